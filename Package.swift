@@ -1,0 +1,55 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Every target: Swift 6 mode comes from the tools version; a warning is an error.
+let strict: [SwiftSetting] = [
+    .treatAllWarnings(as: .error),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+/// Targets without I/O: unsafe code must be marked where it stands.
+let pure = strict + [.strictMemorySafety()]
+
+func library(
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict
+) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: settings)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency]) -> Target {
+    .testTarget(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "deployex",
+    products: [
+        .executable(name: "deployex", targets: ["deployex"]),
+        .library(name: "ExternalTermFormat", targets: ["ExternalTermFormat"]),
+        .library(name: "EPMD", targets: ["EPMD"]),
+        .library(name: "ErlDist", targets: ["ErlDist"]),
+    ],
+    targets: [
+        .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "CLinux"),
+        library("ExternalTermFormat", ["CZlib"], settings: pure),
+        library("Transport", ["CLinux"]),
+        library("EPMD", ["Transport"]),
+        library("ErlDist", ["ExternalTermFormat", "Transport"]),
+        library("Supervisor", ["CLinux", "Transport"]),
+        library("Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        .executableTarget(
+            name: "deployex",
+            dependencies: [
+                "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
+            ],
+            swiftSettings: strict),
+        tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
+        tests("TransportTests", ["Transport"]),
+        tests("EPMDTests", ["EPMD", "Transport"]),
+        tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
+        tests("SupervisorTests", ["Supervisor", "Transport"]),
+        tests("DeploymentTests", ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+    ]
+)

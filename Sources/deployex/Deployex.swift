@@ -1,0 +1,4 @@
+@main
+struct Deployex {
+    static func main() {}
+}
