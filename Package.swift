@@ -38,7 +38,8 @@ let package = Package(
         library("EPMD", ["Transport"]),
         library("ErlDist", ["ExternalTermFormat", "Transport"]),
         library("Supervisor", ["CLinux", "Transport"]),
-        library("Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        library(
+            "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
         .executableTarget(
             name: "deployex",
             dependencies: [
@@ -50,6 +51,8 @@ let package = Package(
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeploymentTests", ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        tests(
+            "DeploymentTests",
+            ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
     ]
 )

@@ -19,6 +19,13 @@
 /// The calling thread's errno.
 int clinux_errno(void);
 
+/// The C library's text for an errno value; it lives as long as the process.
+/// Source: strerrordesc_np(3). Unlike strerror(3) it is safe in threads.
+const char *clinux_error_text(int code);
+
+/// Accepts a connection as a non-blocking, close-on-exec descriptor. -1 with errno set on failure.
+int clinux_accept(int listener);
+
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
 int clinux_pidfd_open(pid_t pid);

@@ -1,0 +1,87 @@
+internal import CLinux
+internal import Glibc
+
+/// A listening TCP socket on an event loop.
+///
+/// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
+package final class TCPListener: @unchecked Sendable {
+    /// Where it listens; the port is the one that the kernel chose when 0 was asked for.
+    package let address: SocketAddress
+
+    private let loop: EventLoop
+    private let limits: StreamLimits
+    private let raw: Int32
+    private var descriptor: FileDescriptor?
+    private var token: EventLoop.WatchToken?
+
+    /// Binds and listens; nothing is accepted before ``start(accept:)``.
+    package init(
+        on address: SocketAddress, loop: EventLoop, limits: StreamLimits = StreamLimits()
+    ) throws(SystemError) {
+        let attempt = "listening on \(address)"
+        let raw = socket(
+            address.family,
+            Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard raw >= 0 else { throw .last(attempt) }
+        let descriptor = FileDescriptor(owning: raw)
+        var one: Int32 = 1
+        // A restart must not wait for the old connections' TIME_WAIT (socket(7)).
+        setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+        guard address.withSockAddr({ bind(raw, $0, $1) }) == 0, listen(raw, 128) == 0 else {
+            throw .last(attempt)
+        }
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let bound = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                getsockname(raw, pointer, &length) == 0
+                    ? SocketAddress(UnsafePointer(pointer)) : nil
+            }
+        }
+        guard let bound else { throw .last(attempt) }
+        self.address = bound
+        self.loop = loop
+        self.limits = limits
+        self.raw = raw
+        self.descriptor = consume descriptor
+    }
+
+    /// Accepts from now on; each new stream belongs to the callback.
+    package func start(accept: @escaping (TCPStream) -> Void) throws(SystemError) {
+        precondition(token == nil && descriptor != nil, "A listener starts once")
+        token = try loop.watch(raw, for: .readable) { [self] _ in acceptAll(accept) }
+    }
+
+    /// Stops listening. Accepted streams live on.
+    package func close() {
+        if let token { loop.unwatch(token) }
+        token = nil
+        descriptor = nil
+    }
+
+    private func acceptAll(_ accept: (TCPStream) -> Void) {
+        // Bounded, so that a flood of connections does not starve those that exist.
+        for _ in 0..<64 {
+            guard token != nil else { return }
+            let accepted = clinux_accept(raw)
+            guard accepted >= 0 else { return acceptFailed(clinux_errno()) }
+            accept(TCPStream(owning: FileDescriptor(owning: accepted), loop: loop, limits: limits))
+        }
+    }
+
+    private func acceptFailed(_ code: Int32) {
+        switch code {
+        case EMFILE, ENFILE, ENOBUFS, ENOMEM:
+            // The connection stays in the backlog and the socket stays readable: without a pause
+            // this would spin (accept(2)).
+            guard let token else { return }
+            loop.update(token, for: [])
+            loop.schedule(after: .milliseconds(100)) { [self] in
+                if let token = self.token { loop.update(token, for: .readable) }
+            }
+        default:
+            // EAGAIN, or a connection that ended in the backlog.
+            return
+        }
+    }
+}

@@ -1,0 +1,315 @@
+internal import CLinux
+internal import Glibc
+
+/// A connected TCP socket on an event loop. See ``ByteStream`` for the contract.
+///
+/// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
+package final class TCPStream: ByteStream, @unchecked Sendable {
+    package let peerAddress: SocketAddress
+    /// This side's address.
+    package let localAddress: SocketAddress
+    package var onDrain: (() -> Void)?
+    package private(set) var queuedByteCount = 0
+
+    private let loop: EventLoop
+    private let limits: StreamLimits
+    private let raw: Int32
+    private var descriptor: FileDescriptor?
+    private var token: EventLoop.WatchToken?
+    private var receive: ((borrowing Span<UInt8>) -> Void)?
+    private var end: ((StreamEnd) -> Void)?
+
+    /// Whole chunks in order; small sends are joined. `sentOfFirst` bytes of the first have left.
+    private var chunks: [[UInt8]] = []
+    private var sentOfFirst = 0
+    private var isFlushScheduled = false
+    private var isWaitingForSpace = false
+    private var isFinishing = false
+    private var sendTimer: LoopTimer?
+
+    /// Small sends are joined into chunks of about this size: one system call for many messages.
+    private static let joinedByteCount = 64 << 10
+
+    init(owning descriptor: consuming FileDescriptor, loop: EventLoop, limits: StreamLimits) {
+        self.loop = loop
+        self.limits = limits
+        raw = descriptor.raw
+        peerAddress = Self.address(of: descriptor.raw, getpeername)
+        localAddress = Self.address(of: descriptor.raw, getsockname)
+        self.descriptor = consume descriptor
+        // Distribution messages are small and waited for: never hold one back (tcp(7)).
+        var one: Int32 = 1
+        setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+        setsockopt(raw, SOL_SOCKET, SO_KEEPALIVE, &one, 4)
+    }
+
+    // MARK: Connecting
+
+    /// Connects to `address`, giving up after `timeout`.
+    package static func connect(
+        to address: SocketAddress, timeout: Duration, on loop: EventLoop,
+        limits: StreamLimits = StreamLimits()
+    ) async throws -> TCPStream {
+        try await withCheckedThrowingContinuation { continuation in
+            loop.execute {
+                PendingConnect(to: address, on: loop, limits: limits, continuation)
+                    .start(timeout: timeout)
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    package func start(
+        receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void
+    ) {
+        precondition(token == nil && descriptor != nil, "A stream starts once")
+        self.receive = receive
+        self.end = end
+        do throws(SystemError) {
+            token = try loop.watch(raw, for: interest) { [self] readiness in ready(readiness) }
+        } catch {
+            // Not from inside start(): the owner has not returned from it yet.
+            loop.schedule(after: .zero) { [self] in finish(with: .failed(error)) }
+        }
+    }
+
+    package var isReadingPaused = false {
+        didSet { if isReadingPaused != oldValue { updateInterest() } }
+    }
+
+    private func ready(_ readiness: EventLoop.Readiness) {
+        if readiness.contains(.writable) { flush() }
+        guard token != nil else { return }
+        // A hang-up or an error is learnt from read(2), after what was still in the buffer.
+        if !isReadingPaused, !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
+            readOnce()
+        } else if !readiness.isDisjoint(with: [.hangup, .error]) {
+            finish(with: .closedByPeer)
+        }
+    }
+
+    private func readOnce() {
+        let buffer = loop.readBuffer
+        let count = read(raw, buffer.baseAddress, buffer.count)
+        if count > 0 {
+            guard let receive else { return }
+            let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            bytes.withMemoryRebound(to: UInt8.self) { receive(Span(_unsafeElements: $0)) }
+        } else if count == 0 {
+            finish(with: .closedByPeer)
+        } else {
+            let code = clinux_errno()
+            if code == EAGAIN || code == EINTR { return }
+            finish(with: .failed(SystemError("reading from \(peerAddress)", code: code)))
+        }
+    }
+
+    // MARK: Writing
+
+    package func send(_ bytes: [UInt8]) {
+        guard descriptor != nil, !bytes.isEmpty, !isFinishing else { return }
+        queuedByteCount += bytes.count
+        if let last = chunks.indices.last,
+            chunks[last].count + bytes.count <= Self.joinedByteCount
+        {
+            chunks[last].append(contentsOf: bytes)
+        } else {
+            chunks.append(bytes)
+        }
+        if queuedByteCount > limits.queuedByteCount {
+            loop.schedule(after: .zero) { [self] in finish(with: .sendQueueFull) }
+            isFinishing = true
+            return
+        }
+        if !isWaitingForSpace, !isFlushScheduled {
+            isFlushScheduled = true
+            loop.flushBeforeWaiting(self)
+        }
+    }
+
+    /// Hands the kernel what it takes.
+    func flush() {
+        isFlushScheduled = false
+        guard descriptor != nil else { return }
+        var flushedChunks = 0
+        var isBlocked = false
+        while flushedChunks < chunks.count, !isBlocked {
+            let chunk = chunks[flushedChunks]
+            let start = sentOfFirst
+            let sent = chunk.withUnsafeBytes { bytes in
+                Glibc.send(
+                    raw, bytes.baseAddress?.advanced(by: start), bytes.count - start,
+                    Int32(MSG_NOSIGNAL))
+            }
+            if sent < 0 {
+                let code = clinux_errno()
+                if code == EINTR { continue }
+                guard code == EAGAIN else {
+                    return finish(
+                        with: .failed(SystemError("writing to \(peerAddress)", code: code)))
+                }
+                isBlocked = true
+            } else {
+                queuedByteCount -= sent
+                sentOfFirst += sent
+                cancelSendTimer()
+                if sentOfFirst == chunk.count {
+                    sentOfFirst = 0
+                    flushedChunks += 1
+                }
+            }
+        }
+        if flushedChunks == chunks.count {
+            chunks.removeAll(keepingCapacity: chunks.count < 16)
+        } else {
+            chunks.removeFirst(flushedChunks)
+        }
+        if isBlocked != isWaitingForSpace {
+            isWaitingForSpace = isBlocked
+            updateInterest()
+        }
+        if isBlocked, sendTimer == nil {
+            sendTimer = loop.schedule(after: limits.sendDeadline) { [self] in
+                finish(with: .sendTimedOut)
+            }
+        }
+        if chunks.isEmpty {
+            if isFinishing { close() } else { onDrain?() }
+        }
+    }
+
+    // MARK: Ending
+
+    package func finish() {
+        guard descriptor != nil else { return }
+        if chunks.isEmpty { return close() }
+        isFinishing = true
+        end = nil
+        receive = { _ in }
+        if token == nil { start(receive: { _ in }, end: { _ in }) }
+    }
+
+    package func close() {
+        guard descriptor != nil else { return }
+        cancelSendTimer()
+        if let token { loop.unwatch(token) }
+        token = nil
+        descriptor = nil
+        chunks = []
+        queuedByteCount = 0
+        receive = nil
+        end = nil
+        onDrain = nil
+    }
+
+    private func finish(with reason: StreamEnd) {
+        let end = end
+        close()
+        end?(reason)
+    }
+
+    private func cancelSendTimer() {
+        sendTimer?.cancel()
+        sendTimer = nil
+    }
+
+    private var interest: EventLoop.Readiness {
+        var interest: EventLoop.Readiness = isReadingPaused ? [] : .readable
+        if isWaitingForSpace { interest.insert(.writable) }
+        return interest
+    }
+
+    private func updateInterest() {
+        if let token { loop.update(token, for: interest) }
+    }
+
+    private static func address(
+        of descriptor: Int32,
+        _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) -> SocketAddress {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        return withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                // A peer that is gone already has no name; the stream ends at the first read.
+                guard call(descriptor, pointer, &length) == 0,
+                    let address = SocketAddress(UnsafePointer(pointer))
+                else { return .any(port: 0) }
+                return address
+            }
+        }
+    }
+}
+
+/// A connect(2) under way. Confined to the loop's thread.
+private final class PendingConnect: @unchecked Sendable {
+    private let address: SocketAddress
+    private let loop: EventLoop
+    private let limits: StreamLimits
+    private var continuation: CheckedContinuation<TCPStream, any Error>?
+    private var descriptor: FileDescriptor?
+    private var token: EventLoop.WatchToken?
+    private var timer: LoopTimer?
+
+    init(
+        to address: SocketAddress, on loop: EventLoop, limits: StreamLimits,
+        _ continuation: CheckedContinuation<TCPStream, any Error>
+    ) {
+        self.address = address
+        self.loop = loop
+        self.limits = limits
+        self.continuation = continuation
+    }
+
+    private var attempt: String {
+        "connecting to \(address)"
+    }
+
+    func start(timeout: Duration) {
+        let raw = socket(
+            address.family,
+            Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard raw >= 0 else { return fail(.last(attempt)) }
+        descriptor = FileDescriptor(owning: raw)
+        if address.withSockAddr({ Glibc.connect(raw, $0, $1) }) == 0 { return succeed() }
+        guard clinux_errno() == EINPROGRESS else { return fail(.last(attempt)) }
+        do throws(SystemError) {
+            token = try loop.watch(raw, for: .writable) { [self] _ in finished(raw) }
+        } catch {
+            return fail(error)
+        }
+        timer = loop.schedule(after: timeout) { [self] in
+            fail(SystemError(attempt, code: ETIMEDOUT))
+        }
+    }
+
+    private func finished(_ raw: Int32) {
+        var code: Int32 = 0
+        var length = socklen_t(4)
+        getsockopt(raw, SOL_SOCKET, SO_ERROR, &code, &length)
+        if code == 0 { succeed() } else { fail(SystemError(attempt, code: code)) }
+    }
+
+    private func succeed() {
+        endWatching()
+        guard let descriptor = descriptor.take() else { return }
+        continuation?.resume(
+            returning: TCPStream(owning: descriptor, loop: loop, limits: limits))
+        continuation = nil
+    }
+
+    private func fail(_ error: SystemError) {
+        endWatching()
+        descriptor = nil
+        continuation?.resume(throwing: error)
+        continuation = nil
+    }
+
+    private func endWatching() {
+        timer?.cancel()
+        timer = nil
+        if let token { loop.unwatch(token) }
+        token = nil
+    }
+}
