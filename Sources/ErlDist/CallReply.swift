@@ -24,7 +24,7 @@ enum CallReply {
             return .failure(.exception(class: .error, reason: fields[2], stack: fields[3]))
         case ("error", 3):
             if case .tuple(let inner) = fields[2], inner.count == 2,
-                inner[0] == .atom(Atom("erpc"))
+                inner[0] == .atom("erpc")
             {
                 return .failure(.badRPC(inner[1]))
             }
@@ -38,9 +38,9 @@ enum CallReply {
     /// Source: `rpc:handle_call/3`.
     static func result(ofRex reply: Term) -> Result<Term, CallError> {
         guard case .tuple(let fields) = reply, fields.count == 2,
-            fields[0] == .atom(Atom("badrpc"))
+            fields[0] == .atom("badrpc")
         else { return .success(reply) }
-        if case .tuple(let exit) = fields[1], exit.count == 2, exit[0] == .atom(Atom("EXIT")) {
+        if case .tuple(let exit) = fields[1], exit.count == 2, exit[0] == .atom("EXIT") {
             if case .tuple(let error) = exit[1], error.count == 2, case .list = error[1] {
                 return .failure(.exception(class: .error, reason: error[0], stack: error[1]))
             }
@@ -56,16 +56,16 @@ enum CallReply {
     ) -> Term {
         switch result {
         case .success(let value):
-            return .tuple([resultID, .atom(Atom("return")), value])
+            return .tuple([resultID, .atom("return"), value])
         case .failure(.undefined):
             return .tuple([
-                resultID, .atom(.error), .atom(Atom("undef")),
+                resultID, .atom(.error), .atom("undef"),
                 undefinedStack(module, function, arguments),
             ])
         case .failure(.exception(.throw, let reason)):
-            return .tuple([resultID, .atom(Atom("throw")), reason])
+            return .tuple([resultID, .atom("throw"), reason])
         case .failure(.exception(.exit, let reason)):
-            return .tuple([resultID, .atom(Atom("exit")), reason])
+            return .tuple([resultID, .atom("exit"), reason])
         case .failure(.exception(.error, let reason)):
             return .tuple([
                 resultID, .atom(.error), reason, stack(module, function, arguments.count),
@@ -78,17 +78,34 @@ enum CallReply {
         _ result: Result<Term, ExposedCallError>, module: Atom, function: Atom, arguments: [Term]
     ) -> Term {
         func failed(_ reason: Term) -> Term {
-            .tuple([.atom(Atom("badrpc")), .tuple([.atom(Atom("EXIT")), reason])])
+            .tuple([.atom("badrpc"), .tuple([.atom("EXIT"), reason])])
         }
         switch result {
         case .success(let value): return value
         case .failure(.undefined):
             return failed(
-                .tuple([.atom(Atom("undef")), undefinedStack(module, function, arguments)]))
+                .tuple([.atom("undef"), undefinedStack(module, function, arguments)]))
         case .failure(.exception(.throw, let reason)): return reason
         case .failure(.exception(.exit, let reason)): return failed(reason)
         case .failure(.exception(.error, let reason)):
             return failed(.tuple([reason, stack(module, function, arguments.count)]))
+        }
+    }
+
+    /// The reason with which a process ends that ran the function itself.
+    static func processExit(
+        _ error: ExposedCallError, module: Atom, function: Atom, arguments: [Term]
+    ) -> Term {
+        switch error {
+        case .undefined:
+            return .tuple([.atom("undef"), undefinedStack(module, function, arguments)])
+        case .exception(.throw, let reason):
+            return .tuple([
+                .tuple([.atom("nocatch"), reason]), stack(module, function, arguments.count),
+            ])
+        case .exception(.exit, let reason): return reason
+        case .exception(.error, let reason):
+            return .tuple([reason, stack(module, function, arguments.count)])
         }
     }
 

@@ -93,6 +93,11 @@ final class Connection {
         }
     }
 
+    /// Changes who hears of events from now on.
+    func setHandler(_ handle: @escaping (Event) -> Void) {
+        self.handle = handle
+    }
+
     /// Ends the connection without an event.
     func close() {
         switch phase {

@@ -40,7 +40,7 @@ struct TickClock: Equatable {
         let mustTick = !hasSent
         hasReceived = false
         hasSent = false
-        if silentQuarters > 4 { return .giveUp }
+        if silentQuarters >= 4 { return .giveUp }
         return mustTick ? .sendTick : .none
     }
 }
