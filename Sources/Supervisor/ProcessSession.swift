@@ -11,7 +11,7 @@ package import Transport
 package final class ProcessSession: @unchecked Sendable {
     package enum Event: Equatable, Sendable {
         /// The leader has ended. The rest of its session is being killed.
-        case exited(ExitStatus)
+        case exited(ProcessExit)
         /// Nothing is left, save `survivors` that not even SIGKILL ended within five seconds, as
         /// when they wait for a disk. The pid is free from now on.
         case ended(survivors: Int)
@@ -60,7 +60,13 @@ package final class ProcessSession: @unchecked Sendable {
             }
             return try held.release()
         }
-        return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+        do {
+            return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+        } catch {
+            // A process that nobody watches must not stay.
+            await offload { leader.killAndReap() }
+            throw SpawnError("watching \(program.path): \(error)")
+        }
     }
 
     /// Takes over a process that an earlier deployex started; called on the loop's thread. `nil`
