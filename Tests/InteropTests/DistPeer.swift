@@ -6,6 +6,10 @@ import Synchronization
 import Testing
 import Transport
 
+/// The tests of the distribution against real nodes. One after the other: each starts nodes, which take
+/// all the processor there is.
+@Suite(.serialized, .timeLimit(.minutes(2))) enum DistTests {}
+
 /// What a test of the distribution needs: an event loop, an EPMD of its own, nodes, and their end.
 final class DistFixture: Sendable {
     let loop: EventLoop
@@ -98,7 +102,9 @@ final class DistPeer: Sendable {
     }
 
     /// The value of an expression as `~0tp` prints it. Exceptions come as `{Class,Reason}`.
-    func callAsFunction(_ expression: String, timeout: Duration = .seconds(20)) async throws -> String {
+    func callAsFunction(_ expression: String, timeout: Duration = .seconds(20)) async throws
+        -> String
+    {
         let process = process
         return try await offload {
             try process.write(Array((expression + ".\n").utf8))
@@ -190,7 +196,9 @@ final class DistProcess: @unchecked Sendable {
     func write(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes { Glibc.write(input, $0.baseAddress, $0.count) }
+            let count = bytes[sent...].withUnsafeBytes {
+                Glibc.write(input, $0.baseAddress, $0.count)
+            }
             guard count > 0 else { throw DistFailure(description: "the peer is gone") }
             sent += count
         }
