@@ -1,0 +1,141 @@
+/// An Erlang atom: a name of up to 255 characters that stands for itself.
+///
+/// Names of up to 15 UTF-8 bytes live inside the value and cost no allocation; longer ones share a buffer.
+/// Two atoms are equal when their UTF-8 bytes are: unlike `String`, an atom knows no canonical equivalence,
+/// because `é` as one code point and as two are different atoms in Erlang.
+///
+/// Source: "External Term Format", erl_ext_dist; `MAX_ATOM_CHARACTERS` in OTP's `atom.h`.
+public struct Atom: Hashable, Sendable {
+    /// Characters (Unicode scalars) that a real node accepts in one atom.
+    public static let maximumLength = 255
+
+    /// Where the name's bytes are. Always in the shortest form, so that equal names have equal storage.
+    enum Storage: Hashable, Sendable {
+        /// Up to 15 bytes, the first in the lowest bits, padded with zeros. The widths add up to 15 so that
+        /// the enum's tag takes the sixteenth byte, and `Term` still fits into two words around it.
+        case inline(UInt64, UInt32, UInt16, UInt8)
+        /// More than 15 bytes, or a name that itself holds a zero byte.
+        case shared([UInt8])
+    }
+
+    let storage: Storage
+
+    private init(storage: Storage) {
+        self.storage = storage
+    }
+
+    /// The atom with that name, which real nodes accept up to ``maximumLength`` characters.
+    public init(_ name: String) {
+        var name = name
+        self = name.withUTF8 { buffer in unsafe Atom(validUTF8: buffer.span) }
+    }
+
+    /// The name as text.
+    public var name: String {
+        get {
+            switch storage {
+            case .inline: String(decoding: utf8, as: UTF8.self)
+            case .shared(let bytes): String(decoding: bytes, as: UTF8.self)
+            }
+        }
+        set { self = Atom(newValue) }
+    }
+}
+
+extension Atom {
+    /// The most bytes that fit into the value itself.
+    static let inlineCapacity = 15
+
+    /// The atom named by bytes that are already known to be valid UTF-8.
+    init(validUTF8 bytes: Span<UInt8>) {
+        let count = bytes.count
+        guard count <= Self.inlineCapacity else {
+            self.init(storage: .shared(Array(copying: bytes)))
+            return
+        }
+        var words: (low: UInt64, high: UInt64) = (0, 0)
+        var hasZero = false
+        for index in 0..<min(count, 8) {
+            let byte = bytes[index]
+            hasZero = hasZero || byte == 0
+            words.low |= UInt64(byte) &<< UInt64(index &* 8)
+        }
+        if count > 8 {
+            for index in 8..<count {
+                let byte = bytes[index]
+                hasZero = hasZero || byte == 0
+                words.high |= UInt64(byte) &<< UInt64((index &- 8) &* 8)
+            }
+        }
+        if hasZero {
+            self.init(storage: .shared(Array(copying: bytes)))
+        } else {
+            self.init(low: words.low, high: words.high)
+        }
+    }
+
+    /// An inline name from two little-endian words; the top byte of `high` and all bytes after the name are 0.
+    init(low: UInt64, high: UInt64) {
+        self.init(
+            storage: .inline(
+                low, UInt32(truncatingIfNeeded: high), UInt16(truncatingIfNeeded: high &>> 32),
+                UInt8(truncatingIfNeeded: high &>> 48)))
+    }
+
+    /// The upper word of an inline name.
+    static func highWord(_ first: UInt32, _ second: UInt16, _ third: UInt8) -> UInt64 {
+        UInt64(first) | UInt64(second) &<< 32 | UInt64(third) &<< 48
+    }
+
+    /// How many bytes an inline name has.
+    static func inlineByteCount(low: UInt64, high: UInt64) -> Int {
+        let used = high == 0 ? 64 - low.leadingZeroBitCount : 128 - high.leadingZeroBitCount
+        return (used + 7) / 8
+    }
+
+    /// How many UTF-8 bytes the name has.
+    public var utf8Count: Int {
+        switch storage {
+        case .inline(let low, let first, let second, let third):
+            Self.inlineByteCount(low: low, high: Self.highWord(first, second, third))
+        case .shared(let bytes): bytes.count
+        }
+    }
+
+    /// The name's UTF-8 bytes.
+    public var utf8: [UInt8] {
+        switch storage {
+        case .inline(let low, let first, let second, let third):
+            let high = Self.highWord(first, second, third)
+            return (0..<Self.inlineByteCount(low: low, high: high)).map { index in
+                let word = index < 8 ? low : high
+                return UInt8(truncatingIfNeeded: word &>> UInt64((index & 7) &* 8))
+            }
+        case .shared(let bytes): return bytes
+        }
+    }
+}
+
+extension Atom: ExpressibleByStringLiteral {
+    public init(stringLiteral value: String) {
+        self.init(value)
+    }
+}
+
+extension Atom {
+    public static let `true` = Atom("true")
+    public static let `false` = Atom("false")
+    public static let ok = Atom("ok")
+    public static let error = Atom("error")
+    public static let undefined = Atom("undefined")
+    public static let `nil` = Atom("nil")
+    public static let normal = Atom("normal")
+    public static let infinity = Atom("infinity")
+}
+
+extension [UInt8] {
+    /// The bytes of a span, copied.
+    init(copying span: Span<UInt8>) {
+        self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
+    }
+}

@@ -1,0 +1,53 @@
+/// An integer of any size: a sign and a magnitude. It does no arithmetic.
+///
+/// Source: `SMALL_BIG_EXT` and `LARGE_BIG_EXT`, erl_ext_dist.
+public struct BigInteger: Hashable, Sendable {
+    /// False for zero.
+    public let isNegative: Bool
+    /// The magnitude's bytes, least significant first, without zeros at the top; none for zero.
+    public let littleEndianMagnitude: [UInt8]
+
+    /// The number with that sign and magnitude, least significant byte first; zeros at the top are dropped.
+    public init(isNegative: Bool, littleEndianMagnitude: [UInt8]) {
+        var magnitude = littleEndianMagnitude
+        while magnitude.last == 0 { magnitude.removeLast() }
+        self.littleEndianMagnitude = magnitude
+        self.isNegative = isNegative && !magnitude.isEmpty
+    }
+
+    public init(_ value: some BinaryInteger) {
+        var magnitude: [UInt8] = []
+        var rest = value.magnitude
+        while rest != 0 {
+            magnitude.append(UInt8(truncatingIfNeeded: rest))
+            rest >>= 8
+        }
+        self.init(isNegative: value < 0, littleEndianMagnitude: magnitude)
+    }
+}
+
+extension FixedWidthInteger {
+    /// The same number, if it fits.
+    public init?(exactly value: BigInteger) {
+        let magnitude = value.littleEndianMagnitude
+        guard magnitude.count <= 8 else { return nil }
+        var bits: UInt64 = 0
+        for byte in magnitude.reversed() { bits = bits << 8 | UInt64(byte) }
+        if value.isNegative {
+            guard bits <= UInt64(Int64.min.magnitude) else { return nil }
+            self.init(exactly: Int64(truncatingIfNeeded: 0 &- bits))
+        } else {
+            self.init(exactly: bits)
+        }
+    }
+}
+
+extension BigInteger: CustomStringConvertible {
+    public var description: String { text(radix: 10) }
+
+    /// The digits in a base of 2 to 36, with capital letters and a minus sign in front of a negative number.
+    public func text(radix: Int) -> String {
+        precondition((2...36).contains(radix), "Digits exist for the bases 2 to 36")
+        return digits(radix: radix)
+    }
+}

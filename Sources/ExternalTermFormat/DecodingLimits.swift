@@ -1,0 +1,31 @@
+/// How much a peer may make the decoder do.
+public struct DecodingLimits: Sendable, Equatable {
+    /// How many containers (lists, tuples, maps, funs) may be inside each other.
+    ///
+    /// The default keeps every recursion over a decoded term, from decoding to the release of its memory,
+    /// within a thread's stack of 512 KiB, even in a debug build with the address sanitizer.
+    public var maximumDepth: Int
+    /// How many terms one term may consist of, each element of a list or string counted.
+    ///
+    /// A term takes two words at least, so this bounds the memory that a few bytes can ask for.
+    public var maximumTerms: Int
+    /// How many bytes a compressed term may inflate to.
+    public var maximumByteCount: Int
+    /// Whether a compressed term (tag 80) is accepted at all. Real nodes accept none inside distribution messages.
+    public var allowsCompressed: Bool
+
+    public init(
+        maximumDepth: Int = 256, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 67_108_864,
+        allowsCompressed: Bool = true
+    ) {
+        self.maximumDepth = maximumDepth
+        self.maximumTerms = maximumTerms
+        self.maximumByteCount = maximumByteCount
+        self.allowsCompressed = allowsCompressed
+    }
+
+    /// For data at rest, as `binary_to_term/1` reads it.
+    public static let `default` = DecodingLimits()
+    /// For distribution traffic: the same without compressed terms.
+    public static let distribution = DecodingLimits(allowsCompressed: false)
+}

@@ -1,0 +1,31 @@
+/// A closure made on some node, carried whole so that it can be handed back unchanged.
+///
+/// Source: `NEW_FUN_EXT`, erl_ext_dist.
+public struct Fun: Hashable, Sendable {
+    public let arity: UInt8
+    /// The 16-byte MD5 of the significant parts of the module's code.
+    public let uniq: [UInt8]
+    public let index: UInt32
+    public let module: Atom
+    public let oldIndex: Int
+    public let oldUniq: Int
+    /// The process in which the fun was made.
+    public let pid: PID
+    public let freeVariables: [Term]
+
+    /// - Precondition: `uniq` has 16 bytes.
+    public init(
+        arity: UInt8, uniq: [UInt8], index: UInt32, module: Atom, oldIndex: Int, oldUniq: Int,
+        pid: PID, freeVariables: [Term]
+    ) {
+        precondition(uniq.count == 16, "The MD5 of a module has 16 bytes")
+        self.arity = arity
+        self.uniq = uniq
+        self.index = index
+        self.module = module
+        self.oldIndex = oldIndex
+        self.oldUniq = oldUniq
+        self.pid = pid
+        self.freeVariables = freeVariables
+    }
+}

@@ -1,0 +1,89 @@
+/// A process on some node.
+///
+/// Source: `NEW_PID_EXT`, erl_ext_dist.
+public struct PID: Hashable, Sendable {
+    public var node: Atom
+    public var id: UInt32
+    public var serial: UInt32
+    /// Which life of the node it belongs to: a restarted node has another creation.
+    public var creation: UInt32
+
+    public init(node: Atom, id: UInt32, serial: UInt32, creation: UInt32) {
+        self.node = node
+        self.id = id
+        self.serial = serial
+        self.creation = creation
+    }
+}
+
+/// A port (an open file, socket or driver) on some node.
+///
+/// Source: `NEW_PORT_EXT` and, for ids of more than 32 bits, `V4_PORT_EXT`, erl_ext_dist.
+public struct Port: Hashable, Sendable {
+    public var node: Atom
+    public var id: UInt64
+    public var creation: UInt32
+
+    public init(node: Atom, id: UInt64, creation: UInt32) {
+        self.node = node
+        self.id = id
+        self.creation = creation
+    }
+}
+
+/// A unique reference of some node, also the identity of a monitor, an alias or a call.
+///
+/// The words are held inline: every RPC looks its reference up in a table.
+///
+/// Source: `NEWER_REFERENCE_EXT`, erl_ext_dist.
+public struct Reference: Hashable, Sendable {
+    /// How many words a reference can have.
+    public static let wordCounts = 1...5
+
+    public var node: Atom
+    public var creation: UInt32
+    /// How many of the five slots are in use; those after it are 0.
+    let count: UInt8
+    var first, second, third, fourth, fifth: UInt32
+
+    /// A reference of 1 to 5 words in the order they have on the wire.
+    /// - Precondition: ``wordCounts`` contains the number of words.
+    public init(node: Atom, creation: UInt32, words: [UInt32]) {
+        precondition(Self.wordCounts.contains(words.count), "A reference has 1 to 5 words")
+        self.init(node: node, creation: creation, count: words.count) { words[$0] }
+    }
+
+    /// A reference whose words are asked for one after the other.
+    init<Failure: Error>(
+        node: Atom, creation: UInt32, count: Int, word: (Int) throws(Failure) -> UInt32
+    ) throws(Failure) {
+        self.node = node
+        self.creation = creation
+        self.count = UInt8(truncatingIfNeeded: count)
+        first = try word(0)
+        second = count > 1 ? try word(1) : 0
+        third = count > 2 ? try word(2) : 0
+        fourth = count > 3 ? try word(3) : 0
+        fifth = count > 4 ? try word(4) : 0
+    }
+
+    /// The words in the order they have on the wire.
+    public var words: [UInt32] {
+        Array([first, second, third, fourth, fifth].prefix(Int(count)))
+    }
+}
+
+/// `fun module:function/arity`, a function by name.
+///
+/// Source: `EXPORT_EXT`, erl_ext_dist.
+public struct Export: Hashable, Sendable {
+    public var module: Atom
+    public var function: Atom
+    public var arity: UInt8
+
+    public init(module: Atom, function: Atom, arity: UInt8) {
+        self.module = module
+        self.function = function
+        self.arity = arity
+    }
+}

@@ -1,0 +1,131 @@
+// What code that expects a certain shape asks a term for; `nil` when it is another.
+
+extension Term {
+    public var asAtom: Atom? {
+        if case .atom(let atom) = self { atom } else { nil }
+    }
+
+    /// An integer within the range of `Int`.
+    public var asInteger: Int? {
+        if case .integer(let value) = self { value } else { nil }
+    }
+
+    /// An integer within the range of `UInt64`, as identifiers of control messages are.
+    public var asUInt64: UInt64? {
+        switch self {
+        case .integer(let value): UInt64(exactly: value)
+        case .bigInteger(let value): UInt64(exactly: value)
+        case .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map, .pid, .port,
+            .reference, .fun, .export:
+            nil
+        }
+    }
+
+    public var asFloat: Double? {
+        if case .float(let value) = self { value } else { nil }
+    }
+
+    /// The atoms `true` and `false`.
+    public var asBool: Bool? {
+        switch asAtom {
+        case Atom.true?: true
+        case Atom.false?: false
+        default: nil
+        }
+    }
+
+    public var asBinary: [UInt8]? {
+        if case .binary(let bytes) = self { bytes } else { nil }
+    }
+
+    public var asTuple: [Term]? {
+        if case .tuple(let elements) = self { elements } else { nil }
+    }
+
+    /// The elements of a proper list.
+    public var asList: [Term]? {
+        if case .list(let elements) = self { elements } else { nil }
+    }
+
+    public var asMap: TermMap? {
+        if case .map(let map) = self { map } else { nil }
+    }
+
+    public var asPID: PID? {
+        if case .pid(let pid) = self { pid } else { nil }
+    }
+
+    public var asPort: Port? {
+        if case .port(let port) = self { port } else { nil }
+    }
+
+    public var asReference: Reference? {
+        if case .reference(let reference) = self { reference } else { nil }
+    }
+
+    /// Character data as text: a UTF-8 binary, a list of code points, or lists of both inside each other.
+    ///
+    /// It is what `unicode:characters_to_binary/1` accepts whole; `nil` for anything else, also for
+    /// a binary that is not UTF-8.
+    public var asText: String? {
+        var text = ""
+        return appendText(to: &text) ? text : nil
+    }
+
+    /// An iolist or binary as bytes, as `iolist_to_binary/1` joins it.
+    public var asBytes: [UInt8]? {
+        var bytes: [UInt8] = []
+        return appendBytes(to: &bytes) ? bytes : nil
+    }
+
+    private func appendText(to text: inout String) -> Bool {
+        switch self {
+        case .binary(let bytes):
+            guard let part = String(validating: bytes, as: UTF8.self) else { return false }
+            text += part
+            return true
+        case .list(let elements):
+            return elements.allSatisfy { $0.appendTextElement(to: &text) }
+        case .improperList(let elements, let tail):
+            guard case .binary = tail else { return false }
+            return elements.allSatisfy { $0.appendTextElement(to: &text) }
+                && tail.appendText(to: &text)
+        case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
+            .reference, .fun, .export:
+            return false
+        }
+    }
+
+    private func appendTextElement(to text: inout String) -> Bool {
+        guard case .integer(let value) = self else { return appendText(to: &text) }
+        guard let scalar = UInt32(exactly: value).flatMap(Unicode.Scalar.init) else {
+            return false
+        }
+        text.unicodeScalars.append(scalar)
+        return true
+    }
+
+    private func appendBytes(to bytes: inout [UInt8]) -> Bool {
+        switch self {
+        case .binary(let content):
+            bytes += content
+            return true
+        case .list(let elements):
+            return elements.allSatisfy { $0.appendByteElement(to: &bytes) }
+        case .improperList(let elements, let tail):
+            guard case .binary = tail else { return false }
+            return elements.allSatisfy { $0.appendByteElement(to: &bytes) }
+                && tail.appendBytes(to: &bytes)
+        case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
+            .reference, .fun, .export:
+            return false
+        }
+    }
+
+    private func appendByteElement(to bytes: inout [UInt8]) -> Bool {
+        guard case .integer(let value) = self else { return appendBytes(to: &bytes) }
+        guard let byte = UInt8(exactly: value) else { return false }
+        bytes.append(byte)
+        return true
+    }
+}
