@@ -14,7 +14,7 @@ if [[ $# -eq 0 || $1 == -* ]]; then
 fi
 for tool in mix erl flock; do
     command -v "$tool" >/dev/null || {
-        printf '%s: %s is not installed: run `make setup`\n' "$0" "$tool" >&2
+        printf '%s: %s is not installed; "make setup" installs it\n' "$0" "$tool" >&2
         exit 1
     }
 done
@@ -25,6 +25,12 @@ mkdir -p "$1"
 packages=$(realpath "$1")
 shift
 versions=("${@:-${all_versions[@]}}")
+for version in "${versions[@]}"; do
+    if [[ " ${all_versions[*]} " != *" $version "* ]]; then
+        printf '%s: there is no version %s, only %s\n' "$0" "$version" "${all_versions[*]}" >&2
+        exit 2
+    fi
+done
 work=$packages/.build
 mkdir -p "$work"
 
