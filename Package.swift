@@ -51,6 +51,7 @@ let package = Package(
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
+        tests("DeployexTests", ["deployex"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
