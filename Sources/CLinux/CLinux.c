@@ -3,8 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <spawn.h>
 #include <stdio.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,44 +34,109 @@ int clinux_rename_exchange(const char *first, const char *second) {
     return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }
 
-int clinux_spawn_session(pid_t *pid, const char *path, char *const argv[], char *const envp[],
-                         const char *directory, int out, int err) {
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    int result = posix_spawn_file_actions_init(&actions);
-    if (result != 0) return result;
-    result = posix_spawnattr_init(&attributes);
-    if (result != 0) {
-        posix_spawn_file_actions_destroy(&actions);
-        return result;
-    }
-    sigset_t all, none;
-    sigfillset(&all);
-    sigemptyset(&none);
-    // The kernel refuses to reset these two; asking for them makes the spawn fail.
-    sigdelset(&all, SIGKILL);
-    sigdelset(&all, SIGSTOP);
-    short flags = POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-    if ((result = posix_spawnattr_setflags(&attributes, flags)) == 0 &&
-        (result = posix_spawnattr_setsigdefault(&attributes, &all)) == 0 &&
-        (result = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
-        (result = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
-        (result = posix_spawn_file_actions_adddup2(&actions, out, 1)) == 0 &&
-        (result = posix_spawn_file_actions_adddup2(&actions, err, 2)) == 0 &&
-        (result = posix_spawn_file_actions_addclosefrom_np(&actions, 3)) == 0 &&
-        (result = posix_spawn_file_actions_addchdir_np(&actions, directory)) == 0) {
-        result = posix_spawn(pid, path, &actions, &attributes, argv, envp);
-    }
-    posix_spawnattr_destroy(&attributes);
-    posix_spawn_file_actions_destroy(&actions);
-    return result;
+/// Tells the parent where and why the start failed; it reads the two numbers instead of end-of-file.
+static void fail(int gate, int stage) {
+    int report[2] = {stage, errno};
+    (void)!send(gate, report, sizeof report, MSG_NOSIGNAL);
+    _exit(127);
 }
 
-int clinux_reap(int pidfd, int *status, int *signalled) {
+/// The child's side of clinux_spawn_held. Only async-signal-safe calls: the parent has threads.
+static void become(const char *path, char *const argv[], char *const envp[], const char *directory,
+                   int in, int out, int err, int gate) {
+    // Sources are at 10 and above, so no target overwrites a source that is still needed.
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || dup2(gate, 3) < 0)
+        fail(gate, CLINUX_STAGE_SETUP);
+    // Closes, among others, the gates of children that are held at the same time: theirs must end
+    // with our parent, not with us.
+    closefrom(4);
+    if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0) fail(3, CLINUX_STAGE_SETUP);
+    if (setsid() < 0) fail(3, CLINUX_STAGE_SETUP);
+    struct sigaction action = {.sa_handler = SIG_DFL};
+    // Those that cannot be changed (SIGKILL, SIGSTOP, the C library's own) are not ours to check.
+    for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &action, NULL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+
+    char go;
+    ssize_t count;
+    do count = read(3, &go, 1);
+    while (count < 0 && errno == EINTR);
+    // The parent is gone or has changed its mind.
+    if (count != 1) _exit(127);
+    if (chdir(directory) != 0) fail(3, CLINUX_STAGE_DIRECTORY);
+    execve(path, argv, envp);
+    fail(3, CLINUX_STAGE_PROGRAM);
+}
+
+int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[],
+                      char *const envp[], const char *directory, int out, int err) {
+    int ends[2] = {-1, -1};
+    // The child's in, out, err and gate.
+    int child[4] = {-1, -1, -1, -1};
+    int code = 0;
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        code = errno;
+    } else {
+        int sources[4] = {null, out, err, ends[1]};
+        for (int index = 0; index < 4 && code == 0; index++) {
+            child[index] = fcntl(sources[index], F_DUPFD_CLOEXEC, 10);
+            if (child[index] < 0) code = errno;
+        }
+    }
+    if (code == 0) {
+        sigset_t all, before;
+        sigfillset(&all);
+        // No handler of ours may run in the child.
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pid_t forked = fork();
+        if (forked == 0)
+            become(path, argv, envp, directory, child[0], child[1], child[2], child[3]);
+        if (forked < 0) code = errno;
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        *pid = forked;
+    }
+    if (null >= 0) close(null);
+    if (ends[1] >= 0) close(ends[1]);
+    for (int index = 0; index < 4; index++)
+        if (child[index] >= 0) close(child[index]);
+    if (code != 0) {
+        if (ends[0] >= 0) close(ends[0]);
+        return code;
+    }
+    *gate = ends[0];
+    return 0;
+}
+
+int clinux_release_held(int gate, int *stage) {
+    char go = 1;
+    *stage = CLINUX_STAGE_SETUP;
+    // A child that is gone already is told by its exit status.
+    if (send(gate, &go, 1, MSG_NOSIGNAL) != 1) return errno == EPIPE ? 0 : errno;
+    int report[2];
+    ssize_t count;
+    do count = recv(gate, report, sizeof report, MSG_WAITALL);
+    while (count < 0 && errno == EINTR);
+    if (count < 0) return errno == ECONNRESET ? 0 : errno;
+    if (count != sizeof report) return 0;
+    *stage = report[0];
+    return report[1];
+}
+
+int clinux_exit_status(int pidfd, int reap, int *status, int *signalled) {
     siginfo_t info = {0};
-    if (waitid(P_PIDFD, (id_t)pidfd, &info, WEXITED | WNOHANG) != 0) return -1;
+    int options = WEXITED | WNOHANG | (reap ? 0 : WNOWAIT);
+    if (waitid(P_PIDFD, (id_t)pidfd, &info, options) != 0) return -1;
     if (info.si_pid == 0) return 0;
     *signalled = info.si_code != CLD_EXITED;
     *status = info.si_status;
     return 1;
+}
+
+int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
+
+int clinux_open_at(int folder, const char *name, int flags) {
+    return openat(folder, name, flags);
 }

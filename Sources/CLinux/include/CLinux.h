@@ -36,14 +36,31 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// Exchanges two paths in one step. Source: renameat2(2) with RENAME_EXCHANGE.
 int clinux_rename_exchange(const char *first, const char *second);
 
-/// Starts a program as the leader of a session of its own, with default signals, an empty mask,
-/// stdin from /dev/null, `out` and `err` as stdout and stderr, and no other descriptor.
-/// `directory` is the working directory. Returns 0 and sets `pid`, or an errno value.
-int clinux_spawn_session(pid_t *pid, const char *path, char *const argv[], char *const envp[],
-                         const char *directory, int out, int err);
+/// Where a start failed: before the program's folder was entered, there, or at the program itself.
+enum { CLINUX_STAGE_SETUP = 0, CLINUX_STAGE_DIRECTORY = 1, CLINUX_STAGE_PROGRAM = 2 };
 
-/// Reaps the child behind `pidfd` without blocking. Returns 1 when reaped, 0 when still running,
-/// -1 with errno set. `signalled` tells whether `status` is a signal number or an exit status.
-int clinux_reap(int pidfd, int *status, int *signalled);
+/// Forks a child that leads a session of its own, with default signals, an empty mask, stdin from
+/// /dev/null, `out` and `err` as stdout and stderr, and no other descriptor, and holds it there:
+/// it becomes the program at `path` only after clinux_release_held(), and exits with status 127
+/// when `gate` is closed instead, by whatever ended the caller too. So its identity can be on disk
+/// before the program runs. `directory` is the working directory.
+/// Returns 0 and sets `pid` and `gate` (close-on-exec), or an errno value.
+int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[],
+                      char *const envp[], const char *directory, int out, int err);
+
+/// Lets a held child become its program and waits until it has. Returns 0, or an errno value with
+/// `stage` telling what failed; then the child exits at once. `gate` stays open.
+int clinux_release_held(int gate, int *stage);
+
+/// How the child behind `pidfd` ended, without blocking; with `reap` it is reaped, without it stays
+/// a zombie whose pid cannot be reused. Returns 1, 0 when it still runs, -1 with errno set.
+/// `signalled` tells whether `status` is a signal number or an exit status. Source: waitid(2).
+int clinux_exit_status(int pidfd, int reap, int *status, int *signalled);
+
+/// open(2) with all its arguments.
+int clinux_open(const char *path, int flags, unsigned mode);
+
+/// openat(2) of an existing name.
+int clinux_open_at(int folder, const char *name, int flags);
 
 #endif

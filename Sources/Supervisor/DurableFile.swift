@@ -1,0 +1,77 @@
+internal import Glibc
+internal import Transport
+
+/// Changes of files that are there wholly or not at all, whatever fails and whenever we are killed.
+extension FileSystem {
+    /// Replaces the file at `path`, or makes it: a temporary file beside it, fsync, rename, fsync of
+    /// the folder. On an error the old content is still there, except that an error of the last
+    /// step leaves either content. What a killed run left of the temporary file is removed.
+    package func replaceFile(
+        _ path: String, with bytes: [UInt8], mode: UInt32 = 0o600
+    ) throws(FileSystemError) {
+        let temporary = path + ".tmp"
+        try removeFile(temporary)
+        do throws(FileSystemError) {
+            let file = try createFile(temporary, mode: mode)
+            try file.write(bytes[...])
+            try file.finish()
+            try rename(temporary, to: path)
+        } catch {
+            // A full disk should not stay full because of us.
+            do throws(FileSystemError) { try removeFile(temporary) } catch {}
+            throw error
+        }
+        try synchronizeFolder(Self.folder(of: path))
+    }
+
+    /// Removes a file for good; one that is not there is no error.
+    package func removeFileDurably(_ path: String) throws(FileSystemError) {
+        try removeFile(path)
+        try synchronizeFolder(Self.folder(of: path))
+    }
+
+    /// Makes a folder and those above it that are missing, durably, all with `mode`.
+    package func makeFolders(_ path: String, mode: UInt32) throws(FileSystemError) {
+        var missing: [String] = []
+        var folder = path
+        while try status(folder) == nil {
+            missing.append(folder)
+            let parent = Self.folder(of: folder)
+            guard parent != folder else { break }
+            folder = parent
+        }
+        // makeFolder tells when what is there is no folder.
+        if missing.isEmpty { try makeFolder(path, mode: mode) }
+        for folder in missing.reversed() {
+            try makeFolder(folder, mode: mode)
+            try synchronizeFolder(Self.folder(of: folder))
+        }
+    }
+
+    /// Makes a folder that only its owner may enter, or checks that it is one: a real folder,
+    /// `owner`'s (by default the user that runs deployex), closed to everyone else. One that is not
+    /// is refused rather than changed: somebody has opened it on purpose.
+    package func makePrivateFolder(
+        _ path: String, owner: UInt32? = nil
+    ) throws(FileSystemError) {
+        try makeFolders(path, mode: 0o700)
+        guard let status = try status(path), status.kind == .folder else {
+            throw .notPrivate(path: path, reason: "it is not a folder")
+        }
+        let owner = owner ?? geteuid()
+        guard status.owner == owner else {
+            throw .notPrivate(
+                path: path, reason: "it belongs to user \(status.owner), not \(owner)")
+        }
+        guard status.mode & 0o077 == 0 else {
+            throw .notPrivate(
+                path: path, reason: "others may enter it; run: chmod 700 \(path)")
+        }
+    }
+
+    /// The folder that holds `path`.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

@@ -1,0 +1,415 @@
+package import Transport
+
+/// Keeps one OS process of an instance running, as long as that is wanted. It does no I/O and reads
+/// no clock; whoever embeds it performs the actions and feeds back what happened.
+///
+/// | status     | what is the case |
+/// |------------|---|
+/// | `idle`     | nothing runs and nothing is wanted |
+/// | `starting` | a process is being started, or runs and is not ready yet |
+/// | `running`  | the process is ready |
+/// | `stopping` | the process was asked to end; perhaps another is started after it |
+/// | `backoff`  | the process ended unasked; another is started after a delay |
+/// | `failed`   | no process could be started at all (no executable, no folder, …); tried again after the same delays |
+///
+/// Any end that was not asked for is a crash, exit status 0 included. One `.spawn` is answered by
+/// one ``spawned(_:now:)`` or ``spawnFailed(reason:now:)``; one process that was spawned or adopted
+/// ends in one ``exited(_:now:)`` and then one ``sessionEnded(now:)``, and nothing else is spawned
+/// before that. Counters go on over stops; the count of crashes in a row starts afresh whenever
+/// someone asks for a start or a restart, and after a healthy run.
+package struct InstanceMachine: Equatable, Sendable {
+    package struct Configuration: Equatable, Sendable {
+        package var backoff: Backoff
+        /// From SIGTERM to SIGKILL.
+        package var stopTimeout: Duration
+        /// SIGKILL is repeated at this interval until the process has gone.
+        package var killInterval: Duration
+
+        package init(
+            backoff: Backoff = Backoff(), stopTimeout: Duration = .seconds(10),
+            killInterval: Duration = .seconds(1)
+        ) {
+            self.backoff = backoff
+            self.stopTimeout = stopTimeout
+            self.killInterval = killInterval
+        }
+    }
+
+    package enum Status: String, Codable, Sendable, CaseIterable {
+        case idle, starting, running, stopping, backoff, failed
+    }
+
+    package enum Action: Equatable, Sendable {
+        /// Start a process; answer with `spawned` or `spawnFailed`.
+        case spawn
+        /// Send SIGTERM to the session's leader.
+        case terminate
+        /// Send SIGKILL to the whole session.
+        case killSession
+        /// For the log and for the deployment; nothing has to be done.
+        case report(Report)
+    }
+
+    package enum Report: Equatable, Sendable {
+        case started(ProcessIdentity)
+        case ready
+        /// `count` crashes in a row, this one included.
+        case crashed(ExitStatus, count: Int, restartIn: Duration)
+        case cannotStart(reason: String, count: Int, restartIn: Duration)
+        /// SIGTERM was ignored for the whole stop timeout.
+        case killed
+        /// The stop that was asked for is complete: nothing of the session is left. `nil` when
+        /// nothing was running.
+        case stopped(ExitStatus?)
+    }
+
+    /// How often the instance was started anew, over its life.
+    package struct Restarts: Equatable, Codable, Sendable {
+        /// After an end that was not asked for.
+        package var crash: Int
+        /// Because the operator asked.
+        package var forced: Int
+
+        package init(crash: Int = 0, forced: Int = 0) {
+            self.crash = crash
+            self.forced = forced
+        }
+    }
+
+    package var configuration: Configuration
+    package private(set) var restarts: Restarts
+    /// Crashes and failed starts since the last healthy run, or since someone asked for a start.
+    package private(set) var consecutiveCrashes = 0
+    private var phase = Phase.idle
+
+    package init(
+        configuration: Configuration = Configuration(), restarts: Restarts = Restarts()
+    ) {
+        self.configuration = configuration
+        self.restarts = restarts
+    }
+
+    /// What there is only in one phase lives in its case.
+    private enum Phase: Equatable {
+        case idle
+        case spawning(then: AfterSpawn)
+        case alive(Process, readySince: MonotonicTime?)
+        case stopping(Process, Stop)
+        case waiting(Wait)
+    }
+
+    private struct Process: Equatable {
+        var identity: ProcessIdentity
+        var since: MonotonicTime
+    }
+
+    private enum AfterSpawn: Equatable {
+        case keep, stop, restart
+    }
+
+    private struct Stop: Equatable {
+        /// When SIGKILL follows, or is repeated.
+        var killAt: MonotonicTime
+        var isKilled = false
+        /// Set when the leader has ended and the rest of its session has perhaps not.
+        var exit: ExitStatus?
+        var startsAgain: Bool
+    }
+
+    private struct Wait: Equatable {
+        var until: MonotonicTime
+        /// The leader has ended; `nil` once nothing of its session is left, too.
+        var ending: Process?
+        var exit: ExitStatus?
+        var cannotStart = false
+        /// A stop was asked for while the session still ended.
+        var isStopped = false
+    }
+}
+
+// MARK: What it is
+
+extension InstanceMachine {
+    package var status: Status {
+        switch phase {
+        case .idle: .idle
+        case .spawning(then: .keep): .starting
+        case .spawning(then: .stop), .spawning(then: .restart): .stopping
+        case .alive(_, readySince: nil): .starting
+        case .alive: .running
+        case .stopping: .stopping
+        case .waiting(let wait) where wait.isStopped: .stopping
+        case .waiting(let wait): wait.cannotStart ? .failed : .backoff
+        }
+    }
+
+    /// The process that runs or is ending.
+    package var identity: ProcessIdentity? {
+        process?.identity
+    }
+
+    /// When that process was started.
+    package var startedAt: MonotonicTime? {
+        process?.since
+    }
+
+    private var process: Process? {
+        switch phase {
+        case .idle, .spawning: nil
+        case .alive(let process, _), .stopping(let process, _): process
+        case .waiting(let wait): wait.ending
+        }
+    }
+
+    /// When ``timePassed(now:)`` wants to be called next.
+    package var nextDeadline: MonotonicTime? {
+        switch phase {
+        case .idle, .spawning: nil
+        case .alive(_, let readySince):
+            consecutiveCrashes == 0 ? nil : readySince.map { healthyTime(readySince: $0) }
+        case .stopping(_, let stop):
+            // Once the leader has ended, what is left of its session is the session's to kill.
+            stop.exit == nil ? stop.killAt : nil
+        case .waiting(let wait):
+            wait.ending == nil ? wait.until : nil
+        }
+    }
+
+    private func healthyTime(readySince: MonotonicTime) -> MonotonicTime {
+        readySince + configuration.backoff.healthyAfter
+    }
+}
+
+// MARK: What is asked for
+
+extension InstanceMachine {
+    /// The instance is to run.
+    package mutating func startRequested(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .idle:
+            return spawnAfresh()
+        case .spawning(then: .keep), .spawning(then: .restart), .alive:
+            return []
+        case .spawning(then: .stop):
+            phase = .spawning(then: .restart)
+            return []
+        case .stopping(let process, var stop):
+            stop.startsAgain = true
+            phase = .stopping(process, stop)
+            return []
+        case .waiting(let wait):
+            return startWaiting(wait, now: now)
+        }
+    }
+
+    /// The instance is to stop and to stay stopped.
+    package mutating func stopRequested(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .idle:
+            return [.report(.stopped(nil))]
+        case .spawning:
+            phase = .spawning(then: .stop)
+            return []
+        case .alive(let process, _):
+            return beginStop(process, startsAgain: false, now: now)
+        case .stopping(let process, var stop):
+            stop.startsAgain = false
+            phase = .stopping(process, stop)
+            return []
+        case .waiting(var wait):
+            consecutiveCrashes = 0
+            guard wait.ending != nil else {
+                phase = .idle
+                return [.report(.stopped(nil))]
+            }
+            wait.isStopped = true
+            phase = .waiting(wait)
+            return []
+        }
+    }
+
+    /// The operator wants a new process in place of the one that runs, if any. It counts as a
+    /// forced restart unless it only repeats one that is under way.
+    package mutating func restartRequested(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .idle:
+            restarts.forced += 1
+            return spawnAfresh()
+        case .spawning(then: .restart):
+            return []
+        case .spawning(then: .keep), .spawning(then: .stop):
+            restarts.forced += 1
+            phase = .spawning(then: .restart)
+            return []
+        case .alive(let process, _):
+            restarts.forced += 1
+            return beginStop(process, startsAgain: true, now: now)
+        case .stopping(let process, var stop):
+            guard !stop.startsAgain else { return [] }
+            restarts.forced += 1
+            stop.startsAgain = true
+            phase = .stopping(process, stop)
+            return []
+        case .waiting(let wait):
+            restarts.forced += 1
+            return startWaiting(wait, now: now)
+        }
+    }
+
+    private mutating func spawnAfresh() -> [Action] {
+        consecutiveCrashes = 0
+        phase = .spawning(then: .keep)
+        return [.spawn]
+    }
+
+    private mutating func startWaiting(_ wait: Wait, now: MonotonicTime) -> [Action] {
+        guard wait.ending != nil else { return spawnAfresh() }
+        // What is left of the old session may still hold the port.
+        consecutiveCrashes = 0
+        var wait = wait
+        wait.until = now
+        wait.isStopped = false
+        phase = .waiting(wait)
+        return []
+    }
+
+    private mutating func beginStop(
+        _ process: Process, startsAgain: Bool, now: MonotonicTime
+    ) -> [Action] {
+        consecutiveCrashes = 0
+        phase = .stopping(
+            process, Stop(killAt: now + configuration.stopTimeout, startsAgain: startsAgain))
+        return [.terminate]
+    }
+}
+
+// MARK: What happened
+
+extension InstanceMachine {
+    /// The process that `.spawn` asked for exists.
+    package mutating func spawned(_ identity: ProcessIdentity, now: MonotonicTime) -> [Action] {
+        guard case .spawning(let then) = phase else {
+            preconditionFailure("A process was spawned that was not asked for")
+        }
+        let process = Process(identity: identity, since: now)
+        switch then {
+        case .keep:
+            phase = .alive(process, readySince: nil)
+            return [.report(.started(identity))]
+        case .stop, .restart:
+            return [.report(.started(identity))]
+                + beginStop(process, startsAgain: then == .restart, now: now)
+        }
+    }
+
+    /// No process could be started for `.spawn`.
+    package mutating func spawnFailed(reason: String, now: MonotonicTime) -> [Action] {
+        guard case .spawning(let then) = phase else {
+            preconditionFailure("A process failed to start that was not asked for")
+        }
+        switch then {
+        case .keep:
+            consecutiveCrashes += 1
+            let delay = configuration.backoff.delay(consecutiveCrashes: consecutiveCrashes)
+            phase = .waiting(Wait(until: now + delay, cannotStart: true))
+            return [
+                .report(.cannotStart(reason: reason, count: consecutiveCrashes, restartIn: delay))
+            ]
+        case .stop:
+            consecutiveCrashes = 0
+            phase = .idle
+            return [.report(.stopped(nil))]
+        case .restart:
+            return [.report(.stopped(nil))] + spawnAfresh()
+        }
+    }
+
+    /// A process of this instance was found alive; it was started at `since`, before our time.
+    package mutating func adopted(
+        _ identity: ProcessIdentity, since: MonotonicTime, now: MonotonicTime
+    ) -> [Action] {
+        guard case .idle = phase else {
+            preconditionFailure("Only an idle instance adopts a process")
+        }
+        phase = .alive(Process(identity: identity, since: min(since, now)), readySince: nil)
+        return []
+    }
+
+    /// The process serves. Late or repeated news of it are ignored.
+    package mutating func becameReady(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .alive(let process, readySince: nil):
+            phase = .alive(process, readySince: now)
+            return [.report(.ready)]
+        case .alive, .idle, .spawning, .stopping, .waiting:
+            return []
+        }
+    }
+
+    /// The leader of the session has ended; the rest of it is being killed.
+    package mutating func exited(_ exit: ExitStatus, now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .alive(let process, let readySince):
+            if let readySince, now >= healthyTime(readySince: readySince) {
+                consecutiveCrashes = 0
+            }
+            consecutiveCrashes += 1
+            restarts.crash += 1
+            let delay = configuration.backoff.delay(consecutiveCrashes: consecutiveCrashes)
+            phase = .waiting(Wait(until: now + delay, ending: process, exit: exit))
+            return [.report(.crashed(exit, count: consecutiveCrashes, restartIn: delay))]
+        case .stopping(let process, var stop):
+            precondition(stop.exit == nil, "A process exits once")
+            stop.exit = exit
+            phase = .stopping(process, stop)
+            return []
+        case .idle, .spawning, .waiting:
+            preconditionFailure("No process runs that could exit")
+        }
+    }
+
+    /// Nothing of the session is left, its exited leader included.
+    package mutating func sessionEnded(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .stopping(_, let stop):
+            precondition(stop.exit != nil, "A session ends after its leader")
+            guard !stop.startsAgain else {
+                return [.report(.stopped(stop.exit))] + spawnAfresh()
+            }
+            phase = .idle
+            return [.report(.stopped(stop.exit))]
+        case .waiting(var wait):
+            precondition(wait.ending != nil, "A session ends once")
+            guard !wait.isStopped else {
+                phase = .idle
+                return [.report(.stopped(wait.exit))]
+            }
+            wait.ending = nil
+            phase = .waiting(wait)
+            return timePassed(now: now)
+        case .idle, .spawning, .alive:
+            preconditionFailure("A session ends after its leader")
+        }
+    }
+
+    /// ``nextDeadline`` may have come; to call it early or often does no harm.
+    package mutating func timePassed(now: MonotonicTime) -> [Action] {
+        guard let deadline = nextDeadline, now >= deadline else { return [] }
+        switch phase {
+        case .idle, .spawning:
+            return []
+        case .alive:
+            consecutiveCrashes = 0
+            return []
+        case .stopping(let process, var stop):
+            let isFirst = !stop.isKilled
+            stop.isKilled = true
+            stop.killAt = now + configuration.killInterval
+            phase = .stopping(process, stop)
+            return isFirst ? [.killSession, .report(.killed)] : [.killSession]
+        case .waiting:
+            phase = .spawning(then: .keep)
+            return [.spawn]
+        }
+    }
+}

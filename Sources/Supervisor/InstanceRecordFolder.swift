@@ -1,0 +1,99 @@
+internal import FoundationEssentials
+
+/// The records of the instances, in `BASE/run`. Every call blocks.
+package struct InstanceRecordFolder: Sendable {
+    /// What there is about an instance.
+    package enum Finding: Equatable, Sendable {
+        case absent
+        case found(InstanceRecord)
+        /// It could not be understood and was set aside; it counts as absent.
+        case damaged(setAsideAs: String, reason: String)
+    }
+
+    /// A record is some hundred bytes; a longer file is damaged.
+    private static let byteLimit = 16 << 10
+
+    package let path: String
+    private let fileSystem: any FileSystem
+
+    /// `base` is deployex's private folder.
+    package init(base: String, fileSystem: any FileSystem) {
+        path = base + "/run"
+        self.fileSystem = fileSystem
+    }
+
+    /// Makes the folder; before all else.
+    package func prepare() throws(FileSystemError) {
+        try fileSystem.makeFolders(path, mode: 0o700)
+    }
+
+    package func filePath(_ name: InstanceName) -> String {
+        "\(path)/\(name).json"
+    }
+
+    /// Writes a record durably.
+    package func write(_ record: InstanceRecord) throws(FileSystemError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys]
+        guard let data = try? encoder.encode(record) else {
+            preconditionFailure("A record of strings and integers is always encoded")
+        }
+        try fileSystem.replaceFile(filePath(record.name), with: [UInt8](data) + [0x0A])
+    }
+
+    /// Removes the record of an instance, durably.
+    package func remove(_ name: InstanceName) throws(FileSystemError) {
+        try fileSystem.removeFileDurably(filePath(name))
+    }
+
+    /// Reads the record of an instance. A damaged one becomes `….damaged`, replacing an older such
+    /// file.
+    package func read(_ name: InstanceName) throws(FileSystemError) -> Finding {
+        let path = filePath(name)
+        let bytes: [UInt8]
+        do throws(FileSystemError) {
+            bytes = try fileSystem.read(path, limit: Self.byteLimit)
+        } catch {
+            if error.isNotFound { return .absent }
+            guard case .tooLarge = error else { throw error }
+            return try setAside(path, reason: "it is longer than \(Self.byteLimit) bytes")
+        }
+        let record: InstanceRecord
+        do {
+            record = try JSONDecoder().decode(InstanceRecord.self, from: Data(bytes))
+        } catch {
+            return try setAside(
+                path, reason: bytes.isEmpty ? "it is empty" : "it is no instance record")
+        }
+        guard record.format == InstanceRecord.currentFormat else {
+            return try setAside(path, reason: "its format is \(record.format)")
+        }
+        guard record.name == name, record.process.pid > 1 else {
+            return try setAside(path, reason: "it is of another instance or process")
+        }
+        return .found(record)
+    }
+
+    /// The instances that have a record, whether or not they are configured any more.
+    package func names() throws(FileSystemError) -> [InstanceName] {
+        try fileSystem.list(path).compactMap { file in
+            guard file.hasSuffix(".json") else { return nil }
+            let stem = file.dropLast(5)
+            guard
+                let dash = stem.lastIndex(of: "-"), dash != stem.startIndex,
+                let index = Int(stem[stem.index(after: dash)...]), index > 0
+            else { return nil }
+            let name = InstanceName(app: String(stem[..<dash]), index: index)
+            return "\(name).json" == file ? name : nil
+        }
+    }
+
+    private func setAside(
+        _ path: String, reason: String
+    ) throws(FileSystemError) -> Finding {
+        let aside = path + ".damaged"
+        try fileSystem.rename(path, to: aside)
+        try fileSystem.synchronizeFolder(self.path)
+        return .damaged(setAsideAs: aside, reason: reason)
+    }
+}

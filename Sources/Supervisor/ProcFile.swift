@@ -1,0 +1,37 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// Reads from `/proc`, where files have no size and folders change while they are read.
+enum ProcFile {
+    /// The file's first 4 KiB, or `nil` when it cannot be read, as when its process has gone.
+    static func read(_ path: String) -> [UInt8]? {
+        let raw = clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+        guard raw >= 0 else { return nil }
+        let descriptor = FileDescriptor(owning: raw)
+        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            while count < buffer.count {
+                let result = Glibc.read(
+                    descriptor.raw, buffer.baseAddress.map { $0 + count }, buffer.count - count)
+                if result < 0, clinux_errno() == EINTR { continue }
+                guard result > 0 else { break }
+                count += result
+            }
+        }
+        return bytes.isEmpty ? nil : bytes
+    }
+
+    /// The pids of all processes.
+    static func pids() -> [Int32] {
+        guard let folder = opendir("/proc") else { return [] }
+        defer { closedir(folder) }
+        var pids: [Int32] = []
+        while let entry = readdir(folder) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if let pid = Int32(name), pid > 0 { pids.append(pid) }
+        }
+        return pids
+    }
+}

@@ -1,0 +1,67 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// A process held by a pidfd: a signal sent through it reaches this process or nobody.
+///
+/// The kernel keeps the number of a pidfd's process from being confused with another's, but not the
+/// moment of opening: so the process is identified again after it has been opened.
+final class ProcessHandle: Sendable {
+    let identity: ProcessIdentity
+    private let descriptor: FileDescriptor
+
+    /// The descriptor, for watching and waiting.
+    var raw: Int32 { descriptor.raw }
+
+    /// Opens the process with exactly this identity; `nil` when it has ended and been reaped, or
+    /// has given its pid away. A zombie is opened.
+    init?(_ identity: ProcessIdentity) {
+        guard identity.bootID == ProcessIdentity.currentBootID, identity.pid > 0 else { return nil }
+        let raw = clinux_pidfd_open(identity.pid)
+        guard raw >= 0 else { return nil }
+        let descriptor = FileDescriptor(owning: raw)
+        // Whoever has this start time now had the pid already when it was opened just before: the
+        // identity was read earlier still.
+        guard
+            let status = ProcessStatus.ofProcess(identity.pid),
+            status.startTicks == identity.startTicks
+        else { return nil }
+        self.identity = identity
+        self.descriptor = descriptor
+    }
+
+    /// A child of ours that has not been reaped, so that its pid cannot have been reused.
+    init(child pid: Int32) throws(SystemError) {
+        let raw = clinux_pidfd_open(pid)
+        guard raw >= 0 else { throw .last("opening process \(pid)") }
+        let descriptor = FileDescriptor(owning: raw)
+        guard let status = ProcessStatus.ofProcess(pid) else {
+            throw SystemError("identifying process \(pid)", code: ESRCH)
+        }
+        identity = ProcessIdentity(status)
+        self.descriptor = descriptor
+    }
+
+    /// Whether the process has ended; it may still be a zombie. Source: pidfd_open(2), poll.
+    var hasExited: Bool {
+        var poll = pollfd(fd: raw, events: Int16(POLLIN), revents: 0)
+        return Glibc.poll(&poll, 1, 0) > 0
+    }
+
+    /// Sends a signal; whether the process was still there to get it.
+    @discardableResult
+    func send(_ signal: Int32) -> Bool {
+        clinux_pidfd_send_signal(raw, signal) == 0
+    }
+
+    /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.
+    func exitStatus(reaping: Bool) -> ExitStatus? {
+        var status: Int32 = 0
+        var signalled: Int32 = 0
+        let result = clinux_exit_status(raw, reaping ? 1 : 0, &status, &signalled)
+        // A child that someone else has reaped (ECHILD) has ended, nobody knows how.
+        if result < 0 { return clinux_errno() == ECHILD ? .unknown : nil }
+        guard result == 1 else { return nil }
+        return signalled != 0 ? .signal(status) : .code(status)
+    }
+}

@@ -1,0 +1,64 @@
+/// What `/proc/PID/stat` says about a process. Source: proc_pid_stat(5).
+struct ProcessStatus: Equatable, Sendable {
+    var pid: Int32
+    /// `R`, `S`, `D`, `Z`, …
+    var state: UInt8
+    var parent: Int32
+    var session: Int32
+    /// When it started, in clock ticks since the host booted.
+    var startTicks: UInt64
+
+    /// Whether it has ended and only waits to be reaped.
+    var isZombie: Bool {
+        switch state {
+        case UInt8(ascii: "Z"), UInt8(ascii: "X"), UInt8(ascii: "x"): true
+        default: false
+        }
+    }
+
+    init(pid: Int32, state: UInt8, parent: Int32, session: Int32, startTicks: UInt64) {
+        self.pid = pid
+        self.state = state
+        self.parent = parent
+        self.session = session
+        self.startTicks = startTicks
+    }
+
+    /// Parses one line; `nil` when it is not one.
+    ///
+    /// The second field is the program's name in parentheses and may itself hold spaces,
+    /// parentheses and line ends, so the fields are counted from the last `)`.
+    init?(parsing bytes: some BidirectionalCollection<UInt8>) {
+        guard
+            let open = bytes.firstIndex(of: UInt8(ascii: "(")),
+            let close = bytes.lastIndex(of: UInt8(ascii: ")")), open < close,
+            let pid = Int32(Self.text(bytes[..<open]))
+        else { return nil }
+        let fields = bytes[bytes.index(after: close)...]
+            .split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\n") }
+        // fields[0] is field 3 of the manual page.
+        guard
+            fields.count >= 20, fields[0].count == 1, let state = fields[0].first,
+            let parent = Int32(Self.text(fields[1])), let session = Int32(Self.text(fields[3])),
+            let startTicks = UInt64(Self.text(fields[19]))
+        else { return nil }
+        self.init(
+            pid: pid, state: state, parent: parent, session: session, startTicks: startTicks)
+    }
+
+    private static func text(_ bytes: some BidirectionalCollection<UInt8>) -> String {
+        var bytes = bytes[...]
+        while bytes.last == UInt8(ascii: " ") { bytes.removeLast() }
+        return String(decoding: bytes, as: UTF8.self)
+    }
+
+    /// The process that has `pid` now, zombies included; `nil` when there is none.
+    static func ofProcess(_ pid: Int32) -> ProcessStatus? {
+        ProcFile.read("/proc/\(pid)/stat").flatMap { ProcessStatus(parsing: $0) }
+    }
+
+    /// All processes of the host, in no order. It blocks for some milliseconds.
+    static func all() -> [ProcessStatus] {
+        ProcFile.pids().compactMap { ofProcess($0) }
+    }
+}

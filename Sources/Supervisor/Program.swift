@@ -1,0 +1,35 @@
+/// What is started as a process: nothing in it is looked up, expanded or passed to a shell.
+package struct Program: Equatable, Sendable {
+    /// The executable's absolute path.
+    package var path: String
+    /// What follows the path in argv.
+    package var arguments: [String]
+    package var environment: [String: String]
+    /// The working directory.
+    package var folder: String
+    /// Opened for append and made with mode 0640; the folder exists.
+    package var stdoutPath: String
+    package var stderrPath: String
+
+    package init(
+        path: String, arguments: [String], environment: [String: String], folder: String,
+        stdoutPath: String, stderrPath: String
+    ) {
+        self.path = path
+        self.arguments = arguments
+        self.environment = environment
+        self.folder = folder
+        self.stdoutPath = stdoutPath
+        self.stderrPath = stderrPath
+    }
+}
+
+/// Why a program could not be started.
+package struct SpawnError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// "starting /srv/bin/app: no such file or directory"
+    package var description: String
+
+    package init(_ description: String) {
+        self.description = description
+    }
+}

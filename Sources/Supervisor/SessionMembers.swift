@@ -1,0 +1,63 @@
+/// Finds, and holds, what belongs to a session: its members, and the leader's descendants in
+/// sessions of their own, as the ports of a BEAM are (`erl_child_setup` makes one for each).
+///
+/// A number in `/proc` proves nothing by itself: pids are reused. Every process is opened first and
+/// looked at again after that, and its tie to the leader counts only if the leader, or another
+/// process known to be of the session, is still there after the look. It blocks.
+/// Source: the kernel's kernel/pid.c, which frees a number only when neither a process nor a
+/// process group nor a session uses it.
+struct SessionMembers {
+    let leader: ProcessHandle
+    /// Whether the leader is our child and has not been reaped: then its pid cannot be reused.
+    let isLeaderReserved: Bool
+
+    /// The living members besides the leader. `known` are some that were found before.
+    func find(known: [ProcessHandle]) -> [ProcessHandle] {
+        let known = known.filter { !$0.hasExited }
+        let all = ProcessStatus.all()
+        let candidates = all.compactMap { status -> ProcessHandle? in
+            guard status.session == leader.identity.pid else { return nil }
+            return open(status) { $0.session == leader.identity.pid }
+        }
+        let descendants = descendants(among: all)
+        let isSession = isLeaderReserved || !leader.hasExited || known.contains(where: isInSession)
+        var found: [Int32: ProcessHandle] = [:]
+        for handle in known + descendants + (isSession ? candidates : []) {
+            found[handle.identity.pid] = handle
+        }
+        return Array(found.values)
+    }
+
+    private func isInSession(_ handle: ProcessHandle) -> Bool {
+        ProcessStatus.ofProcess(handle.identity.pid)?.session == leader.identity.pid
+            && !handle.hasExited
+    }
+
+    private func descendants(among all: [ProcessStatus]) -> [ProcessHandle] {
+        let children = Dictionary(grouping: all, by: \.parent)
+        var found: [ProcessHandle] = []
+        var parents = [leader]
+        while let parent = parents.popLast() {
+            for status in children[parent.identity.pid] ?? [] {
+                let child = open(status) { $0.parent == parent.identity.pid }
+                // A parent that is still there after the look had the pid during the look.
+                guard let child, !parent.hasExited else { continue }
+                found.append(child)
+                parents.append(child)
+            }
+        }
+        return found
+    }
+
+    private func open(
+        _ status: ProcessStatus, if belongs: (ProcessStatus) -> Bool
+    ) -> ProcessHandle? {
+        guard
+            status.pid != leader.identity.pid, !status.isZombie,
+            let handle = ProcessHandle(ProcessIdentity(status)),
+            let again = ProcessStatus.ofProcess(status.pid),
+            again.startTicks == status.startTicks, belongs(again), !handle.hasExited
+        else { return nil }
+        return handle
+    }
+}
