@@ -1,0 +1,110 @@
+public import Transport
+
+/// Asks an Erlang port mapper daemon where nodes are.
+///
+/// ```swift
+/// let client = EPMDClient(address: try EPMDEnvironment.clientAddress(environment), loop: loop)
+/// let info = try await client.lookUp(name: "app-1")
+/// ```
+/// Each question is a connection of its own and fails after `timeout`, connecting included.
+/// Registering is ``EPMDRegistration``'s. Source: "EPMD Protocol", erl_dist_protocol.
+public struct EPMDClient: Sendable {
+    /// The daemon that is asked.
+    public let address: SocketAddress
+    public let timeout: Duration
+    private let loop: EventLoop
+
+    public init(
+        address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort), loop: EventLoop,
+        timeout: Duration = .seconds(5)
+    ) {
+        self.address = address
+        self.loop = loop
+        self.timeout = timeout
+    }
+
+    /// What the daemon knows of the node `name` (without `@host`).
+    /// - Throws: ``EPMDError/notRegistered(name:address:)`` when there is none.
+    public func lookUp(name: String) async throws(EPMDError) -> EPMDNodeInfo {
+        let reply = try await ask(
+            .portPlease(name: name), EPMDPortReplyDecoder(), "looking up `\(name)` at \(address)")
+        switch reply {
+        case .found(let info): return info
+        case .notRegistered: throw .notRegistered(name: name, address: address)
+        }
+    }
+
+    /// Where `name@host` accepts connections: asks the daemon of `host`, on the port of ``address``, at
+    /// each of the host's addresses until one answers.
+    /// - Returns: What the daemon knows, and the node's address.
+    public func lookUp(
+        name: String, host: String
+    ) async throws(EPMDError) -> (info: EPMDNodeInfo, address: SocketAddress) {
+        try await onEachAddress(of: host, "looking up `\(name)` at \(host)") {
+            client throws(EPMDError) in
+            let info = try await client.lookUp(name: name)
+            var node = client.address
+            node.port = info.port
+            return (info, node)
+        }
+    }
+
+    /// The names registered with the daemon.
+    public func names() async throws(EPMDError) -> [EPMDName] {
+        try await ask(.names, EPMDListingDecoder(), "listing the names at \(address)").names
+    }
+
+    /// The names registered with the daemon of `host`, on the port of ``address``.
+    public func names(host: String) async throws(EPMDError) -> [EPMDName] {
+        try await onEachAddress(of: host, "listing the names at \(host)") {
+            client throws(EPMDError) in try await client.names()
+        }
+    }
+
+    /// Asks the daemon to end.
+    /// - Returns: Whether it does; it does not while nodes are registered, unless it runs relaxed.
+    public func kill() async throws(EPMDError) -> Bool {
+        try await ask(.kill, EPMDCommandReplyDecoder(), "ending EPMD at \(address)") == .ok
+    }
+
+    /// Asks the daemon to end the registration of `name`, which only a relaxed one does.
+    /// - Returns: Whether there was one.
+    public func stop(name: String) async throws(EPMDError) -> Bool {
+        let reply = try await ask(
+            .stop(name: name), EPMDCommandReplyDecoder(), "unregistering `\(name)` at \(address)")
+        return reply == .stopped
+    }
+
+    private func ask<Decoder: EPMDReplyDecoder>(
+        _ request: EPMDRequest, _ decoder: Decoder, _ attempt: String
+    ) async throws(EPMDError) -> Decoder.Reply {
+        try await EPMDExchange(attempt, decoder: decoder, timeout: timeout, loop: loop)
+            .reply(to: request, from: address)
+    }
+
+    private func onEachAddress<Answer>(
+        of host: String, _ attempt: String,
+        _ body: (EPMDClient) async throws(EPMDError) -> Answer
+    ) async throws(EPMDError) -> Answer {
+        let addresses: [SocketAddress]
+        do throws(ResolutionError) {
+            addresses = try await SocketAddress.resolve(host, port: address.port)
+        } catch {
+            throw .unresolvedHost(attempt: attempt, error)
+        }
+        // The first failure is the one to report: later addresses are second choices.
+        var failure: EPMDError?
+        for address in addresses {
+            do throws(EPMDError) {
+                return try await body(EPMDClient(address: address, loop: loop, timeout: timeout))
+            } catch {
+                // A daemon that answers has spoken for the host.
+                if case .notRegistered = error { throw error }
+                failure = failure ?? error
+            }
+        }
+        throw failure
+            ?? .unresolvedHost(
+                attempt: attempt, ResolutionError(host: host, reason: "it has no addresses"))
+    }
+}

@@ -1,0 +1,45 @@
+public import Transport
+
+/// Where EPMD listens, as the environment variables of every OTP tool say.
+///
+/// Source: "Environment Variables", epmd(1).
+public enum EPMDEnvironment {
+    public static let defaultPort: UInt16 = 4369
+
+    /// `ERL_EPMD_PORT`, or 4369.
+    public static func port(_ environment: [String: String]) throws(EPMDError) -> UInt16 {
+        guard let text = environment["ERL_EPMD_PORT"], !text.isEmpty else { return defaultPort }
+        guard let port = UInt16(text), port > 0 else {
+            throw .badSetting(variable: "ERL_EPMD_PORT", value: text)
+        }
+        return port
+    }
+
+    /// This host's daemon: 127.0.0.1, where it always listens, with the port of the environment.
+    public static func clientAddress(
+        _ environment: [String: String]
+    ) throws(EPMDError) -> SocketAddress {
+        .loopback(port: try port(environment))
+    }
+
+    /// Where a daemon listens: the addresses of `ERL_EPMD_ADDRESS` (separated by commas or spaces) and
+    /// loopback, or all interfaces without it.
+    public static func daemonAddresses(
+        _ environment: [String: String]
+    ) throws(EPMDError) -> [SocketAddress] {
+        let port = try port(environment)
+        let text = environment["ERL_EPMD_ADDRESS"] ?? ""
+        var addresses: [SocketAddress] = []
+        for part in text.split(whereSeparator: { $0 == "," || $0 == " " }) {
+            guard let address = SocketAddress(String(part), port: port) else {
+                throw .badSetting(variable: "ERL_EPMD_ADDRESS", value: text)
+            }
+            if !addresses.contains(address) { addresses.append(address) }
+        }
+        if addresses.isEmpty { return [.any(port: port)] }
+        let coversLoopback = addresses.contains {
+            $0 == .loopback(port: port) || $0 == .any(port: port)
+        }
+        return coversLoopback ? addresses : addresses + [.loopback(port: port)]
+    }
+}

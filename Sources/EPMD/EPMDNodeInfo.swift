@@ -1,0 +1,73 @@
+/// What EPMD knows of a node: the fields that `ALIVE2_REQ` and `PORT2_RESP` have in common.
+///
+/// Source: "Register a Node in EPMD" and "Get the Distribution Port of Another Node",
+/// erl_dist_protocol.
+public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
+    /// The part of the node name before the `@`. See ``EPMDName/isValid(_:)`` for its limits.
+    public var name: String
+    /// Where the node accepts distribution connections.
+    public var port: UInt16
+    public var type: NodeType
+    /// 0 is TCP over IPv4, which is also what nodes over IPv6 and TLS say.
+    public var protocolNumber: UInt8
+    /// The newest handshake that the node can do; 6 means a 32-bit creation.
+    public var highestVersion: UInt16
+    public var lowestVersion: UInt16
+    /// Unused by OTP. At most ``maximumExtraByteCount`` bytes.
+    public var extra: [UInt8]
+
+    /// As in OTP's `epmd_int.h`.
+    public static let maximumExtraByteCount = 1020
+
+    public init(
+        name: String, port: UInt16, type: NodeType = .hidden, protocolNumber: UInt8 = 0,
+        highestVersion: UInt16 = 6, lowestVersion: UInt16 = 5, extra: [UInt8] = []
+    ) {
+        self.name = name
+        self.port = port
+        self.type = type
+        self.protocolNumber = protocolNumber
+        self.highestVersion = highestVersion
+        self.lowestVersion = lowestVersion
+        self.extra = extra
+    }
+
+    /// Whether other nodes should connect to this one by themselves.
+    public struct NodeType: RawRepresentable, Hashable, Sendable {
+        public var rawValue: UInt8
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// A node that does not join the mesh, such as a C node.
+        public static let hidden = NodeType(rawValue: 72)
+        public static let normal = NodeType(rawValue: 77)
+    }
+}
+
+/// A registered name and its port, as `NAMES_REQ` lists them.
+public struct EPMDName: Hashable, Sendable {
+    public var name: String
+    public var port: UInt16
+
+    public init(name: String, port: UInt16) {
+        self.name = name
+        self.port = port
+    }
+
+    /// Bytes of UTF-8.
+    public static let maximumByteCount = 255
+
+    /// Whether EPMD can hold `name`: 1 to 255 bytes of UTF-8 without control characters.
+    ///
+    /// OTP's daemon takes every byte but NUL. A line feed is refused here because one in a name would
+    /// forge lines of the listing.
+    public static func isValid(_ name: String) -> Bool {
+        let bytes = name.utf8
+        return !bytes.isEmpty && bytes.count <= maximumByteCount
+            && bytes.allSatisfy { $0 >= 0x20 && $0 != 0x7F }
+    }
+
+    /// The name in `bytes`, or `nil` when EPMD cannot hold it.
+    static func decode(_ bytes: ArraySlice<UInt8>) -> String? {
+        guard let name = String(validating: bytes, as: UTF8.self), isValid(name) else { return nil }
+        return name
+    }
+}

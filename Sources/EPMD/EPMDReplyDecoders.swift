@@ -1,0 +1,153 @@
+/// The client's side of a connection: bytes in, one reply out. It buffers a bounded number of bytes.
+public protocol EPMDReplyDecoder<Reply>: Sendable {
+    associatedtype Reply: Sendable
+
+    /// Takes the next bytes of the connection.
+    /// - Returns: The reply once it is whole, `nil` before that. What follows it is ignored.
+    mutating func receive(_ bytes: some Collection<UInt8>) throws(EPMDReplyError) -> Reply?
+
+    /// The daemon closed the connection: some replies end with that.
+    mutating func connectionClosed() throws(EPMDReplyError) -> Reply
+}
+
+/// Why bytes are not the reply that was asked for.
+public enum EPMDReplyError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The connection ended before the reply did.
+    case truncated
+    /// Another reply than the one asked for, or no EPMD at all.
+    case unexpectedCode(UInt8)
+    /// See ``EPMDName/isValid(_:)``.
+    case invalidName
+    case tooLong(byteCount: Int)
+    /// The daemon closed the connection without an answer: it does not allow the request.
+    case notAnswered
+
+    public var description: String {
+        switch self {
+        case .truncated: "the connection was closed within the reply"
+        case .unexpectedCode(let code): "unexpected reply code \(code); is this EPMD?"
+        case .invalidName: "an invalid node name in the reply"
+        case .tooLong(let count): "a reply of \(count) bytes or more is too long"
+        case .notAnswered: "the connection was closed without an answer"
+        }
+    }
+}
+
+/// Decodes ``EPMDAliveReply`` in both of its forms.
+public struct EPMDAliveReplyDecoder: EPMDReplyDecoder {
+    private var buffer: [UInt8] = []
+
+    public init() {}
+
+    public mutating func receive(
+        _ bytes: some Collection<UInt8>
+    ) throws(EPMDReplyError) -> EPMDAliveReply? {
+        buffer += bytes.prefix(6 - buffer.count)
+        var reader = BigEndianReader(buffer[...])
+        guard let code = reader.readUInt8() else { return nil }
+        let creation: UInt32?
+        let result = reader.readUInt8()
+        switch code {
+        case EPMDAliveReply.Code.extended: creation = reader.readUInt32()
+        case EPMDAliveReply.Code.alive: creation = reader.readUInt16().map(UInt32.init)
+        default: throw .unexpectedCode(code)
+        }
+        guard let result, let creation else { return nil }
+        return result == 0 ? .registered(creation: creation) : .refused(result: result)
+    }
+
+    public mutating func connectionClosed() throws(EPMDReplyError) -> EPMDAliveReply {
+        throw buffer.isEmpty ? .notAnswered : .truncated
+    }
+}
+
+/// Decodes ``EPMDPortReply``.
+public struct EPMDPortReplyDecoder: EPMDReplyDecoder {
+    /// The fixed fields, then a name and an extra of whatever length their fields can say.
+    private static let maximumByteCount = 14 + 2 * 0xFFFF
+    private var buffer: [UInt8] = []
+
+    public init() {}
+
+    public mutating func receive(
+        _ bytes: some Collection<UInt8>
+    ) throws(EPMDReplyError) -> EPMDPortReply? {
+        buffer += bytes.prefix(Self.maximumByteCount - buffer.count)
+        var reader = BigEndianReader(buffer[...])
+        guard let code = reader.readUInt8() else { return nil }
+        guard code == EPMDPortReply.code else { throw .unexpectedCode(code) }
+        guard let result = reader.readUInt8() else { return nil }
+        guard result == 0 else { return .notRegistered(result: result) }
+        guard let port = reader.readUInt16(), let type = reader.readUInt8(),
+            let protocolNumber = reader.readUInt8(), let highest = reader.readUInt16(),
+            let lowest = reader.readUInt16(), let nameBytes = reader.readCounted(),
+            let extra = reader.readCounted()
+        else { return nil }
+        guard let name = EPMDName.decode(nameBytes) else { throw .invalidName }
+        return .found(
+            EPMDNodeInfo(
+                name: name, port: port, type: .init(rawValue: type),
+                protocolNumber: protocolNumber, highestVersion: highest, lowestVersion: lowest,
+                extra: Array(extra)))
+    }
+
+    public mutating func connectionClosed() throws(EPMDReplyError) -> EPMDPortReply {
+        throw buffer.isEmpty ? .notAnswered : .truncated
+    }
+}
+
+/// Decodes ``EPMDListing``, which ends with the connection.
+public struct EPMDListingDecoder: EPMDReplyDecoder {
+    /// Room for some thousands of names.
+    public static let maximumByteCount = 1 << 20
+    private var buffer: [UInt8] = []
+
+    public init() {}
+
+    public mutating func receive(
+        _ bytes: some Collection<UInt8>
+    ) throws(EPMDReplyError) -> EPMDListing? {
+        buffer += bytes.prefix(Self.maximumByteCount + 1 - buffer.count)
+        guard buffer.count <= Self.maximumByteCount else {
+            throw .tooLong(byteCount: buffer.count)
+        }
+        return nil
+    }
+
+    public mutating func connectionClosed() throws(EPMDReplyError) -> EPMDListing {
+        var reader = BigEndianReader(buffer[...])
+        guard let port = reader.readUInt32() else {
+            throw buffer.isEmpty ? .notAnswered : .truncated
+        }
+        let text = reader.readRest()
+        // A line of NAMES ends with a line feed, one of DUMP with a NUL after it.
+        guard text.isEmpty || text.last == UInt8(ascii: "\n") || text.last == 0 else {
+            throw .truncated
+        }
+        return EPMDListing(port: port, text: Array(text))
+    }
+}
+
+/// Decodes ``EPMDCommandReply``, which ends with the connection.
+public struct EPMDCommandReplyDecoder: EPMDReplyDecoder {
+    private var buffer: [UInt8] = []
+
+    public init() {}
+
+    public mutating func receive(
+        _ bytes: some Collection<UInt8>
+    ) throws(EPMDReplyError) -> EPMDCommandReply? {
+        // OTP's daemon says "NOEXISTSTOPPED" for a name that is not registered (epmd_srv.c): the first
+        // word is the answer.
+        buffer += bytes.prefix(7 - buffer.count)
+        return nil
+    }
+
+    public mutating func connectionClosed() throws(EPMDReplyError) -> EPMDCommandReply {
+        guard let first = buffer.first else { throw .notAnswered }
+        guard let reply = EPMDCommandReply(rawValue: String(decoding: buffer, as: UTF8.self)) else {
+            throw .unexpectedCode(first)
+        }
+        return reply
+    }
+}
