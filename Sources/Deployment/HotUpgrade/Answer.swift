@@ -1,0 +1,67 @@
+internal import ExternalTermFormat
+
+/// The answer to a call of `release_handler` or `systools`, sorted into the shapes that they use.
+struct Answer: Equatable, Sendable {
+    enum Kind: Equatable, Sendable {
+        /// `ok`, or `{ok, Value…}`.
+        case ok([Term])
+        /// `{error, Reason}`, `{error, Module, Reason}`, or `error` alone, whose reason is what was printed.
+        case error(Term)
+        /// `{badrpc, Reason}`: nothing is known about what was done.
+        case badRPC(Term)
+        /// Anything else.
+        case other(Term)
+    }
+
+    var kind: Kind
+    /// For people: the answer in Erlang's syntax, shortened, and what was printed.
+    var text: String
+
+    init(_ term: Term, output: String) {
+        text = withOutput(shortened(term), output)
+        if term == .atom(.ok) {
+            kind = .ok([])
+        } else if term == .atom(.error) {
+            kind = .error(.binary(output))
+        } else if let parts = term.asTuple, parts.count >= 2, let tag = parts[0].asAtom {
+            switch tag {
+            case .ok: kind = .ok(Array(parts.dropFirst()))
+            case .error: kind = .error(parts[parts.count - 1])
+            case "badrpc": kind = .badRPC(parts[1])
+            default: kind = .other(term)
+            }
+        } else {
+            kind = .other(term)
+        }
+    }
+}
+
+/// How many characters of a reason are kept: a failed `code_change` may carry a whole state.
+private let maximumReasonLength = 2_000
+
+/// A term in Erlang's syntax, as long as a line of a log may be.
+func shortened(_ term: Term) -> String {
+    shortened("\(term)")
+}
+
+func shortened(_ text: String) -> String {
+    guard text.count > maximumReasonLength else { return text }
+    return text.prefix(maximumReasonLength) + "…"
+}
+
+/// `text`, and what was printed behind it, on one line.
+func withOutput(_ text: String, _ output: String) -> String {
+    let lines = output.split(whereSeparator: \.isNewline).map {
+        $0.trimming { $0.isWhitespace }
+    }.filter { !$0.isEmpty }
+    guard !lines.isEmpty else { return text }
+    return shortened("\(text): \(lines.joined(separator: " "))")
+}
+
+extension Substring {
+    fileprivate func trimming(_ isTrimmed: (Character) -> Bool) -> Substring {
+        var rest = self.drop(while: isTrimmed)
+        while let last = rest.last, isTrimmed(last) { rest.removeLast() }
+        return rest
+    }
+}

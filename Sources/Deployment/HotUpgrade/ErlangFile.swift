@@ -1,0 +1,33 @@
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// Files of Erlang terms that came with a package: nothing in them is trusted.
+enum ErlangFile {
+    /// The bytes of a regular file; `nil` when there is none.
+    static func read(
+        _ path: String, limit: Int, files: any FileSystem
+    ) throws(FileContentError) -> [UInt8]? {
+        do throws(FileSystemError) {
+            guard let status = try files.status(path) else { return nil }
+            // Opening a pipe would wait for a writer.
+            guard status.kind == .file else { throw FileContentError("\(path) is not a file") }
+            return try files.read(path, limit: limit)
+        } catch {
+            throw FileContentError("\(error)")
+        }
+    }
+
+    /// The terms that `file:consult/1` reads.
+    static func terms(_ bytes: [UInt8]) throws(FileContentError) -> [Term] {
+        fatalError()
+    }
+}
+
+/// Why a file is of no use: "…/counter.appup: line 3: …".
+struct FileContentError: Error, Equatable, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

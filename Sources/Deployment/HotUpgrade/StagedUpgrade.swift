@@ -1,0 +1,187 @@
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// What a staged package says about upgrading to it.
+struct StagedUpgrade: Equatable, Sendable {
+    var contents: ReleaseContents
+    var appups: AppupSet
+    /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on the way
+    /// from the running version.
+    var relupRestartsEmulator: Bool
+}
+
+/// The appups of a package and, from Jellyfish 0.2 on, what it says about them.
+struct AppupSet: Equatable, Sendable {
+    /// The appups of the application that the release is named for, `lib/NAME-*/ebin/*.appup`.
+    var main: [Appup]
+    /// `lib/*/ebin/jellyfish.json`, each with the appups beside it.
+    var described: [Jellyfish]
+
+    struct Jellyfish: Equatable, Sendable {
+        var metadata: JellyfishMetadata
+        var appups: [Appup]
+    }
+
+    /// Why there is no way from the one version to the other.
+    func obstacle(
+        from: String, to: String, in current: ReleaseContents, _ staged: StagedUpgrade
+    ) -> UpgradeDecision.Reason? {
+        let relevant = described.filter { jellyfish in
+            // A dependency that was upgraded in an earlier release keeps its description.
+            jellyfish.metadata.kind == .project
+                || current.version(of: jellyfish.metadata.name)
+                    != staged.contents.version(of: jellyfish.metadata.name)
+        }
+        guard relevant.contains(where: { $0.metadata.kind == .project }) else {
+            return Self.obstacle(in: main, from: from, to: to)
+        }
+        for jellyfish in relevant {
+            let metadata = jellyfish.metadata
+            var (old, new): (String?, String?) = (from, to)
+            if metadata.kind == .dependency {
+                old = current.version(of: metadata.name)
+                new = staged.contents.version(of: metadata.name)
+            }
+            guard metadata.from == old, metadata.to == new else { return .noMatchingVersions }
+            if let reason = Self.obstacle(
+                in: jellyfish.appups, from: metadata.from, to: metadata.to)
+            {
+                return reason
+            }
+        }
+        return nil
+    }
+
+    private static func obstacle(
+        in appups: [Appup], from: String, to: String
+    ) -> UpgradeDecision.Reason? {
+        guard appups.count == 1 else { return .notOneAppup(paths: appups.map(\.path)) }
+        switch appups[0].content {
+        case .failure(let error):
+            return .unreadable(path: appups[0].path, reason: error.description)
+        case .success(let versions):
+            guard versions.contains(.init(from: from, to: to)) else {
+                return .noMatchingVersions
+            }
+            return nil
+        }
+    }
+}
+
+/// One appup of a package: which upgrades it describes.
+struct Appup: Equatable, Sendable {
+    /// Two versions between which it leads up and down.
+    struct Step: Equatable, Sendable {
+        var from: String
+        var to: String
+    }
+
+    /// More than a megabyte is not a list of instructions that somebody wrote, or a tool for them.
+    static let maximumByteCount = 1 << 20
+
+    /// Within the package.
+    var path: String
+    var content: Result<[Step], FileContentError>
+
+    init(path: String, content: Result<[Step], FileContentError>) {
+        self.path = path
+        self.content = content
+    }
+
+    /// The appups that have the one shape that Deployex accepts: `{To, [{From, _}], [{From, _}]}.`
+    ///
+    /// Source: appup(4), SASL.
+    static func steps(_ bytes: [UInt8]) throws(FileContentError) -> [Step] {
+        var steps: [Step] = []
+        for term in try ErlangFile.terms(bytes) {
+            guard let parts = term.asTuple, parts.count == 3, let to = parts[0].asText,
+                let up = onlyVersion(parts[1]), let down = onlyVersion(parts[2]), up == down
+            else { continue }
+            steps.append(Step(from: up, to: to))
+        }
+        return steps
+    }
+
+    private static func onlyVersion(_ term: Term) -> String? {
+        guard let list = term.asList, list.count == 1, let entry = list[0].asTuple,
+            entry.count == 2, case .list = entry[0]
+        else { return nil }
+        return entry[0].asText
+    }
+}
+
+extension StagedUpgrade {
+    /// How many folders in `lib/` and files in one `ebin/` are looked at.
+    static let maximumEntryCount = 10_000
+
+    /// Reads the package in `folder` on the way from `running` to `version`. It blocks.
+    static func read(
+        _ folder: String, name: String, from running: String, to version: String,
+        files: any FileSystem
+    ) throws(FileContentError) -> StagedUpgrade {
+        let contents = try ReleaseContents.read(
+            folder, name: name, version: version, files: files)
+        var set = AppupSet(main: [], described: [])
+        for library in try list("\(folder)/lib", files) {
+            let ebin = "lib/\(library)/ebin"
+            let isMain = library.hasPrefix("\(name)-")
+            guard kind(of: "\(folder)/\(ebin)", files) == .folder else { continue }
+            let entries = try list("\(folder)/\(ebin)", files)
+            let isDescribed = entries.contains("jellyfish.json")
+            guard isMain || isDescribed else { continue }
+            let appups = entries.filter { $0.hasSuffix(".appup") }.map { entry in
+                let path = "\(ebin)/\(entry)"
+                return Appup(
+                    path: path,
+                    content: content("\(folder)/\(path)", limit: Appup.maximumByteCount, files) {
+                        bytes throws(FileContentError) in try Appup.steps(bytes)
+                    })
+            }
+            if isMain { set.main += appups }
+            guard isDescribed else { continue }
+            let path = "\(ebin)/jellyfish.json"
+            let metadata = content(
+                "\(folder)/\(path)", limit: JellyfishMetadata.maximumByteCount, files
+            ) { bytes throws(FileContentError) in try JellyfishMetadata(json: bytes) }
+            switch metadata {
+            case .success(let metadata):
+                set.described.append(.init(metadata: metadata, appups: appups))
+            case .failure(let error): throw FileContentError("\(path): \(error)")
+            }
+        }
+        let relup = "\(folder)/releases/\(version)/relup"
+        var restarts = false
+        if let bytes = try ErlangFile.read(relup, limit: Relup.maximumByteCount, files: files) {
+            restarts = try Relup(bytes).restartsEmulator(from: running)
+        }
+        return StagedUpgrade(contents: contents, appups: set, relupRestartsEmulator: restarts)
+    }
+
+    private static func list(
+        _ path: String, _ files: any FileSystem
+    ) throws(FileContentError) -> [String] {
+        do throws(FileSystemError) {
+            let names = try files.list(path)
+            guard names.count <= maximumEntryCount else {
+                throw FileContentError("\(path) has \(names.count) entries")
+            }
+            return names
+        } catch {
+            throw FileContentError("\(error)")
+        }
+    }
+
+    private static func content<Content>(
+        _ path: String, limit: Int, _ files: any FileSystem,
+        parse: ([UInt8]) throws(FileContentError) -> Content
+    ) -> Result<Content, FileContentError> {
+        do throws(FileContentError) {
+            guard let bytes = try ErlangFile.read(path, limit: limit, files: files) else {
+                return .failure(FileContentError("it does not exist"))
+            }
+            return .success(try parse(bytes))
+        } catch {
+            return .failure(error)
+        }
+    }
+}

@@ -1,0 +1,120 @@
+/// Whether a staged release can be upgraded to in place, or has to be deployed in full.
+///
+/// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
+/// staged one. What `release_handler` could do only by restarting the emulator is a full deployment too.
+package enum UpgradeDecision: Equatable, Sendable {
+    case hotUpgrade(from: String, to: String)
+    case fullDeployment(reason: Reason)
+
+    /// What is known about the instance that is to be upgraded.
+    package struct Running: Equatable, Sendable {
+        /// The version that runs; `nil` when that is unknown or nothing runs.
+        package var version: String?
+        /// Whether its node is connected, so that it can be called.
+        package var isConnected: Bool
+
+        package init(version: String?, isConnected: Bool) {
+            self.version = version
+            self.isConnected = isConnected
+        }
+    }
+
+    package enum Reason: Equatable, Sendable {
+        case runningVersionUnknown
+        case notConnected
+        case sameVersion(String)
+        /// No `lib/NAME-*/ebin/*.appup`, or several: their paths in the package.
+        case notOneAppup(paths: [String])
+        /// The one appup, or a `jellyfish.json`, is about other versions.
+        case noMatchingVersions
+        /// A file that the decision needs is missing, damaged, too long or too deep.
+        case unreadable(path: String, reason: String)
+        /// `include_erts: false`: what runs it is not part of the package.
+        case withoutERTS
+        case otherERTS(running: String, staged: String)
+        /// Elixir, or an application that only a restart of the emulator replaces.
+        case otherApplication(name: String, running: String, staged: String)
+        /// `:sasl`, whose `release_handler` installs releases, is not part of the running release.
+        case withoutSASL
+        /// The package brings a relup that restarts the emulator.
+        case emulatorRestart
+    }
+
+    /// Whether `staged`, about to be version `version`, can be upgraded to from what runs in `current`.
+    static func between(
+        _ running: Running, in current: ReleaseContents, and version: String,
+        in staged: StagedUpgrade
+    ) -> UpgradeDecision {
+        guard let from = running.version, !from.isEmpty else {
+            return .fullDeployment(reason: .runningVersionUnknown)
+        }
+        guard from != version else { return .fullDeployment(reason: .sameVersion(version)) }
+        guard running.isConnected else { return .fullDeployment(reason: .notConnected) }
+        if let reason = staged.appups.obstacle(from: from, to: version, in: current, staged) {
+            return .fullDeployment(reason: reason)
+        }
+        if let reason = obstacle(between: current, and: staged.contents) {
+            return .fullDeployment(reason: reason)
+        }
+        if staged.relupRestartsEmulator { return .fullDeployment(reason: .emulatorRestart) }
+        return .hotUpgrade(from: from, to: version)
+    }
+
+    /// Applications whose code cannot be exchanged in a running emulator, or has no appup to do it.
+    /// Source: `systools_relup`, SASL, for the three of OTP.
+    private static let unexchangeable = ["elixir", "kernel", "stdlib", "sasl"]
+
+    private static func obstacle(
+        between current: ReleaseContents, and staged: ReleaseContents
+    ) -> Reason? {
+        guard staged.includesERTS, current.includesERTS else { return .withoutERTS }
+        guard current.ertsVersion == staged.ertsVersion else {
+            return .otherERTS(running: current.ertsVersion, staged: staged.ertsVersion)
+        }
+        guard current.version(of: "sasl") != nil else { return .withoutSASL }
+        for name in unexchangeable {
+            let (old, new) = (current.version(of: name), staged.version(of: name))
+            guard old == new else {
+                return .otherApplication(
+                    name: name, running: old ?? "none", staged: new ?? "none")
+            }
+        }
+        return nil
+    }
+}
+
+extension UpgradeDecision {
+    /// The line for the log, as users of Deployex know it.
+    package var logLine: (level: HotUpgrade.LogLevel, text: String) {
+        switch self {
+        case .hotUpgrade(let from, let to):
+            (.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")
+        case .fullDeployment(let reason):
+            (
+                .warning,
+                "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)"
+            )
+        }
+    }
+}
+
+extension UpgradeDecision.Reason: CustomStringConvertible {
+    /// Three of them are the results that Deployex prints, in Elixir's syntax.
+    package var description: String {
+        switch self {
+        case .runningVersionUnknown: "the running version is unknown"
+        case .notConnected: "{:error, :not_connecting}"
+        case .sameVersion(let version): "version \(version) runs already"
+        case .notOneAppup(let paths): "[\(paths.map { "\"\($0)\"" }.joined(separator: ", "))]"
+        case .noMatchingVersions: "{:error, :no_match_versions}"
+        case .unreadable(let path, let reason):
+            "{:error, :error_reading_file}, \(path): \(reason)"
+        case .withoutERTS: "the release does not include ERTS"
+        case .otherERTS(let running, let staged): "ERTS changes from \(running) to \(staged)"
+        case .otherApplication(let name, let running, let staged):
+            "\(name) changes from \(running) to \(staged)"
+        case .withoutSASL: "the running release does not include :sasl"
+        case .emulatorRestart: "the relup restarts the emulator"
+        }
+    }
+}

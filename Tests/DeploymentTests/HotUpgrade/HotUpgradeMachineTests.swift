@@ -1,0 +1,514 @@
+import ExternalTermFormat
+import Testing
+
+@testable import Deployment
+
+/// Transcripts: what the node and the file steps answer, and what is done about it.
+struct HotUpgradeMachineTests {
+    private let plan = HotUpgrade.Plan(name: "counter", from: "0.1.1", to: "0.1.2")
+
+    // MARK: The good course
+
+    @Test func `a hot upgrade makes its calls in order and logs them as users know them`() {
+        var upgrade = Transcript(plan)
+        #expect(upgrade.start() == [.file(.evaluateConfiguration)])
+        #expect(upgrade.fileDone() == [call("release_handler", "which_releases")])
+        #expect(upgrade.answer(releases(("0.1.1", "permanent"))) == [.file(.placePackage)])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "unpack_release", [.charlist("0.1.2/counter")], 120)])
+        #expect(
+            upgrade.answer(ok(.charlist("0.1.2")))
+                == [
+                    .log(.info, "Unpacked successfully: ~c\"0.1.2\""),
+                    .file(.copyReleaseResources),
+                ])
+        #expect(upgrade.fileDone() == [call("code", "root_dir")])
+        let new: Term = .charlist("/srv/current/releases/counter-0.1.2")
+        let old: Term = .charlist("/srv/current/releases/counter-0.1.1")
+        let options: Term = [
+            .tuple([
+                .atom("path"),
+                [
+                    .charlist("/srv/current/lib/*/ebin"),
+                    .charlist("/srv/current/releases/*/counter"),
+                ],
+            ]),
+            .tuple([.atom("outdir"), .charlist("/srv/current/releases/0.1.2")]),
+        ]
+        #expect(
+            upgrade.answer(.charlist("/srv/current"))
+                == [call("systools", "make_relup", [new, [old], [old], options], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [.file(.inspectRelup)])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "check_install_release", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(ok(.charlist("0.1.1"), [])) == [.file(.writeConfiguration)])
+        #expect(
+            upgrade.fileDone()
+                == [
+                    call(
+                        "release_handler", "install_release",
+                        [.charlist("0.1.2"), [.tuple([.atom("update_paths"), true])]], 120)
+                ])
+        #expect(
+            upgrade.answer(ok(.charlist("0.1.1"), []))
+                == [
+                    .log(.info, "Installed Release: ~c\"0.1.2\""), .file(.restoreConfiguration),
+                ])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "make_permanent", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [call("release_handler", "which_releases")])
+        #expect(
+            upgrade.answer(releases(("0.1.2", "permanent"), ("0.1.1", "old")))
+                == [.log(.info, "Made release permanent: 0.1.2"), .finish(.succeeded)])
+    }
+
+    // MARK: What the node runs before
+
+    @Test(
+        arguments: [
+            (releases(("0.1.0", "permanent")), "the node runs 0.1.0, not 0.1.1"),
+            (
+                releases(("0.1.1", "permanent"), name: "other"),
+                "the node runs the release other, not counter"
+            ),
+            (
+                releases(("0.1.1", "current"), ("0.1.2", "permanent")),
+                "the node is between two releases, and 0.1.2 is what boots next"
+            ),
+            ([], "release_handler:which_releases answered"),
+            (
+                .tuple([.atom("badrpc"), .atom("nodedown")]),
+                "release_handler:which_releases answered"
+            ),
+            ([.tuple([.charlist("counter"), .charlist("0.1.1")])], "which_releases answered"),
+            ([.tuple([.charlist("counter"), .charlist("1"), [], .atom("new")])], "answered"),
+        ] as [(Term, String)])
+    func `nothing is touched on a node that does not run the old version`(
+        answer: Term, reason: String
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        let end = upgrade.answer(answer)
+        #expect(end.count == 1)
+        expectFailure(end, reason: reason, nodeIsUntouched: true)
+    }
+
+    @Test(arguments: ["unpacked", "old"])
+    func `a leftover of the new version is unregistered before anything is unpacked`(
+        status: String
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        #expect(
+            upgrade.answer(releases(("0.1.2", status), ("0.1.1", "permanent")))
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [.file(.placePackage)])
+    }
+
+    @Test func `a leftover that cannot be unregistered forbids the hot upgrade`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        _ = upgrade.answer(releases(("0.1.2", "unpacked"), ("0.1.1", "permanent")))
+        expectFailure(
+            upgrade.answer(error(.tuple([.atom("permanent"), .charlist("0.1.2")]))),
+            reason: "release_handler:set_removed failed", nodeIsUntouched: true)
+    }
+
+    @Test func `an upgrade that was interrupted after its installation is completed`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        #expect(
+            upgrade.answer(releases(("0.1.2", "current"), ("0.1.1", "permanent")))
+                == [.file(.restoreConfiguration)])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "make_permanent", [.charlist("0.1.2")], 120)])
+    }
+
+    @Test func `an upgrade that was interrupted after it was permanent has succeeded`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        #expect(
+            upgrade.answer(releases(("0.1.2", "permanent"), ("0.1.1", "old")))
+                == [.file(.restoreConfiguration)])
+        #expect(
+            upgrade.fileDone()
+                == [.log(.info, "Made release permanent: 0.1.2"), .finish(.succeeded)])
+    }
+
+    // MARK: File steps that fail
+
+    @Test func `a configuration that cannot be resolved ends the upgrade before the first call`() {
+        var upgrade = Transcript(plan)
+        _ = upgrade.start()
+        #expect(
+            upgrade.fileFailed("the key counter.handler holds a pid")
+                == [
+                    .finish(
+                        .failed(
+                            reason:
+                                "the configuration of 0.1.2: the key counter.handler holds a pid",
+                            nodeIsUntouched: true))
+                ])
+    }
+
+    @Test func `a package that cannot be placed is taken away again`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .placing)
+        #expect(upgrade.fileFailed("no space left on device") == [.file(.removeRelease)])
+        expectFailure(
+            upgrade.fileDone(), reason: "placing the package: no space left on device",
+            nodeIsUntouched: true)
+    }
+
+    @Test(arguments: [
+        (Transcript.Point.copyingResources, "finding the .rel files: gone"),
+        (.inspectingRelup, "the relup: gone"),
+        (.writingConfiguration, "writing the resolved configuration: gone"),
+    ])
+    func `a file step that fails before the installation unregisters and removes the new version`(
+        point: Transcript.Point, reason: String
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: point)
+        #expect(
+            upgrade.fileFailed("gone")
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [.file(.removeRelease)])
+        expectFailure(upgrade.fileDone(), reason: reason, nodeIsUntouched: true)
+    }
+
+    @Test func `a pristine configuration that cannot be put back does not undo the upgrade`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .restoringConfiguration)
+        #expect(
+            upgrade.fileFailed("read-only file system")
+                == [
+                    .log(
+                        .error,
+                        "The pristine sys.config of 0.1.2 could not be put back, reason: read-only file system"
+                    ), call("release_handler", "make_permanent", [.charlist("0.1.2")], 120),
+                ])
+    }
+
+    @Test func `files that cannot be removed are reported, and the first reason stays`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .checking)
+        _ = upgrade.answer(error(.atom("first")))
+        _ = upgrade.answer(.atom(.ok))
+        let end = upgrade.fileFailed("busy")
+        #expect(end.first == .log(.warning, "Files of 0.1.2 are left behind, reason: busy"))
+        expectFailure(end, reason: "first", nodeIsUntouched: true)
+    }
+
+    // MARK: Wrong answers before the installation
+
+    @Test func `a release that already exists is unregistered and unpacked once more`() {
+        let existing = error(.tuple([.atom("existing_release"), .charlist("0.1.2")]))
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .unpacking)
+        #expect(
+            upgrade.answer(existing)
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [.file(.placePackage)])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "unpack_release", [.charlist("0.1.2/counter")], 120)])
+        let second = upgrade.answer(existing)
+        #expect(second.last == .file(.removeRelease))
+        expectFailure(upgrade.fileDone(), reason: "existing_release", nodeIsUntouched: true)
+    }
+
+    @Test(
+        arguments: [
+            error(.tuple([.atom("no_such_file"), .charlist("/srv/0.1.2/counter.tar.gz")])),
+            error(.tuple([.atom("bad_rel_file"), .charlist("counter.rel")])),
+            error(.tuple([.atom("existing_release"), .charlist("0.1.3")])),
+            .atom(.error),
+        ] as [Term])
+    func `a package that the node cannot unpack is removed, and the node is untouched`(
+        answer: Term
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .unpacking)
+        let actions = upgrade.answer(answer)
+        #expect(actions.count == 2)
+        #expect(actions.last == .file(.removeRelease))
+        expectFailure(
+            upgrade.fileDone(), reason: "Error while unpacking the release 0.1.2, reason: ",
+            nodeIsUntouched: true)
+    }
+
+    @Test(
+        arguments: [
+            ok(.charlist("0.1.3")), .atom(.ok), .tuple([.atom("badrpc"), .atom("nodedown")]),
+            .tuple([.atom(.ok)]), .list([]), .integer(7),
+        ] as [Term])
+    func `after an answer that does not say whether it was unpacked, it is unregistered too`(
+        answer: Term
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .unpacking)
+        #expect(
+            upgrade.answer(answer).last
+                == call("release_handler", "set_removed", [.charlist("0.1.2")], 120))
+        #expect(
+            upgrade.answer(error(.tuple([.atom("no_such_release"), .charlist("0.1.2")])))
+                == [.file(.removeRelease)])
+        expectFailure(
+            upgrade.fileDone(), reason: "Error while unpacking the release 0.1.2",
+            nodeIsUntouched: true)
+    }
+
+    @Test(
+        arguments: [
+            .atom("undefined"), .charlist("relative"), error(.atom("x")), .integer(1),
+        ] as [Term])
+    func `a root folder that is none ends the upgrade`(answer: Term) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .findingRoot)
+        #expect(
+            upgrade.answer(answer)
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+    }
+
+    @Test func `what systools prints is the reason of a bare error`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .makingRelup)
+        let actions = upgrade.answer(
+            .atom(.error), output: "Could not open file\n  /srv/lib/dns/ebin/dns.appup \n")
+        let line =
+            "systools:make_relup failed, reason: error: Could not open file /srv/lib/dns/ebin/dns.appup"
+        #expect(
+            actions == [
+                .log(.error, line),
+                call("release_handler", "set_removed", [.charlist("0.1.2")], 120),
+            ])
+        _ = upgrade.answer(.atom(.ok))
+        expectFailure(upgrade.fileDone(), reason: line, nodeIsUntouched: true)
+    }
+
+    @Test(
+        arguments: [
+            .tuple([.atom(.error), .atom("systools_relup"), .atom("no_relup")]),
+            .tuple([.atom("badrpc"), .atom("timeout")]), .integer(7), [],
+        ] as [Term])
+    func `a relup that could not be made ends the upgrade`(answer: Term) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .makingRelup)
+        let actions = upgrade.answer(answer)
+        #expect(actions.count == 2)
+        #expect(
+            actions.last == call("release_handler", "set_removed", [.charlist("0.1.2")], 120))
+    }
+
+    @Test func `a relup with warnings is a relup`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .makingRelup)
+        #expect(upgrade.answer(ok(.atom("relup"), .atom("m"), [])) == [.file(.inspectRelup)])
+    }
+
+    @Test(
+        arguments: [
+            // Without a relup, the new version itself is named: that is no permission.
+            ok(.charlist("0.1.2"), []), ok(.charlist("0.1.0"), []), .atom(.ok),
+            error(.tuple([.atom("no_matching_relup"), .charlist("0.1.2"), .charlist("0.1.1")])),
+            .tuple([.atom("badrpc"), .atom("nodedown")]), .atom("yes"),
+        ] as [Term])
+    func `only a check that names the running version lets the installation begin`(
+        answer: Term
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .checking)
+        #expect(
+            upgrade.answer(answer).last
+                == call("release_handler", "set_removed", [.charlist("0.1.2")], 120))
+        _ = upgrade.answer(.atom(.ok))
+        expectFailure(
+            upgrade.fileDone(), reason: "release_handler:check_install_release failed",
+            nodeIsUntouched: true)
+    }
+
+    @Test(arguments: [
+        RemoteCallError.unreachable("no such node"), .connectionLost("closed"), .timedOut,
+        .exception("exit:noproc"),
+    ])
+    func `a call that fails before the installation leaves an untouched node`(
+        failure: RemoteCallError
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .listing)
+        expectFailure(
+            upgrade.fail(failure), reason: "asking the node for its releases: \(failure)",
+            nodeIsUntouched: true)
+        for point: Transcript.Point in [.unpacking, .findingRoot, .makingRelup, .checking] {
+            upgrade = Transcript(plan)
+            upgrade.run(to: point)
+            #expect(
+                upgrade.fail(failure).last
+                    == call("release_handler", "set_removed", [.charlist("0.1.2")], 120))
+            // The node may be gone for good: the files are removed all the same.
+            #expect(upgrade.fail(failure).last == .file(.removeRelease))
+            expectFailure(upgrade.fileDone(), reason: "\(failure)", nodeIsUntouched: true)
+        }
+    }
+
+    // MARK: The installation
+
+    @Test func `an installation that fails is followed by asking what the node runs`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        let reason = Term.tuple([.atom("code_change_failed"), .atom("pid"), .atom("module")])
+        #expect(upgrade.answer(error(reason)).last == .file(.restoreConfiguration))
+        // Not at once: the node is about to restart.
+        #expect(upgrade.fileDone() == [.pause(.seconds(1))])
+        #expect(upgrade.pauseEnded() == [call("release_handler", "which_releases")])
+        #expect(upgrade.fail(.exception("exit:noproc")) == [.pause(.seconds(1))])
+        #expect(upgrade.pauseEnded() == [call("release_handler", "which_releases")])
+        #expect(upgrade.fail(.unreachable("down")) == [.pause(.seconds(1))])
+        #expect(upgrade.pauseEnded() == [call("release_handler", "which_releases")])
+        #expect(
+            upgrade.answer(releases(("0.1.2", "unpacked"), ("0.1.1", "permanent")))
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+        #expect(upgrade.answer(.atom(.ok)) == [.file(.removeRelease)])
+        let end = upgrade.fileDone()
+        expectFailure(end, reason: "code_change_failed", nodeIsUntouched: false)
+        expectFailure(end, reason: "; the node runs 0.1.1", nodeIsUntouched: false)
+    }
+
+    @Test(
+        arguments: [
+            .tuple([.atom("continue_after_restart"), .charlist("0.1.1"), []]), .atom("done"),
+            .atom(.error), error(.tuple([.atom("no_such_release"), .charlist("0.1.2")])),
+        ] as [Term])
+    func `an installation that is not one leaves a node that is not untouched`(answer: Term) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        let actions = upgrade.answer(answer)
+        #expect(actions.last == .file(.restoreConfiguration))
+        _ = upgrade.fileDone()
+        _ = upgrade.pauseEnded()
+        expectFailure(
+            upgrade.answer(releases(("0.1.1", "permanent"))),
+            reason: "release_handler:install_release failed", nodeIsUntouched: false)
+    }
+
+    @Test func `an installation whose call could not be sent was not attempted`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        #expect(
+            upgrade.fail(.unreachable("down")).last
+                == call("release_handler", "set_removed", [.charlist("0.1.2")], 120))
+        _ = upgrade.fail(.unreachable("down"))
+        expectFailure(upgrade.fileDone(), reason: "down", nodeIsUntouched: true)
+    }
+
+    @Test(arguments: [
+        RemoteCallError.connectionLost("closed"), .timedOut, .exception("exit:noproc"),
+    ])
+    func `a connection lost during the installation says nothing, and the node is asked`(
+        failure: RemoteCallError
+    ) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        #expect(upgrade.fail(failure).last == call("release_handler", "which_releases"))
+        #expect(upgrade.fail(.unreachable("not yet")) == [.pause(.seconds(1))])
+        #expect(upgrade.pauseEnded() == [call("release_handler", "which_releases")])
+        #expect(
+            upgrade.answer(releases(("0.1.2", "current"), ("0.1.1", "permanent")))
+                == [
+                    .log(.info, "Installed Release: ~c\"0.1.2\""), .file(.restoreConfiguration),
+                ])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "make_permanent", [.charlist("0.1.2")], 120)])
+    }
+
+    @Test func `a lost installation that did not happen is cleared up`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        _ = upgrade.answer(.tuple([.atom("badrpc"), .atom("nodedown")]))
+        #expect(
+            upgrade.answer(releases(("0.1.2", "unpacked"), ("0.1.1", "permanent")))
+                == [.file(.restoreConfiguration)])
+        #expect(
+            upgrade.fileDone()
+                == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
+        _ = upgrade.answer(.atom(.ok))
+        expectFailure(
+            upgrade.fileDone(), reason: "the node runs 0.1.1", nodeIsUntouched: false)
+    }
+
+    @Test func `a node that never answers again is given up after the last attempt`() {
+        var plan = plan
+        plan.timings.attempts = 3
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        _ = upgrade.fail(.timedOut)
+        for _ in 1...2 {
+            #expect(upgrade.fail(.timedOut) == [.pause(.seconds(1))])
+            _ = upgrade.pauseEnded()
+        }
+        #expect(upgrade.fail(.timedOut) == [.file(.restoreConfiguration)])
+        expectFailure(
+            upgrade.fileDone(), reason: "what the node runs is unknown: no answer in time",
+            nodeIsUntouched: false)
+    }
+
+    // MARK: Permanence
+
+    @Test func `a permanence that is not confirmed but true is a success`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .makingPermanent)
+        #expect(upgrade.fail(.timedOut).last == call("release_handler", "which_releases"))
+        #expect(
+            upgrade.answer(releases(("0.1.2", "permanent"), ("0.1.1", "old")))
+                == [.log(.info, "Made release permanent: 0.1.2"), .finish(.succeeded)])
+    }
+
+    @Test(
+        arguments: [
+            error(.tuple([.atom("bad_status"), .atom("unpacked")])),
+            error(.tuple([.atom("no_such_release"), .charlist("0.1.2")])),
+            .tuple([.atom("badrpc"), .atom("nodedown")]), ok(.charlist("0.1.2")), .atom(.error), [],
+        ] as [Term])
+    func `a release that is not made permanent is a failure, and its files stay`(answer: Term) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .makingPermanent)
+        #expect(upgrade.answer(answer).last == call("release_handler", "which_releases"))
+        let end = upgrade.answer(releases(("0.1.2", "current"), ("0.1.1", "permanent")))
+        #expect(end.count == 1)
+        expectFailure(
+            end, reason: "Error while trying to set a permanent version for 0.1.2",
+            nodeIsUntouched: false)
+    }
+
+    @Test(
+        arguments: [
+            releases(("0.1.2", "current"), ("0.1.1", "permanent")),
+            releases(("0.1.1", "permanent")),
+            releases(("0.1.2", "permanent"), name: "other"),
+        ] as [Term])
+    func `success needs the new version to be permanent under its name`(answer: Term) {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .verifying)
+        expectFailure(
+            upgrade.answer(answer), reason: "the release 0.1.2 is not permanent",
+            nodeIsUntouched: false)
+    }
+
+    @Test func `a reason is shortened, whatever a node answers`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .checking)
+        let actions = upgrade.answer(
+            error(.list(Array(repeating: .atom("state"), count: 100_000))))
+        guard case .log(.error, let line) = actions.first else {
+            Issue.record("expected a log line, not \(actions)")
+            return
+        }
+        #expect(line.count < 2_100)
+    }
+}

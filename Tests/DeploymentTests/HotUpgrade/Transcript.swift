@@ -1,0 +1,94 @@
+import ExternalTermFormat
+import Testing
+
+@testable import Deployment
+
+/// A machine, and the good answers that lead it to where a test begins.
+struct Transcript {
+    enum Point: Int, CaseIterable {
+        case evaluatingConfiguration, listing, placing, unpacking, copyingResources, findingRoot
+        case makingRelup, inspectingRelup, checking, writingConfiguration, installing
+        case restoringConfiguration, makingPermanent, verifying
+    }
+
+    private var machine: HotUpgradeMachine
+
+    init(_ plan: HotUpgrade.Plan) {
+        machine = HotUpgradeMachine(plan: plan)
+    }
+
+    mutating func start() -> [HotUpgradeMachine.Action] { machine.start() }
+
+    mutating func answer(_ term: Term, output: String = "") -> [HotUpgradeMachine.Action] {
+        machine.callAnswered(term, output: output)
+    }
+
+    mutating func fail(_ error: RemoteCallError) -> [HotUpgradeMachine.Action] {
+        machine.callFailed(error)
+    }
+
+    mutating func fileDone() -> [HotUpgradeMachine.Action] { machine.fileDone() }
+
+    mutating func fileFailed(_ reason: String) -> [HotUpgradeMachine.Action] {
+        machine.fileFailed(reason)
+    }
+
+    mutating func pauseEnded() -> [HotUpgradeMachine.Action] { machine.pauseEnded() }
+
+    /// Everything goes well until the machine waits for the end of that step.
+    mutating func run(to point: Point) {
+        _ = start()
+        for passed in Point.allCases where passed.rawValue < point.rawValue {
+            switch passed {
+            case .evaluatingConfiguration, .placing, .copyingResources, .inspectingRelup,
+                .writingConfiguration, .restoringConfiguration:
+                _ = fileDone()
+            case .listing: _ = answer(releases(("0.1.1", "permanent")))
+            case .unpacking: _ = answer(ok(.charlist("0.1.2")))
+            case .findingRoot: _ = answer(.charlist("/srv/current"))
+            case .makingRelup, .makingPermanent: _ = answer(.atom(.ok))
+            case .checking, .installing: _ = answer(ok(.charlist("0.1.1"), []))
+            case .verifying: break
+            }
+        }
+    }
+}
+
+func ok(_ values: Term...) -> Term {
+    .tuple([.atom(.ok)] + values)
+}
+
+func error(_ reason: Term) -> Term {
+    .tuple([.atom(.error), reason])
+}
+
+/// What `which_releases` answers.
+func releases(_ entries: (version: String, status: String)..., name: String = "counter") -> Term {
+    .list(
+        entries.map {
+            .tuple([
+                .charlist(name), .charlist($0.version), [.charlist("kernel-8.5.3")],
+                .atom(Atom($0.status)),
+            ])
+        })
+}
+
+func call(
+    _ module: Atom, _ function: Atom, _ arguments: [Term] = [], _ seconds: Int = 15
+) -> HotUpgradeMachine.Action {
+    .call(
+        module: module, function: function, arguments: arguments, timeout: .seconds(seconds))
+}
+
+/// The last action ends the upgrade for that reason.
+func expectFailure(
+    _ actions: [HotUpgradeMachine.Action], reason expected: String, nodeIsUntouched: Bool,
+    sourceLocation: SourceLocation = #_sourceLocation
+) {
+    guard case .finish(.failed(let reason, let untouched)) = actions.last else {
+        Issue.record("expected a failure, not \(actions)", sourceLocation: sourceLocation)
+        return
+    }
+    #expect(reason.contains(expected), sourceLocation: sourceLocation)
+    #expect(untouched == nodeIsUntouched, sourceLocation: sourceLocation)
+}
