@@ -192,15 +192,17 @@ package struct DeploymentEngine {
             actions.append(.discardStaged(index + 1))
             return rollout = nil
         }
+        let (level, text) = decision.logLine
+        log(level, text)
         switch decision {
-        case .hotUpgrade(let from, let to) where instances[index].isReady:
-            log(.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")
+        case .hotUpgrade(let from, _) where instances[index].isReady:
             rollout?.phase = .hotUpgrading
             actions.append(.hotUpgrade(index + 1, from: from, to: release))
         case .hotUpgrade:
-            beginFullDeployment(index, because: "the instance is not ready", now: now)
-        case .fullDeployment(let reason):
-            beginFullDeployment(index, because: "\(reason)", now: now)
+            log(.warning, "Instance: \(index + 1) is not ready: full deployment instead")
+            stopForPromotion(index, now: now)
+        case .fullDeployment:
+            stopForPromotion(index, now: now)
         }
     }
 
@@ -221,15 +223,6 @@ package struct DeploymentEngine {
     }
 
     // MARK: Full deployment
-
-    private mutating func beginFullDeployment(
-        _ index: Int, because reason: String, now: MonotonicTime
-    ) {
-        log(
-            .warning,
-            "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)")
-        stopForPromotion(index, now: now)
-    }
 
     private mutating func stopForPromotion(_ index: Int, now: MonotonicTime) {
         if let pid = instances[index].identity?.pid {

@@ -12,7 +12,7 @@ package import ExternalTermFormat
 /// Source: `release_handler`, SASL; "Release Handling", OTP Design Principles.
 package struct HotUpgradeMachine: Sendable {
     package enum Action: Equatable, Sendable {
-        case log(HotUpgrade.LogLevel, String)
+        case log(LogLevel, String)
         /// Ends with ``HotUpgradeMachine/callAnswered(_:output:)`` or
         /// ``HotUpgradeMachine/callFailed(_:output:)``.
         case call(module: Atom, function: Atom, arguments: [Term], timeout: Duration)

@@ -85,7 +85,7 @@ package enum UpgradeDecision: Equatable, Sendable {
 
 extension UpgradeDecision {
     /// The line for the log, as users of Deployex know it.
-    package var logLine: (level: HotUpgrade.LogLevel, text: String) {
+    package var logLine: (level: LogLevel, text: String) {
         switch self {
         case .hotUpgrade(let from, let to):
             (.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")

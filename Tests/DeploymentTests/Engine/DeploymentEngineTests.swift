@@ -10,7 +10,7 @@ import Transport
         #expect(world.take() == [.readCatalog])
         world.tell(.catalogRead(.one))
         #expect(world.take() == [.stage(1, .one, running: nil)])
-        world.tell(.staged(1, .one, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .one, .fullDeployment(reason: .noMatchingVersions)))
         #expect(world.take() == [.promote(1, .one)])
         world.tell(.promoted(1, .one))
         #expect(world.take() == [.spawn(1, run: 1)])
@@ -34,7 +34,7 @@ import Transport
                 "[info] No version set, not able to run_service",
                 "[info] Update is needed at instance: 1 from: none to: 0.1.0.",
                 "[warning] HOT UPGRADE version NOT DETECTED, full deployment required, "
-                    + "result: no appup",
+                    + "result: {:error, :no_match_versions}",
                 "[info] Requested instance: 1 to stop but application is not running.",
                 "[warning] No previous version set",
                 "[info] Ensure running requested for instance: 1 version: 0.1.0",
@@ -52,7 +52,7 @@ import Transport
         world.tell(.catalogRead(.two))
         _ = world.take()
         for number in 1...3 {
-            world.tell(.staged(number, .two, .fullDeployment(reason: "no appup")))
+            world.tell(.staged(number, .two, .fullDeployment(reason: .noMatchingVersions)))
             #expect(world.take() == [.terminate(number)])
             world.tell(.exited(number, .code(0)))
             #expect(world.take() == [], "the session's other processes may hold the port")
@@ -153,7 +153,7 @@ import Transport
         world.boot(1, run: 1)
         world.boot(2, run: 1)
         world.tell(.catalogRead(.two))
-        world.tell(.staged(1, .two, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         world.end(1, .code(0))
         world.tell(.promoted(1, .two))
         world.spawn(1)
@@ -163,7 +163,7 @@ import Transport
         world.publish(.three)
         // The broken instance comes first; the healthy one is not touched before it is mended.
         #expect(world.take() == [.readCatalog, .stage(1, .three, running: "0.1.1")])
-        world.tell(.staged(1, .three, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .three, .fullDeployment(reason: .noMatchingVersions)))
         #expect(world.take() == [.promote(1, .three)])
         world.tell(.promoted(1, .three))
         #expect(world.take() == [.spawn(1, run: 3)])
@@ -175,7 +175,7 @@ import Transport
         world.boot(1, run: 1)
         world.boot(2, run: 1)
         world.tell(.catalogRead(.two))
-        world.tell(.staged(1, .two, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         world.end(1, .code(0))
         world.tell(.promoted(1, .two))
         world.spawn(1)
@@ -210,7 +210,7 @@ import Transport
         var world = EngineTranscript(found: [.running(.one)])
         world.boot(1, run: 1)
         world.tell(.catalogRead(.two))
-        world.tell(.staged(1, .two, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         world.end(1, .code(0))
         _ = world.take()
         world.tell(.promotionFailed(1, .two, reason: "no space left on device"))
@@ -224,7 +224,7 @@ import Transport
         world.tell(.catalogRead(.two))
         world.publish(.three)
         _ = world.take()
-        world.tell(.staged(1, .two, .fullDeployment(reason: "no appup")))
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         #expect(world.take() == [.discardStaged(1), .stage(1, .three, running: "0.1.0")])
     }
 
