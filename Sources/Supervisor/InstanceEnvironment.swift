@@ -3,18 +3,15 @@
 ///
 /// Removed, because it would change what the release does or hand it a secret:
 /// - `RELEASE_*`: deployex may itself have been started by a release or by its scripts;
-/// - `ELIXIR_ERL_OPTIONS`, `ERL_FLAGS`, `ERL_AFLAGS`, `ERL_ZFLAGS`: deployex reads its own switches,
-///   `-setcookie` included, from the first, and the others would reach the instance as well;
-/// - deployex's secrets: `DEPLOYEX_ERLANG_COOKIE`, and `DEPLOYEX_…` with `SECRET`, `PASSWORD`,
-///   `TOKEN` or `COOKIE` in the name;
-/// - what systemd gave to deployex alone: `NOTIFY_SOCKET`, `LISTEN_*`, `WATCHDOG_*`,
-///   `INVOCATION_ID`, `JOURNAL_STREAM`, `MAINPID`, `MANAGERPID`, `SYSTEMD_EXEC_PID`,
-///   `CREDENTIALS_DIRECTORY`, `FDSTORE`.
+/// - `ELIXIR_ERL_OPTIONS`: there deployex reads the switches of its own node, `-setcookie` included;
+/// - deployex's secrets: `DEPLOYEX_…` with `SECRET`, `PASSWORD`, `TOKEN` or `COOKIE` in the name;
+/// - what systemd gave to deployex alone: `NOTIFY_SOCKET`, `LISTEN_FDS`, `LISTEN_PID`,
+///   `LISTEN_FDNAMES`, `WATCHDOG_USEC`, `WATCHDOG_PID`, `INVOCATION_ID`, `JOURNAL_STREAM`,
+///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`.
 ///
-/// Everything else is passed on: `PATH`, `HOME`, `LANG`, and `AWS_*`, since the application runs as
-/// the same user on the same host and may need the same account. A variable of deployex's that the
-/// application needs is given as an extra variable. With `PHX_SERVER` and the like the application's
-/// own release deals.
+/// Everything else is passed on: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
+/// so it can only be meant for the applications; and `AWS_*`, since the application runs as the same
+/// user on the same host and may need the same account.
 package struct InstanceEnvironment: Equatable, Sendable {
     /// The port of instance 1; `nil` for an application without one.
     package var firstPort: UInt16?
@@ -46,17 +43,16 @@ package struct InstanceEnvironment: Equatable, Sendable {
     }
 
     private static let removedNames: Set<String> = [
-        "ELIXIR_ERL_OPTIONS", "ERL_FLAGS", "ERL_AFLAGS", "ERL_ZFLAGS",
-        "NOTIFY_SOCKET", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID", "MANAGERPID",
-        "SYSTEMD_EXEC_PID", "CREDENTIALS_DIRECTORY", "FDSTORE",
+        "ELIXIR_ERL_OPTIONS", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
+        "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID",
+        "SYSTEMD_EXEC_PID", "FDSTORE",
     ]
-    private static let removedPrefixes = ["RELEASE_", "LISTEN_", "WATCHDOG_"]
     private static let secretWords = ["SECRET", "PASSWORD", "TOKEN", "COOKIE"]
 
     /// Whether an instance does not inherit this variable.
     package static func isRemoved(_ name: String) -> Bool {
         removedNames.contains(name)
-            || removedPrefixes.contains { name.hasPrefix($0) }
+            || name.hasPrefix("RELEASE_")
             || (name.hasPrefix("DEPLOYEX_") && secretWords.contains { name.contains($0) })
     }
 }

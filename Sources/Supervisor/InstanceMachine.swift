@@ -54,13 +54,13 @@ package struct InstanceMachine: Equatable, Sendable {
         case started(ProcessIdentity)
         case ready
         /// `count` crashes in a row, this one included.
-        case crashed(ExitStatus, count: Int, restartIn: Duration)
+        case crashed(ProcessExit, count: Int, restartIn: Duration)
         case cannotStart(reason: String, count: Int, restartIn: Duration)
         /// SIGTERM was ignored for the whole stop timeout.
         case killed
         /// The stop that was asked for is complete: nothing of the session is left. `nil` when
         /// nothing was running.
-        case stopped(ExitStatus?)
+        case stopped(ProcessExit?)
     }
 
     /// How often the instance was started anew, over its life.
@@ -112,7 +112,7 @@ package struct InstanceMachine: Equatable, Sendable {
         var killAt: MonotonicTime
         var isKilled = false
         /// Set when the leader has ended and the rest of its session has perhaps not.
-        var exit: ExitStatus?
+        var exit: ProcessExit?
         var startsAgain: Bool
     }
 
@@ -120,10 +120,8 @@ package struct InstanceMachine: Equatable, Sendable {
         var until: MonotonicTime
         /// The leader has ended; `nil` once nothing of its session is left, too.
         var ending: Process?
-        var exit: ExitStatus?
+        var exit: ProcessExit?
         var cannotStart = false
-        /// A stop was asked for while the session still ended.
-        var isStopped = false
     }
 }
 
@@ -138,12 +136,11 @@ extension InstanceMachine {
         case .alive(_, readySince: nil): .starting
         case .alive: .running
         case .stopping: .stopping
-        case .waiting(let wait) where wait.isStopped: .stopping
         case .waiting(let wait): wait.cannotStart ? .failed : .backoff
         }
     }
 
-    /// The process that runs or is ending.
+    /// The process, from its start until it has exited.
     package var identity: ProcessIdentity? {
         process?.identity
     }
@@ -155,9 +152,9 @@ extension InstanceMachine {
 
     private var process: Process? {
         switch phase {
-        case .idle, .spawning: nil
-        case .alive(let process, _), .stopping(let process, _): process
-        case .waiting(let wait): wait.ending
+        case .idle, .spawning, .waiting: nil
+        case .alive(let process, _): process
+        case .stopping(let process, let stop): stop.exit == nil ? process : nil
         }
     }
 
@@ -216,14 +213,15 @@ extension InstanceMachine {
             stop.startsAgain = false
             phase = .stopping(process, stop)
             return []
-        case .waiting(var wait):
+        case .waiting(let wait):
             consecutiveCrashes = 0
-            guard wait.ending != nil else {
+            guard let process = wait.ending else {
                 phase = .idle
                 return [.report(.stopped(nil))]
             }
-            wait.isStopped = true
-            phase = .waiting(wait)
+            // Only the rest of the session is still to end.
+            phase = .stopping(
+                process, Stop(killAt: now, exit: wait.exit ?? .unknown, startsAgain: false))
             return []
         }
     }
@@ -268,7 +266,6 @@ extension InstanceMachine {
         consecutiveCrashes = 0
         var wait = wait
         wait.until = now
-        wait.isStopped = false
         phase = .waiting(wait)
         return []
     }
@@ -347,7 +344,7 @@ extension InstanceMachine {
     }
 
     /// The leader of the session has ended; the rest of it is being killed.
-    package mutating func exited(_ exit: ExitStatus, now: MonotonicTime) -> [Action] {
+    package mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         switch phase {
         case .alive(let process, let readySince):
             if let readySince, now >= healthyTime(readySince: readySince) {
@@ -380,10 +377,6 @@ extension InstanceMachine {
             return [.report(.stopped(stop.exit))]
         case .waiting(var wait):
             precondition(wait.ending != nil, "A session ends once")
-            guard !wait.isStopped else {
-                phase = .idle
-                return [.report(.stopped(wait.exit))]
-            }
             wait.ending = nil
             phase = .waiting(wait)
             return timePassed(now: now)

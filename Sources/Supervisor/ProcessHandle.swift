@@ -55,7 +55,7 @@ final class ProcessHandle: Sendable {
     }
 
     /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.
-    func exitStatus(reaping: Bool) -> ExitStatus? {
+    func exitStatus(reaping: Bool) -> ProcessExit? {
         var status: Int32 = 0
         var signalled: Int32 = 0
         let result = clinux_exit_status(raw, reaping ? 1 : 0, &status, &signalled)

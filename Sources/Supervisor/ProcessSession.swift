@@ -11,7 +11,7 @@ package import Transport
 package final class ProcessSession: @unchecked Sendable {
     package enum Event: Equatable, Sendable {
         /// The leader has ended. The rest of its session is being killed.
-        case exited(ExitStatus)
+        case exited(ProcessExit)
         /// Nothing is left, save `survivors` that not even SIGKILL ended within five seconds, as
         /// when they wait for a disk. The pid is free from now on.
         case ended(survivors: Int)

@@ -1,5 +1,5 @@
 /// How a process ended.
-package enum ExitStatus: Hashable, Codable, Sendable, CustomStringConvertible {
+package enum ProcessExit: Hashable, Codable, Sendable, CustomStringConvertible {
     case code(Int32)
     case signal(Int32)
     /// The process was not our child, so the kernel told only that it ended.

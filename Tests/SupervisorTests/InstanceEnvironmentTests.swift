@@ -1,0 +1,50 @@
+import Testing
+
+@testable import Supervisor
+
+@Suite struct InstanceEnvironmentTests {
+    private let inherited = [
+        "PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "k", "ERL_FLAGS": "+S 2",
+        "RELEASE_COOKIE": "c", "RELEASE_NODE_SUFFIX": "-9", "RELEASE_TMP": "/tmp",
+        "DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_SECRET_KEY_BASE": "s",
+        "DEPLOYEX_ADMIN_PASSWORD_HASH": "p", "DEPLOYEX_CLOUD_ENVIRONMENT": "prod",
+        "SECRET_KEY_BASE": "the application's", "ELIXIR_ERL_OPTIONS": "-setcookie c",
+        "NOTIFY_SOCKET": "/run/n", "LISTEN_FDS": "1", "LISTEN_ADDRESS": "0.0.0.0",
+        "WATCHDOG_USEC": "1", "INVOCATION_ID": "i", "PORT": "80",
+    ]
+
+    @Test func `an instance gets its suffix and its port, and nothing that is deployex's`() {
+        let environment = InstanceEnvironment(firstPort: 4000)
+        #expect(
+            environment.variables(instance: 3, inherited: inherited) == [
+                "PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "k",
+                "ERL_FLAGS": "+S 2", "DEPLOYEX_CLOUD_ENVIRONMENT": "prod",
+                "SECRET_KEY_BASE": "the application's", "LISTEN_ADDRESS": "0.0.0.0",
+                "RELEASE_NODE_SUFFIX": "-3", "PORT": "4002",
+            ])
+    }
+
+    @Test func `extra variables win`() {
+        let environment = InstanceEnvironment(
+            firstPort: 4000, extra: ["PORT": "1", "RELEASE_COOKIE": "x"])
+        #expect(
+            environment.variables(instance: 1, inherited: ["RELEASE_COOKIE": "c"]) == [
+                "PORT": "1", "RELEASE_COOKIE": "x", "RELEASE_NODE_SUFFIX": "-1",
+            ])
+    }
+
+    @Test func `a port that does not exist is left out`() {
+        #expect(InstanceEnvironment.port(first: 65535, instance: 1) == 65535)
+        #expect(InstanceEnvironment.port(first: 65535, instance: 2) == nil)
+        #expect(InstanceEnvironment.port(first: 1, instance: .max) == nil)
+        let variables = InstanceEnvironment(firstPort: 65535)
+            .variables(instance: 2, inherited: ["PORT": "80"])
+        #expect(variables == ["RELEASE_NODE_SUFFIX": "-2"])
+    }
+
+    @Test func `without a first port the inherited one stays`() {
+        let variables = InstanceEnvironment(firstPort: nil)
+            .variables(instance: 1, inherited: ["PORT": "80"])
+        #expect(variables == ["RELEASE_NODE_SUFFIX": "-1", "PORT": "80"])
+    }
+}

@@ -1,0 +1,270 @@
+import Foundation
+import Glibc
+import Synchronization
+import Testing
+import Transport
+
+@testable import Supervisor
+
+/// Starts and watches processes on the loop, as the deployer does.
+actor Starter {
+    nonisolated let loop: EventLoop
+    private(set) var events: [ProcessSession.Event] = []
+    private var session: ProcessSession?
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init() throws {
+        loop = try .onOwnThread()
+    }
+
+    deinit { loop.stop() }
+
+    @discardableResult
+    func start(
+        _ program: Program,
+        record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in }
+    ) async throws -> ProcessIdentity {
+        events = []
+        let session = try await ProcessSession.start(program, on: loop, record: record) { event in
+            self.assumeIsolated { $0.events.append(event) }
+        }
+        #expect(events == [])
+        self.session = session
+        return session.identity
+    }
+
+    func adopt(_ identity: ProcessIdentity) async throws -> Bool {
+        events = []
+        session = try await ProcessSession.adopt(identity, on: loop) { event in
+            self.assumeIsolated { $0.events.append(event) }
+        }
+        return session != nil
+    }
+
+    func stopLeftover(
+        _ identity: ProcessIdentity, timeout: Duration
+    ) async throws -> LeftoverSession.Outcome {
+        try await LeftoverSession.stop(identity, timeout: timeout, on: loop)
+    }
+
+    func terminate() { session?.terminate() }
+    func killSession() { session?.killSession() }
+
+    /// The events up to the session's end.
+    func allEvents() async throws -> [ProcessSession.Event] {
+        try await eventually {
+            if case .ended = self.events.last { true } else { false }
+        }
+        return events
+    }
+}
+
+struct TimedOut: Error {}
+
+/// Waits for the thing itself, ten seconds at most.
+nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) async throws {
+    let deadline = MonotonicTime.now + .seconds(10)
+    while try await !condition() {
+        guard MonotonicTime.now < deadline else { throw TimedOut() }
+        try await Task.sleep(for: .milliseconds(2))
+    }
+}
+
+@Suite struct ProcessSessionTests {
+    let folder = TemporaryFolder()
+    let starter: Starter
+
+    init() throws {
+        starter = try Starter()
+    }
+
+    func program(_ path: String, _ arguments: String...) -> Program {
+        Program(
+            path: path, arguments: arguments, environment: ["MARK": "42"], folder: folder.path,
+            stdoutPath: folder("out.log"), stderrPath: folder("err.log"))
+    }
+
+    func shell(_ script: String) -> Program {
+        program("/bin/sh", "-c", script)
+    }
+
+    /// The pid that a script writes into a file.
+    func pid(in name: String) async throws -> Int32 {
+        var pid: Int32?
+        try await eventually {
+            pid = folder.text(name).flatMap { text in
+                text.hasSuffix("\n") ? Int32(text.dropLast()) : nil
+            }
+            return pid != nil
+        }
+        return try #require(pid)
+    }
+
+    @Test func `a program gets its arguments, environment, folder and logs, and leads a session`()
+        async throws
+    {
+        let identity = try await starter.start(
+            program("/bin/sh", "-c", "echo \"$0\" $MARK; pwd; echo oops >&2", "a  b"))
+        #expect(try await starter.allEvents() == [.exited(.code(0)), .ended(survivors: 0)])
+        let lines = try #require(folder.text("out.log")).split(separator: "\n").map(String.init)
+        #expect(lines.first == "a  b 42")
+        #expect(lines.dropFirst().first == folder.path)
+        #expect(folder.text("err.log") == "oops\n")
+        #expect(!identity.isRunning)
+        // Reaped: not even a zombie is left.
+        #expect(ProcessStatus.ofProcess(identity.pid)?.startTicks != identity.startTicks)
+    }
+
+    @Test func `a program inherits no descriptor, no ignored signal and no blocked signal`()
+        async throws
+    {
+        // Descriptors that are not close-on-exec, in this process.
+        let leaked = open("/dev/null", O_RDONLY)
+        defer { close(leaked) }
+        signal(SIGUSR2, SIG_IGN)
+        defer { signal(SIGUSR2, SIG_DFL) }
+        let identity = try await starter.start(program("/bin/sleep", "60"))
+        let descriptors = try FileManager.default
+            .contentsOfDirectory(atPath: "/proc/\(identity.pid)/fd").sorted()
+        #expect(descriptors == ["0", "1", "2"])
+        let input = try FileManager.default
+            .destinationOfSymbolicLink(atPath: "/proc/\(identity.pid)/fd/0")
+        #expect(input == "/dev/null")
+        let status = try String(
+            contentsOfFile: "/proc/\(identity.pid)/status", encoding: .utf8)
+        for field in ["SigBlk", "SigIgn", "SigCgt"] {
+            #expect(status.contains("\(field):\t0000000000000000\n"), "\(field)")
+        }
+        #expect(ProcessStatus.ofProcess(identity.pid)?.session == identity.pid)
+        await starter.killSession()
+        #expect(try await starter.allEvents() == [.exited(.signal(9)), .ended(survivors: 0)])
+    }
+
+    @Test func `SIGTERM ends a program that does not mind`() async throws {
+        try await starter.start(program("/bin/sleep", "60"))
+        await starter.terminate()
+        #expect(try await starter.allEvents() == [.exited(.signal(15)), .ended(survivors: 0)])
+    }
+
+    @Test func `a program that ignores SIGTERM is killed with its session`() async throws {
+        try await starter.start(
+            shell("trap 'echo got > got' TERM; echo > ready; while :; do sleep 0.05; done"))
+        try await eventually { folder.text("ready") == "\n" }
+        await starter.terminate()
+        try await eventually { folder.text("got") == "got\n" }
+        #expect(await starter.events == [])
+        await starter.killSession()
+        #expect(try await starter.allEvents() == [.exited(.signal(9)), .ended(survivors: 0)])
+    }
+
+    @Test func `what outlives its leader in the session is killed, double forks included`()
+        async throws
+    {
+        try await starter.start(
+            shell("(trap '' TERM HUP; (sleep 60 & echo $! > orphan) &) ; sleep 60 & echo $! > kid"))
+        let events = try await starter.allEvents()
+        let orphan = try await pid(in: "orphan")
+        let kid = try await pid(in: "kid")
+        #expect(events == [.exited(.code(0)), .ended(survivors: 0)])
+        #expect(ProcessIdentity.ofRunning(pid: orphan) == nil)
+        #expect(ProcessIdentity.ofRunning(pid: kid) == nil)
+    }
+
+    @Test func `the session's kill reaches descendants in sessions of their own`() async throws {
+        try await starter.start(
+            shell("setsid sh -c 'echo $$ > away; exec sleep 60' & wait"))
+        let away = try await pid(in: "away")
+        try await eventually { ProcessStatus.ofProcess(away)?.session == away }
+        await starter.killSession()
+        #expect(try await starter.allEvents().last == .ended(survivors: 0))
+        #expect(ProcessIdentity.ofRunning(pid: away) == nil)
+    }
+
+    @Test func `a daemon that left the session and its ancestry is not touched`() async throws {
+        // As epmd does, which a BEAM starts and all of the host's nodes share.
+        try await starter.start(
+            shell("setsid sh -c '(sleep 60 & echo $! > daemon)'; echo done > done; sleep 60"))
+        let daemon = try await pid(in: "daemon")
+        defer { kill(daemon, SIGKILL) }
+        try await eventually { folder.text("done") == "done\n" }
+        await starter.killSession()
+        #expect(try await starter.allEvents() == [.exited(.signal(9)), .ended(survivors: 0)])
+        #expect(ProcessIdentity.ofRunning(pid: daemon) != nil)
+    }
+
+    @Test func `logs are appended to across starts, with mode 0640`() async throws {
+        for text in ["one", "two"] {
+            try await starter.start(shell("echo \(text)"))
+            _ = try await starter.allEvents()
+        }
+        #expect(folder.text("out.log") == "one\ntwo\n")
+        let status = try #require(try HostFileSystem().status(folder("out.log")))
+        #expect(status.mode & ~0o640 == 0)
+    }
+
+    @Test func `what cannot be started says why`() async throws {
+        await #expect(
+            throws: SpawnError("starting /no/such/program: no such file or directory")
+        ) {
+            try await starter.start(program("/no/such/program"))
+        }
+        var elsewhere = program("/bin/true")
+        elsewhere.folder = "/no/such/folder"
+        await #expect(
+            throws: SpawnError("entering /no/such/folder: no such file or directory")
+        ) {
+            try await starter.start(elsewhere)
+        }
+        var logless = program("/bin/true")
+        logless.stdoutPath = "/no/such/folder/out.log"
+        await #expect(throws: SpawnError.self) { try await starter.start(logless) }
+        await #expect(throws: SpawnError.self) {
+            try await starter.start(program("/bin/echo", "a\0b"))
+        }
+    }
+
+    @Test func `the record is written before the program runs, and without it it does not run`()
+        async throws
+    {
+        let recorded = Mutex<ProcessIdentity?>(nil)
+        let ran = folder("ran")
+        let identity = try await starter.start(shell("echo > ran")) { identity in
+            recorded.withLock { $0 = identity }
+            // Long enough for a program that is not held to be seen.
+            usleep(50_000)
+            #expect(!FileManager.default.fileExists(atPath: ran))
+        }
+        #expect(recorded.withLock { $0 } == identity)
+        _ = try await starter.allEvents()
+        #expect(folder.text("ran") == "\n")
+
+        let refused = Mutex<ProcessIdentity?>(nil)
+        await #expect(throws: SpawnError.self) {
+            try await starter.start(shell("echo > never")) { identity in
+                refused.withLock { $0 = identity }
+                throw TimedOut()
+            }
+        }
+        let pid = try #require(refused.withLock { $0 }).pid
+        #expect(ProcessStatus.ofProcess(pid) == nil)
+        #expect(folder.text("never") == nil)
+    }
+
+    @Test func `many held at once are all released`() async throws {
+        let starters = try (0..<16).map { _ in try Starter() }
+        try await withThrowingTaskGroup { group in
+            for (index, starter) in starters.enumerated() {
+                let program = shell("echo \(index) >> all")
+                group.addTask {
+                    try await starter.start(program) { _ in usleep(10_000) }
+                    return try await starter.allEvents()
+                }
+            }
+            for try await events in group {
+                #expect(events == [.exited(.code(0)), .ended(survivors: 0)])
+            }
+        }
+        #expect(folder.text("all")?.split(separator: "\n").count == 16)
+    }
+}
