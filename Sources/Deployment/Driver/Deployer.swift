@@ -1,4 +1,4 @@
-internal import ErlDist
+package import ErlDist
 package import Supervisor
 package import Transport
 
@@ -46,6 +46,8 @@ package actor Deployer {
     private let states: [InstanceState]
     private var engine: DeploymentEngine?
     private var sessions: [Int: ProcessSession] = [:]
+    /// The packages behind what is staged; a hot upgrade hands them to the node.
+    private var packages: [Int: LocalPackage] = [:]
     private var timer: LoopTimer?
     private var hasFinished = false
     private var finishWaiters: [CheckedContinuation<Void, Never>] = []
@@ -201,16 +203,18 @@ package actor Deployer {
     }
 
     private func stage(_ number: Int, _ release: Release, running: String?) async {
-        let (layout, store) = (environment.layout, environment.store)
+        let layout = environment.layout
         let begin = MonotonicTime.now
         do {
-            let package = try await store.package(of: release, application: application)
+            let package = try await environment.store.package(
+                of: release, into: layout.instanceFolder(number))
+            packages[number] = package
             let summary = try await PackageUnpacker().unpack(
-                package, into: layout.new(number), application: application,
+                package.path, into: layout.new(number), application: application,
                 version: release.version)
             log(
                 .info,
-                "Unpacked \(package): \(summary.entryCount) entries, "
+                "Unpacked \(package.path): \(summary.entryCount) entries, "
                     + "\(summary.byteCount >> 20) MiB in \(Self.text(MonotonicTime.now - begin))")
         } catch {
             await discardStaged(number)
@@ -224,10 +228,13 @@ package actor Deployer {
         tell(.staged(number, release, decision))
     }
 
+    /// Removes what is left of a staging that is over.
     private func discardStaged(_ number: Int) async {
-        let state = states[number - 1]
+        let (state, files) = (states[number - 1], environment.files)
+        let package = packages.removeValue(forKey: number)
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
+            if let package, package.isTemporary { try files.removeFile(package.path) }
         }
     }
 
@@ -237,6 +244,7 @@ package actor Deployer {
             version: release.version, hash: release.hash, deployment: .fullDeployment)
         do {
             try await offload { try state.promote(to: deployed) }
+            await discardStaged(number)
             tell(.promoted(number, release))
         } catch {
             tell(.promotionFailed(number, release, reason: "\(error)"))
@@ -246,33 +254,30 @@ package actor Deployer {
     private func hotUpgrade(_ number: Int, from: String, to release: Release) async {
         let (layout, files) = (environment.layout, environment.files)
         let state = states[number - 1]
-        do {
-            let package = try await environment.store.package(
-                of: release, application: application)
-            let runner = ProgramRunner(folder: records.path, files: files, loop: loop)
-            let outcome = await HotUpgrade.run(
-                .init(name: application, from: from, to: release.version),
-                on: environment.node(number),
-                files: HotUpgradeFiles(
-                    current: layout.current(number), staged: layout.new(number),
-                    package: package, files: files),
-                evaluation: .init(environment: variables(number)) { [self] in
-                    try await run(runner, $0, $1, environment: $2, timeout: $3)
-                },
-                log: environment.log)
-            if case .failed(let reason, _) = outcome {
-                return tell(.hotUpgradeFailed(number, release, reason: reason))
-            }
-        } catch {
-            return tell(.hotUpgradeFailed(number, release, reason: "\(error)"))
+        guard let package = packages[number] else {
+            preconditionFailure("A hot upgrade follows its staging")
+        }
+        let runner = ProgramRunner(folder: records.path, files: files, loop: loop)
+        let outcome = await HotUpgrade.run(
+            .init(name: application, from: from, to: release.version),
+            on: environment.node(number),
+            files: HotUpgradeFiles(
+                current: layout.current(number), staged: layout.new(number),
+                package: package.path, files: files),
+            evaluation: .init(environment: variables(number)) { [self] in
+                try await run(runner, $0, $1, environment: $2, timeout: $3)
+            },
+            log: environment.log)
+        if case .failed(let reason, _) = outcome {
+            return tell(.hotUpgradeFailed(number, release, reason: reason))
         }
         let replaced = snapshot?.instances[number - 1].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
         await attempt("recording the hot upgrade of instance: \(number)") {
             try state.recordHotUpgrade(to: deployed, from: replaced)
-            try state.discardStaged()
         }
+        await discardStaged(number)
         tell(.hotUpgraded(number, release))
     }
 

@@ -1,3 +1,4 @@
+internal import ErlDist
 internal import Supervisor
 package import Transport
 

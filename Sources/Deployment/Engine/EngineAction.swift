@@ -1,3 +1,5 @@
+package import ErlDist
+
 /// What the deployer is to do. Each action that takes time is answered by an ``EngineEvent``, failed
 /// or not; until then the engine does not ask for the same again.
 package enum EngineAction: Equatable, Sendable {

@@ -35,8 +35,3 @@ package struct EngineConfiguration: Equatable, Sendable {
         package init() {}
     }
 }
-
-/// How a line of the log is marked.
-package enum LogLevel: String, Sendable {
-    case debug, info, warning, error
-}

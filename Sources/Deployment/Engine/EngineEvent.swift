@@ -27,7 +27,7 @@ package enum EngineEvent: Equatable, Sendable {
     case spawned(Int, ProcessIdentity)
     case spawnFailed(Int, reason: String)
     /// The process of an instance has ended; what is left of its session is being killed.
-    case exited(Int, ExitStatus)
+    case exited(Int, ProcessExit)
     /// Nothing of the session is left.
     case sessionEnded(Int)
     /// The answer to ``EngineAction/probe(_:run:)``; `run` is the one that was asked about.

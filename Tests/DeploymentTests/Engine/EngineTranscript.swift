@@ -73,7 +73,7 @@ struct EngineTranscript {
         return identity
     }
 
-    mutating func end(_ number: Int, _ status: Supervisor.ExitStatus) {
+    mutating func end(_ number: Int, _ status: ProcessExit) {
         tell(.exited(number, status))
         tell(.sessionEnded(number))
     }
@@ -85,9 +85,17 @@ struct EngineTranscript {
 }
 
 extension Release {
-    static let one = Release(version: "0.1.0", hash: "a")
-    static let two = Release(version: "0.1.1", hash: "b")
-    static let three = Release(version: "0.1.2", hash: "c")
+    static let one = named("0.1.0", "a")
+    static let two = named("0.1.1", "b")
+    static let three = named("0.1.2", "c")
+
+    private static func named(_ version: String, _ hash: String) -> Release {
+        do throws(ReleaseError) {
+            return try Release(version: version, hash: hash)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
 }
 
 extension DeploymentEngine.Found {
