@@ -1,0 +1,283 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// One connection to a node: a byte stream, on it first the handshake, then frames both ways and ticks.
+///
+/// It belongs to one ``Node`` and is touched in that actor's isolation only, so that a message costs no
+/// change of executor. It knows nothing of other connections: what depends on them it asks as an
+/// ``Event/applicant(_:)``.
+final class Connection {
+    enum Event {
+        /// Someone wants to connect: answer with ``Connection/decide(_:)`` before returning.
+        case applicant(ServerHandshake.Applicant)
+        case connected(PeerNode)
+        case received(ControlMessage)
+        /// The last event; never after ``Connection/close()``.
+        case ended(Ending)
+    }
+
+    enum Ending: Equatable {
+        case handshake(HandshakeError)
+        case disconnected(DisconnectReason)
+    }
+
+    struct Limits: Sendable {
+        /// From the connection to the end of the handshake. Source: `net_setuptime`, kernel(6).
+        var handshakeDeadline: Duration = .seconds(7)
+        var tickTime: Duration = .seconds(60)
+        var frameByteCount = 128 << 20
+        /// Bytes that may wait to be sent before a message is refused.
+        var queuedByteCount = 64 << 20
+        var fragments = FragmentAssembly.Limits()
+    }
+
+    /// One handshake or the other.
+    enum Handshake {
+        case client(ClientHandshake)
+        case server(ServerHandshake)
+    }
+
+    private struct Established {
+        var frames: FrameDecoder
+        var decoder: MessageDecoder
+        var encoder: MessageEncoder
+        var ticks: TickClock
+    }
+
+    private enum Phase {
+        case idle(Handshake)
+        case shakingHands(Handshake, HandshakePacketDecoder)
+        case established
+        case ended
+    }
+
+    private let stream: any ByteStream
+    private let loop: EventLoop
+    private let limits: Limits
+    private var phase: Phase
+    /// Beside ``Phase``, because taking it out of an enum and putting it back for every message costs.
+    private var established: Established?
+    private var timer: LoopTimer?
+    private var handle: ((Event) -> Void)?
+
+    init(stream: any ByteStream, loop: EventLoop, handshake: Handshake, limits: Limits) {
+        self.stream = stream
+        self.loop = loop
+        self.limits = limits
+        phase = .idle(handshake)
+    }
+
+    /// The other side's address, for logs.
+    var peerAddress: SocketAddress { stream.peerAddress }
+
+    // MARK: Life
+
+    /// Begins the handshake. `lengthWidth` is two bytes over TCP, four over TLS.
+    func start(
+        lengthWidth: HandshakePacketDecoder.LengthWidth = .twoBytes,
+        handle: @escaping (Event) -> Void
+    ) {
+        guard case .idle(let handshake) = phase else { preconditionFailure("Started once") }
+        self.handle = handle
+        phase = .shakingHands(handshake, HandshakePacketDecoder(width: lengthWidth))
+        timer = loop.schedule(after: limits.handshakeDeadline) { [weak self] in
+            self?.end(.handshake(.timedOut))
+        }
+        stream.start(
+            receive: { [weak self] bytes in self?.receive(bytes) },
+            end: { [weak self] reason in self?.streamEnded(reason) })
+        if case .client(var client) = handshake {
+            let actions = client.start()
+            phase = .shakingHands(.client(client), HandshakePacketDecoder(width: lengthWidth))
+            for action in actions { perform(action, lengthWidth) }
+        }
+    }
+
+    /// Changes who hears of events from now on.
+    func setHandler(_ handle: @escaping (Event) -> Void) {
+        self.handle = handle
+    }
+
+    /// Ends the connection without an event.
+    func close() {
+        switch phase {
+        case .ended: return
+        case .idle, .shakingHands, .established: break
+        }
+        phase = .ended
+        established = nil
+        handle = nil
+        timer?.cancel()
+        timer = nil
+        stream.close()
+    }
+
+    private func end(_ ending: Ending) {
+        let handle = handle
+        close()
+        handle?(.ended(ending))
+    }
+
+    private func streamEnded(_ reason: StreamEnd) {
+        switch phase {
+        case .shakingHands(.client(let client), _):
+            end(.handshake(client.meaningOfEnd(reason.description)))
+        case .shakingHands(.server, _), .idle:
+            end(.handshake(.connectionClosed(reason.description)))
+        case .established:
+            switch reason {
+            case .closedByPeer: end(.disconnected(.closedByPeer))
+            case .failed(let error): end(.disconnected(.failed(error.description)))
+            case .sendQueueFull, .sendTimedOut: end(.disconnected(.notReading))
+            }
+        case .ended: return
+        }
+    }
+
+    // MARK: Receiving
+
+    private func receive(_ bytes: borrowing Span<UInt8>) {
+        if established != nil {
+            established?.ticks.bytesReceived()
+            established?.frames.append(bytes)
+            receiveFrames()
+            return
+        }
+        guard case .shakingHands(let handshake, var packets) = phase else { return }
+        packets.append(bytes)
+        phase = .shakingHands(handshake, packets)
+        receivePackets()
+    }
+
+    private func receivePackets() {
+        while case .shakingHands(let handshake, var packets) = phase {
+            do throws(HandshakeError) {
+                guard let message = try packets.next() else { return }
+                switch handshake {
+                case .client(var client):
+                    let actions = client.receive(message)
+                    phase = .shakingHands(.client(client), packets)
+                    for action in actions { perform(action, packets.width) }
+                case .server(var server):
+                    let actions = server.receive(message)
+                    phase = .shakingHands(.server(server), packets)
+                    for action in actions { perform(action, packets.width) }
+                }
+            } catch {
+                end(.handshake(error))
+            }
+        }
+    }
+
+    private func perform(
+        _ action: ClientHandshake.Action, _ width: HandshakePacketDecoder.LengthWidth
+    ) {
+        switch action {
+        case .send(let message): sendPacket(message, width)
+        case .complete(let peer): establish(peer)
+        case .fail(let error): end(.handshake(error))
+        }
+    }
+
+    private func perform(
+        _ action: ServerHandshake.Action, _ width: HandshakePacketDecoder.LengthWidth
+    ) {
+        switch action {
+        case .send(let message): sendPacket(message, width)
+        case .decide(let applicant): handle?(.applicant(applicant))
+        case .complete(let peer): establish(peer)
+        case .fail(let error):
+            // What was just said (`not_allowed`, `nok`) must still reach the peer.
+            let handle = handle
+            phase = .ended
+            self.handle = nil
+            timer?.cancel()
+            timer = nil
+            stream.finish()
+            handle?(.ended(.handshake(error)))
+        }
+    }
+
+    /// The answer to ``Event/applicant(_:)``.
+    func decide(_ decision: ServerHandshake.Decision) {
+        guard case .shakingHands(.server(var server), let packets) = phase else { return }
+        let actions = server.decide(decision)
+        phase = .shakingHands(.server(server), packets)
+        for action in actions { perform(action, packets.width) }
+    }
+
+    private func sendPacket(
+        _ message: [UInt8], _ width: HandshakePacketDecoder.LengthWidth
+    ) {
+        stream.send(HandshakePacketDecoder.framed(message, width: width))
+    }
+
+    private func establish(_ peer: PeerNode) {
+        guard case .shakingHands(_, var packets) = phase else { return }
+        phase = .established
+        timer?.cancel()
+        var established = Established(
+            frames: FrameDecoder(maximumByteCount: limits.frameByteCount),
+            decoder: MessageDecoder(form: .init(peer.flags), fragmentLimits: limits.fragments),
+            encoder: MessageEncoder(flags: peer.flags),
+            ticks: TickClock(time: limits.tickTime, now: .now))
+        established.frames.append(packets.takeRemainder().span)
+        self.established = established
+        scheduleTick()
+        handle?(.connected(peer))
+        receiveFrames()
+    }
+
+    private func receiveFrames() {
+        do throws(ProtocolViolation) {
+            while let frame = try established?.frames.next() {
+                if frame.isEmpty { continue }
+                guard let bytes = established?.frames.bytes else { return }
+                if let message = try established?.decoder.decode(bytes, frame, now: .now) {
+                    handle?(.received(message))
+                }
+            }
+        } catch {
+            end(.disconnected(.violation(error)))
+        }
+    }
+
+    // MARK: Sending
+
+    /// Sends a message, in its turn. Whoever does not read for too long loses the connection.
+    func send(_ message: ControlMessage) {
+        guard let bytes = established?.encoder.encode(message) else { return }
+        established?.ticks.bytesSent()
+        stream.send(bytes)
+    }
+
+    /// Sends a message unless too much waits to be sent already; then nothing has been sent.
+    func sendIfRoom(_ message: ControlMessage) -> Bool {
+        guard let bytes = established?.encoder.encode(message) else { return false }
+        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else { return false }
+        established?.ticks.bytesSent()
+        stream.send(bytes)
+        return true
+    }
+
+    private func scheduleTick() {
+        guard let time = established?.ticks.nextCheck else { return }
+        timer = loop.schedule(at: time) { [weak self] in self?.checkTicks() }
+    }
+
+    private func checkTicks() {
+        let now = MonotonicTime.now
+        guard let action = established?.ticks.check(now: now) else { return }
+        do throws(ProtocolViolation) {
+            try established?.decoder.check(now: now)
+        } catch {
+            return end(.disconnected(.violation(error)))
+        }
+        switch action {
+        case .none: break
+        case .sendTick: stream.send(MessageEncoder.tick)
+        case .giveUp: return end(.disconnected(.silent(limits.tickTime)))
+        }
+        scheduleTick()
+    }
+}

@@ -1,0 +1,197 @@
+public import ExternalTermFormat
+public import Transport
+
+/// A hidden Erlang node: it connects to other nodes and is connected to, calls their functions and is
+/// called.
+///
+/// ```swift
+/// let node = Node(name: try NodeName("me@host"), cookie: "secret", loop: loop) { name in
+///     // Where `name` listens: ask EPMD, or know it.
+/// }
+/// let list = try await node.call(
+///     NodeName("app@host"), "lists", "reverse", [[1, 2, 3]], timeout: .seconds(5))
+/// ```
+/// The actor is pinned to its event loop. A call costs one frame each way and no change of thread when
+/// its caller runs on the loop too.
+///
+/// It can be called only once it listens (``listen(on:)``) and is registered with EPMD under the port
+/// that it got, which is the caller's to do; the creation that EPMD answers goes to ``setCreation(_:)``.
+public actor Node {
+    /// Finds out where a node listens. A node name with a port is not asked for.
+    public typealias Resolver = @Sendable (NodeName) async throws -> [SocketAddress]
+
+    /// How a node behaves.
+    public struct Configuration: Sendable {
+        /// What is offered to peers.
+        public var flags = DistributionFlags.standard
+        /// After this much silence a peer is gone; a quarter of it is the time between ticks.
+        public var tickTime: Duration = .seconds(60)
+        /// How long connecting to one address may take, and how long the handshake after it.
+        public var connectTimeout: Duration = .seconds(7)
+        /// Calls from other nodes that may run at the same time; more are refused (`system_limit`).
+        public var maximumIncomingCalls = 1024
+        /// Connections whose handshake is not finished; more are closed at once.
+        public var maximumHandshakes = 256
+        /// Calls that may wait on one connection.
+        public var maximumOutgoingCalls = 100_000
+        /// Bytes that may wait to be sent to one peer.
+        public var queuedByteCount = 64 << 20
+        /// What one call may print before the rest is left out.
+        public var maximumOutputByteCount = 16 << 20
+
+        public init() {}
+    }
+
+    /// What happened to connections.
+    public enum Event: Sendable, Equatable {
+        case nodeUp(NodeName, creation: UInt32, isHidden: Bool)
+        case nodeDown(NodeName, DisconnectReason)
+    }
+
+    /// The event loop that everything of this node runs on.
+    public nonisolated let loop: EventLoop
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    let cookie: String
+    let configuration: Configuration
+    let resolver: Resolver
+    /// Where a node without a name lives.
+    let host: String
+    /// `nil` as long as no peer has given one to a node that asks for it.
+    public internal(set) var name: NodeName?
+    /// Which life of the node this is.
+    public internal(set) var creation: UInt32
+
+    var links: [Atom: PeerLink] = [:]
+    var attempts: [Atom: Attempt] = [:]
+    /// Accepted connections whose handshake is not finished.
+    var accepting: [ObjectIdentifier: Connection] = [:]
+    var listener: TCPListener?
+    var processes = ProcessTable()
+    var leaders: [UInt32: GroupLeader] = [:]
+    var exposed: [Atom: ExposedModule] = [:]
+    var incomingCalls: [UInt32: IncomingCall] = [:]
+    var nextReference: UInt64 = 0
+    /// Distinguishes the references of two nodes with the same name and creation.
+    let referenceSalt = UInt32.random(in: 0 ... .max)
+    var onEvent: (@Sendable (Event) -> Void)?
+    var onLog: (@Sendable (LogLevel, String) -> Void)?
+    var reportedCauses: Set<String> = []
+
+    /// A node with a name of its own.
+    /// - Parameter resolver: finds out where another node listens, unless its name has a port.
+    public init(
+        name: NodeName, cookie: String, loop: EventLoop,
+        configuration: Configuration = Configuration(), resolver: @escaping Resolver
+    ) {
+        self.init(
+            name: name, host: name.host, cookie: cookie, loop: loop, configuration: configuration,
+            resolver: resolver)
+    }
+
+    /// A node without a name, for short-lived commands: the first node it connects to gives it one.
+    /// It clashes with no other name and needs no EPMD registration; it cannot be connected to.
+    public init(
+        dynamicOn host: String, cookie: String, loop: EventLoop,
+        configuration: Configuration = Configuration(), resolver: @escaping Resolver
+    ) {
+        self.init(
+            name: nil, host: host, cookie: cookie, loop: loop, configuration: configuration,
+            resolver: resolver)
+    }
+
+    private init(
+        name: NodeName?, host: String, cookie: String, loop: EventLoop,
+        configuration: Configuration, resolver: @escaping Resolver
+    ) {
+        self.name = name
+        self.host = host
+        self.cookie = cookie
+        self.loop = loop
+        self.configuration = configuration
+        self.resolver = resolver
+        // 0 to 3 are those of nodes before OTP 23. EPMD gives out another one.
+        creation = UInt32.random(in: 4 ... .max)
+        // Who calls by these names first monitors them.
+        processes.register(Atom("net_kernel"))
+        processes.register(Atom("rex"))
+    }
+
+    // MARK: Setting up
+
+    /// The creation that EPMD gave us, for connections from now on.
+    public func setCreation(_ creation: UInt32) {
+        self.creation = creation
+    }
+
+    /// Who hears of nodes that come and go. Set it before listening and connecting.
+    public func setEventHandler(_ handler: (@Sendable (Event) -> Void)?) {
+        onEvent = handler
+    }
+
+    /// Who hears what an operator should know. Repeated causes are reported once.
+    public func setLogHandler(_ handler: (@Sendable (LogLevel, String) -> Void)?) {
+        onLog = handler
+    }
+
+    /// Answers calls to the functions of `module` from other nodes, by `rpc`, `erpc` or `spawn`.
+    public func expose(module: Atom, _ handler: @escaping ExposedModule) {
+        exposed[module] = handler
+    }
+
+    /// The nodes that are connected, in no particular order.
+    public var connectedNodes: [NodeName] {
+        links.values.map(\.peer.name)
+    }
+
+    /// Ends the connection to a node; its pending calls fail with ``CallError/connectionLost(_:)``.
+    public func disconnect(from node: NodeName) {
+        guard let link = links[node.atom] else { return }
+        link.connection.close()
+        connectionEnded(link, .disconnected)
+    }
+
+    /// Ends all connections and stops listening. The node can be used again.
+    public func close() {
+        listener?.close()
+        listener = nil
+        for connection in accepting.values { connection.close() }
+        accepting = [:]
+        for attempt in attempts.values { attempt.task?.cancel() }
+        for link in Array(links.values) {
+            link.connection.close()
+            connectionEnded(link, .disconnected)
+        }
+    }
+
+    // MARK: Identifiers
+
+    func pid(_ id: UInt32, _ link: PeerLink, serial: UInt32 = 0) -> PID {
+        PID(
+            node: name?.atom ?? Atom("nonode@nohost"), id: id, serial: serial,
+            creation: link.ownCreation)
+    }
+
+    func makeReference(_ link: PeerLink) -> Reference {
+        nextReference &+= 1
+        // OTP takes 18 bits in the first word (MAX_REFERENCE in its erl_node_container_utils.h).
+        return Reference(
+            node: name?.atom ?? Atom("nonode@nohost"), creation: link.ownCreation,
+            words: [
+                UInt32(truncatingIfNeeded: nextReference & 0x3FFFF),
+                UInt32(truncatingIfNeeded: nextReference >> 18), referenceSalt,
+            ])
+    }
+
+    // MARK: Reporting
+
+    /// Logs `text` the first time that `cause` comes up.
+    func report(_ level: LogLevel, cause: String, _ text: @autoclosure () -> String) {
+        guard let onLog else { return }
+        if reportedCauses.count >= 1024 { reportedCauses = [] }
+        guard reportedCauses.insert(cause).inserted else { return }
+        onLog(level, text())
+    }
+}

@@ -1,0 +1,298 @@
+internal import ExternalTermFormat
+public import Transport
+
+/// A connection that is being made to one node, for all who wait for it.
+final class Attempt {
+    var waiters: [UInt64: CheckedContinuation<CallError?, Never>] = [:]
+    var nextWaiter: UInt64 = 0
+    var task: Task<Void, Never>?
+    var connection: Connection?
+    /// The peer has said that it goes on with its own connection to us.
+    var isYielding = false
+    /// Completes `task`'s current handshake.
+    var handshakeEnded: CheckedContinuation<CallError?, Never>?
+}
+
+extension Node {
+    // MARK: Dialling
+
+    /// Connects to a node, unless it is connected already. Many who ask at once share one attempt.
+    public func connect(to node: NodeName) async throws(CallError) {
+        guard links[node.atom] == nil else { return }
+        try await connect(to: node, deadline: nil)
+    }
+
+    func connect(to node: NodeName, deadline: MonotonicTime?) async throws(CallError) {
+        let attempt = attempts[node.atom] ?? startAttempt(node)
+        let waiter = attempt.nextWaiter
+        attempt.nextWaiter += 1
+        let error = await withCheckedContinuation { continuation in
+            attempt.waiters[waiter] = continuation
+            guard let deadline else { return }
+            loop.schedule(at: deadline) {
+                attempt.waiters.removeValue(forKey: waiter)?.resume(returning: .timedOut)
+            }
+        }
+        if let error { throw error }
+    }
+
+    private func startAttempt(_ node: NodeName) -> Attempt {
+        let attempt = Attempt()
+        attempts[node.atom] = attempt
+        // A node without a name must have its first answer before it asks again.
+        let others = name == nil ? attempts.values.compactMap(\.task) : []
+        attempt.task = Task {
+            for other in others { await other.value }
+            let error = await dial(node, attempt)
+            finish(node.atom, attempt, error)
+        }
+        return attempt
+    }
+
+    private func finish(_ node: Atom, _ attempt: Attempt, _ error: CallError?) {
+        if attempts[node] === attempt { attempts[node] = nil }
+        attempt.connection?.close()
+        attempt.connection = nil
+        let waiters = attempt.waiters
+        attempt.waiters = [:]
+        for waiter in waiters.values { waiter.resume(returning: error) }
+    }
+
+    /// - Returns: `nil` when the node is connected.
+    private func dial(_ node: NodeName, _ attempt: Attempt) async -> CallError? {
+        let addresses: [SocketAddress]
+        do {
+            if let port = node.port {
+                addresses = try await SocketAddress.resolve(node.host, port: port)
+            } else {
+                addresses = try await resolver(node)
+            }
+        } catch {
+            return .unreachable("connecting to \(node): \(error)")
+        }
+        var failure = CallError.unreachable("connecting to \(node): it has no address")
+        for address in addresses {
+            guard links[node.atom] == nil else { return nil }
+            do {
+                let stream = try await TCPStream.connect(
+                    to: address, timeout: configuration.connectTimeout, on: loop,
+                    limits: streamLimits)
+                guard let error = await shakeHands(stream, node, attempt) else { return nil }
+                failure = error
+                // Someone listens there: other addresses of the same name say the same.
+                break
+            } catch {
+                failure = .unreachable("connecting to \(node): \(error)")
+            }
+        }
+        return links[node.atom] == nil ? failure : nil
+    }
+
+    var streamLimits: StreamLimits {
+        var limits = StreamLimits()
+        // Beyond what calls may fill, so that acknowledgements and replies still have room.
+        limits.queuedByteCount = configuration.queuedByteCount + (8 << 20)
+        return limits
+    }
+
+    var connectionLimits: Connection.Limits {
+        var limits = Connection.Limits()
+        limits.handshakeDeadline = configuration.connectTimeout
+        limits.tickTime = configuration.tickTime
+        limits.queuedByteCount = configuration.queuedByteCount
+        return limits
+    }
+
+    private func shakeHands(
+        _ stream: TCPStream, _ node: NodeName, _ attempt: Attempt
+    ) async -> CallError? {
+        guard links[node.atom] == nil, !Task.isCancelled else {
+            stream.close()
+            return links[node.atom] == nil ? .connectionLost(.disconnected) : nil
+        }
+        let identity: ClientHandshake.Identity =
+            if let name { .named(name, creation: creation) } else { .asking(host: host) }
+        let handshake = ClientHandshake(
+            identity: identity, to: node, flags: configuration.flags, cookie: cookie,
+            challenge: .random(in: 0 ... .max))
+        let connection = Connection(
+            stream: stream, loop: loop, handshake: .client(handshake), limits: connectionLimits)
+        attempt.connection = connection
+        return await withCheckedContinuation { continuation in
+            attempt.handshakeEnded = continuation
+            let creation = creation
+            connection.start { event in
+                self.handleDialled(event, connection, node, attempt, creation)
+            }
+        }
+    }
+
+    private func handleDialled(
+        _ event: Connection.Event, _ connection: Connection, _ node: NodeName, _ attempt: Attempt,
+        _ creation: UInt32
+    ) {
+        switch event {
+        case .applicant: preconditionFailure("A dialled connection has no applicant")
+        case .connected(let peer):
+            if let assigned = peer.assignedName {
+                name = assigned.name
+                self.creation = assigned.creation
+            }
+            attempt.connection = nil
+            let own = peer.assignedName?.creation ?? creation
+            adopt(connection, peer, ownCreation: own)
+            endHandshake(attempt, nil)
+        case .received, .ended(.disconnected):
+            preconditionFailure("An adopted connection has another handler")
+        case .ended(.handshake(let error)):
+            attempt.connection = nil
+            guard error == .simultaneousConnect else {
+                return endHandshake(attempt, Self.callError(error, node))
+            }
+            // The peer's own connection to us comes up in a moment, or not at all.
+            attempt.isYielding = true
+            loop.schedule(after: configuration.connectTimeout) {
+                self.endHandshake(attempt, Self.callError(error, node))
+            }
+        }
+    }
+
+    private func endHandshake(_ attempt: Attempt, _ error: CallError?) {
+        attempt.handshakeEnded?.resume(returning: error)
+        attempt.handshakeEnded = nil
+    }
+
+    static func callError(_ error: HandshakeError, _ node: NodeName) -> CallError {
+        switch error {
+        case .wrongCookie: .wrongCookie
+        case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
+            .unexpectedStatus, .invalidName:
+            .refused("connecting to \(node): \(error)")
+        case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
+            .unreachable("connecting to \(node): \(error)")
+        }
+    }
+
+    // MARK: Accepting
+
+    /// Accepts connections of other nodes on `address`; port 0 lets the system choose.
+    /// - Returns: where it listens, for the registration with EPMD.
+    @discardableResult
+    public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
+        precondition(name != nil, "A node that asks for its name cannot be connected to")
+        let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
+        try listener.start { stream in self.accept(stream) }
+        self.listener?.close()
+        self.listener = listener
+        return listener.address
+    }
+
+    private func accept(_ stream: TCPStream) {
+        guard let name, accepting.count < configuration.maximumHandshakes else {
+            report(
+                .warning, cause: "handshakes",
+                "More than \(configuration.maximumHandshakes) connections are in their handshake:"
+                    + " closing the one from \(stream.peerAddress)")
+            return stream.close()
+        }
+        let creation = creation
+        let handshake = ServerHandshake(
+            name: name, creation: creation, flags: configuration.flags, cookie: cookie,
+            challenge: .random(in: 0 ... .max))
+        let connection = Connection(
+            stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
+        accepting[ObjectIdentifier(connection)] = connection
+        connection.start { event in
+            self.handleAccepted(event, connection, creation)
+        }
+    }
+
+    private func handleAccepted(
+        _ event: Connection.Event, _ connection: Connection, _ creation: UInt32
+    ) {
+        switch event {
+        case .applicant(let applicant): connection.decide(decision(applicant))
+        case .connected(let peer):
+            accepting[ObjectIdentifier(connection)] = nil
+            adopt(connection, peer, ownCreation: creation)
+        case .received, .ended(.disconnected):
+            preconditionFailure("An adopted connection has another handler")
+        case .ended(.handshake(let error)):
+            accepting[ObjectIdentifier(connection)] = nil
+            let address = connection.peerAddress
+            report(
+                .warning, cause: "accept \(address.octets) \(error)",
+                "A connection from \(address) was refused: \(error)")
+        }
+    }
+
+    /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.
+    private func decision(_ applicant: ServerHandshake.Applicant) -> ServerHandshake.Decision {
+        guard let name else { return .refuse }
+        switch applicant {
+        case .asking(let host):
+            var alive = String(UInt64.random(in: 0 ... .max), radix: 36, uppercase: true)
+            while alive.count < 13 { alive = "0" + alive }
+            guard let assigned = try? NodeName(alive: alive, host: host) else { return .refuse }
+            return .assign(assigned, creation: UInt32.random(in: 4 ... .max))
+        case .named(let caller):
+            if caller.atom == name.atom { return .refuse }
+            if links[caller.atom] != nil { return .askWhetherToReplace }
+            // An attempt without a connection has not told the peer of itself yet.
+            guard let attempt = attempts[caller.atom], attempt.connection != nil else {
+                return .accept
+            }
+            return ServerHandshake.arbitrate(own: name, applicant: caller)
+        }
+    }
+
+    // MARK: Connected
+
+    private func adopt(_ connection: Connection, _ peer: PeerNode, ownCreation: UInt32) {
+        if let old = links[peer.name.atom] {
+            old.connection.close()
+            connectionEnded(old, .replaced)
+        }
+        let link = PeerLink(connection: connection, peer: peer, ownCreation: ownCreation)
+        links[peer.name.atom] = link
+        connection.setHandler { event in
+            self.handle(event, link)
+        }
+        onEvent?(.nodeUp(peer.name, creation: peer.creation, isHidden: peer.isHidden))
+        if let attempt = attempts[peer.name.atom] {
+            // An accepted connection serves those who wait for our own as well.
+            if let connection = attempt.connection { connection.close() }
+            endHandshake(attempt, nil)
+            finish(peer.name.atom, attempt, nil)
+        }
+    }
+
+    private func handle(_ event: Connection.Event, _ link: PeerLink) {
+        switch event {
+        case .received(let message): receive(message, link)
+        case .ended(.disconnected(let reason)): connectionEnded(link, reason)
+        case .applicant, .connected, .ended(.handshake):
+            preconditionFailure("The handshake is over")
+        }
+    }
+
+    func connectionEnded(_ link: PeerLink, _ reason: DisconnectReason) {
+        let name = link.peer.name
+        guard links[name.atom] === link else { return }
+        links[name.atom] = nil
+        link.timer?.cancel()
+        processes.forgetWatchers(on: name.atom)
+        for call in link.calls.takeAll() {
+            if let leader = call.leader { leaders[leader] = nil }
+            call.continuation.resume(returning: .failure(.connectionLost(reason)))
+        }
+        switch reason {
+        case .violation, .silent, .notReading:
+            report(
+                .warning, cause: "\(name) \(reason)",
+                "The connection to \(name) was closed: \(reason)")
+        case .closedByPeer, .failed, .replaced, .disconnected: break
+        }
+        onEvent?(.nodeDown(name, reason))
+    }
+}

@@ -1,0 +1,41 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// What a node keeps for one connected peer. It belongs to its ``Node``'s isolation.
+final class PeerLink {
+    /// A call that waits for its answer.
+    struct OutgoingCall {
+        /// How the answer comes.
+        enum Way: Equatable {
+            /// As the end of a process that was spawned for it.
+            case spawn(PID?)
+            /// As a message that carries the call's reference.
+            case rex
+        }
+
+        var continuation: CheckedContinuation<Result<Term, CallError>, Never>
+        var way: Way
+        /// The number of the call's own group leader.
+        var leader: UInt32?
+    }
+
+    let connection: Connection
+    let peer: PeerNode
+    /// Our creation as this peer knows it.
+    let ownCreation: UInt32
+    var calls = PendingCalls<OutgoingCall>()
+    /// Calls given up before the peer said which process it started: that one is demonitored then.
+    var abandoned: Set<Reference> = []
+    /// Fires at ``timerTime``, for `calls.nextDeadline`.
+    var timer: LoopTimer?
+    var timerTime: MonotonicTime?
+
+    /// Beyond this a peer that never answers spawn requests costs no more memory.
+    static let maximumAbandoned = 10_000
+
+    init(connection: Connection, peer: PeerNode, ownCreation: UInt32) {
+        self.connection = connection
+        self.peer = peer
+        self.ownCreation = ownCreation
+    }
+}
