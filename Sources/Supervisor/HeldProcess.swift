@@ -71,8 +71,7 @@ struct HeldProcess: ~Copyable {
     consuming func abandon() {
         let handle = handle
         _ = consume gate
-        handle.send(SIGKILL)
-        waitpid(handle.identity.pid, nil, 0)
+        handle.killAndReap()
     }
 
     private static func openLog(

@@ -138,7 +138,7 @@ package struct HostFileSystem: FileSystem {
 }
 
 /// A new file of the host's file system.
-private final class HostNewFile: NewFile {
+final class HostNewFile: NewFile {
     private let path: String
     private let raw: Int32
     private var descriptor: FileDescriptor?

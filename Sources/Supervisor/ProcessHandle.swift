@@ -54,6 +54,12 @@ final class ProcessHandle: Sendable {
         clinux_pidfd_send_signal(raw, signal) == 0
     }
 
+    /// Ends this child of ours and waits for that.
+    func killAndReap() {
+        send(SIGKILL)
+        waitpid(identity.pid, nil, 0)
+    }
+
     /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.
     func exitStatus(reaping: Bool) -> ProcessExit? {
         var status: Int32 = 0

@@ -60,7 +60,13 @@ package final class ProcessSession: @unchecked Sendable {
             }
             return try held.release()
         }
-        return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+        do {
+            return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+        } catch {
+            // A process that nobody watches must not stay.
+            await offload { leader.killAndReap() }
+            throw SpawnError("watching \(program.path): \(error)")
+        }
     }
 
     /// Takes over a process that an earlier deployex started; called on the loop's thread. `nil`

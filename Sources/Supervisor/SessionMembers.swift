@@ -2,8 +2,8 @@
 /// sessions of their own, as the ports of a BEAM are (`erl_child_setup` makes one for each).
 ///
 /// A number in `/proc` proves nothing by itself: pids are reused. Every process is opened first and
-/// looked at again after that, and its tie to the leader counts only if the leader, or another
-/// process known to be of the session, is still there after the look. It blocks.
+/// looked at again after that, and its tie to the leader counts only if the leader (even as a
+/// zombie) or another process known to be of the session is still there after the look. It blocks.
 /// Source: the kernel's kernel/pid.c, which frees a number only when neither a process nor a
 /// process group nor a session uses it.
 struct SessionMembers {
@@ -20,12 +20,17 @@ struct SessionMembers {
             return open(status) { $0.session == leader.identity.pid }
         }
         let descendants = descendants(among: all)
-        let isSession = isLeaderReserved || !leader.hasExited || known.contains(where: isInSession)
+        let isSession = isLeaderReserved || isLeaderListed || known.contains(where: isInSession)
         var found: [Int32: ProcessHandle] = [:]
         for handle in known + descendants + (isSession ? candidates : []) {
             found[handle.identity.pid] = handle
         }
         return Array(found.values)
+    }
+
+    /// Whether the leader still has its pid, alive or as a zombie that its parent has not reaped.
+    private var isLeaderListed: Bool {
+        ProcessStatus.ofProcess(leader.identity.pid)?.startTicks == leader.identity.startTicks
     }
 
     private func isInSession(_ handle: ProcessHandle) -> Bool {

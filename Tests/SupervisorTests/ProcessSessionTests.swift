@@ -251,6 +251,26 @@ nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) as
         #expect(folder.text("never") == nil)
     }
 
+    @Test func `a held child ends with whoever holds it, even beside others that are held`()
+        async throws
+    {
+        // What the kernel does to the gate when deployex is killed, is done here by dropping it.
+        let held = try HeldProcess.start(shell("echo > never"))
+        let other = try HeldProcess.start(shell("echo > other"))
+        let handle = held.handle
+        #expect(ProcessStatus.ofProcess(handle.identity.pid)?.isZombie == false)
+        _ = consume held
+        try await eventually { handle.hasExited }
+        #expect(handle.exitStatus(reaping: false) == .code(127))
+        #expect(handle.exitStatus(reaping: true) == .code(127))
+        #expect(handle.exitStatus(reaping: true) == .unknown)
+        #expect(folder.text("never") == nil)
+        let released = try other.release()
+        try await eventually { released.hasExited }
+        #expect(released.exitStatus(reaping: true) == .code(0))
+        #expect(folder.text("other") == "\n")
+    }
+
     @Test func `many held at once are all released`() async throws {
         let starters = try (0..<16).map { _ in try Starter() }
         try await withThrowingTaskGroup { group in

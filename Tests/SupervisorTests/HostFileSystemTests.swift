@@ -1,0 +1,152 @@
+import Foundation
+import Glibc
+import Testing
+import Transport
+
+@testable import Supervisor
+
+@Suite struct HostFileSystemTests {
+    let folder = TemporaryFolder()
+    let files = HostFileSystem()
+
+    @Test func `a file is read up to the limit and not beyond`() throws {
+        folder.write("12345", "a")
+        #expect(try files.read(folder("a"), limit: 5) == Array("12345".utf8))
+        #expect(throws: FileSystemError.tooLarge(path: folder("a"), limit: 4)) {
+            try files.read(folder("a"), limit: 4)
+        }
+    }
+
+    @Test func `an absent file is told from other errors, with what was attempted`() {
+        let error = #expect(throws: FileSystemError.self) {
+            try files.read(folder("none"), limit: 1)
+        }
+        #expect(error?.isNotFound == true)
+        #expect(error?.description == "reading \(folder("none")): no such file or directory")
+        let other = #expect(throws: FileSystemError.self) {
+            try files.read(folder.path, limit: 1)
+        }
+        #expect(other?.code == EISDIR)
+    }
+
+    @Test func `a new file has its mode whatever the umask, and replaces nothing`() throws {
+        let file = try files.createFile(folder("n"), mode: 0o666)
+        try file.write(Array("ab".utf8)[...])
+        try file.write(Array("xcx".utf8)[1..<2])
+        try file.finish()
+        #expect(folder.text("n") == "abc")
+        #expect(try files.status(folder("n"))?.mode == 0o666)
+        let error = #expect(throws: FileSystemError.self) {
+            _ = try files.createFile(folder("n"), mode: 0o600)
+        }
+        #expect(error?.code == EEXIST)
+        try files.createSymbolicLink(folder("dangling"), to: folder("elsewhere"))
+        #expect(throws: FileSystemError.self) {
+            _ = try files.createFile(folder("dangling"), mode: 0o600)
+        }
+    }
+
+    @Test func `a write to a full disk is an error`() throws {
+        let raw = open("/dev/full", O_WRONLY)
+        try #require(raw >= 0)
+        let file = HostNewFile(path: "/dev/full", descriptor: FileDescriptor(owning: raw))
+        let error = #expect(throws: FileSystemError.self) {
+            try file.write([1, 2, 3])
+        }
+        #expect(error?.isFull == true)
+        #expect(error?.description == "writing /dev/full: no space left on device")
+    }
+
+    @Test func `two folders change places in one step`() throws {
+        try files.makeFolder(folder("new"), mode: 0o700)
+        try files.makeFolder(folder("current"), mode: 0o700)
+        folder.write("2", "new/v")
+        folder.write("1", "current/v")
+        try files.exchange(folder("new"), folder("current"))
+        #expect(folder.text("new/v") == "1")
+        #expect(folder.text("current/v") == "2")
+        #expect(throws: FileSystemError.self) {
+            try files.exchange(folder("new"), folder("none"))
+        }
+    }
+
+    @Test func `what is at a path is told without following links`() throws {
+        folder.write("123", "f", mode: 0o640)
+        try files.createSymbolicLink(folder("l"), to: folder("f"))
+        #expect(
+            try files.status(folder("f"))
+                == FileStatus(kind: .file, byteCount: 3, mode: 0o640, owner: geteuid()))
+        #expect(try files.status(folder("l"))?.kind == .symbolicLink)
+        #expect(try files.status(folder.path)?.kind == .folder)
+        #expect(try files.status("/dev/null")?.kind == .other)
+        #expect(try files.status(folder("none")) == nil)
+        #expect(try files.status(folder("f/none")) == nil)
+    }
+
+    @Test func `names come sorted`() throws {
+        for name in ["b", "a", ".c"] { folder.write("", name) }
+        #expect(try files.list(folder.path) == [".c", "a", "b"])
+    }
+
+    @Test func `a copy has the content and the mode that was asked for`() throws {
+        let text = String(repeating: "x", count: 300_000)
+        folder.write(text, "a")
+        try files.copyFile(folder("a"), to: folder("b"), mode: 0o755)
+        #expect(folder.text("b") == text)
+        #expect(try files.status(folder("b"))?.mode == 0o755)
+    }
+
+    @Test func `there is space to ask about`() throws {
+        #expect(try files.availableByteCount(folder.path) > 0)
+    }
+
+    @Test func `a tree is removed, and nothing that its links point to`() throws {
+        try files.makeFolders(folder("t/a/b"), mode: 0o700)
+        try files.makeFolder(folder("outside"), mode: 0o700)
+        folder.write("keep", "outside/file")
+        folder.write("x", "t/a/b/file")
+        try files.createSymbolicLink(folder("t/a/folder"), to: folder("outside"))
+        try files.createSymbolicLink(folder("t/file"), to: folder("outside/file"))
+        try files.createSymbolicLink(folder("t/dangling"), to: folder("none"))
+        try files.makeFolder(folder("t/locked"), mode: 0o700)
+        folder.write("x", "t/locked/file")
+        chmod(folder("t/locked"), 0o500)
+        try files.removeTree(folder("t"))
+        #expect(try files.list(folder.path) == ["outside"])
+        #expect(folder.text("outside/file") == "keep")
+    }
+
+    @Test func `removing a link removes the link alone`() throws {
+        try files.makeFolder(folder("outside"), mode: 0o700)
+        folder.write("keep", "outside/file")
+        try files.createSymbolicLink(folder("link"), to: folder("outside"))
+        try files.removeTree(folder("link"))
+        #expect(try files.list(folder.path) == ["outside"])
+        #expect(folder.text("outside/file") == "keep")
+    }
+
+    @Test func `removing what is not there is no error`() throws {
+        try files.removeTree(folder("none"))
+        try files.removeTree(folder("none/none"))
+        try files.removeFile(folder("none"))
+    }
+
+    @Test func `a path that names no entry is not removed`() {
+        for path in ["/", folder.path + "/.", folder.path + "/.."] {
+            #expect(throws: FileSystemError.self) { try files.removeTree(path) }
+        }
+    }
+
+    @Test func `a tree that is too deep is an error, not a crash`() throws {
+        var path = folder("deep")
+        for _ in 0..<250 {
+            try files.makeFolder(path, mode: 0o700)
+            path += "/d"
+        }
+        let error = #expect(throws: FileSystemError.self) { try files.removeTree(folder("deep")) }
+        guard case .tooDeep = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Foundation
+import Testing
+
+@testable import Supervisor
+
+@Suite struct InstanceRecordTests {
+    let folder = TemporaryFolder()
+    let records: InstanceRecordFolder
+    let name = InstanceName(app: "my-app", index: 2)
+    let record: InstanceRecord
+
+    init() throws {
+        records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
+        try records.prepare()
+        record = InstanceRecord(
+            name: name, process: ProcessIdentity(pid: 4711, startTicks: 889_123, bootID: "6a1c"),
+            version: "0.1.2", restarts: .init(crash: 1, forced: 2))
+    }
+
+    @Test func `a record is read as it was written`() throws {
+        #expect(try records.read(name) == .absent)
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        #expect(
+            folder.text("run/my-app-2.json") == """
+                {"app":"my-app","format":1,"instance":2,\
+                "process":{"boot_id":"6a1c","pid":4711,"start_ticks":889123},\
+                "restarts":{"crash":1,"forced":2},"version":"0.1.2"}
+
+                """)
+        #expect(try HostFileSystem().status(records.filePath(name))?.mode == 0o600)
+        try records.remove(name)
+        try records.remove(name)
+        #expect(try records.read(name) == .absent)
+    }
+
+    @Test func `a record cut at any byte is damaged, set aside and then absent`() throws {
+        try records.write(record)
+        let text = try #require(folder.text("run/my-app-2.json"))
+        // Without its line end it is whole.
+        for count in 0..<text.utf8.count - 1 {
+            folder.write(String(text.prefix(count)), "run/my-app-2.json")
+            guard case .damaged(let aside, _) = try records.read(name) else {
+                Issue.record("\(count) bytes were understood")
+                continue
+            }
+            #expect(aside == records.filePath(name) + ".damaged")
+            #expect(try records.read(name) == .absent)
+        }
+    }
+
+    @Test(arguments: [
+        ("", "it is empty"), ("[]", "it is no instance record"),
+        (String(repeating: " ", count: 20_000), "it is longer than 16384 bytes"),
+    ])
+    func `a damaged record says what is wrong`(_ text: String, _ reason: String) throws {
+        folder.write(text, "run/my-app-2.json")
+        let aside = records.filePath(name) + ".damaged"
+        #expect(try records.read(name) == .damaged(setAsideAs: aside, reason: reason))
+        #expect(folder.text("run/my-app-2.json.damaged") == text)
+    }
+
+    @Test func `a record of another instance, format or impossible process is damaged`() throws {
+        var other = record
+        other.instance = 3
+        try records.write(other)
+        try FileManager.default.moveItem(
+            atPath: folder("run/my-app-3.json"), toPath: folder("run/my-app-2.json"))
+        guard case .damaged = try records.read(name) else {
+            Issue.record("another instance's record was taken")
+            return
+        }
+        for pid in [Int32(1), 0, -1] {
+            other = record
+            other.process.pid = pid
+            try records.write(other)
+            guard case .damaged = try records.read(name) else {
+                Issue.record("pid \(pid) was taken")
+                return
+            }
+        }
+        try records.write(record)
+        let text = try #require(folder.text("run/my-app-2.json"))
+        folder.write(
+            text.replacingOccurrences(of: "\"format\":1", with: "\"format\":7"),
+            "run/my-app-2.json")
+        guard case .damaged(_, "its format is 7") = try records.read(name) else {
+            Issue.record("an unknown format was taken")
+            return
+        }
+    }
+
+    @Test func `all recorded instances are found, and no other files`() throws {
+        try records.write(record)
+        for file in ["x.json", "x-0.json", "x-01.json", "-1.json", "x-1.json.damaged", "a-7.json"] {
+            folder.write("", "run/\(file)")
+        }
+        #expect(try records.names() == [InstanceName(app: "a", index: 7), name])
+    }
+}
