@@ -7,19 +7,26 @@ enum ErlangFile {
     static func read(
         _ path: String, limit: Int, files: any FileSystem
     ) throws(FileContentError) -> [UInt8]? {
-        do throws(FileSystemError) {
-            guard let status = try files.status(path) else { return nil }
-            // Opening a pipe would wait for a writer.
-            guard status.kind == .file else { throw FileContentError("\(path) is not a file") }
-            return try files.read(path, limit: limit)
-        } catch {
+        let status: FileStatus?
+        do throws(FileSystemError) { status = try files.status(path) } catch {
+            throw FileContentError("\(error)")
+        }
+        guard let status else { return nil }
+        // Opening a pipe would wait for a writer.
+        guard status.kind == .file else { throw FileContentError("\(path) is not a file") }
+        do throws(FileSystemError) { return try files.read(path, limit: limit) } catch {
             throw FileContentError("\(error)")
         }
     }
 
     /// The terms that `file:consult/1` reads.
     static func terms(_ bytes: [UInt8]) throws(FileContentError) -> [Term] {
-        fatalError()
+        throw FileContentError("no reader yet")
+    }
+
+    /// The terms as text that `file:consult/1` reads: each on lines of its own, with a dot.
+    static func bytes(_ terms: [Term]) -> [UInt8] {
+        Array("%% coding: utf-8\n".utf8)
     }
 }
 

@@ -24,10 +24,10 @@ package struct HotUpgradeMachine: Sendable {
         case finish(HotUpgrade.Outcome)
     }
 
-    private let plan: HotUpgrade.Plan
-    private var state = State.idle
+    let plan: HotUpgrade.Plan
+    var state = State.idle
     /// Whether the one repetition after `existing_release` is still to be had.
-    private var mayUnpackAgain = true
+    var mayUnpackAgain = true
 
     package init(plan: HotUpgrade.Plan) {
         self.plan = plan
@@ -35,7 +35,7 @@ package struct HotUpgradeMachine: Sendable {
 }
 
 extension HotUpgradeMachine {
-    private enum State {
+    enum State {
         case idle
         case evaluatingConfiguration
         case listing
@@ -58,7 +58,7 @@ extension HotUpgradeMachine {
     }
 
     /// Why the node is asked what it runs.
-    private struct Question {
+    struct Question {
         enum Cause: Equatable {
             /// `make_permanent` has said `ok`.
             case verification
@@ -75,7 +75,7 @@ extension HotUpgradeMachine {
     }
 
     /// What follows a step that is needed in several places.
-    private enum Then {
+    enum Then {
         case place
         case makePermanent
         case succeed
@@ -220,241 +220,10 @@ extension HotUpgradeMachine {
     }
 }
 
-// MARK: - Before the installation
-
-extension HotUpgradeMachine {
-    private mutating func listed(_ answer: Answer) -> [Action] {
-        guard case .other(let term) = answer.kind, let releases = ReleaseList(term),
-            let running = releases.running
-        else {
-            return fail("release_handler:which_releases answered \(answer.text)")
-        }
-        guard running.name == plan.name else {
-            return fail("the node runs the release \(running.name), not \(plan.name)")
-        }
-        if running.version == plan.to {
-            // An earlier attempt was interrupted after its installation: what is left is done now.
-            return restoreConfiguration(
-                then: running.status == .permanent ? .succeed : .makePermanent)
-        }
-        guard running.version == plan.from else {
-            return fail("the node runs \(running.version), not \(plan.from)")
-        }
-        switch releases.status(of: plan.to) {
-        case nil: return place()
-        // Perhaps with the files of another package: they would stay, silently.
-        case .unpacked, .old: return unregister(then: .place)
-        case .current, .permanent:
-            return fail("the node is between two releases, and \(plan.to) is what boots next")
-        }
-    }
-
-    private mutating func place() -> [Action] {
-        state = .placing
-        return [.file(.placePackage)]
-    }
-
-    private mutating func unpacked(_ answer: Answer) -> [Action] {
-        switch answer.kind {
-        case .ok(let values) where values.first?.asText == plan.to:
-            state = .copyingResources
-            return [
-                .log(.info, "Unpacked successfully: ~c\"\(plan.to)\""),
-                .file(.copyReleaseResources),
-            ]
-        case .error(let reason):
-            if let parts = reason.asTuple, parts.first == .atom("existing_release"),
-                parts.last?.asText == plan.to, mayUnpackAgain
-            {
-                mayUnpackAgain = false
-                return unregister(then: .place)
-            }
-            return unpackingFailed(answer.text, isCertain: true)
-        case .ok, .badRPC, .other:
-            return unpackingFailed(answer.text, isCertain: false)
-        }
-    }
-
-    /// - Parameter isCertain: the node has not unpacked it.
-    private mutating func unpackingFailed(_ reason: String, isCertain: Bool) -> [Action] {
-        let line = "Error while unpacking the release \(plan.to), reason: \(reason)"
-        return [.log(.error, line)]
-            + (isCertain ? remove(line, nodeIsUntouched: true) : abandon(line))
-    }
-
-    private mutating func rootFound(_ answer: Answer) -> [Action] {
-        guard case .other(let term) = answer.kind, let root = term.asText, root.hasPrefix("/")
-        else {
-            return abandon("code:root_dir answered \(answer.text)")
-        }
-        state = .makingRelup
-        let new: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.to)")
-        let old: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.from)")
-        let path: Term = [
-            .charlist("\(root)/lib/*/ebin"), .charlist("\(root)/releases/*/\(plan.name)"),
-        ]
-        let options: Term = [
-            .tuple([.atom("path"), path]),
-            .tuple([.atom("outdir"), .charlist("\(root)/releases/\(plan.to)")]),
-        ]
-        return [
-            call("systools", "make_relup", [new, [old], [old], options], plan.timings.preparation)
-        ]
-    }
-
-    private mutating func relupMade(_ answer: Answer) -> [Action] {
-        // `{ok, Relup, Module, Warnings}` is the answer where it is asked not to print.
-        switch answer.kind {
-        case .ok:
-            state = .inspectingRelup
-            return [.file(.inspectRelup)]
-        case .error, .badRPC, .other:
-            return relupFailed(answer.text)
-        }
-    }
-
-    private mutating func relupFailed(_ reason: String) -> [Action] {
-        let line = "systools:make_relup failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
-    }
-
-    private mutating func checked(_ answer: Answer) -> [Action] {
-        // Without a relup the answer is `{ok, TO, []}`: only FROM says that there is a way from it.
-        guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
-            return checkFailed(answer.text)
-        }
-        state = .writingConfiguration
-        return [.file(.writeConfiguration)]
-    }
-
-    private mutating func checkFailed(_ reason: String) -> [Action] {
-        let line = "release_handler:check_install_release failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
-    }
-}
-
-// MARK: - From the installation on
-
-extension HotUpgradeMachine {
-    private mutating func installed(_ answer: Answer) -> [Action] {
-        switch answer.kind {
-        case .ok:
-            return [installedLine] + restoreConfiguration(then: .makePermanent)
-        case .error, .other:
-            // Also `{continue_after_restart, FROM, Descr}`: a new emulator starts.
-            let line = "release_handler:install_release failed, reason: \(answer.text)"
-            return [.log(.error, line)]
-                + restoreConfiguration(then: .ask(.failedInstallation(reason: line)))
-        case .badRPC:
-            return outcomeUnknown(answer.text)
-        }
-    }
-
-    private var installedLine: Action {
-        .log(.info, "Installed Release: ~c\"\(plan.to)\"")
-    }
-
-    private mutating func installationNotAttempted(_ reason: String) -> [Action] {
-        let line = "release_handler:install_release failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
-    }
-
-    private mutating func outcomeUnknown(_ reason: String) -> [Action] {
-        let line = "release_handler:install_release failed, reason: \(reason)"
-        // The node may still be reading the resolved configuration: it stays until the node has answered.
-        return [.log(.warning, "\(line); asking the node what it runs")]
-            + ask(Question(cause: .installation(reason: line)))
-    }
-
-    private mutating func makePermanent() -> [Action] {
-        state = .makingPermanent
-        return [
-            call(
-                "release_handler", "make_permanent", [.charlist(plan.to)], plan.timings.preparation)
-        ]
-    }
-
-    private mutating func madePermanent(_ answer: Answer) -> [Action] {
-        guard case .ok(let values) = answer.kind, values.isEmpty else {
-            return permanenceFailed(answer.text)
-        }
-        return ask(Question(cause: .verification))
-    }
-
-    private mutating func permanenceFailed(_ reason: String) -> [Action] {
-        let line =
-            "Error while trying to set a permanent version for \(plan.to), reason: \(reason)"
-        return [.log(.error, line)] + ask(Question(cause: .permanence(reason: line)))
-    }
-
-    private mutating func asked(_ question: Question, _ answer: Answer) -> [Action] {
-        guard case .other(let term) = answer.kind, let releases = ReleaseList(term),
-            let running = releases.running
-        else {
-            return notAnswered(question, "release_handler:which_releases answered \(answer.text)")
-        }
-        let isRunning = running.name == plan.name && running.version == plan.to
-        switch question.cause {
-        case .verification, .permanence:
-            guard isRunning, running.status == .permanent else {
-                return fail(
-                    reason(of: question) + "; the node runs \(running.version)",
-                    nodeIsUntouched: false)
-            }
-            return [.log(.info, "Made release permanent: \(plan.to)")] + finish(.succeeded)
-        case .installation(let reason):
-            guard isRunning else {
-                return restoreConfiguration(
-                    then: clearing(releases, reason + "; the node runs \(running.version)"))
-            }
-            return [installedLine]
-                + restoreConfiguration(
-                    then: running.status == .permanent ? .succeed : .makePermanent)
-        case .failedInstallation(let reason):
-            return follow(clearing(releases, reason + "; the node runs \(running.version)"))
-        }
-    }
-
-    /// What is left to do about the new version after a failed installation.
-    private func clearing(_ releases: ReleaseList, _ reason: String) -> Then {
-        switch releases.status(of: plan.to) {
-        case .unpacked, .old: .remove(reason: reason, nodeIsUntouched: false)
-        case .current, .permanent, nil: .fail(reason: reason)
-        }
-    }
-
-    private mutating func notAnswered(_ question: Question, _ reason: String) -> [Action] {
-        guard question.attempt < plan.timings.attempts else {
-            let text = self.reason(of: question) + "; what the node runs is unknown: \(reason)"
-            if case .installation = question.cause {
-                return restoreConfiguration(then: .fail(reason: text))
-            }
-            return fail(text, nodeIsUntouched: false)
-        }
-        var next = question
-        next.attempt += 1
-        state = .pausing(next)
-        return [.pause(plan.timings.pause)]
-    }
-
-    private func reason(of question: Question) -> String {
-        switch question.cause {
-        case .verification: "the release \(plan.to) is not permanent"
-        case .installation(let reason), .failedInstallation(let reason), .permanence(let reason):
-            reason
-        }
-    }
-
-    private mutating func ask(_ question: Question) -> [Action] {
-        state = .asking(question)
-        return [whichReleases]
-    }
-}
-
 // MARK: - Steps needed in several places
 
 extension HotUpgradeMachine {
-    private mutating func follow(_ then: Then) -> [Action] {
+    mutating func follow(_ then: Then) -> [Action] {
         switch then {
         case .place: return place()
         case .makePermanent: return makePermanent()
@@ -471,14 +240,14 @@ extension HotUpgradeMachine {
         }
     }
 
-    private mutating func restoreConfiguration(then: Then) -> [Action] {
+    mutating func restoreConfiguration(then: Then) -> [Action] {
         state = .restoringConfiguration(then)
         return [.file(.restoreConfiguration)]
     }
 
     /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that one
     /// deletes libraries in use where the node was booted without a RELEASES file.
-    private mutating func unregister(then: Then) -> [Action] {
+    mutating func unregister(then: Then) -> [Action] {
         state = .unregistering(then)
         return [
             call(
@@ -486,7 +255,7 @@ extension HotUpgradeMachine {
         ]
     }
 
-    private mutating func unregistered(_ answer: Answer, then: Then) -> [Action] {
+    mutating func unregistered(_ answer: Answer, then: Then) -> [Action] {
         switch answer.kind {
         case .ok:
             return afterUnregistering(then)
@@ -497,14 +266,14 @@ extension HotUpgradeMachine {
         }
     }
 
-    private mutating func afterUnregistering(_ then: Then) -> [Action] {
+    mutating func afterUnregistering(_ then: Then) -> [Action] {
         if case .remove(let reason, let nodeIsUntouched) = then {
             return remove(reason, nodeIsUntouched: nodeIsUntouched)
         }
         return follow(then)
     }
 
-    private mutating func notUnregistered(_ reason: String, then: Then) -> [Action] {
+    mutating func notUnregistered(_ reason: String, then: Then) -> [Action] {
         let line = "release_handler:set_removed failed, reason: \(reason)"
         switch then {
         case .remove(let cause, let nodeIsUntouched):
@@ -516,29 +285,29 @@ extension HotUpgradeMachine {
     }
 
     /// Ends an upgrade after unpacking and before installing.
-    private mutating func abandon(_ reason: String) -> [Action] {
+    mutating func abandon(_ reason: String) -> [Action] {
         unregister(then: .remove(reason: reason, nodeIsUntouched: true))
     }
 
-    private mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {
+    mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {
         state = .removing(reason: reason, nodeIsUntouched: nodeIsUntouched)
         return [.file(.removeRelease)]
     }
 
-    private mutating func fail(_ reason: String, nodeIsUntouched: Bool = true) -> [Action] {
+    mutating func fail(_ reason: String, nodeIsUntouched: Bool = true) -> [Action] {
         finish(.failed(reason: reason, nodeIsUntouched: nodeIsUntouched))
     }
 
-    private mutating func finish(_ outcome: HotUpgrade.Outcome) -> [Action] {
+    mutating func finish(_ outcome: HotUpgrade.Outcome) -> [Action] {
         state = .finished
         return [.finish(outcome)]
     }
 
-    private var whichReleases: Action {
+    var whichReleases: Action {
         call("release_handler", "which_releases", [], plan.timings.question)
     }
 
-    private func call(
+    func call(
         _ module: Atom, _ function: Atom, _ arguments: [Term], _ timeout: Duration
     ) -> Action {
         .call(module: module, function: function, arguments: arguments, timeout: timeout)

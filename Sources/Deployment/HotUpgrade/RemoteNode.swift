@@ -1,4 +1,5 @@
 package import ExternalTermFormat
+internal import Synchronization
 
 /// The node that is upgraded, as far as it can be called.
 package protocol RemoteNode: Sendable {
@@ -29,6 +30,22 @@ extension RemoteCallError: CustomStringConvertible {
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer in time"
         case .exception(let text): "exception \(text)"
+        }
+    }
+}
+
+/// Collects what a call prints, up to what a log line can use.
+final class PrintedText: Sendable {
+    private static let maximumByteCount = 16 << 10
+
+    private let content = Mutex("")
+
+    var text: String { content.withLock { $0 } }
+
+    func append(_ piece: String) {
+        content.withLock {
+            guard $0.utf8.count < Self.maximumByteCount else { return }
+            $0 += piece.prefix(Self.maximumByteCount)
         }
     }
 }

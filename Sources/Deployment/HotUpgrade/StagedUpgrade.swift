@@ -160,15 +160,14 @@ extension StagedUpgrade {
     private static func list(
         _ path: String, _ files: any FileSystem
     ) throws(FileContentError) -> [String] {
-        do throws(FileSystemError) {
-            let names = try files.list(path)
-            guard names.count <= maximumEntryCount else {
-                throw FileContentError("\(path) has \(names.count) entries")
-            }
-            return names
-        } catch {
+        let names: [String]
+        do throws(FileSystemError) { names = try files.list(path) } catch {
             throw FileContentError("\(error)")
         }
+        guard names.count <= maximumEntryCount else {
+            throw FileContentError("\(path) has \(names.count) entries")
+        }
+        return names
     }
 
     private static func content<Content>(

@@ -19,7 +19,7 @@ package enum UpgradeDecision: Equatable, Sendable {
         }
     }
 
-    package enum Reason: Equatable, Sendable {
+    package enum Reason: Error, Equatable, Sendable {
         case runningVersionUnknown
         case notConnected
         case sameVersion(String)
@@ -40,16 +40,11 @@ package enum UpgradeDecision: Equatable, Sendable {
         case emulatorRestart
     }
 
-    /// Whether `staged`, about to be version `version`, can be upgraded to from what runs in `current`.
+    /// Whether `staged`, which is version `version`, can be upgraded to from what runs in `current`.
     static func between(
-        _ running: Running, in current: ReleaseContents, and version: String,
+        _ from: String, in current: ReleaseContents, and version: String,
         in staged: StagedUpgrade
     ) -> UpgradeDecision {
-        guard let from = running.version, !from.isEmpty else {
-            return .fullDeployment(reason: .runningVersionUnknown)
-        }
-        guard from != version else { return .fullDeployment(reason: .sameVersion(version)) }
-        guard running.isConnected else { return .fullDeployment(reason: .notConnected) }
         if let reason = staged.appups.obstacle(from: from, to: version, in: current, staged) {
             return .fullDeployment(reason: reason)
         }
@@ -80,6 +75,18 @@ package enum UpgradeDecision: Equatable, Sendable {
             }
         }
         return nil
+    }
+}
+
+extension UpgradeDecision.Running {
+    /// The version from which an upgrade to `version` would lead, before any file is read.
+    func version(before version: String) -> Result<String, UpgradeDecision.Reason> {
+        guard let running = self.version, !running.isEmpty else {
+            return .failure(.runningVersionUnknown)
+        }
+        guard running != version else { return .failure(.sameVersion(version)) }
+        guard isConnected else { return .failure(.notConnected) }
+        return .success(running)
     }
 }
 

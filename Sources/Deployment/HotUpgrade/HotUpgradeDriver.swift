@@ -1,0 +1,184 @@
+internal import ExternalTermFormat
+internal import FoundationEssentials
+package import Supervisor
+internal import Transport
+
+extension HotUpgrade {
+    /// Runs a program that the environment is not inherited by, and waits for its end.
+    ///
+    /// It is ended when it takes longer than `timeout` or prints more than ``Evaluation/maximumByteCount``.
+    package typealias ProgramRun =
+        @Sendable (
+            _ program: String, _ arguments: [String], _ environment: [String: String],
+            _ timeout: Duration
+        ) async throws -> ProgramOutput
+
+    /// What a program has printed, and how it ended.
+    package struct ProgramOutput: Equatable, Sendable {
+        /// 0 is success; a signal's number + 128 when it was killed.
+        package var exitStatus: Int32
+        package var standardOutput: [UInt8]
+        package var standardError: [UInt8]
+
+        package init(exitStatus: Int32, standardOutput: [UInt8], standardError: [UInt8]) {
+            self.exitStatus = exitStatus
+            self.standardOutput = standardOutput
+            self.standardError = standardError
+        }
+    }
+
+    /// How the new release is asked for its configuration.
+    package struct Evaluation: Sendable {
+        /// What ``ProgramRun`` may collect of either stream.
+        package static let maximumByteCount = 32 << 20
+
+        /// The environment with which the instance is started.
+        package var environment: [String: String]
+        package var run: ProgramRun
+
+        package init(environment: [String: String], run: @escaping ProgramRun) {
+            self.environment = environment
+            self.run = run
+        }
+    }
+
+    /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The files are
+    /// read off the loop.
+    package static func decide(
+        _ running: UpgradeDecision.Running, name: String, version: String, current: String,
+        staged: String, files: any FileSystem
+    ) async -> UpgradeDecision {
+        let from: String
+        switch running.version(before: version) {
+        case .success(let version): from = version
+        case .failure(let reason): return .fullDeployment(reason: reason)
+        }
+        return await offload { () -> UpgradeDecision in
+            var path = staged
+            do throws(FileContentError) {
+                let upgrade = try StagedUpgrade.read(
+                    staged, name: name, from: from, to: version, files: files)
+                path = current
+                let contents = try ReleaseContents.read(
+                    current, name: name, version: from, files: files)
+                return UpgradeDecision.between(
+                    from, in: contents, and: version, in: upgrade)
+            } catch {
+                return .fullDeployment(reason: .unreadable(path: path, reason: "\(error)"))
+            }
+        }
+    }
+
+    /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes wrong is an
+    /// outcome.
+    package static func run(
+        _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
+        log: @Sendable (LogLevel, String) -> Void
+    ) async -> Outcome {
+        var machine = HotUpgradeMachine(plan: plan)
+        var configuration: [UInt8] = []
+        var actions = machine.start()
+        while true {
+            var next: [HotUpgradeMachine.Action] = []
+            for action in actions {
+                switch action {
+                case .log(let level, let text): log(level, text)
+                case .call(let module, let function, let arguments, let timeout):
+                    let printed = PrintedText()
+                    do throws(RemoteCallError) {
+                        let answer = try await node.call(
+                            module, function, arguments, timeout: timeout,
+                            output: { printed.append($0) })
+                        next = machine.callAnswered(answer, output: printed.text)
+                    } catch {
+                        next = machine.callFailed(error, output: printed.text)
+                    }
+                case .file(.evaluateConfiguration):
+                    do throws(HotUpgradeFileError) {
+                        configuration = try await evaluate(plan, files, evaluation)
+                        next = machine.fileDone()
+                    } catch {
+                        next = machine.fileFailed("\(error)")
+                    }
+                case .file(let step):
+                    let text = configuration
+                    let problem = await offload { failure(of: step, plan, files, text) }
+                    if let problem {
+                        next = machine.fileFailed(problem)
+                    } else {
+                        next = machine.fileDone()
+                    }
+                case .pause(let duration):
+                    do { try await Task.sleep(for: duration) } catch {}
+                    next = machine.pauseEnded()
+                case .finish(let outcome): return outcome
+                }
+            }
+            actions = next
+        }
+    }
+
+    private static func failure(
+        of step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ configuration: [UInt8]
+    ) -> String? {
+        do throws(HotUpgradeFileError) {
+            switch step {
+            case .evaluateConfiguration: preconditionFailure("The evaluation is no file step")
+            case .placePackage: try files.placePackage(plan)
+            case .copyReleaseResources: try files.copyReleaseResources(plan)
+            case .inspectRelup: try files.inspectRelup(plan)
+            case .writeConfiguration: try files.writeConfiguration(configuration, plan)
+            case .restoreConfiguration: try files.restoreConfiguration(plan)
+            case .removeRelease: try files.removeRelease(plan)
+            }
+            return nil
+        } catch {
+            return error.description
+        }
+    }
+
+    /// The text of the new release's `sys.config` as it would be after its providers have run.
+    private static func evaluate(
+        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation
+    ) async throws(HotUpgradeFileError) -> [UInt8] {
+        let program = "\(files.staged)/bin/\(plan.name)"
+        let output: ProgramOutput
+        do {
+            output = try await evaluation.run(
+                program, ["eval", ResolvedConfiguration.expression], evaluation.environment,
+                plan.timings.evaluation)
+        } catch {
+            throw HotUpgradeFileError("running \(program) eval: \(error)")
+        }
+        guard output.exitStatus == 0 else {
+            let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
+            throw HotUpgradeFileError(
+                "\(program) eval ended with status \(output.exitStatus)\(exception)")
+        }
+        let current = files.current
+        let result = await offload { () -> Result<[UInt8], FileContentError> in
+            do throws(FileContentError) {
+                let configuration = try ResolvedConfiguration(
+                    output: output.standardOutput, root: current)
+                return .success(configuration.text)
+            } catch {
+                return .failure(error)
+            }
+        }
+        switch result {
+        case .success(let text): return text
+        case .failure(let error): throw HotUpgradeFileError(error.description)
+        }
+    }
+
+    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of that
+    /// line may hold a secret.
+    private static func exceptionName(_ standardError: [UInt8]) -> String? {
+        let text = String(decoding: standardError.prefix(65_536), as: UTF8.self)
+        guard let start = text.firstRange(of: "** (")?.upperBound else { return nil }
+        let name = text[start...].prefix {
+            $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_")
+        }
+        return name.isEmpty ? nil : String(name)
+    }
+}

@@ -1,0 +1,204 @@
+internal import ExternalTermFormat
+package import Supervisor
+
+/// What a hot upgrade does to the files of the release folder in which the node runs.
+///
+/// Every function blocks. Each may be repeated, and leaves a folder from which a node can boot wherever
+/// it is interrupted.
+package struct HotUpgradeFiles: Sendable {
+    /// The folder of the running release, `current/`.
+    package var current: String
+    /// The folder in which the new release is unpacked, `new/`.
+    package var staged: String
+    /// The package itself, a `.tar.gz`.
+    package var package: String
+    package var files: any FileSystem
+
+    package init(current: String, staged: String, package: String, files: any FileSystem) {
+        self.current = current
+        self.staged = staged
+        self.package = package
+        self.files = files
+    }
+}
+
+extension HotUpgradeFiles {
+    /// Removes what an earlier attempt left, then copies the package to where `unpack_release` expects it.
+    ///
+    /// `unpack_release` keeps files that are there already: another package's would stay, silently.
+    func placePackage(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+        try removeRelease(plan)
+        let folder = releaseFolder(plan.to)
+        try wrap { () throws(FileSystemError) in
+            try files.makeFolder(folder, mode: 0o755)
+            try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
+        }
+    }
+
+    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look, and the new
+    /// one also back to `releases/TO/`: `unpack_release` has deleted it there.
+    func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+        let name = plan.name
+        try copyIfMissing(
+            "\(releaseFolder(plan.from))/\(name).rel",
+            to: "\(current)/releases/\(name)-\(plan.from).rel")
+        let staged = "\(staged)/releases/\(plan.to)/\(name).rel"
+        try copyIfMissing(staged, to: "\(current)/releases/\(name)-\(plan.to).rel")
+        try copyIfMissing(staged, to: "\(releaseFolder(plan.to))/\(name).rel")
+    }
+
+    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead from FROM.
+    func inspectRelup(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+        let path = "\(releaseFolder(plan.to))/relup"
+        let relup: Relup
+        do throws(FileContentError) {
+            let bytes = try ErlangFile.read(
+                path, limit: Relup.maximumByteCount, files: files)
+            guard let bytes else { throw FileContentError("it was not written") }
+            relup = try Relup(bytes)
+        } catch {
+            throw HotUpgradeFileError("\(path): \(error)")
+        }
+        guard relup.leads(from: plan.from) else {
+            throw HotUpgradeFileError("it does not lead from \(plan.from)")
+        }
+        guard !relup.restartsEmulator(from: plan.from) else {
+            throw HotUpgradeFileError("it restarts the emulator")
+        }
+    }
+
+    /// Removes the new version's folder and those libraries that no other release here consists of.
+    ///
+    /// Precondition: the node does not run it. When the libraries of some other release are unknown,
+    /// all libraries stay.
+    func removeRelease(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+        guard isPathComponent(plan.name), isPathComponent(plan.to), plan.from != plan.to else {
+            throw HotUpgradeFileError("\(plan.to) does not belong into a path")
+        }
+        for library in disposableLibraries(plan) {
+            try wrap { () throws(FileSystemError) in
+                try files.removeTree("\(current)/lib/\(library)")
+            }
+        }
+        try wrap { () throws(FileSystemError) in
+            try files.removeTree(releaseFolder(plan.to))
+            try files.removeFile("\(current)/releases/\(plan.name)-\(plan.to).rel")
+        }
+    }
+
+    private func disposableLibraries(_ plan: HotUpgrade.Plan) -> [String] {
+        do throws(FileContentError) {
+            let new = try ReleaseContents.read(
+                staged, name: plan.name, version: plan.to, files: files)
+            var disposable = Set(new.applications.compactMap(\.folderName))
+            for version in try otherVersions(plan) {
+                let kept = try ReleaseContents.read(
+                    current, name: plan.name, version: version, files: files)
+                disposable.subtract(kept.applications.compactMap(\.folderName))
+            }
+            return disposable.sorted()
+        } catch {
+            return []
+        }
+    }
+
+    /// The versions that have a folder in `releases/`, and the running one in any case.
+    private func otherVersions(_ plan: HotUpgrade.Plan) throws(FileContentError) -> [String] {
+        do throws(FileSystemError) {
+            var versions = [plan.from]
+            let path = "\(current)/releases"
+            for entry in try files.list(path)
+            where entry != plan.to && entry != plan.from
+                && kind(of: "\(path)/\(entry)", files) == .folder
+            {
+                versions.append(entry)
+            }
+            return versions
+        } catch {
+            throw FileContentError("\(error)")
+        }
+    }
+
+    private func copyIfMissing(
+        _ source: String, to destination: String
+    ) throws(HotUpgradeFileError) {
+        try wrap { () throws(FileSystemError) in
+            guard try files.status(destination) == nil else { return }
+            try files.copyFile(source, to: destination, mode: 0o644)
+        }
+    }
+
+    private func releaseFolder(_ version: String) -> String {
+        "\(current)/releases/\(version)"
+    }
+
+    private func wrap(
+        _ body: () throws(FileSystemError) -> Void
+    ) throws(HotUpgradeFileError) {
+        do throws(FileSystemError) { try body() } catch {
+            throw HotUpgradeFileError("\(error)")
+        }
+    }
+}
+
+// MARK: - Configuration
+
+extension HotUpgradeFiles {
+    private static let pristineSuffix = ".pristine"
+
+    /// Puts `text` in the place of the new version's `sys.config`, of which the pristine one is kept beside it.
+    ///
+    /// The pristine one is durable before anything changes, so that an interruption loses nothing.
+    func writeConfiguration(
+        _ text: [UInt8], _ plan: HotUpgrade.Plan
+    ) throws(HotUpgradeFileError) {
+        let path = "\(releaseFolder(plan.to))/sys.config"
+        let pristine = path + Self.pristineSuffix
+        try wrap { () throws(FileSystemError) in
+            if try files.status(pristine) == nil {
+                let bytes = try files.read(path, limit: ResolvedConfiguration.maximumByteCount)
+                try files.replaceFile(pristine, with: bytes, mode: 0o644)
+            }
+            try files.replaceFile(path, with: text, mode: 0o600)
+        }
+    }
+
+    /// Puts the pristine `sys.config` of the new version back, if there is one beside it.
+    func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+        try wrap { () throws(FileSystemError) in
+            try Self.restoreConfiguration(releaseFolder(plan.to), files)
+        }
+    }
+
+    /// Puts every pristine `sys.config` in a release folder back that an interrupted hot upgrade has left.
+    ///
+    /// To be called before the release in `folder` is started. It may be repeated, and does nothing where
+    /// nothing is left.
+    package static func restorePristineConfiguration(
+        _ folder: String, files: any FileSystem
+    ) throws(FileSystemError) {
+        let releases = "\(folder)/releases"
+        guard try files.status(releases)?.kind == .folder else { return }
+        for version in try files.list(releases) {
+            try restoreConfiguration("\(releases)/\(version)", files)
+        }
+    }
+
+    private static func restoreConfiguration(
+        _ folder: String, _ files: any FileSystem
+    ) throws(FileSystemError) {
+        let path = "\(folder)/sys.config"
+        guard try files.status(path + pristineSuffix)?.kind == .file else { return }
+        try files.rename(path + pristineSuffix, to: path)
+        try files.synchronizeFolder(folder)
+    }
+}
+
+/// Why files could not be prepared for a hot upgrade.
+struct HotUpgradeFileError: Error, Equatable, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

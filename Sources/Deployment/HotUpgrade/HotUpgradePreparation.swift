@@ -1,0 +1,114 @@
+internal import ExternalTermFormat
+
+// What answers mean before the installation: the running code is not touched yet.
+
+extension HotUpgradeMachine {
+    mutating func listed(_ answer: Answer) -> [Action] {
+        guard case .other(let term) = answer.kind, let releases = ReleaseList(term),
+            let running = releases.running
+        else {
+            return fail("release_handler:which_releases answered \(answer.text)")
+        }
+        guard running.name == plan.name else {
+            return fail("the node runs the release \(running.name), not \(plan.name)")
+        }
+        if running.version == plan.to {
+            // An earlier attempt was interrupted after its installation: what is left is done now.
+            return restoreConfiguration(
+                then: running.status == .permanent ? .succeed : .makePermanent)
+        }
+        guard running.version == plan.from else {
+            return fail("the node runs \(running.version), not \(plan.from)")
+        }
+        switch releases.status(of: plan.to) {
+        case nil: return place()
+        // Perhaps with the files of another package: they would stay, silently.
+        case .unpacked, .old: return unregister(then: .place)
+        case .current, .permanent:
+            return fail("the node is between two releases, and \(plan.to) is what boots next")
+        }
+    }
+
+    mutating func place() -> [Action] {
+        state = .placing
+        return [.file(.placePackage)]
+    }
+
+    mutating func unpacked(_ answer: Answer) -> [Action] {
+        switch answer.kind {
+        case .ok(let values) where values.first?.asText == plan.to:
+            state = .copyingResources
+            return [
+                .log(.info, "Unpacked successfully: ~c\"\(plan.to)\""),
+                .file(.copyReleaseResources),
+            ]
+        case .error(let reason):
+            if let parts = reason.asTuple, parts.first == .atom("existing_release"),
+                parts.last?.asText == plan.to, mayUnpackAgain
+            {
+                mayUnpackAgain = false
+                return unregister(then: .place)
+            }
+            return unpackingFailed(answer.text, isCertain: true)
+        case .ok, .badRPC, .other:
+            return unpackingFailed(answer.text, isCertain: false)
+        }
+    }
+
+    /// - Parameter isCertain: the node has not unpacked it.
+    mutating func unpackingFailed(_ reason: String, isCertain: Bool) -> [Action] {
+        let line = "Error while unpacking the release \(plan.to), reason: \(reason)"
+        return [.log(.error, line)]
+            + (isCertain ? remove(line, nodeIsUntouched: true) : abandon(line))
+    }
+
+    mutating func rootFound(_ answer: Answer) -> [Action] {
+        guard case .other(let term) = answer.kind, let root = term.asText, root.hasPrefix("/")
+        else {
+            return abandon("code:root_dir answered \(answer.text)")
+        }
+        state = .makingRelup
+        let new: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.to)")
+        let old: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.from)")
+        let path: Term = [
+            .charlist("\(root)/lib/*/ebin"), .charlist("\(root)/releases/*/\(plan.name)"),
+        ]
+        let options: Term = [
+            .tuple([.atom("path"), path]),
+            .tuple([.atom("outdir"), .charlist("\(root)/releases/\(plan.to)")]),
+        ]
+        return [
+            call("systools", "make_relup", [new, [old], [old], options], plan.timings.preparation)
+        ]
+    }
+
+    mutating func relupMade(_ answer: Answer) -> [Action] {
+        // `{ok, Relup, Module, Warnings}` is the answer where it is asked not to print.
+        switch answer.kind {
+        case .ok:
+            state = .inspectingRelup
+            return [.file(.inspectRelup)]
+        case .error, .badRPC, .other:
+            return relupFailed(answer.text)
+        }
+    }
+
+    mutating func relupFailed(_ reason: String) -> [Action] {
+        let line = "systools:make_relup failed, reason: \(reason)"
+        return [.log(.error, line)] + abandon(line)
+    }
+
+    mutating func checked(_ answer: Answer) -> [Action] {
+        // Without a relup the answer is `{ok, TO, []}`: only FROM says that there is a way from it.
+        guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
+            return checkFailed(answer.text)
+        }
+        state = .writingConfiguration
+        return [.file(.writeConfiguration)]
+    }
+
+    mutating func checkFailed(_ reason: String) -> [Action] {
+        let line = "release_handler:check_install_release failed, reason: \(reason)"
+        return [.log(.error, line)] + abandon(line)
+    }
+}

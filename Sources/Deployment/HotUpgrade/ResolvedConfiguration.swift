@@ -1,0 +1,134 @@
+internal import ExternalTermFormat
+internal import FoundationEssentials
+
+/// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs` and
+/// the other configuration providers.
+///
+/// An installation sets every application's environment to what `releases/VERSION/sys.config` holds, and
+/// runs no provider. So the new release is asked beforehand, in its own folder, with its own code and the
+/// instance's environment, and the answer is put where the installation reads it.
+///
+/// It holds secrets: it goes through a pipe and a file that only its owner reads, and into no log. That is
+/// why it has no description.
+///
+/// Source: `change_appl_data`, `release_handler`, SASL; `Config.Provider`, Elixir.
+struct ResolvedConfiguration: Sendable {
+    /// `[{Application, [{Key, Value}]}]`.
+    let applications: Term
+
+    /// Bytes of output, and of terms, are bounded by the configuration of a very large application.
+    static let maximumByteCount = 16 << 20
+}
+
+extension ResolvedConfiguration {
+    private static let marker = "deployex-configuration:"
+
+    /// What the new release evaluates.
+    ///
+    /// `bin/NAME eval` has run the providers by then, as every boot does, and started nothing. Taken are
+    /// the environments of the applications in the `.rel` file. Those that are loaded already have the
+    /// defaults of their `.app` files in them, which `release_handler` adds by itself, and `kernel` and
+    /// `stdlib` have what they set for themselves: of these only what was configured counts.
+    /// (Providers can configure those two only by rebooting, and leave their result in a file then.)
+    static let expression = #"""
+        root = System.fetch_env!("RELEASE_ROOT")
+        name = System.fetch_env!("RELEASE_NAME")
+        folder = Path.join([root, "releases", System.fetch_env!("RELEASE_VSN")])
+        consult = fn path -> with {:ok, [term]} <- :file.consult(path), do: term, else: (_ -> []) end
+        {:ok, [pristine]} = :file.consult(Path.join(folder, "sys.config"))
+        {:release, _, _, parts} = consult.(Path.join(folder, name <> ".rel"))
+        booted = consult.(System.get_env("RELEASE_SYS_CONFIG", "") <> ".config")
+        loaded = for {app, _, _} <- :application.loaded_applications(), do: app
+        apps = Enum.map(parts, &elem(&1, 0)) ++ Keyword.keys(pristine) ++ Keyword.keys(booted)
+        config =
+          for app <- Enum.uniq(apps),
+              given = Keyword.get(pristine, app, []) ++ Keyword.get(booted, app, []),
+              defaults =
+                (with true <- app in loaded,
+                      path when is_list(path) <- :code.where_is_file(:erlang.atom_to_list(app) ++ [?., ?a, ?p, ?p]),
+                      {:application, _, properties} <- consult.(path) do
+                   Keyword.get(properties, :env, [])
+                 else
+                   _ -> []
+                 end),
+              env =
+                (for {key, value} <- :application.get_all_env(app),
+                     key != :config_provider_booted,
+                     Keyword.has_key?(given, key) or
+                       (app not in [:kernel, :stdlib] and {key, value} not in defaults),
+                     do: {key, value}),
+              env != [],
+              do: {app, env}
+        IO.puts(["\ndeployex-configuration:", Base.encode64(:erlang.term_to_binary({root, config}))])
+        """#
+
+    /// Reads what the evaluation of ``expression`` has printed, among whatever else was printed.
+    ///
+    /// Paths into the folder of the staged release become paths into `root`, where the same files are
+    /// when the release is installed.
+    init(output: [UInt8], root: String) throws(FileContentError) {
+        let marker = Array(Self.marker.utf8)
+        let line = output.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: marker) }
+        guard let line else { throw FileContentError("the release printed no configuration") }
+        guard let bytes = Data(base64Encoded: Data(line.dropFirst(marker.count))) else {
+            throw FileContentError("the release printed a damaged configuration")
+        }
+        let term: Term
+        do throws(TermError) {
+            term = try Term(decoding: Array(bytes))
+        } catch {
+            throw FileContentError("the release printed a configuration that is no term")
+        }
+        guard let parts = term.asTuple, parts.count == 2, let staged = parts[0].asBinary,
+            staged.count > 1, Self.isConfiguration(parts[1])
+        else { throw FileContentError("the release printed what is no configuration") }
+        applications = Relocation(from: staged, to: Array(root.utf8)).apply(to: parts[1])
+        if let key = Self.inexpressibleKey(in: applications) {
+            throw FileContentError(
+                "\(key) holds a pid, reference, port or local function, which no file can hold")
+        }
+    }
+
+    /// The content of a `sys.config`.
+    var text: [UInt8] { ErlangFile.bytes([applications]) }
+
+    private static func isConfiguration(_ term: Term) -> Bool {
+        guard let applications = term.asList else { return false }
+        return applications.allSatisfy { application in
+            guard let parts = application.asTuple, parts.count == 2, parts[0].asAtom != nil,
+                let environment = parts[1].asList
+            else { return false }
+            return environment.allSatisfy {
+                $0.asTuple?.count == 2 && $0.asTuple?.first?.asAtom != nil
+            }
+        }
+    }
+
+    /// The first `application.key` whose value Erlang's text syntax cannot express.
+    private static func inexpressibleKey(in applications: Term) -> String? {
+        for application in applications.asList ?? [] {
+            guard let parts = application.asTuple, parts.count == 2, let name = parts[0].asAtom
+            else { continue }
+            for entry in parts[1].asList ?? [] {
+                guard let pair = entry.asTuple, pair.count == 2, let key = pair[0].asAtom
+                else { continue }
+                if !pair[1].isExpressible { return "\(name.name).\(key.name)" }
+            }
+        }
+        return nil
+    }
+}
+
+extension Term {
+    /// Whether `file:consult/1` can read it back.
+    fileprivate var isExpressible: Bool {
+        switch self {
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: true
+        case .pid, .port, .reference, .fun: false
+        case .tuple(let elements), .list(let elements): elements.allSatisfy(\.isExpressible)
+        case .improperList(let elements, let tail):
+            elements.allSatisfy(\.isExpressible) && tail.isExpressible
+        case .map(let map): map.pairs.allSatisfy { $0.key.isExpressible && $0.value.isExpressible }
+        }
+    }
+}
