@@ -1,4 +1,4 @@
-package import ExternalTermFormat
+internal import ExternalTermFormat
 
 /// Asks a node over the distribution how it is.
 package struct HealthProbe: Sendable {

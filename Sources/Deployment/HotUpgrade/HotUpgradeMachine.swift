@@ -1,3 +1,4 @@
+package import ErlDist
 package import ExternalTermFormat
 
 /// The order of one hot upgrade, and what every answer to each of its calls means.

@@ -28,7 +28,7 @@ struct NodeCommands {
         let arguments = try Self.arguments(arguments)
         let result = try await context.call(
             name, Self.module(module), Atom(function), arguments,
-            output: { Output.write($0, to: Output.standardOutput) })
+            output: { Output.text($0) })
         Output.line(result.description)
         return ExitCode.done
     }

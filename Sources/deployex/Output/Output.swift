@@ -4,7 +4,12 @@ internal import Glibc
 enum Output {
     /// A line for the user.
     static func line(_ text: String) {
-        write(text + "\n", to: STDOUT_FILENO)
+        self.text(text + "\n")
+    }
+
+    /// Text for the user as it is, without a line's end of our own.
+    static func text(_ text: String) {
+        write(text, to: STDOUT_FILENO)
     }
 
     /// One line on stderr that says what went wrong and what to do.
