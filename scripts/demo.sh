@@ -354,9 +354,11 @@ step "3. Full deployment: 0.1.1 has no appup, so each instance is replaced, one 
 remember
 publish 0.1.1
 watch_rollout 0.1.1
-for ((i = 1; i <= replicas; i++)); do is_back "$i" || fail "instance $i has the OS pid of before"; done
 ((most_away <= 1)) || fail "$most_away instances were silent at the same time"
 say "at most $most_away of $replicas instances were silent at any time"
+for ((i = 1; i <= replicas; i++)); do
+    is_back "$i" || fail "instance $i does not answer, or has the OS pid of before"
+done
 increment_all
 step_log
 look "$folder/varlib/service/counter/1/{current,previous}"

@@ -63,7 +63,7 @@ for package in "${packages[@]}"; do
 done
 ((${#missing[@]})) || exit 0
 
-install=(env DEBIAN_FRONTEND=noninteractive apt-get)
+install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120)
 if ((EUID != 0)); then
     command -v sudo >/dev/null || fail "As root, run: apt-get install ${missing[*]}"
     install=(sudo "${install[@]}")
