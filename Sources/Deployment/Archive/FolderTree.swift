@@ -49,7 +49,8 @@ package enum FolderTree {
     @discardableResult
     static func names(
         of name: [CChar], in folder: Int32, shown path: String,
-        then body: (Int32, [[CChar]]) throws(SystemError) -> Void = { (_, _) throws(SystemError) in }
+        then body: (Int32, [[CChar]]) throws(SystemError) -> Void = { (_, _) throws(SystemError) in
+        }
     ) throws(SystemError) -> [[CChar]] {
         let flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC
         var descriptor = openat(folder, name, flags)

@@ -3,7 +3,11 @@
 /// Records are `LENGTH KEY=VALUE\n` with the length in decimal and counting itself.
 /// Source: POSIX.1-2017, pax, "pax Extended Header".
 struct PaxRecords: Equatable {
-    enum Failure: Error, Equatable { case malformed, wrongNumber(field: String), sparse, nul }
+    enum Failure: Error, Equatable {
+        case malformed
+        case wrongNumber(field: String)
+        case sparse, nul
+    }
 
     var path: [UInt8]?
     var linkPath: [UInt8]?

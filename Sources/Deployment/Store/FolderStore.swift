@@ -18,7 +18,9 @@ package struct FolderStore: ReleaseStore, Equatable {
         self.environment = environment
     }
 
-    package var currentPath: String { "\(root)/versions/\(application)/\(environment)/current.json" }
+    package var currentPath: String {
+        "\(root)/versions/\(application)/\(environment)/current.json"
+    }
 
     package func packagePath(of release: Release) -> String {
         "\(root)/dist/\(application)/\(application)-\(release.version).tar.gz"
