@@ -1,6 +1,6 @@
 // Big-endian numbers in byte arrays, as every packet of the protocol has them.
 
-extension Array<UInt8> {
+extension [UInt8] {
     mutating func append(bigEndian value: some FixedWidthInteger & UnsignedInteger) {
         var shift = value.bitWidth
         while shift > 0 {

@@ -85,7 +85,8 @@ struct ClientHandshake {
     private mutating func advance(_ bytes: [UInt8]) throws(HandshakeError) -> [Action] {
         switch state {
         case .awaitingStatus:
-            guard case .status(let status) = try HandshakeMessage(decoding: bytes, expecting: .status)
+            guard
+                case .status(let status) = try HandshakeMessage(decoding: bytes, expecting: .status)
             else { preconditionFailure("The decoder returns what it was asked for") }
             return try receive(status)
         case .awaitingChallenge(let assigned):

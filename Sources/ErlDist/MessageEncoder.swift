@@ -41,7 +41,9 @@ struct MessageEncoder {
             encoder.append(control)
             let controlEnd = encoder.bytes.count
             if let payload { encoder.append(payload) }
-            if flags.contains(.fragments), encoder.bytes.count - contentStart > Self.fragmentByteCount {
+            if flags.contains(.fragments),
+                encoder.bytes.count - contentStart > Self.fragmentByteCount
+            {
                 return fragment(
                     encoder.bytes[contentStart...], controlByteCount: controlEnd - contentStart)
             }

@@ -153,7 +153,8 @@ extension Node {
     /// A process is asked for: `erpc:execute_call/4`, `erpc:execute_cast/3`, or a function of an exposed
     /// module itself.
     private func receive(_ request: SpawnRequest, _ link: PeerLink) {
-        let isMonitored = request.options.contains(Self.monitorOption)
+        let isMonitored =
+            request.options.contains(Self.monitorOption)
             || request.options.contains(where: Self.isMonitorTuple)
         let isLinked = request.options.contains(.atom("link"))
         func reply(_ result: SpawnReply.Result) {

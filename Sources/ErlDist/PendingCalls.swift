@@ -83,7 +83,9 @@ struct PendingCalls<Token> {
         while true {
             var child = 2 * parent + 1
             guard child < heap.count else { return }
-            if child + 1 < heap.count, heap[child + 1].deadline < heap[child].deadline { child += 1 }
+            if child + 1 < heap.count, heap[child + 1].deadline < heap[child].deadline {
+                child += 1
+            }
             guard heap[child].deadline < heap[parent].deadline else { return }
             heap.swapAt(parent, child)
             parent = child

@@ -1,3 +1,5 @@
 public struct TextErr: Error {}
-extension Term: CustomStringConvertible { public var description: String { "?" }
- public init(text: String) throws(TextErr) { throw TextErr() } }
+extension Term: CustomStringConvertible {
+    public var description: String { "?" }
+    public init(text: String) throws(TextErr) { throw TextErr() }
+}

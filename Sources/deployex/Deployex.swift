@@ -55,7 +55,8 @@ struct Deployex {
                     invocation, environment: environment, console: console, loop: loop
                 ).run()
             case .names(let host):
-                return try await EPMDCommands(environment: environment, loop: loop).names(host: host)
+                return try await EPMDCommands(environment: environment, loop: loop).names(
+                    host: host)
             case .epmd(let daemon):
                 return try await EPMDCommands(environment: environment, loop: loop)
                     .serve(inBackground: daemon)
@@ -76,7 +77,9 @@ struct Deployex {
         }
     }
 
-    private static func run(_ invocation: Invocation, _ commands: NodeCommands) async throws -> Int32 {
+    private static func run(_ invocation: Invocation, _ commands: NodeCommands) async throws
+        -> Int32
+    {
         switch invocation.command {
         case .ping(let node):
             return try await commands.ping(node)

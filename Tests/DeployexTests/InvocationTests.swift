@@ -19,12 +19,18 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
     @Test(arguments: [
         (["status", "--json"], Invocation.Command.status(json: true)),
         (["ping", "a@b"], .ping(node: "a@b")),
-        (["probe", "a", "--app", "counter", "--json"],
-            .probe(node: "a", application: "counter", json: true)),
-        (["rpc", "a", "erlang", "node"],
-            .rpc(node: "a", module: "erlang", function: "node", arguments: "[]")),
-        (["rpc", "a", "m", "f", "[-1]"],
-            .rpc(node: "a", module: "m", function: "f", arguments: "[-1]")),
+        (
+            ["probe", "a", "--app", "counter", "--json"],
+            .probe(node: "a", application: "counter", json: true)
+        ),
+        (
+            ["rpc", "a", "erlang", "node"],
+            .rpc(node: "a", module: "erlang", function: "node", arguments: "[]")
+        ),
+        (
+            ["rpc", "a", "m", "f", "[-1]"],
+            .rpc(node: "a", module: "m", function: "f", arguments: "[-1]")
+        ),
         (["names"], .names(host: nil)),
         (["epmd", "-daemon"], .epmd(daemon: true)),
         (["help", "rpc"], .help(.rpc)),
@@ -47,8 +53,10 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["start", "--sname"], "--sname needs a value"),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
-        (["start", "-proto_dist", "inet_tls"],
-            "-proto_dist inet_tls is not supported: use inet_tcp"),
+        (
+            ["start", "-proto_dist", "inet_tls"],
+            "-proto_dist inet_tls is not supported: use inet_tcp"
+        ),
     ])
     func `what cannot be carried out is one line that says what to do`(
         arguments: [String], message: String

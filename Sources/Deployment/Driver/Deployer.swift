@@ -343,7 +343,9 @@ package actor Deployer {
             tell(.exited(number, exit))
         case .ended(let survivors):
             if survivors > 0 {
-                log(.error, "Instance: \(number) left \(survivors) processes that SIGKILL does not end")
+                log(
+                    .error,
+                    "Instance: \(number) left \(survivors) processes that SIGKILL does not end")
             }
             sessions[number] = nil
             Task { await forget(number) }
@@ -365,7 +367,15 @@ package actor Deployer {
     }
 
     private func variables(_ number: Int) -> [String: String] {
-        environment.instances.variables(instance: number, inherited: environment.inherited)
+        var variables = environment.instances.variables(
+            instance: number, inherited: environment.inherited)
+        if variables["ERL_CRASH_DUMP"] == nil {
+            // By default it would land in the release's folder and go with it.
+            let name = InstanceName(app: application, index: number)
+            let folder = environment.logs.folder(app: application)
+            variables["ERL_CRASH_DUMP"] = "\(folder)/\(name)-erl_crash.dump"
+        }
+        return variables
     }
 
     private static func text(_ duration: Duration) -> String {

@@ -89,7 +89,8 @@ package struct DeploymentEngine {
             apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
             instances[number - 1].probeSoon(now: now)
         case .spawnFailed(let number, let reason):
-            apply(instances[number - 1].machine.spawnFailed(reason: reason, now: now), to: number - 1)
+            apply(
+                instances[number - 1].machine.spawnFailed(reason: reason, now: now), to: number - 1)
         case .exited(let number, let status):
             instances[number - 1].endRun()
             apply(instances[number - 1].machine.exited(status, now: now), to: number - 1)
@@ -191,7 +192,8 @@ package struct DeploymentEngine {
         guard catalog.target == release else {
             // Replaced while it was fetched: nothing has been touched yet.
             actions.append(.discardStaged(index + 1))
-            return rollout = nil
+            rollout = nil
+            return
         }
         let (level, text) = decision.logLine
         log(level, text)
@@ -278,8 +280,13 @@ package struct DeploymentEngine {
         _ index: Int, _ release: Release, _ reason: String, now: MonotonicTime
     ) {
         guard isRollout(index, release, in: .hotUpgrading) else { return }
-        log(.error, "Hot upgrade failed at instance: \(index + 1), running full deployment: \(reason)")
-        guard !isShuttingDown else { return rollout = nil }
+        log(
+            .error,
+            "Hot upgrade failed at instance: \(index + 1), running full deployment: \(reason)")
+        guard !isShuttingDown else {
+            rollout = nil
+            return
+        }
         stopForPromotion(index, now: now)
     }
 
@@ -331,7 +338,7 @@ package struct DeploymentEngine {
     private mutating func probed(
         _ index: Int, run: Int, _ readiness: Readiness, now: MonotonicTime
     ) {
-        guard instances[index].run == run, instances[index].identity != nil else { return }
+        guard instances[index].run == run, instances[index].isProbed else { return }
         let reason: String
         switch readiness {
         case .ready:

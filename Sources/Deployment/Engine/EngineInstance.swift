@@ -18,7 +18,9 @@ struct EngineInstance {
     /// What the log has been told about why the instance is not ready.
     private var noticedReason: String?
 
-    init(number: Int, machine: InstanceMachine, current: DeployedRelease?, previous: DeployedRelease?) {
+    init(
+        number: Int, machine: InstanceMachine, current: DeployedRelease?, previous: DeployedRelease?
+    ) {
         self.number = number
         self.machine = machine
         self.current = current
@@ -40,6 +42,14 @@ struct EngineInstance {
         noticedReason = nil
     }
 
+    /// Whether it is of interest how the node is: not while its process ends.
+    var isProbed: Bool {
+        switch machine.status {
+        case .starting, .running: identity != nil
+        case .idle, .stopping, .backoff, .failed: false
+        }
+    }
+
     /// Asks for a probe now; it is due until ``beginProbeIfDue(now:)``.
     mutating func probeSoon(now: MonotonicTime) {
         nextProbe = now
@@ -47,7 +57,7 @@ struct EngineInstance {
 
     /// Whether a probe is due; if so it counts as begun.
     mutating func beginProbeIfDue(now: MonotonicTime) -> Bool {
-        guard identity != nil, !isProbing, let due = nextProbe, due <= now else { return false }
+        guard isProbed, !isProbing, let due = nextProbe, due <= now else { return false }
         isProbing = true
         nextProbe = nil
         return true
@@ -65,7 +75,7 @@ struct EngineInstance {
     }
 
     var nextDeadline: MonotonicTime? {
-        let probe = isProbing || identity == nil ? nil : nextProbe
+        let probe = isProbed && !isProbing ? nextProbe : nil
         return [probe, machine.nextDeadline].compactMap { $0 }.min()
     }
 

@@ -1,4 +1,5 @@
 package import ErlDist
+
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the

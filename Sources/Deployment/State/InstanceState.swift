@@ -60,7 +60,7 @@ package struct InstanceState: Sendable {
                 folder + "/releases/start_erl.data", limit: Self.recordLimit)
             let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
             return words.count == 2 ? String(words[1]) : nil
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
     }
@@ -72,7 +72,7 @@ package struct InstanceState: Sendable {
         let bytes: [UInt8]
         do throws(FileSystemError) {
             bytes = try files.read(path, limit: Self.recordLimit)
-        } catch where error.isNotFound {
+        } catch  where error.isNotFound {
             return nil
         }
         do {

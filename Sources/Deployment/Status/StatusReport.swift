@@ -1,6 +1,6 @@
 package import ExternalTermFormat
-package import Transport
 internal import Supervisor
+package import Transport
 
 /// The answer to `deployex:status()`: a map with atoms as keys, text as binaries and `null` for what
 /// is not there, in the shape that `deployex status --json` prints.

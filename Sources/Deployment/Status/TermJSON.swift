@@ -39,7 +39,10 @@ extension Term {
         _ items: [Item], _ open: String, _ close: String, into text: inout String, indent: Int,
         write: (Item, inout String) -> Void
     ) {
-        guard !items.isEmpty else { return text += open + close }
+        guard !items.isEmpty else {
+            text += open + close
+            return
+        }
         let margin = String(repeating: "  ", count: indent)
         for (index, item) in items.enumerated() {
             text += (index == 0 ? open : ",") + "\n  " + margin

@@ -51,7 +51,8 @@ struct Invocation: Equatable {
                 guard name.usesDistribution,
                     try distribution.accept(option, from: &scanner)
                 else {
-                    throw UsageError("unknown option \(option) for `deployex \(name.rawValue)`", name)
+                    throw UsageError(
+                        "unknown option \(option) for `deployex \(name.rawValue)`", name)
                 }
             }
         }

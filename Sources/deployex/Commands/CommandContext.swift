@@ -26,7 +26,8 @@ struct CommandContext: Sendable {
 
     func name(_ text: String) throws(UsageError) -> NodeName {
         try HostName.nodeName(
-            text, usesLongNames: usesLongNames || text.split(separator: "@").last?.contains(".") == true)
+            text,
+            usesLongNames: usesLongNames || text.split(separator: "@").last?.contains(".") == true)
     }
 
     func call(

@@ -13,7 +13,8 @@ struct EPMDCommands {
         let client = try EPMDAccess.client(environment, loop: loop)
         let names: [EPMDName]
         do throws(EPMDError) {
-            names = if let host { try await client.names(host: host) } else { try await client.names() }
+            names =
+                if let host { try await client.names(host: host) } else { try await client.names() }
         } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
         }

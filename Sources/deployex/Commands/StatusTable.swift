@@ -18,7 +18,8 @@ struct StatusTable {
                     + Self.text(application, "target_version"),
             ]
             var table = Table(header: [
-                "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "LAST DEPLOYMENT", "OTP", "PID", "PORT",
+                "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "LAST DEPLOYMENT", "OTP", "PID",
+                "PORT",
                 "UPTIME", "CRASHES", "FORCED",
             ])
             for instance in application["instances"]?.asList ?? [] {

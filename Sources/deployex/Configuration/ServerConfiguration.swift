@@ -57,7 +57,8 @@ struct ServerConfiguration: Equatable {
         }
         firstPort = UInt16(port)
 
-        let adapterName = variables.text("DEPLOYEX_STORAGE_ADAPTER") ?? (cloud == nil ? "local" : "s3")
+        let adapterName =
+            variables.text("DEPLOYEX_STORAGE_ADAPTER") ?? (cloud == nil ? "local" : "s3")
         guard let adapter = StorageAdapter(rawValue: adapterName) else {
             throw UsageError("DEPLOYEX_STORAGE_ADAPTER=\(adapterName): local or s3", .start)
         }
@@ -70,13 +71,15 @@ struct ServerConfiguration: Equatable {
         basePath =
             try variables.path("DEPLOYEX_BASE_PATH")
             ?? (cloud == nil ? Self.localBasePath : Self.cloudDefaultBasePath)
-        logPath = try variables.path("DEPLOYEX_LOG_PATH") ?? (cloud == nil ? "/tmp/\(name)" : "/var/log")
+        logPath =
+            try variables.path("DEPLOYEX_LOG_PATH") ?? (cloud == nil ? "/tmp/\(name)" : "/var/log")
         guard
             let storage = try variables.path("DEPLOYEX_STORAGE_PATH")
                 ?? (cloud == nil ? "/tmp/\(name)" : nil)
         else {
             throw UsageError(
-                "DEPLOYEX_STORAGE_PATH is not set: name the folder with dist/ and versions/", .start)
+                "DEPLOYEX_STORAGE_PATH is not set: name the folder with dist/ and versions/", .start
+            )
         }
         storagePath = storage
 
@@ -134,7 +137,9 @@ private struct Variables {
     /// A name that is used as one component of paths.
     func pathComponent(_ name: String) throws(UsageError) -> String? {
         guard let text = text(name) else { return nil }
-        let isPlain = text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0)) }
+        let isPlain = text.allSatisfy {
+            $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0))
+        }
         guard isPlain, !text.hasPrefix("."), !text.hasPrefix("-"), text.count <= 64 else {
             throw UsageError(
                 "\(name)=\(text): letters, digits, _ and - only, 64 at most", .start)

@@ -45,7 +45,8 @@ final class ConsoleLog: Sendable {
         let mark = "[\(level.rawValue)]"
         // A line is one line, whatever is quoted in it.
         let text = text.split(separator: "\n").joined(separator: " | ")
-        let line = usesColours ? "\(Self.colour(level))\(mark)\u{1B}[0m \(text)\n" : "\(mark) \(text)\n"
+        let line =
+            usesColours ? "\(Self.colour(level))\(mark)\u{1B}[0m \(text)\n" : "\(mark) \(text)\n"
         Output.write(line, to: STDOUT_FILENO)
     }
 
