@@ -34,7 +34,7 @@ int clinux_rename_exchange(const char *first, const char *second) {
     return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }
 
-/// Tells the parent where and why the start failed; it reads the two numbers instead of end-of-file.
+/// Tells the parent where and why the start failed; it reads that instead of end-of-file.
 static void fail(int gate, int stage) {
     int report[2] = {stage, errno};
     (void)!send(gate, report, sizeof report, MSG_NOSIGNAL);

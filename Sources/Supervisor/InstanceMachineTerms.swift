@@ -1,5 +1,3 @@
-package import Transport
-
 /// What an ``InstanceMachine`` is told and what it tells.
 extension InstanceMachine {
     package struct Configuration: Equatable, Sendable {
