@@ -54,5 +54,6 @@ let package = Package(
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        tests("InteropTests", ["ExternalTermFormat", "EPMD", "ErlDist", "Transport"]),
     ]
 )
