@@ -158,35 +158,41 @@ private struct TestFailure: Error {
     init(_ reason: String) { self.reason = reason }
 }
 
-/// What callbacks reported; a test waits until it satisfies a condition, or its time limit ends it.
+/// What callbacks reported. A test waits until it satisfies a condition, with a deadline.
 private final class Mailbox<Event: Sendable>: Sendable {
     private struct State {
         var events: [Event] = []
-        var waiter:
-            (condition: @Sendable ([Event]) -> Bool, done: CheckedContinuation<Void, Never>)?
+        var waiter: (isMet: @Sendable ([Event]) -> Bool, done: CheckedContinuation<Bool, Never>)?
     }
     private let state = Mutex(State())
 
     var all: [Event] { state.withLock { $0.events } }
 
     func append(_ event: Event) {
-        let done = state.withLock { state -> CheckedContinuation<Void, Never>? in
-            state.events.append(event)
-            guard let waiter = state.waiter, waiter.condition(state.events) else { return nil }
-            state.waiter = nil
-            return waiter.done
-        }
-        done?.resume()
+        state.withLock { $0.events.append(event) }
+        resumeWaiter(timedOut: false)
     }
 
     func wait(until condition: @escaping @Sendable ([Event]) -> Bool) async {
-        await withCheckedContinuation { done in
-            let isReady = state.withLock { state in
-                if condition(state.events) { return true }
-                state.waiter = (condition, done)
-                return false
-            }
-            if isReady { done.resume() }
+        let deadline = Task {
+            try await Task.sleep(for: .seconds(20))
+            resumeWaiter(timedOut: true)
+        }
+        let isMet = await withCheckedContinuation { done in
+            state.withLock { $0.waiter = (condition, done) }
+            resumeWaiter(timedOut: false)
+        }
+        deadline.cancel()
+        if !isMet { Issue.record("20 s later only this was reported: \(all)") }
+    }
+
+    private func resumeWaiter(timedOut: Bool) {
+        state.withLock { state in
+            guard let waiter = state.waiter else { return }
+            let isMet = waiter.isMet(state.events)
+            guard isMet || timedOut else { return }
+            state.waiter = nil
+            waiter.done.resume(returning: isMet)
         }
     }
 }

@@ -1,10 +1,13 @@
 import Glibc
+import Synchronization
 import Transport
 
-/// A program of OTP started for a test, with its output. Ended by its pid.
-struct EPMDPeerProcess: Sendable {
+/// A program of OTP started for a test, with its output. Ended by its pid, at the latest when the test
+/// lets go of it.
+final class EPMDPeerProcess: Sendable {
     let pid: pid_t
     private let output: Int32
+    private let isReaped = Atomic(false)
 
     struct SpawnError: Error {
         var program: String
@@ -49,6 +52,19 @@ struct EPMDPeerProcess: Sendable {
         _ = await outputUntilExit()
     }
 
+    deinit {
+        guard !isReaped.load(ordering: .sequentiallyConsistent) else { return }
+        Glibc.kill(pid, SIGKILL)
+        reap()
+    }
+
+    private func reap() {
+        Glibc.close(output)
+        var status: Int32 = 0
+        while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        isReaped.store(true, ordering: .sequentiallyConsistent)
+    }
+
     /// Everything it printed, once it has ended by itself.
     func outputUntilExit() async -> String {
         await offload { [self] in
@@ -62,9 +78,7 @@ struct EPMDPeerProcess: Sendable {
                     break
                 }
             }
-            Glibc.close(output)
-            var status: Int32 = 0
-            while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+            reap()
             return String(decoding: text, as: UTF8.self)
         }
     }
