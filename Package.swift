@@ -50,6 +50,7 @@ let package = Package(
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
+        tests("InteropTests", ["ExternalTermFormat", "EPMD", "ErlDist", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex"]),
         tests(
