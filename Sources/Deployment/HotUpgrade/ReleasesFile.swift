@@ -63,7 +63,7 @@ package enum ReleasesFile {
             .atom("release"), .charlist(contents.name), .charlist(contents.version),
             .charlist(contents.ertsVersion), .list(libraries), .atom("permanent"),
         ])
-        return ErlangFile.bytes([release])
+        return ErlangFile.bytes([.list([release])])
     }
 }
 
