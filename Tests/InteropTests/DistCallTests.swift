@@ -218,6 +218,11 @@ extension DistTests {
                 try await prints("io", "put_chars", [.charlist("grüß dich\n")]) == "grüß dich\n")
             #expect(try await prints("io", "put_chars", [.binary("λ")]) == "λ")
             #expect(try await prints("io", "nl", []) == "\n")
+            #expect(
+                try await prints(
+                    "io", "format",
+                    [.charlist("~s-~ts-~w-~b~n"), [.charlist("a"), .binary("ü"), [104, 105], 7]])
+                    == "a-ü-[104,105]-7\n")
             // Without an output it must not hang either.
             #expect(
                 try await node.call(

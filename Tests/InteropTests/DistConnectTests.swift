@@ -85,6 +85,16 @@ extension DistTests {
             }
         }
 
+        @Test func `a ping is answered, and so is the second one`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = try fixture.node("caller")
+            try await node.ping(peer.name)
+            try await node.ping(peer.name)
+            #expect(await node.connectedNodes == [peer.name])
+        }
+
         @Test func `a node without a name gets one and can call`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
@@ -111,12 +121,12 @@ extension DistTests {
             let process = try DistProcess(
                 [
                     "erl", "-noshell", "-sname", "undefined", "-setcookie", "secret", "-eval",
-                    "io:format(\"=> ~0p~n\", [[rpc:call('\(name)', m, f, []), node()]]), halt().",
+                    "io:format(\"=> ~0p~n\", [[net_kernel:connect_node('\(name)'), rpc:call('\(name)', m, f, []), node()]]), halt().",
                 ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
             defer { process.kill() }
             let line = try await offload { try process.line(after: "=> ", timeout: .seconds(20)) }
             let names = line.dropFirst().dropLast().split(separator: ",")
-            #expect(names.count == 2 && names[0] == names[1], "\(line)")
+            #expect(names.count == 3 && names[0] == "true" && names[1] == names[2], "\(line)")
             await registration.stop()
         }
 
