@@ -50,6 +50,7 @@ let package = Package(
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
+        tests("InteropTests", ["ExternalTermFormat", "EPMD", "ErlDist", "Transport"]),
         tests("DeploymentTests", ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
     ]
 )
