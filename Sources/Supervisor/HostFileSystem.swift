@@ -77,7 +77,7 @@ package struct HostFileSystem: FileSystem {
         let attempt = "listing \(path)"
         guard let folder = opendir(path) else { throw .last(attempt) }
         defer { closedir(folder) }
-        return try FolderEntries.names(in: folder, attempt).sorted()
+        return try FolderEntries.names(in: folder, attempt).map(FolderEntries.text).sorted()
     }
 
     package func status(_ path: String) throws(FileSystemError) -> FileStatus? {

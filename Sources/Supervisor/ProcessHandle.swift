@@ -57,7 +57,7 @@ final class ProcessHandle: Sendable {
     /// Ends this child of ours and waits for that.
     func killAndReap() {
         send(SIGKILL)
-        waitpid(identity.pid, nil, 0)
+        while waitpid(identity.pid, nil, 0) < 0, clinux_errno() == EINTR {}
     }
 
     /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.

@@ -19,7 +19,7 @@ enum TreeRemoval {
             throw .last("removing \(path)")
         }
         let folder = FileDescriptor(owning: raw)
-        try remove(name, in: folder.raw, path: path, depth: 0)
+        try remove(Array(name.utf8CString), in: folder.raw, path: path, depth: 0)
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {
@@ -30,8 +30,9 @@ enum TreeRemoval {
         return (parent, String(path[path.index(after: slash)...]))
     }
 
+    /// Names are bytes up to a zero: not every name on a disk is text.
     private static func remove(
-        _ name: String, in folder: Int32, path: String, depth: Int
+        _ name: [CChar], in folder: Int32, path: String, depth: Int
     ) throws(FileSystemError) {
         let attempt = "removing \(path)"
         var status = stat()
@@ -49,7 +50,7 @@ enum TreeRemoval {
     }
 
     private static func empty(
-        _ name: String, in folder: Int32, path: String, depth: Int
+        _ name: [CChar], in folder: Int32, path: String, depth: Int
     ) throws(FileSystemError) {
         let attempt = "removing \(path)"
         let raw = clinux_open_at(
@@ -68,7 +69,8 @@ enum TreeRemoval {
         defer { closedir(stream) }
         // The names first: removing while reading may skip entries (readdir(3)).
         for entry in try FolderEntries.names(in: stream, attempt) {
-            try remove(entry, in: raw, path: "\(path)/\(entry)", depth: depth + 1)
+            let entryPath = "\(path)/\(FolderEntries.text(entry))"
+            try remove(entry, in: raw, path: entryPath, depth: depth + 1)
         }
     }
 
@@ -80,11 +82,11 @@ enum TreeRemoval {
 
 /// Reads an opened folder.
 enum FolderEntries {
-    /// All names but `.` and `..`.
+    /// All names but `.` and `..`, each with its final zero.
     static func names(
         in folder: OpaquePointer, _ attempt: String
-    ) throws(FileSystemError) -> [String] {
-        var names: [String] = []
+    ) throws(FileSystemError) -> [[CChar]] {
+        var names: [[CChar]] = []
         while true {
             // The end and an error are told apart by errno alone (readdir(3)).
             errno = 0
@@ -93,9 +95,17 @@ enum FolderEntries {
                 return names
             }
             let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+                bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
             }
-            if name != ".", name != ".." { names.append(name) }
+            if name != dot, name != dotDot { names.append(name) }
         }
     }
+
+    /// A name for people and for paths of our own, which are text.
+    static func text(_ name: [CChar]) -> String {
+        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private static let dot = Array(".".utf8CString)
+    private static let dotDot = Array("..".utf8CString)
 }

@@ -9,7 +9,8 @@ import Testing
     @Test func `a term of every shape comes back`() throws {
         let pid = PID(node: "a@b", id: 1, serial: 2, creation: 3)
         let term: Term = .tuple([
-            1, -1, 1.5, [1, 2], [1, 300], .list([.atom("a")], tail: 3), .binary("text"), .charlist("x"),
+            1, -1, 1.5, [1, 2], [1, 300], .list([.atom("a")], tail: 3), .binary("text"),
+            .charlist("x"),
             .map([.atom("k"): .tuple([])]), .pid(pid), .atom("a_rather_long_atom_name"), .atom(""),
             .port(Port(node: "a@b", id: 1, creation: 2)), Term(UInt64.max),
             .reference(Reference(node: "a@b", creation: 1, words: [1, 2, 3])),
@@ -17,7 +18,8 @@ import Testing
             .bitstring(Bitstring(bytes: [255], lastBitCount: 3)),
             .fun(
                 Fun(
-                    arity: 1, uniq: Array(0..<16), index: 1, module: "m", oldIndex: 1, oldUniq: 70000,
+                    arity: 1, uniq: Array(0..<16), index: 1, module: "m", oldIndex: 1,
+                    oldUniq: 70000,
                     pid: pid, freeVariables: [1])),
         ])
         #expect(try Term(decoding: term.encoded()) == term)

@@ -116,6 +116,16 @@ import Transport
         #expect(folder.text("outside/file") == "keep")
     }
 
+    @Test func `names that are no text are removed as well`() throws {
+        try files.makeFolder(folder("t"), mode: 0o700)
+        let bytes = Array(folder("t/x").utf8CString).dropLast() + [CChar(bitPattern: 0xFF), 0]
+        let raw = Glibc.open(Array(bytes), O_WRONLY | O_CREAT, 0o600)
+        try #require(raw >= 0)
+        close(raw)
+        try files.removeTree(folder("t"))
+        #expect(try files.status(folder("t")) == nil)
+    }
+
     @Test func `removing a link removes the link alone`() throws {
         try files.makeFolder(folder("outside"), mode: 0o700)
         folder.write("keep", "outside/file")

@@ -57,10 +57,6 @@ package enum HotUpgrade {
         case failed(reason: String, nodeIsUntouched: Bool)
     }
 
-    package enum LogLevel: String, Equatable, Sendable {
-        case info, warning, error
-    }
-
     /// What is done to files between the calls. Each is safe to repeat.
     package enum FileStep: Equatable, Sendable {
         /// Run the staged release's configuration providers and keep what they give in memory.

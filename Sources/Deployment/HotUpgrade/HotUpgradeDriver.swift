@@ -1,3 +1,4 @@
+package import ErlDist
 internal import ExternalTermFormat
 internal import FoundationEssentials
 package import Supervisor

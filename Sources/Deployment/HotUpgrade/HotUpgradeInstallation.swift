@@ -1,3 +1,4 @@
+internal import ErlDist
 internal import ExternalTermFormat
 
 // What answers mean from the installation on: only the node's list of releases tells what it runs.

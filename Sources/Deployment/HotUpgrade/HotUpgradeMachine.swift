@@ -1,3 +1,4 @@
+package import ErlDist
 package import ExternalTermFormat
 
 /// The order of one hot upgrade, and what every answer to each of its calls means.
@@ -12,7 +13,7 @@ package import ExternalTermFormat
 /// Source: `release_handler`, SASL; "Release Handling", OTP Design Principles.
 package struct HotUpgradeMachine: Sendable {
     package enum Action: Equatable, Sendable {
-        case log(HotUpgrade.LogLevel, String)
+        case log(LogLevel, String)
         /// Ends with ``HotUpgradeMachine/callAnswered(_:output:)`` or
         /// ``HotUpgradeMachine/callFailed(_:output:)``.
         case call(module: Atom, function: Atom, arguments: [Term], timeout: Duration)

@@ -1,3 +1,4 @@
+internal import ErlDist
 internal import ExternalTermFormat
 
 // What answers mean before the installation: the running code is not touched yet.

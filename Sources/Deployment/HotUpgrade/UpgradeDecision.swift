@@ -1,3 +1,5 @@
+package import ErlDist
+
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
@@ -102,7 +104,7 @@ extension UpgradeDecision.Running {
 
 extension UpgradeDecision {
     /// The line for the log, as users of Deployex know it.
-    package var logLine: (level: HotUpgrade.LogLevel, text: String) {
+    package var logLine: (level: LogLevel, text: String) {
         switch self {
         case .hotUpgrade(let from, let to):
             (.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")

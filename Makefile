@@ -1,0 +1,42 @@
+# Where the example packages are built; the end-to-end tests find them through this variable.
+export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
+
+.PHONY: help setup build test interop lint format bench demo release clean
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+setup: ## check for Swift, and install the Debian packages that are missing
+	@scripts/setup.sh
+
+build: ## build .build/release/deployex
+	swift build -c release
+
+test: setup ## run all tests, those against real Erlang nodes and releases included
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	swift build --build-tests
+	swift test --skip-build
+
+interop: setup ## run only the tests against real Erlang nodes
+	swift test --filter InteropTests
+
+lint: ## check formatting, and which target imports which
+	swift format lint --strict -r Sources Tests Package.swift
+	scripts/check-imports.sh
+
+format: ## format all Swift sources in place
+	swift format -i -r Sources Tests Package.swift
+
+bench: setup ## measure round trips and codecs beside Erlang's own
+	swift run -c release deployex-bench
+
+demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
+	@scripts/demo.sh
+
+release: ## build dist/deployex: stripped, with Swift's libraries inside
+	swift build -c release --static-swift-stdlib --product deployex
+	mkdir -p dist
+	strip -o dist/deployex "$$(swift build -c release --show-bin-path)/deployex"
+
+clean: ## remove everything that was built
+	rm -rf .build dist Examples/*/_build

@@ -1,0 +1,68 @@
+internal import Glibc
+internal import Synchronization
+internal import Transport
+
+/// What was unpacked.
+package struct UnpackSummary: Equatable, Sendable {
+    package var entryCount: Int
+    /// Bytes of all files.
+    package var byteCount: Int64
+}
+
+/// How far unpacking has come.
+package struct UnpackProgress: Equatable, Sendable {
+    /// Bytes of the package read so far, of `packageByteCount`.
+    package var readByteCount: Int64
+    package var packageByteCount: Int64
+    package var entryCount: Int
+}
+
+/// Unpacks a release's `tar.gz` into a folder that exists afterwards only as a whole, checked release.
+///
+/// It is done in one pass into a fresh temporary folder beside the wanted one, which takes its name
+/// once the archive's last byte has been checked. Two passes (check, then extract) would uncompress
+/// everything twice and would extract a file that may have changed since it was checked. Each member
+/// is admitted by ``ArchivePolicy`` before it is written; whatever fails, the temporary folder is
+/// removed. What a crash leaves is named as ``StagingFolder`` expects and removed by it.
+package struct PackageUnpacker: Sendable {
+    package var limits: ArchiveLimits
+    var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
+
+    package init(limits: ArchiveLimits = ArchiveLimits()) {
+        self.limits = limits
+    }
+
+    /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
+    /// - Parameters:
+    ///   - package: the path of the `tar.gz`.
+    ///   - folder: the path that becomes the release; an existing one is replaced.
+    ///   - application: whose `bin/APP` must be there.
+    ///   - version: what must be in it.
+    ///   - progress: called at the start, every megabyte and at the end, on another thread.
+    package func unpack(
+        _ package: String, into folder: String, application: String, version: String,
+        progress: (@Sendable (UnpackProgress) -> Void)? = nil
+    ) async throws(UnpackError) -> UnpackSummary {
+        let cancellation = Cancellation()
+        let job = UnpackJob(
+            unpacker: self, package: package, staging: StagingFolder(path: folder),
+            layout: ReleaseLayout(application: application, version: version),
+            cancellation: cancellation, progress: progress)
+        let result = await withTaskCancellationHandler {
+            await offload { () -> Result<UnpackSummary, UnpackError> in
+                do throws(UnpackError) {
+                    return .success(try job.run())
+                } catch {
+                    return .failure(error)
+                }
+            }
+        } onCancel: {
+            cancellation.isCancelled.store(true, ordering: .relaxed)
+        }
+        return try result.get()
+    }
+}
+
+final class Cancellation: Sendable {
+    let isCancelled = Atomic(false)
+}

@@ -1,0 +1,89 @@
+/// What a pax extended header may say about a member. `nil` where it says nothing.
+///
+/// Records are `LENGTH KEY=VALUE\n` with the length in decimal and counting itself.
+/// Source: POSIX.1-2017, pax, "pax Extended Header".
+struct PaxRecords: Equatable {
+    enum Failure: Error, Equatable {
+        case malformed
+        case wrongNumber(field: String)
+        case sparse, nul
+    }
+
+    var path: [UInt8]?
+    var linkPath: [UInt8]?
+    var byteCount: Int64?
+    var modified: Int64?
+
+    init() {}
+
+    /// Applies the records of `bytes`; a later record of the same key wins, an empty value withdraws.
+    mutating func apply(_ bytes: ArraySlice<UInt8>) throws(Failure) {
+        var rest = bytes
+        while !rest.isEmpty {
+            // Writers may pad the header's contents with zeros.
+            if rest.first == 0 {
+                guard rest.allSatisfy({ $0 == 0 }) else { throw .malformed }
+                return
+            }
+            let digits = rest.prefix { $0 != UInt8(ascii: " ") }
+            guard let length = Self.decimal(digits), length > Int64(digits.count) + 1,
+                length <= Int64(rest.count)
+            else { throw .malformed }
+            let record = rest.prefix(Int(length))
+            rest = rest.dropFirst(Int(length))
+            let body = record.dropFirst(digits.count + 1)
+            guard body.last == UInt8(ascii: "\n"),
+                let equals = body.firstIndex(of: UInt8(ascii: "="))
+            else { throw .malformed }
+            try apply(
+                key: String(decoding: body[..<equals], as: UTF8.self),
+                value: body[(equals + 1)...].dropLast())
+        }
+    }
+
+    private mutating func apply(key: String, value: ArraySlice<UInt8>) throws(Failure) {
+        switch key {
+        case "path": path = try Self.name(value)
+        case "linkpath": linkPath = try Self.name(value)
+        case "size":
+            byteCount = nil
+            if !value.isEmpty {
+                guard let number = Self.decimal(value) else { throw .wrongNumber(field: "size") }
+                byteCount = number
+            }
+        case "mtime":
+            modified = nil
+            if !value.isEmpty {
+                // Fractions of a second are left out; a time before 1970 is 1970.
+                let whole = value.prefix { $0 != UInt8(ascii: ".") }
+                if whole.first == UInt8(ascii: "-") {
+                    modified = 0
+                } else {
+                    guard let number = Self.decimal(whole) else {
+                        throw .wrongNumber(field: "time")
+                    }
+                    modified = number
+                }
+            }
+        default:
+            // A sparse file's contents are a map and fragments: taken as a plain file it is wrong.
+            if key.hasPrefix("GNU.sparse.") { throw .sparse }
+        }
+    }
+
+    private static func name(_ value: ArraySlice<UInt8>) throws(Failure) -> [UInt8]? {
+        guard !value.contains(0) else { throw .nul }
+        return value.isEmpty ? nil : Array(value)
+    }
+
+    /// Up to 18 decimal digits, which always fit.
+    private static func decimal(_ digits: ArraySlice<UInt8>) -> Int64? {
+        guard (1...18).contains(digits.count) else { return nil }
+        var value: Int64 = 0
+        for digit in digits {
+            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
+            value = value * 10 + Int64(digit - UInt8(ascii: "0"))
+        }
+        return value
+    }
+}

@@ -1,0 +1,75 @@
+internal import Glibc
+
+/// What a release of an application must have in its folder: an executable `bin/APP`, and
+/// `releases/VERSION` with, where there is a `releases/start_erl.data`, the same version in it.
+///
+/// Source: OTP System Principles, "Creating and Upgrading a Target System"; mix release writes the
+/// same layout.
+struct ReleaseLayout: Equatable {
+    var application: String
+    var version: String
+
+    struct Mismatch: Error, Equatable {
+        var expected: String
+        var found: String
+    }
+
+    /// Looks at the unpacked folder behind `descriptor`, whose links have been checked to stay inside.
+    func check(_ descriptor: Int32) throws(Mismatch) {
+        var status = stat()
+        let program = "bin/\(application)"
+        guard fstatat(descriptor, program, &status, 0) == 0 else {
+            throw Mismatch(
+                expected: "an executable `\(program)`",
+                found: list(descriptor, "bin") ?? list(descriptor, ".") ?? "nothing")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o100 != 0 else {
+            throw Mismatch(
+                expected: "an executable `\(program)`", found: "one that is not executable")
+        }
+        let release = "\(application) \(version)"
+        if let found = Self.version(inStartData: read(descriptor, "releases/start_erl.data")),
+            found != version
+        {
+            throw Mismatch(expected: release, found: "\(application) \(printable(found.utf8))")
+        }
+        let folder = "releases/\(version)"
+        guard fstatat(descriptor, folder, &status, 0) == 0, status.st_mode & S_IFMT == S_IFDIR
+        else {
+            throw Mismatch(
+                expected: "\(release) with a folder `\(folder)`",
+                found: list(descriptor, "releases") ?? "no folder `releases`")
+        }
+    }
+
+    /// The second word of `start_erl.data`: "ERTS-VERSION RELEASE-VERSION".
+    static func version(inStartData bytes: [UInt8]) -> String? {
+        let words = bytes.split { $0 == 0x20 || (0x09...0x0D).contains($0) }
+        return words.count == 2 ? String(decoding: words[1], as: UTF8.self) : nil
+    }
+
+    /// The first 4 KiB of a file; nothing when it cannot be read.
+    private func read(_ descriptor: Int32, _ path: String) -> [UInt8] {
+        let file = openat(descriptor, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC)
+        guard file >= 0 else { return [] }
+        defer { close(file) }
+        return [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+            count = max(0, Glibc.read(file, buffer.baseAddress, 4096))
+        }
+    }
+
+    /// "`bin` with `a`, `b`, …" for messages; `nil` when there is no such folder.
+    private func list(_ descriptor: Int32, _ folder: String) -> String? {
+        let name = FolderTree.cString(folder.utf8)
+        guard let names = try? FolderTree.names(of: name, in: descriptor, shown: folder) else {
+            return nil
+        }
+        let place = folder == "." ? "a package" : "`\(folder)`"
+        let shown = names.map { name in
+            "`\(printable(FolderTree.text(name).utf8))`"
+        }
+        guard !shown.isEmpty else { return "\(place) with nothing in it" }
+        let more = shown.count > 5 ? ", …" : ""
+        return "\(place) with " + shown.sorted().prefix(5).joined(separator: ", ") + more
+    }
+}

@@ -1,0 +1,91 @@
+/// One member of a tar archive as its headers describe it: not checked yet against anything but the
+/// format. Names are bytes, as the kernel keeps them.
+package struct TarEntry: Equatable, Sendable {
+    package enum Kind: Equatable, Sendable {
+        case file
+        case folder
+        /// A symbolic link with its target, relative to the link's folder.
+        case symbolicLink(target: [UInt8])
+        /// A second name for an earlier entry: a path from the archive's root.
+        case hardLink(target: [UInt8])
+    }
+
+    package var path: [UInt8]
+    package var kind: Kind
+    /// The permission bits as stored, at most `0o7777`.
+    package var mode: UInt32
+    /// Bytes of contents that follow; 0 for everything but a file.
+    package var byteCount: Int64
+    /// Seconds since 1970, never negative.
+    package var modified: Int64
+
+    package init(
+        path: [UInt8], kind: Kind, mode: UInt32 = 0o644, byteCount: Int64 = 0, modified: Int64 = 0
+    ) {
+        self.path = path
+        self.kind = kind
+        self.mode = mode
+        self.byteCount = byteCount
+        self.modified = modified
+    }
+}
+
+/// Why bytes are not a tar archive that can be unpacked. `entry` is the member at which it was seen,
+/// or the last one before it; "" when there was none.
+package enum TarError: Error, Equatable, Sendable {
+    /// The stream ended before the archive did.
+    case truncated(entry: String)
+    /// The header's checksum does not match: damaged, or no tar archive at all.
+    case wrongChecksum(entry: String)
+    /// A size, mode or time that is not a number, or is out of range.
+    case wrongNumber(entry: String, field: String)
+    /// A pax record without length, equals sign or newline where they belong.
+    case malformedExtendedHeader(entry: String)
+    case extendedHeaderTooLong(entry: String, byteCount: Int64)
+    /// A long name or extended header that no member follows.
+    case danglingExtendedHeader(entry: String)
+    /// A link or a folder with contents of its own.
+    case unexpectedContents(entry: String)
+    /// A device, a FIFO, a sparse file, a part of a multi-volume archive, …
+    case unsupportedType(entry: String, type: String)
+    /// A NUL inside a name.
+    case nulInName(entry: String)
+    /// More contents than ``ArchiveLimits/byteCount`` allows.
+    case tooLong(entry: String, byteCount: Int64)
+
+    /// What is wrong, as words that fit after a colon.
+    package var text: String {
+        switch self {
+        case .truncated(let entry): "it ends too early, \(Self.after(entry))"
+        case .wrongChecksum(let entry): "a header's checksum is wrong, \(Self.after(entry))"
+        case .wrongNumber(let entry, let field): "the \(field) of `\(entry)` is not a valid number"
+        case .malformedExtendedHeader(let entry):
+            "an extended header is malformed, \(Self.after(entry))"
+        case .extendedHeaderTooLong(let entry, let byteCount):
+            "an extended header has \(byteCount) bytes, \(Self.after(entry))"
+        case .danglingExtendedHeader(let entry):
+            "an extended header describes nothing, \(Self.after(entry))"
+        case .unexpectedContents(let entry): "`\(entry)` has contents but is no file"
+        case .unsupportedType(let entry, let type): "`\(entry)` is \(type)"
+        case .nulInName(let entry): "`\(entry)` has a NUL byte in its name"
+        case .tooLong(let entry, let byteCount): "`\(entry)` has \(byteCount) bytes"
+        }
+    }
+
+    private static func after(_ entry: String) -> String {
+        entry.isEmpty ? "at its beginning" : "at or after `\(entry)`"
+    }
+}
+
+/// A name from outside as text for a message: control characters escaped, at most 200 characters.
+func printable(_ bytes: some Collection<UInt8>) -> String {
+    var text = ""
+    for scalar in String(decoding: bytes.prefix(800), as: UTF8.self).unicodeScalars.prefix(200) {
+        switch scalar.value {
+        case 0..<0x20, 0x7F..<0xA0, 0x2028, 0x2029, 0x202A...0x202E, 0x2066...0x2069:
+            text += "\\u{\(String(scalar.value, radix: 16))}"
+        default: text.unicodeScalars.append(scalar)
+        }
+    }
+    return text.utf8.count < bytes.count && bytes.count > 200 ? text + "…" : text
+}

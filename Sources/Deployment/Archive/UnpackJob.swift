@@ -1,0 +1,140 @@
+internal import Glibc
+internal import Synchronization
+internal import Transport
+
+/// One unpacking, on a thread that may block.
+struct UnpackJob: Sendable {
+    var unpacker: PackageUnpacker
+    var package: String
+    var staging: StagingFolder
+    var layout: ReleaseLayout
+    var cancellation: Cancellation
+    var progress: (@Sendable (UnpackProgress) -> Void)?
+
+    func run() throws(UnpackError) -> UnpackSummary {
+        var file = try PackageFile(package)
+        let temporary = try system { () throws(SystemError) in try staging.makeTemporary() }
+        do throws(UnpackError) {
+            let summary = try fill(temporary, from: &file)
+            try system { () throws(SystemError) in try staging.put(temporary) }
+            return summary
+        } catch {
+            // The first error is the one that says something; a leftover goes at the next start.
+            try? FolderTree.remove(temporary)
+            throw error
+        }
+    }
+
+    private func fill(
+        _ temporary: String, from file: inout PackageFile
+    ) throws(UnpackError) -> UnpackSummary {
+        let writer = try system { () throws(SystemError) in
+            try FolderWriter(root: try StagingFolder.open(temporary), write: unpacker.write)
+        }
+        var extraction = ArchiveExtraction(
+            package: package, writer: writer, limits: unpacker.limits)
+        try uncompress(&file, into: &extraction)
+        try extraction.finish(expecting: layout)
+        report(file, extraction.summary.entryCount)
+        return extraction.summary
+    }
+
+    private func uncompress(
+        _ file: inout PackageFile, into extraction: inout ArchiveExtraction
+    ) throws(UnpackError) {
+        var inflater = try gzip { () throws(GzipError) in
+            try GzipInflater(limit: unpacker.limits.byteCount)
+        }
+        var output = [UInt8](repeating: 0, count: 256 << 10)
+        var reportAt: Int64 = 0
+        while true {
+            if file.readByteCount >= reportAt {
+                report(file, extraction.summary.entryCount)
+                reportAt = file.readByteCount + 1 << 20
+            }
+            var input = try file.read()
+            guard !input.isEmpty else { break }
+            while true {
+                guard !cancellation.isCancelled.load(ordering: .relaxed) else {
+                    throw .cancelled(package: package)
+                }
+                let count = try gzip { () throws(GzipError) in
+                    try inflater.inflate(&input, into: &output)
+                }
+                guard count > 0 else { break }
+                try extraction.take(output[..<count])
+            }
+        }
+        try gzip { () throws(GzipError) in try inflater.finish() }
+    }
+
+    private func report(_ file: borrowing PackageFile, _ entryCount: Int) {
+        progress?(
+            UnpackProgress(
+                readByteCount: file.readByteCount, packageByteCount: file.byteCount,
+                entryCount: entryCount))
+    }
+
+    private func system<Value: ~Copyable>(
+        _ body: () throws(SystemError) -> Value
+    ) throws(UnpackError) -> Value {
+        do throws(SystemError) {
+            return try body()
+        } catch {
+            throw .system(package: package, error)
+        }
+    }
+
+    private func gzip<Value: ~Copyable>(
+        _ body: () throws(GzipError) -> Value
+    ) throws(UnpackError) -> Value {
+        do throws(GzipError) {
+            return try body()
+        } catch {
+            throw .damaged(package: package, error)
+        }
+    }
+}
+
+/// The package as bytes from the disk.
+struct PackageFile: ~Copyable {
+    let path: String
+    let byteCount: Int64
+    private(set) var readByteCount: Int64 = 0
+    private let descriptor: FileDescriptor
+
+    init(_ path: String) throws(UnpackError) {
+        // Without O_NONBLOCK opening a FIFO waits for somebody to write to it.
+        let raw = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+        guard raw >= 0 else {
+            throw errno == ENOENT
+                ? .missing(package: path)
+                : .system(package: path, .last("opening it"))
+        }
+        let descriptor = FileDescriptor(owning: raw)
+        var status = stat()
+        guard fstat(raw, &status) == 0 else {
+            throw .system(package: path, .last("looking at it"))
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(package: path) }
+        guard status.st_size > 0 else { throw .empty(package: path) }
+        self.path = path
+        self.descriptor = descriptor
+        byteCount = Int64(status.st_size)
+    }
+
+    /// The next bytes, none at the end.
+    mutating func read() throws(UnpackError) -> ArraySlice<UInt8> {
+        let size = 64 << 10
+        var result = 0
+        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
+            repeat {
+                result = Glibc.read(descriptor.raw, buffer.baseAddress, size)
+            } while result < 0 && errno == EINTR
+            count = max(0, result)
+        }
+        guard result >= 0 else { throw .system(package: path, .last("reading it")) }
+        readByteCount += Int64(bytes.count)
+        return bytes[...]
+    }
+}

@@ -1,0 +1,50 @@
+package import Supervisor
+
+/// What happened, as the deployer tells the ``DeploymentEngine``. Instances are named by number,
+/// from 1.
+package enum EngineEvent: Equatable, Sendable {
+    /// Nothing but time: the engine's ``DeploymentEngine/nextDeadline`` has come.
+    case timePassed
+    /// The catalog may have changed; it should be read now.
+    case catalogAnnounced
+    /// The answer to ``EngineAction/readCatalog``: what it names, or that it does not exist yet.
+    case catalogRead(Release?)
+    /// The catalog cannot be read or does not make sense; the reason is for the log.
+    case catalogReadFailed(String)
+
+    /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
+    case staged(Int, Release, UpgradeDecision)
+    case stagingFailed(Int, Release, reason: String)
+    /// The answer to ``EngineAction/promote(_:_:)``: `current` is the new release.
+    case promoted(Int, Release)
+    /// `current` is what it was.
+    case promotionFailed(Int, Release, reason: String)
+    /// The answer to ``EngineAction/hotUpgrade(_:from:to:)``: the new release runs and is permanent.
+    case hotUpgraded(Int, Release)
+    case hotUpgradeFailed(Int, Release, reason: String)
+
+    /// The answers to ``EngineAction/spawn(_:run:)``.
+    case spawned(Int, ProcessIdentity)
+    case spawnFailed(Int, reason: String)
+    /// The process of an instance has ended; what is left of its session is being killed.
+    case exited(Int, ProcessExit)
+    /// Nothing of the session is left.
+    case sessionEnded(Int)
+    /// The answer to ``EngineAction/probe(_:run:)``; `run` is the one that was asked about.
+    case probed(Int, run: Int, Readiness)
+    /// The distribution connection to the instance's node was lost.
+    case disconnected(Int)
+
+    /// deployex is asked to end: the instances are stopped first.
+    case shutdownRequested
+}
+
+/// What a probe of an instance's node found.
+package enum Readiness: Equatable, Sendable {
+    /// Boot is finished and the application is started.
+    case ready
+    /// The node answers, but something is missing; the reason is for the log.
+    case notReady(String)
+    /// The node does not answer.
+    case unreachable(String)
+}

@@ -1,0 +1,93 @@
+package import ExternalTermFormat
+internal import Supervisor
+package import Transport
+
+/// The answer to `deployex:status()`: a map with atoms as keys, text as binaries and `null` for what
+/// is not there, in the shape that `deployex status --json` prints.
+package struct StatusReport {
+    package var node: String
+    package var version: String
+    /// Whether the node's connections are mutually authenticated TLS.
+    package var usesTLS: Bool
+    package var uptime: Duration
+    package var applications: [Application]
+
+    package struct Application {
+        package var snapshot: ApplicationSnapshot
+        /// Instance I listens on `firstPort + I - 1`.
+        package var firstPort: UInt16
+
+        package init(snapshot: ApplicationSnapshot, firstPort: UInt16) {
+            self.snapshot = snapshot
+            self.firstPort = firstPort
+        }
+    }
+
+    package init(
+        node: String, version: String, usesTLS: Bool, uptime: Duration, applications: [Application]
+    ) {
+        self.node = node
+        self.version = version
+        self.usesTLS = usesTLS
+        self.uptime = uptime
+        self.applications = applications
+    }
+
+    package func term(now: MonotonicTime) -> Term {
+        Self.map([
+            ("node", .binary(node)),
+            ("version", .binary(version)),
+            ("tls", Term(usesTLS)),
+            ("uptime_seconds", Self.seconds(uptime)),
+            ("apps", .list(applications.map { term(of: $0, now: now) })),
+        ])
+    }
+
+    private func term(of application: Application, now: MonotonicTime) -> Term {
+        let instances = application.snapshot.instances.map { instance in
+            term(of: instance, in: application, now: now)
+        }
+        return Self.map([
+            ("name", .binary(application.snapshot.application)),
+            ("target_version", Self.orNull(application.snapshot.targetVersion)),
+            ("instances", .list(instances)),
+        ])
+    }
+
+    private func term(
+        of instance: InstanceSnapshot, in application: Application, now: MonotonicTime
+    ) -> Term {
+        let host = node.split(separator: "@", maxSplits: 1).last.map(String.init) ?? "localhost"
+        let name = "\(application.snapshot.application)-\(instance.number)@\(host)"
+        let pid = instance.identity.map { Term.integer(Int($0.pid)) }
+        let uptime = instance.startedAt.map { Self.seconds(now - $0) }
+        return Self.map([
+            ("instance", .integer(instance.number)),
+            ("node", .binary(name)),
+            ("status", .binary("\(instance.status)")),
+            ("version", Self.orNull(instance.current?.version)),
+            ("previous_version", Self.orNull(instance.previous?.version)),
+            ("last_deployment", Self.orNull(instance.current?.deployment.rawValue)),
+            ("otp", .binary(instance.isConnected ? "connected" : "not_connected")),
+            ("os_pid", pid ?? Self.null),
+            ("port", .integer(Int(application.firstPort) + instance.number - 1)),
+            ("uptime_seconds", instance.identity == nil ? Self.null : uptime ?? Self.null),
+            ("crash_restarts", .integer(instance.crashRestarts)),
+            ("forced_restarts", .integer(instance.forcedRestarts)),
+        ])
+    }
+
+    private static let null = Term.atom("null")
+
+    private static func orNull(_ text: String?) -> Term {
+        text.map { .binary($0) } ?? null
+    }
+
+    private static func seconds(_ duration: Duration) -> Term {
+        .integer(Int(duration.components.seconds))
+    }
+
+    private static func map(_ pairs: [(Atom, Term)]) -> Term {
+        .map(TermMap(pairs.map { (key: .atom($0.0), value: $0.1) }))
+    }
+}

@@ -1,0 +1,158 @@
+/// A published release, as `current.json` names it.
+///
+/// ```json
+/// {"version": "1.0.0", "hash": "local", "pre_commands": ["eval MyApp.Release.migrate"]}
+/// ```
+/// `version` becomes part of paths: 1 to 128 bytes of letters, digits and `._+~-`, the first one a
+/// letter or a digit, no `..`. `hash` only describes: Deployex demands it, here a missing or null one
+/// is "". `pre_commands` may be missing. Other keys are left alone.
+package struct Release: Equatable, Hashable, Sendable, Codable {
+    package let version: String
+    package let hash: String
+    /// What to run with `bin/APP` before the release is started, in order.
+    package let preCommands: [String]
+
+    private enum CodingKeys: String, CodingKey {
+        case version, hash
+        case preCommands = "pre_commands"
+    }
+
+    package init(
+        version: String, hash: String = "", preCommands: [String] = []
+    ) throws(ReleaseError) {
+        guard !version.isEmpty else { throw .emptyVersion }
+        guard Self.isVersion(version) else { throw .invalidVersion(printable(version.utf8)) }
+        guard hash.utf8.count <= 256, Self.isPrintable(hash) else { throw .invalidHash }
+        guard preCommands.count <= 64,
+            preCommands.allSatisfy({ command in
+                !command.isEmpty && command.utf8.count <= 4096 && Self.isPrintable(command)
+            })
+        else { throw .invalidPreCommands }
+        self.version = version
+        self.hash = hash
+        self.preCommands = preCommands
+    }
+
+    /// Decodes and checks; what is missing is as in ``init(parsing:)``.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        try self.init(
+            version: try container.decode(String.self, forKey: .version),
+            hash: try container.decodeIfPresent(String.self, forKey: .hash) ?? "",
+            preCommands: try container.decodeIfPresent([String].self, forKey: .preCommands) ?? [])
+    }
+
+    /// The most bytes that a `current.json` may have.
+    package static let maximumByteCount = 64 << 10
+
+    /// The release that the bytes of a `current.json` name.
+    package init(parsing bytes: [UInt8]) throws(ReleaseError) {
+        guard bytes.count <= Self.maximumByteCount else { throw .tooLong(byteCount: bytes.count) }
+        guard bytes.contains(where: { ![0x20, 0x09, 0x0A, 0x0D].contains($0) }) else {
+            throw .empty
+        }
+        let json: JSONValue
+        do {
+            json = try JSONReader.value(bytes)
+        } catch {
+            switch error {
+            case .endsTooEarly: throw .halfWritten
+            case .unexpected(let offset), .tooDeep(let offset): throw .notJSON(offset: offset)
+            }
+        }
+        guard case .object = json else { throw .notAnObject(found: json.kind) }
+        try self.init(
+            version: try Self.version(json["version"]), hash: try Self.hash(json["hash"]),
+            preCommands: try Self.preCommands(json["pre_commands"]))
+    }
+
+    private static func version(_ value: JSONValue?) throws(ReleaseError) -> String {
+        guard let value else { throw .missingVersion }
+        guard case .string(let version) = value else {
+            throw .wrongType(key: "version", found: value.kind)
+        }
+        return version
+    }
+
+    private static func hash(_ value: JSONValue?) throws(ReleaseError) -> String {
+        switch value {
+        case nil, .null: return ""
+        case .string(let hash): return hash
+        case .some(let value): throw .wrongType(key: "hash", found: value.kind)
+        }
+    }
+
+    private static func preCommands(_ value: JSONValue?) throws(ReleaseError) -> [String] {
+        switch value {
+        case nil, .null: return []
+        case .array(let elements):
+            var commands: [String] = []
+            for element in elements {
+                guard case .string(let command) = element else {
+                    throw .wrongType(key: "pre_commands", found: "an array with \(element.kind)")
+                }
+                commands.append(command)
+            }
+            return commands
+        case .some(let value): throw .wrongType(key: "pre_commands", found: value.kind)
+        }
+    }
+
+    /// Whether a version may become part of a path.
+    package static func isVersion(_ version: String) -> Bool {
+        func isAlphanumeric(_ byte: UInt8) -> Bool {
+            (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                || (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte | 0x20)
+        }
+        let bytes = Array(version.utf8)
+        guard let first = bytes.first, bytes.count <= 128, isAlphanumeric(first) else {
+            return false
+        }
+        return bytes.allSatisfy { isAlphanumeric($0) || "._+~-".utf8.contains($0) }
+            && !zip(bytes, bytes.dropFirst()).contains { $0 == 0x2E && $1 == 0x2E }
+    }
+
+    private static func isPrintable(_ text: String) -> Bool {
+        text.unicodeScalars.allSatisfy { $0.value >= 0x20 && !(0x7F..<0xA0).contains($0.value) }
+    }
+}
+
+/// Why bytes are not a `current.json`.
+package enum ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
+    case empty
+    case tooLong(byteCount: Int)
+    /// The text ends too early: it is being written, or its writer died.
+    case halfWritten
+    case notJSON(offset: Int)
+    case notAnObject(found: String)
+    case missingVersion
+    case emptyVersion
+    case wrongType(key: String, found: String)
+    /// Characters that do not belong in a path, `..`, or too long.
+    case invalidVersion(String)
+    /// Control characters, or too long.
+    case invalidHash
+    /// Too many, too long, empty, or with control characters.
+    case invalidPreCommands
+
+    package var description: String {
+        switch self {
+        case .empty: "it is empty"
+        case .tooLong(let byteCount):
+            "it has \(byteCount) bytes, more than \(Release.maximumByteCount)"
+        case .halfWritten: "it ends too early, as if half written"
+        case .notJSON(let offset): "it is not JSON at byte \(offset)"
+        case .notAnObject(let found): "it is \(found), not an object"
+        case .missingVersion: "it has no `version`"
+        case .emptyVersion: "its `version` is empty"
+        case .wrongType(let key, let found): "its `\(key)` is \(found)"
+        case .invalidVersion(let version):
+            "its version `\(version)` must be letters, digits and `._+~-`, begin with a letter or a "
+                + "digit, have no `..` and at most 128 characters"
+        case .invalidHash: "its `hash` has control characters or more than 256 bytes"
+        case .invalidPreCommands:
+            "its `pre_commands` are more than 64, or one is empty, has control characters or more "
+                + "than 4096 bytes"
+        }
+    }
+}

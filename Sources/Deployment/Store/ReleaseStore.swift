@@ -1,0 +1,58 @@
+package import Transport
+
+/// Where releases are published: a folder, or S3.
+package protocol ReleaseStore: Sendable {
+    /// Where it is published which release should run: a path or an address, for people.
+    var catalog: String { get }
+
+    /// The release that should run; `nil` while none has been published.
+    func current() async throws(StoreError) -> Release?
+
+    /// Makes the release's package a local file. A store that has to download it does so below
+    /// `folder`, completely or not at all.
+    /// - Parameter folder: exists, belongs to the caller, and is on the disk to deploy to.
+    func package(
+        of release: Release, into folder: String
+    ) async throws(StoreError) -> LocalPackage
+}
+
+/// A package as a local file.
+package struct LocalPackage: Equatable, Sendable {
+    package var path: String
+    /// Whether it was downloaded, and is removed by the caller after use.
+    package var isTemporary: Bool
+
+    package init(path: String, isTemporary: Bool) {
+        self.path = path
+        self.isTemporary = isTemporary
+    }
+}
+
+/// Why a store could not be read. The running version is not touched, and it is tried again.
+package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// `current.json` is there but does not say what to deploy.
+    case invalid(path: String, ReleaseError)
+    case missingPackage(path: String)
+    /// A folder, a FIFO, a device, …
+    case notAFile(path: String)
+    /// The system does not let it be read.
+    case unreadable(path: String, SystemError)
+    /// A store that is not on this host did not give it.
+    case unavailable(address: String, reason: String)
+
+    package var description: String {
+        switch self {
+        case .invalid(let path, let error):
+            "\(path) cannot be used: \(error); publish it again, such as "
+                + #"{"version":"1.0.0","hash":"local"}"#
+        case .missingPackage(let path):
+            "no package at \(path): copy it there, or publish another version"
+        case .notAFile(let path):
+            "\(path) is not a regular file: replace it with one"
+        case .unreadable(let path, let error):
+            "\(path) cannot be read: \(error); make it readable for deployex"
+        case .unavailable(let address, let reason):
+            "\(address) is not available: \(reason)"
+        }
+    }
+}

@@ -1,0 +1,53 @@
+/// Arguments one after the other. `--option=value` and `--option value` mean the same; after `--`
+/// everything is positional; `-` and negative numbers are positional.
+struct ArgumentScanner {
+    enum Argument: Equatable {
+        case option(String)
+        case positional(String)
+    }
+
+    private var remaining: ArraySlice<String>
+    /// The value behind `=` of the option returned last.
+    private var attached: String?
+    private var onlyPositional = false
+
+    init(_ arguments: [String]) {
+        remaining = arguments[...]
+    }
+
+    /// The next argument without taking it.
+    var peek: Argument? {
+        var copy = self
+        return copy.next()
+    }
+
+    mutating func next() -> Argument? {
+        attached = nil
+        guard let text = remaining.popFirst() else { return nil }
+        if onlyPositional { return .positional(text) }
+        if text == "--" {
+            onlyPositional = true
+            return next()
+        }
+        guard text.hasPrefix("-"), text.count > 1, text.dropFirst().first?.isNumber != true else {
+            return .positional(text)
+        }
+        guard text.hasPrefix("--"), let equals = text.firstIndex(of: "=") else {
+            return .option(text)
+        }
+        attached = String(text[text.index(after: equals)...])
+        return .option(String(text[..<equals]))
+    }
+
+    /// The value of the option returned last.
+    mutating func value(of option: String) throws(UsageError) -> String {
+        if let value = attached {
+            attached = nil
+            return value
+        }
+        guard let value = remaining.popFirst() else {
+            throw UsageError("\(option) needs a value", nil)
+        }
+        return value
+    }
+}

@@ -1,0 +1,90 @@
+internal import EPMD
+internal import ErlDist
+internal import ExternalTermFormat
+internal import Transport
+
+/// What the commands that talk to a node share: our own nameless node, and the one to talk to.
+struct CommandContext: Sendable {
+    let node: Node
+    let timeout: Duration
+    private let usesLongNames: Bool
+
+    init(
+        _ invocation: Invocation, environment: [String: String], loop: EventLoop
+    ) throws(UsageError) {
+        let options = invocation.distribution
+        let epmd = try EPMDAccess.client(environment, loop: loop)
+        var configuration = Node.Configuration()
+        configuration.connectTimeout = invocation.timeout
+        node = Node(
+            dynamicOn: options.usesLongNames ? HostName.full : HostName.short,
+            cookie: try Cookie.find(options, environment: environment), loop: loop,
+            configuration: configuration, resolver: EPMDAccess.resolver(epmd))
+        timeout = invocation.timeout
+        usesLongNames = options.usesLongNames
+    }
+
+    func name(_ text: String) throws(UsageError) -> NodeName {
+        try HostName.nodeName(
+            text,
+            usesLongNames: usesLongNames || text.split(separator: "@").last?.contains(".") == true)
+    }
+
+    func call(
+        _ name: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term] = [],
+        output: (@Sendable (String) -> Void)? = nil
+    ) async throws(CommandFailure) -> Term {
+        do throws(CallError) {
+            return try await node.call(
+                name, module, function, arguments, timeout: timeout, output: output)
+        } catch {
+            throw CommandFailure(error, node: name)
+        }
+    }
+}
+
+/// How a command ends when it does not succeed: one line, and an exit status.
+struct CommandFailure: Error, Equatable {
+    var message: String
+    var exitCode: Int32
+
+    init(_ message: String, exitCode: Int32) {
+        self.message = message
+        self.exitCode = exitCode
+    }
+
+    /// What the other side answered instead of a result, in Erlang syntax.
+    private init(term: Term) {
+        self.init("\(term)", exitCode: ExitCode.refused)
+    }
+
+    init(_ error: CallError, node: NodeName) {
+        switch error {
+        case .unreachable(let text):
+            self.init(
+                "\(node) cannot be reached: \(text)", exitCode: ExitCode.unreachable)
+        case .wrongCookie:
+            self.init(
+                "\(node) refuses the connection: the cookies differ; give the right one with "
+                    + "--cookie or DEPLOYEX_ERLANG_COOKIE", exitCode: ExitCode.unreachable)
+        case .refused(let text):
+            self.init(
+                "\(node) refuses the connection: \(text)", exitCode: ExitCode.unreachable)
+        case .connectionLost(let reason):
+            self.init(
+                "the connection to \(node) was lost: \(reason)", exitCode: ExitCode.unreachable)
+        case .timedOut:
+            self.init(
+                "\(node) did not answer in time: --timeout gives it longer",
+                exitCode: ExitCode.unreachable)
+        case .exception(class: .error, let reason, let stack):
+            self.init(term: .tuple([.atom("EXIT"), .tuple([reason, stack])]))
+        case .exception(class: .exit, let reason, _):
+            self.init(term: .tuple([.atom("EXIT"), reason]))
+        case .exception(class: .throw, let reason, _):
+            self.init(term: .tuple([.atom("throw"), reason]))
+        case .badRPC(let reason):
+            self.init(term: .tuple([.atom("badrpc"), reason]))
+        }
+    }
+}

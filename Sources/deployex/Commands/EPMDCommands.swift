@@ -1,0 +1,59 @@
+internal import EPMD
+internal import Glibc
+internal import Supervisor
+internal import Transport
+
+/// `deployex names` and `deployex epmd`.
+struct EPMDCommands {
+    let environment: [String: String]
+    let loop: EventLoop
+
+    /// `deployex names [HOST]`: what `epmd -names` prints.
+    func names(host: String?) async throws -> Int32 {
+        let client = try EPMDAccess.client(environment, loop: loop)
+        let names: [EPMDName]
+        do throws(EPMDError) {
+            names =
+                if let host { try await client.names(host: host) } else { try await client.names() }
+        } catch {
+            throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+        }
+        for name in names { Output.line("name \(name.name) at port \(name.port)") }
+        return ExitCode.done
+    }
+
+    /// `deployex epmd [--daemon]`
+    func serve(inBackground: Bool) async throws -> Int32 {
+        if inBackground { return try await startInBackground() }
+        let daemon = EPMDDaemon(loop: loop)
+        do {
+            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(environment))
+        } catch let error as EPMDError {
+            throw UsageError("\(error)", .epmd)
+        } catch {
+            throw CommandFailure("\(error)", exitCode: ExitCode.refused)
+        }
+        await daemon.waitUntilStopped()
+        return ExitCode.done
+    }
+
+    /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
+    private func startInBackground() async throws -> Int32 {
+        let client = try EPMDAccess.client(environment, loop: loop)
+        let deadline = MonotonicTime.now + .seconds(5)
+        var hasStarted = false
+        while true {
+            do throws(EPMDError) {
+                _ = try await client.names()
+                return ExitCode.done
+            } catch {
+                guard case .unreachable = error, MonotonicTime.now < deadline else {
+                    throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+                }
+            }
+            if !hasStarted { try await EPMDProcess.start(environment: environment, loop: loop) }
+            hasStarted = true
+            await loop.sleep(for: .milliseconds(20))
+        }
+    }
+}

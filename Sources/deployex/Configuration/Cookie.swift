@@ -1,0 +1,31 @@
+internal import Glibc
+internal import Supervisor
+
+/// The secret that nodes show each other.
+enum Cookie {
+    /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, the user's
+    /// `~/.erlang.cookie`, which is what every Erlang node on this host reads.
+    /// - Throws: ``UsageError`` when there is none, or when the file is not what it should be.
+    static func find(
+        _ options: DistributionOptions, environment: [String: String]
+    ) throws(UsageError) -> String {
+        if let cookie = options.cookie, !cookie.isEmpty { return cookie }
+        if let cookie = environment["DEPLOYEX_ERLANG_COOKIE"], !cookie.isEmpty { return cookie }
+        guard let home = environment["HOME"], !home.isEmpty else {
+            throw UsageError("no cookie: set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)
+        }
+        let path = home + "/.erlang.cookie"
+        let bytes: [UInt8]
+        do throws(FileSystemError) {
+            bytes = try HostFileSystem().read(path, limit: 4096)
+        } catch {
+            throw UsageError(
+                "no cookie (\(error)): set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)
+        }
+        let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+        guard let cookie = words.first else {
+            throw UsageError("\(path) is empty: set DEPLOYEX_ERLANG_COOKIE instead", nil)
+        }
+        return String(cookie)
+    }
+}

@@ -1,0 +1,61 @@
+internal import Dispatch
+internal import ErlDist
+internal import Glibc
+internal import Synchronization
+
+/// The log on stdout: `[info] text`, coloured on a terminal.
+///
+/// Lines are written elsewhere: a terminal that was stopped with Ctrl-S, or a pipe that nobody
+/// reads, must not hold the event loop. What cannot be kept until it goes on is counted and dropped.
+final class ConsoleLog: Sendable {
+    private static let maximumPendingCount = 10_000
+
+    private let queue = DispatchQueue(label: "deployex.log")
+    private let pendingCount = Atomic(0)
+    private let droppedCount = Atomic(0)
+    private let usesColours: Bool
+
+    init() {
+        usesColours = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil
+    }
+
+    func log(_ level: LogLevel, _ text: String) {
+        let count = pendingCount.add(1, ordering: .relaxed).newValue
+        guard count <= Self.maximumPendingCount else {
+            pendingCount.subtract(1, ordering: .relaxed)
+            droppedCount.add(1, ordering: .relaxed)
+            return
+        }
+        queue.async { [self] in
+            pendingCount.subtract(1, ordering: .relaxed)
+            let dropped = droppedCount.exchange(0, ordering: .relaxed)
+            if dropped > 0 { write(.warning, "\(dropped) lines could not be written") }
+            write(level, text)
+        }
+    }
+
+    /// Waits until everything is written, for a second at most.
+    func flush() {
+        let done = DispatchSemaphore(value: 0)
+        queue.async { done.signal() }
+        _ = done.wait(timeout: .now() + 1)
+    }
+
+    private func write(_ level: LogLevel, _ text: String) {
+        let mark = "[\(level.rawValue)]"
+        // A line is one line, whatever is quoted in it.
+        let text = text.split(separator: "\n").joined(separator: " | ")
+        let line =
+            usesColours ? "\(Self.colour(level))\(mark)\u{1B}[0m \(text)\n" : "\(mark) \(text)\n"
+        Output.write(line, to: STDOUT_FILENO)
+    }
+
+    private static func colour(_ level: LogLevel) -> String {
+        switch level {
+        case .debug: "\u{1B}[36m"
+        case .info, .notice: "\u{1B}[32m"
+        case .warning: "\u{1B}[33m"
+        case .error: "\u{1B}[31m"
+        }
+    }
+}

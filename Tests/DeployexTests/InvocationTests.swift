@@ -1,0 +1,95 @@
+import Testing
+
+@testable import deployex
+
+private func invocation(_ arguments: String...) throws(UsageError) -> Invocation {
+    try Invocation(arguments: arguments)
+}
+
+@Suite struct InvocationTests {
+    @Test func `without a command it starts, with the node name given`() throws {
+        let start = try invocation("--sname", "deployex", "--cookie=secret")
+        #expect(start.command == .start)
+        #expect(start.distribution.name == "deployex")
+        #expect(start.distribution.cookie == "secret")
+        #expect(!start.distribution.usesLongNames)
+        #expect(try invocation("start", "--name", "d@h.example").distribution.usesLongNames)
+    }
+
+    @Test(arguments: [
+        (["status", "--json"], Invocation.Command.status(json: true)),
+        (["ping", "a@b"], .ping(node: "a@b")),
+        (
+            ["probe", "a", "--app", "counter", "--json"],
+            .probe(node: "a", application: "counter", json: true)
+        ),
+        (
+            ["rpc", "a", "erlang", "node"],
+            .rpc(node: "a", module: "erlang", function: "node", arguments: "[]")
+        ),
+        (
+            ["rpc", "a", "m", "f", "[-1]"],
+            .rpc(node: "a", module: "m", function: "f", arguments: "[-1]")
+        ),
+        (["names"], .names(host: nil)),
+        (["epmd", "-daemon"], .epmd(daemon: true)),
+        (["help", "rpc"], .help(.rpc)),
+        (["rpc", "--help"], .help(.rpc)),
+        (["--version"], .version),
+        (["completion", "zsh"], .completion(.zsh)),
+    ])
+    func `each command is read with its options`(
+        arguments: [String], command: Invocation.Command
+    ) throws {
+        #expect(try Invocation(arguments: arguments).command == command)
+    }
+
+    @Test(arguments: [
+        (["staus"], "unknown command staus: did you mean status?"),
+        (["frobnicate"], "unknown command frobnicate: `deployex help` lists them"),
+        (["ping"], "missing argument for `deployex ping`: deployex ping NODE"),
+        (["ping", "a", "b"], "unexpected argument b: deployex ping NODE"),
+        (["ping", "a", "--json"], "unknown option --json for `deployex ping`"),
+        (["start", "--sname"], "--sname needs a value"),
+        (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
+        (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
+        (
+            ["start", "-proto_dist", "inet_tls"],
+            "-proto_dist inet_tls is not supported: use inet_tcp"
+        ),
+    ])
+    func `what cannot be carried out is one line that says what to do`(
+        arguments: [String], message: String
+    ) {
+        let error = #expect(throws: UsageError.self) { try Invocation(arguments: arguments) }
+        #expect(error?.message == message)
+    }
+
+    @Test func `Erlang's switches come from the variable too, and the arguments win`() throws {
+        var options = DistributionOptions()
+        options.cookie = "mine"
+        try options.merge(erlangOptions: "+S 4 -setcookie theirs -sname other -hidden")
+        #expect(options.cookie == "mine")
+        #expect(options.name == "other")
+    }
+
+    @Test func `TLS switches are refused by name, never ignored`() {
+        var options = DistributionOptions()
+        #expect(throws: UsageError.self) {
+            try options.merge(erlangOptions: "-proto_dist inet_tls -ssl_dist_optfile /tmp/a.conf")
+        }
+        #expect(throws: UsageError.self) {
+            try options.merge(erlangOptions: "-ssl_dist_optfile /tmp/a.conf")
+        }
+    }
+
+    @Test func `every command has a help text and is completed`() {
+        for command in CommandName.allCases {
+            #expect(HelpText.text(for: command).contains(command.synopsis))
+            #expect(HelpText.text(for: nil).contains("  \(command.rawValue) "))
+            for shell in Shell.allCases {
+                #expect(shell.completionScript.contains(command.rawValue))
+            }
+        }
+    }
+}

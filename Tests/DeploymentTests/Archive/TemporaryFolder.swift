@@ -1,0 +1,86 @@
+import Glibc
+import Testing
+
+@testable import Deployment
+
+/// A new folder that goes away with its owner.
+final class TemporaryFolder: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/deployex-test-XXXXXX".utf8CString)
+        path = String(cString: try #require(mkdtemp(&template)))
+    }
+
+    deinit {
+        try? FolderTree.remove(path)
+    }
+
+    static func / (folder: TemporaryFolder, name: String) -> String { "\(folder.path)/\(name)" }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        try writeFile(bytes, to: self / name)
+    }
+
+    /// All that is below the folder: relative paths, sorted, folders with a slash.
+    func contents(of name: String = ".") throws -> [String] {
+        try listing(self / name)
+    }
+}
+
+func writeFile(_ bytes: [UInt8], to path: String) throws {
+    let file = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o644)
+    try #require(file >= 0, "\(path): \(errno)")
+    defer { close(file) }
+    try #require(Glibc.write(file, bytes, bytes.count) == bytes.count)
+}
+
+func readFile(_ path: String) throws -> [UInt8] {
+    let file = open(path, O_RDONLY | O_CLOEXEC)
+    try #require(file >= 0, "\(path): \(errno)")
+    defer { close(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 64 << 10)
+    while case let count = read(file, &chunk, chunk.count), count > 0 { bytes += chunk[..<count] }
+    return bytes
+}
+
+func listing(_ path: String, prefix: String = "") throws -> [String] {
+    let names = try FolderTree.names(of: FolderTree.cString(path.utf8), in: AT_FDCWD, shown: path)
+    return try names.map(FolderTree.text).sorted().flatMap { name -> [String] in
+        guard isFolder("\(path)/\(name)") else { return [prefix + name] }
+        return try [prefix + name + "/"] + listing("\(path)/\(name)", prefix: prefix + name + "/")
+    }
+}
+
+func status(_ path: String) throws -> stat {
+    var status = stat()
+    try #require(lstat(path, &status) == 0, "\(path): \(errno)")
+    return status
+}
+
+func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+}
+
+func exists(_ path: String) -> Bool {
+    var status = stat()
+    return lstat(path, &status) == 0
+}
+
+/// Runs a program, found by PATH, and waits for it. Its exit status must be 0.
+func run(_ arguments: String..., in folder: String? = nil) throws {
+    var actions = posix_spawn_file_actions_t()
+    posix_spawn_file_actions_init(&actions)
+    defer { posix_spawn_file_actions_destroy(&actions) }
+    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
+    let command = folder.map { ["env", "-C", $0] + arguments } ?? arguments
+    let pointers: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
+    defer { for pointer in pointers { free(pointer) } }
+    var pid = pid_t()
+    try #require(posix_spawnp(&pid, command[0], &actions, nil, pointers, environ) == 0)
+    var status: Int32 = 0
+    while waitpid(pid, &status, 0) < 0 { try #require(errno == EINTR) }
+    try #require(status == 0, "\(command) ended with status \(status)")
+}

@@ -1,0 +1,108 @@
+import ErlDist
+import Supervisor
+import Testing
+import Transport
+
+@testable import Deployment
+
+/// Plays the world for a ``DeploymentEngine``: what it asks for is collected, and the test answers.
+struct EngineTranscript {
+    var engine: DeploymentEngine
+    var now = MonotonicTime(nanoseconds: 0)
+    /// Everything asked for and not taken yet, without the log.
+    var actions: [EngineAction] = []
+    var log: [String] = []
+    private var nextPID: Int32 = 100
+
+    init(
+        replicas: Int = 1, found: [DeploymentEngine.Found]? = nil,
+        timings: EngineConfiguration.Timings = .init()
+    ) {
+        engine = DeploymentEngine(
+            configuration: EngineConfiguration(
+                application: "counter", replicas: replicas, timings: timings),
+            found: found ?? Array(repeating: .init(), count: replicas), now: now)
+        collect(engine.start(now: now))
+    }
+
+    mutating func tell(_ event: EngineEvent) {
+        collect(engine.handle(event, now: now))
+    }
+
+    mutating func advance(_ duration: Duration) {
+        now = now + duration
+        tell(.timePassed)
+    }
+
+    /// The actions since the last time.
+    mutating func take() -> [EngineAction] {
+        defer { actions = [] }
+        return actions
+    }
+
+    private mutating func collect(_ new: [EngineAction]) {
+        for action in new {
+            if case .log(let level, let text) = action {
+                log.append("[\(level.rawValue)] \(text)")
+            } else {
+                actions.append(action)
+            }
+        }
+    }
+
+    // MARK: Answers that most tests share
+
+    mutating func publish(_ release: Release) {
+        tell(.catalogAnnounced)
+        tell(.catalogRead(release))
+    }
+
+    /// Answers a spawn, and the probes until the instance is ready.
+    @discardableResult
+    mutating func boot(_ number: Int, run: Int) -> ProcessIdentity {
+        let identity = spawn(number)
+        tell(.probed(number, run: run, .ready))
+        return identity
+    }
+
+    @discardableResult
+    mutating func spawn(_ number: Int) -> ProcessIdentity {
+        nextPID += 1
+        let identity = ProcessIdentity(
+            pid: nextPID, startTicks: UInt64(nextPID), bootID: "boot")
+        tell(.spawned(number, identity))
+        return identity
+    }
+
+    mutating func end(_ number: Int, _ status: ProcessExit) {
+        tell(.exited(number, status))
+        tell(.sessionEnded(number))
+    }
+
+    var snapshot: ApplicationSnapshot { engine.snapshot }
+    func status(_ number: Int) -> InstanceMachine.Status {
+        snapshot.instances[number - 1].status
+    }
+}
+
+extension Release {
+    static let one = named("0.1.0", "a")
+    static let two = named("0.1.1", "b")
+    static let three = named("0.1.2", "c")
+
+    private static func named(_ version: String, _ hash: String) -> Release {
+        do throws(ReleaseError) {
+            return try Release(version: version, hash: hash)
+        } catch {
+            preconditionFailure("\(error)")
+        }
+    }
+}
+
+extension DeploymentEngine.Found {
+    static func running(_ release: Release) -> Self {
+        .init(
+            current: DeployedRelease(
+                version: release.version, hash: release.hash, deployment: .fullDeployment))
+    }
+}

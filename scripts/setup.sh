@@ -1,0 +1,73 @@
+#!/usr/bin/env bash
+# Checks that Swift is here, and installs the Debian packages that are missing. With nothing missing
+# it changes nothing, asks nobody, and takes no time.
+set -euo pipefail
+
+swift_needed=6.2
+erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir)
+packages=(libssl-dev zlib1g-dev pkg-config make gcc binutils curl jq util-linux)
+
+fail() {
+    printf 'setup: %s\n' "$@" >&2
+    exit 1
+}
+
+check_swift() {
+    local version install="Install it from https://www.swift.org/install/linux/ and put it on the PATH."
+    command -v swift >/dev/null || fail "Swift $swift_needed or newer is needed, and there is no swift on the PATH." "$install"
+    version=$(swift --version 2>/dev/null | sed -nE 's/.*Swift version ([0-9]+(\.[0-9]+)*).*/\1/p' | head -n 1)
+    [[ -n $version ]] || fail "\"swift --version\" does not say a version: is this toolchain whole? $(command -v swift)"
+    if [[ $(printf '%s\n' "$swift_needed" "$version" | sort -V | head -n 1) != "$swift_needed" ]]; then
+        fail "Swift $swift_needed or newer is needed; $(command -v swift) is $version." "$install"
+    fi
+}
+
+is_installed() {
+    [[ $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) == installed ]]
+}
+
+# Another system: say what is missing, and let a machine pass that has it all.
+check_commands() {
+    local tool missing=()
+    for tool in erl epmd mix pkg-config make cc strip curl jq flock; do
+        command -v "$tool" >/dev/null || missing+=("$tool")
+    done
+    for tool in openssl zlib; do
+        pkg-config --exists "$tool" 2>/dev/null || missing+=("the headers of $tool")
+    done
+    if ((${#missing[@]})); then
+        printf 'setup: missing: %s\n' "${missing[@]}" >&2
+        fail "This is not a Debian system, so they are yours to install: Erlang/OTP 25 or newer (with erl_interface)," \
+            "Elixir 1.14 or newer, and the development packages of OpenSSL 3 and zlib."
+    fi
+}
+
+check_swift
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    check_commands
+    exit 0
+fi
+
+# Someone who has an Erlang of their own on the PATH does not want Debian's beside it.
+erl=$(command -v erl || true)
+if [[ -z $erl || $erl == /usr/bin/erl ]]; then
+    packages+=("${erlang[@]}")
+else
+    command -v mix >/dev/null || fail "Erlang is $erl, but there is no mix on the PATH: install Elixir for it."
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+    is_installed "$package" || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+install=(env DEBIAN_FRONTEND=noninteractive apt-get -o DPkg::Lock::Timeout=120)
+if ((EUID != 0)); then
+    command -v sudo >/dev/null || fail "As root, run: apt-get install ${missing[*]}"
+    install=(sudo "${install[@]}")
+fi
+printf 'setup: installing %s\n' "${missing[*]}"
+"${install[@]}" update -q
+"${install[@]}" install -q -y --no-install-recommends "${missing[@]}"
