@@ -34,8 +34,9 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let node = try fixture.node("caller")
+            let nobody = try NodeName("nobody@\(fixture.host)")
             do throws(CallError) {
-                try await node.connect(to: try! NodeName("nobody@\(fixture.host)"))
+                try await node.connect(to: nobody)
                 Issue.record("connected to nobody")
             } catch {
                 guard case .unreachable(let text) = error else {
