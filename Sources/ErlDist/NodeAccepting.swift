@@ -65,10 +65,9 @@ extension Node {
         case .named(let caller):
             if caller.atom == name.atom { return .refuse }
             if links[caller.atom] != nil { return .askWhetherToReplace }
-            // An attempt without a connection has not told the peer of itself yet.
-            guard let attempt = attempts[caller.atom], attempt.connection != nil else {
-                return .accept
-            }
+            // From its beginning, before the peer can know: if the other connection were accepted and
+            // ours went on, each side could choose another one and both would end.
+            guard attempts[caller.atom] != nil else { return .accept }
             return ServerHandshake.arbitrate(own: name, applicant: caller)
         }
     }

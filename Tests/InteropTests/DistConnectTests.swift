@@ -193,7 +193,7 @@ extension DistTests {
             // One of the names is smaller than the peer's, the other greater.
             for alive in ["a", "z"] {
                 let (node, name, registration) = try await fixture.listeningNode(alive)
-                for _ in 0..<10 {
+                for _ in 0..<50 {
                     async let answer = peer("net_adm:ping('\(name)')")
                     let result = try await node.call(
                         peer.name, "erlang", "node", [], timeout: .seconds(5))
