@@ -55,5 +55,6 @@ let package = Package(
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        tests("InteropTests", ["ExternalTermFormat", "EPMD", "ErlDist", "Transport"]),
     ]
 )

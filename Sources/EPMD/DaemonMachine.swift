@@ -1,0 +1,188 @@
+/// The daemon's decisions: which connections live, and what each request gets.
+///
+/// It does no I/O and reads no clock. Its driver names every connection with a number that is never used
+/// again, starts a timer of ``EPMDDaemon/Limits/silence`` for each, and performs the actions in order.
+/// Source: "EPMD Protocol", erl_dist_protocol; what it refuses and when is as in `epmd_srv.c`.
+struct DaemonMachine {
+    typealias ConnectionID = EPMDRegistry.ConnectionID
+
+    enum Action: Equatable {
+        case send([UInt8], to: ConnectionID)
+        /// Close once everything sent has left; then comes ``DaemonMachine/drained(_:)``.
+        case closeAfterSending(ConnectionID)
+        case close(ConnectionID)
+        /// End the daemon; the connection gets what was sent to it first.
+        case end(after: ConnectionID)
+        case report(EPMDDaemon.Event)
+    }
+
+    private enum Connection {
+        case awaitingRequest(EPMDRequestDecoder, isLocal: Bool)
+        case registered
+        /// Answered, and waiting for the answer to leave.
+        case closing
+    }
+
+    let port: UInt16
+    private let connectionLimit: Int
+    private let isRelaxed: Bool
+    private var connections: [ConnectionID: Connection] = [:]
+    private(set) var registry: EPMDRegistry
+
+    init(port: UInt16, connectionLimit: Int, isRelaxed: Bool, firstCreation: UInt32) {
+        self.port = port
+        self.connectionLimit = connectionLimit
+        self.isRelaxed = isRelaxed
+        registry = EPMDRegistry(firstCreation: firstCreation)
+    }
+
+    var connectionCount: Int { connections.count }
+
+    /// A connection came. When there are too many, one that holds no registration makes room, the oldest
+    /// first: whoever opens connections and says nothing must not keep nodes away.
+    /// - Parameter isLocal: Whether the peer is on this host.
+    mutating func connectionOpened(_ id: ConnectionID, isLocal: Bool) -> [Action] {
+        var actions: [Action] = []
+        if connections.count >= connectionLimit {
+            let idle = connections.filter { entry in
+                switch entry.value {
+                case .awaitingRequest, .closing: true
+                case .registered: false
+                }
+            }
+            guard let oldest = idle.keys.min() else { return [.close(id)] }
+            connections[oldest] = nil
+            actions.append(.close(oldest))
+        }
+        connections[id] = .awaitingRequest(EPMDRequestDecoder(), isLocal: isLocal)
+        return actions
+    }
+
+    mutating func received(_ bytes: some Collection<UInt8>, from id: ConnectionID) -> [Action] {
+        switch connections[id] {
+        case .awaitingRequest(var decoder, let isLocal):
+            do throws(EPMDRequestError) {
+                guard let request = try decoder.receive(bytes) else {
+                    connections[id] = .awaitingRequest(decoder, isLocal: isLocal)
+                    return []
+                }
+                return answer(request, id, isLocal: isLocal)
+            } catch {
+                return close(id, reporting: .refused("\(error)"))
+            }
+        case .registered:
+            // A node says nothing after it registered: something else is talking.
+            return close(id, reporting: .refused("bytes after a registration"))
+        case .closing, nil: return []
+        }
+    }
+
+    /// The connection ended by itself.
+    mutating func connectionClosed(_ id: ConnectionID) -> [Action] {
+        connections[id] = nil
+        return unregister(id)
+    }
+
+    /// The time for a request and its answer is over.
+    mutating func timedOut(_ id: ConnectionID) -> [Action] {
+        switch connections[id] {
+        case .awaitingRequest, .closing: return close(id)
+        case .registered, nil: return []
+        }
+    }
+
+    /// Everything sent to the connection has left.
+    mutating func drained(_ id: ConnectionID) -> [Action] {
+        switch connections[id] {
+        case .closing: return close(id)
+        case .awaitingRequest, .registered, nil: return []
+        }
+    }
+
+    // MARK: Requests
+
+    private mutating func answer(
+        _ request: EPMDRequest, _ id: ConnectionID, isLocal: Bool
+    ) -> [Action] {
+        switch request {
+        case .alive(let node):
+            guard isLocal else { return refuse("a registration", id) }
+            return register(node, id)
+        case .portPlease(let name):
+            guard let registration = registry.lookUp(name) else {
+                return reply(EPMDPortReply.notRegistered(result: 1).encoded, id)
+            }
+            return reply(EPMDPortReply.found(registration.node).encoded, id)
+        case .names:
+            let names = registry.all.map { EPMDName(name: $0.node.name, port: $0.node.port) }
+            return reply(EPMDListing(port: UInt32(port), names: names).encoded, id)
+        case .dump:
+            guard isLocal else { return refuse("DUMP", id) }
+            return reply(EPMDListing(port: UInt32(port), text: dump()).encoded, id)
+        case .kill:
+            guard isLocal else { return refuse("KILL", id) }
+            guard isRelaxed || registry.isEmpty else {
+                return reply(EPMDCommandReply.no.encoded, id)
+            }
+            connections[id] = .closing
+            return [.send(EPMDCommandReply.ok.encoded, to: id), .end(after: id)]
+        case .stop(let name):
+            guard isLocal else { return refuse("STOP", id) }
+            guard isRelaxed else { return close(id, reporting: .refused("STOP, not relaxed")) }
+            guard let registration = registry.lookUp(name) else {
+                return reply(EPMDCommandReply.noSuchName.encoded, id)
+            }
+            return close(registration.connection) + reply(EPMDCommandReply.stopped.encoded, id)
+        }
+    }
+
+    private mutating func register(_ node: EPMDNodeInfo, _ id: ConnectionID) -> [Action] {
+        let version = node.highestVersion
+        guard let creation = registry.register(node, by: id) else {
+            let refused = EPMDAliveReply.refused(result: 1).encoded(highestVersion: version)
+            return [.report(.refused("`\(node.name)`: the name is already in use"))]
+                + reply(refused, id)
+        }
+        connections[id] = .registered
+        let registered = EPMDAliveReply.registered(creation: creation)
+        return [
+            .send(registered.encoded(highestVersion: version), to: id),
+            .report(.registered(node, creation: creation)),
+        ]
+    }
+
+    /// One line for each registration, ended by a NUL too. OTP's daemon prints a descriptor where this
+    /// prints the connection's number. Source: "Dump All Data from EPMD", erl_dist_protocol.
+    private func dump() -> [UInt8] {
+        registry.all.flatMap { registration in
+            let node = registration.node
+            let line =
+                "active name     <\(node.name)> at port \(node.port), fd = \(registration.connection)"
+            return Array("\(line)\n\0".utf8)
+        }
+    }
+
+    // MARK: Ends
+
+    private mutating func reply(_ bytes: [UInt8], _ id: ConnectionID) -> [Action] {
+        connections[id] = .closing
+        return [.send(bytes, to: id), .closeAfterSending(id)]
+    }
+
+    private mutating func refuse(_ what: String, _ id: ConnectionID) -> [Action] {
+        close(id, reporting: .refused("\(what) from another host"))
+    }
+
+    private mutating func close(
+        _ id: ConnectionID, reporting event: EPMDDaemon.Event? = nil
+    ) -> [Action] {
+        connections[id] = nil
+        let unregistered = unregister(id)
+        return [.close(id)] + (event.map { [.report($0)] } ?? []) + unregistered
+    }
+
+    private mutating func unregister(_ id: ConnectionID) -> [Action] {
+        guard let registration = registry.unregister(by: id) else { return [] }
+        return [.report(.unregistered(registration.node))]
+    }
+}

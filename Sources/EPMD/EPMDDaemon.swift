@@ -1,0 +1,196 @@
+public import Transport
+
+/// An Erlang port mapper daemon: BEAM nodes, C nodes and OTP's `epmd -names` use it as they use OTP's.
+///
+/// A registration lasts as long as its connection. Registrations, DUMP, KILL and STOP are taken from this
+/// host only. A connection that has not asked its one question, or not taken its answer, within
+/// ``Limits/silence`` is closed. Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
+public actor EPMDDaemon {
+    public struct Limits: Equatable, Sendable {
+        /// Connections at once, registrations included. A newcomer beyond it takes the place of the oldest
+        /// without a registration. Below Debian's limit of 1,024 descriptors.
+        public var connectionCount = 1000
+        /// From a connection's beginning to the end of its answer, as long as OTP's daemon waits.
+        public var silence: Duration = .seconds(60)
+
+        public init() {}
+    }
+
+    public enum Event: Equatable, Sendable {
+        case registered(EPMDNodeInfo, creation: UInt32)
+        case unregistered(EPMDNodeInfo)
+        /// A connection was closed or refused for what it said.
+        case refused(String)
+        /// A KILL request ended the daemon.
+        case killed
+    }
+
+    private struct Connection {
+        var stream: TCPStream
+        var timer: LoopTimer
+    }
+
+    private nonisolated let loop: EventLoop
+    private let limits: Limits
+    private let isRelaxed: Bool
+    private let report: @Sendable (Event) -> Void
+    private var machine: DaemonMachine?
+    private var isStopped = false
+    private var listeners: [TCPListener] = []
+    private var connections: [DaemonMachine.ConnectionID: Connection] = [:]
+    private var nextConnection: DaemonMachine.ConnectionID = 1
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    /// - Parameters:
+    ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check` does.
+    ///   - report: Called on the loop's thread, in the order of events.
+    public init(
+        loop: EventLoop, limits: Limits = Limits(), isRelaxed: Bool = false,
+        report: @escaping @Sendable (Event) -> Void = { _ in }
+    ) {
+        self.loop = loop
+        self.limits = limits
+        self.isRelaxed = isRelaxed
+        self.report = report
+    }
+
+    /// Listens on all of `addresses` and serves until ``stop()`` or a KILL request. A daemon starts once.
+    /// - Parameter addresses: See ``EPMDEnvironment/daemonAddresses(_:)``; by default all interfaces,
+    ///   port 4369. All are on the first one's port; when that is 0 the kernel chooses it.
+    /// - Returns: The addresses with their port.
+    @discardableResult
+    public func start(
+        on addresses: [SocketAddress] = [.any(port: EPMDEnvironment.defaultPort)]
+    ) throws(SystemError) -> [SocketAddress] {
+        precondition(machine == nil && !isStopped, "A daemon starts once")
+        precondition(!addresses.isEmpty, "A daemon listens somewhere")
+        var streamLimits = StreamLimits()
+        // Twice the longest listing.
+        streamLimits.queuedByteCount = 1 << 20
+        var port = addresses[0].port
+        var listeners: [TCPListener] = []
+        do throws(SystemError) {
+            for var address in addresses {
+                address.port = port
+                let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
+                listeners.append(listener)
+                port = listener.address.port
+                try listener.start { stream in self.assumeIsolated { $0.accepted(stream) } }
+            }
+        } catch {
+            for listener in listeners { listener.close() }
+            throw error
+        }
+        self.listeners = listeners
+        machine = DaemonMachine(
+            port: port, connectionLimit: limits.connectionCount, isRelaxed: isRelaxed,
+            firstCreation: .random(in: 4...UInt32.max))
+        return listeners.map(\.address)
+    }
+
+    /// The registrations, latest first.
+    public var nodes: [EPMDNodeInfo] {
+        machine?.registry.all.map(\.node) ?? []
+    }
+
+    /// Stops listening and ends every registration.
+    public func stop() {
+        isStopped = true
+        for listener in listeners { listener.close() }
+        listeners = []
+        for connection in connections.values {
+            connection.timer.cancel()
+            connection.stream.close()
+        }
+        connections = [:]
+        machine = nil
+        let waiters = waiters
+        self.waiters = []
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// Returns once the daemon has been stopped, by ``stop()`` or a KILL request.
+    public func waitUntilStopped() async {
+        guard !isStopped else { return }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    // MARK: Connections
+
+    private func accepted(_ stream: TCPStream) {
+        guard machine != nil else { return stream.close() }
+        let id = nextConnection
+        nextConnection += 1
+        let timer = loop.schedule(after: limits.silence) { [self] in
+            assumeIsolated { $0.feed { $0.timedOut(id) } }
+        }
+        connections[id] = Connection(stream: stream, timer: timer)
+        stream.start(
+            receive: { bytes in
+                let copy = [UInt8](
+                    copying: bytes, limit: 2 + EPMDRequestDecoder.maximumByteCount + 1)
+                self.assumeIsolated { $0.feed { $0.received(copy, from: id) } }
+            },
+            end: { _ in
+                self.assumeIsolated {
+                    $0.connections.removeValue(forKey: id)?.timer.cancel()
+                    $0.feed { $0.connectionClosed(id) }
+                }
+            })
+        let isLocal = Self.isLocal(peer: stream.peerAddress, own: stream.localAddress)
+        feed { $0.connectionOpened(id, isLocal: isLocal) }
+    }
+
+    /// Whether a connection comes from this host: from loopback, or from the very address it came to.
+    static func isLocal(peer: SocketAddress, own: SocketAddress) -> Bool {
+        peer.isLoopback || (peer.octets == own.octets && peer.octets.contains { $0 != 0 })
+    }
+
+    private func feed(_ event: (inout DaemonMachine) -> [DaemonMachine.Action]) {
+        // What a callback brings after stop() is of no interest.
+        guard let actions = machine.mutate(event) else { return }
+        for action in actions { perform(action) }
+    }
+
+    private func perform(_ action: DaemonMachine.Action) {
+        switch action {
+        case .send(let bytes, let id): connections[id]?.stream.send(bytes)
+        case .closeAfterSending(let id):
+            connections[id]?.stream.onDrain = {
+                self.assumeIsolated { $0.feed { $0.drained(id) } }
+            }
+        case .close(let id):
+            guard let connection = connections.removeValue(forKey: id) else { return }
+            connection.timer.cancel()
+            connection.stream.close()
+        case .end(let id):
+            for listener in listeners { listener.close() }
+            listeners = []
+            connections[id]?.stream.onDrain = { self.assumeIsolated { $0.endKilled() } }
+            // The peer may be gone, or not read.
+            loop.schedule(after: .seconds(1)) { [self] in assumeIsolated { $0.endKilled() } }
+        case .report(let event): report(event)
+        }
+    }
+
+    private func endKilled() {
+        guard !isStopped else { return }
+        stop()
+        report(.killed)
+    }
+}
+
+extension Optional {
+    /// Changes the value in place, if there is one.
+    fileprivate mutating func mutate<Result>(_ body: (inout Wrapped) -> Result) -> Result? {
+        guard var value = self else { return nil }
+        // Not two copies at once: the machine's tables would be copied for each event.
+        self = nil
+        defer { self = value }
+        return body(&value)
+    }
+}

@@ -1,0 +1,195 @@
+import Testing
+
+@testable import EPMD
+
+@Suite struct DaemonMachineTests {
+    private let node = EPMDNodeInfo(name: "a", port: 0x1234)
+
+    private func machine(limit: Int = 10, relaxed: Bool = false) -> DaemonMachine {
+        DaemonMachine(
+            port: 4369, connectionLimit: limit, isRelaxed: relaxed, firstCreation: 0x0102_0304)
+    }
+
+    /// Opens connection `id` and sends it `request`.
+    private func ask(
+        _ machine: inout DaemonMachine, _ id: UInt64, _ request: EPMDRequest, local: Bool = true
+    ) throws -> [DaemonMachine.Action] {
+        #expect(machine.connectionOpened(id, isLocal: local) == [])
+        return machine.received(try request.encoded(), from: id)
+    }
+
+    @Test func `a node registers, is found and listed, and is gone with its connection`() throws {
+        var machine = machine()
+        #expect(
+            try ask(&machine, 1, .alive(node)) == [
+                .send([118, 0, 1, 2, 3, 4], to: 1),
+                .report(.registered(node, creation: 0x0102_0304)),
+            ])
+        #expect(
+            try ask(&machine, 2, .portPlease(name: "a")) == [
+                .send([119, 0, 0x12, 0x34, 72, 0, 0, 6, 0, 5, 0, 1, 97, 0, 0], to: 2),
+                .closeAfterSending(2),
+            ])
+        #expect(machine.drained(2) == [.close(2)])
+        #expect(
+            try ask(&machine, 3, .names) == [
+                .send([0, 0, 0x11, 0x11] + Array("name a at port 4660\n".utf8), to: 3),
+                .closeAfterSending(3),
+            ])
+        #expect(
+            try ask(&machine, 4, .dump) == [
+                .send(
+                    [0, 0, 0x11, 0x11]
+                        + Array("active name     <a> at port 4660, fd = 1\n\0".utf8), to: 4),
+                .closeAfterSending(4),
+            ])
+        #expect(machine.connectionClosed(1) == [.report(.unregistered(node))])
+        #expect(
+            try ask(&machine, 5, .portPlease(name: "a")) == [
+                .send([119, 1], to: 5), .closeAfterSending(5),
+            ])
+    }
+
+    @Test func `a name in use is refused, and the first registration stays`() throws {
+        var machine = machine()
+        _ = try ask(&machine, 1, .alive(node))
+        #expect(
+            try ask(&machine, 2, .alive(node)) == [
+                .report(.refused("`a`: the name is already in use")),
+                .send([118, 1, 0, 0, 0, 99], to: 2), .closeAfterSending(2),
+            ])
+        #expect(machine.connectionClosed(2) == [])
+        #expect(machine.registry.lookUp("a")?.connection == 1)
+    }
+
+    @Test func `an old node gets the short answer`() throws {
+        var machine = machine()
+        var old = node
+        old.highestVersion = 5
+        #expect(try ask(&machine, 1, .alive(old)).first == .send([121, 0, 0, 2], to: 1))
+    }
+
+    @Test(arguments: [
+        EPMDRequest.alive(EPMDNodeInfo(name: "a", port: 1)), .dump, .kill, .stop(name: "a"),
+    ])
+    func `another host may only ask for names`(request: EPMDRequest) throws {
+        var machine = machine(relaxed: true)
+        let actions = try ask(&machine, 1, request, local: false)
+        #expect(actions.first == .close(1))
+        #expect(actions.count == 2)
+        #expect(machine.registry.isEmpty)
+        #expect(
+            try ask(&machine, 2, .portPlease(name: "a"), local: false).last
+                == .closeAfterSending(2))
+        #expect(try ask(&machine, 3, .names, local: false).last == .closeAfterSending(3))
+    }
+
+    @Test func `KILL ends the daemon when nothing is registered, or when relaxed`() throws {
+        let killed: [DaemonMachine.Action] = [.send(Array("OK".utf8), to: 2), .end(after: 2)]
+        var empty = machine()
+        #expect(try ask(&empty, 2, .kill) == killed)
+        var busy = machine()
+        _ = try ask(&busy, 1, .alive(node))
+        #expect(
+            try ask(&busy, 2, .kill) == [.send(Array("NO".utf8), to: 2), .closeAfterSending(2)])
+        var relaxed = machine(relaxed: true)
+        _ = try ask(&relaxed, 1, .alive(node))
+        #expect(try ask(&relaxed, 2, .kill) == killed)
+    }
+
+    @Test func `STOP ends a registration when relaxed, and is not answered otherwise`() throws {
+        var strict = machine()
+        _ = try ask(&strict, 1, .alive(node))
+        #expect(
+            try ask(&strict, 2, .stop(name: "a")) == [
+                .close(2), .report(.refused("STOP, not relaxed")),
+            ])
+        var relaxed = machine(relaxed: true)
+        _ = try ask(&relaxed, 1, .alive(node))
+        #expect(
+            try ask(&relaxed, 2, .stop(name: "a")) == [
+                .close(1), .report(.unregistered(node)),
+                .send(Array("STOPPED".utf8), to: 2), .closeAfterSending(2),
+            ])
+        #expect(
+            try ask(&relaxed, 3, .stop(name: "a")) == [
+                .send(Array("NOEXIST".utf8), to: 3), .closeAfterSending(3),
+            ])
+    }
+
+    @Test func `bytes after a registration end it`() throws {
+        var machine = machine()
+        _ = try ask(&machine, 1, .alive(node))
+        #expect(
+            machine.received([0], from: 1) == [
+                .close(1), .report(.refused("bytes after a registration")),
+                .report(.unregistered(node)),
+            ])
+        #expect(machine.connectionCount == 0)
+    }
+
+    @Test func `silence ends a connection, but not a registration`() throws {
+        var machine = machine()
+        _ = machine.connectionOpened(1, isLocal: true)
+        _ = machine.received([0], from: 1)
+        #expect(machine.timedOut(1) == [.close(1)])
+        _ = try ask(&machine, 2, .alive(node))
+        #expect(machine.timedOut(2) == [])
+        _ = try ask(&machine, 3, .names)
+        #expect(machine.timedOut(3) == [.close(3)])
+        #expect(machine.timedOut(3) == [])
+        #expect(machine.connectionCount == 1)
+    }
+
+    @Test func `too many connections: the oldest silent one makes room, a registration never does`()
+        throws
+    {
+        var machine = machine(limit: 3)
+        _ = try ask(&machine, 1, .alive(node))
+        _ = machine.connectionOpened(2, isLocal: true)
+        _ = machine.connectionOpened(3, isLocal: true)
+        #expect(machine.connectionOpened(4, isLocal: true) == [.close(2)])
+        #expect(machine.received([0, 1, 110], from: 2) == [])
+        for id in UInt64(5)...6 {
+            let other = EPMDNodeInfo(name: "\(id)", port: 1)
+            _ = machine.connectionOpened(id, isLocal: true)
+            _ = machine.received(try EPMDRequest.alive(other).encoded(), from: id)
+        }
+        #expect(machine.connectionOpened(7, isLocal: true) == [.close(7)])
+        #expect(machine.registry.count == 3)
+        #expect(machine.connectionCount == 3)
+    }
+
+    @Test func `garbage closes its connection and says why`() {
+        var machine = machine()
+        _ = machine.connectionOpened(1, isLocal: true)
+        #expect(
+            machine.received(Array("GET / HTTP/1.1\r\n".utf8), from: 1) == [
+                .close(1), .report(.refused("a request or field of 18245 bytes is too long")),
+            ])
+        #expect(machine.received([1], from: 1) == [])
+    }
+
+    @Test func `any sequence of events keeps connections and registrations together`() throws {
+        var random = SeededRandom(state: 3)
+        var machine = machine(limit: 6, relaxed: true)
+        var next: UInt64 = 1
+        for _ in 0..<30_000 {
+            let id = UInt64.random(in: (next > 8 ? next - 8 : 0)...next, using: &random)
+            switch Int.random(in: 0..<6, using: &random) {
+            case 0:
+                _ = machine.connectionOpened(next, isLocal: .random(using: &random))
+                next += 1
+            case 1: _ = machine.connectionClosed(id)
+            case 2: _ = machine.timedOut(id)
+            case 3: _ = machine.drained(id)
+            default:
+                var bytes = requestTable.randomElement(using: &random)?.1 ?? []
+                if Bool.random(using: &random) { bytes.mutate(using: &random) }
+                _ = machine.received(bytes, from: id)
+            }
+            #expect(machine.connectionCount <= 6)
+            #expect(machine.registry.count <= machine.connectionCount)
+        }
+    }
+}
