@@ -55,6 +55,5 @@ let package = Package(
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
-        tests("InteropTests", ["ExternalTermFormat", "EPMD", "ErlDist", "Transport"]),
     ]
 )
