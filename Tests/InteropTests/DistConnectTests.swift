@@ -162,7 +162,11 @@ extension DistTests {
                 name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
                 loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
             try await node.connect(to: peer.name)
-            kill(peer.process.pid, SIGSTOP)
+            let pid = peer.process.pid
+            kill(pid, SIGSTOP)
+            // All its threads have stopped once this returns.
+            var status: Int32 = 0
+            #expect(waitpid(pid, &status, WUNTRACED) == pid)
             await #expect(throws: CallError.connectionLost(.silent(.seconds(1)))) {
                 try await node.call(peer.name, "erlang", "node", [], timeout: .seconds(30))
             }
