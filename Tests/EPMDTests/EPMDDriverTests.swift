@@ -279,7 +279,7 @@ actor RawClient {
     }
 
     @Test func `a registration outlives the time for silence`() async throws {
-        let (daemon, address) = try await daemon(silence: .milliseconds(20))
+        let (daemon, address) = try await daemon(silence: .seconds(1))
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: "a", port: 1), at: address, loop: loop)
         try await registration.register()
