@@ -141,31 +141,6 @@ struct RolloutTests {
         try await world.waitUntilAllRun("0.1.2")
         #expect(try await world.answers()[1...].map(\.osPID) == before[1...].map(\.osPID))
     }
-
-    @Test func `a hot upgrade that fails is followed by a full deployment of the same package`()
-        async throws
-    {
-        try await world.bring(to: "0.1.2")
-        let before = try await world.answers()
-        let mark = await world.logMark
-        try await world.publish("0.1.4")
-        try await world.waitUntilAllRun("0.1.4")
-        let log = await world.log(after: mark)
-        #expect(log.contains("HOT UPGRADE version DETECTED, from: 0.1.2 to: 0.1.4"))
-        let after = try await world.answers()
-        for instance in 1...3 {
-            #expect(
-                log.contains(
-                    "[error] Hot upgrade failed at instance: \(instance), running full deployment"))
-            #expect(after[instance - 1].osPID != before[instance - 1].osPID)
-            #expect(after[instance - 1].greeting == "hello from a test")
-            #expect(try await world.status(of: instance).lastDeployment == "full_deployment")
-            #expect(await world.bootVersion(world.service(instance, "current")) == "0.1.4")
-            #expect(await world.bootVersion(world.service(instance, "previous")) == "0.1.2")
-            #expect(world.serviceEntries(instance) == ["current", "previous"])
-        }
-        #expect(try await world.status(of: 1).crashRestarts >= 0)
-    }
 }
 
 extension DeployexWorld {

@@ -33,6 +33,9 @@ actor DeployexWorld {
     private nonisolated let executor = BlockingExecutor()
     private var deployex: ChildProcess?
     private var epmd: ChildProcess?
+    private var others: [ChildProcess] = []
+    /// What instances have started by a test's wish.
+    var programs: [pid_t] = []
     private var commandCount = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -142,6 +145,10 @@ actor DeployexWorld {
     func end() {
         deployex?.end(within: .seconds(20))
         epmd?.end(within: .seconds(5))
+        for other in others { other.end(within: .seconds(1)) }
+        for pid in programs where ProcFolder.arguments(pid) == ["/bin/sleep", "600"] {
+            _ = Glibc.kill(pid, SIGKILL)
+        }
         for pid in strays { _ = Glibc.kill(pid, SIGKILL) }
         // Killed processes that are nobody's children take a moment to go.
         _ = try? wait("strays to end", for: .seconds(5)) { strays.isEmpty }
@@ -155,7 +162,7 @@ actor DeployexWorld {
             else { return false }
             return program.hasPrefix(folder + "/")
                 || (program == ExamplePackages.deployex
-                    && ProcFolder.arguments(pid).contains("epmd")
+                    && ProcFolder.arguments(pid).dropFirst() == ["epmd"]
                     && ProcFolder.environment(pid)["ERL_EPMD_PORT"] == "\(epmdPort)")
         }
     }
@@ -174,6 +181,13 @@ actor DeployexWorld {
         try ChildProcess(
             path, arguments, environment: environment ?? variables,
             stdout: "\(folder)/out/\(name).stdout", stderr: "\(folder)/out/\(name).stderr")
+    }
+
+    /// Starts a process that has nothing to do with deployex, and lives as long as this world.
+    func startStranger() throws -> pid_t {
+        let child = try spawn(Host.find("sleep"), ["600"], "stranger")
+        others.append(child)
+        return child.pid
     }
 
     /// Runs a program to its end.
@@ -196,6 +210,12 @@ actor DeployexWorld {
     /// Runs `deployex ARGUMENTS` in this world's environment.
     func command(
         _ arguments: String..., adding extra: [String: String] = [:]
+    ) throws -> ChildProcess.Result {
+        try command(arguments, adding: extra)
+    }
+
+    func command(
+        _ arguments: [String], adding extra: [String: String] = [:]
     ) throws -> ChildProcess.Result {
         try run(
             ExamplePackages.deployex, arguments,

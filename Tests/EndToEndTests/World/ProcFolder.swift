@@ -50,9 +50,19 @@ enum ProcFolder {
 
     static func isRunning(_ pid: pid_t) -> Bool { session(pid) != nil }
 
-    /// All processes of a session.
-    static func members(ofSession session: pid_t) -> [pid_t] {
-        pids.filter { self.session($0) == session }
+    /// All processes below one that runs, in whatever session: what it has started, and so on.
+    static func descendants(_ pid: pid_t) -> [pid_t] {
+        let parents = pids.map { (pid: $0, parent: status($0)) }
+            .filter { $0.parent.count > 1 && $0.parent[0] != "Z" }
+            .map { (pid: $0.pid, parent: pid_t($0.parent[1])) }
+        var found: [pid_t] = []
+        var next = [pid]
+        while let parent = next.popLast() {
+            let children = parents.filter { $0.parent == parent }.map(\.pid)
+            found += children
+            next += children
+        }
+        return found
     }
 
     /// The fields of `/proc/PID/stat` from the third, the state, on.

@@ -27,6 +27,13 @@ extension DeployexWorld {
         }
     }
 
+    /// A world in which nothing is started but commands that end soon.
+    static func runWithoutSlot(
+        _ body: @Sendable (DeployexWorld) async throws -> Void
+    ) async throws {
+        try await runInSlot(Options(), isStarted: false, body)
+    }
+
     private static func runInSlot<Result: Sendable>(
         _ options: Options, isStarted: Bool,
         _ body: @Sendable (DeployexWorld) async throws -> Result
