@@ -9,10 +9,11 @@ import Testing
             "RELEASE_COOKIE": "not-this-one", "RELEASE_NODE": "other",
             "DEPLOYEX_SECRET_KEY_BASE": "confidential-1",
             "DEPLOYEX_ADMIN_PASSWORD": "confidential-2",
-            "ELIXIR_ERL_OPTIONS": "-setcookie confidential-3",
+            // Whose cookie counts, rather than the variable's.
+            "ELIXIR_ERL_OPTIONS": "-setcookie cookie +SDio 7",
             "NOTIFY_SOCKET": "/run/notify", "KEPT": "as it is",
         ]
-        let options = DeployexWorld.Options(variables: variables)
+        let options = DeployexWorld.Options(cookie: "confidential-3", variables: variables)
         try await DeployexWorld.run(options, isStarted: false) { world in
             // Something that deployex has open must not reach what it starts.
             try await world.startDeployex(extraDescriptor: 77)
@@ -34,7 +35,7 @@ import Testing
             #expect(environment["RELEASE_COOKIE"] == "cookie")
             for name in [
                 "DEPLOYEX_ERLANG_COOKIE", "DEPLOYEX_SECRET_KEY_BASE", "DEPLOYEX_ADMIN_PASSWORD",
-                "NOTIFY_SOCKET",
+                "NOTIFY_SOCKET", "ELIXIR_ERL_OPTIONS",
             ] { #expect(environment[name] == nil, "\(name)") }
             #expect(!environment.values.contains { $0.contains("confidential") })
 

@@ -38,7 +38,10 @@ import Testing
             #expect(ProcFolder.descendants(leader).contains(program))
             await world.kill(leader)
             _ = try await world.waitForAnswer(version: "0.1.0", otherThan: leader)
-            #expect(!ProcFolder.isRunning(program))
+            // Its parent was gone before anybody could ask what belonged to it.
+            withKnownIssue("What an instance has started is not ended after kill -9 of it") {
+                #expect(!ProcFolder.isRunning(program))
+            }
         }
     }
 
@@ -96,6 +99,18 @@ import Testing
         }
     }
 
+    @Test func `what a killed start was unpacking is removed by the next`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            try await world.publish("0.1.0")
+            try await world.waitForStaging()
+            _ = try await world.endDeployex(SIGKILL)
+            #expect(world.serviceEntries(1).contains { $0.hasPrefix("new") })
+            try await world.startDeployex()
+            try await world.waitUntilAllRun("0.1.0")
+            #expect(world.serviceEntries(1) == ["current"])
+        }
+    }
+
     @Test func `output is appended to the same files across restarts`() async throws {
         try await DeployexWorld.run { world in
             try await world.bring(to: "0.1.0")
@@ -135,6 +150,13 @@ extension DeployexWorld {
         guard let found else { throw WorldError("the program does not run") }
         programs.append(found)
         return found
+    }
+
+    /// Waits until a package is being unpacked.
+    func waitForStaging() throws {
+        try wait("a package to be unpacked") {
+            serviceEntries(1).contains { $0.hasPrefix("new") }
+        }
     }
 
     func waitUntilGone(_ pid: pid_t) throws {
