@@ -28,8 +28,7 @@ actor Server {
         _ invocation: Invocation, environment: [String: String], console: ConsoleLog,
         loop: EventLoop
     ) throws(UsageError) {
-        var options = invocation.distribution
-        try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        let options = try invocation.distribution.merging(environment)
         configuration = try ServerConfiguration(environment: environment)
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
