@@ -115,7 +115,11 @@ private struct FormatScanner {
     }
 
     private mutating func number(allowingSign: Bool) -> Int? {
-        if skip("*") { return arguments.popFirst()?.asInteger.map { min(max($0, -9999), 9999) } }
+        if skip("*") {
+            return arguments.popFirst()?.asInteger.map {
+                min(max($0, allowingSign ? -9999 : 0), 9999)
+            }
+        }
         let isNegative = allowingSign && skip("-")
         var value: Int?
         while position < scalars.count, ("0"..."9").contains(scalars[position]) {
