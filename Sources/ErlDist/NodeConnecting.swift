@@ -22,16 +22,16 @@ extension Node {
     /// Connects to a node, unless it is connected already. Many who ask at once share one attempt.
     public func connect(to node: NodeName) async throws(CallError) {
         guard links[node.atom] == nil else { return }
-        try await connect(to: node, deadline: nil)
+        // For the resolver, connecting, and the handshake.
+        try await connect(to: node, deadline: .now + configuration.connectTimeout * 3)
     }
 
-    func connect(to node: NodeName, deadline: MonotonicTime?) async throws(CallError) {
+    func connect(to node: NodeName, deadline: MonotonicTime) async throws(CallError) {
         let attempt = attempts[node.atom] ?? startAttempt(node)
         let waiter = attempt.nextWaiter
         attempt.nextWaiter += 1
         let error = await withCheckedContinuation { continuation in
             attempt.waiters[waiter] = .init(continuation: continuation)
-            guard let deadline else { return }
             attempt.waiters[waiter]?.timer = loop.schedule(at: deadline) {
                 attempt.waiters.removeValue(forKey: waiter)?.continuation.resume(
                     returning: .timedOut)
@@ -111,7 +111,7 @@ extension Node {
     }
 
     private func shakeHands(
-        _ stream: TCPStream, _ node: NodeName, _ attempt: Attempt
+        _ stream: any ByteStream, _ node: NodeName, _ attempt: Attempt
     ) async -> CallError? {
         guard links[node.atom] == nil, !Task.isCancelled else {
             stream.close()
@@ -193,7 +193,7 @@ extension Node {
         return listener.address
     }
 
-    private func accept(_ stream: TCPStream) {
+    private func accept(_ stream: any ByteStream) {
         guard let name, accepting.count < configuration.maximumHandshakes else {
             report(
                 .warning, cause: "handshakes",

@@ -83,7 +83,8 @@ extension BigInteger {
         for start in stride(from: 0, to: bitCount, by: bitsPerDigit) {
             var digit: UInt8 = 0
             for bit in start..<min(start + bitsPerDigit, bitCount) {
-                digit |= (littleEndianMagnitude[bit / 8] >> UInt8(bit % 8) & 1) << UInt8(bit - start)
+                digit |=
+                    (littleEndianMagnitude[bit / 8] >> UInt8(bit % 8) & 1) << UInt8(bit - start)
             }
             digits.append(Self.character(ofDigit: digit))
         }

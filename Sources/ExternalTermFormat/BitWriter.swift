@@ -30,9 +30,13 @@ struct BitWriter {
         let low = value.twosComplement(byteCount: wholeCount + (restCount > 0 ? 1 : 0))
         if isLittleEndian {
             for byte in low.prefix(wholeCount) { append(byte, bitCount: 8) }
-            if restCount > 0 { append(low[wholeCount] << UInt8(8 - restCount), bitCount: restCount) }
+            if restCount > 0 {
+                append(low[wholeCount] << UInt8(8 - restCount), bitCount: restCount)
+            }
         } else {
-            if restCount > 0 { append(low[wholeCount] << UInt8(8 - restCount), bitCount: restCount) }
+            if restCount > 0 {
+                append(low[wholeCount] << UInt8(8 - restCount), bitCount: restCount)
+            }
             for byte in low.prefix(wholeCount).reversed() { append(byte, bitCount: 8) }
         }
     }

@@ -124,7 +124,8 @@ extension ErlangTextReader {
         case .symbol(.hash): return try map(depth: depth)
         case .symbol(.openBinary): return try binary(depth: depth)
         case .symbol(.openParenthesis): return try parenthesised(depth: depth)
-        case .symbol, .atom, .reserved, .variable, .integer, .float, .string, .dot, .end:
+        case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
+            .end:
             return try leaf()
         }
     }
@@ -156,7 +157,8 @@ extension ErlangTextReader {
                 let tail = try term(depth: depth + 1)
                 try expect(.closeBracket, .closingBracket)
                 return .list(elements, tail: tail)
-            case .symbol, .atom, .reserved, .variable, .integer, .float, .string, .dot, .end:
+            case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
+                .end:
                 throw unexpected(.commaOrBracket)
             }
         }
@@ -211,6 +213,9 @@ extension ErlangTextReader {
         case .integer(let value):
             try advance()
             return value
+        case .character(let scalar):
+            try advance()
+            return .integer(Int(scalar.value))
         case .float(let value):
             try advance()
             return .float(value)
@@ -246,6 +251,8 @@ extension ErlangTextReader {
             value = isNegative ? Term(BigInteger(small).negated) : .integer(small)
         case .integer(.bigInteger(let big)):
             value = isNegative ? Term(big.negated) : .bigInteger(big)
+        case .character(let scalar):
+            value = .integer(isNegative ? -Int(scalar.value) : Int(scalar.value))
         case .float(let float): value = .float(isNegative ? -float : float)
         case .integer, .symbol, .atom, .reserved, .variable, .string, .dot, .end:
             throw unexpected(.number)

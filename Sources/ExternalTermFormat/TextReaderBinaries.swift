@@ -48,7 +48,7 @@ extension ErlangTextReader {
 
     private mutating func segmentValue(depth: Int) throws(TextError) -> Term {
         switch token {
-        case .integer, .float, .string, .symbol(.openBinary), .symbol(.openParenthesis),
+        case .integer, .character, .float, .string, .symbol(.openBinary), .symbol(.openParenthesis),
             .symbol(.minus), .symbol(.plus):
             try term(depth: depth + 1)
         case .symbol, .atom, .reserved, .variable, .dot, .end:
@@ -100,7 +100,14 @@ extension ErlangTextReader {
     private mutating func segmentInteger() throws(TextError) -> Int {
         let isParenthesised = token == .symbol(.openParenthesis)
         if isParenthesised { try advance() }
-        guard case .integer(.integer(let size)) = token else { throw unexpected(.segmentSize) }
+        let size: Int
+        switch token {
+        case .integer(.integer(let value)): size = value
+        // Erlang takes `:$a` for a size, too.
+        case .character(let scalar): size = Int(scalar.value)
+        case .integer, .symbol, .atom, .reserved, .variable, .float, .string, .dot, .end:
+            throw unexpected(.segmentSize)
+        }
         try advance()
         if isParenthesised { try expect(.closeParenthesis, .closingParenthesis) }
         return size
@@ -124,7 +131,8 @@ extension ErlangTextReader {
             try append(bytes, bitCount: bytes.count * 8, segment, to: &bits)
         case (.binary, .bitstring(let content)):
             try append(content.bytes, bitCount: content.bitCount, segment, to: &bits)
-        case (.utf8, .integer(let code)), (.utf16, .integer(let code)), (.utf32, .integer(let code)):
+        case (.utf8, .integer(let code)), (.utf16, .integer(let code)),
+            (.utf32, .integer(let code)):
             guard segment.size == nil, segment.unit == nil, let value = UInt32(exactly: code),
                 let scalar = Unicode.Scalar(value)
             else { throw .invalidSegment }

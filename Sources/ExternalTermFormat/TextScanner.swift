@@ -131,8 +131,7 @@ struct TextScanner {
         guard let scalar = advance() else {
             throw error(.unterminated(.character), at: tokenStart)
         }
-        let value = scalar == "\\" ? try escape(in: .character) : scalar
-        return .integer(.integer(Int(value.value)))
+        return .character(scalar == "\\" ? try escape(in: .character) : scalar)
     }
 
     /// What follows a backslash: `erl_scan:scan_escape/2`.

@@ -4,8 +4,9 @@ enum TextToken: Equatable {
     /// A keyword such as `fun` or `after`.
     case reserved(String)
     case variable(String)
-    /// An integer; also a character such as `$a`.
     case integer(Term)
+    /// `$a`, which is an integer where a term is wanted, and nowhere else.
+    case character(Unicode.Scalar)
     case float(Double)
     case string([Unicode.Scalar])
     case symbol(Symbol)
@@ -38,6 +39,7 @@ enum TextToken: Equatable {
         case .atom(let atom): Term.atom(atom).erlangText(maximumByteCount: 60)
         case .reserved(let word), .variable(let word): String(word.prefix(60))
         case .integer(let value): value.erlangText(maximumByteCount: 60)
+        case .character(let scalar): "$\(scalar)"
         case .float(let value): Term.float(value).erlangText()
         case .string: "a string"
         case .symbol(let symbol): symbol.rawValue

@@ -48,6 +48,8 @@ package actor Deployer {
     private var sessions: [Int: ProcessSession] = [:]
     /// The packages behind what is staged; a hot upgrade hands them to the node.
     private var packages: [Int: LocalPackage] = [:]
+    /// The log says once that nothing is published.
+    private var hasToldOfWaiting = false
     private var timer: LoopTimer?
     private var hasFinished = false
     private var finishWaiters: [CheckedContinuation<Void, Never>] = []
@@ -196,7 +198,12 @@ package actor Deployer {
 
     private func readCatalog() async {
         do throws(StoreError) {
-            tell(.catalogRead(try await environment.store.current()))
+            let release = try await environment.store.current()
+            if release == nil, !hasToldOfWaiting {
+                log(.info, "No version is published yet: waiting for \(environment.store.catalog)")
+            }
+            hasToldOfWaiting = release == nil
+            tell(.catalogRead(release))
         } catch {
             tell(.catalogReadFailed("\(error)"))
         }

@@ -27,15 +27,16 @@ enum ErlangFile {
             while let term = try reader.next() { terms.append(term) }
             return terms
         } catch {
-            throw FileContentError("\(error)")
+            throw FileContentError(shortened(error.description))
         }
     }
 
     /// The terms as text that `file:consult/1` reads: each on lines of its own, with a dot.
     static func bytes(_ terms: [Term]) -> [UInt8] {
-        var text = "%% coding: utf-8\n"
-        for term in terms { text += "\(term).\n" }
-        return Array(text.utf8)
+        terms.reduce(into: Array("%% coding: utf-8\n".utf8)) { bytes, term in
+            bytes += Array(term.erlangText().utf8)
+            bytes += Array(".\n".utf8)
+        }
     }
 }
 
