@@ -52,8 +52,9 @@ actor Server {
         let deployer = makeDeployer(listening.node)
         await expose(deployer, on: listening.node)
         let watcher = watchStore(deployer)
-        try await deployer.start()
+        // Before the first read, so that nothing published in between waits for the next poll.
         await watcher.start()
+        try await deployer.start()
         await stopRequested()
         await watcher.stop()
         await deployer.stop()
