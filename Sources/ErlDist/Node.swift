@@ -159,7 +159,11 @@ public actor Node {
         listener = nil
         for connection in accepting.values { connection.close() }
         accepting = [:]
-        for attempt in attempts.values { attempt.task?.cancel() }
+        for attempt in attempts.values {
+            attempt.task?.cancel()
+            attempt.connection?.close()
+            endHandshake(attempt, .connectionLost(.disconnected))
+        }
         for link in Array(links.values) {
             link.connection.close()
             connectionEnded(link, .disconnected)

@@ -233,6 +233,47 @@ import Transport
         loop.stop()
     }
 
+    @Test func `of simultaneous connections the one from the greater name goes on`() async throws {
+        // Whoever connects here is accepted and told nothing, so that our own attempt stays under way.
+        for (own, isAccepted) in [("a@localhost", true), ("z@localhost", false)] {
+            let server = SilentServer(loop: loop)
+            let silent = try await server.listen()
+            var configuration = Node.Configuration()
+            configuration.connectTimeout = .milliseconds(500)
+            let (node, name, address) = try await node(own, configuration: configuration)
+            let target = try NodeName(alive: "m", host: "localhost", port: silent.port)
+            let attempt = Task { try await node.connect(to: target) }
+            try await server.waitForName()
+            let peer = RawPeer(loop: loop)
+            if isAccepted {
+                try await peer.connect(to: address, as: "m@localhost", node: name)
+                // It serves those who wait for our own connection as well.
+                try await attempt.value
+                #expect(await node.connectedNodes.map(\.text) == ["m@localhost"])
+            } else {
+                await #expect(throws: HandshakeError.simultaneousConnect) {
+                    try await peer.connect(to: address, as: "m@localhost", node: name)
+                }
+                await #expect(throws: CallError.self) { try await attempt.value }
+            }
+        }
+        loop.stop()
+    }
+
+    @Test func `an attempt that the peer refuses for its own is served by that one`() async throws {
+        let (node, name, address) = try await node("a@localhost")
+        let server = SilentServer(loop: loop, answer: [0, 4] + Array("snok".utf8))
+        let refusing = try await server.listen()
+        let target = try NodeName(alive: "m", host: "localhost", port: refusing.port)
+        let attempt = Task { try await node.connect(to: target) }
+        try await server.waitForName()
+        let peer = RawPeer(loop: loop)
+        try await peer.connect(to: address, as: "m@localhost", node: name)
+        try await attempt.value
+        #expect(await node.connectedNodes.map(\.text) == ["m@localhost"])
+        loop.stop()
+    }
+
     @Test func `who asks for a name is given one, and the name stays`() async throws {
         let (_, name, _) = try await node("a@localhost")
         let dynamic = Node(dynamicOn: "localhost", cookie: "secret", loop: loop) { _ in [] }

@@ -93,3 +93,39 @@ actor RawPeer {
         }
     }
 }
+
+/// Accepts connections, answers the first message, and no more.
+actor SilentServer {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let answer: [UInt8]
+    private var streams: [TCPStream] = []
+    private var hasHeard = false
+
+    init(loop: EventLoop, answer: [UInt8] = []) {
+        self.loop = loop
+        self.answer = answer
+    }
+
+    func listen() throws -> SocketAddress {
+        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+        try listener.start { stream in
+            stream.start(
+                receive: { _ in
+                    self.hasHeard = true
+                    stream.send(self.answer)
+                }, end: { _ in })
+            self.streams.append(stream)
+        }
+        return listener.address
+    }
+
+    func waitForName() async throws {
+        let deadline = MonotonicTime.now + .seconds(10)
+        while !hasHeard {
+            guard MonotonicTime.now < deadline else { throw RawPeer.Late(what: "a name") }
+            await loop.sleep(for: .milliseconds(2))
+        }
+    }
+}
