@@ -71,14 +71,15 @@ struct SpawnTarget {
     }
 }
 
-/// `{call, M, F, A, GroupLeader}`, as `rpc` sent it to `rex` before OTP 23.
+/// `{call, M, F, A, GroupLeader}`, as `rpc` sent it to `rex` before OTP 23, or `block_call`.
 struct RexCall {
     let module: Atom
     let function: Atom
     let arguments: [Term]
 
     init?(_ request: Term) {
-        guard case .tuple(let fields) = request, fields.count >= 4, fields[0] == .atom("call"),
+        guard case .tuple(let fields) = request, fields.count >= 4,
+            fields[0] == .atom("call") || fields[0] == .atom("block_call"),
             let module = fields[1].asAtom, let function = fields[2].asAtom,
             let arguments = fields[3].asList
         else { return nil }

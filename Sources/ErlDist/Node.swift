@@ -14,6 +14,8 @@ public import Transport
 /// The actor is pinned to its event loop. A call costs one frame each way and no change of thread when
 /// its caller runs on the loop too.
 ///
+/// As long as it listens or is connected it keeps itself alive: ``close()`` ends that.
+///
 /// It can be called only once it listens (``listen(on:)``) and is registered with EPMD under the port
 /// that it got, which is the caller's to do; the creation that EPMD answers goes to ``setCreation(_:)``.
 public actor Node {

@@ -221,7 +221,7 @@ package actor Deployer {
             let package = try await environment.store.package(
                 of: release, into: layout.instanceFolder(number))
             packages[number] = package
-            let summary = try await PackageUnpacker().unpack(
+            let summary = try await PackageUnpacker(files: environment.files).unpack(
                 package.path, into: layout.new(number), application: application,
                 version: release.version)
             log(
