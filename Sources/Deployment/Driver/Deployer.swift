@@ -88,12 +88,7 @@ package actor Deployer {
         try await offload {
             try records.prepare()
             try environment.logs.prepare(app: application, fileSystem: environment.files)
-            for state in states {
-                try state.prepare()
-                // Nothing is being unpacked yet: what looks so is a killed run's.
-                let folder = environment.layout.instanceFolder(state.instance)
-                try StagingFolder(instanceFolder: folder).cleanLeftovers()
-            }
+            for state in states { try state.prepare() }
         }
         try await stopLeftovers()
         let found = try await offload { try states.map { try $0.find() } }
