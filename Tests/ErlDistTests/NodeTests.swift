@@ -239,7 +239,7 @@ import Transport
             let server = SilentServer(loop: loop)
             let silent = try await server.listen()
             var configuration = Node.Configuration()
-            configuration.connectTimeout = isAccepted ? .seconds(10) : .seconds(2)
+            configuration.connectTimeout = isAccepted ? .seconds(120) : .seconds(2)
             let (node, name, address) = try await node(own, configuration: configuration)
             let target = try NodeName(alive: "m", host: "localhost", port: silent.port)
             let attempt = Task { try await node.connect(to: target) }
