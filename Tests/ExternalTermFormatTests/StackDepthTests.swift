@@ -65,7 +65,7 @@ import Testing
                     "\(String(repeating: open, count: count))1\(String(repeating: close, count: count))"
                 _ = try Term(text: text)
             }
-            let binaries = 250
+            let binaries = TextLimits.default.maximumDepth
             let text =
                 String(repeating: "<<", count: binaries)
                 + String(repeating: ">>/binary", count: binaries)

@@ -100,12 +100,12 @@ private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
 
     @Test func `a bomb of depth is stopped at the limit`() {
         let lists = [131] + repeated([108, 0, 0, 0, 1], 100_000)
-        #expect(throws: TermError.tooDeep(maximum: 256)) { try Term(decoding: lists) }
+        #expect(throws: TermError.tooDeep(maximum: 128)) { try Term(decoding: lists) }
         let tuples =
             [131] + repeated([104, 1], 100_000)
-        #expect(throws: TermError.tooDeep(maximum: 256)) { try Term(decoding: tuples) }
+        #expect(throws: TermError.tooDeep(maximum: 128)) { try Term(decoding: tuples) }
         let maps = [131] + repeated([116, 0, 0, 0, 1], 100_000)
-        #expect(throws: TermError.tooDeep(maximum: 256)) { try Term(decoding: maps) }
+        #expect(throws: TermError.tooDeep(maximum: 128)) { try Term(decoding: maps) }
         #expect(throws: TermError.tooDeep(maximum: 1)) {
             try Term(decoding: ([[[]]] as Term).encoded(), limits: DecodingLimits(maximumDepth: 1))
         }
