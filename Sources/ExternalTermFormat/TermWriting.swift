@@ -28,7 +28,26 @@ extension ByteSink {
     private mutating func appendAll(_ elements: [Term]) {
         // Iterating the array itself would retain every element.
         let span = elements.span
-        for index in span.indices { append(span[index]) }
+        for index in span.indices where !appendQuickly(span[index]) { append(span[index]) }
+    }
+
+    /// The terms that are frequent and own no memory, without the retain and release that others cost.
+    @inline(__always)
+    private mutating func appendQuickly(_ term: borrowing Term) -> Bool {
+        switch term {
+        case .integer(let value):
+            appendInteger(value)
+            return true
+        case .atom(let atom):
+            guard case .inline(let low, let first, let second, let third) = atom.storage else {
+                return false
+            }
+            appendInline(low: low, high: Atom.highWord(first, second, third))
+            return true
+        case .bigInteger, .float, .binary, .bitstring, .tuple, .list, .improperList, .map, .pid,
+            .port, .reference, .fun, .export:
+            return false
+        }
     }
 
     private mutating func appendList(_ elements: [Term]) {
@@ -59,8 +78,8 @@ extension ByteSink {
         append(Tag.map, UInt32(map.count))
         let pairs = map.pairs.span
         for index in pairs.indices {
-            append(pairs[index].key)
-            append(pairs[index].value)
+            if !appendQuickly(pairs[index].key) { append(pairs[index].key) }
+            if !appendQuickly(pairs[index].value) { append(pairs[index].value) }
         }
     }
 
@@ -139,11 +158,7 @@ extension ByteSink {
     private mutating func append(_ atom: Atom) {
         switch atom.storage {
         case .inline(let low, let first, let second, let third):
-            let high = Atom.highWord(first, second, third)
-            let byteCount = Atom.inlineByteCount(low: low, high: high)
-            append(
-                Tag.smallAtomUTF8, UInt8(truncatingIfNeeded: byteCount), low: low, high: high,
-                byteCount: byteCount)
+            appendInline(low: low, high: Atom.highWord(first, second, third))
         case .shared(let name):
             if let count = UInt8(exactly: name.count) {
                 append(Tag.smallAtomUTF8, count)
@@ -152,6 +167,13 @@ extension ByteSink {
             }
             append(name)
         }
+    }
+
+    private mutating func appendInline(low: UInt64, high: UInt64) {
+        let byteCount = Atom.inlineByteCount(low: low, high: high)
+        append(
+            Tag.smallAtomUTF8, UInt8(truncatingIfNeeded: byteCount), low: low, high: high,
+            byteCount: byteCount)
     }
 
     private mutating func append(_ bits: Bitstring) {
