@@ -1,89 +1,91 @@
 /// A growing buffer that is written in machine words.
 ///
 /// Behind what has been written there are always ``slack`` bytes of room, so that a short item is written with
-/// whole words and one check, and the next item overwrites what the last word had too much.
-struct ByteSink {
-    /// What has been written, then room.
-    private var storage: [UInt8]
-    private(set) var count: Int
+/// whole words and one check, and the next item overwrites what the last word had too much. The memory is its own:
+/// writes into an array would ask each time whether the array is shared, which takes longer than the write. It is
+/// safe because no write goes behind the slack, and the slack is restored after each.
+@safe struct ByteSink: ~Copyable {
+    private var start: UnsafeMutableRawPointer
+    private var capacity: Int
+    /// How many bytes have been written.
+    private(set) var count = 0
 
     /// Room for a tag, a length and the two words of an atom.
-    static let slack = 24
+    private static let slack = 24
 
-    /// A sink that goes on after `bytes`.
-    init(continuing bytes: consuming [UInt8]) {
-        count = bytes.count
-        storage = bytes
-        grow(to: max(storage.capacity, count + Self.slack))
+    init() {
+        capacity = 256
+        unsafe start = .allocate(byteCount: capacity, alignment: 16)
+    }
+
+    deinit {
+        unsafe start.deallocate()
     }
 
     /// What has been written.
-    consuming func finish() -> [UInt8] {
-        storage.removeLast(storage.count - count)
-        return storage
+    var bytes: [UInt8] {
+        unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    private mutating func grow(to size: Int) {
-        // `append(contentsOf:)` makes at least twice the room when it has to move.
-        storage.append(contentsOf: repeatElement(0, count: size - storage.count))
+    /// Appends what has been written to an array.
+    func append(to bytes: inout [UInt8]) {
+        unsafe bytes.append(contentsOf: UnsafeRawBufferPointer(start: start, count: count))
     }
 
-    /// Makes room for so many bytes and the slack behind them.
+    /// Takes so many bytes as written and restores the slack behind them.
     @inline(__always)
-    private mutating func makeRoom(for byteCount: Int) {
-        if storage.count - count < byteCount + Self.slack {
-            grow(to: max(storage.count * 2, count + byteCount + Self.slack))
-        }
+    private mutating func advance(by byteCount: Int) {
+        count &+= byteCount
+        if capacity &- count < Self.slack { grow(for: 0) }
     }
 
-    /// The slack behind the end, for up to ``slack`` bytes.
-    ///
-    /// One access for all words of an item: each asks whether the buffer is unique.
+    /// Makes room for so many bytes and the slack behind them, at least twice what there was.
+    @inline(never)
+    private mutating func grow(for byteCount: Int) {
+        capacity = max(capacity * 2, count + byteCount + Self.slack)
+        let larger = UnsafeMutableRawPointer.allocate(byteCount: capacity, alignment: 16)
+        unsafe larger.copyMemory(from: start, byteCount: count)
+        unsafe start.deallocate()
+        unsafe start = larger
+    }
+
+    /// Stores a word at a distance behind the end that is within the slack.
     @inline(__always)
-    private mutating func store(byteCount: Int, _ body: (inout MutableRawSpan, Int) -> Void) {
-        let offset = count
-        var span = storage.mutableSpan
-        // Any bytes are valid ones, and bounds are checked.
-        var bytes = unsafe span.mutableBytes
-        body(&bytes, offset)
-        count = offset &+ byteCount
-        makeRoom(for: 0)
+    private func store<Word: FixedWidthInteger & BitwiseCopyable>(_ word: Word, at distance: Int) {
+        unsafe start.storeBytes(of: word, toByteOffset: count &+ distance, as: Word.self)
     }
 
     /// Appends a number, the most significant byte first.
     @inline(__always)
     mutating func append<Word: FixedWidthInteger & BitwiseCopyable>(_ word: Word) {
-        store(byteCount: MemoryLayout<Word>.size) { bytes, offset in
-            bytes.storeBytes(of: word.bigEndian, toByteOffset: offset, as: Word.self)
-        }
+        store(word.bigEndian, at: 0)
+        advance(by: MemoryLayout<Word>.size)
     }
 
     /// Appends a byte and a number.
     @inline(__always)
     mutating func append<Word: FixedWidthInteger & BitwiseCopyable>(_ tag: UInt8, _ word: Word) {
-        store(byteCount: 1 &+ MemoryLayout<Word>.size) { bytes, offset in
-            bytes.storeBytes(of: tag, toByteOffset: offset, as: UInt8.self)
-            bytes.storeBytes(of: word.bigEndian, toByteOffset: offset &+ 1, as: Word.self)
-        }
+        store(tag, at: 0)
+        store(word.bigEndian, at: 1)
+        advance(by: 1 &+ MemoryLayout<Word>.size)
     }
 
-    /// Appends two bytes and the first `byteCount` of two little-endian words.
+    /// Appends two bytes and the first `byteCount`, up to 16, of two little-endian words.
     @inline(__always)
     mutating func append(_ tag: UInt8, _ second: UInt8, low: UInt64, high: UInt64, byteCount: Int) {
-        let head = UInt16(tag) | UInt16(second) &<< 8
-        store(byteCount: 2 &+ byteCount) { bytes, offset in
-            bytes.storeBytes(of: head.littleEndian, toByteOffset: offset, as: UInt16.self)
-            bytes.storeBytes(of: low.littleEndian, toByteOffset: offset &+ 2, as: UInt64.self)
-            bytes.storeBytes(of: high.littleEndian, toByteOffset: offset &+ 10, as: UInt64.self)
-        }
+        store(tag, at: 0)
+        store(second, at: 1)
+        store(low.littleEndian, at: 2)
+        store(high.littleEndian, at: 10)
+        advance(by: 2 &+ byteCount)
     }
 
     /// Appends bytes as they are.
     mutating func append(_ bytes: [UInt8]) {
-        makeRoom(for: bytes.count)
-        let start = count
-        unsafe storage.withUnsafeMutableBytes { target in
-            unsafe target[start...].copyBytes(from: bytes)
+        if capacity &- count < bytes.count + Self.slack { grow(for: bytes.count) }
+        unsafe bytes.withUnsafeBytes { source in
+            guard let from = source.baseAddress else { return }
+            unsafe (start + count).copyMemory(from: from, byteCount: source.count)
         }
         count &+= bytes.count
     }
@@ -91,8 +93,6 @@ struct ByteSink {
     /// Overwrites four bytes that have been written before with a big-endian number.
     mutating func patch(_ value: UInt32, at offset: Int) {
         precondition(offset >= 0 && offset + 4 <= count, "Only what has been written is patched")
-        var span = storage.mutableSpan
-        var bytes = unsafe span.mutableBytes
-        bytes.storeBytes(of: value.bigEndian, toByteOffset: offset, as: UInt32.self)
+        store(value.bigEndian, at: offset - count)
     }
 }

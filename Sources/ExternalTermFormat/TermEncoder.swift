@@ -28,13 +28,9 @@ public struct TermEncoder: Sendable {
     /// Appends a term without a version number.
     /// - Precondition: floats are finite, and atoms have no more than 65535 bytes.
     public mutating func append(_ term: Term) {
-        // The sink takes the buffer over, for else its first write would copy it.
-        var taken: [UInt8] = []
-        swap(&taken, &bytes)
-        var sink = ByteSink(continuing: taken)
-        taken = []
+        var sink = ByteSink()
         sink.append(term)
-        bytes = sink.finish()
+        sink.append(to: &bytes)
     }
 
     /// Appends four bytes for a length that is not known yet, and says where.
@@ -59,10 +55,10 @@ public struct TermEncoder: Sendable {
 extension Term {
     /// The version number and the term, as `term_to_binary(Term, [{minor_version, 2}])` writes it.
     public func encoded() -> [UInt8] {
-        var encoder = TermEncoder()
-        encoder.appendVersionByte()
-        encoder.append(self)
-        return encoder.bytes
+        var sink = ByteSink()
+        sink.append(Tag.version)
+        sink.append(self)
+        return sink.bytes
     }
 
     /// The same, compressed at a level of 0 to 9 where that makes it smaller.

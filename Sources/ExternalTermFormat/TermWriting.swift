@@ -31,7 +31,7 @@ extension ByteSink {
         for index in span.indices where !appendQuickly(span[index]) { append(span[index]) }
     }
 
-    /// The terms that are frequent and own no memory, without the retain and release that others cost.
+    /// The frequent terms without elements, without the retain and release that others cost.
     @inline(__always)
     private mutating func appendQuickly(_ term: borrowing Term) -> Bool {
         switch term {
@@ -44,7 +44,13 @@ extension ByteSink {
             }
             appendInline(low: low, high: Atom.highWord(first, second, third))
             return true
-        case .bigInteger, .float, .binary, .bitstring, .tuple, .list, .improperList, .map, .pid,
+        case .float(let value):
+            append(value)
+            return true
+        case .binary(let content):
+            append(content: content)
+            return true
+        case .bigInteger, .bitstring, .tuple, .list, .improperList, .map, .pid,
             .port, .reference, .fun, .export:
             return false
         }
@@ -113,8 +119,7 @@ extension ByteSink {
         case .float(let value): append(value)
         case .atom(let atom): append(atom)
         case .binary(let content):
-            append(Tag.binary, UInt32(content.count))
-            append(content)
+            append(content: content)
         case .bitstring(let content): append(content)
         case .pid(let pid): append(pid)
         case .port(let port): append(port)
@@ -174,6 +179,11 @@ extension ByteSink {
         append(
             Tag.smallAtomUTF8, UInt8(truncatingIfNeeded: byteCount), low: low, high: high,
             byteCount: byteCount)
+    }
+
+    private mutating func append(content: [UInt8]) {
+        append(Tag.binary, UInt32(content.count))
+        append(content)
     }
 
     private mutating func append(_ bits: Bitstring) {
