@@ -85,9 +85,8 @@ struct PEMFile: ~Copyable {
         if request.wasAsked {
             throw password == nil ? .missingPassword(path: path) : .wrongPassword(path: path)
         }
-        let isMissing =
-            copenssl_error_library(code) == ERR_LIB_PEM
-            && copenssl_error_reason(code) == PEM_R_NO_START_LINE
+        // OpenSSL only says "unsupported" of what it cannot recognise.
+        let isMissing = !String(decoding: bytes, as: UTF8.self).contains("PRIVATE KEY-----")
         throw .invalid(
             kind, path: path,
             reason: isMissing ? "it holds no PEM private key" : TLSContext.text(ofError: code))
@@ -130,7 +129,7 @@ struct FileStamp: Equatable, Sendable {
     private var size: Int64 = 0
     private var seconds = 0
     private var nanoseconds = 0
-    /// The permission bits; not part of what has changed by themselves.
+    /// The permission bits.
     private(set) var mode: UInt32 = 0
 
     /// All zeros when there is no such file.

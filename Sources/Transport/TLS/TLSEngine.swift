@@ -236,10 +236,11 @@ package final class TLSEngine {
     }
 
     private func failure() -> TLSError {
-        let code = ERR_peek_error()
-        guard copenssl_error_library(code) == ERR_LIB_SSL else {
-            return .protocolViolation(TLSContext.text(ofError: code))
-        }
+        // Before TLS's own error there may be others, such as that of a signature.
+        let first = ERR_get_error()
+        var code = first
+        while code != 0, copenssl_error_library(code) != ERR_LIB_SSL { code = ERR_get_error() }
+        guard code != 0 else { return .protocolViolation(TLSContext.text(ofError: first)) }
         let reason = copenssl_error_reason(code)
         if let alert = UInt8(exactly: reason - SSL_AD_REASON_OFFSET) {
             return .refusedByPeer(TLSAlert(code: alert))

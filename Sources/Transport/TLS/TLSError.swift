@@ -65,7 +65,8 @@ package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible
     case unknownAuthority(issuer: String)
     /// It signs itself, and is none that we trust.
     case selfSigned
-    /// Its signature does not fit the authority's key: another authority of the same name.
+    /// Its signature does not fit the authority's key: another authority of the same name, which
+    /// the certificate does not tell apart by a key identifier.
     case invalidSignature(issuer: String)
     case nameMismatch(expected: String, found: [String])
     /// Its key usages do not allow what it is used for here.
