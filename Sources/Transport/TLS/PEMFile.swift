@@ -1,50 +1,27 @@
-internal import CLinux
 internal import COpenSSL
 internal import Glibc
 
-/// A file that a ``TLSContext`` is made of, read whole. Its contents are private: they are cleared
-/// when it goes away.
+/// A file that a ``TLSContext`` is made of.
 struct PEMFile: ~Copyable {
     static let maximumByteCount = 4 << 20
 
     let kind: TLSConfigurationError.File
     let path: String
-    private let bytes: UnsafeMutableRawBufferPointer
+    private let contents: FileContents
+    private var bytes: UnsafeRawBufferPointer { contents.bytes }
 
     init(_ kind: TLSConfigurationError.File, _ path: String) throws(TLSConfigurationError) {
         self.kind = kind
         self.path = path
-        let raw = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard raw >= 0 else { throw .unreadable(kind, path: path, reason: Self.reason()) }
-        let descriptor = FileDescriptor(owning: raw)
-        var status = stat()
-        guard fstat(descriptor.raw, &status) == 0 else {
-            throw .unreadable(kind, path: path, reason: Self.reason())
-        }
-        guard status.st_size <= Self.maximumByteCount else { throw .tooLong(kind, path: path) }
-        let buffer = UnsafeMutableRawBufferPointer.allocate(
-            byteCount: Int(status.st_size) + 1, alignment: 16)
-        var count = 0
-        while count < buffer.count {
-            let read = Glibc.read(
-                descriptor.raw, buffer.baseAddress?.advanced(by: count), buffer.count - count)
-            if read < 0 {
-                let reason = Self.reason()
-                buffer.deallocate()
-                throw .unreadable(kind, path: path, reason: reason)
+        do throws(FileContents.Failure) {
+            contents = try FileContents(path, maximumByteCount: Self.maximumByteCount)
+        } catch {
+            switch error {
+            case .tooLong: throw .tooLong(kind, path: path)
+            case .system(let reason): throw .unreadable(kind, path: path, reason: reason)
             }
-            if read == 0 { break }
-            count += read
         }
-        bytes = UnsafeMutableRawBufferPointer(rebasing: buffer[..<count])
     }
-
-    deinit {
-        OPENSSL_cleanse(bytes.baseAddress, bytes.count)
-        bytes.deallocate()
-    }
-
-    private static func reason() -> String { SystemError.text(clinux_errno()) }
 
     /// The certificates in the file, in order; at least one. They are the caller's to free.
     func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {

@@ -18,6 +18,21 @@ package final class TLSContext: Sendable {
         case client, server
     }
 
+    /// What an operator should know.
+    package enum Report: Equatable, Sendable, CustomStringConvertible {
+        /// The files have changed and are in use for new connections.
+        case reloaded
+        /// A sentence.
+        case problem(String)
+
+        package var description: String {
+            switch self {
+            case .reloaded: "The TLS files have changed and are in use for new connections"
+            case .problem(let text): text
+            }
+        }
+    }
+
     private struct State {
         var loaded: SharedContext
         var stamps: [FileStamp]
@@ -25,15 +40,15 @@ package final class TLSContext: Sendable {
 
     package let configuration: TLSConfiguration
     package let role: Role
-    private let report: @Sendable (String) -> Void
+    private let report: @Sendable (Report) -> Void
     private let state: Mutex<State>
 
     /// Loads the files. It reads them on the calling thread.
-    /// - Parameter report: hears, in a sentence, what an operator should know: a private key that
-    ///   others can read, a certificate of ours that has expired, files that could not be reloaded.
+    /// - Parameter report: hears of a private key that others can read, of a certificate of ours that has
+    ///   expired, and of files that have been reloaded or could not be.
     package init(
         _ configuration: TLSConfiguration, role: Role,
-        report: @escaping @Sendable (String) -> Void = { _ in }
+        report: @escaping @Sendable (Report) -> Void = { _ in }
     ) throws(TLSConfigurationError) {
         self.configuration = configuration
         self.role = role
@@ -74,14 +89,14 @@ package final class TLSContext: Sendable {
         if let known { return known }
         do throws(TLSConfigurationError) {
             let loaded = try SharedContext(configuration, role, report)
-            report("The TLS files have changed and are in use for new connections")
+            report(.reloaded)
             warnAboutKey(stamps)
             return state.withLock { state in
                 state.loaded = loaded
                 return loaded
             }
         } catch {
-            report("The changed TLS files are not used, the former ones are: \(error)")
+            report(.problem("The changed TLS files are not used, the former ones are: \(error)"))
             return state.withLock { $0.loaded }
         }
     }
@@ -90,9 +105,11 @@ package final class TLSContext: Sendable {
         guard let key = configuration.keyFile ?? configuration.certificateFile else { return }
         for (path, stamp) in zip(configuration.files, stamps) where path == key {
             guard stamp.mode & 0o077 != 0 else { continue }
+            let mode = String(stamp.mode, radix: 8)
             return report(
-                "The private key file \(key) can be used by others than its owner (mode"
-                    + " \(String(stamp.mode, radix: 8))): chmod 600 it")
+                .problem(
+                    "The private key file \(key) can be used by others than its owner"
+                        + " (mode \(mode)): chmod 600 it"))
         }
     }
 
@@ -120,7 +137,7 @@ final class SharedContext: @unchecked Sendable {
 
     init(
         _ configuration: TLSConfiguration, _ role: TLSContext.Role,
-        _ report: (String) -> Void
+        _ report: (TLSContext.Report) -> Void
     ) throws(TLSConfigurationError) {
         ERR_clear_error()
         let method = role == .server ? TLS_server_method() : TLS_client_method()
@@ -170,7 +187,7 @@ final class SharedContext: @unchecked Sendable {
 
     private func loadCertificate(
         _ configuration: TLSConfiguration, _ role: TLSContext.Role,
-        _ report: (String) -> Void
+        _ report: (TLSContext.Report) -> Void
     ) throws(TLSConfigurationError) {
         guard let file = configuration.certificateFile else {
             guard role == .client else { throw .missingCertificate }
@@ -198,7 +215,7 @@ final class SharedContext: @unchecked Sendable {
         }
         if X509_cmp_current_time(X509_get0_notAfter(own)) < 0 {
             let date = TLSCertificate(own).notAfter
-            report("The certificate in \(file) expired on \(date): peers will refuse it")
+            report(.problem("The certificate in \(file) expired on \(date): peers will refuse it"))
         }
     }
 

@@ -118,7 +118,7 @@ import Testing
 
     private final class Reports: Sendable {
         let texts = Mutex<[String]>([])
-        func add(_ text: String) { texts.withLock { $0.append(text) } }
+        func add(_ report: TLSContext.Report) { texts.withLock { $0.append(report.description) } }
         var all: [String] { texts.withLock { $0 } }
     }
 
