@@ -81,9 +81,13 @@ extension Node {
         for address in addresses {
             guard links[node.atom] == nil else { return nil }
             do {
-                let stream = try await TCPStream.connect(
+                let tcp = try await TCPStream.connect(
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: streamLimits)
+                let stream: any ByteStream =
+                    try configuration.tls?.connect(
+                        tcp, to: node.host, on: loop, limits: streamLimits,
+                        handshakeTimeout: configuration.connectTimeout) ?? tcp
                 guard let error = await shakeHands(stream, node, attempt) else { return nil }
                 failure = error
                 // Someone listens there: other addresses of the same name say the same.
@@ -128,7 +132,7 @@ extension Node {
         return await withCheckedContinuation { continuation in
             attempt.handshakeEnded = continuation
             let creation = creation
-            connection.start { event in
+            connection.start(lengthWidth: lengthWidth) { event in
                 self.handleDialled(event, connection, node, attempt, creation)
             }
         }
