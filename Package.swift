@@ -54,8 +54,11 @@ let package = Package(
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
+        tests(
+            "InteropTests",
+            ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex"]),
+        tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),

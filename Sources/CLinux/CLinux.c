@@ -34,7 +34,7 @@ int clinux_rename_exchange(const char *first, const char *second) {
     return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }
 
-/// Tells the parent where and why the start failed; it reads the two numbers instead of end-of-file.
+/// Tells the parent where and why the start failed; it reads that instead of end-of-file.
 static void fail(int gate, int stage) {
     int report[2] = {stage, errno};
     (void)!send(gate, report, sizeof report, MSG_NOSIGNAL);
@@ -52,9 +52,9 @@ static void become(const char *path, char *const argv[], char *const envp[], con
     closefrom(4);
     if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0) fail(3, CLINUX_STAGE_SETUP);
     if (setsid() < 0) fail(3, CLINUX_STAGE_SETUP);
-    // The kernel's own call, with its structure all zero: no handler, no flags, an empty mask. The C
-    // library's would keep its hands over two signals, which posix_spawn(3) leaves ignored.
-    // SIGKILL and SIGSTOP refuse.
+    // The kernel's own call, with its structure all zero: no handler, no flags, an empty mask.
+    // The C library's refuses two signals, which posix_spawn(3) leaves ignored in a child.
+    // SIGKILL and SIGSTOP cannot be changed and need not be.
     unsigned long action[8] = {0};
     for (int number = 1; number <= 64; number++)
         syscall(SYS_rt_sigaction, number, action, NULL, 8);

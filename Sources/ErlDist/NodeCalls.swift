@@ -22,24 +22,29 @@ extension Node {
         return try result.get()
     }
 
-    /// Whether a node can be connected to, as `net_adm:ping/1`: connected ones are asked.
-    public func ping(_ node: NodeName, timeout: Duration = .seconds(7)) async throws(CallError) {
-        _ = try await call(node, "erlang", "node", [], timeout: timeout)
+    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. It is connected first.
+    public func ping(
+        _ node: NodeName, timeout: Duration = .seconds(7)
+    ) async throws(CallError) {
+        let deadline = MonotonicTime.now + timeout
+        if links[node.atom] == nil { try await connect(to: node, deadline: deadline) }
+        let result = await withCheckedContinuation { continuation in
+            askWhetherAuthorized(node, deadline, continuation)
+        }
+        let answer = try result.get()
+        guard answer == .atom("yes") else {
+            throw .refused("\(node) answers a ping with \(answer)")
+        }
     }
+
+    private typealias CallContinuation = CheckedContinuation<Result<Term, CallError>, Never>
 
     private func start(
         _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term],
         _ deadline: MonotonicTime, _ output: (@Sendable (String) -> Void)?,
-        _ continuation: CheckedContinuation<Result<Term, CallError>, Never>
+        _ continuation: CallContinuation
     ) {
-        guard let link = links[node.atom] else {
-            return continuation.resume(returning: .failure(.connectionLost(.closedByPeer)))
-        }
-        guard link.calls.count < configuration.maximumOutgoingCalls else {
-            return continuation.resume(
-                returning: .failure(
-                    .refused("\(link.calls.count) calls to \(node) are under way already")))
-        }
+        guard let link = linkForCall(to: node, continuation) else { return }
         let id = makeReference(link)
         let from = pid(0, link)
         var leaderID: UInt32?
@@ -63,24 +68,66 @@ extension Node {
                     ], options: [.atom("monitor")], token: nil))
         } else {
             way = .rex
-            message = .registeredSend(
-                from: from, to: "rex",
-                message: .tuple([
-                    .atom("$gen_call"), .tuple([.pid(from), .reference(id)]),
-                    .tuple([
-                        .atom("call"), .atom(module), .atom(function), .list(arguments),
-                        .pid(leader),
-                    ]),
-                ]), token: nil)
+            message = Self.genCall(
+                "rex", from, id,
+                .tuple([
+                    .atom("call"), .atom(module), .atom(function), .list(arguments), .pid(leader),
+                ]))
         }
-        guard link.connection.sendIfRoom(message) else {
-            if let leaderID { leaders[leaderID] = nil }
-            return continuation.resume(
+        let call = PeerLink.OutgoingCall(
+            continuation: continuation, way: way, leader: leaderID)
+        send(message, id, call, deadline, link)
+    }
+
+    private func askWhetherAuthorized(
+        _ node: NodeName, _ deadline: MonotonicTime, _ continuation: CallContinuation
+    ) {
+        guard let link = linkForCall(to: node, continuation), let name else { return }
+        let id = makeReference(link)
+        let message = Self.genCall(
+            "net_kernel", pid(0, link), id, .tuple([.atom("is_auth"), .atom(name.atom)]))
+        let call = PeerLink.OutgoingCall(continuation: continuation, way: .message)
+        send(message, id, call, deadline, link)
+    }
+
+    /// What `gen_server:call/2` sends to a registered name.
+    private static func genCall(
+        _ name: Atom, _ from: PID, _ id: Reference, _ request: Term
+    ) -> ControlMessage {
+        .registeredSend(
+            from: from, to: name,
+            message: .tuple([
+                .atom("$gen_call"), .tuple([.pid(from), .reference(id)]), request,
+            ]), token: nil)
+    }
+
+    /// The connection for one more call; without one, `continuation` is told why.
+    private func linkForCall(to node: NodeName, _ continuation: CallContinuation) -> PeerLink? {
+        guard let link = links[node.atom] else {
+            continuation.resume(returning: .failure(.connectionLost(.closedByPeer)))
+            return nil
+        }
+        guard link.calls.count < configuration.maximumOutgoingCalls else {
+            continuation.resume(
                 returning: .failure(
-                    .refused("too many bytes wait to be sent to \(node): it reads too slowly")))
+                    .refused("\(link.calls.count) calls to \(node) are under way already")))
+            return nil
         }
-        link.calls.insert(
-            id, .init(continuation: continuation, way: way, leader: leaderID), deadline: deadline)
+        return link
+    }
+
+    private func send(
+        _ message: ControlMessage, _ id: Reference, _ call: PeerLink.OutgoingCall,
+        _ deadline: MonotonicTime, _ link: PeerLink
+    ) {
+        guard link.connection.sendIfRoom(message) else {
+            let name = link.peer.name
+            return finish(
+                call,
+                .failure(
+                    .refused("too many bytes wait to be sent to \(name): it reads too slowly")))
+        }
+        link.calls.insert(id, call, deadline: deadline)
         scheduleDeadline(link)
     }
 
@@ -105,7 +152,7 @@ extension Node {
                     .demonitor(from: pid(0, link), to: .pid(process), reference: id))
             case .spawn(nil):
                 if link.abandoned.count < PeerLink.maximumAbandoned { link.abandoned.insert(id) }
-            case .rex: break
+            case .rex, .message: break
             }
             finish(call, .failure(.timedOut))
         }
@@ -141,11 +188,14 @@ extension Node {
         finish(call, CallReply.result(ofExit: reason, id: reference))
     }
 
-    /// `{Tag, Result}` to our process: `rex` has answered.
+    /// `{Tag, Result}` to our process: a `gen_server` has answered.
     func receiveReply(_ message: Term, _ link: PeerLink) {
         guard case .tuple(let fields) = message, fields.count == 2,
             case .reference(let id) = fields[0], let call = link.calls.remove(id)
         else { return }
-        finish(call, CallReply.result(ofRex: fields[1]))
+        switch call.way {
+        case .rex: finish(call, CallReply.result(ofRex: fields[1]))
+        case .message, .spawn: finish(call, .success(fields[1]))
+        }
     }
 }

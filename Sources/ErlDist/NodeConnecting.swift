@@ -3,12 +3,15 @@ public import Transport
 
 /// A connection that is being made to one node, for all who wait for it.
 final class Attempt {
-    var waiters: [UInt64: CheckedContinuation<CallError?, Never>] = [:]
+    struct Waiter {
+        var continuation: CheckedContinuation<CallError?, Never>
+        var timer: LoopTimer?
+    }
+
+    var waiters: [UInt64: Waiter] = [:]
     var nextWaiter: UInt64 = 0
     var task: Task<Void, Never>?
     var connection: Connection?
-    /// The peer has said that it goes on with its own connection to us.
-    var isYielding = false
     /// Completes `task`'s current handshake.
     var handshakeEnded: CheckedContinuation<CallError?, Never>?
 }
@@ -27,10 +30,11 @@ extension Node {
         let waiter = attempt.nextWaiter
         attempt.nextWaiter += 1
         let error = await withCheckedContinuation { continuation in
-            attempt.waiters[waiter] = continuation
+            attempt.waiters[waiter] = .init(continuation: continuation)
             guard let deadline else { return }
-            loop.schedule(at: deadline) {
-                attempt.waiters.removeValue(forKey: waiter)?.resume(returning: .timedOut)
+            attempt.waiters[waiter]?.timer = loop.schedule(at: deadline) {
+                attempt.waiters.removeValue(forKey: waiter)?.continuation.resume(
+                    returning: .timedOut)
             }
         }
         if let error { throw error }
@@ -55,7 +59,10 @@ extension Node {
         attempt.connection = nil
         let waiters = attempt.waiters
         attempt.waiters = [:]
-        for waiter in waiters.values { waiter.resume(returning: error) }
+        for waiter in waiters.values {
+            waiter.timer?.cancel()
+            waiter.continuation.resume(returning: error)
+        }
     }
 
     /// - Returns: `nil` when the node is connected.
@@ -150,7 +157,6 @@ extension Node {
                 return endHandshake(attempt, Self.callError(error, node))
             }
             // The peer's own connection to us comes up in a moment, or not at all.
-            attempt.isYielding = true
             loop.schedule(after: configuration.connectTimeout) {
                 self.endHandshake(attempt, Self.callError(error, node))
             }

@@ -9,8 +9,10 @@ final class PeerLink {
         enum Way: Equatable {
             /// As the end of a process that was spawned for it.
             case spawn(PID?)
-            /// As a message that carries the call's reference.
+            /// As a message `{Reference, Result}` of `rex`.
             case rex
+            /// As a message `{Reference, Result}` of another process.
+            case message
         }
 
         var continuation: CheckedContinuation<Result<Term, CallError>, Never>

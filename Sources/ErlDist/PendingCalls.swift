@@ -18,6 +18,9 @@ struct PendingCalls<Token> {
     /// How many calls wait.
     var count: Int { calls.count }
 
+    /// Deadlines held, those of finished calls included.
+    var heldDeadlineCount: Int { heap.count }
+
     /// No call's deadline is earlier. It may belong to a call that is finished already.
     var nextDeadline: MonotonicTime? { heap.first?.deadline }
 

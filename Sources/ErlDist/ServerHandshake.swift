@@ -183,6 +183,8 @@ struct ServerHandshake {
     }
 
     private mutating func challengeCaller(_ caller: Caller) -> [Action] {
+        // A real node that was given a name ends the connection unless the giver's flags say so too.
+        let flags = caller.flags.contains(.nameMe) ? flags.union(.nameMe) : flags
         state = caller.isOld ? .awaitingComplement(caller) : .awaitingReply(caller)
         return [
             .send(

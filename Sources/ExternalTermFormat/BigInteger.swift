@@ -24,10 +24,15 @@ public struct BigInteger: Hashable, Sendable {
         }
         self.init(isNegative: value < 0, littleEndianMagnitude: magnitude)
     }
+
+    /// The same number with the other sign.
+    public var negated: BigInteger {
+        BigInteger(isNegative: !isNegative, littleEndianMagnitude: littleEndianMagnitude)
+    }
 }
 
 extension FixedWidthInteger {
-    /// The same number, if it fits.
+    /// The same number, if it fits into this type, of at most 64 bits.
     public init?(exactly value: BigInteger) {
         let magnitude = value.littleEndianMagnitude
         guard magnitude.count <= 8 else { return nil }
@@ -39,15 +44,5 @@ extension FixedWidthInteger {
         } else {
             self.init(exactly: bits)
         }
-    }
-}
-
-extension BigInteger: CustomStringConvertible {
-    public var description: String { text(radix: 10) }
-
-    /// The digits in a base of 2 to 36, with capital letters and a minus sign in front of a negative number.
-    public func text(radix: Int) -> String {
-        precondition((2...36).contains(radix), "Digits exist for the bases 2 to 36")
-        return digits(radix: radix)
     }
 }

@@ -18,7 +18,7 @@ public struct PID: Hashable, Sendable {
 
 /// A port (an open file, socket or driver) on some node.
 ///
-/// Source: `NEW_PORT_EXT` and, for ids of more than 32 bits, `V4_PORT_EXT`, erl_ext_dist.
+/// Source: `NEW_PORT_EXT` and, for ids of more than 28 bits, `V4_PORT_EXT`, erl_ext_dist.
 public struct Port: Hashable, Sendable {
     public var node: Atom
     public var id: UInt64

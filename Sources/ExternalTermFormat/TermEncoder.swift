@@ -189,10 +189,11 @@ extension TermEncoder {
     }
 
     private mutating func append(_ port: Port) {
-        if let id = UInt32(exactly: port.id) {
+        // OTP keeps to the 28 bits that port numbers had before: `ERTS_MAX_V3_PORT_NUMBER`.
+        if port.id < 1 << 28 {
             bytes.append(Tag.newPort)
             append(port.node)
-            append32(id)
+            append32(UInt32(truncatingIfNeeded: port.id))
         } else {
             bytes.append(Tag.v4Port)
             append(port.node)

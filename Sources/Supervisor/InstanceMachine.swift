@@ -18,64 +18,6 @@ package import Transport
 /// before that. Counters go on over stops; the count of crashes in a row starts afresh whenever
 /// someone asks for a start or a restart, and after a healthy run.
 package struct InstanceMachine: Equatable, Sendable {
-    package struct Configuration: Equatable, Sendable {
-        package var backoff: Backoff
-        /// From SIGTERM to SIGKILL.
-        package var stopTimeout: Duration
-        /// SIGKILL is repeated at this interval until the process has gone.
-        package var killInterval: Duration
-
-        package init(
-            backoff: Backoff = Backoff(), stopTimeout: Duration = .seconds(10),
-            killInterval: Duration = .seconds(1)
-        ) {
-            self.backoff = backoff
-            self.stopTimeout = stopTimeout
-            self.killInterval = killInterval
-        }
-    }
-
-    package enum Status: String, Codable, Sendable, CaseIterable {
-        case idle, starting, running, stopping, backoff, failed
-    }
-
-    package enum Action: Equatable, Sendable {
-        /// Start a process; answer with `spawned` or `spawnFailed`.
-        case spawn
-        /// Send SIGTERM to the session's leader.
-        case terminate
-        /// Send SIGKILL to the whole session.
-        case killSession
-        /// For the log and for the deployment; nothing has to be done.
-        case report(Report)
-    }
-
-    package enum Report: Equatable, Sendable {
-        case started(ProcessIdentity)
-        case ready
-        /// `count` crashes in a row, this one included.
-        case crashed(ProcessExit, count: Int, restartIn: Duration)
-        case cannotStart(reason: String, count: Int, restartIn: Duration)
-        /// SIGTERM was ignored for the whole stop timeout.
-        case killed
-        /// The stop that was asked for is complete: nothing of the session is left. `nil` when
-        /// nothing was running.
-        case stopped(ProcessExit?)
-    }
-
-    /// How often the instance was started anew, over its life.
-    package struct Restarts: Equatable, Codable, Sendable {
-        /// After an end that was not asked for.
-        package var crash: Int
-        /// Because the operator asked.
-        package var forced: Int
-
-        package init(crash: Int = 0, forced: Int = 0) {
-            self.crash = crash
-            self.forced = forced
-        }
-    }
-
     package var configuration: Configuration
     package private(set) var restarts: Restarts
     /// Crashes and failed starts since the last healthy run, or since someone asked for a start.

@@ -4,39 +4,44 @@ import Transport
 
 @testable import EPMD
 
-/// Collects what a driver reports, and lets a test wait for it.
+/// Collects what a driver reports. A test waits for it, with a deadline.
 final class Reports<Event: Sendable & Equatable>: Sendable {
     private struct State {
         var events: [Event] = []
-        var waiters: [(count: Int, done: CheckedContinuation<Void, Never>)] = []
+        var waiter: (count: Int, done: CheckedContinuation<Bool, Never>)?
     }
     private let state = Mutex(State())
 
     func append(_ event: Event) {
-        let ready = state.withLock { state in
-            state.events.append(event)
-            let count = state.events.count
-            let ready = state.waiters.filter { $0.count <= count }
-            state.waiters.removeAll { $0.count <= count }
-            return ready
-        }
-        for waiter in ready { waiter.done.resume() }
+        state.withLock { $0.events.append(event) }
+        resumeWaiter(timedOut: false)
     }
 
     /// The first `count` events, once there are as many.
     func first(_ count: Int) async -> [Event] {
-        await withCheckedContinuation { done in
-            let isReady = state.withLock { state in
-                guard state.events.count < count else { return true }
-                state.waiters.append((count, done))
-                return false
-            }
-            if isReady { done.resume() }
+        let deadline = Task {
+            try await Task.sleep(for: .seconds(20))
+            resumeWaiter(timedOut: true)
         }
-        return state.withLock { Array($0.events.prefix(count)) }
+        let isMet = await withCheckedContinuation { done in
+            state.withLock { $0.waiter = (count, done) }
+            resumeWaiter(timedOut: false)
+        }
+        deadline.cancel()
+        let events = state.withLock { $0.events }
+        if !isMet { Issue.record("20 s later only this was reported: \(events)") }
+        return Array(events.prefix(count))
     }
 
-    var all: [Event] { state.withLock { $0.events } }
+    private func resumeWaiter(timedOut: Bool) {
+        state.withLock { state in
+            guard let waiter = state.waiter else { return }
+            let isMet = state.events.count >= waiter.count
+            guard isMet || timedOut else { return }
+            state.waiter = nil
+            waiter.done.resume(returning: isMet)
+        }
+    }
 }
 
 /// A raw connection to a daemon, and what came of it.
@@ -274,7 +279,7 @@ actor RawClient {
     }
 
     @Test func `a registration outlives the time for silence`() async throws {
-        let (daemon, address) = try await daemon(silence: .milliseconds(20))
+        let (daemon, address) = try await daemon(silence: .seconds(1))
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: "a", port: 1), at: address, loop: loop)
         try await registration.register()

@@ -137,7 +137,7 @@ package struct ArchivePolicy {
     /// Follows every link.
     /// - Throws: the first that leaves the folder, with its path in `entry`.
     package func finish() throws(EntryViolation) {
-        var steps = 4_000_000
+        var steps = 1_000_000
         for path in links {
             do {
                 try follow(path, steps: &steps)

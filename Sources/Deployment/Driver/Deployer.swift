@@ -244,11 +244,16 @@ package actor Deployer {
             version: release.version, hash: release.hash, deployment: .fullDeployment)
         do {
             try await offload { try state.promote(to: deployed) }
-            await discardStaged(number)
-            tell(.promoted(number, release))
         } catch {
-            tell(.promotionFailed(number, release, reason: "\(error)"))
+            // It may have failed after the folders had changed places: what stands there decides.
+            let standing = try? await offload { try state.find().current?.version }
+            guard standing == release.version else {
+                return tell(.promotionFailed(number, release, reason: "\(error)"))
+            }
+            log(.error, "deploying \(release.version) at instance: \(number): \(error)")
         }
+        await discardStaged(number)
+        tell(.promoted(number, release))
     }
 
     private func hotUpgrade(_ number: Int, from: String, to release: Release) async {

@@ -351,18 +351,20 @@ package struct DeploymentEngine {
             instances[index].isConnected = false
             reason = text
         }
-        let isStarting = !instances[index].isReady
-        instances[index].endProbe(
-            next: now + (isStarting ? timings.readinessInterval : timings.livenessInterval))
-        // A node takes a moment to boot; only what lasts is worth a line.
+        instances[index].endProbe(next: now + timings.readinessInterval)
+        instances[index].failedProbes += 1
+        // A node takes a moment to boot, and one that dies is told of as a crash: only what lasts
+        // is worth a line of its own.
         let age = instances[index].machine.startedAt.map { now - $0 } ?? .zero
-        if age >= timings.slowStartNotice, instances[index].notice(reason) {
+        guard age >= timings.slowStartNotice, instances[index].failedProbes > 2 else { return }
+        if instances[index].notice(reason) {
             log(.error, "Instance: \(index + 1) does not answer as it should: \(reason)")
         }
     }
 
     private mutating func becameReady(_ index: Int, now: MonotonicTime) {
         instances[index].isConnected = true
+        instances[index].failedProbes = 0
         guard !instances[index].isReady else { return }
         instances[index].isReady = true
         apply(instances[index].machine.becameReady(now: now), to: index)

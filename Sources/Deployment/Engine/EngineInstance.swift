@@ -15,6 +15,8 @@ struct EngineInstance {
     private var nextProbe: MonotonicTime?
     /// The process that runs or is ending.
     var identity: ProcessIdentity? { machine.identity }
+    /// Probes in a row that did not find the instance ready.
+    var failedProbes = 0
     /// What the log has been told about why the instance is not ready.
     private var noticedReason: String?
 
@@ -40,6 +42,7 @@ struct EngineInstance {
         isProbing = false
         nextProbe = nil
         noticedReason = nil
+        failedProbes = 0
     }
 
     /// Whether it is of interest how the node is: not while its process ends.

@@ -41,7 +41,7 @@ private let maximumReasonLength = 2_000
 
 /// A term in Erlang's syntax, as long as a line of a log may be.
 func shortened(_ term: Term) -> String {
-    shortened("\(term)")
+    term.erlangText(maximumByteCount: maximumReasonLength)
 }
 
 func shortened(_ text: String) -> String {

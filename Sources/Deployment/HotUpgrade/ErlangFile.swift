@@ -21,12 +21,22 @@ enum ErlangFile {
 
     /// The terms that `file:consult/1` reads.
     static func terms(_ bytes: [UInt8]) throws(FileContentError) -> [Term] {
-        throw FileContentError("no reader yet")
+        do throws(TextError) {
+            var reader = try ErlangTextReader(utf8: bytes)
+            var terms: [Term] = []
+            while let term = try reader.next() { terms.append(term) }
+            return terms
+        } catch {
+            throw FileContentError(shortened(error.description))
+        }
     }
 
     /// The terms as text that `file:consult/1` reads: each on lines of its own, with a dot.
     static func bytes(_ terms: [Term]) -> [UInt8] {
-        Array("%% coding: utf-8\n".utf8)
+        terms.reduce(into: Array("%% coding: utf-8\n".utf8)) { bytes, term in
+            bytes += Array(term.erlangText().utf8)
+            bytes += Array(".\n".utf8)
+        }
     }
 }
 

@@ -45,7 +45,7 @@ extension HotUpgrade {
 
     /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The files are
     /// read off the loop.
-    package static func decide(
+    package nonisolated(nonsending) static func decide(
         _ running: UpgradeDecision.Running, name: String, version: String, current: String,
         staged: String, files: any FileSystem
     ) async -> UpgradeDecision {
@@ -72,7 +72,7 @@ extension HotUpgrade {
 
     /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes wrong is an
     /// outcome.
-    package static func run(
+    package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
         log: @Sendable (LogLevel, String) -> Void
     ) async -> Outcome {
@@ -139,7 +139,7 @@ extension HotUpgrade {
     }
 
     /// The text of the new release's `sys.config` as it would be after its providers have run.
-    private static func evaluate(
+    private nonisolated(nonsending) static func evaluate(
         _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation
     ) async throws(HotUpgradeFileError) -> [UInt8] {
         let program = "\(files.staged)/bin/\(plan.name)"

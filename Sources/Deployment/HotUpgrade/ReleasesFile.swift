@@ -9,42 +9,69 @@ package import Supervisor
 ///
 /// Source: `transform_release` and `write_releases`, `release_handler`, SASL.
 package enum ReleasesFile {
-    /// Writes the file for the one release in `folder` that boots next, if there is none that can be read.
+    /// Writes the file for the one release in `folder` that boots next, unless it is there and names that
+    /// release as permanent.
     ///
-    /// To be called before the release is started. It blocks.
+    /// `make_permanent` writes `start_erl.data` and then this file, each by truncating it. Cut off in
+    /// between, the new release is what boots, and is written here alone; cut off in the first, that is
+    /// empty, nothing could boot, and it is written anew for the release that is still permanent here.
+    ///
+    /// To be called before every start, and before the first one above all. It blocks.
     package static func write(
         for folder: String, name: String, files: any FileSystem
     ) throws(ReleasesFileError) {
         let path = "\(folder)/releases/RELEASES"
         do throws(FileContentError) {
-            if let bytes = try ErlangFile.read(path, limit: 16 << 20, files: files),
-                isWhole(bytes)
-            {
-                return
+            let permanent = try permanentRelease(path, files)
+            let boot: (erts: String, release: String)
+            do throws(FileContentError) {
+                boot = try ReleaseContents.bootVersions(folder, files: files)
+            } catch {
+                guard let permanent else { throw error }
+                let text = "\(permanent.erts) \(permanent.release)"
+                return try replace(
+                    "\(folder)/releases/start_erl.data", Array(text.utf8), files)
             }
-            let boot = try ReleaseContents.bootVersions(folder, files: files)
+            guard permanent?.release != boot.release else { return }
             let contents = try ReleaseContents.read(
                 folder, name: name, version: boot.release, files: files)
-            let text = try text(for: contents)
-            do throws(FileSystemError) {
-                try files.replaceFile(path, with: text, mode: 0o644)
-            } catch {
-                throw FileContentError("\(error)")
-            }
+            try replace(path, try text(for: contents), files)
         } catch {
             throw ReleasesFileError("writing \(path): \(error)")
         }
     }
 
-    /// Whether the node could read it: an interrupted `make_permanent` leaves it cut.
-    private static func isWhole(_ bytes: [UInt8]) -> Bool {
-        do throws(FileContentError) {
-            let terms = try ErlangFile.terms(bytes)
-            return terms.count == 1 && terms[0].asList?.isEmpty == false
+    private static func replace(
+        _ path: String, _ bytes: [UInt8], _ files: any FileSystem
+    ) throws(FileContentError) {
+        do throws(FileSystemError) {
+            try files.replaceFile(path, with: bytes, mode: 0o644)
         } catch {
-            return false
+            throw FileContentError("\(error)")
         }
     }
+
+    /// The release that the file names as permanent. `nil` also for a file that a node could not read:
+    /// with one it would not boot at all.
+    private static func permanentRelease(
+        _ path: String, _ files: any FileSystem
+    ) throws(FileContentError) -> (erts: String, release: String)? {
+        guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files) else {
+            return nil
+        }
+        let terms: [Term]
+        do throws(FileContentError) { terms = try ErlangFile.terms(bytes) } catch { return nil }
+        guard terms.count == 1, let releases = terms[0].asList else { return nil }
+        for release in releases {
+            guard let parts = release.asTuple, parts.count == 6, parts[0] == .atom("release"),
+                let version = parts[2].asText, let erts = parts[3].asText
+            else { return nil }
+            if parts[5] == .atom("permanent") { return (erts, version) }
+        }
+        return nil
+    }
+
+    private static let maximumByteCount = 16 << 20
 
     /// `[{release, Name, Vsn, ErtsVsn, [{App, AppVsn, Folder}…], permanent}].`
     static func text(for contents: ReleaseContents) throws(FileContentError) -> [UInt8] {
@@ -63,7 +90,7 @@ package enum ReleasesFile {
             .atom("release"), .charlist(contents.name), .charlist(contents.version),
             .charlist(contents.ertsVersion), .list(libraries), .atom("permanent"),
         ])
-        return ErlangFile.bytes([release])
+        return ErlangFile.bytes([.list([release])])
     }
 }
 

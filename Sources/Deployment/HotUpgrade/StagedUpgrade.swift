@@ -5,6 +5,8 @@ internal import Supervisor
 struct StagedUpgrade: Equatable, Sendable {
     var contents: ReleaseContents
     var appups: AppupSet
+    /// The applications that have an appup of their name, without which `systools` cannot upgrade them.
+    var upgradableApplications: Set<String>
     /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on the way
     /// from the running version.
     var relupRestartsEmulator: Bool
@@ -83,11 +85,6 @@ struct Appup: Equatable, Sendable {
     var path: String
     var content: Result<[Step], FileContentError>
 
-    init(path: String, content: Result<[Step], FileContentError>) {
-        self.path = path
-        self.content = content
-    }
-
     /// The appups that have the one shape that Deployex accepts: `{To, [{From, _}], [{From, _}]}.`
     ///
     /// Source: appup(4), SASL.
@@ -154,7 +151,14 @@ extension StagedUpgrade {
         if let bytes = try ErlangFile.read(relup, limit: Relup.maximumByteCount, files: files) {
             restarts = try Relup(bytes).restartsEmulator(from: running)
         }
-        return StagedUpgrade(contents: contents, appups: set, relupRestartsEmulator: restarts)
+        let upgradable = contents.applications.filter { application in
+            guard let library = application.folderName else { return false }
+            let appup = "\(folder)/lib/\(library)/ebin/\(application.name).appup"
+            return kind(of: appup, files) == .file
+        }
+        return StagedUpgrade(
+            contents: contents, appups: set,
+            upgradableApplications: Set(upgradable.map(\.name)), relupRestartsEmulator: restarts)
     }
 
     private static func list(

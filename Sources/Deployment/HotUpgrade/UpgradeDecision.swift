@@ -36,6 +36,8 @@ package enum UpgradeDecision: Equatable, Sendable {
         case otherERTS(running: String, staged: String)
         /// Elixir, or an application that only a restart of the emulator replaces.
         case otherApplication(name: String, running: String, staged: String)
+        /// An application, most often a library, has another version and no appup.
+        case withoutAppup(name: String, running: String, staged: String)
         /// `:sasl`, whose `release_handler` installs releases, is not part of the running release.
         case withoutSASL
         /// The package brings a relup that restarts the emulator.
@@ -50,7 +52,7 @@ package enum UpgradeDecision: Equatable, Sendable {
         if let reason = staged.appups.obstacle(from: from, to: version, in: current, staged) {
             return .fullDeployment(reason: reason)
         }
-        if let reason = obstacle(between: current, and: staged.contents) {
+        if let reason = obstacle(between: current, and: staged) {
             return .fullDeployment(reason: reason)
         }
         if staged.relupRestartsEmulator { return .fullDeployment(reason: .emulatorRestart) }
@@ -62,8 +64,9 @@ package enum UpgradeDecision: Equatable, Sendable {
     private static let unexchangeable = ["elixir", "kernel", "stdlib", "sasl"]
 
     private static func obstacle(
-        between current: ReleaseContents, and staged: ReleaseContents
+        between current: ReleaseContents, and upgrade: StagedUpgrade
     ) -> Reason? {
+        let staged = upgrade.contents
         guard staged.includesERTS, current.includesERTS else { return .withoutERTS }
         guard current.ertsVersion == staged.ertsVersion else {
             return .otherERTS(running: current.ertsVersion, staged: staged.ertsVersion)
@@ -74,6 +77,13 @@ package enum UpgradeDecision: Equatable, Sendable {
             guard old == new else {
                 return .otherApplication(
                     name: name, running: old ?? "none", staged: new ?? "none")
+            }
+        }
+        // What is new or gone needs none.
+        for new in staged.applications {
+            guard let old = current.version(of: new.name), old != new.version else { continue }
+            guard upgrade.upgradableApplications.contains(new.name) else {
+                return .withoutAppup(name: new.name, running: old, staged: new.version)
             }
         }
         return nil
@@ -122,6 +132,8 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
         case .otherERTS(let running, let staged): "ERTS changes from \(running) to \(staged)"
         case .otherApplication(let name, let running, let staged):
             "\(name) changes from \(running) to \(staged)"
+        case .withoutAppup(let name, let running, let staged):
+            "\(name) changes from \(running) to \(staged) without an appup"
         case .withoutSASL: "the running release does not include :sasl"
         case .emulatorRestart: "the relup restarts the emulator"
         }

@@ -53,6 +53,11 @@ struct CommandFailure: Error, Equatable {
         self.exitCode = exitCode
     }
 
+    /// What the other side answered instead of a result, in Erlang syntax.
+    private init(term: Term) {
+        self.init("\(term)", exitCode: ExitCode.refused)
+    }
+
     init(_ error: CallError, node: NodeName) {
         switch error {
         case .unreachable(let text):
@@ -72,11 +77,14 @@ struct CommandFailure: Error, Equatable {
             self.init(
                 "\(node) did not answer in time: --timeout gives it longer",
                 exitCode: ExitCode.unreachable)
-        case .exception(let kind, let reason, let stack):
-            let stack = stack == .list([]) ? "" : " \(stack)"
-            self.init("\(kind.rawValue): \(reason)\(stack)", exitCode: ExitCode.refused)
+        case .exception(class: .error, let reason, let stack):
+            self.init(term: .tuple([.atom("EXIT"), .tuple([reason, stack])]))
+        case .exception(class: .exit, let reason, _):
+            self.init(term: .tuple([.atom("EXIT"), reason]))
+        case .exception(class: .throw, let reason, _):
+            self.init(term: .tuple([.atom("throw"), reason]))
         case .badRPC(let reason):
-            self.init("{badrpc,\(reason)}", exitCode: ExitCode.refused)
+            self.init(term: .tuple([.atom("badrpc"), reason]))
         }
     }
 }

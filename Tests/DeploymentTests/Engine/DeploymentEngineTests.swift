@@ -291,4 +291,15 @@ import Transport
         #expect(world.snapshot.instances[0].isConnected == false)
         #expect(world.take() == [.probe(1, run: 1)])
     }
+
+    @Test func `what lasts is told once, a single failed probe is not`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.advance(.seconds(5))
+        for _ in 0..<2 { world.tell(.probed(1, run: 1, .unreachable("refused"))) }
+        #expect(!world.log.contains { $0.contains("does not answer") })
+        for _ in 0..<3 { world.tell(.probed(1, run: 1, .unreachable("refused"))) }
+        #expect(world.log.filter { $0.contains("does not answer") }.count == 1)
+        #expect(world.status(1) == .running)
+    }
 }

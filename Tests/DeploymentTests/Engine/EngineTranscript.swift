@@ -1,3 +1,4 @@
+import ErlDist
 import Supervisor
 import Testing
 import Transport

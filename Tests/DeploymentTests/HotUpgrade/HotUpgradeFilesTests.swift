@@ -213,16 +213,45 @@ struct HotUpgradeFilesTests {
         #expect(try terms == ErlangFile.terms(Array(expected.utf8)))
     }
 
-    @Test func `a whole RELEASES file is left alone, and a cut one is written anew`() throws {
+    @Test func `a RELEASES file that names what boots is left alone`() throws {
         let path = tree.current + "/releases/RELEASES"
-        try tree.write(path, #"[{release,"counter","0.1.0","13",[],permanent}]."#)
+        let text = #"""
+            [{release,"counter","0.1.1","13.1.5",[],permanent},
+             {release,"counter","0.1.0","13.1.5",[],old}].
+            """#
+        try tree.write(path, text)
         try ReleasesFile.write(for: tree.current, name: "counter", files: tree.files)
-        #expect(try tree.read(path).contains("0.1.0"))
-        for damaged in ["", "[", #"[{release,"counter","0.1"#, "[].", "%% coding: utf-8\n"] {
-            try tree.write(path, damaged)
-            try ReleasesFile.write(for: tree.current, name: "counter", files: tree.files)
-            #expect(try tree.read(path).contains("\"lib/counter-0.1.1\""))
-        }
+        #expect(try tree.read(path) == text)
+    }
+
+    @Test(arguments: [
+        "", "[", #"[{release,"counter","0.1"#, "[].", "%% coding: utf-8\n", "[{release}].", "\0",
+        // make_permanent was cut off after it had written what boots.
+        #"[{release,"counter","0.1.0","13",[],permanent},{release,"counter","0.1.1","13",[],current}]."#,
+    ])
+    func `a RELEASES file that no node could use is written anew`(text: String) throws {
+        let path = tree.current + "/releases/RELEASES"
+        try tree.write(path, text)
+        try ReleasesFile.write(for: tree.current, name: "counter", files: tree.files)
+        #expect(try tree.read(path).contains("\"lib/counter-0.1.1\""))
+        #expect(try tree.read(path).hasSuffix(",permanent}].\n"))
+    }
+
+    @Test(arguments: ["", "13.1", "13.1.5 0.1.2 3"])
+    func `a start_erl data that make_permanent has cut is written for the permanent release`(
+        text: String
+    ) throws {
+        try tree.write(
+            tree.current + "/releases/RELEASES",
+            #"""
+            [{release,"counter","0.1.2","13.1.5",[],current},
+             {release,"counter","0.1.1","13.1.5",[],permanent}].
+            """#)
+        try tree.write(tree.current + "/releases/start_erl.data", text)
+        try ReleasesFile.write(for: tree.current, name: "counter", files: tree.files)
+        #expect(
+            try tree.read(tree.current + "/releases/start_erl.data")
+                == "13.1.5 0.1.1")
     }
 
     @Test func `a folder that does not say what boots next gets no RELEASES file`() throws {

@@ -1,3 +1,4 @@
+import ErlDist
 import ExternalTermFormat
 import Testing
 

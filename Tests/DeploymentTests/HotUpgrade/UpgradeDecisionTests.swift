@@ -1,3 +1,4 @@
+import ErlDist
 import Supervisor
 import Testing
 
@@ -193,6 +194,18 @@ struct UpgradeDecisionTests {
     {
         try addDependency(running: "1.4.0", staged: "1.4.1")
         try describe("jason", "dependency", from: "1.4.0", to: "1.4.1")
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+    }
+
+    @Test func `a library that changes without an appup needs a full deployment`() async throws {
+        let others = ["kernel-8.5.3", "stdlib-4.2", "elixir-1.14.0", "sasl-4.2"]
+        try tree.release(tree.current, "0.1.1", applications: others + ["jason-1.4.0", "gone-1"])
+        try tree.release(tree.staged, "0.1.2", applications: others + ["jason-1.4.1", "new-1"])
+        #expect(
+            await decide()
+                == .fullDeployment(
+                    reason: .withoutAppup(name: "jason", running: "1.4.0", staged: "1.4.1")))
+        try tree.write(tree.staged + "/lib/jason-1.4.1/ebin/jason.appup", "")
         #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
     }
 

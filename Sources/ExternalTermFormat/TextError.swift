@@ -1,0 +1,123 @@
+/// Where and why a text is not Erlang terms.
+public struct TextError: Error, Equatable, Sendable {
+    /// Counted from 1.
+    public var line: Int
+    /// Counted from 1, in Unicode scalars.
+    public var column: Int
+    public var reason: Reason
+
+    public init(line: Int, column: Int, reason: Reason) {
+        self.line = line
+        self.column = column
+        self.reason = reason
+    }
+
+    public enum Reason: Error, Equatable, Sendable {
+        /// Something else stands here. The end of the text is found as `end of text`.
+        case unexpected(found: String, wanted: Wanted)
+        /// A string, quoted atom or character that the text ends in.
+        case unterminated(Wanted)
+        /// An escape that stands for no character, such as `\x{110000}`.
+        case invalidEscape
+        /// A character that begins nothing in Erlang.
+        case invalidCharacter(Unicode.Scalar)
+        /// Digits that do not fit their base, or a float out of range.
+        case invalidNumber
+        /// An integer beyond ``BigInteger/maximumDecimalByteCount``.
+        case numberTooLong
+        /// An atom of more characters than ``Atom/maximumLength``.
+        case atomTooLong(length: Int)
+        /// A segment of a binary whose value, size and type do not go together.
+        case invalidSegment
+        /// Lists, tuples and maps nested deeper than ``TextLimits/maximumDepth``.
+        case tooDeep(maximum: Int)
+        /// More terms than ``TextLimits/maximumTerms``.
+        case tooManyTerms(maximum: Int)
+        /// A text, or the binaries in it, of more bytes than ``TextLimits/maximumByteCount``.
+        case tooLong(maximum: Int)
+        /// The text is not UTF-8.
+        case invalidUTF8
+    }
+
+    /// What could have stood there.
+    public enum Wanted: Equatable, Sendable {
+        case term, dot, endOfText
+        case atom, integer, number, string, character, quotedAtom
+        case commaOrBracket, commaOrBrace, closingBracket, closingParenthesis
+        case arrow, openingBrace, colon, slash
+        case commaOrBinaryEnd, segment, segmentType, segmentSize
+    }
+}
+
+extension TextError: CustomStringConvertible {
+    /// `line 3, column 14: found } where a term was wanted`
+    public var description: String { "line \(line), column \(column): \(reason)" }
+}
+
+extension TextError.Reason: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .unexpected(let found, let wanted): "found \(found) where \(wanted) was wanted"
+        case .unterminated(let what): "the text ends inside \(what)"
+        case .invalidEscape: "this escape stands for no character"
+        case .invalidCharacter(let scalar): "\(scalar.debugDescription) begins no term"
+        case .invalidNumber: "this is no number that Erlang can hold"
+        case .numberTooLong: "this integer is too long"
+        case .atomTooLong(let length):
+            "an atom of \(length) characters; the longest has \(Atom.maximumLength)"
+        case .invalidSegment: "the value, size and type of this segment do not go together"
+        case .tooDeep(let maximum): "nested deeper than \(maximum)"
+        case .tooManyTerms(let maximum): "more than \(maximum) terms"
+        case .tooLong(let maximum): "more than \(maximum) bytes"
+        case .invalidUTF8: "the text is not UTF-8"
+        }
+    }
+}
+
+extension TextError.Wanted: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .term: "a term"
+        case .dot: "a dot"
+        case .endOfText: "the end"
+        case .atom: "an atom"
+        case .integer: "an integer"
+        case .number: "a number"
+        case .string: "a string"
+        case .character: "a character"
+        case .quotedAtom: "a quoted atom"
+        case .commaOrBracket: ", or | or ]"
+        case .commaOrBrace: ", or }"
+        case .closingBracket: "]"
+        case .closingParenthesis: ")"
+        case .arrow: "=>"
+        case .openingBrace: "{"
+        case .colon: ":"
+        case .slash: "/"
+        case .commaOrBinaryEnd: ", or >>"
+        case .segment: "a number, string or binary"
+        case .segmentType: "a segment type"
+        case .segmentSize: "a segment size"
+        }
+    }
+}
+
+/// How much a text may make the reader do.
+public struct TextLimits: Sendable, Equatable {
+    /// How many lists, tuples, maps and binaries may be inside each other; see ``DecodingLimits/maximumDepth``.
+    public var maximumDepth: Int
+    /// How many terms there may be in all, each character of a string counted.
+    public var maximumTerms: Int
+    /// How long the text may be, and how many bytes its binaries may have in all.
+    public var maximumByteCount: Int
+
+    public init(
+        maximumDepth: Int = 256, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 16_777_216
+    ) {
+        self.maximumDepth = maximumDepth
+        self.maximumTerms = maximumTerms
+        self.maximumByteCount = maximumByteCount
+    }
+
+    public static let `default` = TextLimits()
+}

@@ -1,0 +1,301 @@
+/// Reads terms from Erlang's text syntax, as `file:consult/1` does: one after the other, each ended by a dot.
+///
+/// ```swift
+/// var reader = try ErlangTextReader("{version, \"1.2\"}.\n[a, b].")
+/// while let term = try reader.next() { … }
+/// ```
+/// It knows atoms, numbers, characters, strings, binaries with segments, lists, tuples, maps and
+/// `fun module:name/arity`. Text for pids, ports, references and closures is an error, as it is in Erlang.
+///
+/// Source: `erl_scan.erl`, and `normalise/1` of OTP's `erl_parse.yrl`.
+public struct ErlangTextReader: Sendable {
+    var scanner: TextScanner
+    let limits: TextLimits
+    private var termBudget: Int
+    /// How many bits the binaries may still have.
+    var bitBudget: Int
+    /// The token that comes next.
+    var token: TextToken = .end
+
+    /// A reader at the beginning of the text.
+    public init(_ text: String, limits: TextLimits = .default) throws(TextError) {
+        guard text.utf8.count <= limits.maximumByteCount else {
+            throw TextError(
+                line: 1, column: 1, reason: .tooLong(maximum: limits.maximumByteCount))
+        }
+        scanner = TextScanner(Array(text.unicodeScalars))
+        self.limits = limits
+        termBudget = limits.maximumTerms
+        bitBudget = limits.maximumByteCount.multipliedReportingOverflow(by: 8).partialValue
+    }
+
+    /// A reader at the beginning of a file's contents, in UTF-8.
+    public init(utf8 bytes: [UInt8], limits: TextLimits = .default) throws(TextError) {
+        guard bytes.count <= limits.maximumByteCount else {
+            throw TextError(
+                line: 1, column: 1, reason: .tooLong(maximum: limits.maximumByteCount))
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw TextError(line: 1, column: 1, reason: .invalidUTF8)
+        }
+        try self.init(text, limits: limits)
+    }
+
+    /// The next term and its dot, or `nil` at the end of the text. Nothing can be read after an error.
+    public mutating func next() throws(TextError) -> Term? {
+        try advance()
+        if token == .end { return nil }
+        let term = try term(depth: 0)
+        guard token == .dot else { throw unexpected(.dot) }
+        return term
+    }
+
+    /// The only term of the text; its dot may be missing.
+    mutating func single() throws(TextError) -> Term {
+        try advance()
+        let term = try term(depth: 0)
+        if token == .dot { try advance() }
+        guard token == .end else { throw unexpected(.endOfText) }
+        return term
+    }
+}
+
+extension Term {
+    /// The term written in Erlang's syntax, with or without a dot after it; see ``ErlangTextReader``.
+    public init(text: String, limits: TextLimits = .default) throws(TextError) {
+        var reader = try ErlangTextReader(text, limits: limits)
+        self = try reader.single()
+    }
+
+    /// All terms of a text, each ended by a dot, as `file:consult/1` returns them; see ``ErlangTextReader``.
+    public static func consult(
+        _ text: String, limits: TextLimits = .default
+    ) throws(TextError) -> [Term] {
+        var reader = try ErlangTextReader(text, limits: limits)
+        var terms: [Term] = []
+        while let term = try reader.next() { terms.append(term) }
+        return terms
+    }
+}
+
+// MARK: - Tokens
+
+extension ErlangTextReader {
+    mutating func advance() throws(TextError) {
+        token = try scanner.token()
+    }
+
+    func error(_ reason: TextError.Reason) -> TextError {
+        scanner.error(reason, at: scanner.tokenStart)
+    }
+
+    func unexpected(_ wanted: TextError.Wanted) -> TextError {
+        error(.unexpected(found: token.text, wanted: wanted))
+    }
+
+    /// Skips a symbol that has to be here.
+    mutating func expect(
+        _ symbol: TextToken.Symbol, _ wanted: TextError.Wanted
+    ) throws(TextError) {
+        guard token == .symbol(symbol) else { throw unexpected(wanted) }
+        try advance()
+    }
+
+    mutating func spend(_ count: Int) throws(TextError) {
+        guard count <= termBudget else {
+            throw error(.tooManyTerms(maximum: limits.maximumTerms))
+        }
+        termBudget -= count
+    }
+}
+
+// MARK: - Terms
+
+extension ErlangTextReader {
+    /// The term that begins at the current token; the token after it becomes the current one.
+    mutating func term(depth: Int) throws(TextError) -> Term {
+        guard depth <= limits.maximumDepth else {
+            throw error(.tooDeep(maximum: limits.maximumDepth))
+        }
+        try spend(1)
+        switch token {
+        case .symbol(.openBracket): return try list(depth: depth)
+        case .symbol(.openBrace): return try tuple(depth: depth)
+        case .symbol(.hash): return try map(depth: depth)
+        case .symbol(.openBinary): return try binary(depth: depth)
+        case .symbol(.openParenthesis): return try parenthesised(depth: depth)
+        case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
+            .end:
+            return try leaf()
+        }
+    }
+
+    private mutating func parenthesised(depth: Int) throws(TextError) -> Term {
+        try advance()
+        let inner = try term(depth: depth + 1)
+        try expect(.closeParenthesis, .closingParenthesis)
+        return inner
+    }
+
+    private mutating func list(depth: Int) throws(TextError) -> Term {
+        try advance()
+        if token == .symbol(.closeBracket) {
+            try advance()
+            return .list([])
+        }
+        var elements = [try term(depth: depth + 1)]
+        while true {
+            switch token {
+            case .symbol(.comma):
+                try advance()
+                elements.append(try term(depth: depth + 1))
+            case .symbol(.closeBracket):
+                try advance()
+                return .list(elements)
+            case .symbol(.bar):
+                try advance()
+                let tail = try term(depth: depth + 1)
+                try expect(.closeBracket, .closingBracket)
+                return .list(elements, tail: tail)
+            case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
+                .end:
+                throw unexpected(.commaOrBracket)
+            }
+        }
+    }
+
+    private mutating func tuple(depth: Int) throws(TextError) -> Term {
+        try advance()
+        var elements: [Term] = []
+        if token != .symbol(.closeBrace) {
+            elements.append(try term(depth: depth + 1))
+            while token == .symbol(.comma) {
+                try advance()
+                elements.append(try term(depth: depth + 1))
+            }
+        }
+        try expect(.closeBrace, .commaOrBrace)
+        return .tuple(elements)
+    }
+
+    private mutating func map(depth: Int) throws(TextError) -> Term {
+        try advance()
+        try expect(.openBrace, .openingBrace)
+        var pairs: [(key: Term, value: Term)] = []
+        if token != .symbol(.closeBrace) {
+            pairs.append(try pair(depth: depth))
+            while token == .symbol(.comma) {
+                try advance()
+                pairs.append(try pair(depth: depth))
+            }
+        }
+        try expect(.closeBrace, .commaOrBrace)
+        return .map(TermMap(lastOfEachKey: pairs))
+    }
+
+    private mutating func pair(depth: Int) throws(TextError) -> (key: Term, value: Term) {
+        let key = try term(depth: depth + 1)
+        try expect(.arrow, .arrow)
+        return (key: key, value: try term(depth: depth + 1))
+    }
+}
+
+// MARK: - Terms without others inside
+
+extension ErlangTextReader {
+    /// Apart from the recursion, so that its frames stay small.
+    @inline(never)
+    private mutating func leaf() throws(TextError) -> Term {
+        switch token {
+        case .atom(let atom):
+            try advance()
+            return .atom(atom)
+        case .integer(let value):
+            try advance()
+            return value
+        case .character(let scalar):
+            try advance()
+            return .integer(Int(scalar.value))
+        case .float(let value):
+            try advance()
+            return .float(value)
+        case .string:
+            return try strings()
+        case .reserved("fun"):
+            return try export()
+        case .symbol(.minus), .symbol(.plus):
+            return try signed()
+        case .symbol, .reserved, .variable, .dot, .end:
+            throw unexpected(.term)
+        }
+    }
+
+    /// Strings one after the other are one.
+    private mutating func strings() throws(TextError) -> Term {
+        var elements: [Term] = []
+        while case .string(let scalars) = token {
+            try spend(scalars.count)
+            elements += scalars.lazy.map { .integer(Int($0.value)) }
+            try advance()
+        }
+        return .list(elements)
+    }
+
+    /// A number after one sign; a second sign would be an expression.
+    mutating func signed() throws(TextError) -> Term {
+        let isNegative = token == .symbol(.minus)
+        try advance()
+        let value: Term
+        switch token {
+        case .integer(.integer(let small)):
+            value = isNegative ? Term(BigInteger(small).negated) : .integer(small)
+        case .integer(.bigInteger(let big)):
+            value = isNegative ? Term(big.negated) : .bigInteger(big)
+        case .character(let scalar):
+            value = .integer(isNegative ? -Int(scalar.value) : Int(scalar.value))
+        case .float(let float): value = .float(isNegative ? -float : float)
+        case .integer, .symbol, .atom, .reserved, .variable, .string, .dot, .end:
+            throw unexpected(.number)
+        }
+        try advance()
+        return value
+    }
+
+    private mutating func export() throws(TextError) -> Term {
+        try advance()
+        let module = try atom()
+        try expect(.colon, .colon)
+        let function = try atom()
+        try expect(.slash, .slash)
+        guard case .integer(.integer(let value)) = token, let arity = UInt8(exactly: value) else {
+            throw unexpected(.integer)
+        }
+        try advance()
+        return .export(Export(module: module, function: function, arity: arity))
+    }
+
+    private mutating func atom() throws(TextError) -> Atom {
+        guard case .atom(let atom) = token else { throw unexpected(.atom) }
+        try advance()
+        return atom
+    }
+}
+
+extension TermMap {
+    /// The map with the last value of each key, as `maps:from_list/1` builds it.
+    init(lastOfEachKey pairs: [(key: Term, value: Term)]) {
+        self.init(pairs)
+        guard repeatedKey != nil else { return }
+        var positions: [Term: Int] = [:]
+        var kept: [(key: Term, value: Term)] = []
+        for pair in pairs {
+            if let position = positions[pair.key] {
+                kept[position].value = pair.value
+            } else {
+                positions[pair.key] = kept.count
+                kept.append(pair)
+            }
+        }
+        self.init(kept)
+    }
+}

@@ -1,0 +1,216 @@
+// The bit syntax: `<<1, 2:4, "text"/utf8, 1.5:32/float-little, <<3>>/binary>>`.
+
+/// What a segment says after its value.
+private struct Segment {
+    enum Kind { case integer, float, binary, utf8, utf16, utf32 }
+    var kind: Kind?
+    var size: Int?
+    var unit: Int?
+    var isLittleEndian = false
+}
+
+extension ErlangTextReader {
+    /// A binary or bitstring, from its `<<` on.
+    ///
+    /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual; `eval_bits.erl`.
+    mutating func binary(depth: Int) throws(TextError) -> Term {
+        try advance()
+        var bits = BitWriter()
+        if token != .symbol(.closeBinary) {
+            try segment(&bits, depth: depth)
+            while token == .symbol(.comma) {
+                try advance()
+                try segment(&bits, depth: depth)
+            }
+        }
+        try expect(.closeBinary, .commaOrBinaryEnd)
+        return bits.term
+    }
+
+    private mutating func segment(_ bits: inout BitWriter, depth: Int) throws(TextError) {
+        let start = scanner.tokenStart
+        let isString = if case .string = token { true } else { false }
+        let value = try segmentValue(depth: depth)
+        let segment = try segmentForm()
+        do {
+            if isString {
+                // A string is its characters, each with what is said about all.
+                for character in value.asList ?? [] {
+                    try append(character, segment, to: &bits)
+                }
+            } else {
+                try append(value, segment, to: &bits)
+            }
+        } catch {
+            throw scanner.error(error, at: start)
+        }
+    }
+
+    private mutating func segmentValue(depth: Int) throws(TextError) -> Term {
+        switch token {
+        case .integer, .character, .float, .string, .symbol(.openBinary), .symbol(.openParenthesis),
+            .symbol(.minus), .symbol(.plus):
+            try term(depth: depth + 1)
+        case .symbol, .atom, .reserved, .variable, .dot, .end:
+            throw unexpected(.segment)
+        }
+    }
+
+    private mutating func segmentForm() throws(TextError) -> Segment {
+        var segment = Segment()
+        if token == .symbol(.colon) {
+            try advance()
+            segment.size = try segmentInteger()
+        }
+        guard token == .symbol(.slash) else { return segment }
+        repeat {
+            try advance()
+            guard case .atom(let atom) = token else { throw unexpected(.segmentType) }
+            switch atom.name {
+            case "integer": segment.kind = .integer
+            case "float": segment.kind = .float
+            case "binary", "bytes":
+                segment.kind = .binary
+                segment.unit = segment.unit ?? 8
+            case "bitstring", "bits":
+                segment.kind = .binary
+                segment.unit = segment.unit ?? 1
+            case "utf8": segment.kind = .utf8
+            case "utf16": segment.kind = .utf16
+            case "utf32": segment.kind = .utf32
+            case "little": segment.isLittleEndian = true
+            // Whoever wrote the file did so on a machine like this one.
+            case "native": segment.isLittleEndian = 1.littleEndian == 1
+            case "big", "signed", "unsigned": break
+            case "unit":
+                try advance()
+                guard token == .symbol(.colon) else { throw unexpected(.colon) }
+                try advance()
+                guard case .integer(.integer(let unit)) = token, (1...256).contains(unit) else {
+                    throw unexpected(.segmentSize)
+                }
+                segment.unit = unit
+            default: throw unexpected(.segmentType)
+            }
+            try advance()
+        } while token == .symbol(.minus)
+        return segment
+    }
+
+    private mutating func segmentInteger() throws(TextError) -> Int {
+        let isParenthesised = token == .symbol(.openParenthesis)
+        if isParenthesised { try advance() }
+        let size: Int
+        switch token {
+        case .integer(.integer(let value)): size = value
+        // Erlang takes `:$a` for a size, too.
+        case .character(let scalar): size = Int(scalar.value)
+        case .integer, .symbol, .atom, .reserved, .variable, .float, .string, .dot, .end:
+            throw unexpected(.segmentSize)
+        }
+        try advance()
+        if isParenthesised { try expect(.closeParenthesis, .closingParenthesis) }
+        return size
+    }
+
+    // MARK: Bits
+
+    private mutating func append(
+        _ value: Term, _ segment: Segment, to bits: inout BitWriter
+    ) throws(TextError.Reason) {
+        switch (segment.kind ?? .integer, value) {
+        case (.integer, .integer(let small)):
+            try append(BigInteger(small), segment, to: &bits)
+        case (.integer, .bigInteger(let big)):
+            try append(big, segment, to: &bits)
+        case (.float, .float(let float)):
+            try append(float, segment, to: &bits)
+        case (.float, .integer(let integer)):
+            try append(Double(integer), segment, to: &bits)
+        case (.binary, .binary(let bytes)):
+            try append(bytes, bitCount: bytes.count * 8, segment, to: &bits)
+        case (.binary, .bitstring(let content)):
+            try append(content.bytes, bitCount: content.bitCount, segment, to: &bits)
+        case (.utf8, .integer(let code)), (.utf16, .integer(let code)),
+            (.utf32, .integer(let code)):
+            guard segment.size == nil, segment.unit == nil, let value = UInt32(exactly: code),
+                let scalar = Unicode.Scalar(value)
+            else { throw .invalidSegment }
+            try append(scalar, segment, to: &bits)
+        default:
+            throw .invalidSegment
+        }
+    }
+
+    /// The number of bits of a segment, taken off the budget.
+    private mutating func spendBits(
+        _ segment: Segment, defaultSize: Int, defaultUnit: Int
+    ) throws(TextError.Reason) -> Int {
+        guard segment.unit == nil || segment.size != nil || segment.kind == .binary else {
+            throw .invalidSegment
+        }
+        let size = segment.size ?? defaultSize
+        let (count, overflow) = size.multipliedReportingOverflow(by: segment.unit ?? defaultUnit)
+        guard size >= 0 else { throw .invalidSegment }
+        guard !overflow, count <= bitBudget else {
+            throw .tooLong(maximum: limits.maximumByteCount)
+        }
+        bitBudget -= count
+        return count
+    }
+
+    private mutating func append(
+        _ value: BigInteger, _ segment: Segment, to bits: inout BitWriter
+    ) throws(TextError.Reason) {
+        let count = try spendBits(segment, defaultSize: 8, defaultUnit: 1)
+        bits.append(value, bitCount: count, isLittleEndian: segment.isLittleEndian)
+    }
+
+    private mutating func append(
+        _ value: Double, _ segment: Segment, to bits: inout BitWriter
+    ) throws(TextError.Reason) {
+        let pattern: UInt64
+        let count = try spendBits(segment, defaultSize: 64, defaultUnit: 1)
+        switch count {
+        case 64: pattern = value.bitPattern
+        case 32:
+            guard Float(value).isFinite else { throw .invalidSegment }
+            pattern = UInt64(Float(value).bitPattern)
+        default: throw .invalidSegment
+        }
+        bits.append(
+            BigInteger(pattern), bitCount: count, isLittleEndian: segment.isLittleEndian)
+    }
+
+    private mutating func append(
+        _ bytes: [UInt8], bitCount: Int, _ segment: Segment, to bits: inout BitWriter
+    ) throws(TextError.Reason) {
+        let unit = segment.unit ?? 8
+        guard segment.size != nil || bitCount % unit == 0 else { throw .invalidSegment }
+        let count = try spendBits(segment, defaultSize: bitCount / unit, defaultUnit: unit)
+        guard count <= bitCount else { throw .invalidSegment }
+        bits.append(bytes, bitCount: count)
+    }
+
+    private mutating func append(
+        _ scalar: Unicode.Scalar, _ segment: Segment, to bits: inout BitWriter
+    ) throws(TextError.Reason) {
+        let units: [BigInteger]
+        let width: Int
+        switch segment.kind {
+        case .utf8:
+            (units, width) = (UTF8.encode(scalar)?.map { BigInteger($0) } ?? [], 8)
+        case .utf16:
+            (units, width) = (UTF16.encode(scalar)?.map { BigInteger($0) } ?? [], 16)
+        case .utf32, .integer, .float, .binary, nil:
+            (units, width) = ([BigInteger(scalar.value)], 32)
+        }
+        guard units.count * width <= bitBudget else {
+            throw .tooLong(maximum: limits.maximumByteCount)
+        }
+        bitBudget -= units.count * width
+        for unit in units {
+            bits.append(unit, bitCount: width, isLittleEndian: segment.isLittleEndian)
+        }
+    }
+}

@@ -1,0 +1,165 @@
+/// Writes terms in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` does under `erl +pc unicode`.
+///
+/// All goes into one buffer of UTF-8, which stops growing at a limit. One thing differs from Erlang, because
+/// here there is no node that the text is relative to: a pid, port or reference begins with its node's name
+/// instead of a channel number (`<a@host.45.0>`). None of them can be read back, as in Erlang.
+///
+/// Source: OTP's `io_lib_pretty.erl` and `io_lib.erl`.
+struct TextWriter {
+    private(set) var utf8: [UInt8] = []
+    let maximumByteCount: Int
+
+    init(maximumByteCount: Int) {
+        self.maximumByteCount = maximumByteCount
+    }
+
+    /// What has been written, cut at a character and ended by `...` if the limit was reached.
+    func text() -> String {
+        guard utf8.count > maximumByteCount else { return String(decoding: utf8, as: UTF8.self) }
+        var end = maximumByteCount
+        // A byte 10xxxxxx continues a character.
+        while end > 0, utf8[end] & 0b1100_0000 == 0b1000_0000 { end -= 1 }
+        return String(decoding: utf8[..<end], as: UTF8.self) + "..."
+    }
+
+    /// Whether more would be cut off anyway.
+    var isFull: Bool { utf8.count > maximumByteCount }
+
+    mutating func append(_ text: StaticString) {
+        unsafe utf8.append(
+            contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+
+    mutating func append(_ text: String) {
+        utf8.append(contentsOf: text.utf8)
+    }
+
+    mutating func append(contentsOf bytes: some Sequence<UInt8>) {
+        utf8.append(contentsOf: bytes)
+    }
+
+    mutating func append(_ byte: UInt8) {
+        utf8.append(byte)
+    }
+
+    mutating func append(_ scalar: Unicode.Scalar) {
+        if scalar.isASCII {
+            utf8.append(UInt8(truncatingIfNeeded: scalar.value))
+        } else {
+            utf8.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+        }
+    }
+}
+
+// MARK: - Terms
+
+extension TextWriter {
+    mutating func write(_ term: Term) {
+        guard !isFull else { return }
+        switch term {
+        case .tuple(let elements):
+            append("{")
+            write(elements)
+            append("}")
+        case .list(let elements):
+            writeList(elements)
+        case .improperList(let elements, let tail):
+            append("[")
+            write(elements)
+            append("|")
+            write(tail)
+            append("]")
+        case .map(let map):
+            write(map)
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
+            .fun, .export:
+            writeLeaf(term)
+        }
+    }
+
+    private mutating func write(_ elements: [Term]) {
+        var isFirst = true
+        for element in elements where !isFull {
+            if !isFirst { append(",") }
+            isFirst = false
+            write(element)
+        }
+    }
+
+    private mutating func writeList(_ elements: [Term]) {
+        guard !writeIfPrintable(elements) else { return }
+        append("[")
+        write(elements)
+        append("]")
+    }
+
+    private mutating func write(_ map: TermMap) {
+        append("#{")
+        var isFirst = true
+        for pair in map.pairs where !isFull {
+            if !isFirst { append(",") }
+            isFirst = false
+            write(pair.key)
+            append(" => ")
+            write(pair.value)
+        }
+        append("}")
+    }
+
+    /// Apart from the recursion, so that its frames stay small.
+    @inline(never)
+    private mutating func writeLeaf(_ term: Term) {
+        switch term {
+        case .integer(let value): append(String(value))
+        case .bigInteger(let value): append(value.description)
+        case .float(let value): write(value)
+        case .atom(let atom): write(atom)
+        case .binary(let bytes): write(bytes)
+        case .bitstring(let bits): write(bits)
+        case .pid(let pid): write(pid)
+        case .port(let port): write(port)
+        case .reference(let reference): write(reference)
+        case .fun(let fun): write(fun)
+        case .export(let export): write(export)
+        case .tuple, .list, .improperList, .map: break
+        }
+    }
+}
+
+// MARK: - Identifiers
+
+extension TextWriter {
+    mutating func write(_ pid: PID) {
+        append("<")
+        append(pid.node.name)
+        append(".\(pid.id).\(pid.serial)>")
+    }
+
+    mutating func write(_ port: Port) {
+        append("#Port<")
+        append(port.node.name)
+        append(".\(port.id)>")
+    }
+
+    /// The words in the order in which Erlang shows them, the last of the wire first.
+    mutating func write(_ reference: Reference) {
+        append("#Ref<")
+        append(reference.node.name)
+        for word in reference.words.reversed() { append(".\(word)") }
+        append(">")
+    }
+
+    mutating func write(_ fun: Fun) {
+        append("#Fun<")
+        write(fun.module)
+        append(".\(fun.oldIndex).\(fun.oldUniq)>")
+    }
+
+    mutating func write(_ export: Export) {
+        append("fun ")
+        write(export.module)
+        append(":")
+        write(export.function)
+        append("/\(export.arity)")
+    }
+}

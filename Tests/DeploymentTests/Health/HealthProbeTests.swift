@@ -1,0 +1,76 @@
+import ExternalTermFormat
+import Testing
+
+@testable import Deployment
+
+/// A node that gives prepared answers.
+private struct PreparedNode: RemoteNode {
+    var answers: [String: Result<Term, RemoteCallError>]
+
+    func call(
+        _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
+        output: @escaping @Sendable (String) -> Void
+    ) async throws(RemoteCallError) -> Term {
+        let answer = answers["\(module.name):\(function.name)"]
+        return try (answer ?? .failure(.exception("undef"))).get()
+    }
+}
+
+private func readiness(
+    boot: Result<Term, RemoteCallError>, started: Result<Term, RemoteCallError>
+) async -> Readiness {
+    let node = PreparedNode(answers: [
+        "init:get_status": boot, "application:which_applications": started,
+    ])
+    return await HealthProbe(node: node, timeout: .seconds(1)).readiness(of: "counter")
+}
+
+private let booted = Term.tuple([.atom("started"), .atom("started")])
+private func application(_ name: Atom) -> Term {
+    .tuple([.atom(name), .charlist("text"), .charlist("1.0")])
+}
+
+@Suite struct HealthProbeTests {
+    @Test func `ready is: boot finished and the application started`() async {
+        #expect(
+            await readiness(
+                boot: .success(booted),
+                started: .success([application("kernel"), application("counter")])) == .ready)
+    }
+
+    @Test func `an application that is not started is not ready`() async {
+        #expect(
+            await readiness(boot: .success(booted), started: .success([application("kernel")]))
+                == .notReady("the application counter is not started"))
+    }
+
+    @Test func `a boot that goes on is not ready`() async {
+        let starting = Term.tuple([.atom("starting"), .atom("applications_loaded")])
+        let result = await readiness(
+            boot: .success(starting), started: .success([application("counter")]))
+        #expect(result == .notReady("boot is not finished: {starting,applications_loaded}"))
+    }
+
+    @Test(arguments: [
+        RemoteCallError.unreachable("refused"), .connectionLost("closed"), .timedOut,
+    ])
+    func `no answer is unreachable`(error: RemoteCallError) async {
+        let result = await readiness(boot: .failure(error), started: .failure(error))
+        #expect(result == .unreachable("\(error)"))
+    }
+
+    @Test func `an exception is an answer`() async {
+        let result = await readiness(
+            boot: .success(booted), started: .failure(.exception("exit: noproc")))
+        #expect(result == .notReady("the node answers with exception exit: noproc"))
+    }
+
+    @Test(arguments: [Term.atom("odd"), [], .tuple([]), [.tuple([]), .atom("x"), .tuple([1])]])
+    func `an odd answer is not ready, and no trap`(odd: Term) async {
+        let result = await readiness(boot: .success(odd), started: .success(odd))
+        guard case .notReady = result else {
+            Issue.record("\(result)")
+            return
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ExternalTermFormat
+import Supervisor
+import Testing
+import Transport
+
+@testable import Deployment
+
+@Suite struct StatusReportTests {
+    private func report(_ instance: InstanceSnapshot) -> Term {
+        StatusReport(
+            node: "deployex@host", version: "1.0.0", usesTLS: false, uptime: .seconds(61.9),
+            applications: [
+                .init(
+                    snapshot: ApplicationSnapshot(
+                        application: "counter", targetVersion: nil, instances: [instance]),
+                    firstPort: 4000)
+            ]
+        ).term(now: MonotonicTime(nanoseconds: 7_500_000_000))
+    }
+
+    @Test func `the report has every field of the documented shape, in order`() {
+        let identity = ProcessIdentity(pid: 42, startTicks: 1, bootID: "b")
+        let term = report(
+            InstanceSnapshot(
+                number: 2, status: .running,
+                current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
+                previous: DeployedRelease(
+                    version: "0.1.0", hash: "", deployment: .fullDeployment),
+                isConnected: true, identity: identity,
+                startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
+        #expect(
+            term.json == """
+                {
+                  "node": "deployex@host",
+                  "version": "1.0.0",
+                  "tls": false,
+                  "uptime_seconds": 61,
+                  "apps": [
+                    {
+                      "name": "counter",
+                      "target_version": null,
+                      "instances": [
+                        {
+                          "instance": 2,
+                          "node": "counter-2@host",
+                          "status": "running",
+                          "version": "0.1.1",
+                          "previous_version": "0.1.0",
+                          "last_deployment": "hot_upgrade",
+                          "otp": "connected",
+                          "os_pid": 42,
+                          "port": 4001,
+                          "uptime_seconds": 7,
+                          "crash_restarts": 1,
+                          "forced_restarts": 0
+                        }
+                      ]
+                    }
+                  ]
+                }
+                """)
+    }
+
+    @Test func `what is not there is null`() {
+        let json = report(
+            InstanceSnapshot(
+                number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
+                identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+        ).json
+        for key in [
+            "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",
+        ] {
+            #expect(json.contains("          \"\(key)\": null"), "\(key)")
+        }
+        #expect(json.contains("\"otp\": \"not_connected\""))
+    }
+
+    @Test func `JSON strings are escaped as RFC 8259 says, and odd terms become text`() {
+        #expect(Term.binary("a\"b\\c\n\u{1}é").json == #""a\"b\\c\n\u0001é""#)
+        #expect(Term.tuple([1, .atom("a")]).json == "\"{1,a}\"")
+        #expect(Term.list([]).json == "[]")
+        #expect(Term.map(TermMap([])).json == "{}")
+        #expect(Term.float(1.5).json == "1.5")
+    }
+}

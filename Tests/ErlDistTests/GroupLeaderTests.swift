@@ -1,0 +1,149 @@
+import ExternalTermFormat
+import Synchronization
+import Testing
+
+@testable import ErlDist
+
+@Suite struct GroupLeaderTests {
+    /// The replies to requests, and what was printed.
+    private func answers(_ requests: [Term], limit: Int = 1000) -> (replies: [Term], text: String) {
+        let printed = Mutex("")
+        var leader = GroupLeader(maximumByteCount: limit) { text in printed.withLock { $0 += text }
+        }
+        let replies = requests.map { leader.answer($0) }
+        return (replies, printed.withLock { $0 })
+    }
+
+    private func atoms(_ names: String...) -> [Term] { names.map { .atom(Atom($0)) } }
+
+    @Test func `characters are printed in their encoding`() {
+        let (replies, text) = answers([
+            .tuple(atoms("put_chars", "unicode") + [.binary("λ\n")]),
+            .tuple(atoms("put_chars", "latin1") + [.binary([0xFC])]),
+            .tuple(atoms("put_chars") + [[97, [98, .binary("c")]]]),
+            .tuple(atoms("put_chars", "unicode", "io_lib", "nl") + [[]]),
+            .tuple(
+                atoms("put_chars", "unicode", "io_lib", "format") + [
+                    [
+                        .charlist("~ts!~n"), [.binary("ö")],
+                    ]
+                ]),
+        ])
+        #expect(replies == [Term](repeating: .atom(.ok), count: 5))
+        #expect(text == "λ\nüabc\nö!\n")
+    }
+
+    @Test func `several requests are answered as the last one`() {
+        let (replies, text) = answers([
+            .tuple([
+                .atom("requests"),
+                [
+                    .tuple(atoms("put_chars", "unicode") + [.binary("a")]),
+                    .tuple(atoms("put_chars", "unicode") + [.binary("b")]),
+                ],
+            ])
+        ])
+        #expect(replies == [.atom(.ok)])
+        #expect(text == "ab")
+    }
+
+    @Test func `there is nothing to read`() {
+        let (replies, _) = answers([
+            .tuple(atoms("get_line", "unicode") + [.charlist("> ")]),
+            .tuple(atoms("get_chars", "unicode") + [[], 5]),
+            .tuple(atoms("get_until", "unicode") + [[], .atom("io_lib"), .atom("fread"), []]),
+        ])
+        #expect(replies == [Term](repeating: .atom("eof"), count: 3))
+    }
+
+    @Test func `options are told and taken, the rest is an error`() {
+        let error = Term.tuple(atoms("error", "request"))
+        let (replies, text) = answers([
+            .atom("getopts"), .tuple([.atom("setopts"), []]), .atom("nonsense"),
+            .tuple(atoms("put_chars", "unicode", "os", "cmd") + [[.charlist("ls")]]),
+            .tuple(atoms("put_chars", "unicode") + [.atom("no_text")]),
+            .tuple([]), 7,
+        ])
+        #expect(
+            replies == [
+                [
+                    .tuple(atoms("binary", "false")), .tuple(atoms("encoding", "unicode")),
+                ],
+                .atom(.ok), error, error,
+                .tuple([
+                    .atom("error"), .tuple(atoms("put_chars", "unicode", "no_text")),
+                ]), error, error,
+            ])
+        #expect(text.isEmpty)
+    }
+
+    @Test func `a function that prints without end is cut off, not stopped`() {
+        let request = Term.tuple(atoms("put_chars", "unicode") + [.binary("12345678")])
+        let (replies, text) = answers([request, request, request], limit: 12)
+        #expect(replies == [Term](repeating: .atom(.ok), count: 3))
+        #expect(text == "123456781234\n[the rest is left out]\n")
+    }
+}
+
+@Suite struct FormattedOutputTests {
+    private typealias Row = (format: String, arguments: [Term], text: String)
+
+    private static let table: [Row] = {
+        var rows: [Row] = []
+        func add(_ format: String, _ arguments: [Term], _ text: String) {
+            rows.append((format, arguments, text))
+        }
+        add("plain", [], "plain")
+        add("~s ~ts", [.charlist("a"), .binary("ü")], "a ü")
+        add(
+            "~s|~10s|~-6s|", [.atom("x"), .charlist("abc"), .charlist("ab")], "x|       abc|ab    |"
+        )
+        add("~.2s", [.charlist("abcdef")], "ab")
+        add("~w ~p", [[104, 105], [104, 105]], "[104,105] \"hi\"")
+        add("~w", [.binary("hi")], "<<104,105>>")
+        add("~tp ~tw", [.tuple([.atom("a"), 1]), .atom("Up")], "{a,1} 'Up'")
+        add("~b ~B ~.16b ~.16B", [10, -10, 255, 255], "10 -10 ff FF")
+        add("~4b|~-4b|~4..0b", [7, 7, 7], "   7|7   |0007")
+        add("~c~3c", [97, 98], "abbb")
+        add("~~ ~n", [], "~ \n")
+        add("~2n", [], "\n\n")
+        add("~.2f ~f", [3.14159, 1.0], "3.14 1.000000")
+        add("~i~w", [1, 2], "2")
+        add("~*b", [5, 42], "   42")
+        add("~16#", [31], "           10#31")
+        add("~.16#", [31], "16#1F")
+        add("~P", [.tuple([1, 2]), 9], "{1,2}")
+        add("~.16x", [31, .charlist("0x")], "0x1f")
+        return rows
+    }()
+
+    @Test func `control sequences are replaced as in Erlang`() {
+        for row in Self.table {
+            #expect(FormattedOutput.formatted(row.format, row.arguments) == row.text)
+        }
+    }
+
+    @Test func `what does not fit is shown as it came`() {
+        for (format, arguments) in [
+            ("~s", []), ("x", [1]), ("~b", [.atom("a")]), ("~q", [1]),
+            ("~99999999999s", [.binary("")]),
+            ("~", []), ("~.", [1]),
+        ] as [(String, [Term])] {
+            #expect(FormattedOutput.formatted(format, arguments) == nil)
+        }
+        #expect(
+            FormattedOutput.text(function: "format", [.charlist("~b"), [.atom("a")]])
+                == "~b [a]\n")
+        #expect(FormattedOutput.text(function: "unknown", []) == nil)
+    }
+
+    @Test func `mutated formats never trap`() {
+        var random = SplitMix(state: 4)
+        let seed = Array("~-10.3.*ts~*.*.0f~w~+~x~c~#~P~K".utf8)
+        let values: [Term] = [1, -5, .charlist("ab"), 2.5, .atom("a"), 70_000, .binary([0xFF])]
+        for _ in 0..<20_000 {
+            let format = String(decoding: random.mutate(seed), as: UTF8.self)
+            _ = FormattedOutput.formatted(format, values.shuffled(using: &random))
+        }
+    }
+}

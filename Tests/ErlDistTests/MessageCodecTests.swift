@@ -1,0 +1,303 @@
+import ExternalTermFormat
+import Testing
+import Transport
+
+@testable import ErlDist
+
+/// Terms that the tables share.
+enum Terms {
+    static let pid = PID(node: "a@h", id: 1, serial: 2, creation: 3)
+    static let other = PID(node: "b@h", id: 4, serial: 0, creation: 5)
+    static let reference = Reference(node: "a@h", creation: 3, words: [6, 7, 8])
+    static let now = MonotonicTime(nanoseconds: 0)
+
+    /// `<a@h.1.2>` and `<b@h.4.0>` as they are encoded.
+    static let pidBytes: [UInt8] =
+        [88, 119, 3] + Array("a@h".utf8) + [0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3]
+    static let otherBytes: [UInt8] =
+        [88, 119, 3] + Array("b@h".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]
+}
+
+@Suite struct FrameDecoderTests {
+    private func frames(_ decoder: inout FrameDecoder) throws -> [[UInt8]] {
+        var frames: [[UInt8]] = []
+        while let range = try decoder.next() { frames.append(Array(decoder.bytes[range])) }
+        return frames
+    }
+
+    @Test func `every split of the stream gives the same frames`() throws {
+        let stream: [UInt8] = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9, 0, 0, 0, 3, 1, 2, 3]
+        for first in 0...stream.count {
+            for second in first...stream.count {
+                var decoder = FrameDecoder()
+                var found: [[UInt8]] = []
+                for part in [stream[..<first], stream[first..<second], stream[second...]] {
+                    decoder.append(Array(part).span)
+                    found += try frames(&decoder)
+                }
+                #expect(found == [[7, 8], [], [9], [1, 2, 3]])
+            }
+        }
+    }
+
+    @Test func `a frame that is too long is refused before its bytes are there`() {
+        var decoder = FrameDecoder(maximumByteCount: 16)
+        decoder.append(([0, 0, 0, 17] as [UInt8]).span)
+        #expect(throws: ProtocolViolation.frameTooLong(byteCount: 17)) { try decoder.next() }
+        var huge = FrameDecoder()
+        huge.append(([255, 255, 255, 255] as [UInt8]).span)
+        #expect(throws: ProtocolViolation.frameTooLong(byteCount: 0xFFFF_FFFF)) {
+            try huge.next()
+        }
+    }
+}
+
+@Suite struct MessageCodecTests {
+    private let message = ControlMessage.send(
+        from: Terms.pid, to: Terms.other, message: .atom(.ok), token: nil)
+
+    private func decode(
+        _ decoder: inout MessageDecoder, _ stream: [UInt8]
+    ) throws -> [ControlMessage] {
+        var frames = FrameDecoder()
+        frames.append(stream.span)
+        var messages: [ControlMessage] = []
+        while let frame = try frames.next() {
+            if let message = try decoder.decode(frames.bytes, frame, now: Terms.now) {
+                messages.append(message)
+            }
+        }
+        return messages
+    }
+
+    @Test func `without fragments a frame is passed through, each term with its version`() throws {
+        let flags = DistributionFlags.standard.subtracting(.fragments)
+        var encoder = MessageEncoder(flags: flags)
+        let bytes = encoder.encode(message)
+        let content: [UInt8] =
+            [112, 131, 104, 3, 97, 22] + Terms.pidBytes + Terms.otherBytes + [131, 119, 2]
+            + Array("ok".utf8)
+        #expect(bytes == [0, 0, 0, UInt8(content.count)] + content)
+        var decoder = MessageDecoder(form: .init(flags))
+        #expect(try decode(&decoder, bytes) == [message])
+    }
+
+    @Test func `with fragments a frame has a header, and its terms no version`() throws {
+        var encoder = MessageEncoder(flags: .standard)
+        let bytes = encoder.encode(message)
+        let content: [UInt8] =
+            [131, 68, 0, 104, 3, 97, 22] + Terms.pidBytes + Terms.otherBytes + [119, 2]
+            + Array("ok".utf8)
+        #expect(bytes == [0, 0, 0, UInt8(content.count)] + content)
+        var decoder = MessageDecoder(form: .init(.standard))
+        #expect(try decode(&decoder, bytes) == [message])
+    }
+
+    @Test func `the other form closes the connection`() throws {
+        var encoder = MessageEncoder(flags: .standard)
+        let withHeader = encoder.encode(message)
+        var passThrough = MessageDecoder(form: .passThrough)
+        #expect(throws: ProtocolViolation.unexpectedFrame(tag: 131)) {
+            try decode(&passThrough, withHeader)
+        }
+        var header = MessageDecoder(form: .header)
+        #expect(throws: ProtocolViolation.unexpectedFrame(tag: 112)) {
+            try decode(&header, [0, 0, 0, 2, 112, 131])
+        }
+        #expect(throws: ProtocolViolation.unexpectedFrame(tag: 71)) {
+            try decode(&header, [0, 0, 0, 2, 131, 71])
+        }
+    }
+
+    @Test func `a large message leaves in pieces of 64 KiB, numbered down to 1`() throws {
+        var encoder = MessageEncoder(flags: .standard)
+        let large = ControlMessage.send(
+            from: Terms.pid, to: Terms.other,
+            message: .binary([UInt8](repeating: 7, count: 150_000)), token: nil)
+        let bytes = encoder.encode(large)
+        var frames = FrameDecoder()
+        frames.append(bytes.span)
+        var heads: [[UInt8]] = []
+        var lengths: [Int] = []
+        while let frame = try frames.next() {
+            let isFirst = frames.bytes[frame.lowerBound + 1] == 69
+            heads.append(Array(frames.bytes[frame.prefix(isFirst ? 19 : 18)]))
+            lengths.append(frame.count - (isFirst ? 19 : 18))
+        }
+        let sequence: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1]
+        func fragment(_ number: UInt8) -> [UInt8] { [0, 0, 0, 0, 0, 0, 0, number] }
+        #expect(
+            heads == [
+                [131, 69] + sequence + fragment(3) + [0], [131, 70] + sequence + fragment(2),
+                [131, 70] + sequence + fragment(1),
+            ])
+        #expect(lengths.prefix(2) == [65536, 65536])
+        var decoder = MessageDecoder(form: .header)
+        #expect(try decode(&decoder, bytes) == [large])
+        #expect(!decoder.hasUnfinishedFragments)
+        // The next large message is another sequence.
+        #expect(encoder.encode(large)[13] == 2)
+    }
+
+    @Test func `fragments of several messages may be mixed`() throws {
+        var encoder = MessageEncoder(flags: .standard)
+        func pieces(_ byte: UInt8) throws -> (ControlMessage, [[UInt8]]) {
+            let message = ControlMessage.send(
+                from: Terms.pid, to: Terms.other,
+                message: .binary([UInt8](repeating: byte, count: 140_000)), token: nil)
+            var frames = FrameDecoder()
+            frames.append(encoder.encode(message).span)
+            var pieces: [[UInt8]] = []
+            while let frame = try frames.next() { pieces.append(Array(frames.bytes[frame])) }
+            return (message, pieces)
+        }
+        let (first, a) = try pieces(1)
+        let (second, b) = try pieces(2)
+        var decoder = MessageDecoder(form: .header)
+        var messages: [ControlMessage] = []
+        for piece in [a[0], b[0], b[1], a[1], a[2], b[2]] {
+            if let message = try decoder.decode(piece, piece.indices, now: Terms.now) {
+                messages.append(message)
+            }
+        }
+        #expect(messages == [first, second])
+    }
+
+    private func fragment(_ tag: UInt8, _ sequence: UInt8, _ number: UInt8, _ rest: [UInt8])
+        -> [UInt8]
+    {
+        [131, tag] + [0, 0, 0, 0, 0, 0, 0, sequence] + [0, 0, 0, 0, 0, 0, 0, number]
+            + (tag == 69 ? [0] : []) + rest
+    }
+
+    @Test func `fragments out of order close the connection`() throws {
+        let first = fragment(69, 1, 3, [104])
+        func after(_ wrong: [UInt8]) throws {
+            var decoder = MessageDecoder(form: .header)
+            _ = try decoder.decode(first, first.indices, now: Terms.now)
+            _ = try decoder.decode(wrong, wrong.indices, now: Terms.now)
+        }
+        #expect(throws: ProtocolViolation.unexpectedFragment(sequence: 1, fragment: 1)) {
+            try after(fragment(70, 1, 1, []))
+        }
+        #expect(throws: ProtocolViolation.unexpectedFragment(sequence: 2, fragment: 2)) {
+            try after(fragment(70, 2, 2, []))
+        }
+        #expect(throws: ProtocolViolation.unexpectedFragment(sequence: 1, fragment: 3)) {
+            try after(first)
+        }
+        #expect(throws: ProtocolViolation.unexpectedFragment(sequence: 9, fragment: 0)) {
+            try after(fragment(69, 9, 0, []))
+        }
+    }
+
+    @Test func `unfinished fragments are limited in number, bytes and time`() throws {
+        var limits = FragmentAssembly.Limits()
+        limits.sequences = 2
+        limits.byteCount = 10
+        limits.deadline = .seconds(5)
+        func decoder() -> MessageDecoder { MessageDecoder(form: .header, fragmentLimits: limits) }
+        var many = decoder()
+        for sequence: UInt8 in 1...2 {
+            let frame = fragment(69, sequence, 2, [1])
+            _ = try many.decode(frame, frame.indices, now: Terms.now)
+        }
+        let third = fragment(69, 3, 2, [1])
+        #expect(throws: ProtocolViolation.tooManyFragmentSequences(maximum: 2)) {
+            try many.decode(third, third.indices, now: Terms.now)
+        }
+        var long = decoder()
+        let piece = fragment(69, 1, 2, [UInt8](repeating: 1, count: 11))
+        #expect(throws: ProtocolViolation.fragmentsTooLong(byteCount: 11)) {
+            try long.decode(piece, piece.indices, now: Terms.now)
+        }
+        var slow = decoder()
+        let first = fragment(69, 1, 3, [1])
+        _ = try slow.decode(first, first.indices, now: Terms.now)
+        let next = fragment(70, 1, 2, [1])
+        _ = try slow.decode(next, next.indices, now: Terms.now + .seconds(4))
+        try slow.check(now: Terms.now + .seconds(8))
+        #expect(throws: ProtocolViolation.unfinishedFragments(sequence: 1)) {
+            try slow.check(now: Terms.now + .seconds(9))
+        }
+    }
+
+    @Test func `atoms of the cache are remembered from frame to frame`() throws {
+        var decoder = MessageDecoder(form: .header)
+        // {2, '', <b@h.4.0>} with payload {x, y}: three new atoms in slots 1, 2 of segment 0 and 5 of
+        // segment 3; nibbles: new|0, new|0, new|3, and 0 for short atoms.
+        let first: [UInt8] =
+            [131, 68, 3, 0x88, 0x0B, 1, 0] + [2, 1, 120] + [5, 3] + Array("b@h".utf8)
+            + [104, 3, 97, 2, 82, 0]
+            + [88, 82, 2, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]
+            + [104, 2, 82, 1, 119, 1, 121]
+        let expected = ControlMessage.send(
+            from: nil, to: Terms.other, message: .tuple([.atom("x"), .atom("y")]), token: nil)
+        #expect(try decoder.decode(first, first.indices, now: Terms.now) == expected)
+        // The same again: two old entries, in another order.
+        let second: [UInt8] =
+            [131, 68, 2, 0x03, 0x00, 5, 2] + [104, 3, 97, 2, 119, 0]
+            + [88, 82, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]
+            + [104, 2, 82, 1, 119, 1, 121]
+        #expect(try decoder.decode(second, second.indices, now: Terms.now) == expected)
+        // An entry that nobody has defined.
+        let third: [UInt8] = [131, 68, 1, 0x07, 9, 106]
+        #expect(throws: ProtocolViolation.invalidAtomCache) {
+            try decoder.decode(third, third.indices, now: Terms.now)
+        }
+    }
+
+    @Test func `long atoms have lengths of two bytes`() throws {
+        var decoder = MessageDecoder(form: .header)
+        let name = String(repeating: "ü", count: 200)
+        let frame: [UInt8] =
+            [131, 68, 1, 0x18, 0, 1, 0x90] + Array(name.utf8) + [104, 3, 97, 2, 119, 0]
+            + Terms.otherBytes + [82, 0]
+        #expect(
+            try decoder.decode(frame, frame.indices, now: Terms.now)
+                == .send(from: nil, to: Terms.other, message: .atom(Atom(name)), token: nil))
+    }
+
+    @Test func `a term does not reach into the next frame`() throws {
+        let frame: [UInt8] = [131, 68, 0, 104, 3, 97, 1] + Terms.pidBytes + Terms.otherBytes
+        let bytes = frame + [1, 2, 3]
+        var decoder = MessageDecoder(form: .header)
+        #expect(
+            try decoder.decode(bytes, frame.indices, now: Terms.now)
+                == .link(from: Terms.pid, to: Terms.other))
+        for length in 2..<frame.count {
+            var decoder = MessageDecoder(form: .header)
+            #expect(throws: ProtocolViolation.self) {
+                try decoder.decode(bytes, 0..<length, now: Terms.now)
+            }
+        }
+    }
+
+    @Test func `bytes after the payload close the connection`() throws {
+        var decoder = MessageDecoder(form: .header)
+        let frame: [UInt8] =
+            [131, 68, 0, 104, 3, 97, 22] + Terms.pidBytes + Terms.otherBytes + [106, 106]
+        #expect(throws: ProtocolViolation.invalidTerm(.trailingBytes(count: 1))) {
+            try decoder.decode(frame, frame.indices, now: Terms.now)
+        }
+    }
+
+    @Test func `mutated frames never trap`() throws {
+        var random = SplitMix(state: 2)
+        var encoder = MessageEncoder(flags: .standard)
+        let seeds: [[UInt8]] =
+            ControlMessageTests.all.map { Array(encoder.encode($0).dropFirst(4)) } + [
+                fragment(69, 1, 2, [104, 3, 97, 1] + Terms.pidBytes), fragment(70, 1, 1, [106]),
+                [131, 68, 3, 0x88, 0x0B, 1, 0, 2, 1, 120, 5, 3, 98, 64, 104, 106],
+            ]
+        var decoder = MessageDecoder(form: .header)
+        var passThrough = MessageDecoder(form: .passThrough)
+        for _ in 0..<50_000 {
+            let frame = random.mutate(seeds[Int(random.next() % UInt64(seeds.count))])
+            guard !frame.isEmpty else { continue }
+            _ = try? decoder.decode(frame, frame.indices, now: Terms.now)
+            let other = [112, 131] + frame
+            _ = try? passThrough.decode(other, other.indices, now: Terms.now)
+        }
+    }
+}

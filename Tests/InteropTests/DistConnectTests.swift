@@ -1,0 +1,210 @@
+import EPMD
+import ErlDist
+import ExternalTermFormat
+import Glibc
+import Synchronization
+import Testing
+import Transport
+
+/// How connections to and from a real node come up, are refused, and end.
+extension DistTests {
+    @Suite struct DistConnectTests {
+        @Test func `a wrong cookie is said to be one`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = try fixture.node("caller", cookie: "wrong")
+            await #expect(throws: CallError.wrongCookie) { try await node.connect(to: peer.name) }
+        }
+
+        @Test func `a node with another cookie is refused and reported`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let (node, name, registration) = try await fixture.listeningNode("here")
+            let logged = Mutex<[String]>([])
+            await node.setLogHandler { _, text in logged.withLock { $0.append(text) } }
+            let peer = try await fixture.peer("peer", cookie: "wrong")
+            #expect(try await peer("net_adm:ping('\(name)')") == "pang")
+            try await eventually("the refusal is logged") { logged.withLock { !$0.isEmpty } }
+            #expect(logged.withLock { $0.first?.contains("cookies differ") == true })
+            await registration.stop()
+        }
+
+        @Test func `a node that is not there is unreachable, with the reason`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let node = try fixture.node("caller")
+            do throws(CallError) {
+                try await node.connect(to: try! NodeName("nobody@\(fixture.host)"))
+                Issue.record("connected to nobody")
+            } catch {
+                guard case .unreachable(let text) = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+                #expect(text.contains("nobody"))
+            }
+        }
+
+        @Test func `a name with a port needs no EPMD`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let port = try await fixture.client.lookUp(name: "peer").port
+            let node = Node(
+                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
+                loop: fixture.loop
+            ) { _ in
+                Issue.record("the resolver was asked")
+                return []
+            }
+            let name = try NodeName("peer@\(fixture.host):\(port)")
+            #expect(
+                try await node.call(name, "erlang", "node", [], timeout: .seconds(5))
+                    == .atom(peer.name.atom))
+        }
+
+        @Test func `another node on the port is not taken for the one that was asked for`()
+            async throws
+        {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            _ = try await fixture.peer("peer")
+            let port = try await fixture.client.lookUp(name: "peer").port
+            let node = try fixture.node("caller")
+            let name = try NodeName("other@\(fixture.host):\(port)")
+            do throws(CallError) {
+                try await node.connect(to: name)
+                Issue.record("connected to the wrong node")
+            } catch {
+                guard case .refused(let text) = error else {
+                    Issue.record("\(error)")
+                    return
+                }
+                #expect(text.contains("peer@\(fixture.host) is listening there"))
+            }
+        }
+
+        @Test func `a ping is answered, and so is the second one`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = try fixture.node("caller")
+            try await node.ping(peer.name)
+            try await node.ping(peer.name)
+            #expect(await node.connectedNodes == [peer.name])
+        }
+
+        @Test func `a node without a name gets one and can call`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = Node(
+                dynamicOn: fixture.host, cookie: "secret", loop: fixture.loop,
+                resolver: fixture.resolver)
+            #expect(await node.name == nil)
+            #expect(
+                try await node.call(
+                    peer.name, "erlang", "nodes", [.atom("hidden")], timeout: .seconds(5)
+                )
+                .asList?.count == 1)
+            let name = try #require(await node.name)
+            #expect(name.host == fixture.host)
+            #expect(try await peer("nodes(hidden)") == "['\(name)']")
+        }
+
+        @Test func `a node of ours gives a name to a real node without one`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let (node, name, registration) = try await fixture.listeningNode("here")
+            await node.expose(module: "m") { _, _, caller in .atom(caller.node.atom) }
+            let process = try DistProcess(
+                [
+                    "erl", "-noshell", "-sname", "undefined", "-setcookie", "secret", "-eval",
+                    "io:format(\"=> ~0p~n\", [[net_kernel:connect_node('\(name)'), rpc:call('\(name)', m, f, []), node()]]), halt().",
+                ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
+            defer { process.kill() }
+            let line = try await offload { try process.line(after: "=> ", timeout: .seconds(20)) }
+            let names = line.dropFirst().dropLast().split(separator: ",")
+            #expect(names.count == 3 && names[0] == "true" && names[1] == names[2], "\(line)")
+            await registration.stop()
+        }
+
+        @Test func `ticks keep an idle connection up in both directions`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer(
+                "peer", arguments: ["-kernel", "net_ticktime", "4", "net_tickintensity", "4"])
+            var configuration = Node.Configuration()
+            configuration.tickTime = .seconds(4)
+            let node = Node(
+                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
+                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            let downs = Mutex(0)
+            await node.setEventHandler { event in
+                if case .nodeDown = event { downs.withLock { $0 += 1 } }
+            }
+            try await node.connect(to: peer.name)
+            // This is the behaviour itself: nothing happens for longer than the tick time.
+            try await Task.sleep(for: .seconds(7))
+            #expect(downs.withLock { $0 } == 0)
+            #expect(try await peer("nodes(hidden)") == "[caller@\(fixture.host)]")
+        }
+
+        @Test func `a node that stands still is given up after the tick time`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            var configuration = Node.Configuration()
+            configuration.tickTime = .seconds(1)
+            let node = Node(
+                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
+                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            try await node.connect(to: peer.name)
+            kill(peer.process.pid, SIGSTOP)
+            await #expect(throws: CallError.connectionLost(.silent(.seconds(1)))) {
+                try await node.call(peer.name, "erlang", "node", [], timeout: .seconds(30))
+            }
+        }
+
+        @Test func `a restarted node is connected again under its old name`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let (node, name, registration) = try await fixture.listeningNode("here")
+            let peer = try await fixture.peer("peer")
+            #expect(try await peer("net_adm:ping('\(name)')") == "pong")
+            peer.process.kill()
+            try await eventually("the node is gone") { await node.connectedNodes.isEmpty }
+            try await eventually("EPMD has noticed") {
+                (try? await fixture.client.names())?.contains { $0.name == "peer" } == false
+            }
+            let again = try await fixture.peer("peer")
+            #expect(
+                try await node.call(again.name, "erlang", "node", [], timeout: .seconds(5))
+                    == .atom(again.name.atom))
+            await registration.stop()
+        }
+
+        @Test func `both connecting at the same time end up with one connection`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("m")
+            // One of the names is smaller than the peer's, the other greater.
+            for alive in ["a", "z"] {
+                let (node, name, registration) = try await fixture.listeningNode(alive)
+                for _ in 0..<10 {
+                    async let answer = peer("net_adm:ping('\(name)')")
+                    let result = try await node.call(
+                        peer.name, "erlang", "node", [], timeout: .seconds(5))
+                    #expect(result == .atom(peer.name.atom))
+                    #expect(try await answer == "pong")
+                    #expect(await node.connectedNodes == [peer.name])
+                    _ = try await peer("erlang:disconnect_node('\(name)')")
+                    try await eventually("disconnected") { await node.connectedNodes.isEmpty }
+                }
+                await registration.stop()
+                await node.close()
+            }
+        }
+    }
+}

@@ -1,0 +1,181 @@
+import Deployment
+import ExternalTermFormat
+import Supervisor
+import Synchronization
+import Testing
+import Transport
+
+/// Hot upgrades of real releases.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct HotUpgradeInteropTests {
+    /// Runs a test with a release in `current/` that has counted to 3.
+    private func withRelease(
+        _ version: String, hasReleasesFile: Bool = true,
+        _ body: (HotUpgradeFixture, Started) async throws -> Void
+    ) async throws {
+        let fixture = try await HotUpgradeFixture()
+        do {
+            try await fixture.unpack(version, into: fixture.current)
+            if hasReleasesFile {
+                try ReleasesFile.write(
+                    for: fixture.current, name: "counter", files: fixture.files)
+            }
+            let release = try await fixture.boot(greeting: "before")
+            for _ in 1...3 { try await fixture.increment() }
+            try await body(fixture, release)
+        } catch {
+            await fixture.end()
+            throw error
+        }
+        await fixture.end()
+    }
+
+    @Test(arguments: [true, false])
+    func `a hot upgrade keeps process and state, and the new version boots from then on`(
+        hasReleasesFile: Bool
+    ) async throws {
+        try await withRelease("0.1.1", hasReleasesFile: hasReleasesFile) { fixture, release in
+            let processID = try await fixture.processID()
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let decision = await HotUpgrade.decide(
+                .init(version: "0.1.1", isConnected: true), name: "counter", version: "0.1.2",
+                current: fixture.current, staged: fixture.staged, files: fixture.files)
+            #expect(decision == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "secret after")
+            #expect(outcome == .succeeded)
+            #expect(
+                fixture.logLines.withLock { $0 } == [
+                    "[info] Unpacked successfully: ~c\"0.1.2\"",
+                    "[info] Installed Release: ~c\"0.1.2\"",
+                    "[info] Made release permanent: 0.1.2",
+                ])
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+            // From the new release's config/runtime.exs, with the environment given for it.
+            #expect(try await fixture.greeting() == "secret after")
+            let libraries = hasReleasesFile ? 8 : 0
+            #expect(
+                try await fixture.releases()
+                    == ["0.1.2 permanent 8", "0.1.1 old \(libraries)"])
+            #expect(
+                try await fixture.call("code", "lib_dir", .atom("counter")).asText
+                    == fixture.current + "/lib/counter-0.1.2")
+
+            // Nothing of it stays on disk.
+            let configuration = try fixture.files.read(
+                fixture.current + "/releases/0.1.2/sys.config", limit: 1 << 20)
+            let pristine = try fixture.files.read(
+                fixture.staged + "/releases/0.1.2/sys.config", limit: 1 << 20)
+            #expect(configuration == pristine)
+            try fixture.files.removeTree(fixture.staged)
+
+            await release.kill()
+            _ = try await fixture.boot(greeting: "cold")
+            #expect(try await fixture.report() == 0)
+            #expect(try await fixture.greeting() == "cold")
+            #expect(
+                try await fixture.releases()
+                    == ["0.1.2 permanent 8", "0.1.1 old \(libraries)"])
+        }
+    }
+
+    @Test func `a code change that fails restarts the old release in place`() async throws {
+        try await withRelease("0.1.2") { fixture, _ in
+            let processID = try await fixture.processID()
+            try await fixture.unpack("0.1.4", into: fixture.staged)
+            let outcome = try await fixture.upgrade(
+                from: "0.1.2", to: "0.1.4", greeting: "after")
+            guard case .failed(let reason, let nodeIsUntouched) = outcome else {
+                Issue.record("expected a failure, not \(outcome)")
+                return
+            }
+            #expect(!nodeIsUntouched)
+            #expect(reason.contains("code_change_failed"))
+            #expect(reason.contains("; the node runs 0.1.2"))
+            try await fixture.eventually { _ = try await fixture.report() }
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 0)
+            #expect(try await fixture.greeting() == "before")
+            #expect(try await fixture.releases() == ["0.1.2 permanent 8"])
+            #expect(try fixture.files.status(fixture.current + "/releases/0.1.4") == nil)
+            #expect(try fixture.files.status(fixture.current + "/lib/counter-0.1.4") == nil)
+        }
+    }
+
+    @Test func `a package without a way from the running version leaves the node untouched`()
+        async throws
+    {
+        try await withRelease("0.1.2") { fixture, release in
+            try await fixture.unpack("0.2.0", into: fixture.staged)
+            // Twice: the first attempt leaves nothing that could disturb the second.
+            for _ in 1...2 {
+                let outcome = try await fixture.upgrade(
+                    from: "0.1.2", to: "0.2.0", greeting: "after")
+                guard case .failed(let reason, let nodeIsUntouched) = outcome else {
+                    Issue.record("expected a failure, not \(outcome)")
+                    return
+                }
+                #expect(nodeIsUntouched)
+                #expect(reason.hasPrefix("systools:make_relup failed, reason: error: "))
+                #expect(reason.contains("counter.appup"))
+                #expect(try await fixture.report() == 3)
+                #expect(try await fixture.greeting() == "before")
+                #expect(try await fixture.releases() == ["0.1.2 permanent 8"])
+                #expect(try fixture.files.status(fixture.current + "/releases/0.2.0") == nil)
+                #expect(try fixture.files.status(fixture.current + "/lib/counter-0.2.0") == nil)
+            }
+            await release.kill()
+            _ = try await fixture.boot(greeting: "cold")
+            #expect(try await fixture.releases() == ["0.1.2 permanent 8"])
+        }
+    }
+
+    @Test func `what another attempt has unpacked is replaced`() async throws {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let release = fixture.current + "/releases/0.1.2"
+            try fixture.files.makeFolder(release, mode: 0o755)
+            try fixture.files.copyFile(
+                fixture.package("0.1.2"), to: release + "/counter.tar.gz", mode: 0o644)
+            let unpacked = try await fixture.call(
+                "release_handler", "unpack_release", .charlist("0.1.2/counter"))
+            #expect(unpacked == .tuple([.atom(.ok), .charlist("0.1.2")]))
+            #expect(try await fixture.releases() == ["0.1.2 unpacked 8", "0.1.1 permanent 8"])
+            try fixture.files.replaceFile(
+                fixture.current + "/lib/counter-0.1.2/ebin/Elixir.Counter.Pages.beam",
+                with: [1, 2, 3])
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.report() == 3)
+            #expect(try await fixture.releases() == ["0.1.2 permanent 8", "0.1.1 old 8"])
+        }
+    }
+
+    @Test func `a configuration that cannot be resolved leaves the node untouched`() async throws {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let runtime = fixture.staged + "/releases/0.1.2/runtime.exs"
+            for (text, expected) in [
+                (
+                    "import Config\nconfig :counter, handler: self()\n",
+                    "counter.handler holds a pid"
+                ),
+                ("import Config\nraise \"secret\"\n", "ended with status 1 (RuntimeError)"),
+            ] {
+                try fixture.files.replaceFile(runtime, with: Array(text.utf8))
+                let outcome = try await fixture.upgrade(
+                    from: "0.1.1", to: "0.1.2", greeting: "after")
+                guard case .failed(let reason, true) = outcome else {
+                    Issue.record("expected a failure, not \(outcome)")
+                    return
+                }
+                #expect(reason.contains(expected))
+                #expect(!reason.contains("secret"))
+            }
+            #expect(try await fixture.greeting() == "before")
+            #expect(try await fixture.releases() == ["0.1.1 permanent 8"])
+        }
+    }
+}

@@ -1,0 +1,121 @@
+import ExternalTermFormat
+import Testing
+
+/// The codec and the text syntax against a real Erlang, one process for a batch of terms.
+@Suite struct TermInteropTests {
+    @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() throws {
+        var generator = TermGenerator(random: SeededGenerator(seed: 1))
+        let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
+        let folder = try TemporaryFolder()
+        try folder.write(TermPeer.frames(terms.map { $0.encoded() }), to: "in")
+        try TermPeer.run("echo", in: folder)
+        let echoes = TermPeer.contents(try folder.read("out"))
+
+        try #require(echoes.count == terms.count)
+        for (term, echo) in zip(terms, echoes) {
+            #expect(try Term(decoding: echo) == term)
+            if term.largestMapCount < 0 { #expect(echo == term.encoded(), "\(term)") }
+        }
+    }
+
+    @Test func `Erlang reads what Swift compressed`() throws {
+        let terms: [Term] = [
+            .binary([UInt8](repeating: 7, count: 100_000)),
+            .list((0..<20_000).map { .integer($0 % 300) }), .tuple([.atom("too_short_to_shrink")]),
+        ]
+        let folder = try TemporaryFolder()
+        try folder.write(TermPeer.frames(terms.map { $0.encoded(compressed: 6) }), to: "in")
+        try TermPeer.run("echo", in: folder)
+        #expect(TermPeer.contents(try folder.read("out")) == terms.map { $0.encoded() })
+    }
+
+    @Test func `what Erlang encodes and prints Swift encodes and prints alike, and reads back`()
+        throws
+    {
+        let folder = try TemporaryFolder()
+        try TermPeer.run("generate", in: folder)
+        let frames = TermPeer.contents(try folder.read("out"))
+
+        try #require(frames.count == 8000)
+        for index in stride(from: 0, to: frames.count, by: 2) {
+            let term = try Term(decoding: frames[index])
+            let text = String(decoding: frames[index + 1], as: UTF8.self)
+            #expect(term.encoded() == frames[index], "\(text)")
+            // Erlang prints a map of more than 32 pairs in another order than it encodes it.
+            if term.largestMapCount > 32 { continue }
+            #expect(
+                term.description.unicodeScalars.elementsEqual(text.unicodeScalars),
+                "\(text)\n\(term)")
+            #expect(try Term(text: text) == term, "\(text)")
+        }
+    }
+
+    @Test func `what Swift prints Erlang consults and Swift reads`() throws {
+        var generator = TermGenerator(random: SeededGenerator(seed: 2), onlyText: true)
+        let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
+        let text = terms.map { "\($0.description).\n" }.joined()
+        let folder = try TemporaryFolder()
+        try folder.write(Array(text.utf8), to: "in")
+        try TermPeer.run("consult", in: folder)
+        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+
+        try #require(consulted.count == terms.count)
+        for (term, read) in zip(terms, consulted) { #expect(read == term) }
+        #expect(try Term.consult(text) == terms)
+    }
+
+    @Test func `Swift and Erlang agree on which mutilated texts are terms, and on their values`()
+        throws
+    {
+        var generator = TermGenerator(random: SeededGenerator(seed: 3), onlyText: true)
+        let texts = (0..<10000).map { index in
+            TextMutation.mutate(
+                index % 4 == 0
+                    ? generator.term(depth: 2).description
+                    : TextMutation.samples[index % TextMutation.samples.count],
+                using: &generator.random)
+        }
+        let folder = try TemporaryFolder()
+        try folder.write(TermPeer.frames(texts.map { Array($0.utf8) }), to: "in")
+        try TermPeer.run("parse", in: folder)
+        let verdicts = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+
+        try #require(verdicts.count == texts.count)
+        var agreements = 0
+        for (text, verdict) in zip(texts, verdicts) {
+            let own = try? Term(text: text + "\n.\n")
+            let accepted = own.map { Term.tuple([.atom(.ok), $0]) } ?? .atom(.error)
+            if accepted != .atom(.error) { agreements += 1 }
+            #expect(accepted == verdict, "\(text.debugDescription)")
+        }
+        #expect(agreements > 1000)
+    }
+}
+
+/// Small damage to texts.
+enum TextMutation {
+    static let samples = [
+        #"{application, my_app, [{vsn, "1.0"}, {mods, []}]}"#, "[a, 'B c' | tail]",
+        "#{key => 1.5e-3, \"k\" => <<1, 2:4/little, \"text\"/utf8, 1.5:32/float>>}",
+        "{$a, $\\n, 16#ff, 1_000, -1, + 2, 2#101}", "fun lists:map/2",
+        #""str\x{41}\101\^a" "more" % comment"#,
+        "<<16#ffff:3/unit:8-little, (-1):12, <<1:3>>/bits>>",
+    ]
+
+    static func mutate(_ text: String, using random: inout SeededGenerator) -> String {
+        var scalars = Array(text.unicodeScalars)
+        let spare = Array(
+            "0123456789abxuZ_@'\"\\$#{}[]()<>,|=>:/-+.% \n\u{e9}\u{430}".unicodeScalars)
+        for _ in 0..<Int.random(in: 0...2, using: &random) {
+            let position = Int.random(in: 0...scalars.count, using: &random)
+            let replacement = spare[Int.random(in: 0..<spare.count, using: &random)]
+            switch Int.random(in: 0..<4, using: &random) {
+            case 0: scalars.insert(replacement, at: position)
+            case 1 where position < scalars.count: scalars.remove(at: position)
+            case 2 where position < scalars.count: scalars[position] = replacement
+            default: scalars = Array(scalars[..<position])
+            }
+        }
+        return String(String.UnicodeScalarView(scalars))
+    }
+}
