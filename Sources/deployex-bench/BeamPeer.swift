@@ -12,11 +12,12 @@ struct BeamPeer: Sendable {
     private static let module: Atom = "deployex_bench_peer"
 
     init(
-        name: String, cookie: String, epmdPort: UInt16, folder: String, epmd: EPMDClient,
-        loop: EventLoop
+        name: String, cookie: String, epmdPort: UInt16, folder: String, on processors: Processors,
+        epmd: EPMDClient, loop: EventLoop
     ) throws {
         self.name = try NodeName("\(name)@127.0.0.1")
-        process = try Self.start(name, cookie: cookie, epmdPort: epmdPort, folder: folder)
+        process = try Self.start(
+            name, cookie: cookie, epmdPort: epmdPort, folder: folder, on: processors)
         control = Node(
             name: try NodeName("control@127.0.0.1"), cookie: cookie, loop: loop,
             resolver: epmd.resolver)
@@ -24,9 +25,9 @@ struct BeamPeer: Sendable {
 
     /// Starts a BEAM as a release would, but for what it runs.
     static func start(
-        _ name: String, cookie: String, epmdPort: UInt16, folder: String
+        _ name: String, cookie: String, epmdPort: UInt16, folder: String, on processors: Processors
     ) throws(BenchError) -> Child {
-        try Child(
+        try processors.start(
             "erl",
             [
                 "-noshell", "-name", "\(name)@127.0.0.1", "-setcookie", cookie,

@@ -38,11 +38,13 @@ enum IdleNode {
         var memory = Series()
         for round in 0..<effort.nodeStarts {
             let ours = try await start("idle\(round)", peers) { name in
-                try Child("/proc/self/exe", ["idle", name, "\(peers.epmdPort)"])
+                try Processors.all.start(
+                    "/proc/\(getpid())/exe", ["idle", name, "\(peers.epmdPort)"])
             }
             let beam = try await start("idlebeam\(round)", peers) { name in
                 try BeamPeer.start(
-                    name, cookie: peers.cookie, epmdPort: peers.epmdPort, folder: peers.folder)
+                    name, cookie: peers.cookie, epmdPort: peers.epmdPort, folder: peers.folder,
+                    on: .all)
             }
             starting.append(ours: ours.milliseconds, peer: beam.milliseconds)
             memory.append(ours: ours.megabytes, peer: beam.megabytes)

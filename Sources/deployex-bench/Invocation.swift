@@ -5,13 +5,15 @@ enum Invocation {
     case help
 
     static let helpText = """
-        usage: deployex-bench [--quick] [--json] [--only MEASURE[,MEASURE…]] [--peers FOLDER]
+        usage: deployex-bench [--quick] [--json] [--unpinned] [--only MEASURE[,MEASURE…]] [--peers FOLDER]
 
         Measures calls, connecting, the term codec and an idle node, each in turns with the same
         done by libei or by a BEAM, and prints both and their ratios.
 
           --quick          a few seconds, to see that everything works; the figures mean little
           --json           print the result as JSON
+          --unpinned       let the kernel choose who runs where; without it the BEAM has all
+                           processors but the first, which ours and libei's program have
           --only MEASURES  some of: \(Measure.allCases.map(\.rawValue).joined(separator: ", "))
           --peers FOLDER   where `make bench` puts what it measures against (.build/bench)
 
@@ -29,6 +31,7 @@ enum Invocation {
             switch argument {
             case "--quick": options.effort = .quick
             case "--json": options.json = true
+            case "--unpinned": options.isPinned = false
             case "--only": options.measures = try Self.measures(rest.popFirst())
             case "--peers":
                 guard let folder = rest.popFirst() else {
@@ -75,6 +78,8 @@ enum Measure: String, CaseIterable {
 struct MeasureOptions: Sendable {
     var effort = Effort.full
     var json = false
+    /// Whether ours and the BEAM get processors of their own.
+    var isPinned = true
     var measures = Set(Measure.allCases)
     var peerFolder = ".build/bench"
 }

@@ -26,6 +26,7 @@ struct Peers {
         let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
         let port = listener.address.port
         listener.close()
+        if options.isPinned { try Processors.ours.confineBench() }
         let cookie = "bench\(UInt64.random(in: 0 ... .max))"
         // The shell is there so that EPMD, which ignores its stdin, ends with us in any case.
         let epmdProcess = try Child(
@@ -40,7 +41,7 @@ struct Peers {
             try await wait("epmd", epmdProcess, on: loop) { _ = try await epmd.names() }
             let beam = try BeamPeer(
                 name: "beam", cookie: cookie, epmdPort: port, folder: options.peerFolder,
-                epmd: epmd, loop: loop)
+                on: options.isPinned ? .others : .all, epmd: epmd, loop: loop)
             children.append(beam.process)
             try await wait("erl", beam.process, on: loop) { try await beam.connect() }
             let libei = try LibeiPeer(
