@@ -73,6 +73,17 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         #expect(options.name == "other")
     }
 
+    @Test func `commands read the variable as start does, and find its cookie`() throws {
+        let environment = [
+            "ELIXIR_ERL_OPTIONS": "-setcookie theirs", "DEPLOYEX_ERLANG_COOKIE": "other",
+        ]
+        for arguments in [["start"], ["status"], ["ping", "deployex"]] {
+            let options = try Invocation(arguments: arguments).distribution.merging(environment)
+            #expect(try Cookie.find(options, environment: environment) == "theirs")
+        }
+        #expect(try DistributionOptions().merging([:]) == DistributionOptions())
+    }
+
     @Test func `TLS switches are refused by name, never ignored`() {
         var options = DistributionOptions()
         #expect(throws: UsageError.self) {

@@ -38,6 +38,14 @@ struct DistributionOptions: Equatable {
         return true
     }
 
+    /// These options with what `ELIXIR_ERL_OPTIONS` adds: the same for `start` and for the commands
+    /// that talk to it from the same environment.
+    func merging(_ environment: [String: String]) throws(UsageError) -> DistributionOptions {
+        var options = self
+        try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        return options
+    }
+
     /// Takes over what the variable says and the arguments did not. Switches for the emulator
     /// (`+S 4`), and others that are not about the distribution, mean nothing here and are skipped.
     mutating func merge(erlangOptions text: String) throws(UsageError) {

@@ -12,7 +12,7 @@ struct CommandContext: Sendable {
     init(
         _ invocation: Invocation, environment: [String: String], loop: EventLoop
     ) throws(UsageError) {
-        let options = invocation.distribution
+        let options = try invocation.distribution.merging(environment)
         let epmd = try EPMDAccess.client(environment, loop: loop)
         var configuration = Node.Configuration()
         configuration.connectTimeout = invocation.timeout

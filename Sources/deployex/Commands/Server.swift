@@ -28,8 +28,7 @@ actor Server {
         _ invocation: Invocation, environment: [String: String], console: ConsoleLog,
         loop: EventLoop
     ) throws(UsageError) {
-        var options = invocation.distribution
-        try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        let options = try invocation.distribution.merging(environment)
         configuration = try ServerConfiguration(environment: environment)
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
@@ -53,8 +52,9 @@ actor Server {
         let deployer = makeDeployer(listening.node)
         await expose(deployer, on: listening.node)
         let watcher = watchStore(deployer)
-        try await deployer.start()
+        // Before the first read, so that nothing published in between waits for the next poll.
         await watcher.start()
+        try await deployer.start()
         await stopRequested()
         await watcher.stop()
         await deployer.stop()
