@@ -56,6 +56,7 @@ let package = Package(
             ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
+        tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),

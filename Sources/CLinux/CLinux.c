@@ -34,6 +34,8 @@ int clinux_rename_exchange(const char *first, const char *second) {
     return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
 }
 
+int clinux_syncfs(int fd) { return syncfs(fd); }
+
 /// Tells the parent where and why the start failed; it reads that instead of end-of-file.
 static void fail(int gate, int stage) {
     int report[2] = {stage, errno};

@@ -39,12 +39,6 @@ struct BigEndianReader {
 }
 
 extension [UInt8] {
-    mutating func append(bigEndian value: some FixedWidthInteger & UnsignedInteger) {
-        for shift in stride(from: value.bitWidth - 8, through: 0, by: -8) {
-            append(UInt8(truncatingIfNeeded: value >> shift))
-        }
-    }
-
     /// At most `limit` bytes of what a stream has just read.
     init(copying bytes: borrowing Span<UInt8>, limit: Int) {
         self.init()

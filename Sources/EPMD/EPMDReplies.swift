@@ -1,3 +1,5 @@
+internal import Transport
+
 /// The answer to `ALIVE2_REQ`.
 ///
 /// `ALIVE2_X_RESP` (118, result:8, creation:32) for nodes of version 6, `ALIVE2_RESP` (121, result:8,

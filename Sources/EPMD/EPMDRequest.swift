@@ -1,3 +1,5 @@
+internal import Transport
+
 /// A request to EPMD. A connection carries one.
 ///
 /// On the wire a 2-byte length, then a code byte and its fields.

@@ -165,9 +165,7 @@ private struct FormatScanner {
             return integer(value, sequence, isUppercase: true).map {
                 padded(Self.prefixed($0, "\(sequence.precision ?? 10)#"), sequence)
             }
-        case "f": return float(value, sequence, "%.*f")
-        case "e": return float(value, sequence, "%.*e")
-        case "g": return float(value, sequence, "%.*g")
+        case "f", "e", "g": return float(value, sequence)
         default: return nil
         }
     }
@@ -204,19 +202,37 @@ private struct FormatScanner {
         }
     }
 
-    private func float(_ value: Term, _ sequence: ControlSequence, _ format: String) -> String? {
+    private func float(_ value: Term, _ sequence: ControlSequence) -> String? {
         guard let number = value.asFloat ?? value.asInteger.map(Double.init) else { return nil }
-        // For `~e` and `~g` Erlang counts all digits, C those after the point of `%e`.
-        var digits = sequence.precision ?? 6
-        if sequence.control == "e" { digits = max(digits - 1, 1) }
+        let digits = sequence.precision ?? 6
+        let text: String?
+        switch sequence.control {
+        case "f":
+            text = Self.printed("%.*f", digits, number)
+        case "g" where abs(number) >= 0.1 && abs(number) < 10_000:
+            // `~g` counts all digits, those before the point too.
+            let leading = [1.0, 10, 100, 1000].filter { abs(number) >= $0 }.count
+            text = Self.printed("%.*f", max(digits - leading, 1), number)
+        default:
+            // `~e` counts all digits, C those after the point; C's exponent has two digits at least.
+            text = Self.printed("%.*e", max(digits - 1, 1), number).map { text in
+                guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }),
+                    let exponent = Int(text[text.index(after: sign)...])
+                else { return text }
+                return "\(text[...sign])\(exponent)"
+            }
+        }
+        return text.map { padded($0, sequence) }
+    }
+
+    private static func printed(_ format: String, _ digits: Int, _ number: Double) -> String? {
         var buffer = [CChar](repeating: 0, count: 512)
         let count = withVaList([Int32(digits), number]) {
             vsnprintf(&buffer, buffer.count, format, $0)
         }
         guard count >= 0, count < buffer.count else { return nil }
-        let text = String(
+        return String(
             decoding: buffer.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return padded(text, sequence)
     }
 
     private static func prefixed(_ digits: String, _ prefix: String) -> String {

@@ -1,3 +1,5 @@
+internal import Transport
+
 /// The messages of the handshake, without their length, to and from bytes.
 ///
 /// Bytes after the fields that are known are ignored, as the protocol demands, so that later versions

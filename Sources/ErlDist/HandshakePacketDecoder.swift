@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Splits the bytes of a handshake into messages: a big-endian length, then that many bytes.
 ///
 /// Over plain TCP the length has 2 bytes, and becomes 4 bytes wide only when the connection is up. A

@@ -1,4 +1,5 @@
 internal import ExternalTermFormat
+internal import Transport
 
 /// Writes control messages with their payloads as frames, lengths included.
 ///

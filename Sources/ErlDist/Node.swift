@@ -14,6 +14,8 @@ public import Transport
 /// The actor is pinned to its event loop. A call costs one frame each way and no change of thread when
 /// its caller runs on the loop too.
 ///
+/// As long as it listens or is connected it keeps itself alive: ``close()`` ends that.
+///
 /// It can be called only once it listens (``listen(on:)``) and is registered with EPMD under the port
 /// that it got, which is the caller's to do; the creation that EPMD answers goes to ``setCreation(_:)``.
 public actor Node {
@@ -34,6 +36,8 @@ public actor Node {
         public var maximumHandshakes = 256
         /// Calls that may wait on one connection.
         public var maximumOutgoingCalls = 100_000
+        /// TLS for every connection, in both directions; plain TCP without it.
+        public var tls: DistributionTLS?
         /// Bytes that may wait to be sent to one peer.
         public var queuedByteCount = 64 << 20
         /// What one call may print before the rest is left out.
@@ -159,7 +163,11 @@ public actor Node {
         listener = nil
         for connection in accepting.values { connection.close() }
         accepting = [:]
-        for attempt in attempts.values { attempt.task?.cancel() }
+        for attempt in attempts.values {
+            attempt.task?.cancel()
+            attempt.connection?.close()
+            endHandshake(attempt, .connectionLost(.disconnected))
+        }
         for link in Array(links.values) {
             link.connection.close()
             connectionEnded(link, .disconnected)

@@ -1,5 +1,5 @@
 internal import ExternalTermFormat
-public import Transport
+internal import Transport
 
 /// A connection that is being made to one node, for all who wait for it.
 final class Attempt {
@@ -22,16 +22,16 @@ extension Node {
     /// Connects to a node, unless it is connected already. Many who ask at once share one attempt.
     public func connect(to node: NodeName) async throws(CallError) {
         guard links[node.atom] == nil else { return }
-        try await connect(to: node, deadline: nil)
+        // For the resolver, connecting, and the handshake.
+        try await connect(to: node, deadline: .now + configuration.connectTimeout * 3)
     }
 
-    func connect(to node: NodeName, deadline: MonotonicTime?) async throws(CallError) {
+    func connect(to node: NodeName, deadline: MonotonicTime) async throws(CallError) {
         let attempt = attempts[node.atom] ?? startAttempt(node)
         let waiter = attempt.nextWaiter
         attempt.nextWaiter += 1
         let error = await withCheckedContinuation { continuation in
             attempt.waiters[waiter] = .init(continuation: continuation)
-            guard let deadline else { return }
             attempt.waiters[waiter]?.timer = loop.schedule(at: deadline) {
                 attempt.waiters.removeValue(forKey: waiter)?.continuation.resume(
                     returning: .timedOut)
@@ -81,9 +81,13 @@ extension Node {
         for address in addresses {
             guard links[node.atom] == nil else { return nil }
             do {
-                let stream = try await TCPStream.connect(
+                let tcp = try await TCPStream.connect(
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: streamLimits)
+                let stream: any ByteStream =
+                    try configuration.tls?.connect(
+                        tcp, to: node.host, on: loop, limits: streamLimits,
+                        handshakeTimeout: configuration.connectTimeout) ?? tcp
                 guard let error = await shakeHands(stream, node, attempt) else { return nil }
                 failure = error
                 // Someone listens there: other addresses of the same name say the same.
@@ -111,7 +115,7 @@ extension Node {
     }
 
     private func shakeHands(
-        _ stream: TCPStream, _ node: NodeName, _ attempt: Attempt
+        _ stream: any ByteStream, _ node: NodeName, _ attempt: Attempt
     ) async -> CallError? {
         guard links[node.atom] == nil, !Task.isCancelled else {
             stream.close()
@@ -128,7 +132,7 @@ extension Node {
         return await withCheckedContinuation { continuation in
             attempt.handshakeEnded = continuation
             let creation = creation
-            connection.start { event in
+            connection.start(lengthWidth: lengthWidth) { event in
                 self.handleDialled(event, connection, node, attempt, creation)
             }
         }
@@ -163,7 +167,7 @@ extension Node {
         }
     }
 
-    private func endHandshake(_ attempt: Attempt, _ error: CallError?) {
+    func endHandshake(_ attempt: Attempt, _ error: CallError?) {
         attempt.handshakeEnded?.resume(returning: error)
         attempt.handshakeEnded = nil
     }
@@ -179,82 +183,9 @@ extension Node {
         }
     }
 
-    // MARK: Accepting
-
-    /// Accepts connections of other nodes on `address`; port 0 lets the system choose.
-    /// - Returns: where it listens, for the registration with EPMD.
-    @discardableResult
-    public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
-        precondition(name != nil, "A node that asks for its name cannot be connected to")
-        let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
-        try listener.start { stream in self.accept(stream) }
-        self.listener?.close()
-        self.listener = listener
-        return listener.address
-    }
-
-    private func accept(_ stream: TCPStream) {
-        guard let name, accepting.count < configuration.maximumHandshakes else {
-            report(
-                .warning, cause: "handshakes",
-                "More than \(configuration.maximumHandshakes) connections are in their handshake:"
-                    + " closing the one from \(stream.peerAddress)")
-            return stream.close()
-        }
-        let creation = creation
-        let handshake = ServerHandshake(
-            name: name, creation: creation, flags: configuration.flags, cookie: cookie,
-            challenge: .random(in: 0 ... .max))
-        let connection = Connection(
-            stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
-        accepting[ObjectIdentifier(connection)] = connection
-        connection.start { event in
-            self.handleAccepted(event, connection, creation)
-        }
-    }
-
-    private func handleAccepted(
-        _ event: Connection.Event, _ connection: Connection, _ creation: UInt32
-    ) {
-        switch event {
-        case .applicant(let applicant): connection.decide(decision(applicant))
-        case .connected(let peer):
-            accepting[ObjectIdentifier(connection)] = nil
-            adopt(connection, peer, ownCreation: creation)
-        case .received, .ended(.disconnected):
-            preconditionFailure("An adopted connection has another handler")
-        case .ended(.handshake(let error)):
-            accepting[ObjectIdentifier(connection)] = nil
-            let address = connection.peerAddress
-            report(
-                .warning, cause: "accept \(address.octets) \(error)",
-                "A connection from \(address) was refused: \(error)")
-        }
-    }
-
-    /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.
-    private func decision(_ applicant: ServerHandshake.Applicant) -> ServerHandshake.Decision {
-        guard let name else { return .refuse }
-        switch applicant {
-        case .asking(let host):
-            var alive = String(UInt64.random(in: 0 ... .max), radix: 36, uppercase: true)
-            while alive.count < 13 { alive = "0" + alive }
-            guard let assigned = try? NodeName(alive: alive, host: host) else { return .refuse }
-            return .assign(assigned, creation: UInt32.random(in: 4 ... .max))
-        case .named(let caller):
-            if caller.atom == name.atom { return .refuse }
-            if links[caller.atom] != nil { return .askWhetherToReplace }
-            // An attempt without a connection has not told the peer of itself yet.
-            guard let attempt = attempts[caller.atom], attempt.connection != nil else {
-                return .accept
-            }
-            return ServerHandshake.arbitrate(own: name, applicant: caller)
-        }
-    }
-
     // MARK: Connected
 
-    private func adopt(_ connection: Connection, _ peer: PeerNode, ownCreation: UInt32) {
+    func adopt(_ connection: Connection, _ peer: PeerNode, ownCreation: UInt32) {
         if let old = links[peer.name.atom] {
             old.connection.close()
             connectionEnded(old, .replaced)

@@ -13,7 +13,7 @@ struct PendingCalls<Token> {
     }
 
     private var calls: [Reference: Call] = [:]
-    private var heap: [(deadline: MonotonicTime, id: Reference)] = []
+    private var heap = DeadlineHeap<Reference>()
 
     /// How many calls wait.
     var count: Int { calls.count }
@@ -22,14 +22,13 @@ struct PendingCalls<Token> {
     var heldDeadlineCount: Int { heap.count }
 
     /// No call's deadline is earlier. It may belong to a call that is finished already.
-    var nextDeadline: MonotonicTime? { heap.first?.deadline }
+    var nextDeadline: MonotonicTime? { heap.first?.time }
 
     mutating func insert(_ id: Reference, _ token: Token, deadline: MonotonicTime) {
         precondition(calls[id] == nil, "A call's reference is unique")
         calls[id] = Call(token: token, deadline: deadline)
         if heap.count > 64, heap.count > calls.count * 2 { removeFinished() }
-        heap.append((deadline, id))
-        siftUp(from: heap.count - 1)
+        heap.insert(id, at: deadline)
     }
 
     /// The call, which goes on waiting.
@@ -51,11 +50,8 @@ struct PendingCalls<Token> {
     /// Ends all calls whose deadline has come, the earliest first.
     mutating func takeExpired(now: MonotonicTime) -> [(id: Reference, token: Token)] {
         var expired: [(id: Reference, token: Token)] = []
-        while let first = heap.first, first.deadline <= now {
-            removeFirst()
-            if let call = calls.removeValue(forKey: first.id) {
-                expired.append((first.id, call.token))
-            }
+        while let id = heap.popFirst(dueAt: now) {
+            if let call = calls.removeValue(forKey: id) { expired.append((id, call.token)) }
         }
         return expired
     }
@@ -64,44 +60,12 @@ struct PendingCalls<Token> {
     mutating func takeAll() -> [Token] {
         defer {
             calls = [:]
-            heap = []
+            heap = DeadlineHeap()
         }
         return calls.values.map(\.token)
     }
 
     private mutating func removeFinished() {
-        let live = heap.filter { calls[$0.id] != nil }
-        heap.removeAll(keepingCapacity: true)
-        for entry in live {
-            heap.append(entry)
-            siftUp(from: heap.count - 1)
-        }
-    }
-
-    private mutating func removeFirst() {
-        let last = heap.removeLast()
-        guard !heap.isEmpty else { return }
-        heap[0] = last
-        var parent = 0
-        while true {
-            var child = 2 * parent + 1
-            guard child < heap.count else { return }
-            if child + 1 < heap.count, heap[child + 1].deadline < heap[child].deadline {
-                child += 1
-            }
-            guard heap[child].deadline < heap[parent].deadline else { return }
-            heap.swapAt(parent, child)
-            parent = child
-        }
-    }
-
-    private mutating func siftUp(from index: Int) {
-        var index = index
-        while index > 0 {
-            let parent = (index - 1) / 2
-            guard heap[index].deadline < heap[parent].deadline else { return }
-            heap.swapAt(index, parent)
-            index = parent
-        }
+        heap.removeAll { calls[$0] == nil }
     }
 }

@@ -99,6 +99,11 @@ package final class FaultInjectingFileSystem: FileSystem {
         try base.synchronizeFolder(path)
     }
 
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+        try change("making \(path) durable")
+        try base.synchronizeFileSystem(holding: path)
+    }
+
     package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
         try change("making the folder \(path)")
         try base.makeFolder(path, mode: mode)

@@ -19,6 +19,10 @@ package protocol FileSystem: Sendable {
     func exchange(_ first: String, _ second: String) throws(FileSystemError)
     /// Makes what has happened to a folder's entries durable.
     func synchronizeFolder(_ path: String) throws(FileSystemError)
+    /// Makes everything durable on the file system that holds `path`: for trees of many files. It
+    /// also waits for what other programs have written, and is still several times faster than
+    /// fsync(2) of each of a release's 600 files, beside a program that writes all the time too.
+    func synchronizeFileSystem(holding path: String) throws(FileSystemError)
     /// Makes one folder, whose parent exists. An existing folder is left as it is.
     func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError)
     /// Removes a file or a symbolic link; one that is not there is no error.
@@ -69,7 +73,7 @@ package struct FileStatus: Equatable, Sendable {
 package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     case system(SystemError)
     case tooLarge(path: String, limit: Int)
-    /// A tree deeper than what is ever unpacked.
+    /// A folder deeper in its tree than what is ever unpacked.
     case tooDeep(path: String)
     /// The folder is not private to the user that runs deployex.
     case notPrivate(path: String, reason: String)
@@ -91,7 +95,7 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         switch self {
         case .system(let error): error.description
         case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
-        case .tooDeep(let path): "removing \(path): folders nested too deep"
+        case .tooDeep(let path): "\(path): folders nested too deep"
         case .notPrivate(let path, let reason): "using \(path): \(reason)"
         case .stopped: "the file system has stopped"
         }

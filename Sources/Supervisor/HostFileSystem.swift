@@ -53,6 +53,12 @@ package struct HostFileSystem: FileSystem {
         try check(fsync(descriptor.raw), attempt)
     }
 
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+        let attempt = "making \(path) durable"
+        let descriptor = try Self.open(path, O_RDONLY | O_CLOEXEC, attempt)
+        try check(clinux_syncfs(descriptor.raw), attempt)
+    }
+
     package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
         let attempt = "making the folder \(path)"
         guard mkdir(path, mode) != 0 else {
@@ -74,10 +80,7 @@ package struct HostFileSystem: FileSystem {
     }
 
     package func list(_ path: String) throws(FileSystemError) -> [String] {
-        let attempt = "listing \(path)"
-        guard let folder = opendir(path) else { throw .last(attempt) }
-        defer { closedir(folder) }
-        return try FolderEntries.names(in: folder, attempt).map(FolderEntries.text).sorted()
+        try FolderEntries.texts(of: path, in: AT_FDCWD)
     }
 
     package func status(_ path: String) throws(FileSystemError) -> FileStatus? {

@@ -14,10 +14,7 @@ enum TreeRemoval {
             throw .system(SystemError("removing \(path)", code: EINVAL))
         }
         let raw = clinux_open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
-        guard raw >= 0 else {
-            if clinux_errno() == ENOENT { return }
-            throw .last("removing \(path)")
-        }
+        guard raw >= 0 else { return try throwUnlessGone("removing \(path)") }
         let folder = FileDescriptor(owning: raw)
         try remove(Array(name.utf8CString), in: folder.raw, path: path, depth: 0)
     }
@@ -30,22 +27,24 @@ enum TreeRemoval {
         return (parent, String(path[path.index(after: slash)...]))
     }
 
-    /// Names are bytes up to a zero: not every name on a disk is text.
     private static func remove(
         _ name: [CChar], in folder: Int32, path: String, depth: Int
     ) throws(FileSystemError) {
         let attempt = "removing \(path)"
-        var status = stat()
-        guard fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0 else {
-            return try throwUnlessGone(attempt)
-        }
-        guard status.st_mode & S_IFMT == S_IFDIR else {
-            guard unlinkat(folder, name, 0) != 0 else { return }
-            return try throwUnlessGone(attempt)
-        }
+        guard unlinkat(folder, name, 0) != 0 else { return }
+        // Linux says EISDIR for a folder, where POSIX has EPERM. Source: unlink(2).
+        guard clinux_errno() == EISDIR else { return try throwUnlessGone(attempt) }
         guard depth < maximumDepth else { throw .tooDeep(path: path) }
-        try empty(name, in: folder, path: path, depth: depth)
-        guard unlinkat(folder, name, AT_REMOVEDIR) != 0 else { return }
+        for isLastAttempt in [false, true] {
+            do throws(FileSystemError) {
+                try empty(name, in: folder, path: path, depth: depth)
+            } catch  where error.isNotFound {
+                return
+            }
+            guard unlinkat(folder, name, AT_REMOVEDIR) != 0 else { return }
+            // A process that still runs in there may have added a file: once more, then give up.
+            guard clinux_errno() == ENOTEMPTY, !isLastAttempt else { break }
+        }
         try throwUnlessGone(attempt)
     }
 
@@ -53,24 +52,18 @@ enum TreeRemoval {
         _ name: [CChar], in folder: Int32, path: String, depth: Int
     ) throws(FileSystemError) {
         let attempt = "removing \(path)"
-        let raw = clinux_open_at(
-            folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard raw >= 0 else { return try throwUnlessGone(attempt) }
-        // Releases may hold folders without write permission.
         var status = stat()
-        if fstat(raw, &status) == 0, status.st_mode & 0o700 != 0o700 {
-            _ = fchmod(raw, 0o700)
+        // Releases may hold folders that even their owner may not read or write to.
+        if fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0,
+            status.st_mode & S_IFMT == S_IFDIR, status.st_mode & 0o700 != 0o700
+        {
+            _ = fchmodat(folder, name, 0o700, AT_SYMLINK_NOFOLLOW)
         }
-        guard let stream = fdopendir(raw) else {
-            let error = FileSystemError.last(attempt)
-            close(raw)
-            throw error
-        }
-        defer { closedir(stream) }
+        let opened = try OpenedFolder(name, in: folder, attempt)
         // The names first: removing while reading may skip entries (readdir(3)).
-        for entry in try FolderEntries.names(in: stream, attempt) {
+        for entry in try opened.names(attempt) {
             let entryPath = "\(path)/\(FolderEntries.text(entry))"
-            try remove(entry, in: raw, path: entryPath, depth: depth + 1)
+            try remove(entry, in: opened.descriptor, path: entryPath, depth: depth + 1)
         }
     }
 
@@ -78,34 +71,4 @@ enum TreeRemoval {
         guard clinux_errno() != ENOENT else { return }
         throw .last(attempt)
     }
-}
-
-/// Reads an opened folder.
-enum FolderEntries {
-    /// All names but `.` and `..`, each with its final zero.
-    static func names(
-        in folder: OpaquePointer, _ attempt: String
-    ) throws(FileSystemError) -> [[CChar]] {
-        var names: [[CChar]] = []
-        while true {
-            // The end and an error are told apart by errno alone (readdir(3)).
-            errno = 0
-            guard let entry = readdir(folder) else {
-                guard clinux_errno() == 0 else { throw .last(attempt) }
-                return names
-            }
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                bytes.prefix { $0 != 0 }.map { CChar(bitPattern: $0) } + [0]
-            }
-            if name != dot, name != dotDot { names.append(name) }
-        }
-    }
-
-    /// A name for people and for paths of our own, which are text.
-    static func text(_ name: [CChar]) -> String {
-        String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private static let dot = Array(".".utf8CString)
-    private static let dotDot = Array("..".utf8CString)
 }

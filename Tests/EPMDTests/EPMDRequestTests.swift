@@ -72,6 +72,12 @@ let requestTable: [(EPMDRequest, [UInt8])] = [
         }
     }
 
+    @Test func `the longest request is taken, and one byte after it is seen`() throws {
+        let longest = [0x10, 0, 110] + [UInt8](repeating: 0, count: 4095)
+        #expect(try decode(longest) == .names)
+        #expect(throws: EPMDRequestError.trailingBytes) { try decode(longest + [0]) }
+    }
+
     @Test func `lengths have limits`() {
         #expect(throws: EPMDRequestError.empty) { try decode([0, 0]) }
         #expect(throws: EPMDRequestError.tooLong(byteCount: 65535)) { try decode([255, 255]) }

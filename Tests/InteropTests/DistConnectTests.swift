@@ -34,8 +34,9 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let node = try fixture.node("caller")
+            let nobody = try NodeName("nobody@\(fixture.host)")
             do throws(CallError) {
-                try await node.connect(to: try! NodeName("nobody@\(fixture.host)"))
+                try await node.connect(to: nobody)
                 Issue.record("connected to nobody")
             } catch {
                 guard case .unreachable(let text) = error else {
@@ -161,7 +162,11 @@ extension DistTests {
                 name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
                 loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
             try await node.connect(to: peer.name)
-            kill(peer.process.pid, SIGSTOP)
+            let pid = peer.process.pid
+            kill(pid, SIGSTOP)
+            // All its threads have stopped once this returns.
+            var status: Int32 = 0
+            #expect(waitpid(pid, &status, WUNTRACED) == pid)
             await #expect(throws: CallError.connectionLost(.silent(.seconds(1)))) {
                 try await node.call(peer.name, "erlang", "node", [], timeout: .seconds(30))
             }
@@ -192,7 +197,7 @@ extension DistTests {
             // One of the names is smaller than the peer's, the other greater.
             for alive in ["a", "z"] {
                 let (node, name, registration) = try await fixture.listeningNode(alive)
-                for _ in 0..<10 {
+                for _ in 0..<50 {
                     async let answer = peer("net_adm:ping('\(name)')")
                     let result = try await node.call(
                         peer.name, "erlang", "node", [], timeout: .seconds(5))

@@ -263,3 +263,10 @@ func eventually(
         try await Task.sleep(for: .milliseconds(10))
     }
 }
+
+/// Collects what a call prints.
+final class Printed: Sendable {
+    private let content = Mutex("")
+    var text: String { content.withLock { $0 } }
+    func append(_ text: String) { content.withLock { $0 += text } }
+}

@@ -117,6 +117,19 @@ extension DistTests {
                         + " receive {rex,R} -> R after 5000 -> none end") == "hello")
         }
 
+        @Test func `the other functions of rpc are answered as well`() async throws {
+            let world = try await World()
+            defer { world.end() }
+            let here = world.here
+            #expect(
+                try await world.peer("rpc:multicall([\(here)], swift, echo, [7])") == "{[7],[]}")
+            #expect(try await world.peer("rpc:block_call(\(here), swift, echo, [7])") == "7")
+            #expect(
+                try await world.peer("rpc:yield(rpc:async_call(\(here), swift, echo, [7]))")
+                    == "7")
+            #expect(try await world.peer("rpc:cast(\(here), swift, echo, [7])") == "true")
+        }
+
         @Test func `large arguments and results travel`() async throws {
             let world = try await World()
             defer { world.end() }

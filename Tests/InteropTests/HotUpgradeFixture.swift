@@ -95,7 +95,7 @@ final class HotUpgradeFixture: Sendable {
     ) async throws -> HotUpgrade.Outcome {
         await HotUpgrade.run(
             .init(name: "counter", from: from, to: to),
-            on: DistributionNode(peer, through: node),
+            on: DistributedNode(peer, from: node),
             files: HotUpgradeFiles(
                 current: current, staged: staged, package: package(to), files: files),
             evaluation: .init(environment: environment(greeting: greeting)) {

@@ -178,4 +178,23 @@ import Transport
             #expect(try await fixture.releases() == ["0.1.1 permanent 8"])
         }
     }
+
+    @Test func `what providers resolve by rebooting the emulator is in effect, too`() async throws {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let path = fixture.staged + "/releases/0.1.2/sys.config"
+            let text = String(
+                decoding: try fixture.files.read(path, limit: 1 << 20), as: UTF8.self)
+            let rebooting = text.replacing(
+                "reboot_system_after_config => false", with: "reboot_system_after_config => true"
+            ).replacing("RUNTIME_CONFIG=false", with: "RUNTIME_CONFIG=true")
+            #expect(rebooting != text)
+            try fixture.files.replaceFile(path, with: Array(rebooting.utf8))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.greeting() == "after")
+            #expect(try await fixture.report() == 3)
+        }
+    }
 }

@@ -108,9 +108,11 @@ import Transport
         try files.createSymbolicLink(folder("t/a/folder"), to: folder("outside"))
         try files.createSymbolicLink(folder("t/file"), to: folder("outside/file"))
         try files.createSymbolicLink(folder("t/dangling"), to: folder("none"))
-        try files.makeFolder(folder("t/locked"), mode: 0o700)
-        folder.write("x", "t/locked/file")
-        chmod(folder("t/locked"), 0o500)
+        for mode in [0o000, 0o300, 0o500] as [mode_t] {
+            try files.makeFolder(folder("t/locked-\(mode)"), mode: 0o700)
+            folder.write("x", "t/locked-\(mode)/file")
+            chmod(folder("t/locked-\(mode)"), mode)
+        }
         try files.removeTree(folder("t"))
         #expect(try files.list(folder.path) == ["outside"])
         #expect(folder.text("outside/file") == "keep")
@@ -124,6 +126,24 @@ import Transport
         close(raw)
         try files.removeTree(folder("t"))
         #expect(try files.status(folder("t")) == nil)
+    }
+
+    @Test func `a folder of many entries is removed`() throws {
+        // More than one read of a folder returns.
+        try files.makeFolders(folder("t/z"), mode: 0o700)
+        for index in 0..<2000 { folder.write("", "t/\(index)") }
+        try files.removeTree(folder("t"))
+        #expect(try files.list(folder.path) == [])
+    }
+
+    @Test func `a file system is made durable through any path on it`() throws {
+        folder.write("x", "f")
+        try files.synchronizeFileSystem(holding: folder("f"))
+        try files.synchronizeFileSystem(holding: folder.path)
+        let error = #expect(throws: FileSystemError.self) {
+            try files.synchronizeFileSystem(holding: folder("none"))
+        }
+        #expect(error?.isNotFound == true)
     }
 
     @Test func `removing a link removes the link alone`() throws {

@@ -36,6 +36,10 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// Exchanges two paths in one step. Source: renameat2(2) with RENAME_EXCHANGE.
 int clinux_rename_exchange(const char *first, const char *second);
 
+/// Makes everything durable on the file system that holds `fd`. Returns -1 with errno set.
+/// Source: syncfs(2).
+int clinux_syncfs(int fd);
+
 /// Where a start failed: before the program's folder was entered, there, or at the program itself.
 enum { CLINUX_STAGE_SETUP = 0, CLINUX_STAGE_DIRECTORY = 1, CLINUX_STAGE_PROGRAM = 2 };
 

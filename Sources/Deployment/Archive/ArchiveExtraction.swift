@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Supervisor
 internal import Transport
 
 /// Takes the bytes of a tar archive and writes its members, each after the policy has admitted it.
@@ -36,8 +37,7 @@ struct ArchiveExtraction: ~Copyable {
         }
     }
 
-    /// Says that the archive's bytes have ended: checks what only the whole archive can tell, and
-    /// writes everything to the disk, so that a rename of the folder afterwards is durable.
+    /// Says that the archive's bytes have ended, and checks what only the whole archive can tell.
     mutating func finish(expecting layout: ReleaseLayout) throws(UnpackError) {
         do throws(TarError) {
             try reader.finish()
@@ -54,13 +54,8 @@ struct ArchiveExtraction: ~Copyable {
         } catch {
             throw .wrongPackage(package: package, expected: error.expected, found: error.found)
         }
-        do throws(SystemError) {
-            guard fchmod(writer.descriptor, 0o755) == 0 else {
-                throw SystemError.last("setting the mode of the new folder")
-            }
-            try FileSystemSync.syncFileSystem(of: writer.descriptor)
-        } catch {
-            throw .system(package: package, error)
+        guard fchmod(writer.descriptor, 0o755) == 0 else {
+            throw .system(package: package, .system(.last("setting the mode of the new folder")))
         }
     }
 
@@ -98,7 +93,7 @@ struct ArchiveExtraction: ~Copyable {
                 }
             }
         } catch {
-            throw .system(package: package, error)
+            throw .system(package: package, .system(error))
         }
     }
 
@@ -107,7 +102,7 @@ struct ArchiveExtraction: ~Copyable {
         do throws(SystemError) {
             try writer.append(bytes, to: open.descriptor, path: open.path)
         } catch {
-            throw .system(package: package, error)
+            throw .system(package: package, .system(error))
         }
         summary.byteCount += Int64(bytes.count)
         file = consume open
@@ -119,7 +114,7 @@ struct ArchiveExtraction: ~Copyable {
             try writer.finish(
                 open.descriptor, path: open.path, mode: open.mode, modified: open.modified)
         } catch {
-            throw .system(package: package, error)
+            throw .system(package: package, .system(error))
         }
     }
 }

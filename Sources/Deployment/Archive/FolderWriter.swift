@@ -16,11 +16,13 @@ struct FolderWriter: ~Copyable {
     private var parentPath = ArchivePath.root
     private var parent: FileDescriptor
 
+    /// - Parameter path: an existing folder.
     init(
-        root: consuming FileDescriptor,
+        _ path: String,
         write: @escaping Write = { Glibc.write($0, $1.baseAddress, $1.count) }
     ) throws(SystemError) {
         self.write = write
+        let root = try Self.open(Self.name(path.utf8), in: AT_FDCWD, "opening the new folder")
         parent = try Self.open(Self.name(".".utf8), in: root.raw, "opening the new folder")
         self.root = root
     }
@@ -138,6 +140,6 @@ struct FolderWriter: ~Copyable {
     }
 
     private static func name(_ bytes: some Sequence<UInt8>) -> [CChar] {
-        FolderTree.cString(bytes)
+        bytes.map { CChar(bitPattern: $0) } + [0]
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+package import Supervisor
 internal import Synchronization
 internal import Transport
 
@@ -25,10 +26,14 @@ package struct UnpackProgress: Equatable, Sendable {
 /// is admitted by ``ArchivePolicy`` before it is written; whatever fails, the temporary folder is
 /// removed. What a crash leaves is named as ``StagingFolder`` expects and removed by it.
 package struct PackageUnpacker: Sendable {
+    package let files: any FileSystem
     package var limits: ArchiveLimits
     var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
 
-    package init(limits: ArchiveLimits = ArchiveLimits()) {
+    /// - Parameter files: where folders are made, renamed and removed. The members themselves are
+    ///   written by ``FolderWriter``.
+    package init(files: any FileSystem, limits: ArchiveLimits = ArchiveLimits()) {
+        self.files = files
         self.limits = limits
     }
 
@@ -45,7 +50,7 @@ package struct PackageUnpacker: Sendable {
     ) async throws(UnpackError) -> UnpackSummary {
         let cancellation = Cancellation()
         let job = UnpackJob(
-            unpacker: self, package: package, staging: StagingFolder(path: folder),
+            unpacker: self, package: package, staging: StagingFolder(path: folder, files: files),
             layout: ReleaseLayout(application: application, version: version),
             cancellation: cancellation, progress: progress)
         let result = await withTaskCancellationHandler {

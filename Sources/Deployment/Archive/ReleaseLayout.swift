@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Supervisor
 
 /// What a release of an application must have in its folder: an executable `bin/APP`, and
 /// `releases/VERSION` with, where there is a `releases/start_erl.data`, the same version in it.
@@ -60,16 +61,11 @@ struct ReleaseLayout: Equatable {
 
     /// "`bin` with `a`, `b`, …" for messages; `nil` when there is no such folder.
     private func list(_ descriptor: Int32, _ folder: String) -> String? {
-        let name = FolderTree.cString(folder.utf8)
-        guard let names = try? FolderTree.names(of: name, in: descriptor, shown: folder) else {
-            return nil
-        }
+        guard let names = try? FolderEntries.texts(of: folder, in: descriptor) else { return nil }
         let place = folder == "." ? "a package" : "`\(folder)`"
-        let shown = names.map { name in
-            "`\(printable(FolderTree.text(name).utf8))`"
-        }
+        let shown = names.map { "`\(printable($0.utf8))`" }
         guard !shown.isEmpty else { return "\(place) with nothing in it" }
         let more = shown.count > 5 ? ", …" : ""
-        return "\(place) with " + shown.sorted().prefix(5).joined(separator: ", ") + more
+        return "\(place) with " + shown.prefix(5).joined(separator: ", ") + more
     }
 }

@@ -1,90 +1,75 @@
-internal import Glibc
-package import Transport
+package import Supervisor
 
 /// The folder into which a release is unpacked, such as `service/APP/I/new`, and the temporary
 /// folders beside it, such as `new.tmp-5f0c9a…`. What has the folder's own name is always whole.
-package struct StagingFolder: Equatable, Sendable {
+///
+/// All of it blocks: callers `offload` it.
+package struct StagingFolder: Sendable {
     package let path: String
+    private let files: any FileSystem
 
     /// - Parameter path: the staging folder itself; folders above it are made when needed.
-    package init(path: String) {
+    package init(path: String, files: any FileSystem) {
         var path = path
         while path.count > 1, path.hasSuffix("/") { path.removeLast() }
         self.path = path
-    }
-
-    /// The staging folder of the instance whose folder is `service/APP/I`.
-    package init(instanceFolder: String) {
-        self.init(path: instanceFolder + "/new")
+        self.files = files
     }
 
     /// Removes the staging folder with what is in it.
-    package func remove() throws(SystemError) {
-        try FolderTree.remove(path)
+    package func remove() throws(FileSystemError) {
+        guard try files.status(path) != nil else { return }
+        // Removing takes many steps. What is left when they are cut short must not have the name.
+        let aside = temporaryPath()
+        try files.rename(path, to: aside)
+        try files.removeTree(aside)
     }
 
     /// Removes the temporary folders that a killed run has left. Only to be called when nothing is
     /// being unpacked here: at start.
-    /// - Returns: the names of the removed folders.
+    /// - Returns: the names of the removed folders, sorted.
     @discardableResult
-    package func cleanLeftovers() throws(SystemError) -> [String] {
-        let folder = FolderTree.cString(parent.utf8)
-        var status = stat()
-        guard lstat(parent, &status) == 0 || errno != ENOENT else { return [] }
+    package func cleanLeftovers() throws(FileSystemError) -> [String] {
+        guard try files.status(parent) != nil else { return [] }
         let prefix = name + Self.temporarySuffix
-        var removed: [String] = []
-        try FolderTree.names(of: folder, in: AT_FDCWD, shown: parent) {
-            (descriptor, names) throws(SystemError) in
-            for name in names {
-                let text = FolderTree.text(name)
-                guard text.hasPrefix(prefix) else { continue }
-                try FolderTree.remove(name, in: descriptor, shown: "\(parent)/\(text)")
-                removed.append(text)
-            }
-        }
-        return removed.sorted()
+        let leftovers = try files.list(parent).filter { $0.hasPrefix(prefix) }
+        for leftover in leftovers { try files.removeTree("\(parent)/\(leftover)") }
+        return leftovers
     }
 
     /// A new, empty folder beside the staging folder, which only its owner may enter.
-    func makeTemporary() throws(SystemError) -> String {
-        try FolderTree.make(parent)
-        var attempts = 8
-        while true {
-            let temporary = temporaryPath()
-            if mkdir(temporary, 0o700) == 0 { return temporary }
-            attempts -= 1
-            guard errno == EEXIST, attempts > 0 else {
-                throw .last("making the folder \(temporary)")
-            }
-        }
+    func makeTemporary() throws(FileSystemError) -> String {
+        try files.makeFolders(parent, mode: 0o700)
+        let temporary = temporaryPath()
+        try files.makeFolder(temporary, mode: 0o700)
+        return temporary
     }
 
-    /// Gives `temporary` the staging folder's name, durably, in place of what had it. Its contents
-    /// are on the disk already.
-    func put(_ temporary: String) throws(SystemError) {
-        // A folder can be renamed to an empty one only: what stands there steps aside first, so
-        // that it is never seen half removed.
-        let aside = temporaryPath()
-        let steppedAside = rename(path, aside) == 0
-        guard steppedAside || errno == ENOENT else { throw .last("moving \(path) aside") }
-        guard rename(temporary, path) == 0 else {
-            let error = SystemError.last("renaming \(temporary) to \(path)")
-            if steppedAside { _ = rename(aside, path) }
-            throw error
-        }
-        let folder = try Self.open(parent)
-        guard fsync(folder.raw) == 0 else { throw .last("writing \(parent) to the disk") }
-        if steppedAside { try FolderTree.remove(aside) }
+    /// Removes a temporary folder that will not take the staging folder's name.
+    func discard(_ temporary: String) throws(FileSystemError) {
+        try files.removeTree(temporary)
     }
 
-    static func open(_ path: String) throws(SystemError) -> FileDescriptor {
-        let raw = Glibc.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else { throw .last("opening the folder \(path)") }
-        return FileDescriptor(owning: raw)
+    /// Gives `temporary` the staging folder's name, durably, in place of what had it.
+    ///
+    /// On an error the name is still, or already, that of one whole folder; what is left has the
+    /// name `temporary`.
+    func put(_ temporary: String) throws(FileSystemError) {
+        // Otherwise the name could be on the disk before what it stands for.
+        try files.synchronizeFileSystem(holding: temporary)
+        guard try files.status(path) != nil else {
+            try files.rename(temporary, to: path)
+            return try files.synchronizeFolder(parent)
+        }
+        // A folder can be renamed to an empty one only.
+        try files.exchange(temporary, path)
+        try files.synchronizeFolder(parent)
+        try discard(temporary)
     }
 
     private static let temporarySuffix = ".tmp-"
 
+    /// A path that nothing has: 64 random bits do not come twice.
     private func temporaryPath() -> String {
         path + Self.temporarySuffix + String(UInt64.random(in: 0...UInt64.max), radix: 16)
     }

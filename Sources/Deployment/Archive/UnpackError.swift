@@ -1,4 +1,4 @@
-package import Transport
+package import Supervisor
 
 /// Why a package was not unpacked. Nothing of it is left behind.
 package enum UnpackError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -15,7 +15,7 @@ package enum UnpackError: Error, Equatable, Sendable, CustomStringConvertible {
     /// A good archive of something else than the release that was published.
     case wrongPackage(package: String, expected: String, found: String)
     /// A system call failed: no space, no permission, …
-    case system(package: String, SystemError)
+    case system(package: String, FileSystemError)
     case cancelled(package: String)
 
     package var description: String {

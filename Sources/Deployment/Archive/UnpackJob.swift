@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Supervisor
 internal import Synchronization
 internal import Transport
 
@@ -13,14 +14,14 @@ struct UnpackJob: Sendable {
 
     func run() throws(UnpackError) -> UnpackSummary {
         var file = try PackageFile(package)
-        let temporary = try system { () throws(SystemError) in try staging.makeTemporary() }
+        let temporary = try staged { () throws(FileSystemError) in try staging.makeTemporary() }
         do throws(UnpackError) {
             let summary = try fill(temporary, from: &file)
-            try system { () throws(SystemError) in try staging.put(temporary) }
+            try staged { () throws(FileSystemError) in try staging.put(temporary) }
             return summary
         } catch {
             // The first error is the one that says something; a leftover goes at the next start.
-            try? FolderTree.remove(temporary)
+            try? staging.discard(temporary)
             throw error
         }
     }
@@ -28,8 +29,11 @@ struct UnpackJob: Sendable {
     private func fill(
         _ temporary: String, from file: inout PackageFile
     ) throws(UnpackError) -> UnpackSummary {
-        let writer = try system { () throws(SystemError) in
-            try FolderWriter(root: try StagingFolder.open(temporary), write: unpacker.write)
+        let writer: FolderWriter
+        do throws(SystemError) {
+            writer = try FolderWriter(temporary, write: unpacker.write)
+        } catch {
+            throw .system(package: package, .system(error))
         }
         var extraction = ArchiveExtraction(
             package: package, writer: writer, limits: unpacker.limits)
@@ -75,10 +79,10 @@ struct UnpackJob: Sendable {
                 entryCount: entryCount))
     }
 
-    private func system<Value: ~Copyable>(
-        _ body: () throws(SystemError) -> Value
+    private func staged<Value>(
+        _ body: () throws(FileSystemError) -> Value
     ) throws(UnpackError) -> Value {
-        do throws(SystemError) {
+        do throws(FileSystemError) {
             return try body()
         } catch {
             throw .system(package: package, error)
@@ -109,12 +113,12 @@ struct PackageFile: ~Copyable {
         guard raw >= 0 else {
             throw errno == ENOENT
                 ? .missing(package: path)
-                : .system(package: path, .last("opening it"))
+                : .system(package: path, .system(.last("opening it")))
         }
         let descriptor = FileDescriptor(owning: raw)
         var status = stat()
         guard fstat(raw, &status) == 0 else {
-            throw .system(package: path, .last("looking at it"))
+            throw .system(package: path, .system(.last("looking at it")))
         }
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(package: path) }
         guard status.st_size > 0 else { throw .empty(package: path) }
@@ -133,7 +137,7 @@ struct PackageFile: ~Copyable {
             } while result < 0 && errno == EINTR
             count = max(0, result)
         }
-        guard result >= 0 else { throw .system(package: path, .last("reading it")) }
+        guard result >= 0 else { throw .system(package: path, .system(.last("reading it"))) }
         readByteCount += Int64(bytes.count)
         return bytes[...]
     }

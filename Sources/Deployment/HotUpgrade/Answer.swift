@@ -54,7 +54,7 @@ func withOutput(_ text: String, _ output: String) -> String {
     let lines = output.split(whereSeparator: \.isNewline).map {
         $0.trimming { $0.isWhitespace }
     }.filter { !$0.isEmpty }
-    guard !lines.isEmpty else { return text }
+    guard !lines.isEmpty else { return shortened(text) }
     return shortened("\(text): \(lines.joined(separator: " "))")
 }
 

@@ -25,11 +25,13 @@ extension ResolvedConfiguration {
 
     /// What the new release evaluates.
     ///
-    /// `bin/NAME eval` has run the providers by then, as every boot does, and started nothing. Taken are
-    /// the environments of the applications in the `.rel` file. Those that are loaded already have the
-    /// defaults of their `.app` files in them, which `release_handler` adds by itself, and `kernel` and
-    /// `stdlib` have what they set for themselves: of these only what was configured counts.
-    /// (Providers can configure those two only by rebooting, and leave their result in a file then.)
+    /// `bin/NAME eval` has run the providers by then, as every boot does, and has started nothing. Taken
+    /// are the environments of the applications in the `.rel` file. They are loaded, because where the
+    /// providers make the emulator reboot their result reaches an application only by that. It brings the
+    /// defaults of the `.app` files, which `release_handler` adds by itself: they are left out.
+    /// `kernel` and `stdlib` set more for themselves: of these only what was configured counts. (Providers
+    /// configure these two only with a reboot, and their result is then in a file. Where that is pruned,
+    /// these settings keep the values of `sys.config` until the next boot; both read most of them only then.)
     static let expression = #"""
         root = System.fetch_env!("RELEASE_ROOT")
         name = System.fetch_env!("RELEASE_NAME")
@@ -38,14 +40,13 @@ extension ResolvedConfiguration {
         {:ok, [pristine]} = :file.consult(Path.join(folder, "sys.config"))
         {:release, _, _, parts} = consult.(Path.join(folder, name <> ".rel"))
         booted = consult.(System.get_env("RELEASE_SYS_CONFIG", "") <> ".config")
-        loaded = for {app, _, _} <- :application.loaded_applications(), do: app
         apps = Enum.map(parts, &elem(&1, 0)) ++ Keyword.keys(pristine) ++ Keyword.keys(booted)
+        Enum.each(apps, &:application.load/1)
         config =
           for app <- Enum.uniq(apps),
               given = Keyword.get(pristine, app, []) ++ Keyword.get(booted, app, []),
               defaults =
-                (with true <- app in loaded,
-                      path when is_list(path) <- :code.where_is_file(:erlang.atom_to_list(app) ++ [?., ?a, ?p, ?p]),
+                (with path when is_list(path) <- :code.where_is_file(:erlang.atom_to_list(app) ++ [?., ?a, ?p, ?p]),
                       {:application, _, properties} <- consult.(path) do
                    Keyword.get(properties, :env, [])
                  else

@@ -26,11 +26,15 @@ package struct InstanceState: Sendable {
     /// Version files are small; what is larger is not one.
     private static let recordLimit = 64 << 10
 
-    /// Makes the folders that are missing.
+    /// Makes the folders that are missing, and removes what a killed run has left of a staging. Only
+    /// to be called when nothing is being staged: at start.
     package func prepare() throws(FileSystemError) {
         try files.makeFolders(layout.instanceFolder(instance), mode: 0o700)
         try files.makeFolders(layout.versionFolder(instance), mode: 0o700)
+        try staging.cleanLeftovers()
     }
+
+    private var staging: StagingFolder { StagingFolder(path: layout.new(instance), files: files) }
 
     // MARK: Reading
 
@@ -112,7 +116,7 @@ package struct InstanceState: Sendable {
 
     /// Removes what is staged.
     package func discardStaged() throws(FileSystemError) {
-        try files.removeTree(layout.new(instance))
+        try staging.remove()
     }
 
     private func record(

@@ -22,6 +22,8 @@ package struct FolderStore: ReleaseStore, Equatable {
         "\(root)/versions/\(application)/\(environment)/current.json"
     }
 
+    package var catalog: String { currentPath }
+
     package func packagePath(of release: Release) -> String {
         "\(root)/dist/\(application)/\(application)-\(release.version).tar.gz"
     }

@@ -2,6 +2,9 @@ package import Transport
 
 /// Where releases are published: a folder, or S3.
 package protocol ReleaseStore: Sendable {
+    /// Where it is published which release should run: a path or an address, for people.
+    var catalog: String { get }
+
     /// The release that should run; `nil` while none has been published.
     func current() async throws(StoreError) -> Release?
 

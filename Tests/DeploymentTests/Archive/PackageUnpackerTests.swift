@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Synchronization
 import Testing
 import Transport
@@ -17,14 +18,14 @@ import Transport
     }
 
     func unpack(
-        _ unpacker: PackageUnpacker = PackageUnpacker()
+        _ unpacker: PackageUnpacker = PackageUnpacker(files: HostFileSystem())
     ) async throws(UnpackError) -> UnpackSummary {
         try await unpacker.unpack(package, into: new, application: "app", version: "1.0.0")
     }
 
     /// The error of unpacking `bytes`, after which nothing but the package is there.
     func failure(
-        _ bytes: [UInt8], _ unpacker: PackageUnpacker = PackageUnpacker()
+        _ bytes: [UInt8], _ unpacker: PackageUnpacker = PackageUnpacker(files: HostFileSystem())
     ) async throws -> UnpackError? {
         try writeFile(bytes, to: package)
         do {
@@ -70,7 +71,7 @@ import Transport
     }
 
     @Test func `what was in the folder is replaced as a whole`() async throws {
-        try FolderTree.make(new + "/old/folder")
+        try makeFolders(new + "/old/folder")
         try writeFile([1], to: new + "/old/file")
         try writeFile(gzip(TarBuilder.release().ended), to: package)
         _ = try await unpack()
@@ -79,7 +80,7 @@ import Transport
     }
 
     @Test func `a failure leaves what was in the folder`() async throws {
-        try FolderTree.make(new + "/old")
+        try makeFolders(new + "/old")
         try writeFile([1], to: package)
         await #expect(throws: UnpackError.damaged(package: package, .notGzip)) {
             try await unpack()
@@ -178,12 +179,14 @@ import Transport
         var limits = ArchiveLimits()
         limits.byteCount = 4999
         #expect(
-            try await failure(gzip(tar.ended), PackageUnpacker(limits: limits))
+            try await failure(
+                gzip(tar.ended), PackageUnpacker(files: HostFileSystem(), limits: limits))
                 == .damaged(package: package, .tooLong(limit: 4999)))
         limits = ArchiveLimits()
         limits.entryCount = 3
         #expect(
-            try await failure(gzip(tar.ended), PackageUnpacker(limits: limits))
+            try await failure(
+                gzip(tar.ended), PackageUnpacker(files: HostFileSystem(), limits: limits))
                 == .refused(package: package, entry: "big", .tooManyEntries(limit: 3)))
     }
 
@@ -248,12 +251,12 @@ import Transport
                     $0 == "app-1.0.0.tar.gz" || $0.hasPrefix("service/app/1/new/")
                         || "service/app/1/new/".hasPrefix($0)
                 })
-            try FolderTree.remove(new)
+            try HostFileSystem().removeTree(new)
         }
     }
 
     @Test func `a full disk is told with the file's name, and nothing is left`() async throws {
-        var unpacker = PackageUnpacker()
+        var unpacker = PackageUnpacker(files: HostFileSystem())
         let written = Mutex(0)
         unpacker.write = { descriptor, bytes in
             guard
@@ -271,11 +274,11 @@ import Transport
         }
         #expect(try await failure(gzip(TarBuilder.release().ended), unpacker) == nil)
         #expect(try readFile(new + "/bin/app") == Array("#!/bin/sh\n".utf8))
-        try FolderTree.remove(new)
+        try HostFileSystem().removeTree(new)
         let tar = TarBuilder.release { $0.addFile("big", String(repeating: "x", count: 1500)) }
         #expect(
             try await failure(gzip(tar.ended), unpacker)
-                == .system(package: package, SystemError("writing `big`", code: ENOSPC)))
+                == .system(package: package, .system(SystemError("writing `big`", code: ENOSPC))))
     }
 
     @Test func `a cancelled task stops unpacking and leaves nothing`() async throws {
@@ -303,7 +306,7 @@ import Transport
         let bytes = gzip(big.ended)
         try writeFile(bytes, to: package)
         let reports = Mutex<[UnpackProgress]>([])
-        _ = try await PackageUnpacker().unpack(
+        _ = try await PackageUnpacker(files: HostFileSystem()).unpack(
             package, into: new, application: "app", version: "1.0.0"
         ) { report in reports.withLock { $0.append(report) } }
         let all = reports.withLock { $0 }

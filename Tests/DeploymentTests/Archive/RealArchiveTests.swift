@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Testing
 
 @testable import Deployment
@@ -11,7 +12,7 @@ import Testing
     init() throws {
         folder = try TemporaryFolder()
         for path in ["bin", "releases/1.0.0", "lib/\(long)/\(long)"] {
-            try FolderTree.make(folder / "release/\(path)")
+            try makeFolders(folder / "release/\(path)")
         }
         try folder.write(Array("#!/bin/sh\n".utf8), to: "release/bin/app")
         #expect(chmod(folder / "release/bin/app", 0o755) == 0)
@@ -31,7 +32,7 @@ import Testing
     /// Unpacks and compares with the folder from which the package was made.
     func expectSame(_ package: String) async throws {
         let new = folder / "new"
-        _ = try await PackageUnpacker().unpack(
+        _ = try await PackageUnpacker(files: HostFileSystem()).unpack(
             package, into: new, application: "app", version: "1.0.0")
         try run("diff", "--recursive", "--no-dereference", folder / "release", new)
         for path in ["bin/app", "releases/start_erl.data", "lib/\(long)/\(long)/file"] {
@@ -56,12 +57,12 @@ import Testing
     @Test(arguments: ["ustar", "v7"])
     func `tar's old formats are unpacked`(format: String) async throws {
         // They have no room for the longest names.
-        try FolderTree.remove(folder / "release/lib/\(long)")
-        try FolderTree.make(folder / "release/lib/short")
+        try HostFileSystem().removeTree(folder / "release/lib/\(long)")
+        try makeFolders(folder / "release/lib/short")
         try folder.write([1, 2, 3], to: "release/lib/short/file")
         try run(
             "tar", "--format=\(format)", "-C", "release", "-czf", "package", ".", in: folder.path)
-        _ = try await PackageUnpacker().unpack(
+        _ = try await PackageUnpacker(files: HostFileSystem()).unpack(
             folder / "package", into: folder / "new", application: "app", version: "1.0.0")
         try run("diff", "-r", "release", "new", in: folder.path)
     }
@@ -82,7 +83,7 @@ import Testing
                 "tar", "--format=\(format)", "--sparse", "-C", "release", "-czf", "package", ".",
                 in: folder.path)
             let error = await #expect(throws: UnpackError.self) {
-                try await PackageUnpacker().unpack(
+                try await PackageUnpacker(files: HostFileSystem()).unpack(
                     package, into: folder / "new", application: "app", version: "1.0.0")
             }
             guard case .malformed(package, .unsupportedType(_, "a sparse file")) = error else {

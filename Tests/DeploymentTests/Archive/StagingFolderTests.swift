@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Testing
 import Transport
 
@@ -10,11 +11,10 @@ import Transport
 
     init() throws {
         folder = try TemporaryFolder()
-        staging = StagingFolder(instanceFolder: folder / "service/app/1")
+        staging = StagingFolder(path: folder / "service/app/1/new", files: HostFileSystem())
     }
 
     @Test func `a temporary folder is made beside the staging folder and takes its place`() throws {
-        #expect(staging.path == folder / "service/app/1/new")
         for version in ["one", "two"] {
             let temporary = try staging.makeTemporary()
             #expect(temporary.hasPrefix(staging.path + ".tmp-"))
@@ -32,13 +32,13 @@ import Transport
         #expect(try staging.cleanLeftovers() == [])
         let leftovers = [try staging.makeTemporary(), try staging.makeTemporary()]
         for leftover in leftovers {
-            try FolderTree.make(leftover + "/a/b")
+            try makeFolders(leftover + "/a/b")
             try writeFile([1], to: leftover + "/a/b/c")
             #expect(symlink("/etc", leftover + "/a/link") == 0)
             #expect(chmod(leftover + "/a", 0o500) == 0)
         }
-        try FolderTree.make(folder / "service/app/1/new/bin")
-        try FolderTree.make(folder / "service/app/1/newer.tmp-1")
+        try makeFolders(folder / "service/app/1/new/bin")
+        try makeFolders(folder / "service/app/1/newer.tmp-1")
         let names = leftovers.map { String($0.split(separator: "/").last ?? "") }
         #expect(try staging.cleanLeftovers() == names.sorted())
         #expect(try folder.contents(of: "service/app/1") == ["new/", "new/bin/", "newer.tmp-1/"])
@@ -48,7 +48,73 @@ import Transport
     @Test func `a file where a folder must be is an error that says so`() throws {
         try folder.write([1], to: "service")
         #expect(
-            throws: SystemError("making the folder \(folder / "service/app/1")", code: ENOTDIR)
+            throws: FileSystemError.system(
+                SystemError("making the folder \(folder / "service/app")", code: ENOTDIR))
         ) { try staging.makeTemporary() }
+    }
+
+    /// A package and, beside it, an empty folder or one in which a release is staged already.
+    private struct Stage {
+        let folder: TemporaryFolder
+        let staging: StagingFolder
+
+        init(replaces: Bool, package: [UInt8]) throws {
+            folder = try TemporaryFolder()
+            staging = StagingFolder(path: folder / "1/new", files: HostFileSystem())
+            try folder.write(package, to: "app.tar.gz")
+            try makeFolders(folder / (replaces ? "1/new/old" : "1"))
+        }
+
+        func unpack(_ files: any FileSystem) async throws(UnpackError) {
+            _ = try await PackageUnpacker(files: files).unpack(
+                folder / "app.tar.gz", into: staging.path, application: "app", version: "1.0.0")
+        }
+
+        func contents() throws -> [String] { try folder.contents(of: "1") }
+    }
+
+    @Test(arguments: [false, true])
+    func `wherever a staging stops or fails, what has the name is whole`(
+        replaces: Bool
+    ) async throws {
+        let package = gzip(TarBuilder.release().ended)
+        let counting = FaultInjectingFileSystem(HostFileSystem())
+        let undisturbed = try Stage(replaces: replaces, package: package)
+        let before = try undisturbed.contents()
+        try await undisturbed.unpack(counting)
+        let after = try undisturbed.contents()
+        #expect(after.contains("new/bin/app"))
+        #expect(counting.operationCount == (replaces ? 6 : 5))
+        for operation in 1...counting.operationCount {
+            for fault in [FaultInjectingFileSystem.Fault.stop, .fail(code: ENOSPC)] {
+                let stage = try Stage(replaces: replaces, package: package)
+                let files = FaultInjectingFileSystem(HostFileSystem(), at: operation, fault: fault)
+                let error = await #expect(throws: UnpackError.self) {
+                    try await stage.unpack(files)
+                }
+                guard case .system = error else {
+                    Issue.record("operation \(operation): \(String(describing: error))")
+                    continue
+                }
+                // A failure, unlike a stop, leaves nothing to clean.
+                let removed = try stage.staging.cleanLeftovers()
+                if fault != .stop { #expect(removed == [], "operation \(operation)") }
+                #expect([before, after].contains(try stage.contents()), "operation \(operation)")
+                try await stage.unpack(HostFileSystem())
+                #expect(try stage.contents() == after)
+            }
+        }
+    }
+
+    @Test func `wherever a removal stops, what has the name is whole`() throws {
+        for operation in 1...2 {
+            let stage = try Stage(replaces: true, package: [])
+            let before = try stage.contents()
+            let files = FaultInjectingFileSystem(HostFileSystem(), at: operation)
+            let staging = StagingFolder(path: stage.staging.path, files: files)
+            #expect(throws: FileSystemError.stopped) { try staging.remove() }
+            try stage.staging.cleanLeftovers()
+            #expect(try stage.contents() == (operation == 1 ? before : []))
+        }
     }
 }

@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Testing
 
 @testable import Deployment
@@ -13,7 +14,7 @@ final class TemporaryFolder: Sendable {
     }
 
     deinit {
-        try? FolderTree.remove(path)
+        try? HostFileSystem().removeTree(path)
     }
 
     static func / (folder: TemporaryFolder, name: String) -> String { "\(folder.path)/\(name)" }
@@ -26,6 +27,11 @@ final class TemporaryFolder: Sendable {
     func contents(of name: String = ".") throws -> [String] {
         try listing(self / name)
     }
+}
+
+/// Makes a folder and those above it that are missing.
+func makeFolders(_ path: String) throws {
+    try HostFileSystem().makeFolders(path, mode: 0o755)
 }
 
 func writeFile(_ bytes: [UInt8], to path: String) throws {
@@ -46,8 +52,7 @@ func readFile(_ path: String) throws -> [UInt8] {
 }
 
 func listing(_ path: String, prefix: String = "") throws -> [String] {
-    let names = try FolderTree.names(of: FolderTree.cString(path.utf8), in: AT_FDCWD, shown: path)
-    return try names.map(FolderTree.text).sorted().flatMap { name -> [String] in
+    try HostFileSystem().list(path).flatMap { name -> [String] in
         guard isFolder("\(path)/\(name)") else { return [prefix + name] }
         return try [prefix + name + "/"] + listing("\(path)/\(name)", prefix: prefix + name + "/")
     }

@@ -511,5 +511,16 @@ struct HotUpgradeMachineTests {
             return
         }
         #expect(line.count < 2_100)
+        upgrade = Transcript(plan)
+        upgrade.run(to: .checking)
+        guard
+            case .log(.error, let line) = upgrade.fail(
+                .exception(String(repeating: "state", count: 100_000))
+            ).first
+        else {
+            Issue.record("expected a log line")
+            return
+        }
+        #expect(line.count < 2_100)
     }
 }

@@ -3,7 +3,7 @@ import Supervisor
 import Testing
 
 /// A temporary folder with releases in it, made of small files of the right shape.
-final class ReleaseTree {
+final class ReleaseTree: Sendable {
     let root: String
     let files = HostFileSystem()
 

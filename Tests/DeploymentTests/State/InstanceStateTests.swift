@@ -116,6 +116,25 @@ extension DeployedRelease {
         }
     }
 
+    @Test func `a start removes what a killed run left of a staging, and keeps the rest`() throws {
+        let base = try Base()
+        try base.deploy("0.1.0")
+        try base.put("0.1.1", in: base.layout.new(1))
+        try base.put("0.1.2", in: base.layout.new(1) + ".tmp-1")
+        try base.state().prepare()
+        let names = try HostFileSystem().list(base.layout.instanceFolder(1))
+        #expect(names == ["current", "new"])
+    }
+
+    @Test func `what is staged is discarded, and it is no error that nothing is`() throws {
+        let base = try Base()
+        try base.put("0.1.1", in: base.layout.new(1))
+        for _ in 0..<2 {
+            try base.state().discardStaged()
+            #expect(try HostFileSystem().list(base.layout.instanceFolder(1)) == [])
+        }
+    }
+
     private func replaceOne(with files: any FileSystem) throws {
         let base = try Base()
         try base.deploy("0.1.0")

@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Testing
 import Transport
 
@@ -11,8 +12,8 @@ import Transport
     init() throws {
         folder = try TemporaryFolder()
         store = FolderStore(root: folder.path, application: "app", environment: "local")
-        try FolderTree.make(folder / "versions/app/local")
-        try FolderTree.make(folder / "dist/app")
+        try makeFolders(folder / "versions/app/local")
+        try makeFolders(folder / "dist/app")
     }
 
     @Test func `the release is the one that current.json names`() async throws {
@@ -59,7 +60,7 @@ import Transport
     }
 
     @Test func `a file where a folder must be is told`() async throws {
-        try FolderTree.remove(folder / "versions")
+        try HostFileSystem().removeTree(folder / "versions")
         try folder.write([], to: "versions")
         let error = StoreError.unreadable(
             path: store.currentPath, SystemError("opening it", code: ENOTDIR))

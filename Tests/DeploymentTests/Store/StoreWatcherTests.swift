@@ -1,4 +1,5 @@
 import Glibc
+import Supervisor
 import Synchronization
 import Testing
 import Transport
@@ -65,7 +66,7 @@ import Transport
     }
 
     @Test func `every way to change the file is told`() async throws {
-        try FolderTree.make(environment)
+        try makeFolders(environment)
         await watcher.start()
         try await expectCall("created") { try writeFile([1], to: current) }
         try await expectCall("written") { try writeFile([2], to: current) }
@@ -85,7 +86,7 @@ import Transport
     @Test func `folders that come, go and move are followed`() async throws {
         await watcher.start()
         try await expectCall("all folders and the file") {
-            try FolderTree.make(environment)
+            try makeFolders(environment)
             try writeFile([1], to: current)
         }
         try await expectCall("written") { try writeFile([2], to: current) }
@@ -93,21 +94,23 @@ import Transport
             #expect(rename(environment, environment + "-old") == 0)
         }
         try await expectCall("another folder with a file") {
-            try FolderTree.make(folder / "other")
+            try makeFolders(folder / "other")
             try folder.write([3], to: "other/current.json")
             #expect(rename(folder / "other", environment) == 0)
         }
         try await expectCall("written in the other folder") { try writeFile([4], to: current) }
-        try await expectCall("the root deleted") { try FolderTree.remove(folder / "a/root") }
+        try await expectCall("the root deleted") {
+            try HostFileSystem().removeTree(folder / "a/root")
+        }
         try await expectCall("made once more") {
-            try FolderTree.make(environment)
+            try makeFolders(environment)
         }
         try await expectCall("created") { try writeFile([5], to: current) }
         await watcher.stop()
     }
 
     @Test func `the root may be moved, with what is in it`() async throws {
-        try FolderTree.make(environment)
+        try makeFolders(environment)
         await watcher.start()
         try await expectCall("moved") { #expect(rename(folder / "a/root", folder / "a/b") == 0) }
         try await expectCall("moved back") {
@@ -118,7 +121,7 @@ import Transport
     }
 
     @Test func `other files are not told, nor anything after the end`() async throws {
-        try FolderTree.make(environment)
+        try makeFolders(environment)
         await watcher.start()
         for index in 0..<50 { try writeFile([1], to: environment + "/other\(index)") }
         #expect(await !isCalled(within: .milliseconds(150)))
@@ -128,7 +131,7 @@ import Transport
     }
 
     @Test func `a burst of writes is a few calls, never many`() async throws {
-        try FolderTree.make(environment)
+        try makeFolders(environment)
         await watcher.start()
         let start = ContinuousClock.now
         for _ in 0..<500 { try writeFile([1], to: current) }

@@ -1,0 +1,91 @@
+internal import ExternalTermFormat
+public import Transport
+
+extension Node {
+    /// Accepts connections of other nodes on `address`; port 0 lets the system choose.
+    /// - Returns: where it listens, for the registration with EPMD.
+    @discardableResult
+    public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
+        precondition(name != nil, "A node that asks for its name cannot be connected to")
+        let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
+        try listener.start { stream in self.accept(stream) }
+        self.listener?.close()
+        self.listener = listener
+        return listener.address
+    }
+
+    /// Handshake packets have longer lengths under TLS. Source: `inet_tls_dist.erl`.
+    var lengthWidth: HandshakePacketDecoder.LengthWidth {
+        configuration.tls == nil ? .twoBytes : .fourBytes
+    }
+
+    private func accept(_ tcp: TCPStream) {
+        guard let tls = configuration.tls else { return acceptNode(tcp) }
+        do throws(TLSConfigurationError) {
+            acceptNode(
+                try tls.accept(
+                    tcp, on: loop, limits: streamLimits,
+                    handshakeTimeout: configuration.connectTimeout))
+        } catch {
+            report(.error, cause: "accept \(error)", "\(error)")
+        }
+    }
+
+    private func acceptNode(_ stream: any ByteStream) {
+        guard let name, accepting.count < configuration.maximumHandshakes else {
+            report(
+                .warning, cause: "handshakes",
+                "More than \(configuration.maximumHandshakes) connections are in their handshake:"
+                    + " closing the one from \(stream.peerAddress)")
+            return stream.close()
+        }
+        let creation = creation
+        let handshake = ServerHandshake(
+            name: name, creation: creation, flags: configuration.flags, cookie: cookie,
+            challenge: .random(in: 0 ... .max))
+        let connection = Connection(
+            stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
+        accepting[ObjectIdentifier(connection)] = connection
+        connection.start(lengthWidth: lengthWidth) { event in
+            self.handleAccepted(event, connection, creation)
+        }
+    }
+
+    private func handleAccepted(
+        _ event: Connection.Event, _ connection: Connection, _ creation: UInt32
+    ) {
+        switch event {
+        case .applicant(let applicant): connection.decide(decision(applicant))
+        case .connected(let peer):
+            accepting[ObjectIdentifier(connection)] = nil
+            adopt(connection, peer, ownCreation: creation)
+        case .received, .ended(.disconnected):
+            preconditionFailure("An adopted connection has another handler")
+        case .ended(.handshake(let error)):
+            accepting[ObjectIdentifier(connection)] = nil
+            let address = connection.peerAddress
+            report(
+                .warning, cause: "accept \(address.octets) \(error)",
+                "A connection from \(address) was refused: \(error)")
+        }
+    }
+
+    /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.
+    private func decision(_ applicant: ServerHandshake.Applicant) -> ServerHandshake.Decision {
+        guard let name else { return .refuse }
+        switch applicant {
+        case .asking(let host):
+            var alive = String(UInt64.random(in: 0 ... .max), radix: 36, uppercase: true)
+            while alive.count < 13 { alive = "0" + alive }
+            guard let assigned = try? NodeName(alive: alive, host: host) else { return .refuse }
+            return .assign(assigned, creation: UInt32.random(in: 4 ... .max))
+        case .named(let caller):
+            if caller.atom == name.atom { return .refuse }
+            if links[caller.atom] != nil { return .askWhetherToReplace }
+            // From its beginning, before the peer can know: if the other connection were accepted and
+            // ours went on, each side could choose another one and both would end.
+            guard attempts[caller.atom] != nil else { return .accept }
+            return ServerHandshake.arbitrate(own: name, applicant: caller)
+        }
+    }
+}

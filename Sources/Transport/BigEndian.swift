@@ -1,0 +1,8 @@
+extension [UInt8] {
+    /// Appends a number, the most significant byte first, as Erlang's protocols want it.
+    package mutating func append(bigEndian value: some FixedWidthInteger & UnsignedInteger) {
+        for shift in stride(from: value.bitWidth - 8, through: 0, by: -8) {
+            append(UInt8(truncatingIfNeeded: value >> shift))
+        }
+    }
+}

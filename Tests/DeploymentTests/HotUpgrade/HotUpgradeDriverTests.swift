@@ -1,0 +1,228 @@
+import ExternalTermFormat
+import Foundation
+import Supervisor
+import Synchronization
+import Testing
+
+@testable import Deployment
+
+/// The whole upgrade on real files, with a node that does to them what a real one does.
+struct HotUpgradeDriverTests {
+    private let plan: HotUpgrade.Plan = {
+        var plan = HotUpgrade.Plan(name: "counter", from: "0.1.1", to: "0.1.2")
+        plan.timings.pause = .zero
+        return plan
+    }()
+
+    private let log = Log()
+
+    private func run(
+        _ node: PretendedNode, _ tree: ReleaseTree, files: (any FileSystem)? = nil,
+        exitStatus: Int32 = 0, standardError: String = ""
+    ) async -> HotUpgrade.Outcome {
+        let configuration: Term = [
+            .tuple([.atom("counter"), [.tuple([.atom("key"), .binary("s3cret")])]])
+        ]
+        let printed = Term.tuple([.binary(tree.staged), configuration]).encoded()
+        let output = "deployex-configuration:\(Data(printed).base64EncodedString())\n"
+        let log = log
+        return await HotUpgrade.run(
+            plan, on: node,
+            files: HotUpgradeFiles(
+                current: tree.current, staged: tree.staged, package: tree.package,
+                files: files ?? tree.files),
+            evaluation: .init(environment: ["GREETING": "s3cret"]) {
+                program, arguments, environment, _ in
+                #expect(program == tree.staged + "/bin/counter")
+                #expect(arguments == ["eval", ResolvedConfiguration.expression])
+                #expect(environment == ["GREETING": "s3cret"])
+                return .init(
+                    exitStatus: exitStatus, standardOutput: Array(output.utf8),
+                    standardError: Array(standardError.utf8))
+            }, log: { log.append("[\($0)] \($1)") })
+    }
+
+    @Test func `the resolved configuration is there, and private, while it is installed`()
+        async throws
+    {
+        let tree = try ReleaseTree()
+        try tree.hotUpgrade()
+        let node = PretendedNode(tree)
+        #expect(await run(node, tree) == .succeeded)
+        #expect(
+            node.installedConfiguration
+                == "%% coding: utf-8\n[{counter,[{key,<<\"s3cret\">>}]}].\n")
+        #expect(node.installedConfigurationMode == 0o600)
+        #expect(try tree.filesHolding("s3cret") == [])
+        #expect(log.lines.count == 3)
+    }
+
+    @Test func `a failed installation leaves no secret and no trace of the new version`()
+        async throws
+    {
+        let tree = try ReleaseTree()
+        try tree.hotUpgrade()
+        let before = try tree.files.list(tree.current + "/releases")
+        let node = PretendedNode(tree, installAnswer: error(.atom("code_change_failed")))
+        let outcome = await run(node, tree)
+        expectFailure(
+            [.finish(outcome)], reason: "code_change_failed", nodeIsUntouched: false)
+        #expect(try tree.filesHolding("s3cret") == [])
+        #expect(
+            try Set(tree.files.list(tree.current + "/releases"))
+                == Set(before + ["counter-0.1.1.rel"]))
+    }
+
+    @Test func `what fails while the configuration is resolved is named without its text`()
+        async throws
+    {
+        let tree = try ReleaseTree()
+        try tree.hotUpgrade()
+        let outcome = await run(
+            PretendedNode(tree), tree, exitStatus: 1,
+            standardError: "ERROR! Config provider failed\n** (KeyError) key not found in: s3cret")
+        expectFailure(
+            [.finish(outcome)], reason: "eval ended with status 1 (KeyError)",
+            nodeIsUntouched: true)
+        #expect(!"\(outcome) \(log.lines)".contains("s3cret"))
+    }
+
+    @Test func `wherever the disk stops, the next start finds releases as they were made`()
+        async throws
+    {
+        let counted = try ReleaseTree()
+        try counted.hotUpgrade()
+        let counting = FaultInjectingFileSystem(counted.files)
+        #expect(await run(PretendedNode(counted), counted, files: counting) == .succeeded)
+        #expect(counting.operationCount > 15)
+        for target in 1...counting.operationCount {
+            for fault: FaultInjectingFileSystem.Fault in [.stop, .fail(code: ENOSPC)] {
+                let tree = try ReleaseTree()
+                try tree.hotUpgrade()
+                let old = try tree.read(tree.current + "/releases/0.1.1/sys.config")
+                let files = FaultInjectingFileSystem(tree.files, at: target, fault: fault)
+                let node = PretendedNode(tree)
+                let outcome = await run(node, tree, files: files)
+                if node.isPermanent {
+                    #expect(outcome == .succeeded)
+                } else {
+                    expectFailure([.finish(outcome)], reason: "", nodeIsUntouched: true)
+                    #expect(node.installedConfiguration == nil)
+                }
+                try HotUpgradeFiles.restorePristineConfiguration(
+                    tree.current, files: tree.files)
+                #expect(try tree.read(tree.current + "/releases/0.1.1/sys.config") == old)
+                #expect(try tree.exists(tree.current + "/lib/counter-0.1.1/ebin/counter.app"))
+                let new = tree.current + "/releases/0.1.2/sys.config"
+                if try tree.exists(new) {
+                    let pristine = tree.staged + "/releases/0.1.2/sys.config"
+                    #expect(try tree.read(new) == tree.read(pristine))
+                }
+                #expect(!"\(outcome) \(log.lines)".contains("s3cret"))
+            }
+        }
+    }
+}
+
+/// Lines of a log.
+private final class Log: Sendable {
+    private let content = Mutex<[String]>([])
+    var lines: [String] { content.withLock { $0 } }
+    func append(_ line: String) { content.withLock { $0.append(line) } }
+}
+
+/// Answers like a node that runs 0.1.1, and changes the files as its release handler would.
+private final class PretendedNode: RemoteNode {
+    private struct State {
+        var status = [("0.1.1", "permanent")]
+        var configuration: String?
+        var mode: UInt32?
+    }
+
+    private let tree: ReleaseTree
+    private let installAnswer: Term
+    private let state = Mutex(State())
+
+    var installedConfiguration: String? { state.withLock { $0.configuration } }
+    var installedConfigurationMode: UInt32? { state.withLock { $0.mode } }
+    var isPermanent: Bool { state.withLock { $0.status[0] == ("0.1.2", "permanent") } }
+
+    init(_ tree: ReleaseTree, installAnswer: Term = ok(.charlist("0.1.1"), [])) {
+        self.tree = tree
+        self.installAnswer = installAnswer
+    }
+
+    func call(
+        _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
+        output: @escaping @Sendable (String) -> Void
+    ) async throws(RemoteCallError) -> Term {
+        do {
+            return try answer(function.name)
+        } catch {
+            throw .exception("\(error)")
+        }
+    }
+
+    private func answer(_ function: String) throws -> Term {
+        let folder = tree.current + "/releases/0.1.2"
+        switch function {
+        case "which_releases":
+            return state.withLock { state in
+                .list(
+                    state.status.map {
+                        .tuple([
+                            .charlist("counter"), .charlist($0.0), [], .atom(Atom($0.1)),
+                        ])
+                    })
+            }
+        case "unpack_release":
+            guard try tree.exists(folder + "/counter.tar.gz") else {
+                return refusal("no_such_file")
+            }
+            try tree.release(tree.current, "0.1.2")
+            try tree.write(tree.current + "/releases/start_erl.data", "13.1.5 0.1.1")
+            try tree.files.removeFile(folder + "/counter.rel")
+            try tree.files.removeFile(folder + "/counter.tar.gz")
+            state.withLock { $0.status.insert(("0.1.2", "unpacked"), at: 0) }
+            return ok(.charlist("0.1.2"))
+        case "root_dir": return .charlist(tree.current)
+        case "make_relup":
+            try tree.write(folder + "/relup", #"{"0.1.2",[{"0.1.1",[],[]}],[{"0.1.1",[],[]}]}."#)
+            return .atom(.ok)
+        case "check_install_release": return ok(.charlist("0.1.1"), [])
+        case "install_release":
+            let configuration = try tree.read(folder + "/sys.config")
+            let mode = try tree.files.status(folder + "/sys.config")?.mode
+            state.withLock {
+                ($0.configuration, $0.mode) = (configuration, mode)
+                if installAnswer.asTuple?.first == .atom(.ok) { $0.status[0].1 = "current" }
+            }
+            return installAnswer
+        case "make_permanent":
+            state.withLock { $0.status = [("0.1.2", "permanent"), ("0.1.1", "old")] }
+            return .atom(.ok)
+        case "set_removed":
+            state.withLock { $0.status.removeAll { $0.0 == "0.1.2" } }
+            return .atom(.ok)
+        default: return refusal("undef")
+        }
+    }
+}
+
+private func refusal(_ reason: Atom) -> Term {
+    .tuple([.atom(.error), .atom(reason)])
+}
+
+extension ReleaseTree {
+    /// The paths in `current/` of files that hold `text`.
+    fileprivate func filesHolding(_ text: String) throws -> [String] {
+        let root = URL(fileURLWithPath: current)
+        let paths = FileManager.default.enumerator(at: root, includingPropertiesForKeys: nil)
+        var found: [String] = []
+        while let url = paths?.nextObject() as? URL {
+            guard try files.status(url.path)?.kind == .file else { continue }
+            if try read(url.path).contains(text) { found.append(url.path) }
+        }
+        return found
+    }
+}

@@ -1,0 +1,417 @@
+import FoundationEssentials
+import Glibc
+import Testing
+
+/// One deployex with everything around it: folders, ports, EPMD and cookie of its own, so that
+/// several worlds do not meet. What it started it ends by pid.
+///
+/// Its methods block, on a thread of the world's own.
+actor DeployexWorld {
+    struct Options: Sendable {
+        var replicas = 1
+        var epmd = EPMDKind.startedByDeployex
+        /// The example's releases take `cookie` where nobody gives them another.
+        var cookie = "cookie"
+        /// Added to deployex's environment, and by it to the instances'.
+        var variables: [String: String] = [:]
+    }
+
+    enum EPMDKind: Sendable {
+        /// OTP's.
+        case real
+        /// `deployex epmd`, started by the test.
+        case deployex
+        /// None at first: deployex starts its own.
+        case startedByDeployex
+    }
+
+    nonisolated let folder: String
+    nonisolated let options: Options
+    /// Instance I listens on `firstPort + I - 1`.
+    nonisolated let firstPort: Int
+    nonisolated let epmdPort: Int
+    private nonisolated let executor = BlockingExecutor()
+    private var deployex: ChildProcess?
+    private var epmd: ChildProcess?
+    private var others: [ChildProcess] = []
+    /// What instances have started by a test's wish.
+    var programs: [pid_t] = []
+    private var commandCount = 0
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        executor.asUnownedSerialExecutor()
+    }
+
+    init(_ options: Options = Options()) throws {
+        self.options = options
+        firstPort = FreePorts.take(options.replicas + 1)
+        epmdPort = firstPort + options.replicas
+        let temporary = FileManager.default.temporaryDirectory.path
+        // Unlike temporaryDirectory, links in it are followed: /proc names programs so.
+        folder = try Self.realPath(temporary) + "/deployex-e2e-\(UUID().uuidString.prefix(13))"
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true,
+            attributes: [.posixPermissions: 0o700])
+        for name in ["out", "home", "log"] {
+            try FileManager.default.createDirectory(
+                atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
+        }
+    }
+
+    private static func realPath(_ path: String) throws -> String {
+        guard let real = realpath(path, nil) else { throw WorldError("there is no \(path)") }
+        defer { free(real) }
+        return String(cString: real)
+    }
+
+    // MARK: Paths
+
+    nonisolated var base: String { folder + "/varlib" }
+    nonisolated var storage: String { folder + "/storage" }
+    nonisolated var logPath: String { folder + "/deployex.log" }
+
+    /// `service/counter/I/NAME`
+    nonisolated func service(_ instance: Int, _ name: String = "") -> String {
+        "\(base)/service/counter/\(instance)" + (name.isEmpty ? "" : "/\(name)")
+    }
+
+    nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(Host.name)" }
+
+    nonisolated var variables: [String: String] {
+        [
+            "PATH": Host.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
+            "ERL_EPMD_PORT": "\(epmdPort)",
+            // Schedulers that wait for work asleep leave the processor to the others.
+            "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+            "DEPLOYEX_MONITORED_APP_NAME": "counter",
+            "DEPLOYEX_MONITORED_APP_PORT": "\(firstPort)",
+            "DEPLOYEX_MONITORED_REPLICAS": "\(options.replicas)",
+            "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
+            "DEPLOYEX_STORAGE_PATH": storage, "DEPLOYEX_ERLANG_COOKIE": options.cookie,
+            "DEPLOYEX_POLL_INTERVAL": "0.5", "DEPLOYEX_STOP_TIMEOUT": "8",
+            "GREETING": "hello from a test",
+        ].merging(options.variables) { $1 }
+    }
+
+    // MARK: Life
+
+    /// Starts EPMD where one is asked for, then deployex, and waits until it answers.
+    func start() throws {
+        try startEPMD()
+        try startDeployex()
+    }
+
+    func startEPMD() throws {
+        switch options.epmd {
+        case .startedByDeployex:
+            return
+        case .real:
+            epmd = try spawn(Host.find("epmd"), ["-port", "\(epmdPort)"], "epmd")
+        case .deployex:
+            epmd = try spawn(ExamplePackages.deployex, ["epmd"], "epmd")
+        }
+        try wait("EPMD to listen") { HTTPClient.isListening(port: epmdPort) }
+    }
+
+    func stopEPMD() throws {
+        epmd?.send(SIGKILL)
+        guard epmd?.waitForEnd(.seconds(5)) != nil else { throw WorldError("EPMD does not end") }
+        epmd = nil
+    }
+
+    /// - Parameter extraDescriptor: open in deployex under this number.
+    func startDeployex(extraDescriptor: Int32? = nil) throws {
+        let mark = logMark
+        deployex = try ChildProcess(
+            ExamplePackages.deployex, ["start", "--sname", "deployex"], environment: variables,
+            stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
+        try waitForLog("Initialising deployment server", after: mark)
+    }
+
+    var deployexPID: pid_t? { deployex?.pid }
+
+    /// Sends deployex a signal and returns its exit status.
+    func endDeployex(_ signal: Int32) throws -> Int32 {
+        guard let deployex else { throw WorldError("no deployex runs") }
+        deployex.send(signal)
+        guard let status = deployex.waitForEnd(.seconds(25)) else {
+            throw WorldError("deployex does not end" + logTail)
+        }
+        self.deployex = nil
+        return status
+    }
+
+    /// Ends everything that belongs to this world and nothing else, and removes its folder.
+    func end() {
+        deployex?.end(within: .seconds(20))
+        epmd?.end(within: .seconds(5))
+        for other in others { other.end(within: .seconds(1)) }
+        for pid in programs where ProcFolder.arguments(pid) == ["/bin/sleep", "600"] {
+            _ = Glibc.kill(pid, SIGKILL)
+        }
+        for pid in strays { _ = Glibc.kill(pid, SIGKILL) }
+        // Killed processes that are nobody's children take a moment to go.
+        _ = try? wait("strays to end", for: .seconds(5)) { strays.isEmpty }
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// What runs and is this world's: programs from its folder, and the EPMD that deployex starts.
+    var strays: [pid_t] {
+        ProcFolder.pids.filter { pid in
+            guard pid != deployex?.pid, pid != epmd?.pid, let program = ProcFolder.program(pid)
+            else { return false }
+            return program.hasPrefix(folder + "/")
+                || (program == ExamplePackages.deployex
+                    && ProcFolder.arguments(pid).dropFirst() == ["epmd"]
+                    && ProcFolder.environment(pid)["ERL_EPMD_PORT"] == "\(epmdPort)")
+        }
+    }
+
+    /// As ``strays``, of the releases alone.
+    var instancePIDs: [pid_t] {
+        ProcFolder.pids.filter { ProcFolder.program($0)?.hasPrefix(folder + "/") == true }
+    }
+
+    // MARK: Programs
+
+    private func spawn(
+        _ path: String, _ arguments: [String], _ name: String,
+        environment: [String: String]? = nil
+    ) throws -> ChildProcess {
+        try ChildProcess(
+            path, arguments, environment: environment ?? variables,
+            stdout: "\(folder)/out/\(name).stdout", stderr: "\(folder)/out/\(name).stderr")
+    }
+
+    /// Starts a process that has nothing to do with deployex, and lives as long as this world.
+    func startStranger() throws -> pid_t {
+        let child = try spawn(Host.find("sleep"), ["600"], "stranger")
+        others.append(child)
+        return child.pid
+    }
+
+    /// Runs a program to its end.
+    func run(
+        _ path: String, _ arguments: [String], environment: [String: String]? = nil,
+        timeout: Duration = .seconds(20)
+    ) throws -> ChildProcess.Result {
+        commandCount += 1
+        let name = "\(commandCount)"
+        let child = try spawn(path, arguments, name, environment: environment)
+        guard let status = child.waitForEnd(timeout) else {
+            child.end(within: .seconds(1))
+            throw WorldError("\(path) \(arguments) did not end in \(timeout)" + logTail)
+        }
+        return ChildProcess.Result(
+            status: status, stdout: text("\(folder)/out/\(name).stdout") ?? "",
+            stderr: text("\(folder)/out/\(name).stderr") ?? "")
+    }
+
+    /// Runs `deployex ARGUMENTS` in this world's environment.
+    func command(
+        _ arguments: String..., adding extra: [String: String] = [:]
+    ) throws -> ChildProcess.Result {
+        try command(arguments, adding: extra)
+    }
+
+    func command(
+        _ arguments: [String], adding extra: [String: String] = [:]
+    ) throws -> ChildProcess.Result {
+        try run(
+            ExamplePackages.deployex, arguments,
+            environment: variables.merging(extra) { $1 })
+    }
+
+    /// What an Erlang node in this world prints while it evaluates `expressions`.
+    func erlang(_ expressions: String, name: String = "peer") throws -> String {
+        let result = try run(
+            try Host.find("erl"),
+            [
+                "-noinput", "-sname", name, "-setcookie", options.cookie, "-eval",
+                expressions + ", halt().",
+            ], timeout: .seconds(30))
+        guard result.status == 0 else { throw WorldError("erl: \(result)") }
+        return result.stdout
+    }
+
+    // MARK: Publishing
+
+    /// Puts a version's package into the storage and names it as current: each appears whole.
+    func publish(_ version: String) throws {
+        let name = "counter-\(version).tar.gz"
+        try place(package: try ExamplePackages.folder() + "/" + name, version: version)
+        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+    }
+
+    nonisolated func packagePath(_ version: String) -> String {
+        "\(storage)/dist/counter/counter-\(version).tar.gz"
+    }
+
+    nonisolated var catalogPath: String { "\(storage)/versions/counter/local/current.json" }
+
+    /// Copies a package to where `version` is looked for.
+    func place(package: String, version: String) throws {
+        try write(
+            FileManager.default.contents(atPath: package) ?? Data(), packagePath(version))
+    }
+
+    func place(bytes: [UInt8], version: String) throws {
+        try write(Data(bytes), packagePath(version))
+    }
+
+    /// Replaces `current.json` by one rename.
+    func publish(catalog: String) throws {
+        try write(Data(catalog.utf8), catalogPath)
+    }
+
+    func removeCatalog() throws {
+        try FileManager.default.removeItem(atPath: catalogPath)
+    }
+
+    private func write(_ data: Data, _ path: String) throws {
+        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
+        try FileManager.default.createDirectory(
+            atPath: folder, withIntermediateDirectories: true)
+        try data.write(to: URL(filePath: folder + "/.incoming"))
+        guard rename(folder + "/.incoming", path) == 0 else {
+            throw WorldError("\(path) cannot be written")
+        }
+    }
+
+    // MARK: Asking
+
+    func answer(_ instance: Int) -> CounterAnswer? {
+        request("GET", "/", instance)
+    }
+
+    func post(_ path: String, _ instance: Int = 1) throws -> CounterAnswer {
+        guard let answer = request("POST", path, instance) else {
+            throw WorldError("instance \(instance) does not answer" + logTail)
+        }
+        return answer
+    }
+
+    private func request(_ method: String, _ path: String, _ instance: Int) -> CounterAnswer? {
+        guard let body = HTTPClient.request(method, path, port: firstPort + instance - 1) else {
+            return nil
+        }
+        return try? JSONDecoder().decode(CounterAnswer.self, from: Data(body.utf8))
+    }
+
+    /// `nil` while deployex does not answer.
+    func status() throws -> StatusAnswer? {
+        let result = try command("status", "--json")
+        return result.status == 0 ? try StatusAnswer(json: result.stdout) : nil
+    }
+
+    func status(of instance: Int) throws -> StatusAnswer.Instance {
+        guard let found = try status()?.instances.first(where: { $0.instance == instance }) else {
+            throw WorldError("no status of instance \(instance)" + logTail)
+        }
+        return found
+    }
+
+    func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
+        let path = "\(base)/version/\(instance)/\(name).json"
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw WorldError("there is no \(path)")
+        }
+        return try JSONDecoder().decode(VersionFile.self, from: data)
+    }
+
+    /// The version that a release's folder boots.
+    func bootVersion(_ folder: String) -> String? {
+        text(folder + "/releases/start_erl.data")?.split(separator: " ").last.map { word in
+            String(word.filter { !$0.isWhitespace })
+        }
+    }
+
+    nonisolated func text(_ path: String) -> String? {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// What stands in an instance's folder.
+    nonisolated func serviceEntries(_ instance: Int) -> [String] {
+        ((try? FileManager.default.contentsOfDirectory(atPath: service(instance))) ?? []).sorted()
+    }
+
+    // MARK: Waiting
+
+    /// Waits until `condition` holds.
+    func wait(
+        _ what: String, for timeout: Duration = .seconds(40), until condition: () throws -> Bool
+    ) throws {
+        _ = try waitForValue(what, for: timeout) { try condition() ? true : nil }
+    }
+
+    /// Waits until `probe` has a value.
+    func waitForValue<Value>(
+        _ what: String, for timeout: Duration = .seconds(40), until probe: () throws -> Value?
+    ) throws -> Value {
+        let deadline = ContinuousClock.now + timeout
+        while true {
+            if let value = try probe() { return value }
+            guard ContinuousClock.now < deadline else {
+                throw WorldError("waited \(timeout) for \(what)" + logTail)
+            }
+            usleep(20_000)
+        }
+    }
+
+    /// Waits until an instance answers as `version` and returns the answer.
+    func waitForAnswer(
+        _ instance: Int = 1, version: String, otherThan pid: pid_t? = nil
+    ) throws -> CounterAnswer {
+        try waitForValue("instance \(instance) to answer as \(version)") {
+            answer(instance).flatMap { $0.version == version && $0.osPID != pid ? $0 : nil }
+        }
+    }
+
+    /// Waits until deployex says that all instances run `version`, and are to.
+    func waitUntilAllRun(_ version: String) throws {
+        try wait("all instances to run \(version)", for: .seconds(60)) {
+            guard (1...options.replicas).allSatisfy({ answer($0)?.version == version }),
+                let app = try status()?.apps.first, app.targetVersion == version
+            else { return false }
+            return app.instances.allSatisfy {
+                $0.status == "running" && $0.version == version && $0.otp == "connected"
+            }
+        }
+    }
+
+    /// Brings all instances to `version`, whatever they run now.
+    func bring(to version: String) throws {
+        if try status()?.apps.first?.targetVersion != version { try publish(version) }
+        try waitUntilAllRun(version)
+    }
+
+    // MARK: The log
+
+    var log: String { text(logPath) ?? "" }
+
+    /// A place in the log: what comes later.
+    var logMark: Int { log.utf8.count }
+
+    func log(after mark: Int) -> String {
+        String(decoding: Array(log.utf8).dropFirst(mark), as: UTF8.self)
+    }
+
+    /// Waits for a line that contains all of `words`, and returns it.
+    @discardableResult
+    func waitForLog(
+        _ words: String..., after mark: Int = 0, for timeout: Duration = .seconds(20)
+    ) throws -> String {
+        try waitForValue("a log line with \(words)", for: timeout) {
+            if let deployex, deployex.hasEnded {
+                throw WorldError("deployex has ended" + logTail)
+            }
+            return log(after: mark).split(separator: "\n").map(String.init).first { line in
+                words.allSatisfy { line.contains($0) }
+            }
+        }
+    }
+
+    private var logTail: String {
+        "; deployex said last:\n" + log.split(separator: "\n").suffix(25).joined(separator: "\n")
+    }
+}

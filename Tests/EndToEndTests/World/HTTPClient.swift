@@ -1,0 +1,54 @@
+import Glibc
+
+/// One HTTP/1.1 request to a port of 127.0.0.1, blocking, for tests only.
+enum HTTPClient {
+    /// The body of the answer; `nil` when there is none within the timeout.
+    static func request(
+        _ method: String = "GET", _ path: String = "/", port: Int, timeoutSeconds: Int = 2
+    ) -> String? {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return nil }
+        defer { close(raw) }
+        var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
+        setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        guard connectToLoopback(raw, port: port) else { return nil }
+        let request = Array(
+            "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
+        guard send(raw, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
+        else { return nil }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 8192)
+        while true {
+            let count = recv(raw, &buffer, buffer.count, 0)
+            if count == 0 { break }
+            guard count > 0 else { return nil }
+            answer += buffer[..<count]
+        }
+        let text = String(decoding: answer, as: UTF8.self)
+        guard text.hasPrefix("HTTP/1.1 200 "), let end = text.firstRange(of: "\r\n\r\n") else {
+            return nil
+        }
+        return String(text[end.upperBound...])
+    }
+
+    /// Whether somebody listens there.
+    static func isListening(port: Int) -> Bool {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return false }
+        defer { close(raw) }
+        return connectToLoopback(raw, port: port)
+    }
+
+    private static func connectToLoopback(_ raw: Int32, port: Int) -> Bool {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port)).bigEndian
+        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
+        return withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import Testing
+
+extension DeployexWorld {
+    /// The world that a suite's tests share: see ``SharedWorld``.
+    @TaskLocal static var shared: DeployexWorld?
+
+    static var current: DeployexWorld {
+        get throws {
+            guard let shared else { throw WorldError("this suite has no shared world") }
+            return shared
+        }
+    }
+
+    /// Makes a world, starts it, and ends it also when `body` throws. Two exist at a time at most.
+    static func run<Result: Sendable>(
+        _ options: Options = Options(), isStarted: Bool = true,
+        _ body: @Sendable (DeployexWorld) async throws -> Result
+    ) async throws -> Result {
+        await WorldSlots.shared.take()
+        do {
+            let result = try await runInSlot(options, isStarted: isStarted, body)
+            await WorldSlots.shared.give()
+            return result
+        } catch {
+            await WorldSlots.shared.give()
+            throw error
+        }
+    }
+
+    /// A world in which nothing is started but commands that end soon.
+    static func runWithoutSlot(
+        _ body: @Sendable (DeployexWorld) async throws -> Void
+    ) async throws {
+        try await runInSlot(Options(), isStarted: false, body)
+    }
+
+    private static func runInSlot<Result: Sendable>(
+        _ options: Options, isStarted: Bool,
+        _ body: @Sendable (DeployexWorld) async throws -> Result
+    ) async throws -> Result {
+        let world = try DeployexWorld(options)
+        do {
+            if isStarted { try await world.start() }
+            let result = try await body(world)
+            await world.end()
+            return result
+        } catch {
+            await world.end()
+            throw error
+        }
+    }
+}
+
+/// Gives all tests of a suite one world, which starts before the first and ends after the last.
+struct SharedWorld: SuiteTrait, TestScoping {
+    var options: DeployexWorld.Options
+    /// What is deployed before the first test.
+    var version: String?
+
+    // Once for the suite, not for each of its tests.
+    var isRecursive: Bool { false }
+
+    func provideScope(
+        for test: Test, testCase: Test.Case?,
+        performing function: @Sendable () async throws -> Void
+    ) async throws {
+        try await DeployexWorld.run(options) { world in
+            if let version { try await world.bring(to: version) }
+            try await DeployexWorld.$shared.withValue(world) { try await function() }
+        }
+    }
+}
+
+extension Trait where Self == SharedWorld {
+    static func sharedWorld(
+        _ options: DeployexWorld.Options = .init(), running version: String? = nil
+    ) -> Self {
+        SharedWorld(options: options, version: version)
+    }
+}
+
+/// Lets two worlds exist at a time: a world is some virtual machines that boot.
+private actor WorldSlots {
+    static let shared = WorldSlots()
+
+    private var free = 2
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    func take() async {
+        guard free == 0 else {
+            free -= 1
+            return
+        }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    func give() {
+        if waiters.isEmpty { free += 1 } else { waiters.removeFirst().resume() }
+    }
+}

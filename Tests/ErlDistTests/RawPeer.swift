@@ -1,0 +1,131 @@
+import ExternalTermFormat
+import Testing
+import Transport
+
+@testable import ErlDist
+
+/// A peer that does the handshake and then sends whatever bytes a test wants.
+actor RawPeer {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private var stream: TCPStream?
+    private var received: [UInt8] = []
+    private var hasEnded = false
+
+    init(loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func connect(to address: SocketAddress) async throws {
+        let stream = try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop)
+        self.stream = stream
+        hasEnded = false
+        received = []
+        stream.start(
+            receive: { bytes in for index in bytes.indices { self.received.append(bytes[index]) } },
+            end: { _ in self.hasEnded = true })
+    }
+
+    /// Connects as `name` and completes the handshake.
+    func connect(
+        to address: SocketAddress, as name: String, node: NodeName,
+        flags: DistributionFlags = .standard
+    ) async throws {
+        try await connect(to: address)
+        var handshake = ClientHandshake(
+            identity: .named(try NodeName(name), creation: 77), to: node, flags: flags,
+            cookie: "secret", challenge: 1)
+        var actions = handshake.start()
+        while true {
+            for action in actions {
+                switch action {
+                case .send(let message):
+                    send(HandshakePacketDecoder.framed(message, width: .twoBytes))
+                case .complete: return
+                case .fail(let error): throw error
+                }
+            }
+            let head = try await bytes(count: 2)
+            actions = handshake.receive(try await bytes(count: Int(head[0]) << 8 | Int(head[1])))
+        }
+    }
+
+    func send(_ bytes: [UInt8]) { stream?.send(bytes) }
+
+    func close() { stream?.close() }
+
+    /// The next bytes, of which there must be so many in time.
+    func bytes(count: Int) async throws -> [UInt8] {
+        try await eventually("\(count) bytes") { self.received.count >= count || self.hasEnded }
+        guard received.count >= count else { throw Late(what: "\(count) bytes before the end") }
+        defer { received.removeFirst(count) }
+        return Array(received.prefix(count))
+    }
+
+    /// The next frame that is no tick.
+    func frame() async throws -> [UInt8] {
+        while true {
+            let head = try await bytes(count: 4)
+            let length = head.reduce(0) { $0 << 8 | Int($1) }
+            if length > 0 { return try await bytes(count: length) }
+        }
+    }
+
+    /// The next message.
+    func message() async throws -> ControlMessage? {
+        var decoder = MessageDecoder(form: .header)
+        let frame = try await frame()
+        return try decoder.decode(frame, frame.indices, now: .now)
+    }
+
+    func waitForEnd() async throws {
+        try await eventually("the end") { self.hasEnded }
+    }
+
+    struct Late: Error { var what: String }
+
+    private func eventually(_ what: String, _ condition: () -> Bool) async throws {
+        let deadline = MonotonicTime.now + .seconds(10)
+        while !condition() {
+            guard MonotonicTime.now < deadline else { throw Late(what: what) }
+            await loop.sleep(for: .milliseconds(2))
+        }
+    }
+}
+
+/// Accepts connections, answers the first message, and no more.
+actor SilentServer {
+    nonisolated let loop: EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private let answer: [UInt8]
+    private var streams: [TCPStream] = []
+    private var hasHeard = false
+
+    init(loop: EventLoop, answer: [UInt8] = []) {
+        self.loop = loop
+        self.answer = answer
+    }
+
+    func listen() throws -> SocketAddress {
+        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+        try listener.start { stream in
+            stream.start(
+                receive: { _ in
+                    self.hasHeard = true
+                    stream.send(self.answer)
+                }, end: { _ in })
+            self.streams.append(stream)
+        }
+        return listener.address
+    }
+
+    func waitForName() async throws {
+        let deadline = MonotonicTime.now + .seconds(10)
+        while !hasHeard {
+            guard MonotonicTime.now < deadline else { throw RawPeer.Late(what: "a name") }
+            await loop.sleep(for: .milliseconds(2))
+        }
+    }
+}
