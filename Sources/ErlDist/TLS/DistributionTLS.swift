@@ -65,32 +65,33 @@ public final class DistributionTLS: Sendable {
     }
 
     /// TLS over a connection that was accepted; the handshake begins when it is started.
-    /// - Parameter deadline: how long the handshakes may take, that of TLS and that of the distribution
+    /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
     ///   over it.
     /// - Throws: when no memory is left; then the connection is closed.
     package func accept(
         _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
-        deadline: Duration
+        handshakeTimeout: Duration
     ) throws(TLSConfigurationError) -> TLSStream {
         try TLSStream(
             accepting: stream, server, on: loop, limits: limits,
-            handshakeTimeout: Self.timeout(deadline))
+            handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
     /// TLS over a connection that was made; the handshake begins when it is started.
     /// - Parameters:
     ///   - host: what stands after the `@` of the node's name.
-    ///   - deadline: how long the handshakes may take, that of TLS and that of the distribution over it.
+    ///   - handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
+    ///     over it.
     /// - Throws: when `host` cannot be a server's name; then the connection is closed.
     package func connect(
         _ stream: TCPStream, to host: String, on loop: EventLoop,
-        limits: StreamLimits = StreamLimits(), deadline: Duration
+        limits: StreamLimits = StreamLimits(), handshakeTimeout: Duration
     ) throws(TLSConfigurationError) -> TLSStream {
         try TLSStream(
             connecting: stream, to: host, client, on: loop, limits: limits,
-            handshakeTimeout: Self.timeout(deadline))
+            handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
     /// TLS gives up before the handshake above it does: it knows better what the peer has not said.
-    private static func timeout(_ deadline: Duration) -> Duration { deadline * 9 / 10 }
+    private static func timeout(_ whole: Duration) -> Duration { whole * 9 / 10 }
 }
