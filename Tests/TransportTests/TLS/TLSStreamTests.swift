@@ -55,6 +55,12 @@ actor TLSEndpoint {
     func send(times: Int, _ bytes: [UInt8]) {
         for _ in 0..<times { stream?.send(bytes) }
     }
+    /// Sends and closes at once, with everything unread that came.
+    func say(_ bytes: [UInt8]) {
+        stream?.send(bytes)
+        stream?.finish()
+    }
+
     /// Lets go of the stream, and tells whether nobody else holds it.
     func streamIsReleased() -> Bool {
         weak let held = stream
@@ -365,6 +371,23 @@ actor TLSEndpoint {
         #expect(await server.ended() == .tls(.missingCertificate))
         let alert = TLSAlert(code: version == .tls12 ? 40 : 116)
         #expect(await client.ended() == .tls(.refusedByPeer(alert)))
+        loop.stop()
+    }
+
+    @Test func `the last words of a peer that resets the connection are read first`() async throws {
+        let server = TLSEndpoint(loop: loop)
+        let address = try await server.listen { tcp in
+            server.assumeIsolated { $0.adopt(tcp, reading: false) }
+        }
+        let client = TLSEndpoint(loop: loop)
+        await client.adopt(
+            try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop))
+        // More than the kernel takes: the client waits to write.
+        await client.send([UInt8](repeating: 0, count: 32 << 20))
+        await loop.sleep(for: .milliseconds(20))
+        await server.say([1, 2, 3])
+        _ = await client.ended()
+        #expect(await client.bytes(count: 3) == [1, 2, 3])
         loop.stop()
     }
 
