@@ -29,8 +29,10 @@ lint: ## check formatting, and which target imports which
 format: ## format all Swift sources in place
 	swift format -i -r Sources Tests Package.swift
 
-bench: setup ## measure round trips and codecs beside Erlang's own
-	swift run -c release deployex-bench
+bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS="--quick --json")
+	scripts/build-bench-peers.sh .build/bench
+	swift build -c release --product deployex-bench
+	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
 	@scripts/demo.sh

@@ -47,6 +47,10 @@ let package = Package(
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "deployex-bench",
+            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
+            swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),

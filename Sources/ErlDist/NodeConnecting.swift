@@ -47,7 +47,9 @@ extension Node {
         let others = name == nil ? attempts.values.compactMap(\.task) : []
         attempt.task = Task {
             for other in others { await other.value }
-            let error = await dial(node, attempt)
+            // Without the preference what is not isolated, such as asking EPMD and connecting, would hop
+            // to the global pool and back at each step.
+            let error = await withTaskExecutorPreference(loop) { await dial(node, attempt) }
             finish(node.atom, attempt, error)
         }
         return attempt

@@ -112,32 +112,16 @@ extension TermMap: Hashable {
     /// A key that occurs twice, if any.
     var repeatedKey: Term? {
         // Up to here comparing each with each is faster than hashing, as long as one comparison is cheap.
-        let fewPairs = 16
-        if pairs.count <= fewPairs {
-            // A bit per key, chosen by what it looks like: only keys of one bit can be equal.
-            var seen: UInt64 = 0
-            var areScalar = true
-            var mayRepeat = false
-            let pairs = pairs.span
-            for index in pairs.indices {
-                guard let digest = pairs[index].key.scalarDigest else {
-                    areScalar = false
-                    break
-                }
-                let bit = 1 as UInt64 &<< (digest &* 0x9E37_79B9_7F4A_7C15 &>> 58)
-                mayRepeat = mayRepeat || seen & bit != 0
-                seen |= bit
+        guard pairs.count <= 16 else { return repeatedKeyOfMany }
+        var digests = InlineArray<16, UInt64>(repeating: 0)
+        let pairs = pairs.span
+        for index in pairs.indices {
+            guard let digest = pairs[index].key.scalarDigest else { return repeatedKeyOfMany }
+            // Only keys of one digest can be equal, and comparing terms counts references.
+            for earlier in 0..<index where digests[earlier] == digest {
+                if pairs[earlier].key == pairs[index].key { return pairs[index].key }
             }
-            if areScalar { return mayRepeat ? repeatedKeyOfFew : nil }
-        }
-        return repeatedKeyOfMany
-    }
-
-    private var repeatedKeyOfFew: Term? {
-        for index in pairs.indices.dropFirst() {
-            for earlier in 0..<index where pairs[earlier].key == pairs[index].key {
-                return pairs[index].key
-            }
+            digests[index] = digest
         }
         return nil
     }
