@@ -1,10 +1,10 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
-.PHONY: help setup build test interop lint format bench demo release clean
+.PHONY: help setup build test interop lint format bench demo release tls-distribution-certs clean
 
 help: ## list these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## check for Swift, and install the Debian packages that are missing
 	@scripts/setup.sh
@@ -29,8 +29,10 @@ lint: ## check formatting, and which target imports which
 format: ## format all Swift sources in place
 	swift format -i -r Sources Tests Package.swift
 
-bench: setup ## measure round trips and codecs beside Erlang's own
-	swift run -c release deployex-bench
+bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS="--quick --json")
+	scripts/build-bench-peers.sh .build/bench
+	swift build -c release --product deployex-bench
+	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
 	@scripts/demo.sh
@@ -39,6 +41,9 @@ release: ## build dist/deployex: stripped, with Swift's libraries inside
 	swift build -c release --static-swift-stdlib --product deployex
 	mkdir -p dist
 	strip -o dist/deployex "$$(swift build -c release --show-bin-path)/deployex"
+
+tls-distribution-certs: ## make certs/ca.crt once, and a node's certificate for mutual TLS
+	@scripts/make-certs.sh
 
 clean: ## remove everything that was built
 	rm -rf .build dist Examples/*/_build

@@ -32,9 +32,10 @@ let package = Package(
     ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
         .target(name: "CLinux"),
         library("ExternalTermFormat", ["CZlib"], settings: pure),
-        library("Transport", ["CLinux"]),
+        library("Transport", ["CLinux", "COpenSSL"]),
         library("EPMD", ["Transport"]),
         library("ErlDist", ["ExternalTermFormat", "Transport"]),
         library("Supervisor", ["CLinux", "Transport"]),
@@ -45,6 +46,10 @@ let package = Package(
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
             ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "deployex-bench",
+            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),

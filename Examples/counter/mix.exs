@@ -34,9 +34,9 @@ defmodule Counter.MixProject do
     ]
   end
 
-  # :sasl brings release_handler, which installs hot upgrades.
+  # :sasl brings release_handler, which installs hot upgrades; :ssl the distribution over TLS.
   def application do
-    [mod: {Counter.Application, []}, extra_applications: [:logger, :sasl]]
+    [mod: {Counter.Application, []}, extra_applications: [:logger, :sasl, :ssl]]
   end
 
   defp sources(version) do

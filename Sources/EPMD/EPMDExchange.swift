@@ -78,7 +78,7 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
             } catch {
                 end(.failure(.badReply(attempt: attempt, error)))
             }
-        case .failed, .sendQueueFull, .sendTimedOut:
+        case .failed, .sendQueueFull, .sendTimedOut, .tls:
             end(.failure(.unreachable(attempt: attempt, reason: reason.reason)))
         }
     }
@@ -111,7 +111,7 @@ extension StreamEnd {
     var reason: String {
         switch self {
         case .failed(let error): SystemError.text(error.code)
-        case .closedByPeer, .sendQueueFull, .sendTimedOut: description
+        case .closedByPeer, .sendQueueFull, .sendTimedOut, .tls: description
         }
     }
 }

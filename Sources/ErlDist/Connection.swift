@@ -129,6 +129,9 @@ final class Connection {
             case .closedByPeer: end(.disconnected(.closedByPeer))
             case .failed(let error): end(.disconnected(.failed(error.description)))
             case .sendQueueFull, .sendTimedOut: end(.disconnected(.notReading))
+            // A node that dies, and one of OTP's that halts, ends without TLS's own end.
+            case .tls(.closedWithoutNotice): end(.disconnected(.closedByPeer))
+            case .tls(let error): end(.disconnected(.failed(error.description)))
             }
         case .ended: return
         }

@@ -36,6 +36,8 @@ public actor Node {
         public var maximumHandshakes = 256
         /// Calls that may wait on one connection.
         public var maximumOutgoingCalls = 100_000
+        /// TLS for every connection, in both directions; plain TCP without it.
+        public var tls: DistributionTLS?
         /// Bytes that may wait to be sent to one peer.
         public var queuedByteCount = 64 << 20
         /// What one call may print before the rest is left out.

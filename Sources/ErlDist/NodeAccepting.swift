@@ -14,7 +14,24 @@ extension Node {
         return listener.address
     }
 
-    private func accept(_ stream: any ByteStream) {
+    /// Handshake packets have longer lengths under TLS. Source: `inet_tls_dist.erl`.
+    var lengthWidth: HandshakePacketDecoder.LengthWidth {
+        configuration.tls == nil ? .twoBytes : .fourBytes
+    }
+
+    private func accept(_ tcp: TCPStream) {
+        guard let tls = configuration.tls else { return acceptNode(tcp) }
+        do throws(TLSConfigurationError) {
+            acceptNode(
+                try tls.accept(
+                    tcp, on: loop, limits: streamLimits,
+                    handshakeTimeout: configuration.connectTimeout))
+        } catch {
+            report(.error, cause: "accept \(error)", "\(error)")
+        }
+    }
+
+    private func acceptNode(_ stream: any ByteStream) {
         guard let name, accepting.count < configuration.maximumHandshakes else {
             report(
                 .warning, cause: "handshakes",
@@ -29,7 +46,7 @@ extension Node {
         let connection = Connection(
             stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
         accepting[ObjectIdentifier(connection)] = connection
-        connection.start { event in
+        connection.start(lengthWidth: lengthWidth) { event in
             self.handleAccepted(event, connection, creation)
         }
     }

@@ -57,7 +57,9 @@ extension Node {
         let others = name == nil ? attempts.values.compactMap(\.task) : []
         attempt.task = Task {
             for other in others { await other.value }
-            let error = await dial(node, attempt)
+            // Without the preference what is not isolated, such as asking EPMD and connecting, would hop
+            // to the global pool and back at each step.
+            let error = await withTaskExecutorPreference(loop) { await dial(node, attempt) }
             finish(node.atom, attempt, error)
         }
         return attempt
@@ -91,9 +93,13 @@ extension Node {
         for address in addresses {
             guard links[node.atom] == nil else { return nil }
             do {
-                let stream = try await TCPStream.connect(
+                let tcp = try await TCPStream.connect(
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: streamLimits)
+                let stream: any ByteStream =
+                    try configuration.tls?.connect(
+                        tcp, to: node.host, on: loop, limits: streamLimits,
+                        handshakeTimeout: configuration.connectTimeout) ?? tcp
                 guard let error = await shakeHands(stream, node, attempt) else { return nil }
                 failure = error
                 // Someone listens there: other addresses of the same name say the same.
@@ -138,7 +144,7 @@ extension Node {
         return await withCheckedContinuation { continuation in
             attempt.handshakeEnded = continuation
             let creation = creation
-            connection.start { event in
+            connection.start(lengthWidth: lengthWidth) { event in
                 self.handleDialled(event, connection, node, attempt, creation)
             }
         }

@@ -48,33 +48,47 @@ extension Atom {
 
     /// The atom named by bytes that are already known to be valid UTF-8.
     init(validUTF8 bytes: Span<UInt8>) {
-        let count = bytes.count
-        guard count <= Self.inlineCapacity else {
+        guard bytes.count <= Self.inlineCapacity else {
             self.init(storage: .shared(Array(copying: bytes)))
             return
         }
-        var words: (low: UInt64, high: UInt64) = (0, 0)
+        var (low, high): (UInt64, UInt64) = (0, 0)
         var hasZero = false
-        for index in 0..<min(count, 8) {
-            let byte = bytes[index]
+        for index in bytes.indices {
+            let byte = UInt64(bytes[index])
             hasZero = hasZero || byte == 0
-            words.low |= UInt64(byte) &<< UInt64(index &* 8)
-        }
-        if count > 8 {
-            for index in 8..<count {
-                let byte = bytes[index]
-                hasZero = hasZero || byte == 0
-                words.high |= UInt64(byte) &<< UInt64((index &- 8) &* 8)
+            if index < 8 {
+                low |= byte &<< UInt64(index &* 8)
+            } else {
+                high |= byte &<< UInt64((index &- 8) &* 8)
             }
         }
         if hasZero {
             self.init(storage: .shared(Array(copying: bytes)))
         } else {
-            self.init(low: words.low, high: words.high)
+            self.init(low: low, high: high)
         }
     }
 
+    /// The atom of the first `count` bytes of two little-endian words, if they are ASCII and none is zero:
+    /// nearly all atoms are, and so need neither a loop nor a validation.
+    @inline(__always)
+    init?(asciiLow low: UInt64, high: UInt64, count: Int) {
+        // Shifting by the width or more gives 0.
+        let lowMask = UInt64.max >> (64 - min(count, 8) * 8)
+        let highMask = UInt64.max >> (64 - max(count - 8, 0) * 8)
+        let (low, high) = (low & lowMask, high & highMask)
+        let highBits: UInt64 = 0x8080_8080_8080_8080
+        let ones: UInt64 = 0x0101_0101_0101_0101
+        // A byte without its high bit borrows into it only if it was zero.
+        let lowZeros = (low | ~lowMask & ones) &- ones
+        let highZeros = (high | ~highMask & ones) &- ones
+        guard (low | high | lowZeros | highZeros) & highBits == 0 else { return nil }
+        self.init(low: low, high: high)
+    }
+
     /// An inline name from two little-endian words; the top byte of `high` and all bytes after the name are 0.
+    @inline(__always)
     init(low: UInt64, high: UInt64) {
         self.init(
             storage: .inline(

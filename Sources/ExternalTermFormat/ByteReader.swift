@@ -28,6 +28,18 @@ struct ByteReader {
         try UInt64(bigEndian: load(bytes, as: UInt64.self))
     }
 
+    /// The sixteen bytes at the position as little-endian words, if there are as many; the position stays.
+    @inline(__always)
+    func peekWords(_ bytes: Span<UInt8>) -> (low: UInt64, high: UInt64)? {
+        guard remaining(in: bytes) >= 16 else { return nil }
+        // Within bounds by the line above; integers have no invalid bit patterns.
+        let low = unsafe bytes.bytes.unsafeLoadUnaligned(
+            fromUncheckedByteOffset: offset, as: UInt64.self)
+        let high = unsafe bytes.bytes.unsafeLoadUnaligned(
+            fromUncheckedByteOffset: offset &+ 8, as: UInt64.self)
+        return (UInt64(littleEndian: low), UInt64(littleEndian: high))
+    }
+
     /// The next `count` bytes in place.
     @inline(__always)
     mutating func skip(_ count: Int, in bytes: Span<UInt8>) throws(TermError) -> Range<Int> {

@@ -15,7 +15,7 @@ public struct DecodingLimits: Sendable, Equatable {
     public var allowsCompressed: Bool
 
     public init(
-        maximumDepth: Int = 256, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 67_108_864,
+        maximumDepth: Int = 128, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 67_108_864,
         allowsCompressed: Bool = true
     ) {
         self.maximumDepth = maximumDepth

@@ -11,7 +11,7 @@ public struct Fun: Hashable, Sendable {
     public let oldUniq: Int
     /// The process in which the fun was made.
     public let pid: PID
-    public let freeVariables: [Term]
+    public private(set) var freeVariables: [Term]
 
     /// - Precondition: `uniq` has 16 bytes.
     public init(
@@ -26,6 +26,12 @@ public struct Fun: Hashable, Sendable {
         self.oldIndex = oldIndex
         self.oldUniq = oldUniq
         self.pid = pid
+        self.freeVariables = freeVariables
+    }
+
+    /// The same fun with other free variables.
+    init(_ head: Fun, freeVariables: [Term]) {
+        self = head
         self.freeVariables = freeVariables
     }
 }

@@ -2,8 +2,7 @@ internal import CZlib
 
 /// What stands after tag 80: a 4-byte size and a zlib stream of that size once inflated.
 ///
-/// Source: "Distribution Header" chapter's neighbour on compressed terms, erl_ext_dist; `uncompress2` and
-/// `compress2` of zlib.
+/// Source: `uncompress2` and `compress2` of zlib; `binary_to_term/1` with `compressed`, OTP's `external.c`.
 enum Inflation {
     /// Deflate cannot do better than this: a match of 258 bytes takes two bits at least.
     private static let maximumRatio = 1032

@@ -1,6 +1,34 @@
 extension Term: Hashable {
     /// Erlang's `=:=` as of OTP 27.
     public static func == (left: Term, right: Term) -> Bool {
+        // Split so that what recurses has a small frame: see `TermParser`.
+        switch left {
+        case .tuple(let elements):
+            elements == right.asTuple
+        case .list(let elements):
+            elements == right.asList
+        case .map(let map):
+            map.isEqual(to: right)
+        case .improperList(let elements, let tail):
+            right.isImproperList(elements, tail)
+        case .fun(let fun):
+            right.isFun(fun)
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
+            .export:
+            isSameLeaf(left, right)
+        }
+    }
+
+    private func isImproperList(_ elements: [Term], _ tail: Term) -> Bool {
+        guard case .improperList(let ownElements, let ownTail) = self else { return false }
+        return ownElements == elements && ownTail == tail
+    }
+
+    private func isFun(_ fun: Fun) -> Bool {
+        if case .fun(let own) = self { own == fun } else { false }
+    }
+
+    private static func isSameLeaf(_ left: Term, _ right: Term) -> Bool {
         switch left {
         case .integer(let left):
             if case .integer(let right) = right { left == right } else { false }
@@ -14,33 +42,41 @@ extension Term: Hashable {
             if case .binary(let right) = right { left == right } else { false }
         case .bitstring(let left):
             if case .bitstring(let right) = right { left == right } else { false }
-        case .tuple(let left):
-            if case .tuple(let right) = right { left == right } else { false }
-        case .list(let left):
-            if case .list(let right) = right { left == right } else { false }
-        case .improperList(let left, let leftTail):
-            if case .improperList(let right, let rightTail) = right {
-                left == right && leftTail == rightTail
-            } else {
-                false
-            }
-        case .map(let left):
-            if case .map(let right) = right { left == right } else { false }
         case .pid(let left):
             if case .pid(let right) = right { left == right } else { false }
         case .port(let left):
             if case .port(let right) = right { left == right } else { false }
         case .reference(let left):
             if case .reference(let right) = right { left == right } else { false }
-        case .fun(let left):
-            if case .fun(let right) = right { left == right } else { false }
         case .export(let left):
             if case .export(let right) = right { left == right } else { false }
+        case .tuple, .list, .improperList, .map, .fun: false
         }
     }
 
     public func hash(into hasher: inout Hasher) {
         // A number per case keeps `{}` and `[]`, or 1 and 1.0, apart.
+        switch self {
+        case .tuple(let elements): Self.hash(elements, 6, into: &hasher)
+        case .list(let elements): Self.hash(elements, 7, into: &hasher)
+        case .improperList(let elements, let tail):
+            Self.hash(elements, 8, into: &hasher)
+            tail.hash(into: &hasher)
+        case .map(let map): map.hash(into: &hasher)
+        case .fun(let fun): fun.hash(into: &hasher)
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
+            .export:
+            hashLeaf(into: &hasher)
+        }
+    }
+
+    private static func hash(_ elements: [Term], _ kind: UInt8, into hasher: inout Hasher) {
+        hasher.combine(kind)
+        hasher.combine(elements.count)
+        for element in elements { element.hash(into: &hasher) }
+    }
+
+    private func hashLeaf(into hasher: inout Hasher) {
         switch self {
         case .integer(let value):
             hasher.combine(0 as UInt8)
@@ -60,19 +96,6 @@ extension Term: Hashable {
         case .bitstring(let value):
             hasher.combine(5 as UInt8)
             hasher.combine(value)
-        case .tuple(let value):
-            hasher.combine(6 as UInt8)
-            hasher.combine(value)
-        case .list(let value):
-            hasher.combine(7 as UInt8)
-            hasher.combine(value)
-        case .improperList(let value, let tail):
-            hasher.combine(8 as UInt8)
-            hasher.combine(value)
-            hasher.combine(tail)
-        case .map(let value):
-            hasher.combine(9 as UInt8)
-            hasher.combine(value)
         case .pid(let value):
             hasher.combine(10 as UInt8)
             hasher.combine(value)
@@ -82,12 +105,10 @@ extension Term: Hashable {
         case .reference(let value):
             hasher.combine(12 as UInt8)
             hasher.combine(value)
-        case .fun(let value):
+        case .export(let value):
             hasher.combine(13 as UInt8)
             hasher.combine(value)
-        case .export(let value):
-            hasher.combine(14 as UInt8)
-            hasher.combine(value)
+        case .tuple, .list, .improperList, .map, .fun: break
         }
     }
 }

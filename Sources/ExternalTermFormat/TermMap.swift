@@ -41,64 +41,93 @@ extension TermMap: Hashable {
     /// matched by hash, and each is compared once. Scalar keys, which are nearly all, take the short way.
     public static func == (left: TermMap, right: TermMap) -> Bool {
         guard left.count == right.count else { return false }
-        var matched = 0
-        while matched < left.count, left.pairs[matched].key.isScalar,
-            left.pairs[matched].key == right.pairs[matched].key
-        {
-            guard left.pairs[matched].value == right.pairs[matched].value else { return false }
-            matched += 1
-        }
-        guard matched < left.count else { return true }
-        let leftOrder = left.orderByHash(from: matched)
-        let rightOrder = right.orderByHash(from: matched)
-        for (first, second) in zip(leftOrder, rightOrder) {
-            guard first.hash == second.hash else { return false }
-        }
-        var start = 0
-        while start < leftOrder.count {
-            // Different keys of one hash are as rare as 64-bit hashes repeat, but they must not decide.
-            var end = start + 1
-            while end < leftOrder.count, leftOrder[end].hash == leftOrder[start].hash { end += 1 }
-            for first in leftOrder[start..<end] {
-                let pair = left.pairs[first.index]
-                let partner = rightOrder[start..<end].first {
-                    right.pairs[$0.index].key == pair.key
-                }
-                guard let partner, right.pairs[partner.index].value == pair.value else {
-                    return false
-                }
+        let matched = left.scalarPrefix(sharedWith: right)
+        guard matched < left.count else { return left.hasSameValues(as: right) }
+        let leftOrder = left.placesByHash
+        let rightOrder = right.placesByHash
+        guard leftOrder.map(\.hash) == rightOrder.map(\.hash) else { return false }
+        for position in leftOrder.indices {
+            guard left.hasPair(leftOrder[position], in: right, rightOrder, from: position) else {
+                return false
             }
-            start = end
         }
         return true
+    }
+
+    /// How many pairs from the first on have the same scalar key in both maps.
+    private func scalarPrefix(sharedWith other: TermMap) -> Int {
+        var matched = 0
+        while matched < count, pairs[matched].key.isScalar,
+            pairs[matched].key == other.pairs[matched].key
+        {
+            matched += 1
+        }
+        return matched
+    }
+
+    private func hasSameValues(as other: TermMap) -> Bool {
+        for index in pairs.indices {
+            guard pairs[index].value == other.pairs[index].value else { return false }
+        }
+        return true
+    }
+
+    /// Whether another map has the pair of that place, given both orders and that they agree in their hashes.
+    private func hasPair(
+        _ place: HashedPlace, in other: TermMap, _ order: [HashedPlace], from position: Int
+    ) -> Bool {
+        // Nearly always the first is the one: hashes are 64 bits wide. Places before `position` with the
+        // same hash are looked at, too, because keys of one hash come in any order.
+        var candidate = position
+        while candidate > 0, order[candidate - 1].hash == place.hash { candidate -= 1 }
+        while candidate < order.count, order[candidate].hash == place.hash {
+            if pairs[place.index].key == other.pairs[order[candidate].index].key {
+                return pairs[place.index].value == other.pairs[order[candidate].index].value
+            }
+            candidate += 1
+        }
+        return false
+    }
+
+    /// Whether a term is an equal map.
+    func isEqual(to term: Term) -> Bool {
+        if case .map(let map) = term { self == map } else { false }
     }
 
     public func hash(into hasher: inout Hasher) {
         hasher.combine(pairs.count)
         // Addition makes the hash independent of the order.
         var sum = 0
-        for pair in pairs {
-            var pairHasher = Hasher()
-            pairHasher.combine(pair.key)
-            pairHasher.combine(pair.value)
-            sum &+= pairHasher.finalize()
-        }
+        for index in pairs.indices { sum &+= hashOfPair(at: index) }
         hasher.combine(sum)
     }
 
-    /// The first key that occurs twice, if any.
+    private func hashOfPair(at index: Int) -> Int {
+        var hasher = Hasher()
+        pairs[index].key.hash(into: &hasher)
+        pairs[index].value.hash(into: &hasher)
+        return hasher.finalize()
+    }
+
+    /// A key that occurs twice, if any.
     var repeatedKey: Term? {
         // Up to here comparing each with each is faster than hashing, as long as one comparison is cheap.
-        let fewPairs = 16
-        if pairs.count <= fewPairs, pairs.allSatisfy({ $0.key.isScalar }) {
-            for index in pairs.indices.dropFirst() {
-                for earlier in 0..<index where pairs[earlier].key == pairs[index].key {
-                    return pairs[index].key
-                }
+        guard pairs.count <= 16 else { return repeatedKeyOfMany }
+        var digests = InlineArray<16, UInt64>(repeating: 0)
+        let pairs = pairs.span
+        for index in pairs.indices {
+            guard let digest = pairs[index].key.scalarDigest else { return repeatedKeyOfMany }
+            // Only keys of one digest can be equal, and comparing terms counts references.
+            for earlier in 0..<index where digests[earlier] == digest {
+                if pairs[earlier].key == pairs[index].key { return pairs[index].key }
             }
-            return nil
+            digests[index] = digest
         }
-        let order = orderByHash(from: 0)
+        return nil
+    }
+
+    private var repeatedKeyOfMany: Term? {
+        let order = placesByHash
         for (first, second) in zip(order, order.dropFirst()) where first.hash == second.hash {
             // Three keys of one hash, of which two are equal, do not occur by chance in 64 bits.
             if pairs[first.index].key == pairs[second.index].key { return pairs[second.index].key }
@@ -106,11 +135,17 @@ extension TermMap: Hashable {
         return nil
     }
 
-    private func orderByHash(from start: Int) -> [(hash: Int, index: Int)] {
-        var order: [(hash: Int, index: Int)] = []
-        order.reserveCapacity(pairs.count - start)
-        for index in start..<pairs.count {
-            order.append((hash: pairs[index].key.hashValue, index: index))
+    /// A pair's place and the hash of its key.
+    private struct HashedPlace {
+        var hash: Int
+        var index: Int
+    }
+
+    private var placesByHash: [HashedPlace] {
+        var order: [HashedPlace] = []
+        order.reserveCapacity(pairs.count)
+        for index in pairs.indices {
+            order.append(HashedPlace(hash: pairs[index].key.hashValue, index: index))
         }
         order.sort { $0.hash < $1.hash }
         return order
@@ -118,6 +153,22 @@ extension TermMap: Hashable {
 }
 
 extension Term {
+    /// A number that equal terms share, for those that are compared in a short, constant time.
+    fileprivate var scalarDigest: UInt64? {
+        switch self {
+        case .atom(let atom):
+            switch atom.storage {
+            case .inline(let low, let first, let second, let third):
+                low ^ Atom.highWord(first, second, third)
+            case .shared(let bytes): UInt64(bytes.count)
+            }
+        case .integer(let value): UInt64(truncatingIfNeeded: value)
+        case .float(let value): value.bitPattern
+        case .pid, .port, .reference, .export: 0
+        case .bigInteger, .binary, .bitstring, .tuple, .list, .improperList, .map, .fun: nil
+        }
+    }
+
     /// Whether comparing it takes a short, constant time.
     var isScalar: Bool {
         switch self {

@@ -46,24 +46,12 @@ struct TermParser {
 
     private mutating func term(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         let tag = try reader.uint8(bytes)
-        guard termBudget > 0 else { throw .tooManyTerms(maximum: limits.maximumTerms) }
-        termBudget &-= 1
+        try spend(1)
         switch tag {
-        case Tag.smallInteger:
-            return .integer(Int(try reader.uint8(bytes)))
-        case Tag.integer:
-            return .integer(Int(Int32(truncatingIfNeeded: try reader.uint32(bytes))))
-        case Tag.smallAtomUTF8:
-            return .atom(try utf8Atom(Int(reader.uint8(bytes)), bytes))
-        case Tag.nil:
-            return .list([])
-        case Tag.binary:
-            let count = Int(try reader.uint32(bytes))
-            return .binary(try reader.array(count, in: bytes))
         case Tag.smallTuple:
-            return try tuple(Int(try reader.uint8(bytes)), bytes, depth: depth)
+            return .tuple(try elements(Int(try reader.uint8(bytes)), bytes, depth: depth))
         case Tag.largeTuple:
-            return try tuple(Int(try reader.uint32(bytes)), bytes, depth: depth)
+            return .tuple(try elements(Int(try reader.uint32(bytes)), bytes, depth: depth))
         case Tag.list:
             return try list(bytes, depth: depth)
         case Tag.map:
@@ -74,34 +62,33 @@ struct TermParser {
             return try leaf(tag, bytes)
         }
     }
+
+    /// Takes `count` terms off the budget.
+    @inline(__always)
+    mutating func spend(_ count: Int) throws(TermError) {
+        guard count <= termBudget else { throw .tooManyTerms(maximum: limits.maximumTerms) }
+        termBudget &-= count
+    }
 }
 
 // MARK: - Containers
 
 extension TermParser {
-    private mutating func tuple(
-        _ count: Int, _ bytes: Span<UInt8>, depth: Int
-    ) throws(TermError) -> Term {
-        .tuple(try elements(count, bytes, depth: depth))
-    }
-
     private mutating func elements(
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> [Term] {
         try enter(depth, awaiting: count, bytes)
         var elements: [Term] = []
         elements.reserveCapacity(count)
-        for _ in 0..<count {
-            awaitedTerms &-= 1
-            elements.append(try term(bytes, depth: depth &+ 1))
-        }
+        for _ in 0..<count { elements.append(try awaited(bytes, depth: depth)) }
         return elements
     }
 
-    /// Takes `count` terms off the budget.
-    mutating func spend(_ count: Int) throws(TermError) {
-        guard count <= termBudget else { throw .tooManyTerms(maximum: limits.maximumTerms) }
-        termBudget &-= count
+    /// A term inside a container of that depth.
+    @inline(__always)
+    private mutating func awaited(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
+        awaitedTerms &-= 1
+        return try term(bytes, depth: depth &+ 1)
     }
 
     /// Takes note of `count` terms to come, one level down.
@@ -114,50 +101,59 @@ extension TermParser {
         awaitedTerms &+= count
     }
 
-    /// The elements and the tail of a list. A tail that is a list again continues this one: joining level by
-    /// level would copy quadratically.
     private mutating func list(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
-        var elements: [Term] = []
-        while true {
-            let count = Int(try reader.uint32(bytes))
-            let awaited = awaitedTerms
-            if elements.isEmpty {
-                elements = try self.elements(count, bytes, depth: depth)
-            } else {
-                elements += try self.elements(count, bytes, depth: depth)
-            }
-            assert(awaitedTerms == awaited)
-            guard reader.offset < bytes.count else { throw .truncated }
-            switch bytes[reader.offset] {
-            case Tag.nil:
-                reader.offset &+= 1
-                return .list(elements)
-            case Tag.list:
-                reader.offset &+= 1
-            default:
-                return .list(elements, tail: try term(bytes, depth: depth &+ 1))
-            }
+        let elements = try elements(Int(try reader.uint32(bytes)), bytes, depth: depth)
+        if reader.offset < bytes.count, bytes[reader.offset] == Tag.nil {
+            reader.offset &+= 1
+            return .list(elements)
         }
+        return try list(elements, bytes, depth: depth)
+    }
+
+    /// A list with a tail that is not nil. A tail that is a list again continues this one: joining level by
+    /// level would copy quadratically.
+    private mutating func list(
+        _ first: [Term], _ bytes: Span<UInt8>, depth: Int
+    ) throws(TermError) -> Term {
+        var elements = first
+        while reader.offset < bytes.count, bytes[reader.offset] == Tag.list {
+            reader.offset &+= 1
+            elements += try self.elements(Int(try reader.uint32(bytes)), bytes, depth: depth)
+        }
+        return .list(elements, tail: try term(bytes, depth: depth &+ 1))
     }
 
     private mutating func map(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         let count = Int(try reader.uint32(bytes))
         try enter(depth, awaiting: count &* 2, bytes)
-        var pairs: [(key: Term, value: Term)] = []
-        pairs.reserveCapacity(count)
-        for _ in 0..<count {
-            awaitedTerms &-= 1
-            let key = try term(bytes, depth: depth &+ 1)
-            awaitedTerms &-= 1
-            pairs.append((key: key, value: try term(bytes, depth: depth &+ 1)))
-        }
-        let map = TermMap(pairs)
+        let map = TermMap(try pairs(count, bytes, depth: depth))
         if let key = map.repeatedKey { throw .repeatedKey(key) }
         return .map(map)
     }
 
-    /// The size in front is not looked at, as in OTP's `dec_term`: the parts say where the fun ends.
+    private mutating func pairs(
+        _ count: Int, _ bytes: Span<UInt8>, depth: Int
+    ) throws(TermError) -> [(key: Term, value: Term)] {
+        var pairs: [(key: Term, value: Term)] = []
+        pairs.reserveCapacity(count)
+        for _ in 0..<count {
+            let key = try awaited(bytes, depth: depth)
+            pairs.append((key: key, value: try awaited(bytes, depth: depth)))
+        }
+        return pairs
+    }
+
     private mutating func fun(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
+        let (count, head) = try funHead(bytes)
+        return .fun(Fun(head, freeVariables: try elements(count, bytes, depth: depth)))
+    }
+
+    /// What comes before the free variables, and how many there are.
+    ///
+    /// The size in front is not looked at, as in OTP's `dec_term`: the parts say where the fun ends.
+    private mutating func funHead(
+        _ bytes: Span<UInt8>
+    ) throws(TermError) -> (freeCount: Int, head: Fun) {
         _ = try reader.uint32(bytes)
         let arity = try reader.uint8(bytes)
         let uniq = try reader.array(16, in: bytes)
@@ -166,12 +162,11 @@ extension TermParser {
         let module = try atom(bytes)
         let oldIndex = try smallInteger(bytes)
         let oldUniq = try smallInteger(bytes)
-        let creator = try pid(try reader.uint8(bytes), bytes)
-        let freeVariables = try elements(freeCount, bytes, depth: depth)
-        return .fun(
-            Fun(
-                arity: arity, uniq: uniq, index: index, module: module, oldIndex: oldIndex,
-                oldUniq: oldUniq, pid: creator, freeVariables: freeVariables))
+        let pid = try pid(try reader.uint8(bytes), bytes)
+        let head = Fun(
+            arity: arity, uniq: uniq, index: index, module: module, oldIndex: oldIndex,
+            oldUniq: oldUniq, pid: pid, freeVariables: [])
+        return (freeCount, head)
     }
 
     private mutating func smallInteger(_ bytes: Span<UInt8>) throws(TermError) -> Int {

@@ -1,14 +1,27 @@
 // The terms that hold no others. Nothing here recurses, so frames may be large.
 
 extension TermParser {
-    /// A term without elements, after its tag.
-    @inline(never)
+    /// A term without elements, after its tag: the frequent ones first.
     mutating func leaf(_ tag: UInt8, _ bytes: Span<UInt8>) throws(TermError) -> Term {
         switch tag {
         case Tag.smallInteger:
             return .integer(Int(try reader.uint8(bytes)))
         case Tag.integer:
             return .integer(Int(Int32(truncatingIfNeeded: try reader.uint32(bytes))))
+        case Tag.smallAtomUTF8:
+            return .atom(try utf8Atom(Int(reader.uint8(bytes)), bytes))
+        case Tag.nil:
+            return .list([])
+        case Tag.binary:
+            return .binary(try reader.array(Int(try reader.uint32(bytes)), in: bytes))
+        default:
+            return try rareLeaf(tag, bytes)
+        }
+    }
+
+    @inline(never)
+    private mutating func rareLeaf(_ tag: UInt8, _ bytes: Span<UInt8>) throws(TermError) -> Term {
+        switch tag {
         case Tag.newFloat:
             return .float(try finite(Double(bitPattern: try reader.uint64(bytes))))
         case Tag.float:
@@ -118,7 +131,20 @@ extension TermParser {
         }
     }
 
-    mutating func utf8Atom(_ count: Int, _ bytes: Span<UInt8>) throws(TermError) -> Atom {
+    private mutating func utf8Atom(
+        _ count: Int, _ bytes: Span<UInt8>
+    ) throws(TermError) -> Atom {
+        if count <= Atom.inlineCapacity, let (low, high) = reader.peekWords(bytes),
+            let atom = Atom(asciiLow: low, high: high, count: count)
+        {
+            reader.offset &+= count
+            return atom
+        }
+        return try anyAtom(count, bytes)
+    }
+
+    @inline(never)
+    private mutating func anyAtom(_ count: Int, _ bytes: Span<UInt8>) throws(TermError) -> Atom {
         let name = bytes.extracting(try reader.skip(count, in: bytes))
         do {
             let text = try UTF8Span(validating: name)

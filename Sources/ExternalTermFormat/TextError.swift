@@ -112,7 +112,7 @@ public struct TextLimits: Sendable, Equatable {
     public var maximumByteCount: Int
 
     public init(
-        maximumDepth: Int = 256, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 16_777_216
+        maximumDepth: Int = 128, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 16_777_216
     ) {
         self.maximumDepth = maximumDepth
         self.maximumTerms = maximumTerms

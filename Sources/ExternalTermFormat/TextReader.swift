@@ -101,6 +101,18 @@ extension ErlangTextReader {
         try advance()
     }
 
+    /// Whether the symbol is here; it stays.
+    func isAt(_ symbol: TextToken.Symbol) -> Bool {
+        token == .symbol(symbol)
+    }
+
+    /// Whether the symbol was here; it has been skipped.
+    mutating func skip(_ symbol: TextToken.Symbol) throws(TextError) -> Bool {
+        guard isAt(symbol) else { return false }
+        try advance()
+        return true
+    }
+
     mutating func spend(_ count: Int) throws(TextError) {
         guard count <= termBudget else {
             throw error(.tooManyTerms(maximum: limits.maximumTerms))
@@ -113,90 +125,73 @@ extension ErlangTextReader {
 
 extension ErlangTextReader {
     /// The term that begins at the current token; the token after it becomes the current one.
+    ///
+    /// The functions that recurse hold little else: see `TermParser`.
     mutating func term(depth: Int) throws(TextError) -> Term {
+        try enter(depth)
+        if try skip(.openBracket) { return try list(depth: depth) }
+        if try skip(.openBrace) { return .tuple(try elements(until: .closeBrace, depth: depth)) }
+        if try skip(.hash) { return try map(depth: depth) }
+        if try skip(.openParenthesis) { return try parenthesised(depth: depth) }
+        if try skip(.openBinary) { return try binary(depth: depth) }
+        return try leaf()
+    }
+
+    private mutating func enter(_ depth: Int) throws(TextError) {
         guard depth <= limits.maximumDepth else {
             throw error(.tooDeep(maximum: limits.maximumDepth))
         }
         try spend(1)
-        switch token {
-        case .symbol(.openBracket): return try list(depth: depth)
-        case .symbol(.openBrace): return try tuple(depth: depth)
-        case .symbol(.hash): return try map(depth: depth)
-        case .symbol(.openBinary): return try binary(depth: depth)
-        case .symbol(.openParenthesis): return try parenthesised(depth: depth)
-        case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
-            .end:
-            return try leaf()
-        }
     }
 
     private mutating func parenthesised(depth: Int) throws(TextError) -> Term {
-        try advance()
         let inner = try term(depth: depth + 1)
         try expect(.closeParenthesis, .closingParenthesis)
         return inner
     }
 
-    private mutating func list(depth: Int) throws(TextError) -> Term {
-        try advance()
-        if token == .symbol(.closeBracket) {
-            try advance()
-            return .list([])
-        }
-        var elements = [try term(depth: depth + 1)]
-        while true {
-            switch token {
-            case .symbol(.comma):
-                try advance()
-                elements.append(try term(depth: depth + 1))
-            case .symbol(.closeBracket):
-                try advance()
-                return .list(elements)
-            case .symbol(.bar):
-                try advance()
-                let tail = try term(depth: depth + 1)
-                try expect(.closeBracket, .closingBracket)
-                return .list(elements, tail: tail)
-            case .symbol, .atom, .reserved, .variable, .integer, .character, .float, .string, .dot,
-                .end:
-                throw unexpected(.commaOrBracket)
-            }
-        }
+    /// Terms between commas, up to and with the closing brace.
+    private mutating func elements(
+        until close: TextToken.Symbol, depth: Int
+    ) throws(TextError) -> [Term] {
+        var elements: [Term] = []
+        if try skip(close) { return elements }
+        repeat {
+            elements.append(try term(depth: depth + 1))
+        } while try skip(.comma)
+        try expect(close, .commaOrBrace)
+        return elements
     }
 
-    private mutating func tuple(depth: Int) throws(TextError) -> Term {
-        try advance()
+    private mutating func list(depth: Int) throws(TextError) -> Term {
         var elements: [Term] = []
-        if token != .symbol(.closeBrace) {
+        if try skip(.closeBracket) { return .list(elements) }
+        repeat {
             elements.append(try term(depth: depth + 1))
-            while token == .symbol(.comma) {
-                try advance()
-                elements.append(try term(depth: depth + 1))
-            }
-        }
-        try expect(.closeBrace, .commaOrBrace)
-        return .tuple(elements)
+        } while try skip(.comma)
+        if try skip(.bar) { return try list(elements, depth: depth) }
+        try expect(.closeBracket, .commaOrBracket)
+        return .list(elements)
+    }
+
+    /// The tail of a list.
+    private mutating func list(_ elements: [Term], depth: Int) throws(TextError) -> Term {
+        let tail = try term(depth: depth + 1)
+        try expect(.closeBracket, .closingBracket)
+        return .list(elements, tail: tail)
     }
 
     private mutating func map(depth: Int) throws(TextError) -> Term {
-        try advance()
         try expect(.openBrace, .openingBrace)
+        if try skip(.closeBrace) { return .map(TermMap()) }
         var pairs: [(key: Term, value: Term)] = []
-        if token != .symbol(.closeBrace) {
-            pairs.append(try pair(depth: depth))
-            while token == .symbol(.comma) {
-                try advance()
-                pairs.append(try pair(depth: depth))
-            }
-        }
+        repeat {
+            let key = try term(depth: depth + 1)
+            try expect(.arrow, .arrow)
+            pairs.append((key: key, value: try term(depth: depth + 1)))
+        } while try skip(.comma)
         try expect(.closeBrace, .commaOrBrace)
         return .map(TermMap(lastOfEachKey: pairs))
-    }
-
-    private mutating func pair(depth: Int) throws(TextError) -> (key: Term, value: Term) {
-        let key = try term(depth: depth + 1)
-        try expect(.arrow, .arrow)
-        return (key: key, value: try term(depth: depth + 1))
     }
 }
 

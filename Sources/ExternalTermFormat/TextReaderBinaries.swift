@@ -14,45 +14,44 @@ extension ErlangTextReader {
     ///
     /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual; `eval_bits.erl`.
     mutating func binary(depth: Int) throws(TextError) -> Term {
-        try advance()
         var bits = BitWriter()
-        if token != .symbol(.closeBinary) {
-            try segment(&bits, depth: depth)
-            while token == .symbol(.comma) {
-                try advance()
-                try segment(&bits, depth: depth)
-            }
-        }
+        if try skip(.closeBinary) { return bits.term }
+        repeat {
+            let start = scanner.tokenStart
+            let value = try segmentValue(depth: depth)
+            try segment(value, at: start, to: &bits)
+        } while try skip(.comma)
         try expect(.closeBinary, .commaOrBinaryEnd)
         return bits.term
     }
 
-    private mutating func segment(_ bits: inout BitWriter, depth: Int) throws(TextError) {
-        let start = scanner.tokenStart
-        let isString = if case .string = token { true } else { false }
-        let value = try segmentValue(depth: depth)
+    private mutating func segmentValue(depth: Int) throws(TextError) -> Term {
+        switch token {
+        case .integer, .character, .float, .string, .symbol(.openBinary),
+            .symbol(.openParenthesis), .symbol(.minus), .symbol(.plus):
+            break
+        case .symbol, .atom, .reserved, .variable, .dot, .end:
+            throw unexpected(.segment)
+        }
+        // A binary inside a binary takes the stack of three lists.
+        return try term(depth: depth + 3)
+    }
+
+    /// What follows a segment's value; the bits of both are appended.
+    @inline(never)
+    private mutating func segment(
+        _ value: Term, at start: Int, to bits: inout BitWriter
+    ) throws(TextError) {
         let segment = try segmentForm()
         do {
-            if isString {
+            if case .list(let characters) = value {
                 // A string is its characters, each with what is said about all.
-                for character in value.asList ?? [] {
-                    try append(character, segment, to: &bits)
-                }
+                for character in characters { try append(character, segment, to: &bits) }
             } else {
                 try append(value, segment, to: &bits)
             }
         } catch {
             throw scanner.error(error, at: start)
-        }
-    }
-
-    private mutating func segmentValue(depth: Int) throws(TextError) -> Term {
-        switch token {
-        case .integer, .character, .float, .string, .symbol(.openBinary), .symbol(.openParenthesis),
-            .symbol(.minus), .symbol(.plus):
-            try term(depth: depth + 1)
-        case .symbol, .atom, .reserved, .variable, .dot, .end:
-            throw unexpected(.segment)
         }
     }
 

@@ -57,51 +57,45 @@ extension TextWriter {
     mutating func write(_ term: Term) {
         guard !isFull else { return }
         switch term {
-        case .tuple(let elements):
-            append("{")
-            write(elements)
-            append("}")
-        case .list(let elements):
-            writeList(elements)
-        case .improperList(let elements, let tail):
-            append("[")
-            write(elements)
-            append("|")
-            write(tail)
-            append("]")
-        case .map(let map):
-            write(map)
+        case .tuple(let elements): write(elements, "{", "}")
+        case .list(let elements): if !writeIfPrintable(elements) { write(elements, "[", "]") }
+        case .improperList(let elements, let tail): write(elements, tail: tail)
+        case .map(let map): write(map)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .fun, .export:
             writeLeaf(term)
         }
     }
 
-    private mutating func write(_ elements: [Term]) {
-        var isFirst = true
-        for element in elements where !isFull {
-            if !isFirst { append(",") }
-            isFirst = false
-            write(element)
-        }
+    private mutating func write(_ elements: [Term], _ open: Unicode.Scalar, _ close: Unicode.Scalar)
+    {
+        append(open)
+        write(elements)
+        append(close)
     }
 
-    private mutating func writeList(_ elements: [Term]) {
-        guard !writeIfPrintable(elements) else { return }
+    private mutating func write(_ elements: [Term], tail: Term) {
         append("[")
         write(elements)
+        append("|")
+        write(tail)
         append("]")
+    }
+
+    private mutating func write(_ elements: [Term]) {
+        for index in elements.indices where !isFull {
+            if index > 0 { append(",") }
+            write(elements[index])
+        }
     }
 
     private mutating func write(_ map: TermMap) {
         append("#{")
-        var isFirst = true
-        for pair in map.pairs where !isFull {
-            if !isFirst { append(",") }
-            isFirst = false
-            write(pair.key)
+        for index in map.pairs.indices where !isFull {
+            if index > 0 { append(",") }
+            write(map.pairs[index].key)
             append(" => ")
-            write(pair.value)
+            write(map.pairs[index].value)
         }
         append("}")
     }

@@ -41,6 +41,8 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
     case sendQueueFull
     /// Bytes were queued for ``StreamLimits/sendDeadline`` without the peer taking any.
     case sendTimedOut
+    /// TLS refused the peer or was refused, or was not ended properly.
+    indirect case tls(TLSError)
 
     package var description: String {
         switch self {
@@ -48,6 +50,7 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
         case .failed(let error): error.description
         case .sendQueueFull: "the peer reads too slowly: its send queue is full"
         case .sendTimedOut: "the peer stopped reading"
+        case .tls(let error): error.description
         }
     }
 }

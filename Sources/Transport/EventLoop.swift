@@ -47,6 +47,14 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// One buffer for all reads on this loop: what is read is handed on before the next read.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 256 << 10, alignment: 64)
 
+    /// One buffer for what TLS streams decrypt, handed on before the next read too: as much as a full
+    /// ``readBuffer`` can hold, and the record that was incomplete before it (RFC 8446, section 5.2).
+    private(set) lazy var plaintextBuffer: UnsafeMutableRawBufferPointer = {
+        hasPlaintextBuffer = true
+        return .allocate(byteCount: readBuffer.count + (17 << 10), alignment: 64)
+    }()
+    private var hasPlaintextBuffer = false
+
     public init() throws(SystemError) {
         let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         guard epoll >= 0 else { throw .last("creating an epoll instance") }
@@ -62,6 +70,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     deinit {
         readBuffer.deallocate()
+        if hasPlaintextBuffer { plaintextBuffer.deallocate() }
     }
 
     // MARK: Running

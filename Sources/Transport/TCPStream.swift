@@ -10,6 +10,9 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     package let localAddress: SocketAddress
     package var onDrain: (() -> Void)?
     package private(set) var queuedByteCount = 0
+    /// Called before queued bytes are handed to the kernel, for a layer above that makes its bytes as
+    /// late as that.
+    var willFlush: (() -> Void)?
 
     private let loop: EventLoop
     private let limits: StreamLimits
@@ -122,14 +125,20 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
             isFinishing = true
             return
         }
-        if !isWaitingForSpace, !isFlushScheduled {
-            isFlushScheduled = true
-            loop.flushBeforeWaiting(self)
-        }
+        scheduleFlush()
+    }
+
+    /// Flushes before the loop waits again; later when the kernel takes no more at present.
+    func scheduleFlush() {
+        guard descriptor != nil, !isWaitingForSpace, !isFlushScheduled else { return }
+        isFlushScheduled = true
+        loop.flushBeforeWaiting(self)
     }
 
     /// Hands the kernel what it takes.
     func flush() {
+        // While it is still scheduled, so that what the layer above sends does not schedule it again.
+        willFlush?()
         isFlushScheduled = false
         guard descriptor != nil else { return }
         var flushedChunks = 0
@@ -146,8 +155,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
                 let code = clinux_errno()
                 if code == EINTR { continue }
                 guard code == EAGAIN else {
-                    return finish(
-                        with: .failed(SystemError("writing to \(peerAddress)", code: code)))
+                    return failAfterReading(SystemError("writing to \(peerAddress)", code: code))
                 }
                 isBlocked = true
             } else {
@@ -179,6 +187,17 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         }
     }
 
+    /// A peer that refuses us says why, closes, and resets what we still send: its reason is here,
+    /// unread, when the reset is learnt from writing.
+    private func failAfterReading(_ error: SystemError) {
+        var rounds = 0
+        while token != nil, !isReadingPaused, rounds < 16 {
+            rounds += 1
+            readOnce()
+        }
+        if descriptor != nil { finish(with: .failed(error)) }
+    }
+
     // MARK: Ending
 
     package func finish() {
@@ -201,6 +220,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         receive = nil
         end = nil
         onDrain = nil
+        willFlush = nil
     }
 
     private func finish(with reason: StreamEnd) {

@@ -53,10 +53,6 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["start", "--sname"], "--sname needs a value"),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
-        (
-            ["start", "-proto_dist", "inet_tls"],
-            "-proto_dist inet_tls is not supported: use inet_tcp"
-        ),
     ])
     func `what cannot be carried out is one line that says what to do`(
         arguments: [String], message: String
@@ -84,14 +80,41 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         #expect(try DistributionOptions().merging([:]) == DistributionOptions())
     }
 
-    @Test func `TLS switches are refused by name, never ignored`() {
+    @Test func `TLS is asked for as for a BEAM, or by a plain flag`() throws {
         var options = DistributionOptions()
-        #expect(throws: UsageError.self) {
-            try options.merge(erlangOptions: "-proto_dist inet_tls -ssl_dist_optfile /tmp/a.conf")
+        try options.merge(
+            erlangOptions: "-proto_dist inet_tls -ssl_dist_optfile /tmp/a.conf -setcookie c")
+        #expect(try options.tlsSource(certificateFolder: "") == .optionsFile("/tmp/a.conf"))
+        let flag = try invocation("--tls-options", "/tmp/b.conf").distribution
+        #expect(try flag.tlsSource(certificateFolder: "/etc") == .optionsFile("/tmp/b.conf"))
+        #expect(try invocation().distribution.tlsSource(certificateFolder: "/etc") == nil)
+        let folder = try invocation("-proto_dist", "inet_tls").distribution
+        #expect(try folder.tlsSource(certificateFolder: "/etc/tls") == .folder("/etc/tls"))
+    }
+
+    @Test(arguments: [
+        (
+            "-proto_dist inet_tls",
+            "-proto_dist inet_tls needs -ssl_dist_optfile FILE, or the certificates' folder in "
+                + "DEPLOYEX_OTP_TLS_CERT_PATH"
+        ),
+        ("-ssl_dist_optfile a.conf", "-ssl_dist_optfile needs -proto_dist inet_tls"),
+        (
+            "-proto_dist inet6_tls",
+            "-proto_dist inet6_tls is not supported: use inet_tcp or inet_tls"
+        ),
+        (
+            "-ssl_dist_opt server_certfile a.pem",
+            "-ssl_dist_opt is not supported: use -ssl_dist_optfile"
+        ),
+    ])
+    func `half of TLS is refused by name, never ignored`(text: String, message: String) {
+        let error = #expect(throws: UsageError.self) {
+            var options = DistributionOptions()
+            try options.merge(erlangOptions: text)
+            _ = try options.tlsSource(certificateFolder: "")
         }
-        #expect(throws: UsageError.self) {
-            try options.merge(erlangOptions: "-ssl_dist_optfile /tmp/a.conf")
-        }
+        #expect(error?.message == message)
     }
 
     @Test func `every command has a help text and is completed`() {

@@ -46,6 +46,8 @@ package actor Deployer {
     private let states: [InstanceState]
     private var engine: DeploymentEngine?
     private var sessions: [Int: ProcessSession] = [:]
+    /// The latest work on each instance's folders.
+    private var folderWork: [Int: Task<Void, Never>] = [:]
     /// The packages behind what is staged; a hot upgrade hands them to the node.
     private var packages: [Int: LocalPackage] = [:]
     /// The log says once that nothing is published.
@@ -169,16 +171,30 @@ package actor Deployer {
         case .log(let level, let text): log(level, text)
         case .readCatalog: Task { await readCatalog() }
         case .stage(let number, let release, let running):
-            Task { await stage(number, release, running: running) }
-        case .discardStaged(let number): Task { await discardStaged(number) }
-        case .promote(let number, let release): Task { await promote(number, release) }
+            inTurn(number) { await $0.stage(number, release, running: running) }
+        case .discardStaged(let number):
+            inTurn(number) { await $0.discardStaged(number) }
+        case .promote(let number, let release):
+            inTurn(number) { await $0.promote(number, release) }
         case .hotUpgrade(let number, let from, let release):
-            Task { await hotUpgrade(number, from: from, to: release) }
+            inTurn(number) { await $0.hotUpgrade(number, from: from, to: release) }
         case .spawn(let number, _): Task { await spawn(number) }
         case .terminate(let number): sessions[number]?.terminate()
         case .killSession(let number): sessions[number]?.killSession()
         case .probe(let number, let run): Task { await probe(number, run: run) }
         case .finish: finish()
+        }
+    }
+
+    /// Runs `work` on an instance's folders after what was begun there before: a staging must not
+    /// meet the removal of the one before it.
+    private func inTurn(
+        _ number: Int, _ work: @escaping @Sendable (isolated Deployer) async -> Void
+    ) {
+        let before = folderWork[number]
+        folderWork[number] = Task {
+            await before?.value
+            await work(self)
         }
     }
 

@@ -113,6 +113,10 @@ enum CommandName: String, CaseIterable {
             options.append(
                 ("--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"))
         }
+        if usesDistribution {
+            options.append(
+                ("--tls-options", "FILE", "mutual TLS with these options, as -ssl_dist_optfile"))
+        }
         if talksToNode {
             options.append(("--timeout", "SECONDS", "how long to wait for an answer (default: 5)"))
         }

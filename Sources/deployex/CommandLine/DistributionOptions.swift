@@ -9,6 +9,10 @@ struct DistributionOptions: Equatable {
     /// Fully qualified host names (`--name`) rather than short ones (`--sname`).
     var usesLongNames = false
     var cookie: String?
+    /// The options file of TLS: `-ssl_dist_optfile`.
+    var tlsOptionsFile: String?
+    /// Whether `-proto_dist` asks for TLS; `nil` when it was not given.
+    var usesTLS: Bool?
     /// The deployex node that a command talks to; `deployex` on this host when not given.
     var target: String?
 
@@ -29,9 +33,20 @@ struct DistributionOptions: Equatable {
             break
         case "-proto_dist":
             let value = try scanner.value(of: option)
-            guard value == "inet_tcp" else {
-                throw UsageError("-proto_dist \(value) is not supported: use inet_tcp", nil)
+            switch value {
+            case "inet_tls": usesTLS = true
+            case "inet_tcp": usesTLS = false
+            default:
+                throw UsageError(
+                    "-proto_dist \(value) is not supported: use inet_tcp or inet_tls", nil)
             }
+        case "--tls-options":
+            tlsOptionsFile = try scanner.value(of: option)
+            usesTLS = true
+        case "-ssl_dist_optfile":
+            tlsOptionsFile = try scanner.value(of: option)
+        case let option where option.hasPrefix("-ssl_dist"):
+            throw UsageError("\(option) is not supported: use -ssl_dist_optfile", nil)
         default:
             return false
         }
@@ -53,9 +68,6 @@ struct DistributionOptions: Equatable {
         var fromVariable = DistributionOptions()
         while let word = words.next() {
             guard case .option(let option) = word else { continue }
-            if option.hasPrefix("-ssl_dist") {
-                throw UsageError("\(option) in ELIXIR_ERL_OPTIONS is not supported", nil)
-            }
             _ = try fromVariable.accept(option, from: &words)
         }
         if name == nil, let name = fromVariable.name {
@@ -63,5 +75,30 @@ struct DistributionOptions: Equatable {
             usesLongNames = fromVariable.usesLongNames
         }
         cookie = cookie ?? fromVariable.cookie
+        usesTLS = usesTLS ?? fromVariable.usesTLS
+        tlsOptionsFile = tlsOptionsFile ?? fromVariable.tlsOptionsFile
+    }
+
+    /// Where the settings of TLS come from.
+    enum TLSSource: Equatable {
+        case optionsFile(String)
+        /// The folder with `ca.crt`, `deployex.crt` and `deployex.key`.
+        case folder(String)
+    }
+
+    /// What TLS is to be set up with, or `nil` for plain TCP.
+    /// - Parameter certificateFolder: used when no options file is named; empty for none.
+    func tlsSource(certificateFolder: String) throws(UsageError) -> TLSSource? {
+        switch (usesTLS, tlsOptionsFile) {
+        case (true?, let file?): return .optionsFile(file)
+        case (true?, nil) where certificateFolder.hasPrefix("/"): return .folder(certificateFolder)
+        case (true?, nil):
+            throw UsageError(
+                "-proto_dist inet_tls needs -ssl_dist_optfile FILE, or the certificates' folder in "
+                    + "DEPLOYEX_OTP_TLS_CERT_PATH", nil)
+        case (nil, _?):
+            throw UsageError("-ssl_dist_optfile needs -proto_dist inet_tls", nil)
+        case (false?, _), (nil, nil): return nil
+        }
     }
 }

@@ -16,6 +16,9 @@ struct CommandContext: Sendable {
         let epmd = try EPMDAccess.client(environment, loop: loop)
         var configuration = Node.Configuration()
         configuration.connectTimeout = invocation.timeout
+        configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
+            if level == .warning || level == .error { Output.error(text) }
+        }
         node = Node(
             dynamicOn: options.usesLongNames ? HostName.full : HostName.short,
             cookie: try Cookie.find(options, environment: environment), loop: loop,

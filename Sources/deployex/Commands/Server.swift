@@ -13,6 +13,7 @@ actor Server {
     private let environment: [String: String]
     private let name: NodeName
     private let cookie: String
+    private let tls: DistributionTLS?
     private let console: ConsoleLog
     private let begin = MonotonicTime.now
     private var isStopping = false
@@ -33,6 +34,9 @@ actor Server {
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(options, environment: environment)
+        tls = try TLSAccess.load(options, environment: environment) { level, text in
+            console.log(level, text)
+        }
         _ = try EPMDAccess.client(environment, loop: loop)
         self.environment = environment
         self.console = console
@@ -52,8 +56,9 @@ actor Server {
         let deployer = makeDeployer(listening.node)
         await expose(deployer, on: listening.node)
         let watcher = watchStore(deployer)
-        try await deployer.start()
+        // Before the first read, so that nothing published in between waits for the next poll.
         await watcher.start()
+        try await deployer.start()
         await stopRequested()
         await watcher.stop()
         await deployer.stop()
@@ -101,8 +106,11 @@ actor Server {
 
     private func startNode() async throws -> ListeningNode {
         let client = try EPMDAccess.client(environment, loop: loop)
+        var configuration = Node.Configuration()
+        configuration.tls = tls
         let node = Node(
-            name: name, cookie: cookie, loop: loop, resolver: EPMDAccess.resolver(client))
+            name: name, cookie: cookie, loop: loop, configuration: configuration,
+            resolver: EPMDAccess.resolver(client))
         let console = console
         await node.setLogHandler { level, text in console.log(level, text) }
         let address = try await node.listen(on: .any(port: 0))
@@ -201,6 +209,7 @@ actor Server {
     private func expose(_ deployer: Deployer, on node: Node) async {
         let (name, begin) = (name, begin)
         let firstPort = configuration.firstPort
+        let usesTLS = tls?.options.isMutual == true
         await node.setEventHandler { event in
             guard case .nodeDown(let peer, _) = event,
                 let dash = peer.alive.lastIndex(of: "-"),
@@ -217,10 +226,16 @@ actor Server {
                 StatusReport.Application(snapshot: snapshot, firstPort: firstPort)
             }
             return StatusReport(
-                node: name.text, version: HelpText.version, usesTLS: false, uptime: now - begin,
+                node: name.text, version: HelpText.version, usesTLS: usesTLS, uptime: now - begin,
                 applications: applications.map { [$0] } ?? []
             ).term(now: now)
         }
-        console.log(.info, "Distribution without mTLS: whoever has the cookie may connect")
+        let security =
+            switch tls?.options.isMutual {
+            case nil: "without mTLS: whoever has the cookie may connect"
+            case true?: "with mTLS: whoever has the cookie and a certificate may connect"
+            case false?: "with TLS, but not mutual: whoever has the cookie may connect"
+            }
+        console.log(.info, "Distribution \(security)")
     }
 }

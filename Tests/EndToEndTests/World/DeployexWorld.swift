@@ -367,13 +367,13 @@ actor DeployexWorld {
         }
     }
 
-    /// Waits until deployex says that all instances run `version`.
+    /// Waits until deployex says that all instances run `version`, and are to.
     func waitUntilAllRun(_ version: String) throws {
         try wait("all instances to run \(version)", for: .seconds(60)) {
             guard (1...options.replicas).allSatisfy({ answer($0)?.version == version }),
-                let status = try status()
+                let app = try status()?.apps.first, app.targetVersion == version
             else { return false }
-            return status.instances.allSatisfy {
+            return app.instances.allSatisfy {
                 $0.status == "running" && $0.version == version && $0.otp == "connected"
             }
         }

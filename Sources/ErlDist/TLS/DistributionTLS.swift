@@ -1,0 +1,88 @@
+package import Transport
+
+/// The distribution over TLS, ready to use: options that have been read and files that have been loaded.
+///
+/// A renewed certificate is used for new connections as soon as its files are in place; files that
+/// cannot be used are reported, and the former ones stay in use. The options themselves are read once.
+public final class DistributionTLS: Sendable {
+    public let options: DistributionTLSOptions
+    private let server: TLSContext
+    private let client: TLSContext
+
+    /// Reads the options file and what it names, on the calling thread.
+    /// - Parameter report: hears, now and later, what an operator should know: a private key that others
+    ///   can read, an expired certificate of ours, files that have been reloaded or could not be.
+    public convenience init(
+        optionsFile: String, report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
+    ) throws(TLSOptionError) {
+        let text: String
+        do throws(FileContents.Failure) {
+            let contents = try FileContents(
+                optionsFile, maximumByteCount: DistributionTLSOptions.maximumByteCount)
+            text = String(decoding: contents.bytes, as: UTF8.self)
+        } catch {
+            switch error {
+            case .tooLong: throw TLSOptionError(file: optionsFile, .tooLong)
+            case .system(let reason): throw TLSOptionError(file: optionsFile, .unreadable(reason))
+            }
+        }
+        let options = try DistributionTLSOptions(text: text, file: optionsFile)
+        try self.init(options, file: optionsFile, report: report)
+    }
+
+    /// Loads what the options name, on the calling thread.
+    /// - Parameter file: where the options are from, for errors.
+    public init(
+        _ options: DistributionTLSOptions, file: String,
+        report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
+    ) throws(TLSOptionError) {
+        self.options = options
+        do throws(TLSConfigurationError) {
+            server = try TLSContext(options.server, role: .server) { Self.log($0, report) }
+        } catch {
+            throw TLSOptionError(file: file, section: .server, .unusable(error.description))
+        }
+        do throws(TLSConfigurationError) {
+            // Mostly the same files: what there is to say of them has been said.
+            client = try TLSContext(options.client, role: .client) { text in
+                guard options.client.certificateFile != options.server.certificateFile else {
+                    return
+                }
+                Self.log(text, report)
+            }
+        } catch {
+            throw TLSOptionError(file: file, section: .client, .unusable(error.description))
+        }
+    }
+
+    private static func log(
+        _ text: TLSContext.Report, _ report: @Sendable (LogLevel, String) -> Void
+    ) {
+        switch text {
+        case .reloaded: report(.notice, text.description)
+        case .problem: report(.warning, text.description)
+        }
+    }
+
+    /// TLS over a connection that was accepted; the handshake begins when it is started.
+    /// - Throws: when no memory is left; then the connection is closed.
+    package func accept(
+        _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
+        handshakeTimeout: Duration
+    ) throws(TLSConfigurationError) -> TLSStream {
+        try TLSStream(
+            accepting: stream, server, on: loop, limits: limits, handshakeTimeout: handshakeTimeout)
+    }
+
+    /// TLS over a connection that was made; the handshake begins when it is started.
+    /// - Parameter host: what stands after the `@` of the node's name.
+    /// - Throws: when `host` cannot be a server's name; then the connection is closed.
+    package func connect(
+        _ stream: TCPStream, to host: String, on loop: EventLoop,
+        limits: StreamLimits = StreamLimits(), handshakeTimeout: Duration
+    ) throws(TLSConfigurationError) -> TLSStream {
+        try TLSStream(
+            connecting: stream, to: host, client, on: loop, limits: limits,
+            handshakeTimeout: handshakeTimeout)
+    }
+}

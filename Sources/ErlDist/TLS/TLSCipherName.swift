@@ -1,0 +1,65 @@
+internal import ExternalTermFormat
+
+/// A cipher as Erlang's `ssl` writes it: a name of OpenSSL's or the RFCs', or a map.
+///
+/// ```
+/// "ECDHE-ECDSA-AES128-GCM-SHA256"    "TLS_AES_128_GCM_SHA256"
+/// #{key_exchange => ecdhe_ecdsa, cipher => aes_128_gcm, mac => aead, prf => sha256}
+/// ```
+/// Source: `erl_cipher_suite()` of ssl(3), `ssl_cipher_format.erl`.
+struct TLSCipherName: Equatable {
+    /// As OpenSSL takes it.
+    let name: String
+
+    /// Suites of TLS 1.3 name no key exchange.
+    var isTLS13: Bool {
+        name.hasPrefix("TLS_") && !name.contains("_WITH_")
+    }
+
+    /// `nil` for what is no cipher's name. Whether there is such a cipher is OpenSSL's to say.
+    init?(_ term: Term) {
+        if let map = term.asMap {
+            guard let name = Self.name(map) else { return nil }
+            self.init(name)
+            return
+        }
+        guard let text = term.asText else { return nil }
+        self.init(text)
+    }
+
+    init?(_ text: some StringProtocol) {
+        let isName = text.utf8.allSatisfy { byte in
+            switch byte {
+            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
+                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
+                true
+            default: false
+            }
+        }
+        guard isName, !text.isEmpty else { return nil }
+        name = String(text)
+    }
+
+    /// The RFC's name of a map.
+    private static func name(_ map: TermMap) -> String? {
+        func value(_ key: Atom) -> String? { map[.atom(key)]?.asAtom?.name }
+        guard let exchange = value("key_exchange"), let cipher = value("cipher"),
+            let mac = value("mac")
+        else { return nil }
+        let prf = value("prf")
+        let isTLS13 = exchange == "any"
+        var name = isTLS13 ? "TLS_" : "TLS_\(exchange.uppercased())_WITH_"
+        name += cipher.uppercased()
+        let hash: String?
+        if mac != "aead" {
+            hash = mac
+        } else if cipher.contains("_ccm"), !isTLS13 {
+            // Their names leave it out (RFC 7251, section 2).
+            return name
+        } else {
+            hash = prf
+        }
+        guard let hash else { return nil }
+        return "\(name)_\(hash.uppercased())"
+    }
+}

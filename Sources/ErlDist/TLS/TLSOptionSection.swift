@@ -1,0 +1,245 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// Reads one section of the options, see ``DistributionTLSOptions``.
+struct TLSOptionSection {
+    private let section: TLSOptionError.Section
+    private let file: String
+    private let lines: TLSOptionLines
+    private var configuration = TLSConfiguration()
+    private var seen: Set<String> = []
+
+    init(_ section: TLSOptionError.Section, file: String, lines: TLSOptionLines) {
+        self.section = section
+        self.file = file
+        self.lines = lines
+    }
+
+    mutating func read(_ options: [Term]) throws(TLSOptionError) -> TLSConfiguration {
+        for option in options {
+            guard let pair = option.asTuple, pair.count == 2, let name = pair[0].asAtom?.name else {
+                // It may hold a password.
+                let found = option.asAtom.map { "\($0)" } ?? "another term"
+                throw TLSOptionError(
+                    file: file, line: lines.line(in: section), section: section,
+                    .notAnOption(found))
+            }
+            guard seen.insert(name).inserted else {
+                throw error(name, .repeated, occurrence: 1)
+            }
+            do throws(Problem) {
+                try apply(name, pair[1])
+            } catch {
+                throw self.error(name, error.reason)
+            }
+        }
+        try checkTogether()
+        return configuration
+    }
+
+    /// What is wrong with one option; ``read(_:)`` adds the place.
+    private struct Problem: Error {
+        var reason: TLSOptionError.Reason
+
+        init(_ reason: TLSOptionError.Reason) {
+            self.reason = reason
+        }
+
+        static func invalid(_ value: Term, wanted: String) -> Problem {
+            Problem(.invalidValue(found: value.erlangText(maximumByteCount: 60), wanted: wanted))
+        }
+    }
+
+    private func error(
+        _ option: String, _ reason: TLSOptionError.Reason, occurrence: Int = 0
+    ) -> TLSOptionError {
+        TLSOptionError(
+            file: file, line: lines.line(of: option, occurrence: occurrence, in: section),
+            section: section, option: option, reason)
+    }
+
+    // MARK: Options
+
+    private mutating func apply(_ name: String, _ value: Term) throws(Problem) {
+        switch name {
+        case "certfile": configuration.certificateFile = try path(value)
+        case "keyfile": configuration.keyFile = try path(value)
+        case "cacertfile": configuration.authorities = .files([try path(value)])
+        case "password":
+            guard let password = value.asText else {
+                throw Problem(.invalidValue(found: nil, wanted: "a string"))
+            }
+            configuration.keyPassword = password
+        case "verify":
+            switch value.asAtom {
+            case "verify_peer": configuration.verifiesPeer = true
+            case "verify_none": configuration.verifiesPeer = false
+            default: throw .invalid(value, wanted: "verify_peer or verify_none")
+            }
+        case "fail_if_no_peer_cert":
+            try require(.server)
+            configuration.requiresPeerCertificate = try bool(value)
+        case "server_name_indication":
+            try require(.client)
+            configuration.serverName = try serverName(value)
+        case "depth":
+            guard let depth = value.asInteger, (0...255).contains(depth) else {
+                throw .invalid(value, wanted: "a number from 0 to 255")
+            }
+            configuration.maximumDepth = depth
+        case "versions": configuration.versions = try versions(value)
+        case "ciphers": try setCiphers(value)
+        case "honor_cipher_order":
+            try require(.server)
+            configuration.prefersOwnCipherOrder = try bool(value)
+        default: try applyWithoutEffect(name, value)
+        }
+    }
+
+    /// Options whose meaning is always given here, or that tune the BEAM only.
+    private func applyWithoutEffect(_ name: String, _ value: Term) throws(Problem) {
+        switch name {
+        case "secure_renegotiate", "ktls":
+            // Nothing is renegotiated at all; the encryption stays in this process.
+            _ = try bool(value)
+        case "reuse_sessions":
+            guard value.asBool != nil || value.asAtom == "save" else {
+                throw .invalid(value, wanted: "true, false or save")
+            }
+        case "client_renegotiation":
+            guard value.asBool == false else {
+                throw Problem(.unsupported(instead: "only false is, nothing is renegotiated"))
+            }
+        case "session_tickets":
+            guard value.asAtom == "disabled" else {
+                throw Problem(.unsupported(instead: "only disabled is"))
+            }
+        case "crl_check":
+            guard value.asBool == false else {
+                throw Problem(.unsupported(instead: "only false is"))
+            }
+        case "hibernate_after", "log_level":
+            return
+        default: throw Problem(.unsupported(instead: Self.instead[name]))
+        }
+    }
+
+    private static let instead: [String: String] = [
+        "cert": "use certfile", "key": "use keyfile", "cacerts": "use cacertfile",
+        "certs_keys": "use certfile and keyfile",
+        "verify_fun": "chain, host name and key usage are always checked by verify_peer",
+    ]
+
+    private func require(_ wanted: TLSOptionError.Section) throws(Problem) {
+        guard section == wanted else { throw Problem(.onlyFor(wanted)) }
+    }
+
+    // MARK: Values
+
+    private func path(_ value: Term) throws(Problem) -> String {
+        guard let path = value.asText, !path.isEmpty, !path.utf8.contains(0) else {
+            throw .invalid(value, wanted: "the name of a file")
+        }
+        return path
+    }
+
+    private func bool(_ value: Term) throws(Problem) -> Bool {
+        guard let bool = value.asBool else { throw .invalid(value, wanted: "true or false") }
+        return bool
+    }
+
+    private func serverName(_ value: Term) throws(Problem) -> TLSConfiguration.ServerName {
+        if value.asAtom == "disable" { return .unchecked }
+        guard let name = value.asText, !name.isEmpty, !name.utf8.contains(0) else {
+            throw .invalid(value, wanted: "disable or a host name")
+        }
+        return .fixed(name)
+    }
+
+    private func versions(_ value: Term) throws(Problem) -> ClosedRange<TLSVersion> {
+        let wanted = "a list of 'tlsv1.2' and 'tlsv1.3'"
+        guard let list = value.asList else { throw .invalid(value, wanted: wanted) }
+        var versions: [TLSVersion] = []
+        for element in list {
+            switch element.asAtom {
+            case "tlsv1.2": versions.append(.tls12)
+            case "tlsv1.3": versions.append(.tls13)
+            default: throw .invalid(element, wanted: wanted)
+            }
+        }
+        guard let first = versions.min(), let last = versions.max() else {
+            throw .invalid(value, wanted: wanted)
+        }
+        return first...last
+    }
+
+    private mutating func setCiphers(_ value: Term) throws(Problem) {
+        let wanted = "a list of cipher names or maps"
+        var names: [TLSCipherName] = []
+        // A list of characters is one string of names with colons between them.
+        if let text = value.asText, value.asList?.isEmpty != true,
+            value.asBinary != nil || value.asList?.first?.asInteger != nil
+        {
+            for part in text.split(separator: ":", omittingEmptySubsequences: false) {
+                guard let name = TLSCipherName(part) else {
+                    throw Problem(
+                        .invalidValue(
+                            found: "\"\(part.prefix(60))\"", wanted: "the name of a cipher"))
+                }
+                names.append(name)
+            }
+        } else {
+            guard let list = value.asList, !list.isEmpty else {
+                throw .invalid(value, wanted: wanted)
+            }
+            for element in list {
+                guard let name = TLSCipherName(element) else {
+                    throw .invalid(element, wanted: "the name of a cipher, or its map")
+                }
+                names.append(name)
+            }
+        }
+        configuration.ciphers = names.filter { !$0.isTLS13 }.map(\.name)
+        configuration.suites = names.filter(\.isTLS13).map(\.name)
+    }
+
+    // MARK: All together
+
+    private mutating func checkTogether() throws(TLSOptionError) {
+        if section == .server, configuration.certificateFile == nil {
+            throw TLSOptionError(
+                file: file, line: lines.line(in: section), section: section, .needs("certfile"))
+        }
+        if configuration.keyFile != nil, configuration.certificateFile == nil {
+            throw error("keyfile", .needs("certfile"))
+        }
+        if configuration.verifiesPeer, configuration.authorities == .files([]) {
+            let needs = TLSOptionError.Reason.needs("cacertfile")
+            guard seen.contains("verify") else {
+                throw TLSOptionError(
+                    file: file, line: lines.line(in: section), section: section, needs)
+            }
+            throw error("verify", needs)
+        }
+        if !configuration.verifiesPeer {
+            if seen.contains("fail_if_no_peer_cert"), configuration.requiresPeerCertificate {
+                throw error("fail_if_no_peer_cert", .needs("{verify, verify_peer}"))
+            }
+            configuration.requiresPeerCertificate = false
+        }
+        try fitVersionsToCiphers()
+    }
+
+    /// A version for which no cipher is listed is not spoken.
+    private mutating func fitVersionsToCiphers() throws(TLSOptionError) {
+        guard let ciphers = configuration.ciphers, let suites = configuration.suites else { return }
+        var versions = TLSVersion.allCases.filter { configuration.versions.contains($0) }
+        versions.removeAll { ($0 == .tls12 ? ciphers : suites).isEmpty }
+        guard let first = versions.min(), let last = versions.max() else {
+            throw error("ciphers", .needs("a cipher of one of the versions"))
+        }
+        configuration.versions = first...last
+        if ciphers.isEmpty { configuration.ciphers = nil }
+        if suites.isEmpty { configuration.suites = nil }
+    }
+}

@@ -1,0 +1,49 @@
+/// Bytes that wait to be encrypted: whole chunks in order, small ones joined.
+struct PlaintextQueue {
+    private var chunks: [[UInt8]] = []
+    private var firstChunk = 0
+    private var takenOfFirst = 0
+    private(set) var byteCount = 0
+
+    /// Four full records.
+    private static let joinedByteCount = 64 << 10
+
+    var isEmpty: Bool { byteCount == 0 }
+
+    mutating func append(_ bytes: [UInt8]) {
+        byteCount += bytes.count
+        if let last = chunks.indices.last, chunks[last].count + bytes.count <= Self.joinedByteCount
+        {
+            chunks[last].append(contentsOf: bytes)
+        } else {
+            chunks.append(bytes)
+        }
+    }
+
+    /// Calls `body` with what stands first in one piece, at most `limit` bytes of it.
+    func withFirst<Result>(
+        _ limit: Int, _ body: (UnsafeRawBufferPointer) -> Result
+    ) -> Result {
+        chunks[firstChunk].withUnsafeBytes { bytes in
+            let rest = UnsafeRawBufferPointer(rebasing: bytes[takenOfFirst...].prefix(limit))
+            return body(rest)
+        }
+    }
+
+    mutating func removeFirst(_ count: Int) {
+        byteCount -= count
+        takenOfFirst += count
+        guard takenOfFirst == chunks[firstChunk].count else { return }
+        takenOfFirst = 0
+        // Large ones are let go of at once, the list when it is empty or long.
+        chunks[firstChunk] = []
+        firstChunk += 1
+        if firstChunk == chunks.count {
+            chunks.removeAll(keepingCapacity: chunks.count < 16)
+            firstChunk = 0
+        } else if firstChunk == 1024 {
+            chunks.removeFirst(firstChunk)
+            firstChunk = 0
+        }
+    }
+}

@@ -1,0 +1,279 @@
+internal import COpenSSL
+internal import Glibc
+internal import Synchronization
+
+/// A ``TLSConfiguration`` that has been loaded, from which the connections of one role are made.
+///
+/// Its files are looked at again for each new connection (one stat(2) each): when one has been
+/// replaced, as a renewed certificate is, they are all loaded again, so that new connections need no
+/// restart. Files that cannot be used, such as a certificate whose key has not been copied yet, are
+/// reported once, and the old ones stay in use.
+///
+/// There is no resumption of sessions, neither by tickets nor by a cache: a resumed connection would
+/// not show its certificate again, so one that has expired or been replaced would go on being trusted.
+/// Connections between nodes live long, so that it would save next to nothing. Renegotiation is off:
+/// TLS 1.3 has none, and in TLS 1.2 it lets a peer cause work for us.
+package final class TLSContext: Sendable {
+    package enum Role: Sendable, Equatable {
+        case client, server
+    }
+
+    /// What an operator should know.
+    package enum Report: Equatable, Sendable, CustomStringConvertible {
+        /// The files have changed and are in use for new connections.
+        case reloaded
+        /// A sentence.
+        case problem(String)
+
+        package var description: String {
+            switch self {
+            case .reloaded: "The TLS files have changed and are in use for new connections"
+            case .problem(let text): text
+            }
+        }
+    }
+
+    private struct State {
+        var loaded: SharedContext
+        var stamps: [FileStamp]
+    }
+
+    package let configuration: TLSConfiguration
+    package let role: Role
+    private let report: @Sendable (Report) -> Void
+    private let state: Mutex<State>
+
+    /// Loads the files. It reads them on the calling thread.
+    /// - Parameter report: hears of a private key that others can read, of a certificate of ours that has
+    ///   expired, and of files that have been reloaded or could not be.
+    package init(
+        _ configuration: TLSConfiguration, role: Role,
+        report: @escaping @Sendable (Report) -> Void = { _ in }
+    ) throws(TLSConfigurationError) {
+        self.configuration = configuration
+        self.role = role
+        self.report = report
+        // Before loading: what changes while it loads is then seen as a change next time.
+        let stamps = configuration.files.map { FileStamp($0) }
+        let loaded = try SharedContext(configuration, role, report)
+        state = Mutex(State(loaded: loaded, stamps: stamps))
+        warnAboutKey(stamps)
+    }
+
+    /// The engine of a new connection.
+    /// - Parameter host: what the server is called, for a client; see ``TLSConfiguration/ServerName``.
+    package func makeEngine(host: String? = nil) throws(TLSConfigurationError) -> TLSEngine {
+        let loaded = current()
+        switch role {
+        case .server: return try TLSEngine(loaded.pointer, .server)
+        case .client:
+            let name: String? =
+                switch configuration.serverName {
+                case .peerHost: host
+                case .fixed(let name): name
+                case .unchecked: nil
+                }
+            return try TLSEngine(loaded.pointer, .client(serverName: name))
+        }
+    }
+
+    /// What is in force now: reloaded when a file has changed.
+    private func current() -> SharedContext {
+        let stamps = configuration.files.map { FileStamp($0) }
+        let known = state.withLock { state -> SharedContext? in
+            guard state.stamps != stamps else { return state.loaded }
+            // A failure is not tried again until something changes again.
+            state.stamps = stamps
+            return nil
+        }
+        if let known { return known }
+        do throws(TLSConfigurationError) {
+            let loaded = try SharedContext(configuration, role, report)
+            report(.reloaded)
+            warnAboutKey(stamps)
+            return state.withLock { state in
+                state.loaded = loaded
+                return loaded
+            }
+        } catch {
+            report(.problem("The changed TLS files are not used, the former ones are: \(error)"))
+            return state.withLock { $0.loaded }
+        }
+    }
+
+    private func warnAboutKey(_ stamps: [FileStamp]) {
+        guard let key = configuration.keyFile ?? configuration.certificateFile else { return }
+        for (path, stamp) in zip(configuration.files, stamps) where path == key {
+            guard stamp.mode & 0o077 != 0 else { continue }
+            let mode = String(stamp.mode, radix: 8)
+            return report(
+                .problem(
+                    "The private key file \(key) can be used by others than its owner"
+                        + " (mode \(mode)): chmod 600 it"))
+        }
+    }
+
+    // MARK: OpenSSL's errors
+
+    /// The text of the last error in this thread's queue, which is emptied.
+    static func lastError() -> String {
+        let code = ERR_peek_last_error()
+        ERR_clear_error()
+        return text(ofError: code)
+    }
+
+    static func text(ofError code: UInt) -> String {
+        guard let reason = ERR_reason_error_string(code) else { return "error \(code)" }
+        return String(cString: reason)
+    }
+}
+
+/// One `SSL_CTX`, shared by a ``TLSContext`` and whoever is about to make an engine of it.
+///
+/// The invariant behind `@unchecked Sendable`: it is not changed after `init`, and OpenSSL counts
+/// references to it atomically.
+final class SharedContext: @unchecked Sendable {
+    let pointer: OpaquePointer
+
+    init(
+        _ configuration: TLSConfiguration, _ role: TLSContext.Role,
+        _ report: (TLSContext.Report) -> Void
+    ) throws(TLSConfigurationError) {
+        ERR_clear_error()
+        let method = role == .server ? TLS_server_method() : TLS_client_method()
+        guard let pointer = SSL_CTX_new(method) else {
+            throw .refused(TLSContext.lastError())
+        }
+        self.pointer = pointer
+        // From here on deinit frees it, also when this throws.
+        copenssl_ctx_set_common(pointer, configuration.prefersOwnCipherOrder ? 1 : 0)
+        guard
+            copenssl_ctx_set_versions(
+                pointer, Int32(configuration.versions.lowerBound.rawValue),
+                Int32(configuration.versions.upperBound.rawValue)) == 1
+        else { throw .refused(TLSContext.lastError()) }
+        try TLSCipherList.apply(configuration, to: pointer)
+        try loadAuthorities(configuration, role)
+        try loadCertificate(configuration, role, report)
+        setVerification(configuration, role)
+    }
+
+    deinit {
+        SSL_CTX_free(pointer)
+    }
+
+    private func loadAuthorities(
+        _ configuration: TLSConfiguration, _ role: TLSContext.Role
+    ) throws(TLSConfigurationError) {
+        guard case .files(let files) = configuration.authorities else {
+            guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
+                throw .refused(TLSContext.lastError())
+            }
+            return
+        }
+        let store = SSL_CTX_get_cert_store(pointer)
+        let names = copenssl_names_new()
+        for file in files {
+            let certificates = try PEMFile(.authorities, file).certificates()
+            for certificate in certificates {
+                X509_STORE_add_cert(store, certificate)
+                // The list tells clients which of several certificates to send.
+                _ = copenssl_names_push(names, X509_get_subject_name(certificate))
+                X509_free(certificate)
+            }
+        }
+        SSL_CTX_set0_CA_list(pointer, names)
+    }
+
+    private func loadCertificate(
+        _ configuration: TLSConfiguration, _ role: TLSContext.Role,
+        _ report: (TLSContext.Report) -> Void
+    ) throws(TLSConfigurationError) {
+        guard let file = configuration.certificateFile else {
+            guard role == .client else { throw .missingCertificate }
+            return
+        }
+        let certificates = try PEMFile(.certificate, file).certificates()
+        defer { for certificate in certificates { X509_free(certificate) } }
+        guard let own = certificates.first, SSL_CTX_use_certificate(pointer, own) == 1 else {
+            throw .invalid(.certificate, path: file, reason: TLSContext.lastError())
+        }
+        for certificate in certificates.dropFirst() {
+            guard X509_up_ref(certificate) == 1 else { continue }
+            if copenssl_ctx_add_chain(pointer, certificate) != 1 { X509_free(certificate) }
+        }
+        let keyFile = configuration.keyFile ?? file
+        let key = try PEMFile(.key, keyFile).privateKey(password: configuration.keyPassword)
+        defer { EVP_PKEY_free(key) }
+        // Compared by ourselves: SSL_CTX_use_PrivateKey() drops the certificate when they differ.
+        guard X509_check_private_key(own, key) == 1 else {
+            ERR_clear_error()
+            throw .keyMismatch(certificate: file, key: keyFile)
+        }
+        guard SSL_CTX_use_PrivateKey(pointer, key) == 1 else {
+            throw .invalid(.key, path: keyFile, reason: TLSContext.lastError())
+        }
+        if X509_cmp_current_time(X509_get0_notAfter(own)) < 0 {
+            let date = TLSCertificate(own).notAfter
+            report(.problem("The certificate in \(file) expired on \(date): peers will refuse it"))
+        }
+    }
+
+    private func setVerification(_ configuration: TLSConfiguration, _ role: TLSContext.Role) {
+        var mode = SSL_VERIFY_NONE
+        if configuration.verifiesPeer {
+            mode = SSL_VERIFY_PEER
+            if role == .server, configuration.requiresPeerCertificate {
+                mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
+            }
+        }
+        SSL_CTX_set_verify(
+            pointer, mode, configuration.verifiesPeer ? certificateChecked : nil)
+        SSL_CTX_set_verify_depth(pointer, Int32(clamping: configuration.maximumDepth))
+    }
+}
+
+/// The ciphers of a configuration, each by its name.
+enum TLSCipherList {
+    static func apply(
+        _ configuration: TLSConfiguration, to context: OpaquePointer
+    ) throws(TLSConfigurationError) {
+        if let names = configuration.ciphers {
+            let list = try names.map { name throws(TLSConfigurationError) in
+                try openSSLName(name, in: context)
+            }
+            guard SSL_CTX_set_cipher_list(context, list.joined(separator: ":")) == 1 else {
+                throw .refused(TLSContext.lastError())
+            }
+        }
+        for suite in configuration.suites ?? [] {
+            // The joined list would be refused as a whole, without saying which.
+            guard SSL_CTX_set_ciphersuites(context, suite) == 1 else {
+                ERR_clear_error()
+                throw .unknownCipher(suite)
+            }
+        }
+        if let suites = configuration.suites {
+            guard SSL_CTX_set_ciphersuites(context, suites.joined(separator: ":")) == 1 else {
+                throw .refused(TLSContext.lastError())
+            }
+        }
+    }
+
+    /// OpenSSL would skip what it does not know, and take `aNULL` for a wish.
+    private static func openSSLName(
+        _ name: String, in context: OpaquePointer
+    ) throws(TLSConfigurationError) -> String {
+        let translated = OPENSSL_cipher_name(name).map { String(cString: $0) } ?? name
+        let own = translated == "(NONE)" ? name : translated
+        guard SSL_CTX_set_cipher_list(context, "ALL:!aNULL:!eNULL") == 1,
+            let list = SSL_CTX_get_ciphers(context)
+        else { throw .refused(TLSContext.lastError()) }
+        for index in 0..<copenssl_cipher_count(list) {
+            guard let cipher = copenssl_cipher(list, index), let known = SSL_CIPHER_get_name(cipher)
+            else { continue }
+            if String(cString: known) == own { return own }
+        }
+        throw .unknownCipher(name)
+    }
+}

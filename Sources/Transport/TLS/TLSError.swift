@@ -1,0 +1,98 @@
+/// Why a TLS connection could not be made, or ended: which side refused, and for what reason.
+package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// We refused the peer's certificate.
+    case certificateRefused(TLSCertificateProblem, subject: String)
+    /// We refused the peer because it has no certificate.
+    case missingCertificate
+    /// The peer refused us and said why.
+    case refusedByPeer(TLSAlert)
+    /// The peer does not speak TLS at all.
+    case notTLS(PlainProtocol)
+    /// The sides have none of these in common.
+    case nothingInCommon(Choice)
+    /// The peer broke the protocol; OpenSSL's words.
+    case protocolViolation(String)
+    case handshakeTimedOut
+    /// The peer closed the connection before the handshake was over, without saying why.
+    case closedDuringHandshake
+    /// The connection ended without TLS's own end: the peer has died, or somebody has cut it.
+    case closedWithoutNotice
+
+    /// What somebody who speaks no TLS seems to speak.
+    package enum PlainProtocol: Equatable, Sendable {
+        case http
+        /// The Erlang distribution over plain TCP.
+        case erlangDistribution
+        case unknown
+    }
+
+    /// What both sides must agree on.
+    package enum Choice: String, Equatable, Sendable {
+        case version = "TLS version"
+        case cipher
+        case keyExchangeGroup = "key exchange group"
+        case signatureAlgorithm = "signature algorithm"
+    }
+
+    package var description: String {
+        switch self {
+        case .certificateRefused(let problem, let subject):
+            "the certificate of the peer (\(subject)) was refused: \(problem)"
+        case .missingCertificate: "the peer was refused: it sent no certificate"
+        case .refusedByPeer(let alert): alert.explanation
+        case .notTLS(.http): "the peer speaks HTTP, not TLS"
+        case .notTLS(.erlangDistribution):
+            "the peer speaks the Erlang distribution without TLS: start it with -proto_dist inet_tls"
+        case .notTLS(.unknown): "the peer does not speak TLS"
+        case .nothingInCommon(let choice):
+            "the peer and this side have no \(choice.rawValue) in common"
+        case .protocolViolation(let text): "the peer broke the TLS protocol: \(text)"
+        case .handshakeTimedOut:
+            "the TLS handshake was not finished in time; the peer may not use TLS"
+        case .closedDuringHandshake:
+            "the peer closed the connection during the TLS handshake; it may not use TLS"
+        case .closedWithoutNotice: "the connection was cut without the end of TLS"
+        }
+    }
+}
+
+/// What is wrong with a certificate that we refused.
+package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible {
+    /// `subject` of the error is the one that has expired: the peer's or one above it.
+    case expired(since: String)
+    case notYetValid(until: String)
+    /// No authority that we trust has signed it; `issuer` is who did, or claims to have.
+    case unknownAuthority(issuer: String)
+    /// It signs itself, and is none that we trust.
+    case selfSigned
+    /// Its signature does not fit the authority's key: another authority of the same name, which
+    /// the certificate does not tell apart by a key identifier.
+    case invalidSignature(issuer: String)
+    case nameMismatch(expected: String, found: [String])
+    /// Its key usages do not allow what it is used for here.
+    case wrongPurpose
+    case chainTooLong
+    /// Anything else, in OpenSSL's words.
+    case other(String)
+
+    package var description: String {
+        switch self {
+        case .expired(let date): "it expired on \(date)"
+        case .notYetValid(let date): "it is valid from \(date) only"
+        case .unknownAuthority(let issuer):
+            "its issuer (\(issuer)) is not a CA that is trusted here"
+        case .selfSigned: "it is self-signed, and not trusted here"
+        case .invalidSignature(let issuer):
+            "its signature is not that of the CA (\(issuer)) that is trusted here"
+        case .nameMismatch(let expected, let found):
+            found.isEmpty
+                ? "it is for no host name at all, not for \(expected)"
+                : "it is for \(found.joined(separator: ", ")), not for \(expected)"
+        case .wrongPurpose:
+            "its key usage does not allow it here: a node's certificate needs both"
+                + " serverAuth and clientAuth, its CA keyCertSign"
+        case .chainTooLong: "too many certificates are between it and its CA"
+        case .other(let text): text
+        }
+    }
+}

@@ -1,0 +1,87 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// Decoding and encoding the same bytes as the BEAM does, which times itself.
+struct Codecs {
+    private struct Sample {
+        var name: Atom
+        var label: String
+    }
+
+    private static let samples = [
+        Sample(name: "rpc_answer", label: "answer of a call"),
+        Sample(name: "small_integers", label: "small integers"),
+        Sample(name: "maps", label: "10,000 maps"),
+        Sample(name: "binary", label: "binary"),
+    ]
+
+    private let peers: Peers
+    private let effort: Effort
+
+    init(_ peers: Peers, _ effort: Effort) {
+        self.peers = peers
+        self.effort = effort
+    }
+
+    func measure() async throws -> [Row] {
+        var decoding: [Row] = []
+        var encoding: [Row] = []
+        for sample in Self.samples {
+            let bytes = try await peers.beam.sample(sample.name)
+            let term = try Term(decoding: bytes)
+            guard term.encoded() == bytes else {
+                throw BenchError("encoding \(sample.label) does not give back the BEAM's bytes")
+            }
+            let label = "\(sample.label), \(bytes.count / 1000) kB"
+            decoding.append(
+                Row(
+                    measure: "decode \(label)", unit: "MB/s", peer: "binary_to_term",
+                    series: try await series("decode", sample, byteCount: bytes.count) {
+                        _ = Blackhole.take(try Term(decoding: bytes))
+                    }, target: .atLeast(2)))
+            encoding.append(
+                Row(
+                    measure: "encode \(label)", unit: "MB/s", peer: "term_to_binary",
+                    series: try await series("encode", sample, byteCount: bytes.count) {
+                        _ = Blackhole.take(term.encoded())
+                    }, target: .atLeast(1)))
+        }
+        return decoding + encoding
+    }
+
+    private func series(
+        _ operation: Atom, _ sample: Sample, byteCount: Int, _ body: () throws -> Void
+    ) async throws -> Series {
+        var series = Series()
+        // As many iterations as fill a turn, for each side by its own speed.
+        let ours = try iterations(of: try time(3, body) / 3)
+        let peer = try iterations(
+            of: try await peers.beam.codec(operation, sample.name, iterations: 3) / 3)
+        for _ in 0..<effort.rounds {
+            let ourTime = try time(ours, body)
+            let peerTime = try await peers.beam.codec(
+                operation, sample.name, iterations: peer)
+            let megabytes = Double(byteCount) / 1e6
+            series.append(
+                ours: megabytes * Double(ours) / ourTime.inSeconds,
+                peer: megabytes * Double(peer) / peerTime.inSeconds)
+        }
+        return series
+    }
+
+    private func iterations(of one: Duration) throws -> Int {
+        max(2, Int(effort.codecTurn.inSeconds / max(one.inSeconds, 1e-9)))
+    }
+
+    private func time(_ iterations: Int, _ body: () throws -> Void) throws -> Duration {
+        let start = MonotonicTime.now
+        for _ in 0..<iterations { try body() }
+        return MonotonicTime.now - start
+    }
+}
+
+/// Where results go that nobody needs, so that the optimiser does not drop what made them.
+enum Blackhole {
+    @inline(never) @_optimize(none)
+    static func take<Value>(_ value: Value) -> Bool { true }
+}

@@ -1,0 +1,129 @@
+/// What `deployex-bench` is asked to do.
+enum Invocation {
+    case measure(MeasureOptions)
+    case idle(IdleOptions)
+    case help
+
+    static let helpText = """
+        usage: deployex-bench [--quick] [--json] [--unpinned] [--only MEASURE[,MEASURE…]] [--peers FOLDER]
+
+        Measures calls, connecting, the term codec and an idle node, each in turns with the same
+        done by libei or by a BEAM, and prints both and their ratios.
+
+          --quick          a few seconds, to see that everything works; the figures mean little
+          --json           print the result as JSON
+          --unpinned       let the kernel choose who runs where; without it the BEAM has all
+                           processors but the first, which ours and libei's program have
+          --only MEASURES  some of: \(Measure.allCases.map(\.rawValue).joined(separator: ", "))
+          --peers FOLDER   where `make bench` puts what it measures against (.build/bench)
+
+        `deployex-bench idle NAME EPMD-PORT` is a node that does nothing, until its stdin ends.
+        """
+
+    init(arguments: [String]) throws(UsageError) {
+        if arguments.first == "idle" {
+            self = .idle(try IdleOptions(arguments: Array(arguments.dropFirst())))
+            return
+        }
+        var options = MeasureOptions()
+        var rest = arguments[...]
+        while let argument = rest.popFirst() {
+            switch argument {
+            case "--quick": options.effort = .quick
+            case "--json": options.json = true
+            case "--unpinned": options.isPinned = false
+            case "--only": options.measures = try Self.measures(rest.popFirst())
+            case "--peers":
+                guard let folder = rest.popFirst() else {
+                    throw UsageError("--peers needs a folder")
+                }
+                options.peerFolder = folder
+            case "--help", "-h", "help":
+                self = .help
+                return
+            default: throw UsageError("\(argument) is not an option (see `deployex-bench --help`)")
+            }
+        }
+        self = .measure(options)
+    }
+
+    private static func measures(_ text: String?) throws(UsageError) -> Set<Measure> {
+        var measures: Set<Measure> = []
+        for part in (text ?? "").split(separator: ",") {
+            guard let measure = Measure(rawValue: String(part)) else {
+                throw UsageError("\(part) is not a measure (see `deployex-bench --help`)")
+            }
+            measures.insert(measure)
+        }
+        guard !measures.isEmpty else { throw UsageError("--only needs the names of measures") }
+        return measures
+    }
+}
+
+/// What can be measured, in the order in which it is.
+enum Measure: String, CaseIterable {
+    case calls, concurrency, connect, codec, idle
+
+    var summary: String {
+        switch self {
+        case .calls: "one call after another"
+        case .concurrency: "64 calls in flight"
+        case .connect: "connecting"
+        case .codec: "decoding and encoding"
+        case .idle: "an idle node"
+        }
+    }
+}
+
+struct MeasureOptions: Sendable {
+    var effort = Effort.full
+    var json = false
+    /// Whether ours and the BEAM get processors of their own.
+    var isPinned = true
+    var measures = Set(Measure.allCases)
+    var peerFolder = ".build/bench"
+}
+
+/// How long to measure. A round is one turn of ours and one of each peer.
+struct Effort: Sendable {
+    var rounds: Int
+    /// Rounds of calls, which take short turns.
+    var callRounds: Int
+    /// Calls in one turn.
+    var callCount: Int
+    /// Connections in one turn.
+    var connectCount: Int
+    /// How long one turn of a codec lasts, about.
+    var codecTurn: Duration
+    /// Nodes started of each kind.
+    var nodeStarts: Int
+
+    static let full = Effort(
+        rounds: 21, callRounds: 81, callCount: 250, connectCount: 40, codecTurn: .milliseconds(60),
+        nodeStarts: 7)
+    static let quick = Effort(
+        rounds: 3, callRounds: 5, callCount: 100, connectCount: 10, codecTurn: .milliseconds(10),
+        nodeStarts: 1)
+}
+
+struct IdleOptions: Sendable {
+    var name: String
+    var epmdPort: UInt16
+
+    init(arguments: [String]) throws(UsageError) {
+        guard arguments.count == 2, let port = UInt16(arguments[1]) else {
+            throw UsageError("usage: deployex-bench idle NAME EPMD-PORT")
+        }
+        name = arguments[0]
+        epmdPort = port
+    }
+}
+
+/// A command line that makes no sense.
+struct UsageError: Error, CustomStringConvertible {
+    var description: String
+
+    init(_ description: String) {
+        self.description = description
+    }
+}

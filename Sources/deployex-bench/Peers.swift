@@ -1,0 +1,94 @@
+internal import EPMD
+internal import ErlDist
+internal import Glibc
+internal import Transport
+
+/// All that is measured against, started for one run: an EPMD on a port of its own, a BEAM, and the
+/// C program that uses libei.
+struct Peers {
+    let loop: EventLoop
+    let folder: String
+    let epmdPort: UInt16
+    let epmd: EPMDClient
+    let cookie: String
+    let beam: BeamPeer
+    let libei: LibeiPeer
+    private let epmdProcess: Child
+
+    static func start(_ options: MeasureOptions, on loop: EventLoop) async throws -> Peers {
+        for file in ["libei-peer", "deployex_bench_peer.beam"] {
+            guard access("\(options.peerFolder)/\(file)", R_OK) == 0 else {
+                throw BenchError(
+                    "\(options.peerFolder)/\(file) is missing: build it with `make bench`,"
+                        + " or say --peers")
+            }
+        }
+        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+        let port = listener.address.port
+        listener.close()
+        if options.isPinned { try Processors.ours.confineBench() }
+        let cookie = "bench\(UInt64.random(in: 0 ... .max))"
+        // The shell is there so that EPMD, which ignores its stdin, ends with us in any case.
+        let epmdProcess = try Child(
+            "/bin/sh",
+            [
+                "-c",
+                "epmd -port \(port) -address 127.0.0.1 & read -r _; exec 2>/dev/null; kill $!; wait $!",
+            ])
+        var children = [epmdProcess]
+        do {
+            let epmd = EPMDClient(address: .loopback(port: port), loop: loop)
+            try await wait("epmd", epmdProcess, on: loop) { _ = try await epmd.names() }
+            let beam = try BeamPeer(
+                name: "beam", cookie: cookie, epmdPort: port, folder: options.peerFolder,
+                on: options.isPinned ? .others : .all, epmd: epmd, loop: loop)
+            children.append(beam.process)
+            try await wait("erl", beam.process, on: loop) { try await beam.connect() }
+            let libei = try LibeiPeer(
+                folder: options.peerFolder, node: beam.name, cookie: cookie, epmdPort: port)
+            return Peers(
+                loop: loop, folder: options.peerFolder, epmdPort: port, epmd: epmd, cookie: cookie,
+                beam: beam, libei: libei, epmdProcess: epmdProcess)
+        } catch {
+            for child in children.reversed() { child.end() }
+            throw error
+        }
+    }
+
+    func end() {
+        libei.process.end()
+        beam.process.end()
+        epmdProcess.end()
+    }
+
+    /// Our own node, under a name that no connection had before.
+    func makeNode(_ name: String, flags: DistributionFlags = .standard) throws -> Node {
+        var configuration = Node.Configuration()
+        configuration.flags = flags
+        return Node(
+            name: try NodeName("\(name)@127.0.0.1"), cookie: cookie, loop: loop,
+            configuration: configuration, resolver: epmd.resolver)
+    }
+
+    /// Waits until `body` succeeds, for at most ten seconds.
+    private static func wait(
+        _ what: String, _ process: Child, on loop: EventLoop, _ body: () async throws -> Void
+    ) async throws {
+        let deadline = MonotonicTime.now + .seconds(10)
+        while true {
+            do { return try await body() } catch {
+                guard kill(process.pid, 0) == 0, MonotonicTime.now < deadline else {
+                    throw BenchError("\(what) does not start: \(error)")
+                }
+            }
+            await loop.sleep(for: .milliseconds(20))
+        }
+    }
+}
+
+extension EPMDClient {
+    /// Finds nodes of this host by asking this EPMD.
+    var resolver: Node.Resolver {
+        { name in [try await lookUp(name: name.alive, host: name.host).address] }
+    }
+}

@@ -1,0 +1,138 @@
+/// One line of the result.
+struct Row {
+    /// What the target of a ratio says.
+    enum Target {
+        case atMost(Double)
+        case atLeast(Double)
+        /// A bound for our own figure, whatever the peer's.
+        case oursBelow(Double)
+    }
+
+    var measure: String
+    var unit: String
+    var peer: String
+    var series: Series
+    var target: Target?
+
+    var ours: Double { Samples(series.ours).median }
+    var theirs: Double { Samples(series.peer).median }
+    var ratio: Double { Samples(series.ratios).median }
+
+    var isMet: Bool? {
+        switch target {
+        case .atMost(let bound)?: ratio <= bound
+        case .atLeast(let bound)?: ratio >= bound
+        case .oursBelow(let bound)?: ours < bound
+        case nil: nil
+        }
+    }
+
+    var targetText: String {
+        switch target {
+        case .atMost(let bound)?: "≤ \(Figure.text(bound, digits: 2)) ×"
+        case .atLeast(let bound)?: "≥ \(Figure.text(bound, digits: 2)) ×"
+        case .oursBelow(let bound)?: "< \(Figure.text(bound, digits: 0)) \(unit)"
+        case nil: "–"
+        }
+    }
+}
+
+/// The result of a run, for people and for programs.
+struct Report {
+    var host: Host
+    var otp: String
+    var rows: [Row] = []
+
+    var table: String {
+        var cells = [
+            ["measure", "unit", "ours", "peer", "", "ratio", "(middle half)", "target", "met"]
+        ]
+        for row in rows {
+            let ratios = Samples(row.series.ratios)
+            cells.append([
+                row.measure, row.unit, Figure.text(row.ours), Figure.text(row.theirs), row.peer,
+                Figure.text(row.ratio, digits: 2),
+                "(\(Figure.text(ratios.quantile(0.25), digits: 2))–"
+                    + "\(Figure.text(ratios.quantile(0.75), digits: 2)))",
+                row.targetText, row.isMet.map { $0 ? "yes" : "no" } ?? "–",
+            ])
+        }
+        let head =
+            "\(host.processor), \(host.coreCount) cores, Linux \(host.kernel), OTP \(otp),"
+            + " load \(Figure.text(host.load, digits: 1)) at the start\n"
+        return head + Self.aligned(cells, rightAligned: [2, 3, 5]).joined(separator: "\n")
+    }
+
+    private static func aligned(_ rows: [[String]], rightAligned: Set<Int>) -> [String] {
+        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            var line = ""
+            for (column, cell) in row.enumerated() {
+                let padding = String(repeating: " ", count: widths[column] - cell.count)
+                line += (rightAligned.contains(column) ? padding + cell : cell + padding) + "  "
+            }
+            while line.last == " " { line.removeLast() }
+            return line
+        }
+    }
+
+    var json: String {
+        let lines = rows.map { row in
+            let ratios = Samples(row.series.ratios)
+            let fields = [
+                "\"measure\":\(Self.quoted(row.measure))", "\"unit\":\(Self.quoted(row.unit))",
+                "\"peer_name\":\(Self.quoted(row.peer))", "\"ours\":\(row.ours)",
+                "\"peer\":\(row.theirs)", "\"ratio\":\(row.ratio)",
+                "\"ratio_q1\":\(ratios.quantile(0.25))", "\"ratio_q3\":\(ratios.quantile(0.75))",
+                "\"rounds\":\(row.series.ours.count)",
+                "\"target\":\(row.target == nil ? "null" : Self.quoted(row.targetText))",
+                "\"met\":\(row.isMet.map { "\($0)" } ?? "null")",
+            ]
+            return "    {\(fields.joined(separator: ","))}"
+        }
+        return """
+            {
+              "processor":\(Self.quoted(host.processor)),
+              "cores":\(host.coreCount),
+              "kernel":\(Self.quoted(host.kernel)),
+              "load":\(host.load),
+              "otp":\(Self.quoted(otp)),
+              "rows":[
+            \(lines.joined(separator: ",\n"))
+              ]
+            }
+            """
+    }
+
+    private static func quoted(_ text: String) -> String {
+        var result = "\""
+        for scalar in text.unicodeScalars {
+            switch scalar {
+            case "\"", "\\": result += "\\\(scalar)"
+            case "\u{0}"..<"\u{20}": result += " "
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result + "\""
+    }
+}
+
+/// Numbers for people.
+enum Figure {
+    /// Three or more significant digits.
+    static func text(_ value: Double) -> String {
+        text(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)
+    }
+
+    static func text(_ value: Double, digits: Int) -> String {
+        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
+        var scale = 1.0
+        for _ in 0..<digits { scale *= 10 }
+        let scaled = Int((abs(value) * scale).rounded())
+        let (whole, fraction) = scaled.quotientAndRemainder(dividingBy: Int(scale))
+        let sign = value < 0 && scaled != 0 ? "-" : ""
+        guard digits > 0 else { return "\(sign)\(whole)" }
+        let tail = String(fraction)
+        return "\(sign)\(whole).\(String(repeating: "0", count: digits - tail.count))\(tail)"
+    }
+}

@@ -1,0 +1,40 @@
+internal import ErlDist
+
+/// TLS for the distribution, as the switches and the environment ask for it.
+enum TLSAccess {
+    /// Loads the options file and what it names; `nil` for plain TCP. Without an options file,
+    /// `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and `deployex.key`.
+    /// - Throws: ``UsageError`` that names the file, the line and the option.
+    static func load(
+        _ options: DistributionOptions, environment: [String: String],
+        report: @escaping @Sendable (LogLevel, String) -> Void
+    ) throws(UsageError) -> DistributionTLS? {
+        let folder = environment["DEPLOYEX_OTP_TLS_CERT_PATH"] ?? ""
+        guard let source = try options.tlsSource(certificateFolder: folder) else { return nil }
+        do throws(TLSOptionError) {
+            switch source {
+            case .optionsFile(let file):
+                return try DistributionTLS(optionsFile: file, report: report)
+            case .folder(let folder):
+                let text = optionsText(folder)
+                return try DistributionTLS(
+                    DistributionTLSOptions(text: text, file: folder), file: folder, report: report)
+            }
+        } catch {
+            throw UsageError("\(error)", nil)
+        }
+    }
+
+    /// What an options file with the certificates of one folder looks like.
+    private static func optionsText(_ folder: String) -> String {
+        let escaped = folder.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+        let common = """
+            {certfile, "\(escaped)/deployex.crt"}, {keyfile, "\(escaped)/deployex.key"},
+            {cacertfile, "\(escaped)/ca.crt"}, {verify, verify_peer}
+            """
+        return """
+            [{server, [\(common), {fail_if_no_peer_cert, true}]},
+             {client, [\(common), {server_name_indication, disable}]}].
+            """
+    }
+}

@@ -1,0 +1,176 @@
+/*
+ * Measures libei, OTP's own C library for distribution, on behalf of deployex-bench.
+ *
+ *     libei-peer NODE COOKIE
+ *
+ * One command a line on stdin, one answer a line on stdout; it ends with its stdin:
+ *
+ *     call node|reverse COUNT     COUNT calls one after another on one connection
+ *     connect COUNT               COUNT connections, handshake included, each by a new name
+ *
+ * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds; or
+ * "error" and what failed. ERL_EPMD_PORT says where EPMD is.
+ */
+#include <arpa/inet.h>
+#include <ei.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { COUNT_MAX = 1000000 };
+
+static const char *peer_node;
+static const char *cookie;
+
+static int64_t now_ns(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+}
+
+static void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("error ", stdout);
+    vprintf(format, arguments);
+    va_end(arguments);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static void answer(int64_t total, const int64_t *times, long count)
+{
+    printf("ok %lld", (long long)total);
+    for (long i = 0; i < count; i++)
+        printf(" %lld", (long long)times[i]);
+    putchar('\n');
+    fflush(stdout);
+}
+
+/* A node with a name that no connection had before. */
+static int make_node(ei_cnode *node)
+{
+    static unsigned number;
+    char alive[32], name[64];
+    struct in_addr loopback = {.s_addr = htonl(INADDR_LOOPBACK)};
+    number++;
+    snprintf(alive, sizeof alive, "libei%u", number);
+    snprintf(name, sizeof name, "%s@127.0.0.1", alive);
+    return ei_connect_xinit(node, "127.0.0.1", alive, name, &loopback, cookie, (short)number);
+}
+
+/* The arguments of a call as ei_rpc wants them: a list without a version number. */
+static int encode_arguments(const char *which, ei_x_buff *arguments)
+{
+    if (strcmp(which, "node") == 0)
+        return ei_x_encode_empty_list(arguments);
+    if (ei_x_encode_list_header(arguments, 1) < 0 || ei_x_encode_list_header(arguments, 3) < 0)
+        return -1;
+    for (long element = 1; element <= 3; element++)
+        if (ei_x_encode_long(arguments, element) < 0)
+            return -1;
+    return ei_x_encode_empty_list(arguments) < 0 ? -1 : ei_x_encode_empty_list(arguments);
+}
+
+static void measure_calls(const char *which, long count, int64_t *times)
+{
+    static ei_cnode node;
+    static int connection = -1;
+    char *module = strcmp(which, "node") == 0 ? "erlang" : "lists";
+    char *function = strcmp(which, "node") == 0 ? "node" : "reverse";
+    ei_x_buff arguments;
+
+    if (connection < 0) {
+        if (make_node(&node) < 0) {
+            fail("making a node: %s", strerror(erl_errno));
+            return;
+        }
+        connection = ei_connect(&node, (char *)peer_node);
+        if (connection < 0) {
+            fail("connecting to %s: %s", peer_node, strerror(erl_errno));
+            return;
+        }
+    }
+    ei_x_new(&arguments);
+    if (encode_arguments(which, &arguments) < 0) {
+        fail("encoding arguments");
+        return;
+    }
+    int64_t start = now_ns(), before = start;
+    for (long i = 0; i < count; i++) {
+        ei_x_buff result;
+        ei_x_new(&result);
+        int status = ei_rpc(&node, connection, module, function, arguments.buff, arguments.index,
+                            &result);
+        ei_x_free(&result);
+        if (status < 0) {
+            fail("calling %s:%s: %s", module, function, strerror(erl_errno));
+            close(connection);
+            connection = -1;
+            ei_x_free(&arguments);
+            return;
+        }
+        int64_t after = now_ns();
+        times[i] = after - before;
+        before = after;
+    }
+    ei_x_free(&arguments);
+    answer(before - start, times, count);
+}
+
+static void measure_connects(long count, int64_t *times)
+{
+    int64_t total = 0;
+    for (long i = 0; i < count; i++) {
+        ei_cnode node;
+        if (make_node(&node) < 0) {
+            fail("making a node: %s", strerror(erl_errno));
+            return;
+        }
+        int64_t start = now_ns();
+        int connection = ei_connect(&node, (char *)peer_node);
+        times[i] = now_ns() - start;
+        if (connection < 0) {
+            fail("connecting to %s: %s", peer_node, strerror(erl_errno));
+            return;
+        }
+        total += times[i];
+        close(connection);
+    }
+    answer(total, times, count);
+}
+
+int main(int argc, char **argv)
+{
+    char line[256], which[16];
+    long count;
+    int64_t *times = malloc(COUNT_MAX * sizeof *times);
+
+    if (argc != 3 || times == NULL) {
+        fputs("usage: libei-peer NODE COOKIE\n", stderr);
+        return 2;
+    }
+    peer_node = argv[1];
+    cookie = argv[2];
+    if (ei_init() != 0) {
+        fputs("libei-peer: ei_init failed\n", stderr);
+        return 1;
+    }
+    while (fgets(line, sizeof line, stdin) != NULL) {
+        if (sscanf(line, "call %15s %ld", which, &count) == 2 && count > 0 && count <= COUNT_MAX)
+            measure_calls(which, count, times);
+        else if (sscanf(line, "connect %ld", &count) == 1 && count > 0 && count <= COUNT_MAX)
+            measure_connects(count, times);
+        else
+            fail("no such command: %s", strtok(line, "\n"));
+    }
+    free(times);
+    return 0;
+}
