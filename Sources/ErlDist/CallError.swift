@@ -19,6 +19,8 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     case connectionLost(DisconnectReason)
     /// No answer came in time: whether it ran, or still runs, is unknown.
     case timedOut
+    /// The task that waited was cancelled: whether the function ran, or still runs, is unknown.
+    case cancelled
     /// The function ended with an exception. `stack` is Erlang's stack trace for the class `error`, else `[]`.
     indirect case exception(class: ExceptionClass, reason: Term, stack: Term)
     /// The call could not be made on the other side, with the reason that `rpc:call/4` would give.
@@ -31,6 +33,7 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case .refused(let text): text
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer came in time"
+        case .cancelled: "the task was cancelled"
         case .exception(let kind, let reason, _): "\(kind.rawValue): \(reason)"
         case .badRPC(let reason): "badrpc: \(reason)"
         }

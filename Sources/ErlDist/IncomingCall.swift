@@ -92,20 +92,3 @@ struct RexCall {
         CallReply.rexReply(result, module: module, function: function, arguments: arguments)
     }
 }
-
-/// Who waits for the answer to a `gen_server` call. The tag is whatever the caller's node chose: it is
-/// given back whole.
-struct GenCaller {
-    var pid: PID
-    var tag: Term
-
-    /// Since OTP 24 the tag is `[alias | Ref]` and the answer goes to the alias, which is gone when the
-    /// caller has given up.
-    var alias: Reference? {
-        if case .improperList(let head, .reference(let reference)) = tag, head == [.atom("alias")] {
-            reference
-        } else {
-            nil
-        }
-    }
-}

@@ -77,6 +77,16 @@ public actor Node {
     var leaders: [UInt32: GroupLeader] = [:]
     var exposed: [Atom: ExposedModule] = [:]
     var incomingCalls: [UInt32: IncomingCall] = [:]
+    /// Those that users hold, those that have ended included.
+    var localProcesses: [UInt32: LocalProcess] = [:]
+    /// Which process an alias of ours belongs to.
+    var aliases: [Reference: UInt32] = [:]
+    /// Signals between processes of this node, and whether they are being handled.
+    var localSignals: [ControlMessage] = []
+    var isHandlingLocalSignals = false
+    var nextUnlinkNumber: UInt64 = 0
+    /// Distinguishes tasks that wait.
+    var nextToken: UInt64 = 0
     var nextReference: UInt64 = 0
     /// Distinguishes the references of two nodes with the same name and creation.
     let referenceSalt = UInt32.random(in: 0 ... .max)
@@ -176,17 +186,37 @@ public actor Node {
 
     // MARK: Identifiers
 
+    /// How processes of this node are named by those of the same node.
+    var ownAtom: Atom { name?.atom ?? Atom("nonode@nohost") }
+
     func pid(_ id: UInt32, _ link: PeerLink, serial: UInt32 = 0) -> PID {
+        PID(node: ownAtom, id: id, serial: serial, creation: link.ownCreation)
+    }
+
+    /// A process of ours as a node knows it, connected or not.
+    func pid(_ id: UInt32, for node: Atom) -> PID {
         PID(
-            node: name?.atom ?? Atom("nonode@nohost"), id: id, serial: serial,
-            creation: link.ownCreation)
+            node: ownAtom, id: id, serial: 0, creation: links[node]?.ownCreation ?? creation)
+    }
+
+    /// Whether a pid of ours is of this life of the node.
+    func isCurrent(_ pid: PID, for node: Atom) -> Bool {
+        pid.creation == creation || pid.creation == links[node]?.ownCreation
     }
 
     func makeReference(_ link: PeerLink) -> Reference {
+        makeReference(creation: link.ownCreation)
+    }
+
+    func makeReference(for node: Atom) -> Reference {
+        makeReference(creation: links[node]?.ownCreation ?? creation)
+    }
+
+    private func makeReference(creation: UInt32) -> Reference {
         nextReference &+= 1
         // OTP takes 18 bits in the first word (MAX_REFERENCE in its erl_node_container_utils.h).
         return Reference(
-            node: name?.atom ?? Atom("nonode@nohost"), creation: link.ownCreation,
+            node: ownAtom, creation: creation,
             words: [
                 UInt32(truncatingIfNeeded: nextReference & 0x3FFFF),
                 UInt32(truncatingIfNeeded: nextReference >> 18), referenceSalt,

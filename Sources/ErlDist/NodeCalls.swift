@@ -5,8 +5,8 @@ extension Node {
     /// Calls `module:function(arguments…)` on a node and returns its result.
     ///
     /// The node is connected first if it is not; that counts for the timeout too. Calls to one node share
-    /// its connection and do not wait for each other. Cancelling the task does not end a call: its
-    /// timeout does.
+    /// its connection and do not wait for each other. When the task is cancelled the call ends at once with
+    /// ``CallError/cancelled``; the function goes on on the other side.
     ///
     /// - Parameter output: receives what the function, and what it starts, print while the call lasts,
     ///   piece by piece. Without it that is thrown away.
@@ -16,8 +16,14 @@ extension Node {
     ) async throws(CallError) -> Term {
         let deadline = MonotonicTime.now + timeout
         if links[node.atom] == nil { try await connect(to: node, deadline: deadline) }
-        let result = await withCheckedContinuation { continuation in
-            start(node, module, function, arguments, deadline, output, continuation)
+        let link = try linkForCall(to: node)
+        let id = makeReference(link)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                start(id, link, module, function, arguments, deadline, output, continuation)
+            }
+        } onCancel: {
+            Task { await self.cancelCall(id, on: node.atom) }
         }
         return try result.get()
     }
@@ -28,8 +34,14 @@ extension Node {
     ) async throws(CallError) {
         let deadline = MonotonicTime.now + timeout
         if links[node.atom] == nil { try await connect(to: node, deadline: deadline) }
-        let result = await withCheckedContinuation { continuation in
-            askWhetherAuthorized(node, deadline, continuation)
+        let link = try linkForCall(to: node)
+        let id = makeReference(link)
+        let result = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                askWhetherAuthorized(id, link, deadline, continuation)
+            }
+        } onCancel: {
+            Task { await self.cancelCall(id, on: node.atom) }
         }
         let answer = try result.get()
         guard answer == .atom("yes") else {
@@ -40,12 +52,10 @@ extension Node {
     private typealias CallContinuation = CheckedContinuation<Result<Term, CallError>, Never>
 
     private func start(
-        _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term],
+        _ id: Reference, _ link: PeerLink, _ module: Atom, _ function: Atom, _ arguments: [Term],
         _ deadline: MonotonicTime, _ output: (@Sendable (String) -> Void)?,
         _ continuation: CallContinuation
     ) {
-        guard let link = linkForCall(to: node, continuation) else { return }
-        let id = makeReference(link)
         let from = pid(0, link)
         var leaderID: UInt32?
         if let output {
@@ -80,12 +90,11 @@ extension Node {
     }
 
     private func askWhetherAuthorized(
-        _ node: NodeName, _ deadline: MonotonicTime, _ continuation: CallContinuation
+        _ id: Reference, _ link: PeerLink, _ deadline: MonotonicTime,
+        _ continuation: CallContinuation
     ) {
-        guard let link = linkForCall(to: node, continuation), let name else { return }
-        let id = makeReference(link)
         let message = Self.genCall(
-            "net_kernel", pid(0, link), id, .tuple([.atom("is_auth"), .atom(name.atom)]))
+            "net_kernel", pid(0, link), id, .tuple([.atom("is_auth"), .atom(ownAtom)]))
         let call = PeerLink.OutgoingCall(continuation: continuation, way: .message)
         send(message, id, call, deadline, link)
     }
@@ -101,18 +110,13 @@ extension Node {
             ]), token: nil)
     }
 
-    /// The connection for one more call; without one, `continuation` is told why.
-    private func linkForCall(to node: NodeName, _ continuation: CallContinuation) -> PeerLink? {
-        guard let link = links[node.atom] else {
-            continuation.resume(returning: .failure(.connectionLost(.closedByPeer)))
-            return nil
-        }
+    /// The connection for one more call.
+    private func linkForCall(to node: NodeName) throws(CallError) -> PeerLink {
+        guard let link = links[node.atom] else { throw .connectionLost(.closedByPeer) }
         guard link.calls.count < configuration.maximumOutgoingCalls else {
-            continuation.resume(
-                returning: .failure(
-                    .refused("\(link.calls.count) calls to \(node) are under way already")))
-            return nil
+            throw .refused("\(link.calls.count) calls to \(node) are under way already")
         }
+        guard !Task.isCancelled else { throw .cancelled }
         return link
     }
 
@@ -146,17 +150,28 @@ extension Node {
         guard let link = links[name] else { return }
         link.timerTime = nil
         for (id, call) in link.calls.takeExpired(now: .now) {
-            switch call.way {
-            case .spawn(let process?):
-                link.connection.send(
-                    .demonitor(from: pid(0, link), to: .pid(process), reference: id))
-            case .spawn(nil):
-                if link.abandoned.count < PeerLink.maximumAbandoned { link.abandoned.insert(id) }
-            case .rex, .message: break
-            }
+            abandon(call, id, link)
             finish(call, .failure(.timedOut))
         }
         scheduleDeadline(link)
+    }
+
+    private func cancelCall(_ id: Reference, on node: Atom) {
+        guard let link = links[node], let call = link.calls.remove(id) else { return }
+        abandon(call, id, link)
+        finish(call, .failure(.cancelled))
+    }
+
+    /// Ends the monitor of a call that nobody waits for any more.
+    private func abandon(_ call: PeerLink.OutgoingCall, _ id: Reference, _ link: PeerLink) {
+        switch call.way {
+        case .spawn(let process?):
+            link.connection.send(
+                .demonitor(from: pid(0, link), to: .pid(process), reference: id))
+        case .spawn(nil):
+            if link.abandoned.count < PeerLink.maximumAbandoned { link.abandoned.insert(id) }
+        case .rex, .message: break
+        }
     }
 
     private func finish(_ call: PeerLink.OutgoingCall, _ result: Result<Term, CallError>) {

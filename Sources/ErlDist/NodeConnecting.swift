@@ -9,7 +9,6 @@ final class Attempt {
     }
 
     var waiters: [UInt64: Waiter] = [:]
-    var nextWaiter: UInt64 = 0
     var task: Task<Void, Never>?
     var connection: Connection?
     /// Completes `task`'s current handshake.
@@ -28,16 +27,27 @@ extension Node {
 
     func connect(to node: NodeName, deadline: MonotonicTime) async throws(CallError) {
         let attempt = attempts[node.atom] ?? startAttempt(node)
-        let waiter = attempt.nextWaiter
-        attempt.nextWaiter += 1
-        let error = await withCheckedContinuation { continuation in
-            attempt.waiters[waiter] = .init(continuation: continuation)
-            attempt.waiters[waiter]?.timer = loop.schedule(at: deadline) {
-                attempt.waiters.removeValue(forKey: waiter)?.continuation.resume(
-                    returning: .timedOut)
+        nextToken &+= 1
+        let waiter = nextToken
+        let error = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                attempt.waiters[waiter] = .init(continuation: continuation)
+                attempt.waiters[waiter]?.timer = loop.schedule(at: deadline) {
+                    attempt.waiters.removeValue(forKey: waiter)?.continuation.resume(
+                        returning: .timedOut)
+                }
             }
+        } onCancel: {
+            Task { await self.cancelWait(waiter, for: node.atom) }
         }
         if let error { throw error }
+    }
+
+    /// Ends one task's wait; the attempt goes on for the others.
+    private func cancelWait(_ waiter: UInt64, for node: Atom) {
+        guard let waiter = attempts[node]?.waiters.removeValue(forKey: waiter) else { return }
+        waiter.timer?.cancel()
+        waiter.continuation.resume(returning: .cancelled)
     }
 
     private func startAttempt(_ node: NodeName) -> Attempt {
@@ -220,7 +230,7 @@ extension Node {
         guard links[name.atom] === link else { return }
         links[name.atom] = nil
         link.timer?.cancel()
-        processes.forgetWatchers(on: name.atom)
+        processesLost(name.atom, reason)
         for call in link.calls.takeAll() {
             if let leader = call.leader { leaders[leader] = nil }
             call.continuation.resume(returning: .failure(.connectionLost(reason)))

@@ -99,7 +99,7 @@ extension Node {
 
     private func end(_ pid: PID, reason: Term) {
         for signal in processes.end(pid, reason: reason) {
-            links[signal.node]?.connection.send(signal.message)
+            transmit(signal.message, to: signal.node)
         }
     }
 }

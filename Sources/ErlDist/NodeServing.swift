@@ -6,42 +6,33 @@ extension Node {
 
     func receive(_ message: ControlMessage, _ link: PeerLink) {
         switch message {
-        case .send(_, let to, let message, _):
-            receive(message, to: to, link)
-        case .registeredSend(_, let to, let message, _):
-            receive(message, to: to, link)
+        case .send(let from, let to, let message, _):
+            receive(message, from: from, to: to, link)
+        case .registeredSend(let from, let to, let message, _):
+            receive(message, from: from, to: to, link)
         case .alternativeSend(let options, let from, let to, let payload, _):
             receiveAlternative(options, from, to, payload, link)
-        case .monitor(let from, let to, let reference):
-            if let answer = processes.monitor(from: from, to: to, reference: reference) {
-                link.connection.send(answer)
+        case .down(_, let to, let reference, let reason):
+            // Calls of functions are made by no process of their own.
+            if to.id == 0 {
+                receiveDown(reference, reason, link)
+            } else {
+                receiveSignal(message, from: link.peer.name.atom)
             }
-        case .demonitor(_, let to, let reference):
-            processes.demonitor(to, reference: reference)
-        case .link(let from, let to):
-            if let answer = processes.link(from: from, to: to) { link.connection.send(answer) }
-        case .unlink(let from, let to):
-            processes.unlink(from: from, to: to)
-        case .unlinkID(let id, let from, let to):
-            processes.unlink(from: from, to: to)
-            link.connection.send(.unlinkAcknowledgement(id: id, from: to, to: from))
-        case .exit(let from, let to, let reason, _):
-            processes.unlink(from: from, to: to)
-            kill(to, reason)
-        case .exitRequest(_, let to, let reason, _):
-            kill(to, reason == .atom("kill") ? .atom("killed") : reason)
-        case .down(_, _, let reference, let reason):
-            receiveDown(reference, reason, link)
         case .spawnRequest(let request):
             receive(request, link)
         case .spawnReply(let reply):
             receive(reply, link)
-        case .aliasSend, .unlinkAcknowledgement, .groupLeader, .nodeLink:
-            // We give out no aliases, link to nobody, and our processes' group leader is their own.
+        case .aliasSend, .monitor, .demonitor, .link, .unlink, .unlinkID, .unlinkAcknowledgement,
+            .exit, .exitRequest:
+            receiveSignal(message, from: link.peer.name.atom)
+        case .groupLeader, .nodeLink:
+            // Our processes' group leader is their own.
             return
         }
     }
 
+    /// ALTACT_SIG_SEND, which comes only to nodes that offer it: OTP 28 and later send so what is urgent.
     private func receiveAlternative(
         _ options: AlternativeSendOptions, _ from: PID, _ to: Term, _ payload: Term,
         _ link: PeerLink
@@ -49,26 +40,40 @@ extension Node {
         switch to {
         case .pid(let pid):
             if options.contains(.exit) {
-                kill(pid, payload == .atom("kill") ? .atom("killed") : payload)
+                receiveSignal(
+                    .exitRequest(from: from, to: pid, reason: payload, token: nil),
+                    from: link.peer.name.atom)
             } else {
-                receive(payload, to: pid, link)
+                receive(payload, from: from, to: pid, link)
             }
         case .atom(let name) where !options.contains(.exit):
-            receive(payload, to: name, link)
+            receive(payload, from: from, to: name, link)
+        case .reference(let alias) where !options.contains(.exit):
+            receiveSignal(
+                .aliasSend(from: from, to: alias, message: payload, token: nil),
+                from: link.peer.name.atom)
         case .atom, .integer, .bigInteger, .float, .binary, .bitstring, .tuple, .list,
             .improperList, .map, .port, .reference, .fun, .export:
             return
         }
     }
 
-    private func receive(_ message: Term, to pid: PID, _ link: PeerLink) {
+    private func receive(_ message: Term, from: PID?, to pid: PID, _ link: PeerLink) {
         if pid.serial == ProcessTable.leaderSerial {
             return receiveIORequest(message, leader: pid, link)
         }
-        receiveReply(message, link)
+        if pid.id == 0 { return receiveReply(message, link) }
+        guard isCurrent(pid, for: link.peer.name.atom) else { return }
+        receiveSignal(
+            .send(from: from, to: pid, message: message, token: nil), from: link.peer.name.atom)
     }
 
-    private func receive(_ message: Term, to name: Atom, _ link: PeerLink) {
+    private func receive(_ message: Term, from: PID, to name: Atom, _ link: PeerLink) {
+        if processes.process(named: name) != nil {
+            return receiveSignal(
+                .registeredSend(from: from, to: name, message: message, token: nil),
+                from: link.peer.name.atom)
+        }
         switch name.name {
         case "net_kernel": receiveForNetKernel(message, link)
         case "rex": receiveForRex(message, link)
@@ -94,17 +99,19 @@ extension Node {
 
     /// `{'$gen_call', {Pid, Tag}, {is_auth, Node}}`, by which `net_adm:ping/1` asks.
     private func receiveForNetKernel(_ message: Term, _ link: PeerLink) {
-        guard let (caller, request) = Self.genCall(message),
-            case .tuple(let fields) = request, fields.count == 2, fields[0] == .atom("is_auth")
+        guard let call = ServerCall(message), case .tuple(let fields) = call.request,
+            fields.count == 2, fields[0] == .atom("is_auth")
         else { return }
-        answer(caller, .atom("yes"), link)
+        answer(call.caller, .atom("yes"), link)
     }
 
     /// `{'$gen_call', From, {call, M, F, A, GroupLeader}}`, or `{Pid, {call, …}}` of the oldest clients.
     private func receiveForRex(_ message: Term, _ link: PeerLink) {
-        if let (caller, request) = Self.genCall(message) {
-            guard let call = RexCall(request) else { return }
-            run(call.module, call.function, call.arguments, caller.pid, link, .reply(caller, call))
+        if let request = ServerCall(message) {
+            guard let call = RexCall(request.request) else { return }
+            run(
+                call.module, call.function, call.arguments, request.pid, link,
+                .reply(request.caller, call))
         } else if case .tuple(let fields) = message, fields.count == 2,
             case .pid(let from) = fields[0], let call = RexCall(fields[1])
         {
@@ -112,17 +119,10 @@ extension Node {
         }
     }
 
-    private static func genCall(_ message: Term) -> (caller: GenCaller, request: Term)? {
-        guard case .tuple(let fields) = message, fields.count == 3,
-            fields[0] == .atom("$gen_call"), case .tuple(let from) = fields[1], from.count == 2,
-            case .pid(let pid) = from[0]
-        else { return nil }
-        return (GenCaller(pid: pid, tag: from[1]), fields[2])
-    }
-
-    func answer(_ caller: GenCaller, _ reply: Term, _ link: PeerLink) {
+    /// - Parameter id: the process that answers; 0 for the node itself.
+    func answer(_ caller: GenCaller, _ reply: Term, _ link: PeerLink, from id: UInt32 = 0) {
         let message = Term.tuple([caller.tag, reply])
-        let from = pid(0, link)
+        let from = pid(id, link)
         if let alias = caller.alias, link.peer.flags.contains(.alias) {
             link.connection.send(.aliasSend(from: from, to: alias, message: message, token: nil))
         } else {

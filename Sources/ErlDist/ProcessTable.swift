@@ -1,6 +1,7 @@
 internal import ExternalTermFormat
 
-/// The processes that this node pretends to have: who lives, and who is to hear of their end.
+/// The processes that this node has or pretends to have: who lives under which number and name, and who
+/// is to hear of their end.
 ///
 /// Pids are numbered upwards and not used twice within 2³² processes. It does no I/O: what must be sent is
 /// returned, with the node that it is for.
@@ -11,6 +12,13 @@ struct ProcessTable {
         var message: ControlMessage
     }
 
+    /// Who has a registered name.
+    private enum Owner: Equatable {
+        /// The node itself, for as long as it lives.
+        case node
+        case process(UInt32)
+    }
+
     private struct Monitor: Equatable {
         var watcher: PID
         /// How the watcher named the process, which is how the answer names it.
@@ -19,10 +27,11 @@ struct ProcessTable {
 
     private struct Process {
         var monitors: [Reference: Monitor] = [:]
-        var links: Set<PID> = []
+        var links = LinkTable()
+        var names: Set<Atom> = []
     }
 
-    /// Monitors and links that others may have on our processes, all together.
+    /// Monitors and links that there may be on our processes, all together.
     static let maximumWatchers = 100_000
 
     /// Group leaders have this serial number, whatever their id. They never end: a function that goes on
@@ -30,12 +39,37 @@ struct ProcessTable {
     static let leaderSerial: UInt32 = 1
 
     private var processes: [UInt32: Process] = [:]
-    private var names: Set<Atom> = []
+    private var names: [Atom: Owner] = [:]
+    /// Whom a monitor by name found: by the time it is removed the name may be someone else's.
+    private var monitoredByName: [Reference: UInt32] = [:]
     private var nextID: UInt32 = 1
     private var watcherCount = 0
 
-    /// Registers a name that counts as alive from now on.
-    mutating func register(_ name: Atom) { names.insert(name) }
+    // MARK: Numbers and names
+
+    /// Registers a name of the node itself, which counts as alive from now on.
+    mutating func register(_ name: Atom) { names[name] = .node }
+
+    /// Gives a living process a name; `false` when the name is taken.
+    mutating func register(_ name: Atom, for id: UInt32) -> Bool {
+        guard names[name] == nil, processes[id] != nil else { return false }
+        names[name] = .process(id)
+        processes[id]?.names.insert(name)
+        return true
+    }
+
+    /// Takes a name from a process; `false` when it does not have it.
+    mutating func unregister(_ name: Atom, of id: UInt32) -> Bool {
+        guard names[name] == .process(id) else { return false }
+        names[name] = nil
+        processes[id]?.names.remove(name)
+        return true
+    }
+
+    /// The process that has a name.
+    func process(named name: Atom) -> UInt32? {
+        if case .process(let id)? = names[name] { id } else { nil }
+    }
 
     /// The number of a new process that lives.
     mutating func start() -> UInt32 {
@@ -54,10 +88,22 @@ struct ProcessTable {
 
     func isAlive(_ target: ProcessIdentifier) -> Bool {
         switch target {
-        case .name(let name): names.contains(name)
+        case .name(let name): names[name] != nil
         case .pid(let pid): pid.serial == Self.leaderSerial || processes[pid.id] != nil
         }
     }
+
+    /// The number of the living process that is meant. Group leaders, and names of the node itself, have
+    /// none: they do not end before the connection does, of which the watcher's own node tells it.
+    private func watchedProcess(_ target: ProcessIdentifier) -> UInt32? {
+        switch target {
+        case .name(let name): process(named: name)
+        case .pid(let pid):
+            pid.serial != Self.leaderSerial && processes[pid.id] != nil ? pid.id : nil
+        }
+    }
+
+    // MARK: Watchers
 
     /// MONITOR_P: the dead are reported at once.
     mutating func monitor(
@@ -67,19 +113,22 @@ struct ProcessTable {
             return .down(
                 from: target, to: watcher, reference: reference, reason: .atom(Atom("noproc")))
         }
-        // Names and group leaders do not end before the connection does, of which the watcher's
-        // own node tells it.
-        if case .pid(let pid) = target, processes[pid.id] != nil {
-            let old = processes[pid.id]?.monitors.updateValue(
-                Monitor(watcher: watcher, target: target), forKey: reference)
-            if old == nil { watcherCount += 1 }
-        }
+        guard let id = watchedProcess(target) else { return nil }
+        let old = processes[id]?.monitors.updateValue(
+            Monitor(watcher: watcher, target: target), forKey: reference)
+        if old == nil { watcherCount += 1 }
+        if case .name = target { monitoredByName[reference] = id }
         return nil
     }
 
     mutating func demonitor(_ target: ProcessIdentifier, reference: Reference) {
-        guard case .pid(let pid) = target else { return }
-        if processes[pid.id]?.monitors.removeValue(forKey: reference) != nil { watcherCount -= 1 }
+        let id: UInt32?
+        switch target {
+        case .pid(let pid): id = pid.id
+        case .name: id = monitoredByName.removeValue(forKey: reference)
+        }
+        guard let id else { return }
+        if processes[id]?.monitors.removeValue(forKey: reference) != nil { watcherCount -= 1 }
     }
 
     /// LINK: with the dead a link ends at once.
@@ -87,41 +136,96 @@ struct ProcessTable {
         guard isAlive(.pid(pid)), watcherCount < Self.maximumWatchers else {
             return .exit(from: pid, to: linker, reason: .atom(Atom("noproc")), token: nil)
         }
-        if processes[pid.id]?.links.insert(linker).inserted == true { watcherCount += 1 }
+        _ = updateLinks(of: pid) { $0.linkReceived(from: linker) }
         return nil
     }
 
+    /// UNLINK_ID, or UNLINK.
     mutating func unlink(from linker: PID, to pid: PID) {
-        if processes[pid.id]?.links.remove(linker) != nil { watcherCount -= 1 }
+        _ = updateLinks(of: pid) { $0.unlinkReceived(from: linker) }
     }
 
+    /// UNLINK_ID_ACK.
+    mutating func acknowledgeUnlink(number: UInt64, from linker: PID, to pid: PID) {
+        _ = updateLinks(of: pid) { $0.acknowledgementReceived(from: linker, number: number) }
+    }
+
+    /// EXIT.
+    /// - Returns: whether the process is to react to it.
+    mutating func exitReceived(from linker: PID, to pid: PID) -> Bool {
+        updateLinks(of: pid) { $0.exitReceived(from: linker) } ?? false
+    }
+
+    /// One of our processes links itself to another.
+    /// - Returns: whether LINK is to be sent; `nil` for a process that has ended.
+    mutating func startLink(of id: UInt32, to other: PID) -> Bool? {
+        updateLinks(of: id) { $0.link(to: other) }
+    }
+
+    /// One of our processes removes its link to another.
+    /// - Returns: whether UNLINK_ID is to be sent.
+    mutating func startUnlink(of id: UInt32, from other: PID, number: UInt64) -> Bool {
+        updateLinks(of: id) { $0.unlink(from: other, number: number) } ?? false
+    }
+
+    private mutating func updateLinks<Result>(
+        of pid: PID, _ body: (inout LinkTable) -> Result
+    ) -> Result? {
+        guard pid.serial != Self.leaderSerial else { return nil }
+        return updateLinks(of: pid.id, body)
+    }
+
+    private mutating func updateLinks<Result>(
+        of id: UInt32, _ body: (inout LinkTable) -> Result
+    ) -> Result? {
+        guard let index = processes.index(forKey: id) else { return nil }
+        let before = processes.values[index].links.count
+        defer { watcherCount += processes.values[index].links.count - before }
+        return body(&processes.values[index].links)
+    }
+
+    // MARK: Ends
+
     /// The process has ended: what its watchers are told.
-    mutating func end(_ pid: PID, reason: Term) -> [Signal] {
+    /// - Parameter pidForNode: how a node knows the process, when that differs from `pid`.
+    mutating func end(
+        _ pid: PID, reason: Term, pidForNode: ((Atom) -> PID)? = nil
+    ) -> [Signal] {
         guard let process = processes.removeValue(forKey: pid.id) else { return [] }
         watcherCount -= process.monitors.count + process.links.count
-        return process.links.map { linker in
+        for name in process.names { names[name] = nil }
+        let exits = process.links.active.map { linker in
             Signal(
                 node: linker.node,
-                message: .exit(from: pid, to: linker, reason: reason, token: nil))
+                message: .exit(
+                    from: pidForNode?(linker.node) ?? pid, to: linker, reason: reason, token: nil))
         }
-            + process.monitors.map { reference, monitor in
-                Signal(
-                    node: monitor.watcher.node,
-                    message: .down(
-                        from: monitor.target, to: monitor.watcher, reference: reference,
-                        reason: reason))
-            }
+        let downs = process.monitors.map { reference, monitor in
+            monitoredByName[reference] = nil
+            return Signal(
+                node: monitor.watcher.node,
+                message: .down(
+                    from: monitor.target, to: monitor.watcher, reference: reference,
+                    reason: reason))
+        }
+        return exits + downs
     }
 
     /// A connection has ended: its watchers have been told by their own node.
-    mutating func forgetWatchers(on node: Atom) {
+    /// - Returns: our processes that were linked to some of that node, and to which.
+    mutating func forgetWatchers(on node: Atom) -> [(id: UInt32, linked: PID)] {
+        var lost: [(id: UInt32, linked: PID)] = []
         for id in processes.keys {
             guard var process = processes[id] else { continue }
             let before = process.monitors.count + process.links.count
-            process.monitors = process.monitors.filter { $0.value.watcher.node != node }
-            process.links = process.links.filter { $0.node != node }
+            for (reference, monitor) in process.monitors where monitor.watcher.node == node {
+                process.monitors[reference] = nil
+                monitoredByName[reference] = nil
+            }
+            lost += process.links.removeAll(on: node).map { (id, $0) }
             watcherCount -= before - process.monitors.count - process.links.count
             processes[id] = process
         }
+        return lost
     }
 }

@@ -70,7 +70,7 @@ import Testing
         let pid = own(table.start())
         _ = table.monitor(from: watcher, to: .pid(pid), reference: reference)
         _ = table.link(from: watcher, to: pid)
-        table.forgetWatchers(on: "b@h")
+        #expect(table.forgetWatchers(on: "b@h").map(\.linked) == [watcher])
         #expect(table.end(pid, reason: .atom("bye")) == [])
     }
 
@@ -79,5 +79,41 @@ import Testing
         let first = table.start()
         #expect(table.newID() != first)
         #expect(table.start() != first)
+    }
+
+    @Test func `a name is one process's, until it ends or gives it up`() {
+        var table = ProcessTable()
+        table.register("rex")
+        let pid = own(table.start())
+        let other = own(table.start())
+        #expect(table.register("rex", for: pid.id) == false)
+        #expect(table.register("box", for: pid.id) == true)
+        #expect(table.register("box", for: other.id) == false)
+        #expect(table.unregister("box", of: other.id) == false)
+        #expect(table.process(named: "box") == pid.id)
+        #expect(table.process(named: "rex") == nil)
+        #expect(table.monitor(from: watcher, to: .name("box"), reference: reference) == nil)
+        #expect(
+            table.end(pid, reason: .atom("bye")) == [
+                .init(
+                    node: "b@h",
+                    message: .down(
+                        from: .name("box"), to: watcher, reference: reference, reason: .atom("bye"))
+                )
+            ])
+        #expect(table.register("box", for: other.id) == true)
+    }
+
+    @Test func `a monitor by name stays with the process that it found`() {
+        var table = ProcessTable()
+        let pid = own(table.start())
+        let other = own(table.start())
+        _ = table.register("box", for: pid.id)
+        _ = table.monitor(from: watcher, to: .name("box"), reference: reference)
+        _ = table.unregister("box", of: pid.id)
+        _ = table.register("box", for: other.id)
+        table.demonitor(.name("box"), reference: reference)
+        #expect(table.end(pid, reason: .atom("bye")) == [])
+        #expect(table.end(other, reason: .atom("bye")) == [])
     }
 }

@@ -143,7 +143,8 @@ extension DistTests {
                 } catch let error as CallError {
                     switch error {
                     case .connectionLost: break
-                    case .unreachable, .wrongCookie, .refused, .timedOut, .exception, .badRPC:
+                    case .unreachable, .wrongCookie, .refused, .timedOut, .cancelled,
+                        .exception, .badRPC:
                         Issue.record("\(error)")
                     }
                 }

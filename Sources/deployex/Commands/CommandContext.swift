@@ -80,6 +80,8 @@ struct CommandFailure: Error, Equatable {
             self.init(
                 "\(node) did not answer in time: --timeout gives it longer",
                 exitCode: ExitCode.unreachable)
+        case .cancelled:
+            self.init("the call of \(node) was cancelled", exitCode: ExitCode.unreachable)
         case .exception(class: .error, let reason, let stack):
             self.init(term: .tuple([.atom("EXIT"), .tuple([reason, stack])]))
         case .exception(class: .exit, let reason, _):
