@@ -259,7 +259,10 @@ final class Connection {
     /// Sends a message unless too much waits to be sent already; then nothing has been sent.
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let bytes = established?.encoder.encode(message) else { return false }
-        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else { return false }
+        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else {
+            established?.encoder.messageWasDropped()
+            return false
+        }
         established?.ticks.bytesSent()
         stream.send(bytes)
         return true
