@@ -1,7 +1,7 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
-.PHONY: help setup build test interop lint format bench demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test interop lint format bench demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -19,8 +19,11 @@ test: setup ## run all tests, those against real Erlang nodes and releases inclu
 	swift test --skip-build --filter InteropTests
 	swift test --skip-build --filter EndToEndTests
 
-interop: setup ## run only the tests against real Erlang nodes
-	swift test --filter InteropTests
+interop: setup ## run only the tests against real Erlang nodes, for each OTP that is there
+	@scripts/interop.sh
+
+setup-otp: ## make .otp/27 and .otp/29 for make interop (Debians with Erlang; needs root)
+	@scripts/setup-otp.sh
 
 lint: ## check formatting, and which target imports which
 	swift format lint --strict -r Sources Tests Package.swift

@@ -9,11 +9,15 @@ let strict: [SwiftSetting] = [
     .enableUpcomingFeature("MemberImportVisibility"),
 ]
 
+/// What ships: an async function runs where its caller runs, since a hop to the global pool costs
+/// 10 to 40 microseconds.
+let shipped = strict + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]
+
 /// Targets without I/O: unsafe code must be marked where it stands.
-let pure = strict + [.strictMemorySafety()]
+let pure = shipped + [.strictMemorySafety()]
 
 func library(
-    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = strict
+    _ name: String, _ dependencies: [Target.Dependency], settings: [SwiftSetting] = shipped
 ) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: settings)
 }
@@ -48,7 +52,7 @@ let package = Package(
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
             ],
-            swiftSettings: strict),
+            swiftSettings: shipped),
         .executableTarget(
             name: "deployex-bench",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],

@@ -45,6 +45,18 @@ mkdir -p "$folder" "$output"
 work=$(mktemp -d "$folder/.new.XXXXXX")
 trap 'rm -rf "$work"' EXIT
 
+# ── Names ───────────────────────────────────────────────────────────────────────────────────────
+
+# A node checks the name that it has connected to: the host part of the other node's name.
+names=("$(hostname -s 2>/dev/null || hostname)" "$(hostname -f 2>/dev/null || hostname)" localhost)
+read -ra more <<<"${CERT_NAMES:-}"
+listed=''
+for name in "${names[@]}" ${more[@]+"${more[@]}"}; do
+    entry=$(alternative "$name")
+    [[ ,$listed, == *",$entry,"* ]] || listed=${listed:+$listed,}$entry
+done
+export SUBJECT_ALTERNATIVE_NAMES=$listed
+
 # ── The authority ───────────────────────────────────────────────────────────────────────────────
 
 if [[ -n ${FORCE:-} || ( ! -e $folder/ca.crt && ! -e $folder/ca.key ) ]]; then
@@ -63,16 +75,6 @@ elif ! openssl x509 -in "$folder/ca.crt" -noout -checkend $((leaf_days * 86400))
 fi
 
 # ── The node ────────────────────────────────────────────────────────────────────────────────────
-
-# A node checks the name that it has connected to: the host part of the other node's name.
-names=("$(hostname -s 2>/dev/null || hostname)" "$(hostname -f 2>/dev/null || hostname)" localhost)
-read -ra more <<<"${CERT_NAMES:-}"
-listed=''
-for name in "${names[@]}" ${more[@]+"${more[@]}"}; do
-    entry=$(alternative "$name")
-    [[ ,$listed, == *",$entry,"* ]] || listed=${listed:+$listed,}$entry
-done
-export SUBJECT_ALTERNATIVE_NAMES=$listed
 
 quietly openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$work/deployex.key"
 quietly openssl req -new -config "$root/certs/node.cnf" -key "$work/deployex.key" \

@@ -41,24 +41,21 @@ extension Node {
     }
 
     private func accept(_ tcp: TCPStream) {
-        guard let tls = configuration.tls else { return acceptNode(tcp) }
-        do throws(TLSConfigurationError) {
-            acceptNode(
-                try tls.accept(
-                    tcp, on: loop, limits: streamLimits,
-                    handshakeTimeout: configuration.connectTimeout))
-        } catch {
-            report(.error, cause: "accept \(error)", "\(error)")
-        }
-    }
-
-    private func acceptNode(_ stream: any ByteStream) {
         guard let name, accepting.count < configuration.maximumHandshakes else {
             report(
                 .warning, cause: "handshakes",
                 "More than \(configuration.maximumHandshakes) connections are in their handshake:"
-                    + " closing the one from \(stream.peerAddress)")
-            return stream.close()
+                    + " closing the one from \(tcp.peerAddress)")
+            return tcp.close()
+        }
+        let stream: any ByteStream
+        do throws(TLSConfigurationError) {
+            stream =
+                try configuration.tls?.accept(
+                    tcp, on: loop, limits: streamLimits,
+                    handshakeTimeout: configuration.connectTimeout) ?? tcp
+        } catch {
+            return report(.error, cause: "accept \(error)", "\(error)")
         }
         let creation = creation
         let handshake = ServerHandshake(

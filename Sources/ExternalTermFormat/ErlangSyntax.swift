@@ -52,14 +52,15 @@ enum ErlangSyntax {
         "rem", "try", "when", "xor",
     ]
 
-    /// Whether the reader takes the word for a keyword. `maybe` is an atom up to OTP 26 and stays one here.
+    /// Whether the reader takes the word for a keyword. `maybe` and `else` are atoms up to OTP 26 and stay
+    /// atoms here.
     static func isReserved(_ word: String) -> Bool {
         reservedWords.contains(word)
     }
 
-    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe` is reserved
-    /// from OTP 27 on; quotes are right everywhere.
+    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe` and
+    /// `else` are reserved from OTP 27 on; quotes are right everywhere.
     static func isQuotedWord(_ word: String) -> Bool {
-        isReserved(word) || word == "maybe"
+        isReserved(word) || word == "maybe" || word == "else"
     }
 }

@@ -277,11 +277,12 @@ import Transport
         ) { try DistributionTLS(optionsFile: "/no/such.conf") }
         let error = #expect(throws: TLSOptionError.self) {
             try DistributionTLS(
-                try read("[\(server), \(client)]."), file: "tls.conf")
+                try read("[\(server), \(client)].".replacing("ca.crt", with: "/absent")),
+                file: "tls.conf")
         }
         #expect(
             error?.description
-                == "tls.conf: server section: the CA file ca.crt cannot be read: no such file or directory"
+                == "tls.conf: server section: the CA file /absent cannot be read: no such file or directory"
         )
     }
 }

@@ -7,7 +7,7 @@ import Testing
             ("a", .atom("a")), ("aB_1@x", .atom("aB_1@x")), ("'A b'", .atom("A b")),
             ("''", .atom("")),
             ("é", .atom("é")), (#"'it\'s'"#, .atom("it's")), ("'Ω'", .atom("Ω")),
-            ("maybe", .atom("maybe")),
+            ("maybe", .atom("maybe")), ("else", .atom("else")),
             ("[]", []), ("[1]", [1]),
             ("[a,b|c]", .improperList([.atom("a"), .atom("b")], .atom("c"))),
             ("[1|[2]]", [1, 2]), ("{}", .tuple([])),

@@ -6,7 +6,7 @@ import Testing
         arguments: [
             (.atom("a"), "a"), (.atom("A"), "'A'"), (.atom(""), "''"), (.atom("a b"), "'a b'"),
             (.atom("é"), "é"), (.atom("aΩ"), "'aΩ'"), (.atom("_a"), "'_a'"), (.atom("a@b"), "a@b"),
-            (.atom("after"), "'after'"), (.atom("else"), "else"), (.atom("maybe"), "'maybe'"),
+            (.atom("after"), "'after'"), (.atom("else"), "'else'"), (.atom("maybe"), "'maybe'"),
             (.atom("it's"), #"'it\'s'"#), (.atom("a\u{85}"), #"'a\205'"#),
             (.atom("\u{7F}"), #"'\d'"#),
             (1, "1"), (-1, "-1"), (Term(UInt64.max), "18446744073709551615"),

@@ -8,7 +8,7 @@ import Transport
 
 /// The tests of the distribution against real nodes. One after the other: each starts nodes, which take
 /// all the processor there is.
-@Suite(.serialized, .timeLimit(.minutes(2))) enum DistTests {}
+@Suite(.ifOTPIsThere, .serialized, .timeLimit(.minutes(2))) enum DistTests {}
 
 /// What a test of the distribution needs: an event loop, an EPMD of its own, nodes, and their end.
 final class DistFixture: Sendable {
@@ -136,7 +136,7 @@ struct DistFailure: Error, CustomStringConvertible {
     var description: String
 }
 
-/// A child process with pipes, ended by its pid.
+/// A program of OTP with pipes, ended by its pid.
 ///
 /// The invariant behind `@unchecked Sendable`: reads and writes are made by one caller at a time.
 final class DistProcess: @unchecked Sendable {
@@ -163,11 +163,13 @@ final class DistProcess: @unchecked Sendable {
         var variables = environment
         variables["PATH"] = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         variables["HOME"] = getenv("HOME").map { String(cString: $0) } ?? "/tmp"
-        let argv = arguments.map { strdup($0) } + [nil]
+        variables = OTPRelease.current.environment(variables)
+        let command = OTPRelease.current.command(arguments)
+        let argv = command.map { strdup($0) } + [nil]
         let envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var pid: pid_t = 0
-        let code = posix_spawnp(&pid, arguments[0], &actions, nil, argv, envp)
+        let code = posix_spawnp(&pid, command[0], &actions, nil, argv, envp)
         close(toChild[0])
         close(fromChild[1])
         guard code == 0 else { throw DistFailure(description: "cannot start \(arguments[0])") }

@@ -4,7 +4,7 @@ import Testing
 import Transport
 
 /// Swift's EPMD with OTP's: `epmd` as the daemon for our client, BEAM nodes as clients of our daemon.
-@Suite(.timeLimit(.minutes(1))) struct EPMDInteropTests {
+@Suite(.ifOTPIsThere, .timeLimit(.minutes(1))) struct EPMDInteropTests {
     let loop: EventLoop
 
     init() throws {

@@ -28,15 +28,17 @@ final class EPMDPeerProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
         posix_spawn_file_actions_adddup2(&actions, pipe[1], 1)
         posix_spawn_file_actions_adddup2(&actions, pipe[1], 2)
-        var environment = ["ERL_EPMD_PORT=\(epmdPort)"]
+        var environment = ["ERL_EPMD_PORT": "\(epmdPort)"]
         for name in ["PATH", "HOME"] {
-            if let value = getenv(name) { environment.append("\(name)=\(String(cString: value))") }
+            if let value = getenv(name) { environment[name] = String(cString: value) }
         }
-        var argv = arguments.map { strdup($0) } + [nil]
-        var envp = environment.map { strdup($0) } + [nil]
+        environment = OTPRelease.current.environment(environment)
+        let command = OTPRelease.current.command(arguments)
+        var argv = command.map { strdup($0) } + [nil]
+        var envp = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for string in argv + envp { free(string) } }
         var pid = pid_t()
-        let code = posix_spawnp(&pid, arguments[0], &actions, nil, &argv, &envp)
+        let code = posix_spawnp(&pid, command[0], &actions, nil, &argv, &envp)
         Glibc.close(pipe[1])
         guard code == 0 else {
             Glibc.close(pipe[0])

@@ -25,11 +25,12 @@ enum ErlangProcess {
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, writeEnd, 1)
 
-        let words = ["erl", "-noshell", "-noinput"] + arguments + ["-eval", script]
+        let words = OTPRelease.current.command(
+            ["erl", "-noshell", "-noinput"] + arguments + ["-eval", script])
         var argv = words.map { strdup($0) } + [nil]
         defer { for word in argv { free(word) } }
         var pid: pid_t = 0
-        let status = posix_spawnp(&pid, "erl", &actions, nil, &argv, environ)
+        let status = posix_spawnp(&pid, words[0], &actions, nil, &argv, environ)
         close(writeEnd)
         guard status == 0 else { throw Failure(description: "posix_spawnp erl: errno \(status)") }
 
@@ -64,28 +65,25 @@ enum ErlangProcess {
     }
 }
 
-/// A folder that is gone when its user is done.
+/// A folder that is gone when its user is done. The peers see it under the same path.
 struct TemporaryFolder: ~Copyable {
-    let path: String
+    private let folder: SharedFolder
+    var path: String { folder.path }
 
     init() throws {
-        var template = Array("/tmp/term-interop-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else {
-            throw ErlangProcess.Failure(description: "mkdtemp: errno \(errno)")
-        }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        folder = try SharedFolder()
     }
 
     deinit {
-        guard let folder = opendir(path) else { return }
-        while let entry = readdir(folder) {
+        guard let stream = opendir(path) else { return }
+        while let entry = readdir(stream) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) {
                 $0.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
             unlink("\(path)/\(name)")
         }
-        closedir(folder)
-        rmdir(path)
+        closedir(stream)
+        folder.remove()
     }
 
     func write(_ bytes: [UInt8], to name: String) throws {

@@ -15,6 +15,7 @@ import Transport
 final class HotUpgradeFixture: Sendable {
     let loop: EventLoop
     let folder: String
+    private let shared: SharedFolder
     let files = HostFileSystem()
     let node: Node
     let peer: NodeName
@@ -30,8 +31,8 @@ final class HotUpgradeFixture: Sendable {
 
     init() async throws {
         loop = try .onOwnThread()
-        folder = NSTemporaryDirectory() + "hot-upgrade-\(UUID().uuidString)"
-        try files.makeFolders(folder, mode: 0o700)
+        shared = try SharedFolder()
+        folder = shared.path
         epmdPort = try Self.freePort()
         counterPort = try Self.freePort()
         let host = Self.shortHostName
@@ -42,7 +43,7 @@ final class HotUpgradeFixture: Sendable {
         ) { name in [.loopback(port: try await epmd.lookUp(name: name.alive).port)] }
         packages = try await ExamplePackages.folder(loop)
         _ = try await start(
-            "/usr/bin/epmd", ["-port", "\(epmdPort)", "-address", "127.0.0.1"], [:])
+            "/usr/bin/epmd", ["-port", "\(epmdPort)", "-address", "127.0.0.1"], [:], isOfPeer: true)
         try await eventually { _ = try await epmd.names() }
     }
 
@@ -51,7 +52,8 @@ final class HotUpgradeFixture: Sendable {
         for session in sessions.withLock({ $0 }) { await session.kill() }
         await node.close()
         loop.stop()
-        do { try files.removeTree(folder) } catch { Issue.record(error) }
+        do { try files.removeTree(shared.location) } catch { Issue.record(error) }
+        shared.remove()
     }
 
     // MARK: Releases
@@ -75,7 +77,7 @@ final class HotUpgradeFixture: Sendable {
     func boot(greeting: String) async throws -> Started {
         try HotUpgradeFiles.restorePristineConfiguration(current, files: files)
         let session = try await start(
-            current + "/bin/counter", ["start"], environment(greeting: greeting))
+            current + "/bin/counter", ["start"], environment(greeting: greeting), isOfPeer: true)
         do {
             try await eventually { _ = try await self.report() }
         } catch {
@@ -99,7 +101,7 @@ final class HotUpgradeFixture: Sendable {
             files: HotUpgradeFiles(
                 current: current, staged: staged, package: package(to), files: files),
             evaluation: .init(environment: environment(greeting: greeting)) {
-                try await self.run($0, $1, $2, $3)
+                try await self.run($0, $1, $2, $3, isOfPeer: true)
             },
             log: { level, text in self.logLines.withLock { $0.append("[\(level)] \(text)") } })
     }
@@ -142,21 +144,25 @@ final class HotUpgradeFixture: Sendable {
 
     func run(
         _ path: String, _ arguments: [String], _ environment: [String: String],
-        _ timeout: Duration
+        _ timeout: Duration, isOfPeer: Bool = false
     ) async throws -> HotUpgrade.ProgramOutput {
-        let started = try await start(path, arguments, environment)
+        let started = try await start(path, arguments, environment, isOfPeer: isOfPeer)
         let status = await started.exitStatus()
         return .init(
             exitStatus: status, standardOutput: try files.read(started.output, limit: 1 << 25),
             standardError: try files.read(started.errors, limit: 1 << 25))
     }
 
+    /// Starts a program of this host, or one of the OTP under test, or of a release made by it.
     func start(
-        _ path: String, _ arguments: [String], _ environment: [String: String]
+        _ path: String, _ arguments: [String], _ environment: [String: String], isOfPeer: Bool
     ) async throws -> Started {
+        let command = [path] + arguments
+        let words = isOfPeer ? OTPRelease.current.command(command) : command
         let started = Started(folder: folder, loop: loop)
         let program = Program(
-            path: path, arguments: arguments, environment: environment, folder: folder,
+            path: words[0], arguments: Array(words.dropFirst()), environment: environment,
+            folder: folder,
             stdoutPath: started.output, stderrPath: started.errors)
         let loop = loop
         let session = try await Task(executorPreference: loop) {

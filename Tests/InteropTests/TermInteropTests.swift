@@ -2,7 +2,7 @@ import ExternalTermFormat
 import Testing
 
 /// The codec and the text syntax against a real Erlang, one process for a batch of terms.
-@Suite struct TermInteropTests {
+@Suite(.ifOTPIsThere) struct TermInteropTests {
     @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() throws {
         var generator = TermGenerator(random: SeededGenerator(seed: 1))
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
@@ -12,9 +12,13 @@ import Testing
         let echoes = TermPeer.contents(try folder.read("out"))
 
         try #require(echoes.count == terms.count)
+        let release = try OTPRelease.number.get()
         for (term, echo) in zip(terms, echoes) {
-            #expect(try Term(decoding: echo) == term)
-            if term.largestMapCount < 0 { #expect(echo == term.encoded(), "\(term)") }
+            let kept = term.asKept(by: release)
+            #expect(try Term(decoding: echo) == kept, "\(term)")
+            // Later releases encode every port in the form for large ids.
+            if kept.largestMapCount >= 0 || (release > 25 && kept.hasPort) { continue }
+            #expect(echo == kept.encoded(), "\(term)")
         }
     }
 
@@ -64,6 +68,21 @@ import Testing
         #expect(try Term.consult(text) == terms)
     }
 
+    @Test func `words that only some releases take for keywords are read as the atoms they are`()
+        throws
+    {
+        let words: [Term] = [
+            "after", "and", "when", "maybe", "else", "cond", "let", "record", "native", "nil",
+        ].map { .atom(Atom($0)) }
+        let text = words.map { "{\($0.description), \($0.description)}.\n" }.joined()
+        let folder = try TemporaryFolder()
+        try folder.write(Array(text.utf8), to: "in")
+        try TermPeer.run("consult", in: folder)
+        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        #expect(consulted == words.map { .tuple([$0, $0]) })
+        #expect(try Term.consult(text) == consulted)
+    }
+
     @Test func `Swift and Erlang agree on which mutilated texts are terms, and on their values`()
         throws
     {
@@ -81,14 +100,75 @@ import Testing
         let verdicts = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(verdicts.count == texts.count)
+        let release = try OTPRelease.number.get()
         var agreements = 0
         for (text, verdict) in zip(texts, verdicts) {
             let own = try? Term(text: text + "\n.\n")
             let accepted = own.map { Term.tuple([.atom(.ok), $0]) } ?? .atom(.error)
             if accepted != .atom(.error) { agreements += 1 }
+            // What a release up to 26 wrote stays readable here.
+            if release >= 27, verdict == .atom(.error), text.isRefusedFromOTP27 { continue }
             #expect(accepted == verdict, "\(text.debugDescription)")
         }
         #expect(agreements > 1000)
+    }
+}
+
+extension Term {
+    /// The term that a real node has after decoding this one. From OTP 27 on it is always `init` of a node
+    /// without a name that has made a fun.
+    func asKept(by release: Int) -> Term {
+        guard release >= 27 else { return self }
+        func kept(_ terms: [Term]) -> [Term] { terms.map { $0.asKept(by: release) } }
+        switch self {
+        case .fun(let fun):
+            return .fun(
+                Fun(
+                    arity: fun.arity, uniq: fun.uniq, index: fun.index, module: fun.module,
+                    oldIndex: fun.oldIndex, oldUniq: fun.oldUniq,
+                    pid: PID(node: "nonode@nohost", id: 0, serial: 0, creation: 0),
+                    freeVariables: kept(fun.freeVariables)))
+        case .tuple(let elements): return .tuple(kept(elements))
+        case .list(let elements): return .list(kept(elements))
+        case .improperList(let elements, let tail):
+            return .list(kept(elements), tail: tail.asKept(by: release))
+        case .map(var map):
+            map.pairs = map.pairs.map {
+                (key: $0.key.asKept(by: release), value: $0.value.asKept(by: release))
+            }
+            return .map(map)
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
+            .export:
+            return self
+        }
+    }
+
+    var hasPort: Bool {
+        switch self {
+        case .port: true
+        case .tuple(let elements), .list(let elements): elements.contains { $0.hasPort }
+        case .improperList(let elements, let tail): tail.hasPort || elements.contains { $0.hasPort }
+        case .map(let map): map.pairs.contains { $0.key.hasPort || $0.value.hasPort }
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .reference, .fun,
+            .export:
+            false
+        }
+    }
+}
+
+extension String {
+    /// Whether there is something in it that OTP 27 refuses, and those before it read: two strings
+    /// without a space between them, or a control character that no terminal has.
+    var isRefusedFromOTP27: Bool {
+        if contains("\"\"") { return true }
+        let controls = Set("@[\\]^_?".unicodeScalars)
+        return unicodeScalars.indices.contains { index in
+            guard unicodeScalars[index...].starts(with: "\\^".unicodeScalars),
+                let scalar = unicodeScalars[index...].dropFirst(2).first
+            else { return false }
+            return !controls.contains(scalar) && !("a"..."z").contains(scalar)
+                && !("A"..."Z").contains(scalar)
+        }
     }
 }
 

@@ -139,6 +139,7 @@ final class SharedContext: @unchecked Sendable {
         _ configuration: TLSConfiguration, _ role: TLSContext.Role,
         _ report: (TLSContext.Report) -> Void
     ) throws(TLSConfigurationError) {
+        OpenSSLLibrary.initialize
         ERR_clear_error()
         let method = role == .server ? TLS_server_method() : TLS_client_method()
         guard let pointer = SSL_CTX_new(method) else {
@@ -231,6 +232,14 @@ final class SharedContext: @unchecked Sendable {
             pointer, mode, configuration.verifiesPeer ? certificateChecked : nil)
         SSL_CTX_set_verify_depth(pointer, Int32(clamping: configuration.maximumDepth))
     }
+}
+
+/// OpenSSL's own state, which it would make at its first use.
+enum OpenSSLLibrary {
+    /// Without this, exit(3) would free that state while the event loop's thread still uses it.
+    static let initialize: Void = {
+        OPENSSL_init_ssl(UInt64(OPENSSL_INIT_NO_ATEXIT), nil)
+    }()
 }
 
 /// The ciphers of a configuration, each by its name.

@@ -50,7 +50,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
         case .handshakeTimedOut:
             "the TLS handshake was not finished in time; the peer may not use TLS"
         case .closedDuringHandshake:
-            "the peer closed the connection during the TLS handshake; it may not use TLS"
+            "the peer closed the connection during the TLS handshake; it may not use TLS, or have"
+                + " wrong TLS options"
         case .closedWithoutNotice: "the connection was cut without the end of TLS"
         }
     }

@@ -55,6 +55,20 @@ actor TLSEndpoint {
     func send(times: Int, _ bytes: [UInt8]) {
         for _ in 0..<times { stream?.send(bytes) }
     }
+    /// Sends and closes at once, with everything unread that came.
+    func say(_ bytes: [UInt8]) {
+        stream?.send(bytes)
+        stream?.finish()
+    }
+
+    /// Lets go of the stream, and tells whether nobody else holds it.
+    func streamIsReleased() -> Bool {
+        weak let held = stream
+        stream = nil
+        tcp = nil
+        return held == nil
+    }
+
     /// Closes the connection under TLS.
     func cut() { tcp?.close() }
     func finish() { stream?.finish() }
@@ -108,7 +122,6 @@ actor TLSEndpoint {
         var keepsBytes = true
         var limits = StreamLimits()
         var sending: [UInt8] = []
-        var handshakeTimeout: Duration = .seconds(7)
     }
 
     private func pair(
@@ -126,7 +139,10 @@ actor TLSEndpoint {
         let client = TLSEndpoint(loop: loop)
         let loop = loop
         let address = try await server.listen { tcp in
-            guard let stream = try? TLSStream(accepting: tcp, serverContext, on: loop) else {
+            guard
+                let stream = try? TLSStream(
+                    accepting: tcp, serverContext, on: loop, handshakeTimeout: .seconds(50))
+            else {
                 Issue.record("No engine")
                 return
             }
@@ -287,6 +303,23 @@ actor TLSEndpoint {
         loop.stop()
     }
 
+    @Test(arguments: ["close", "finish", "peer"])
+    func `a stream that has ended is let go of, with its engine`(end: String) async throws {
+        let (client, server) = try await pair { $0.sending = [1] }
+        #expect(await server.bytes(count: 1) == [1])
+        switch end {
+        case "close": await client.close()
+        case "finish": await client.finish()
+        default: await server.close()
+        }
+        _ = await (end == "peer" ? client : server).ended()
+        // What was scheduled for the end has run when a later timer has.
+        await loop.sleep(for: .milliseconds(5))
+        #expect(await client.streamIsReleased())
+        #expect(await server.streamIsReleased())
+        loop.stop()
+    }
+
     // MARK: Refusals
 
     @Test(arguments: TLSVersion.allCases)
@@ -338,6 +371,23 @@ actor TLSEndpoint {
         #expect(await server.ended() == .tls(.missingCertificate))
         let alert = TLSAlert(code: version == .tls12 ? 40 : 116)
         #expect(await client.ended() == .tls(.refusedByPeer(alert)))
+        loop.stop()
+    }
+
+    @Test func `the last words of a peer that resets the connection are read first`() async throws {
+        let server = TLSEndpoint(loop: loop)
+        let address = try await server.listen { tcp in
+            server.assumeIsolated { $0.adopt(tcp, reading: false) }
+        }
+        let client = TLSEndpoint(loop: loop)
+        await client.adopt(
+            try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop))
+        // More than the kernel takes: the client waits to write.
+        await client.send([UInt8](repeating: 0, count: 32 << 20))
+        await loop.sleep(for: .milliseconds(20))
+        await server.say([1, 2, 3])
+        _ = await client.ended()
+        #expect(await client.bytes(count: 3) == [1, 2, 3])
         loop.stop()
     }
 
@@ -401,7 +451,7 @@ extension TLSEndpoint {
     func connect(
         to address: SocketAddress, _ context: TLSContext, limits: StreamLimits = StreamLimits(),
         reading: Bool = true, sending: [UInt8] = [], keepsBytes: Bool = true,
-        timeout: Duration = .seconds(7)
+        timeout: Duration = .seconds(50)
     ) async throws {
         let tcp = try await TCPStream.connect(
             to: address, timeout: timeout, on: loop, limits: limits)
