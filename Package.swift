@@ -33,6 +33,8 @@ let package = Package(
         .library(name: "ExternalTermFormat", targets: ["ExternalTermFormat"]),
         .library(name: "EPMD", targets: ["EPMD"]),
         .library(name: "ErlDist", targets: ["ErlDist"]),
+        // The event loop and the addresses that the others take.
+        .library(name: "Transport", targets: ["Transport"]),
     ],
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
@@ -55,13 +57,20 @@ let package = Package(
             name: "deployex-bench",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             swiftSettings: strict),
+        .executableTarget(
+            name: "node-example",
+            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
+            path: "Examples/node", swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
         tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
         tests(
             "InteropTests",
-            ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+            [
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+                "node-example",
+            ]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
         tests("EndToEndTests", ["deployex"]),

@@ -12,6 +12,8 @@ final class Connection {
         case applicant(ServerHandshake.Applicant)
         case connected(PeerNode)
         case received(ControlMessage)
+        /// Nothing has come for a while: send something that the peer answers.
+        case quiet
         /// The last event; never after ``Connection/close()``.
         case ended(Ending)
     }
@@ -257,7 +259,10 @@ final class Connection {
     /// Sends a message unless too much waits to be sent already; then nothing has been sent.
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let bytes = established?.encoder.encode(message) else { return false }
-        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else { return false }
+        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else {
+            established?.encoder.messageWasDropped()
+            return false
+        }
         established?.ticks.bytesSent()
         stream.send(bytes)
         return true
@@ -279,6 +284,10 @@ final class Connection {
         switch action {
         case .none: break
         case .sendTick: stream.send(MessageEncoder.tick)
+        case .sendProbe:
+            // Nodes that are no BEAM answer a tick with a tick.
+            stream.send(MessageEncoder.tick)
+            handle?(.quiet)
         case .giveUp: return end(.disconnected(.silent(limits.tickTime)))
         }
         scheduleTick()

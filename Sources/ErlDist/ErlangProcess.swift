@@ -15,6 +15,8 @@ public import ExternalTermFormat
 /// by an exit signal that it does not trap, or when nobody holds it any more.
 ///
 /// Nodes that are not connected are connected first, as in Erlang.
+///
+/// Its functions run on their caller's executor: whoever lives on the node's event loop changes no thread.
 public final class ErlangProcess: Sendable {
     /// What comes to a process.
     public indirect enum Message: Equatable, Sendable {
@@ -79,23 +81,23 @@ public final class ErlangProcess: Sendable {
     }
 
     /// Gives the process a name that it can be sent to, called and monitored by.
-    public func register(_ name: Atom) async throws(ProcessError) {
+    nonisolated(nonsending) public func register(_ name: Atom) async throws(ProcessError) {
         try await node.register(name, for: id)
     }
 
     /// Takes a name away; `false` when the process does not have it.
     @discardableResult
-    public func unregister(_ name: Atom) async -> Bool {
+    nonisolated(nonsending) public func unregister(_ name: Atom) async -> Bool {
         await node.unregister(name, of: id)
     }
 
     /// A reference under which the process can be sent to until ``removeAlias(_:)``, or its end.
-    public func makeAlias() async throws(ProcessError) -> Reference {
+    nonisolated(nonsending) public func makeAlias() async throws(ProcessError) -> Reference {
         try await node.makeAlias(for: id)
     }
 
     /// What is sent to the alias from now on is thrown away.
-    public func removeAlias(_ alias: Reference) async {
+    nonisolated(nonsending) public func removeAlias(_ alias: Reference) async {
         await node.removeAlias(alias, of: id)
     }
 
@@ -105,7 +107,9 @@ public final class ErlangProcess: Sendable {
     /// when the second is sent after this has returned for the first.
     /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or the
     ///   process has ended; what connecting throws.
-    public func send(_ message: Term, to destination: Destination) async throws(CallError) {
+    nonisolated(nonsending) public func send(_ message: Term, to destination: Destination)
+        async throws(CallError)
+    {
         try await node.send(message, from: id, to: destination)
     }
 
@@ -114,58 +118,60 @@ public final class ErlangProcess: Sendable {
     /// Cancelling the task ends the call at once; what the server does about it is its own matter.
     /// - Throws: ``CallError/exception(class:reason:stack:)`` with the class `exit` when the server ends
     ///   or does not exist (`noproc`).
-    public func call(
+    nonisolated(nonsending) public func call(
         _ server: Destination, _ request: Term, timeout: Duration = .seconds(5)
     ) async throws(CallError) -> Term {
         try await node.callServer(server, request, from: id, timeout: timeout)
     }
 
     /// Sends a server what `gen_server:cast/2` sends.
-    public func cast(_ server: Destination, _ request: Term) async throws(CallError) {
+    nonisolated(nonsending) public func cast(_ server: Destination, _ request: Term)
+        async throws(CallError)
+    {
         try await send(.tuple([.atom("$gen_cast"), request]), to: server)
     }
 
     /// Answers a call. Without effect when the caller has given up or its node is gone.
-    public func reply(_ reply: Term, to call: ServerCall) async {
+    nonisolated(nonsending) public func reply(_ reply: Term, to call: ServerCall) async {
         await node.reply(reply, to: call, from: id)
     }
 
     // MARK: Watching
 
     /// Watches a process: ``Message/down(_:)`` comes once when it ends, does not exist, or cannot be reached.
-    public func monitor(_ process: Destination) async -> Reference {
+    nonisolated(nonsending) public func monitor(_ process: Destination) async -> Reference {
         await node.monitor(process, from: id)
     }
 
     /// Ends a monitor: no ``Message/down(_:)`` of it comes after this, also none that waits already.
-    public func demonitor(_ monitor: Reference) async {
+    nonisolated(nonsending) public func demonitor(_ monitor: Reference) async {
         await node.demonitor(monitor, from: id)
     }
 
     /// Links to a process: when one of the two ends the other gets an exit signal.
-    public func link(to pid: PID) async {
+    nonisolated(nonsending) public func link(to pid: PID) async {
         await node.link(id, to: pid)
     }
 
     /// Removes a link. An exit signal of it that comes later is ignored.
-    public func unlink(from pid: PID) async {
+    nonisolated(nonsending) public func unlink(from pid: PID) async {
         await node.unlink(id, from: pid)
     }
 
     /// Whether exit signals become messages (`trap_exit`) instead of ending the process.
-    public func setTrapsExits(_ trapsExits: Bool) async {
+    nonisolated(nonsending) public func setTrapsExits(_ trapsExits: Bool) async {
         await node.setTrapsExits(trapsExits, of: id)
     }
 
     // MARK: Ending
 
     /// Sends a process an exit signal, as `exit(Pid, Reason)` does. `kill` cannot be trapped.
-    public func exit(_ pid: PID, reason: Term) async throws(CallError) {
+    nonisolated(nonsending) public func exit(_ pid: PID, reason: Term) async throws(CallError) {
         try await node.sendExit(to: pid, reason: reason, from: id)
     }
 
     /// Ends this process: its names are free, its messages gone, its watchers told.
-    public func end(reason: Term = .atom(.normal)) async {
+    nonisolated(nonsending) public func end(reason: Term = .atom(.normal)) async {
         await node.endProcess(id, reason: reason)
     }
 
@@ -173,7 +179,9 @@ public final class ErlangProcess: Sendable {
 
     /// The next message. Several who wait get one each, in their order.
     /// - Parameter timeout: how long to wait; without it as long as it takes.
-    public func receive(timeout: Duration? = nil) async throws(ReceiveError) -> Message {
+    nonisolated(nonsending) public func receive(timeout: Duration? = nil) async throws(ReceiveError)
+        -> Message
+    {
         try await node.receive(id, timeout: timeout)
     }
 

@@ -4,10 +4,11 @@ internal import Transport
 /// Writes control messages with their payloads as frames, lengths included.
 ///
 /// Messages of more than a fragment's size leave in several frames when both sides agreed on it. Atoms
-/// are written out: no cache references are made.
+/// are written out unless both sides agreed on a cache.
 struct MessageEncoder {
     private let flags: DistributionFlags
     private let form: MessageDecoder.Form
+    private var cache: SentAtomCache?
     private var nextSequence: UInt64 = 1
 
     /// Bytes of a message in one fragment, as OTP's `ERTS_DIST_FRAGMENT_SIZE`.
@@ -16,14 +17,21 @@ struct MessageEncoder {
     init(flags: DistributionFlags) {
         self.flags = flags
         self.form = .init(flags)
+        if flags.contains(.headerAtomCache) { cache = SentAtomCache() }
     }
 
     /// A tick: an empty frame.
     static let tick: [UInt8] = [0, 0, 0, 0]
 
+    /// The last message was not sent: the peer does not know the atoms that were in it.
+    mutating func messageWasDropped() {
+        cache?.removeAll()
+    }
+
     /// The frames of a message, in one array, to be sent in one piece.
     mutating func encode(_ message: ControlMessage) -> [UInt8] {
         let (control, payload) = message.terms(flags)
+        if cache != nil { return encodeCached(control, payload) }
         var encoder = TermEncoder()
         encoder.bytes.reserveCapacity(256)
         let length = encoder.appendLengthPlaceholder()
@@ -46,16 +54,42 @@ struct MessageEncoder {
                 encoder.bytes.count - contentStart > Self.fragmentByteCount
             {
                 return fragment(
-                    encoder.bytes[contentStart...], controlByteCount: controlEnd - contentStart)
+                    encoder.bytes[contentStart...], controlByteCount: controlEnd - contentStart,
+                    references: [0])
             }
         }
         encoder.patchLength(at: length)
         return encoder.bytes
     }
 
-    /// The control message whole in the first fragment, then pieces of equal size, numbered down to 1.
+    private mutating func encodeCached(_ control: Term, _ payload: Term?) -> [UInt8] {
+        var encoder = TermEncoder()
+        encoder.bytes.reserveCapacity(256)
+        encoder.append(control)
+        let controlEnd = encoder.bytes.count
+        if let payload { encoder.append(payload) }
+        guard
+            let message = cache?.replaceAtoms(in: encoder.bytes, controlByteCount: controlEnd)
+        else { preconditionFailure("There is a cache") }
+        if flags.contains(.fragments), message.content.count > Self.fragmentByteCount {
+            return fragment(
+                message.content[...], controlByteCount: message.controlByteCount,
+                references: message.references)
+        }
+        var frame: [UInt8] = []
+        let byteCount = 2 + message.references.count + message.content.count
+        frame.reserveCapacity(4 + byteCount)
+        frame.append(bigEndian: UInt32(byteCount))
+        frame += [MessageDecoder.version, MessageDecoder.headerTag]
+        frame += message.references
+        frame += message.content
+        return frame
+    }
+
+    /// The control message whole in the first fragment, with the references to atoms of all of them, then
+    /// pieces of equal size, numbered down to 1.
     private mutating func fragment(
-        _ content: ArraySlice<UInt8>, controlByteCount: Int
+        _ content: ArraySlice<UInt8>, controlByteCount: Int, references: [UInt8]
     ) -> [UInt8] {
         let sequence = nextSequence
         nextSequence &+= 1
@@ -64,23 +98,23 @@ struct MessageEncoder {
         let pieces = (rest.count + Self.fragmentByteCount - 1) / Self.fragmentByteCount
         var fragment = UInt64(pieces + 1)
         var frames: [UInt8] = []
-        frames.reserveCapacity(content.count + (pieces + 1) * 23)
-        func appendFrame(_ tag: UInt8, _ piece: ArraySlice<UInt8>, hasAtoms: Bool) {
-            let headerByteCount = hasAtoms ? 19 : 18
-            frames.append(bigEndian: UInt32(headerByteCount + piece.count))
+        frames.reserveCapacity(content.count + references.count + (pieces + 1) * 22)
+        func appendFrame(_ tag: UInt8, _ piece: ArraySlice<UInt8>, references: [UInt8]) {
+            frames.append(bigEndian: UInt32(18 + references.count + piece.count))
             frames += [MessageDecoder.version, tag]
             frames.append(bigEndian: sequence)
             frames.append(bigEndian: fragment)
-            if hasAtoms { frames.append(0) }
+            frames += references
             frames += piece
         }
         appendFrame(
-            MessageDecoder.firstFragmentTag, content.prefix(firstByteCount), hasAtoms: true)
+            MessageDecoder.firstFragmentTag, content.prefix(firstByteCount),
+            references: references)
         var position = rest.startIndex
         while position < rest.endIndex {
             fragment -= 1
             let end = min(position + Self.fragmentByteCount, rest.endIndex)
-            appendFrame(MessageDecoder.fragmentTag, rest[position..<end], hasAtoms: false)
+            appendFrame(MessageDecoder.fragmentTag, rest[position..<end], references: [])
             position = end
         }
         return frames

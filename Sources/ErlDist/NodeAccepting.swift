@@ -1,4 +1,5 @@
 internal import ExternalTermFormat
+internal import Glibc
 public import Transport
 
 extension Node {
@@ -12,6 +13,26 @@ extension Node {
         self.listener?.close()
         self.listener = listener
         return listener.address
+    }
+
+    /// Accepts connections on the first port of `ports` that is free, as `inet_dist_listen_min` and
+    /// `inet_dist_listen_max` mean it. The address's own port means nothing.
+    /// - Throws: what is wrong with the last port when none is free.
+    @discardableResult
+    public func listen(
+        on address: SocketAddress, ports: ClosedRange<UInt16>
+    ) throws(SystemError) -> SocketAddress {
+        var address = address
+        for port in ports.dropLast() {
+            address.port = port
+            do throws(SystemError) {
+                return try listen(on: address)
+            } catch {
+                guard error.code == EADDRINUSE || error.code == EACCES else { throw error }
+            }
+        }
+        address.port = ports.upperBound
+        return try listen(on: address)
     }
 
     /// Handshake packets have longer lengths under TLS. Source: `inet_tls_dist.erl`.
@@ -56,7 +77,7 @@ extension Node {
         case .connected(let peer):
             accepting[ObjectIdentifier(connection)] = nil
             adopt(connection, peer, ownCreation: creation)
-        case .received, .ended(.disconnected):
+        case .received, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             accepting[ObjectIdentifier(connection)] = nil

@@ -165,7 +165,7 @@ extension Node {
             let own = peer.assignedName?.creation ?? creation
             adopt(connection, peer, ownCreation: own)
             endHandshake(attempt, nil)
-        case .received, .ended(.disconnected):
+        case .received, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             attempt.connection = nil
@@ -219,10 +219,20 @@ extension Node {
     private func handle(_ event: Connection.Event, _ link: PeerLink) {
         switch event {
         case .received(let message): receive(message, link)
+        case .quiet: probe(link)
         case .ended(.disconnected(let reason)): connectionEnded(link, reason)
         case .applicant, .connected, .ended(.handshake):
             preconditionFailure("The handshake is over")
         }
+    }
+
+    /// Makes the peer say something, whatever its own tick time: a monitor of a name that nobody has is
+    /// answered at once.
+    private func probe(_ link: PeerLink) {
+        guard link.peer.flags.contains(.monitorsByName) else { return }
+        link.connection.send(
+            .monitor(
+                from: pid(0, link), to: .name(Atom("$tick")), reference: makeReference(link)))
     }
 
     func connectionEnded(_ link: PeerLink, _ reason: DisconnectReason) {

@@ -5,11 +5,16 @@ internal import Transport
 /// As in OTP the time T is divided by four: after each quarter without a frame of ours a tick is due,
 /// and a peer of which nothing came for more than T is gone. It is found out between T and 1.25 T.
 ///
+/// A peer with a longer tick time than ours would be silent for too long though nothing is wrong. So after
+/// half of T it is to be asked something.
+///
 /// Source: "net_ticktime" in kernel(6); `dist_util:con_loop/2`.
 struct TickClock: Equatable {
     enum Action: Equatable {
         case none
         case sendTick
+        /// The peer has been silent for half of T, or more: to be sent something that it answers.
+        case sendProbe
         /// The peer has been silent for T.
         case giveUp
     }
@@ -41,6 +46,7 @@ struct TickClock: Equatable {
         hasReceived = false
         hasSent = false
         if silentQuarters >= 4 { return .giveUp }
+        if silentQuarters >= 2 { return .sendProbe }
         return mustTick ? .sendTick : .none
     }
 }

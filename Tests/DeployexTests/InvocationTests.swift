@@ -100,8 +100,8 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         ),
         ("-ssl_dist_optfile a.conf", "-ssl_dist_optfile needs -proto_dist inet_tls"),
         (
-            "-proto_dist inet6_tls",
-            "-proto_dist inet6_tls is not supported: use inet_tcp or inet_tls"
+            "-proto_dist quic",
+            "-proto_dist quic is not supported: use inet_tcp or inet_tls"
         ),
         (
             "-ssl_dist_opt server_certfile a.pem",

@@ -12,8 +12,8 @@ import Transport
         #expect(clock.nextCheck == start + .seconds(15))
         #expect(clock.check(now: start + .seconds(14)) == .none)
         #expect(clock.check(now: start + .seconds(15)) == .sendTick)
-        #expect(clock.check(now: start + .seconds(30)) == .sendTick)
-        #expect(clock.check(now: start + .seconds(45)) == .sendTick)
+        #expect(clock.check(now: start + .seconds(30)) == .sendProbe)
+        #expect(clock.check(now: start + .seconds(45)) == .sendProbe)
         #expect(clock.check(now: start + .seconds(60)) == .giveUp)
     }
 
@@ -21,6 +21,7 @@ import Transport
         var clock = TickClock(time: .seconds(60), now: start)
         clock.bytesSent()
         #expect(clock.check(now: start + .seconds(15)) == .none)
+        clock.bytesReceived()
         #expect(clock.check(now: start + .seconds(30)) == .sendTick)
     }
 
@@ -28,7 +29,9 @@ import Transport
         var clock = TickClock(time: .seconds(60), now: start)
         for quarter in 1...20 {
             if quarter.isMultiple(of: 3) { clock.bytesReceived() }
-            #expect(clock.check(now: start + .seconds(15 * quarter)) == .sendTick)
+            #expect(
+                clock.check(now: start + .seconds(15 * quarter))
+                    == (quarter % 3 == 2 ? .sendProbe : .sendTick))
         }
     }
 }

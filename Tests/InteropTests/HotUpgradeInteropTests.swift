@@ -54,7 +54,7 @@ import Transport
             #expect(try await fixture.report() == 3)
             // From the new release's config/runtime.exs, with the environment given for it.
             #expect(try await fixture.greeting() == "secret after")
-            let libraries = hasReleasesFile ? 8 : 0
+            let libraries = hasReleasesFile ? 12 : 0
             #expect(
                 try await fixture.releases()
                     == ["0.1.2 permanent 12", "0.1.1 old \(libraries)"])

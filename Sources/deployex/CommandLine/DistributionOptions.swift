@@ -13,6 +13,8 @@ struct DistributionOptions: Equatable {
     var tlsOptionsFile: String?
     /// Whether `-proto_dist` asks for TLS; `nil` when it was not given.
     var usesTLS: Bool?
+    /// Whether `-proto_dist` asks for IPv6; `nil` when it was not given.
+    var usesIPv6: Bool?
     /// The deployex node that a command talks to; `deployex` on this host when not given.
     var target: String?
 
@@ -34,12 +36,13 @@ struct DistributionOptions: Equatable {
         case "-proto_dist":
             let value = try scanner.value(of: option)
             switch value {
-            case "inet_tls": usesTLS = true
-            case "inet_tcp": usesTLS = false
+            case "inet_tls", "inet6_tls": usesTLS = true
+            case "inet_tcp", "inet6_tcp": usesTLS = false
             default:
                 throw UsageError(
                     "-proto_dist \(value) is not supported: use inet_tcp or inet_tls", nil)
             }
+            usesIPv6 = value.hasPrefix("inet6")
         case "--tls-options":
             tlsOptionsFile = try scanner.value(of: option)
             usesTLS = true
@@ -76,6 +79,7 @@ struct DistributionOptions: Equatable {
         }
         cookie = cookie ?? fromVariable.cookie
         usesTLS = usesTLS ?? fromVariable.usesTLS
+        usesIPv6 = usesIPv6 ?? fromVariable.usesIPv6
         tlsOptionsFile = tlsOptionsFile ?? fromVariable.tlsOptionsFile
     }
 

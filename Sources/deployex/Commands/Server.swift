@@ -10,6 +10,7 @@ internal import Transport
 actor Server {
     private nonisolated let loop: EventLoop
     private let configuration: ServerConfiguration
+    private let usesIPv6: Bool
     private let environment: [String: String]
     private let name: NodeName
     private let cookie: String
@@ -30,6 +31,7 @@ actor Server {
         loop: EventLoop
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
+        usesIPv6 = options.usesIPv6 ?? false
         configuration = try ServerConfiguration(environment: environment)
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
@@ -106,15 +108,30 @@ actor Server {
 
     private func startNode() async throws -> ListeningNode {
         let client = try EPMDAccess.client(environment, loop: loop)
-        var configuration = Node.Configuration()
-        configuration.tls = tls
+        let listening = configuration.listening
+        var settings = Node.Configuration()
+        settings.tls = tls
+        settings.tickTime = listening.tickTime
         let node = Node(
-            name: name, cookie: cookie, loop: loop, configuration: configuration,
+            name: name, cookie: cookie, loop: loop, configuration: settings,
             resolver: EPMDAccess.resolver(client))
         let console = console
         await node.setLogHandler { level, text in console.log(level, text) }
-        let address = try await node.listen(on: .any(port: 0))
-        return ListeningNode(node: node, port: address.port)
+        let interface = listening.address(usesIPv6: usesIPv6)
+        do throws(SystemError) {
+            let address = try await listen(node, interface, listening.ports)
+            return ListeningNode(node: node, port: address.port)
+        } catch {
+            // An address that is not this host's, or no port that is free.
+            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
+        }
+    }
+
+    private func listen(
+        _ node: Node, _ interface: SocketAddress, _ ports: ClosedRange<UInt16>?
+    ) async throws(SystemError) -> SocketAddress {
+        if let ports { return try await node.listen(on: interface, ports: ports) }
+        return try await node.listen(on: interface)
     }
 
     private struct ListeningNode {

@@ -27,6 +27,7 @@ struct ServerConfiguration: Equatable {
     var logPath: String
     var storagePath: String
     var timings: Timings
+    var listening: ListeningOptions
 
     private static let cloudDefaultBasePath = "/var/lib/deployex"
     private static let localBasePath = "/tmp/deployex/varlib"
@@ -83,6 +84,7 @@ struct ServerConfiguration: Equatable {
         }
         storagePath = storage
 
+        listening = try ListeningOptions(environment: environment)
         timings = Timings()
         timings.pollInterval =
             try variables.duration("DEPLOYEX_POLL_INTERVAL") ?? timings.pollInterval
