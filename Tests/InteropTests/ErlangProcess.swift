@@ -1,4 +1,5 @@
 import Glibc
+import Transport
 
 /// Runs a real `erl` to its end and collects what it prints.
 enum ErlangProcess {
@@ -11,6 +12,13 @@ enum ErlangProcess {
     /// The script ends the node (`halt()`). At the deadline the process is killed by its pid.
     static func run(
         script: String, arguments: [String] = [], timeout: Duration = .seconds(120)
+    ) async throws -> String {
+        // Threads of the pool must not block in it: the tests beside this one would stand still.
+        try await offload { try runBlocking(script, arguments, timeout) }
+    }
+
+    private static func runBlocking(
+        _ script: String, _ arguments: [String], _ timeout: Duration
     ) throws -> String {
         var ends: [Int32] = [0, 0]
         guard pipe(&ends) == 0 else { throw Failure(description: "pipe: errno \(errno)") }

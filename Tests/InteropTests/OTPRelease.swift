@@ -39,8 +39,8 @@ enum OTPRelease: String, CaseIterable {
     }
 
     /// The number of the release of this run's peers, as they say it.
-    static let number = Result {
-        let text = try ErlangProcess.run(
+    static let number = Task {
+        let text = try await ErlangProcess.run(
             script: #"io:format("~s", [erlang:system_info(otp_release)]), halt()."#)
         guard let number = Int(text) else {
             throw OTPReleaseError("erl says that it is of release \(text)")
@@ -105,8 +105,8 @@ extension Trait where Self == ConditionTrait {
 }
 
 @Suite(.ifOTPIsThere) struct OTPReleaseTests {
-    @Test func `the peers are of the release that was asked for`() throws {
-        let number = try OTPRelease.number.get()
+    @Test func `the peers are of the release that was asked for`() async throws {
+        let number = try await OTPRelease.number.value
         switch OTPRelease.current {
         case .host: #expect(number >= 25)
         case .otp27, .otp29: #expect("\(number)" == OTPRelease.current.rawValue)

@@ -2,17 +2,17 @@ import ExternalTermFormat
 import Testing
 
 /// The codec and the text syntax against a real Erlang, one process for a batch of terms.
-@Suite(.ifOTPIsThere) struct TermInteropTests {
-    @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() throws {
+@Suite(.ifOTPIsThere, .serialized) struct TermInteropTests {
+    @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() async throws {
         var generator = TermGenerator(random: SeededGenerator(seed: 1))
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let folder = try TemporaryFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded() }), to: "in")
-        try TermPeer.run("echo", in: folder)
+        try await TermPeer.run("echo", in: folder)
         let echoes = TermPeer.contents(try folder.read("out"))
 
         try #require(echoes.count == terms.count)
-        let release = try OTPRelease.number.get()
+        let release = try await OTPRelease.number.value
         for (term, echo) in zip(terms, echoes) {
             let kept = term.asKept(by: release)
             #expect(try Term(decoding: echo) == kept, "\(term)")
@@ -22,22 +22,22 @@ import Testing
         }
     }
 
-    @Test func `Erlang reads what Swift compressed`() throws {
+    @Test func `Erlang reads what Swift compressed`() async throws {
         let terms: [Term] = [
             .binary([UInt8](repeating: 7, count: 100_000)),
             .list((0..<20_000).map { .integer($0 % 300) }), .tuple([.atom("too_short_to_shrink")]),
         ]
         let folder = try TemporaryFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded(compressed: 6) }), to: "in")
-        try TermPeer.run("echo", in: folder)
+        try await TermPeer.run("echo", in: folder)
         #expect(TermPeer.contents(try folder.read("out")) == terms.map { $0.encoded() })
     }
 
     @Test func `what Erlang encodes and prints Swift encodes and prints alike, and reads back`()
-        throws
+        async throws
     {
         let folder = try TemporaryFolder()
-        try TermPeer.run("generate", in: folder)
+        try await TermPeer.run("generate", in: folder)
         let frames = TermPeer.contents(try folder.read("out"))
 
         try #require(frames.count == 8000)
@@ -54,13 +54,13 @@ import Testing
         }
     }
 
-    @Test func `what Swift prints Erlang consults and Swift reads`() throws {
+    @Test func `what Swift prints Erlang consults and Swift reads`() async throws {
         var generator = TermGenerator(random: SeededGenerator(seed: 2), onlyText: true)
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let text = terms.map { "\($0.description).\n" }.joined()
         let folder = try TemporaryFolder()
         try folder.write(Array(text.utf8), to: "in")
-        try TermPeer.run("consult", in: folder)
+        try await TermPeer.run("consult", in: folder)
         let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(consulted.count == terms.count)
@@ -69,7 +69,7 @@ import Testing
     }
 
     @Test func `words that only some releases take for keywords are read as the atoms they are`()
-        throws
+        async throws
     {
         let words: [Term] = [
             "after", "and", "when", "maybe", "else", "cond", "let", "record", "native", "nil",
@@ -77,14 +77,14 @@ import Testing
         let text = words.map { "{\($0.description), \($0.description)}.\n" }.joined()
         let folder = try TemporaryFolder()
         try folder.write(Array(text.utf8), to: "in")
-        try TermPeer.run("consult", in: folder)
+        try await TermPeer.run("consult", in: folder)
         let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
         #expect(consulted == words.map { .tuple([$0, $0]) })
         #expect(try Term.consult(text) == consulted)
     }
 
     @Test func `Swift and Erlang agree on which mutilated texts are terms, and on their values`()
-        throws
+        async throws
     {
         var generator = TermGenerator(random: SeededGenerator(seed: 3), onlyText: true)
         let texts = (0..<10000).map { index in
@@ -96,11 +96,11 @@ import Testing
         }
         let folder = try TemporaryFolder()
         try folder.write(TermPeer.frames(texts.map { Array($0.utf8) }), to: "in")
-        try TermPeer.run("parse", in: folder)
+        try await TermPeer.run("parse", in: folder)
         let verdicts = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(verdicts.count == texts.count)
-        let release = try OTPRelease.number.get()
+        let release = try await OTPRelease.number.value
         var agreements = 0
         for (text, verdict) in zip(texts, verdicts) {
             let own = try? Term(text: text + "\n.\n")

@@ -4,9 +4,9 @@ import ExternalTermFormat
 /// that many bytes.
 enum TermPeer {
     /// Compiles the module and calls `term_peer:Function(Folder)`.
-    static func run(_ function: String, in folder: borrowing TemporaryFolder) throws {
+    static func run(_ function: String, in folder: borrowing TemporaryFolder) async throws {
         try folder.write(Array(source.utf8), to: "term_peer.erl")
-        _ = try ErlangProcess.run(
+        _ = try await ErlangProcess.run(
             script: """
                 D = "\(folder.path)",
                 case compile:file(D ++ "/term_peer.erl", [binary, return_errors]) of
