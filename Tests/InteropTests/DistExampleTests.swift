@@ -23,7 +23,7 @@ extension DistTests {
             let release = try await peer("list_to_integer(erlang:system_info(otp_release))")
             let program = try DistProcess(
                 [Self.program, "swift@\(fixture.host)", peer.name.text, "secret"],
-                environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"], isOfPeer: false)
+                environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"], ofOTP: false)
             defer { program.kill() }
             let lines = try await offload {
                 try (0..<4).map { _ in try program.line(after: "", timeout: .seconds(20)) }

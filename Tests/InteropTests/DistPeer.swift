@@ -146,8 +146,8 @@ final class DistProcess: @unchecked Sendable {
     private var buffer: [UInt8] = []
     private let isEnded = Mutex(false)
 
-    /// Starts a program of the OTP under test, or one of this host.
-    init(_ arguments: [String], environment: [String: String], isOfPeer: Bool = true) throws {
+    /// - Parameter ofOTP: a program of the OTP under test; otherwise one of this host.
+    init(_ arguments: [String], environment: [String: String], ofOTP: Bool = true) throws {
         signal(SIGPIPE, SIG_IGN)
         var toChild: [Int32] = [0, 0]
         var fromChild: [Int32] = [0, 0]
@@ -164,7 +164,7 @@ final class DistProcess: @unchecked Sendable {
         var variables = environment
         variables["PATH"] = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         variables["HOME"] = getenv("HOME").map { String(cString: $0) } ?? "/tmp"
-        let release = isOfPeer ? OTPRelease.current : .host
+        let release = ofOTP ? OTPRelease.current : .host
         variables = release.environment(variables)
         let command = release.command(arguments)
         let argv = command.map { strdup($0) } + [nil]
