@@ -61,6 +61,12 @@ let package = Package(
             name: "node-example",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             path: "Examples/node", swiftSettings: strict),
+        .target(
+            name: "Simulation", dependencies: ["Deployment", "ErlDist", "Supervisor", "Transport"],
+            path: "Tests/Simulation/Model", swiftSettings: strict),
+        .executableTarget(
+            name: "deployex-simulate", dependencies: ["Simulation"],
+            path: "Tests/Simulation/Command", swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
@@ -74,6 +80,7 @@ let package = Package(
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
         tests("EndToEndTests", ["deployex"]),
+        tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),

@@ -1,0 +1,3 @@
+@main struct Simulate {
+    static func main() {}
+}
