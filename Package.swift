@@ -62,7 +62,10 @@ let package = Package(
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             path: "Examples/node", swiftSettings: strict),
         .target(
-            name: "Simulation", dependencies: ["Deployment", "ErlDist", "Supervisor", "Transport"],
+            name: "Simulation",
+            dependencies: [
+                "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+            ],
             path: "Tests/Simulation/Model", swiftSettings: strict),
         .executableTarget(
             name: "deployex-simulate", dependencies: ["Simulation"],

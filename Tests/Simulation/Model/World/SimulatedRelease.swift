@@ -1,9 +1,10 @@
+package import Deployment
 package import Supervisor
 
 /// The files of a release made up for the simulation: few, but each of them is needed.
 ///
 /// ```
-/// bin/APP   lib/APP-VERSION/ebin/APP.app   releases/start_erl.data   releases/VERSION/{APP.rel,sys.config}
+/// bin/APP   lib/APP-VERSION/ebin/APP.app   releases/start_erl.data   releases/VERSION/{APP.rel,start.boot,sys.config}
 /// ```
 package struct SimulatedRelease: Equatable, Sendable {
     package var application: String
@@ -36,6 +37,7 @@ package struct SimulatedRelease: Equatable, Sendable {
 
                     """.utf8)
             ),
+            ("releases/\(version)/start.boot", Array("\(version) boots\n".utf8)),
             ("releases/\(version)/sys.config", Array("[{\(application),[]}].\n".utf8)),
         ]
     }
@@ -48,11 +50,20 @@ package struct SimulatedRelease: Equatable, Sendable {
         [("bin/\(application)", program), ("releases/start_erl.data", startData)] + versionFiles
     }
 
-    /// Writes it as an unpacking does: nothing of it is synced.
-    package func write(
-        into folder: String, _ disk: any FileSystem
+    /// Does to the disk what unpacking a package does.
+    /// - Parameter release: what it is published as.
+    package func stage(
+        in folder: String, as release: Release, _ disk: any FileSystem, syncs: Bool = true
     ) throws(FileSystemError) {
-        for (path, bytes) in files { try Self.write(bytes, folder, path, disk) }
+        let staging = StagingFolder(path: folder, files: disk)
+        let temporary = try staging.makeTemporary()
+        for (path, bytes) in files { try Self.write(bytes, temporary, path, disk) }
+        try ReleaseMarker.put(
+            DeployedRelease(
+                version: release.version, hash: release.hash, deployment: .fullDeployment),
+            in: temporary, files: disk)
+        guard syncs else { return try disk.rename(temporary, to: folder) }
+        try staging.put(temporary)
     }
 
     /// Adds this version to the release in `folder`, as `unpack_release` does.
@@ -65,6 +76,28 @@ package struct SimulatedRelease: Equatable, Sendable {
             }
             try image.overwrite("\(folder)/\(path)", with: bytes)
         }
+    }
+
+    /// What `make_permanent` does: two files, each truncated and written anew, neither synced.
+    package func makePermanent(
+        in folder: String, _ image: inout DiskImage
+    ) throws(FileSystemError) {
+        try image.overwrite("\(folder)/releases/start_erl.data", with: startData)
+        try image.overwrite("\(folder)/releases/RELEASES", with: releasesFile)
+    }
+
+    private var releasesFile: [UInt8] {
+        let libraries = ["kernel-8.5.3", "stdlib-4.2", "sasl-4.2", "\(application)-\(version)"]
+            .map { name in
+                let parts = name.split(separator: "-")
+                return "{\(parts[0]),\"\(parts[1])\",\"lib/\(name)\"}"
+            }
+        return Array(
+            """
+            [{release,"\(application)","\(version)","\(Self.erts)",
+              [\(libraries.joined(separator: ","))],permanent}].
+
+            """.utf8)
     }
 
     private static func write(
