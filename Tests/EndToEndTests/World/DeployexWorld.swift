@@ -143,6 +143,8 @@ actor DeployexWorld {
 
     /// Ends everything that belongs to this world and nothing else, and removes its folder.
     func end() {
+        // What does not end so is ended by what follows.
+        if deployex?.hasEnded == false { _ = try? command("stop", "--all") }
         deployex?.end(within: .seconds(20))
         epmd?.end(within: .seconds(5))
         for other in others { other.end(within: .seconds(1)) }

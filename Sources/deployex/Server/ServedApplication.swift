@@ -1,0 +1,57 @@
+internal import Deployment
+internal import ErlDist
+internal import Supervisor
+internal import Transport
+
+/// One application as the server runs it.
+struct ServedApplication: Sendable {
+    let configuration: ApplicationConfiguration
+    let layout: DeploymentLayout
+    let logs: LogFiles
+    let store: FolderStore
+    let deployer: Deployer
+
+    /// - Parameters:
+    ///   - node: deployex's own, by which the instances are watched.
+    ///   - inherited: deployex's variables.
+    init(
+        _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
+        host: String, inherited: [String: String], loop: EventLoop,
+        log: @escaping @Sendable (LogLevel, String) -> Void
+    ) {
+        self.configuration = configuration
+        let name = configuration.name
+        layout = DeploymentLayout(basePath: server.basePath, application: name)
+        logs = LogFiles(root: server.logPath)
+        store = FolderStore(
+            root: configuration.storage.path, application: name,
+            environment: configuration.storage.environment)
+        var engine = EngineConfiguration(
+            application: name, replicas: configuration.replicas, timings: configuration.timings)
+        engine.readiness = configuration.readiness
+        let environment = Deployer.Environment(
+            layout: layout, logs: logs,
+            instances: InstanceEnvironment(
+                firstPort: configuration.firstPort, extra: configuration.environment),
+            inherited: inherited, store: store, files: HostFileSystem(),
+            node: { number in
+                let instance = InstanceName(app: name, index: number)
+                return InstanceNode(alive: "\(instance)", host: host, node: node)
+            },
+            log: log)
+        deployer = Deployer(configuration: engine, environment: environment, loop: loop)
+    }
+
+    /// Tells the deployer at once when the store may have another release.
+    func watchStore(
+        on loop: EventLoop, log: @escaping @Sendable (LogLevel, String) -> Void
+    ) -> StoreWatcher {
+        let deployer = deployer
+        return StoreWatcher(
+            store: store, loop: loop,
+            onChange: { Task { await deployer.catalogAnnounced() } },
+            onFailure: { error in
+                log(.warning, "\(error): changes are noticed at the next poll instead of at once")
+            })
+    }
+}
