@@ -111,16 +111,6 @@ package actor Deployer {
         await withCheckedContinuation { finishWaiters.append($0) }
     }
 
-    package func stopAll() async { await stop() }
-
-    package func detach() async {}
-
-    package func perform(_ command: EngineCommand) async -> CommandResult {
-        .refused("\(command) is not available")
-    }
-
-    package func connected(_ number: Int, creation: UInt32) {}
-
     /// The store says that the catalog may have changed.
     package func catalogAnnounced() {
         tell(.catalogAnnounced)

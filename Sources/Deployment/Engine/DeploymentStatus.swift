@@ -33,8 +33,6 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var startedAt: MonotonicTime?
     package var crashRestarts: Int
     package var forcedRestarts: Int
-    package var isStopped = false
-    package var isResponding = true
 }
 
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.
@@ -42,38 +40,5 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     package var application: String
     /// What the catalog names; `nil` before it has been read.
     package var targetVersion: String?
-    package var pinnedVersion: String?
-    package var ghosted: [GhostedRelease] = []
-    package var history: [DeploymentOutcome] = []
     package var instances: [InstanceSnapshot]
-}
-
-package struct GhostedRelease: Codable, Equatable, Sendable {
-    package var version: String
-    package var hash: String
-    package var reason: String
-    package var logLines: [String]
-    /// Unix seconds.
-    package var at: Int64
-}
-
-package struct DeploymentOutcome: Equatable, Sendable {
-    package enum Kind: String, Codable, Sendable {
-        case fullDeployment = "full_deployment"
-        case hotUpgrade = "hot_upgrade"
-        case rollback
-    }
-    package enum Outcome: String, Codable, Sendable {
-        case succeeded, failed
-    }
-
-    package var version: String
-    package var hash: String
-    package var kind: Kind
-    package var instance: Int
-    package var outcome: Outcome
-    /// Unix seconds.
-    package var at: Int64
-    package var duration: Duration
-    package var reason: String?
 }

@@ -6,20 +6,12 @@ package struct EngineConfiguration: Equatable, Sendable {
     /// Instances are numbered 1 to `replicas`.
     package var replicas: Int
     package var timings: Timings
-    package var readiness = Readiness()
 
     package init(application: String, replicas: Int, timings: Timings = Timings()) {
         precondition(replicas >= 1, "An application has at least one instance")
         self.application = application
         self.replicas = replicas
         self.timings = timings
-    }
-
-    package struct Readiness: Equatable, Sendable {
-        package var usesDistribution = true
-        package var aliveFor: Duration = .seconds(10)
-
-        package init() {}
     }
 
     package struct Timings: Equatable, Sendable {
@@ -39,10 +31,6 @@ package struct EngineConfiguration: Equatable, Sendable {
         /// delay; it doubles up to `maximumRetryDelay`.
         package var retryDelay: Duration = .seconds(5)
         package var maximumRetryDelay: Duration = .seconds(300)
-        package var livenessTimeout: Duration = .milliseconds(800)
-        package var livenessFailures = 10
-        package var maximumCrashes = 3
-        package var preCommandTimeout: Duration = .seconds(600)
 
         package init() {}
     }
