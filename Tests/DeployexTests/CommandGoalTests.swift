@@ -72,6 +72,14 @@ private let first = InstanceName(app: "counter", index: 1)
                 == .failed("counter 2.0 was taken back: it crashed 4 times"))
     }
 
+    @Test func `an earlier ghost of the version with another hash does not matter`() {
+        let now = status(
+            target: "2.0", ghosted: [("2.0", "it crashed")], instance(1, "running", "1.0"))
+        #expect(
+            CommandGoal.deploy("2.0", of: "counter", after: now).judge(now)
+                == .waiting("counter 2.0 runs on 0 of 1 instances"))
+    }
+
     @Test func `a version that is no longer wanted has failed`() {
         let goal = CommandGoal.deploy("2.0", of: "counter", after: status())
         #expect(

@@ -6,7 +6,8 @@ import Testing
 
 /// Text as Elixir writes it.
 extension Term: @retroactive ExpressibleByUnicodeScalarLiteral,
-    @retroactive ExpressibleByExtendedGraphemeClusterLiteral, @retroactive ExpressibleByStringLiteral
+    @retroactive ExpressibleByExtendedGraphemeClusterLiteral,
+    @retroactive ExpressibleByStringLiteral
 {
     public init(stringLiteral text: String) {
         self = .binary(text)

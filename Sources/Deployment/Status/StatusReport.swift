@@ -58,6 +58,7 @@ package struct StatusReport {
             ("target_version", .orNull(application.snapshot.targetVersion)),
             ("pinned_version", .orNull(application.snapshot.pinnedVersion)),
             ("ghosted", .list(ghosted)),
+            ("problem", .orNull(application.snapshot.problem)),
             ("instances", .list(instances)),
         ])
     }

@@ -48,7 +48,7 @@ package struct VersionsReport {
             ("instance", .integer(outcome.instance)),
             ("outcome", .binary(outcome.outcome.rawValue)),
             ("at", .binary(text(unixSeconds: outcome.at))),
-            ("duration_seconds", .float(tenths(outcome.duration))),
+            ("duration_seconds", .float(tenths(outcome.milliseconds))),
             ("reason", .orNull(outcome.reason)),
         ])
     }
@@ -58,9 +58,7 @@ package struct VersionsReport {
         Date(timeIntervalSince1970: Double(unixSeconds)).formatted(.iso8601)
     }
 
-    private static func tenths(_ duration: Duration) -> Double {
-        let (seconds, attoseconds) = duration.components
-        let tenths = (Double(seconds) * 10 + Double(attoseconds) / 1e17).rounded()
-        return tenths / 10
+    private static func tenths(_ milliseconds: Int64) -> Double {
+        (Double(milliseconds) / 100).rounded() / 10
     }
 }

@@ -79,11 +79,14 @@ struct CommandGoal: Equatable {
     }
 
     private func judge(_ version: String, _ found: StatusView.Application) -> Verdict {
-        if let reason = found.ghosted[version] {
-            return .failed("\(application) \(version) was taken back: \(reason)")
-        }
-        if let target = found.targetVersion, target != version {
-            return .failed("\(application) is to run \(target) by now, not \(version)")
+        // What is the target is not ghosted: an entry of that version is of another hash.
+        if found.targetVersion != version {
+            if let reason = found.ghosted[version] {
+                return .failed("\(application) \(version) was taken back: \(reason)")
+            }
+            return .failed(
+                "\(application) is to run \(found.targetVersion ?? "nothing") by now, not \(version)"
+            )
         }
         // An instance that an operator has stopped stays stopped.
         let wanted = found.instances.filter { !$0.isStoppedByOperator }
@@ -92,7 +95,8 @@ struct CommandGoal: Equatable {
         if there.count == wanted.count { return .done(count) }
         let others = wanted.filter { $0.version == version && $0.status != "running" }
             .map { "instance \($0.number) \($0.status)" }
-        return .waiting(([count] + others).joined(separator: ", "))
+        let problem = found.problem.map { ["problem: \($0)"] } ?? []
+        return .waiting(([count] + others + problem).joined(separator: ", "))
     }
 
     private func judge(

@@ -13,6 +13,7 @@ struct StatusTable {
         ]
         for application in status["apps"]?.asList ?? [] {
             lines += ["", Self.heading(application)]
+            if let problem = application["problem"]?.asText { lines.append("problem: \(problem)") }
             var table = Table(header: [
                 "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "LAST DEPLOYMENT", "OTP", "PID",
                 "PORT", "UPTIME", "CRASHES", "FORCED",

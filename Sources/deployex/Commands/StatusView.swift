@@ -15,6 +15,8 @@ struct StatusView {
     struct Application: Equatable {
         var name: String
         var targetVersion: String?
+        /// Why the deployment of the target does not go on at the moment.
+        var problem: String?
         /// Version and reason.
         var ghosted: [String: String]
         var instances: [Instance]
@@ -27,7 +29,7 @@ struct StatusView {
             Application(
                 name: application["name"]?.asText ?? "",
                 targetVersion: application["target_version"]?.asText,
-                ghosted: Self.ghosted(application),
+                problem: application["problem"]?.asText, ghosted: Self.ghosted(application),
                 instances: (application["instances"]?.asList ?? []).map(Self.instance))
         }
     }

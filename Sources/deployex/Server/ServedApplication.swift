@@ -26,10 +26,10 @@ struct ServedApplication: Sendable {
         store = FolderStore(
             root: configuration.storage.path, application: name,
             environment: configuration.storage.environment)
-        var engine = EngineConfiguration(
-            application: name, replicas: configuration.replicas, timings: configuration.timings)
-        engine.readiness = configuration.readiness
-        let environment = Deployer.Environment(
+        let engine = EngineConfiguration(
+            application: name, replicas: configuration.replicas, timings: configuration.timings,
+            readiness: configuration.readiness)
+        var environment = Deployer.Environment(
             layout: layout, logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort, extra: configuration.environment),
@@ -39,6 +39,13 @@ struct ServedApplication: Sendable {
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
+        if let http = configuration.httpReadiness {
+            let firstPort = configuration.firstPort
+            environment.checkReadiness = { number in
+                let port = firstPort + UInt16(number - 1)
+                return await HTTPReadiness(http, port: port, loop: loop).check()
+            }
+        }
         deployer = Deployer(configuration: engine, environment: environment, loop: loop)
     }
 

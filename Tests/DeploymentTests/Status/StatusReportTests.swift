@@ -12,7 +12,8 @@ import Transport
             applications: [
                 .init(
                     snapshot: ApplicationSnapshot(
-                        application: "counter", targetVersion: nil, instances: [instance]),
+                        application: "counter", targetVersion: nil, ghosted: [], history: [],
+                        instances: [instance]),
                     firstPort: 4000)
             ]
         ).term(now: MonotonicTime(nanoseconds: 7_500_000_000))
@@ -26,7 +27,7 @@ import Transport
                 current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
-                isConnected: true, identity: identity,
+                isConnected: true, isStopped: false, isResponding: true, identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
         #expect(
             term.json == """
@@ -41,6 +42,7 @@ import Transport
                       "target_version": null,
                       "pinned_version": null,
                       "ghosted": [],
+                      "problem": null,
                       "instances": [
                         {
                           "instance": 2,
@@ -69,7 +71,8 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+                isStopped: true, isResponding: false, identity: nil, startedAt: nil,
+                crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [
             "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",
@@ -77,6 +80,8 @@ import Transport
             #expect(json.contains("          \"\(key)\": null"), "\(key)")
         }
         #expect(json.contains("\"otp\": \"not_connected\""))
+        #expect(json.contains("\"stopped_by_operator\": true"))
+        #expect(json.contains("\"responding\": false"))
     }
 
     @Test func `versions have the ghosted ones and the history, with times in UTC`() {
@@ -90,7 +95,7 @@ import Transport
             history: [
                 DeploymentOutcome(
                     version: "0.1.1", hash: "h", kind: .fullDeployment, instance: 1,
-                    outcome: .failed, at: 1_700_000_000, duration: .milliseconds(1_249),
+                    outcome: .failed, at: 1_700_000_000, milliseconds: 1_249,
                     reason: "not ready")
             ], instances: [])
         #expect(

@@ -314,7 +314,7 @@ actor DeployexWorld {
     }
 
     func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
-        let path = "\(base)/version/\(instance)/\(name).json"
+        let path = "\(base)/version/counter/\(instance)/\(name).json"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw WorldError("there is no \(path)")
         }
