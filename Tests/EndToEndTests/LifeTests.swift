@@ -4,7 +4,8 @@ import Testing
 
 /// What becomes of the instances when deployex ends, as asked or not.
 @Suite struct LifeTests {
-    @Test func `SIGTERM stops every instance, exits 0, and leaves no process behind`() async throws
+    @Test func `stop --all stops every instance, ends deployex, and leaves no process behind`()
+        async throws
     {
         try await DeployexWorld.run(.init(replicas: 2, epmd: .real)) { world in
             try await world.bring(to: "0.1.0")
@@ -16,27 +17,51 @@ import Testing
             let all = leaders + leaders.flatMap { ProcFolder.descendants($0) }
             #expect(all.contains(program))
 
-            let status = try await world.endDeployex(SIGTERM)
-            #expect(status == 0)
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0)
+            #expect(stop.stdout.hasSuffix("every instance is stopped, and deployex ends\n"))
             #expect(all.filter { ProcFolder.isRunning($0) } == [])
+            #expect(try await world.waitForDeployex() == 0)
             #expect(await world.strays == [])
             let log = await world.log
-            #expect(log.contains("[info] SIGTERM: stopping the applications"))
+            #expect(log.contains("[info] stop --all asked for by "))
             #expect(log.hasSuffix("[info] deployex has stopped\n"))
             // Nobody was killed for it: both had stopped in time.
             #expect(!log.contains("is killed"))
         }
     }
 
-    @Test func `a start after kill -9 stops what was left, by its identity, and starts again`()
-        async throws
+    @Test func `SIGTERM ends deployex, exits 0, and leaves the applications running`() async throws
     {
         try await DeployexWorld.run(.init(replicas: 2, epmd: .deployex)) { world in
             try await world.bring(to: "0.1.0")
             let leaders = try await world.answers().map(\.osPID)
+            #expect(try await world.endDeployex(SIGTERM) == 0)
+            let log = await world.log
+            #expect(
+                log.contains(
+                    "[info] SIGTERM: the applications go on running; `deployex stop --all` ends "
+                        + "them"))
+            #expect(log.hasSuffix("[info] deployex has stopped\n"))
+            #expect(try await world.answers().map(\.osPID) == leaders)
+
+            let mark = await world.logMark
+            try await world.startDeployex()
+            for (index, pid) in leaders.enumerated() {
+                try await world.waitForLog(
+                    "Adopted instance: \(index + 1), monitoring OS process id = \(pid)",
+                    after: mark)
+            }
+            try await world.waitUntilAllRun("0.1.0")
+            #expect(try await world.answers().map(\.osPID) == leaders)
+        }
+    }
+
+    @Test func `a start after kill -9 takes over what was left, by its identity`() async throws {
+        try await DeployexWorld.run(.init(replicas: 2, epmd: .deployex)) { world in
+            try await world.bring(to: "0.1.0")
+            let leaders = try await world.answers().map(\.osPID)
             let program = try await world.startProgram(in: 2)
-            let left = leaders + leaders.flatMap { ProcFolder.descendants($0) }
-            #expect(left.contains(program))
             let killed = try await world.endDeployex(SIGKILL)
             #expect(killed == 128 + SIGKILL)
             // Nothing hangs on deployex: they go on.
@@ -46,15 +71,14 @@ import Testing
             try await world.startDeployex()
             for (index, pid) in leaders.enumerated() {
                 try await world.waitForLog(
-                    "Instance: \(index + 1) still ran from an earlier start as OS process \(pid)",
+                    "Adopted instance: \(index + 1), monitoring OS process id = \(pid)",
                     after: mark)
             }
             try await world.waitUntilAllRun("0.1.0")
-            #expect(left.filter { ProcFolder.isRunning($0) } == [])
+            #expect(try await world.answers().map(\.osPID) == leaders)
+            #expect(ProcFolder.isRunning(program))
             // One virtual machine for each port, and nothing else of the releases.
-            let fresh = try await world.answers().map(\.osPID)
-            #expect(Set(fresh).isDisjoint(with: leaders))
-            let family = Set(fresh + fresh.flatMap { ProcFolder.descendants($0) })
+            let family = Set(leaders + leaders.flatMap { ProcFolder.descendants($0) })
             #expect(Set(await world.instancePIDs).subtracting(family) == [])
         }
     }
@@ -108,7 +132,8 @@ import Testing
             let second = try #require(world.text(output))
             #expect(second.hasPrefix(first) && second.count > first.count)
 
-            #expect(try await world.endDeployex(SIGTERM) == 0)
+            #expect(try await world.command("stop", "--all").status == 0)
+            #expect(try await world.waitForDeployex() == 0)
             let third = try #require(world.text(output))
             try await world.startDeployex()
             try await world.waitUntilAllRun("0.1.0")

@@ -39,11 +39,12 @@ struct Invocation: Equatable {
     /// How long a command waits: for an answer, or for the effect of what it asks for.
     var timeout: Duration?
 
-    /// How long an answer may take. Who gives an effect half an hour does not mean one answer.
+    /// How long an answer may take. Who gives an effect half a second, or half an hour, does not mean
+    /// the answer that says it has begun.
     var answerTimeout: Duration {
         let timeout = timeout ?? .seconds(5)
-        if case .order = command { return min(timeout, .seconds(30)) }
-        return timeout
+        guard case .order = command else { return timeout }
+        return min(max(timeout, .seconds(5)), .seconds(30))
     }
 
     /// Reads the arguments after the program's name.

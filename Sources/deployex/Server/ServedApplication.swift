@@ -10,6 +10,7 @@ struct ServedApplication: Sendable {
     let logs: LogFiles
     let store: FolderStore
     let deployer: Deployer
+    private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
     ///   - node: deployex's own, by which the instances are watched.
@@ -20,6 +21,7 @@ struct ServedApplication: Sendable {
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
+        self.log = log
         let name = configuration.name
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         logs = LogFiles(root: server.logPath)
@@ -50,10 +52,8 @@ struct ServedApplication: Sendable {
     }
 
     /// Tells the deployer at once when the store may have another release.
-    func watchStore(
-        on loop: EventLoop, log: @escaping @Sendable (LogLevel, String) -> Void
-    ) -> StoreWatcher {
-        let deployer = deployer
+    func watchStore(on loop: EventLoop) -> StoreWatcher {
+        let (deployer, log) = (deployer, log)
         return StoreWatcher(
             store: store, loop: loop,
             onChange: { Task { await deployer.catalogAnnounced() } },

@@ -81,7 +81,7 @@ actor Server {
         await expose(applications, on: listening.node)
         var watchers: [StoreWatcher] = []
         for application in applications {
-            let watcher = application.watchStore(on: loop, log: logger)
+            let watcher = application.watchStore(on: loop)
             // Before the first read, so that nothing published in between waits for the next poll.
             await watcher.start()
             watchers.append(watcher)
@@ -242,10 +242,15 @@ actor Server {
     }
 
     private func serve(on node: Node) -> [ServedApplication] {
-        configuration.applications.map { application in
+        let (logger, isOnly) = (logger, configuration.applications.count == 1)
+        return configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
-                inherited: environment, loop: loop, log: logger)
+                inherited: environment, loop: loop,
+                log: { level, text in
+                    // Where there are several, whose instance it is must be said.
+                    logger(level, isOnly ? text : "\(application.name): \(text)")
+                })
         }
     }
 
