@@ -1,3 +1,4 @@
+import Supervisor
 import Testing
 
 @testable import deployex
@@ -74,12 +75,12 @@ private func one(_ text: String) -> String {
         #expect(counter.timings.readyTimeout == .seconds(9))
         #expect(counter.timings.maximumCrashes == 10)
         // Of logs, what an application does not say is what the host says.
-        #expect(counter.logLimits.maximumByteCount == 0)
-        #expect(counter.logLimits.fileCount == 4)
+        #expect(counter.logLimits == LogLimits(fileByteCount: 0, keptPieceCount: 4))
         let other = found.applications[1]
         #expect(other.replicas == 3)
         #expect(other.storage.environment == "prod")
-        #expect(other.logLimits == found.logLimits)
+        #expect(other.logLimits == LogLimits(fileByteCount: 1_000_000, keptPieceCount: 4))
+        #expect(found.logLimits == other.logLimits)
     }
 
     @Test func `a file with one name is what the variables with that name are`() throws {

@@ -1,3 +1,4 @@
+import Supervisor
 import Testing
 
 @testable import deployex
@@ -16,6 +17,7 @@ private func message(_ environment: [String: String]) -> String? {
         let configuration = try ServerConfiguration(environment: [:])
         #expect(configuration.basePath == "/tmp/deployex/varlib")
         #expect(configuration.logPath == "/tmp/myphoenixapp")
+        #expect(!configuration.keepsOwnLog)
         #expect(configuration.applications.count == 1)
         let application = configuration.applications[0]
         #expect(application.name == "myphoenixapp")
@@ -68,6 +70,7 @@ private func message(_ environment: [String: String]) -> String? {
         ])
         #expect(configuration.basePath == "/var/lib/deployex")
         #expect(configuration.logPath == "/var/log")
+        #expect(configuration.keepsOwnLog)
         let application = configuration.applications[0]
         #expect(application.storage == .init(path: "/srv/packages", environment: "prod"))
         #expect(application.replicas == 2)
@@ -94,8 +97,7 @@ private func message(_ environment: [String: String]) -> String? {
                 == .init(path: "/health?deep=1", timeout: .milliseconds(1500)))
         #expect(!application.readiness.usesDistribution)
         #expect(application.readiness.aliveFor == .seconds(20))
-        #expect(application.logLimits.maximumByteCount == 0)
-        #expect(application.logLimits.fileCount == 7)
+        #expect(application.logLimits == LogLimits(fileByteCount: 0, keptPieceCount: 7))
         #expect(configuration.logLimits == application.logLimits)
     }
 
@@ -128,6 +130,10 @@ private func message(_ environment: [String: String]) -> String? {
             "DEPLOYEX_READINESS_HTTP_TIMEOUT needs DEPLOYEX_READINESS_HTTP_PATH beside it"
         ),
         (["DEPLOYEX_LOG_FILES": "0"], "DEPLOYEX_LOG_FILES=0"),
+        (
+            ["DEPLOYEX_LOG_MAX_BYTES": "1000"],
+            "DEPLOYEX_LOG_MAX_BYTES=1000: 0 for never, or bytes from 65536"
+        ),
         (["DEPLOYEX_COOKIE_FILE": "cookie"], "DEPLOYEX_COOKIE_FILE=cookie: an absolute path"),
         (["DEPLOYEX_STORAGE_ADAPTER": "ftp"], "DEPLOYEX_STORAGE_ADAPTER=ftp: local or s3"),
         (["DEPLOYEX_STORAGE_ADAPTER": "s3"], "not available in this version"),

@@ -27,6 +27,9 @@ struct LogCommand {
                     "\(client.name) answers in another way: is it another version of deployex?",
                     exitCode: ExitCode.refused)
             }
+            if let lost = answer["lost_bytes"]?.asInteger, lost > 0 {
+                Output.error("\(lost) bytes were rotated away before they could be read")
+            }
             Output.bytes(text)
             guard request.follows, !Output.hasLostReader else { return ExitCode.done }
             start = next

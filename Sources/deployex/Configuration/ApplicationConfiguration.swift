@@ -1,4 +1,6 @@
 internal import Deployment
+internal import HTTP
+internal import Supervisor
 
 /// What one application is to run with.
 struct ApplicationConfiguration: Equatable {
@@ -151,8 +153,7 @@ struct ApplicationConfiguration: Equatable {
                 "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", .start)
         }
         let path = try value.text()
-        let isPath = path.hasPrefix("/") && path.utf8.allSatisfy { 0x21...0x7E ~= $0 }
-        guard isPath, path.utf8.count <= 1024 else {
+        guard HTTPRequest.isPath(path) else {
             throw value.failure("a path such as /health, without spaces")
         }
         var readiness = HTTPReadiness(path: path)
@@ -161,15 +162,17 @@ struct ApplicationConfiguration: Equatable {
     }
 }
 
-/// How large logs become before they are rotated.
-struct LogLimits: Equatable {
-    /// 0 leaves rotation to others.
-    var maximumByteCount: Int?
-    /// How many files are kept, the one that is written included.
-    var fileCount: Int?
-
+extension LogLimits {
+    /// - Throws: ``UsageError`` for a file too small to be rotated in pieces.
     init(_ settings: Settings) throws(UsageError) {
-        maximumByteCount = try settings.integer(.logMaximumBytes, in: 0...(1 << 40))
-        fileCount = try settings.integer(.logFiles, in: 1...100)
+        self.init()
+        if let value = settings.value(.logMaximumBytes) {
+            let byteCount = Int64(try value.integer(in: 0...(1 << 40)))
+            guard byteCount == 0 || byteCount >= Self.alignment else {
+                throw value.failure("0 for never, or bytes from \(Self.alignment)")
+            }
+            fileByteCount = byteCount
+        }
+        keptPieceCount = try settings.integer(.logFiles, in: 1...1000) ?? keptPieceCount
     }
 }

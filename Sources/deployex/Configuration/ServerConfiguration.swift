@@ -1,4 +1,5 @@
 internal import Deployment
+internal import Supervisor
 
 /// What `deployex start` runs with, read from the environment, or from a file and the environment,
 /// and nothing touched yet.
@@ -10,6 +11,8 @@ struct ServerConfiguration: Equatable {
     var applications: [ApplicationConfiguration]
     var basePath: String
     var logPath: String
+    /// Whether deployex's own log is kept in files below `logPath`, too: with a cloud environment.
+    var keepsOwnLog: Bool
     /// The file with the cookie, if one is named.
     var cookieFile: String?
     /// Of deployex's own log.
@@ -51,6 +54,7 @@ struct ServerConfiguration: Equatable {
             try host.path(.basePath) ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
         let localLogPath = file == nil ? "/tmp/\(applications[0].name)" : Self.localLogPath
         logPath = try host.path(.logPath) ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
+        keepsOwnLog = cloud != nil
         cookieFile = try host.path(.cookieFile)
         logLimits = try LogLimits(host)
         listening = try ListeningOptions(host)

@@ -60,9 +60,15 @@ struct ControlModule: Sendable {
             let found = try await offload { try logs.tail(instance, stream, lines: lines) }
             return Self.ok(found.map { $0 + "\n" }.joined())
         case .readLog(let instance, let stream, let start):
-            let path = served(instance.app).logs.path(instance, stream)
-            let piece = try await offload { try LogReader.read(path, from: start) }
-            return Self.ok(Self.map([("text", .binary(piece.bytes)), ("next", piece.next)]))
+            let logs = served(instance.app).logs
+            let piece = try await offload {
+                try LogReader.read(logs, instance, stream, from: start)
+            }
+            return Self.ok(
+                Self.map([
+                    ("text", .binary(piece.bytes)), ("next", piece.next),
+                    ("lost_bytes", .integer(Int(piece.lostByteCount))),
+                ]))
         case .instance(let instance):
             return Self.ok(description(of: instance))
         }

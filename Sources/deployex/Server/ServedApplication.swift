@@ -1,5 +1,6 @@
 internal import Deployment
 internal import ErlDist
+internal import HTTP
 internal import Supervisor
 internal import Transport
 
@@ -10,6 +11,7 @@ struct ServedApplication: Sendable {
     let logs: LogFiles
     let store: FolderStore
     let deployer: Deployer
+    private let rotator: LogRotator
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -44,11 +46,53 @@ struct ServedApplication: Sendable {
         if let http = configuration.httpReadiness {
             let firstPort = configuration.firstPort
             environment.checkReadiness = { number in
-                let port = firstPort + UInt16(number - 1)
-                return await HTTPReadiness(http, port: port, loop: loop).check()
+                await Self.readiness(http, port: firstPort + UInt16(number - 1), loop: loop)
             }
         }
+        let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
+            switch $0 {
+            case .warning(let text): log(.warning, text)
+            case .info(let text): log(.info, text)
+            }
+        }
+        environment.prepareLogs = { await rotator.prepareForStart($0) }
+        self.rotator = rotator
         deployer = Deployer(configuration: engine, environment: environment, loop: loop)
+    }
+
+    /// Whether an instance answers the configured path with 2xx.
+    private static func readiness(
+        _ http: ApplicationConfiguration.HTTPReadiness, port: UInt16, loop: EventLoop
+    ) async -> Readiness {
+        do throws(HTTPError) {
+            let response = try await HTTPClient(loop: loop).get(
+                .loopback(port: port), host: "127.0.0.1:\(port)", path: http.path,
+                within: http.timeout)
+            guard response.isSuccess else {
+                return .notReady("\(http.path) answers with status \(response.status)")
+            }
+            return .ready
+        } catch {
+            return .notReady("\(error)")
+        }
+    }
+
+    // MARK: Life
+
+    /// Takes over what runs, and begins.
+    func start() async throws {
+        await rotator.setInstances(
+            (1...configuration.replicas).map {
+                InstanceName(app: configuration.name, index: $0)
+            })
+        await rotator.start()
+        try await deployer.start()
+    }
+
+    /// Lets go of the instances, which go on if they have not been stopped.
+    func detach() async {
+        await deployer.detach()
+        await rotator.stop()
     }
 
     /// Tells the deployer at once when the store may have another release.

@@ -15,7 +15,7 @@ actor Server {
     private let name: NodeName
     private let cookie: String
     private let tls: DistributionTLS?
-    private let console: ConsoleLog
+    private let console: any ServerLog
     private let begin = MonotonicTime.now
     private var phase = Phase.running
     private var signalCount = 0
@@ -53,7 +53,12 @@ actor Server {
         }
         _ = try EPMDAccess.client(environment, loop: loop)
         self.environment = environment
-        self.console = console
+        self.console =
+            configuration.keepsOwnLog
+            ? SeveralLogs([
+                console,
+                ProductionLog(root: configuration.logPath, limits: configuration.logLimits),
+            ]) : console
         self.loop = loop
     }
 
@@ -85,19 +90,20 @@ actor Server {
             // Before the first read, so that nothing published in between waits for the next poll.
             await watcher.start()
             watchers.append(watcher)
-            try await application.deployer.start()
+            try await application.start()
         }
         await endRequested()
         for watcher in watchers { await watcher.stop() }
-        for application in applications { await application.deployer.detach() }
+        for application in applications { await application.detach() }
         await registration.stop()
         await listening.node.close()
         withExtendedLifetime(lock) {}
         console.log(.info, "deployex has stopped")
+        console.flush()
         return ExitCode.done
     }
 
-    private nonisolated var logger: @Sendable (LogLevel, String) -> Void {
+    private var logger: @Sendable (LogLevel, String) -> Void {
         { [console] level, text in console.log(level, text) }
     }
 
