@@ -100,8 +100,7 @@ struct ControlTests {
         async throws
     {
         try await world.bring(to: "0.1.0")
-        try await world.place(
-            package: ExamplePackages.folder() + "/counter-0.1.1.tar.gz", version: "0.1.1")
+        try await world.place("0.1.1")
         let deploy = try await world.command(["deploy", "0.1.1"], timeout: .seconds(60))
         #expect(deploy.status == 0, "\(deploy)")
         #expect(deploy.stdout.hasSuffix("counter 0.1.1 runs on 2 of 2 instances\n"))
@@ -240,8 +239,32 @@ struct ControlTests {
     }
 }
 
-/// A version that does not work, deployed by hand.
-@Suite struct FailingDeployTests {
+/// Commands after which little is as before.
+@Suite struct EndingCommandTests {
+    @Test func `stop --all stops every instance, ends deployex, and leaves no process behind`()
+        async throws
+    {
+        try await DeployexWorld.run(.init(replicas: 2, epmd: .real)) { world in
+            try await world.bring(to: "0.1.0")
+            let leaders = try await world.answers().map(\.osPID)
+            let program = try await world.startProgram(in: 1)
+            let all = leaders + leaders.flatMap { ProcFolder.descendants($0) }
+            #expect(all.contains(program))
+
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0, "\(stop)")
+            #expect(stop.stdout.hasSuffix("every instance is stopped, and deployex ends\n"))
+            #expect(all.filter { ProcFolder.isRunning($0) } == [])
+            #expect(try await world.waitForDeployex() == 0)
+            #expect(await world.strays == [])
+            let log = await world.log
+            #expect(log.contains("[info] stop --all asked for by "))
+            #expect(log.hasSuffix("[info] deployex has stopped\n"))
+            // Nobody was killed for it: both had stopped in time.
+            #expect(!log.contains("is killed"))
+        }
+    }
+
     @Test func `a deployment that is taken back exits 1 with the reason and is in the history`()
         async throws
     {
@@ -249,8 +272,7 @@ struct ControlTests {
             epmd: .deployex, variables: ["DEPLOYEX_ROLLBACK_CRASHES": "1"])
         try await DeployexWorld.run(options) { world in
             try await world.bring(to: "0.1.0")
-            try await world.place(
-                package: ExamplePackages.folder() + "/counter-0.1.3.tar.gz", version: "0.1.3")
+            try await world.place("0.1.3")
             let result = try await world.command(["deploy", "0.1.3"], timeout: .seconds(60))
             #expect(result.status == 1)
             #expect(

@@ -72,7 +72,7 @@ import Testing
         }
         for pid in [Int32(1), 0, -1] {
             other = record
-            other.process.pid = pid
+            other.process?.pid = pid
             try records.write(other)
             guard case .damaged = try records.read(name) else {
                 Issue.record("pid \(pid) was taken")

@@ -62,7 +62,8 @@ extension Deployer {
             program: environment.layout.stagedProgram(number),
             folder: environment.layout.new(number), environment: variables(number),
             logPath: "\(environment.logs.folder(app: application))/\(application)-pre-commands.log",
-            record: CommandRecordFile(folder: records.path, application: application,
+            record: CommandRecordFile(
+                folder: records.path, application: application,
                 files: environment.files),
             timeout: configuration.timings.preCommandTimeout, loop: loop)
         let failure = await runner.run(release.preCommands) { log($0, $1) }

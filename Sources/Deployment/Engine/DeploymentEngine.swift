@@ -31,6 +31,7 @@ package struct DeploymentEngine {
     private let originSeconds: Int64
     /// Interrupted hot upgrades to settle before anything else is rolled out.
     private var interrupted: [Interrupted] = []
+    var hasInterrupted: Bool { !interrupted.isEmpty }
 
     private struct Interrupted {
         var instance: Int
@@ -129,7 +130,9 @@ package struct DeploymentEngine {
         if instances[index].current == nil {
             log(.info, "No version set, not able to run_service")
         } else if instances[index].isStopped {
-            log(.info, "Instance: \(index + 1) stays stopped: `deployex start \(index + 1)` starts it")
+            log(
+                .info,
+                "Instance: \(index + 1) stays stopped: `deployex start \(index + 1)` starts it")
         } else {
             startProcess(index, now: now)
         }

@@ -52,7 +52,8 @@ extension DeploymentEngine {
             else { continue }
             let until = now + timings.readyTimeout
             instances[index].trial = EngineInstance.Trial(until: until)
-            guard rollout == nil,
+            // Without any record this is the state of a deployex that kept none.
+            guard rollout == nil, !hasInterrupted, record != ApplicationRecord(),
                 let release = try? Release(version: current.version, hash: current.hash)
             else { continue }
             rollout = Rollout(

@@ -23,7 +23,8 @@ package struct ApplicationRecordFile: Sendable {
             ApplicationRecord.self, path, limit: Self.byteLimit, files: files, findings: &findings)
         guard let record, record.format == ApplicationRecord.currentFormat else {
             if let record {
-                findings.append("\(path) has format \(record.format): it is kept as \(path).damaged")
+                findings.append(
+                    "\(path) has format \(record.format): it is kept as \(path).damaged")
                 try files.rename(path, to: path + ".damaged")
             }
             return nil

@@ -87,7 +87,8 @@ extension InstanceState {
 
     private func completed(_ journal: InstanceJournal, _ found: inout Found) {
         found.findings.append(
-            "The change of instance: \(instance) to \(journal.to.version) was interrupted: completed")
+            "The change of instance: \(instance) to \(journal.to.version) was interrupted: completed"
+        )
     }
 
     private func undone(

@@ -15,7 +15,7 @@ struct ControlModule: Sendable {
     let applications: [ServedApplication]
     let log: @Sendable (LogLevel, String) -> Void
     /// Stops everything, and lets the server end once the caller has its answer.
-    let stopAll: @Sendable (Caller) async -> Void
+    let stopAll: @Sendable (Caller) async throws -> Void
 
     var directory: InstanceDirectory {
         InstanceDirectory(
@@ -53,7 +53,7 @@ struct ControlModule: Sendable {
             }
         case .stopAll:
             log(.info, "stop --all asked for by \(caller.node): stopping the applications")
-            await stopAll(caller)
+            try await stopAll(caller)
             return Self.ok("every instance is stopped, and deployex ends")
         case .tail(let instance, let stream, let lines):
             let logs = served(instance.app).logs

@@ -18,6 +18,8 @@ actor Server {
     private let console: any ServerLog
     private let begin = MonotonicTime.now
     private var phase = Phase.running
+    /// Whether every application has been taken over.
+    private var hasStarted = false
     private var signalCount = 0
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
     /// Who asked for `stop --all` and has not taken the answer yet.
@@ -92,9 +94,12 @@ actor Server {
             watchers.append(watcher)
             try await application.start()
         }
+        hasStarted = true
         await endRequested()
         for watcher in watchers { await watcher.stop() }
-        for application in applications { await application.detach() }
+        await withTaskGroup { group in
+            for application in applications { group.addTask { await application.detach() } }
+        }
         await registration.stop()
         await listening.node.close()
         withExtendedLifetime(lock) {}
@@ -142,8 +147,13 @@ actor Server {
 
     /// Stops all instances. The server ends when the caller has gone with its answer, or has had a
     /// second to take it.
-    private func stopAll(_ applications: [ServedApplication], for caller: Caller) async {
-        if phase == .running { phase = .stoppingAll }
+    private func stopAll(
+        _ applications: [ServedApplication], for caller: Caller
+    ) async throws(ControlRefusal) {
+        guard hasStarted, phase != .ending else {
+            throw ControlRefusal("deployex is starting or ending: try again")
+        }
+        phase = .stoppingAll
         await withTaskGroup { group in
             for application in applications {
                 group.addTask { await application.deployer.stopAll() }
@@ -266,7 +276,7 @@ actor Server {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
             applications: applications, log: logger,
-            stopAll: { caller in await self.stopAll(applications, for: caller) })
+            stopAll: { caller in try await self.stopAll(applications, for: caller) })
         let (host, directory) = (name.host, module.directory)
         await node.setEventHandler { event in
             let peer =

@@ -139,7 +139,7 @@ import Transport
         #expect(world.status(2) == .backoff)
         #expect(world.take() == [])
         world.advance(.seconds(1))
-        #expect(world.take() == [.spawn(2, run: 2)])
+        #expect(world.take() == [.spawn(2, run: 2), .probe(1, run: 1, .liveness)])
         world.boot(2, run: 2)
         #expect(world.snapshot.instances.map(\.crashRestarts) == [0, 1])
         #expect(world.status(1) == .running)
@@ -291,7 +291,7 @@ import Transport
         _ = world.take()
         world.tell(.disconnected(1))
         #expect(world.snapshot.instances[0].isConnected == false)
-        #expect(world.take() == [.probe(1, run: 1, .readiness)])
+        #expect(world.take() == [.probe(1, run: 1, .liveness)])
     }
 
     @Test func `what lasts is told once, a single failed probe is not`() {

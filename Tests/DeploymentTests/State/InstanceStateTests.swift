@@ -63,8 +63,11 @@ extension DeployedRelease {
         #expect(base.version(in: base.layout.current(1)) == "0.1.1")
         #expect(base.version(in: base.layout.previous(1)) == "0.1.0")
         #expect(base.version(in: base.layout.new(1)) == nil)
-        #expect(try base.state().recover(isRunning: false) == .init(current: .init("0.1.1"), previous: .init("0.1.0")))
-        let json = FileManager.default.contents(atPath: base.path + "/version/counter/1/current.json")
+        #expect(
+            try base.state().recover(isRunning: false)
+                == .init(current: .init("0.1.1"), previous: .init("0.1.0")))
+        let json = FileManager.default.contents(
+            atPath: base.path + "/version/counter/1/current.json")
         #expect(
             json.map { String(decoding: $0, as: UTF8.self) }
                 == #"{"deployment":"full_deployment","hash":"local","version":"0.1.1"}"# + "\n")

@@ -282,9 +282,14 @@ actor DeployexWorld {
 
     /// Puts a version's package into the storage and names it as current: each appears whole.
     func publish(_ version: String) throws {
+        try place(version)
+        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+    }
+
+    /// Puts a version's package into the storage, without naming it as current.
+    func place(_ version: String) throws {
         let name = "counter-\(version).tar.gz"
         try place(package: try ExamplePackages.folder() + "/" + name, version: version)
-        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
     }
 
     nonisolated func packagePath(_ version: String) -> String {
