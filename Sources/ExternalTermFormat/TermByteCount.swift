@@ -11,6 +11,7 @@ enum EncodedByteCount {
         case .binary(let bytes): 5 + bytes.count
         case .tuple(let elements): unsafe (elements.count <= 255 ? 2 : 5) + ofAll(elements)
         case .list(let elements): unsafe ofList(elements)
+        case .integers(let integers): unsafe ofList(integers)
         case .map(let pairs): unsafe 5 + ofAll(pairs)
         case .pid(let low, let high, _, _, _):
             15 + Atom.inlineByteCount(low: low, high: high)
@@ -36,6 +37,12 @@ enum EncodedByteCount {
         if elements.isEmpty { return 1 }
         if unsafe elements.isString { return 3 + elements.count }
         return unsafe 6 + ofAll(elements)
+    }
+
+    private static func ofList(_ integers: UnsafeBufferPointer<Int>) -> Int {
+        if integers.isEmpty { return 1 }
+        if unsafe integers.isString { return 3 + integers.count }
+        return unsafe integers.reduce(6) { $0 + of($1) }
     }
 
     @inline(never)
@@ -95,5 +102,15 @@ extension UnsafeBufferPointer<Term> {
             guard case .integer(0...255) = unsafe start[index] else { return false }
         }
         return true
+    }
+}
+
+extension UnsafeBufferPointer<Int> {
+    /// Whether a list of these has the compact form.
+    var isString: Bool {
+        guard count <= Int(UInt16.max) else { return false }
+        // Without a way out in the middle, so that several are looked at by one instruction.
+        let union = unsafe reduce(0) { $0 | UInt(bitPattern: $1) }
+        return union <= 255
     }
 }

@@ -11,6 +11,8 @@
     case binary(UnsafeBufferPointer<UInt8>)
     case tuple(UnsafeBufferPointer<Term>)
     case list(UnsafeBufferPointer<Term>)
+    /// A list that is kept as integers.
+    case integers(UnsafeBufferPointer<Int>)
     /// Keys and values by turns.
     case map(UnsafeBufferPointer<Term>)
     /// A pid whose node is held inline.
@@ -35,8 +37,14 @@
         case .tuple(let elements):
             self = unsafe .tuple(elements.withUnsafeBufferPointer { unsafe $0 })
         case .list(let elements):
-            self = unsafe .list(elements.withUnsafeBufferPointer { unsafe $0 })
-        case .map(let map): self = unsafe .map(map.pairs.withUnsafeBufferPointer { unsafe $0.joined })
+            switch elements.storage {
+            case .terms(let terms):
+                self = unsafe .list(terms.withUnsafeBufferPointer { unsafe $0 })
+            case .integers(let integers):
+                self = unsafe .integers(integers.withUnsafeBufferPointer { unsafe $0 })
+            }
+        case .map(let map):
+            self = unsafe .map(map.terms.withUnsafeBufferPointer { unsafe $0 })
         case .pid(let pid):
             guard case .inline(let low, let first, let second, let third) = pid.node.storage else {
                 self = .other
@@ -48,15 +56,5 @@
         case .bigInteger, .bitstring, .improperList, .port, .reference, .fun, .export:
             self = .other
         }
-    }
-}
-
-extension UnsafeBufferPointer<(key: Term, value: Term)> {
-    /// The same memory as keys and values by turns: a tuple of two of one type lies as an array of two does.
-    @inline(__always)
-    fileprivate var joined: UnsafeBufferPointer<Term> {
-        guard let start = baseAddress else { return unsafe UnsafeBufferPointer<Term>(start: nil, count: 0) }
-        return unsafe UnsafeBufferPointer<Term>(
-            start: UnsafeRawPointer(start).assumingMemoryBound(to: Term.self), count: count * 2)
     }
 }

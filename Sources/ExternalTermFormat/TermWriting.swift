@@ -11,6 +11,7 @@ extension ByteSink {
             unsafe append(UnsafeRawBufferPointer(bytes))
         case .tuple(let elements): unsafe appendTuple(elements)
         case .list(let elements): unsafe appendList(elements)
+        case .integers(let integers): unsafe appendList(integers)
         case .map(let pairs):
             append(Tag.map, UInt32(pairs.count / 2))
             unsafe appendAll(pairs)
@@ -61,12 +62,29 @@ extension ByteSink {
             append(Tag.nil)
         } else if unsafe elements.isString {
             append(Tag.string, UInt16(truncatingIfNeeded: elements.count))
-            for unsafe case .integer(let byte) in unsafe elements {
-                append(UInt8(truncatingIfNeeded: byte))
+            for index in elements.indices {
+                if case .integer(let byte) = unsafe elements[index] {
+                    append(UInt8(truncatingIfNeeded: byte))
+                }
             }
         } else {
             append(Tag.list, UInt32(elements.count))
             unsafe appendAll(elements)
+            append(Tag.nil)
+        }
+    }
+
+    private mutating func appendList(_ integers: UnsafeBufferPointer<Int>) {
+        if integers.isEmpty {
+            append(Tag.nil)
+        } else if unsafe integers.isString {
+            append(Tag.string, UInt16(truncatingIfNeeded: integers.count))
+            for index in integers.indices {
+                unsafe append(UInt8(truncatingIfNeeded: integers[index]))
+            }
+        } else {
+            append(Tag.list, UInt32(integers.count))
+            for index in integers.indices { unsafe appendInteger(integers[index]) }
             append(Tag.nil)
         }
     }
