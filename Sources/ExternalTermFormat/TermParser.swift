@@ -78,24 +78,6 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> [Term] {
         try enter(depth, awaiting: count, bytes)
-        // Most containers have few elements. Written out, their memory is taken in one call without more ado.
-        switch count {
-        case 0: return []
-        case 1: return [try awaited(bytes, depth: depth)]
-        case 2:
-            let first = try awaited(bytes, depth: depth)
-            return [first, try awaited(bytes, depth: depth)]
-        case 3:
-            let first = try awaited(bytes, depth: depth)
-            let second = try awaited(bytes, depth: depth)
-            return [first, second, try awaited(bytes, depth: depth)]
-        default: return try manyElements(count, bytes, depth: depth)
-        }
-    }
-
-    private mutating func manyElements(
-        _ count: Int, _ bytes: Span<UInt8>, depth: Int
-    ) throws(TermError) -> [Term] {
         // The standard library does not specialise what initialises an array's memory in place: taking memory
         // that way costs more than appending.
         var elements: [Term] = []
@@ -105,7 +87,7 @@ extension TermParser {
     }
 
     /// A term inside a container of that depth.
-    @inline(never)
+    @inline(__always)
     private mutating func awaited(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         awaitedTerms &-= 1
         return try term(bytes, depth: depth &+ 1)
