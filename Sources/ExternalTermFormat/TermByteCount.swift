@@ -45,12 +45,21 @@ enum EncodedByteCount {
         return unsafe integers.reduce(6) { $0 + of($1) }
     }
 
+    /// What is seldom met. It recurses, and so leaves to others what takes room in a frame: see `TermParser`.
     @inline(never)
     private static func ofOther(_ term: Term) -> Int {
         switch term {
-        case .improperList(let elements, let tail):
-            5 + ofAll(elements) + of(tail)
+        case .improperList(let elements, let tail): 5 + ofAll(elements) + of(tail)
         case .fun(let fun): of(fun) + ofAll(fun.freeVariables)
+        case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: ofLeaf(term)
+        case .integer, .float, .binary, .tuple, .list, .map:
+            preconditionFailure("It is one of the frequent terms")
+        }
+    }
+
+    @inline(never)
+    private static func ofLeaf(_ term: Term) -> Int {
+        switch term {
         case .bigInteger(let value):
             (value.littleEndianMagnitude.count <= 255 ? 3 : 6) + value.littleEndianMagnitude.count
         case .atom(let atom): of(atom)
@@ -59,8 +68,8 @@ enum EncodedByteCount {
         case .port(let port): (port.isNarrow ? 9 : 13) + of(port.node)
         case .reference(let reference): 7 + of(reference.node) + 4 * Int(reference.count)
         case .export(let export): 3 + of(export.module) + of(export.function)
-        case .integer, .float, .binary, .tuple, .list, .map:
-            preconditionFailure("It is one of the frequent terms")
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+            preconditionFailure("It is no seldom leaf")
         }
     }
 

@@ -127,7 +127,8 @@ extension ByteSink {
         case .port(let port): append(port)
         case .reference(let reference): append(reference)
         case .export(let export): append(export)
-        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun: break
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+            preconditionFailure("It is no seldom leaf")
         }
     }
 
