@@ -22,8 +22,8 @@ package actor Deployer {
         package var node: @Sendable (Int) -> any RemoteNode
         /// What an instance must show beside its node to be ready, such as an answer by HTTP.
         package var checkReadiness: (@Sendable (Int) async -> Readiness)?
-        /// Called off the loop before an instance is started, when nothing writes to its logs.
-        package var prepareLogs: (@Sendable (InstanceName) -> Void)?
+        /// Awaited before an instance is started, when nothing writes to its logs.
+        package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
         /// Called on the loop's thread.
         package var log: @Sendable (LogLevel, String) -> Void
 
