@@ -69,7 +69,7 @@ let package = Package(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
-                "node-example",
+                "deployex", "node-example",
             ]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
