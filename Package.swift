@@ -44,13 +44,15 @@ let package = Package(
         library("Transport", ["CLinux", "COpenSSL"]),
         library("EPMD", ["Transport"]),
         library("ErlDist", ["ExternalTermFormat", "Transport"]),
+        library("HTTP", ["Transport"]),
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
         .executableTarget(
             name: "deployex",
             dependencies: [
-                "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
+                "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
+                "Deployment",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -68,11 +70,12 @@ let package = Package(
         tests(
             "InteropTests",
             [
-                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
-                "deployex", "node-example",
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
+                "Transport", "deployex", "node-example",
             ]),
+        tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
+        tests("DeployexTests", ["deployex", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",

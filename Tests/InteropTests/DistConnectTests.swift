@@ -30,7 +30,7 @@ extension DistTests {
                 throws: CallError.refused(
                     "connecting to \(peer.name): the peer does not allow this node to connect")
             ) { try await node.connect(to: peer.name) }
-            try await peer.says(["from disallowed node 'caller@\(fixture.host)'"])
+            try await peer.says(["Connection attempt from disallowed node caller@\(fixture.host)"])
             let other = try fixture.node("other")
             try await other.connect(to: peer.name)
         }
