@@ -71,7 +71,7 @@ let package = Package(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "node-example",
+                "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),

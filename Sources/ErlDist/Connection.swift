@@ -124,7 +124,9 @@ final class Connection {
         switch phase {
         case .shakingHands(.client(let client), _):
             end(.handshake(client.meaningOfEnd(reason.description)))
-        case .shakingHands(.server, _), .idle:
+        case .shakingHands(.server(let server), _):
+            end(.handshake(server.meaningOfEnd(reason.description)))
+        case .idle:
             end(.handshake(.connectionClosed(reason.description)))
         case .established:
             switch reason {

@@ -13,8 +13,10 @@ public struct MailboxCapacity: Equatable, Sendable {
 
     /// Messages that may wait, 1 or more.
     public var messageCount: Int
+    /// What happens to the one that is too many.
     public var whenFull: WhenFull
 
+    /// A limit on messages, not on their bytes.
     /// - Precondition: `messageCount` is positive.
     public init(messageCount: Int = 100_000, whenFull: WhenFull = .endProcess) {
         precondition(messageCount > 0, "A mailbox has room for a message")

@@ -43,17 +43,21 @@ public actor Node {
         /// What one call may print before the rest is left out.
         public var maximumOutputByteCount = 16 << 20
 
+        /// A hidden node over plain TCP with the limits of a well-behaved one.
         public init() {}
     }
 
     /// What happened to connections.
     public enum Event: Sendable, Equatable {
+        /// A node is connected, by whomever.
         case nodeUp(NodeName, creation: UInt32, isHidden: Bool)
+        /// The connection to a node has ended. There is one for every ``nodeUp(_:creation:isHidden:)``.
         case nodeDown(NodeName, DisconnectReason)
     }
 
     /// The event loop that everything of this node runs on.
     public nonisolated let loop: EventLoop
+    /// The event loop that it was given.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }

@@ -188,7 +188,7 @@ extension Node {
         switch error {
         case .wrongCookie: .wrongCookie
         case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .unexpectedStatus, .invalidName:
+            .nameRejected, .unexpectedStatus, .invalidName:
             .refused("connecting to \(node): \(error)")
         case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
             .unreachable("connecting to \(node): \(error)")

@@ -17,7 +17,9 @@ extension Node {
                 .spawnReply(
                     SpawnReply(
                         id: request.id, to: request.from, isLinked: isLinked && isStarted,
-                        isMonitored: isMonitored && isStarted, result: result, token: nil)))
+                        isMonitored: isMonitored && isStarted, result: result,
+                        // Without it the caller's own token would be gone: see SPAWN_REPLY_TT.
+                        token: request.token)))
         }
         guard incomingCalls.count < configuration.maximumIncomingCalls else {
             report(
