@@ -75,7 +75,7 @@ let package = Package(
             ]),
         tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "ExternalTermFormat", "Supervisor"]),
+        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",
