@@ -120,7 +120,7 @@ extension Deployer {
     func spawn(_ number: Int) async {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
-        let name = name(number)
+        let (name, state) = (name(number), states[number - 1])
         let version = snapshot?.instances[number - 1].current?.version
         let program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
@@ -129,6 +129,7 @@ extension Deployer {
             stderrPath: environment.logs.path(name, .stderr))
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
+        await mendBoot(state)
         await attempt("preparing \(layout.current(number))") {
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
@@ -153,6 +154,14 @@ extension Deployer {
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
             tell(.spawnFailed(number, reason: "\(error)"))
+        }
+    }
+
+    private func mendBoot(_ state: InstanceState) async {
+        do {
+            if let finding = try await offload({ try state.mendBoot() }) { log(.warning, finding) }
+        } catch {
+            log(.error, "looking at what \(state.layout.current(state.instance)) boots: \(error)")
         }
     }
 

@@ -46,12 +46,60 @@ extension InstanceState {
 
     /// Cut off while it made a release permanent, a node leaves files from which nothing boots.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
+        if let finding = try mendBoot() { found.findings.append(finding) }
         guard try files.status(current) != nil, try bootVersions(of: current) == nil else { return }
         do throws(ReleasesFileError) {
             try ReleasesFile.write(for: current, name: layout.application, files: files)
             found.findings.append("\(current)/releases/start_erl.data was damaged: made anew")
         } catch {
             found.findings.append("\(error)")
+        }
+    }
+
+    /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
+    /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
+    /// What an unfinished hot upgrade began from boots then, else what is on record.
+    ///
+    /// To be called when the instance does not run.
+    /// - Returns: a line for the log when something was done.
+    package func mendBoot() throws(FileSystemError) -> String? {
+        guard try files.status(current) != nil else { return nil }
+        if let boots = try bootVersions(of: current)?.release, try holds(boots) { return nil }
+        let journal = try content(InstanceJournal.self, layout.journal(instance))
+        let recorded = try content(DeployedRelease.self, layout.currentVersion(instance))
+        let marked = try ReleaseMarker.read(in: current, files: files)
+        for release in [journal?.from, journal?.to, marked, recorded] {
+            guard let version = release?.version, try holds(version),
+                let erts = ertsVersion(of: version)
+            else { continue }
+            let path = "\(current)/releases/start_erl.data"
+            try files.replaceFile(path, with: Array("\(erts) \(version)".utf8), mode: 0o644)
+            return "\(path) was damaged: \(version) boots"
+        }
+        return nil
+    }
+
+    private func holds(_ version: String) throws(FileSystemError) -> Bool {
+        guard isPathComponent(version) else { return false }
+        return try files.status("\(current)/releases/\(version)")?.kind == .folder
+    }
+
+    private func ertsVersion(of version: String) -> String? {
+        do throws(FileContentError) {
+            return try ReleaseContents.read(
+                current, name: layout.application, version: version, files: files
+            ).ertsVersion
+        } catch {
+            return nil
+        }
+    }
+
+    private func content<Value: Decodable>(
+        _ type: Value.Type, _ path: String
+    ) throws(FileSystemError) -> Value? {
+        switch try StateFile.read(type, path, limit: Self.recordLimit, files: files) {
+        case .found(let value): value
+        case .absent, .damaged: nil
         }
     }
 

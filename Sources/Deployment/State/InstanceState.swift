@@ -117,6 +117,8 @@ package struct InstanceState: Sendable {
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
+        // The node has synced nothing of what it wrote to make the release permanent.
+        try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)
         try end()
