@@ -63,7 +63,7 @@ actor Server {
         try await deployer.start()
         await stopRequested()
         await watcher.stop()
-        await deployer.stop()
+        await deployer.detach()
         await registration.stop()
         await listening.node.close()
         withExtendedLifetime(lock) {}
@@ -76,10 +76,11 @@ actor Server {
     private func received(signal number: Int32) {
         let name = number == SIGINT ? "Ctrl-C" : "SIGTERM"
         guard !isStopping else {
-            return console.log(.info, "\(name): the applications are being stopped already")
+            return console.log(.info, "\(name): deployex is stopping already")
         }
         isStopping = true
-        console.log(.info, "\(name): stopping the applications")
+        console.log(
+            .info, "\(name): deployex stops; the applications go on running")
         let waiters = stopWaiters
         stopWaiters = []
         for waiter in waiters { waiter.resume() }
@@ -220,6 +221,12 @@ actor Server {
             })
     }
 
+    /// The number in a node name such as `counter-2@host`.
+    private static func instance(_ peer: NodeName) -> Int? {
+        guard let dash = peer.alive.lastIndex(of: "-") else { return nil }
+        return Int(peer.alive[peer.alive.index(after: dash)...])
+    }
+
     // MARK: Being called
 
     /// The module `deployex`: what any node with the cookie may call, the command line included.
@@ -228,11 +235,14 @@ actor Server {
         let firstPort = configuration.firstPort
         let usesTLS = tls?.options.isMutual == true
         await node.setEventHandler { event in
-            guard case .nodeDown(let peer, _) = event,
-                let dash = peer.alive.lastIndex(of: "-"),
-                let number = Int(peer.alive[peer.alive.index(after: dash)...])
-            else { return }
-            Task { await deployer.disconnected(number) }
+            switch event {
+            case .nodeUp(let peer, let creation, _):
+                guard let number = Self.instance(peer) else { return }
+                Task { await deployer.connected(number, creation: creation) }
+            case .nodeDown(let peer, _):
+                guard let number = Self.instance(peer) else { return }
+                Task { await deployer.disconnected(number) }
+            }
         }
         await node.expose(module: "deployex") { function, arguments, _ in
             guard function == "status", arguments.isEmpty else {

@@ -12,7 +12,8 @@ import Transport
             applications: [
                 .init(
                     snapshot: ApplicationSnapshot(
-                        application: "counter", targetVersion: nil, instances: [instance]),
+                        application: "counter", targetVersion: nil, ghosted: [], history: [],
+                        instances: [instance]),
                     firstPort: 4000)
             ]
         ).term(now: MonotonicTime(nanoseconds: 7_500_000_000))
@@ -26,7 +27,7 @@ import Transport
                 current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
-                isConnected: true, identity: identity,
+                isConnected: true, isStopped: false, isResponding: true, identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
         #expect(
             term.json == """
@@ -65,7 +66,8 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+                isStopped: false, isResponding: true, identity: nil, startedAt: nil,
+                crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [
             "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",

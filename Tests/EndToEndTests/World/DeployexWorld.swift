@@ -238,9 +238,14 @@ actor DeployexWorld {
 
     /// Puts a version's package into the storage and names it as current: each appears whole.
     func publish(_ version: String) throws {
+        try place(version)
+        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+    }
+
+    /// Puts a version's package into the storage, without naming it as current.
+    func place(_ version: String) throws {
         let name = "counter-\(version).tar.gz"
         try place(package: try ExamplePackages.folder() + "/" + name, version: version)
-        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
     }
 
     nonisolated func packagePath(_ version: String) -> String {
@@ -312,7 +317,7 @@ actor DeployexWorld {
     }
 
     func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
-        let path = "\(base)/version/\(instance)/\(name).json"
+        let path = "\(base)/version/counter/\(instance)/\(name).json"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw WorldError("there is no \(path)")
         }
