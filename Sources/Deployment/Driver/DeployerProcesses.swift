@@ -128,9 +128,8 @@ extension Deployer {
             stdoutPath: environment.logs.path(name, .stdout),
             stderrPath: environment.logs.path(name, .stderr))
         log(.info, " # Starting \(program.path)...")
-        let prepareLogs = environment.prepareLogs
+        await environment.prepareLogs?(name)
         await attempt("preparing \(layout.current(number))") {
-            prepareLogs?(name)
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
             try ReleasesFile.write(for: layout.current(number), name: application, files: files)

@@ -35,3 +35,20 @@ final class ProductionLog: ServerLog {
         problems.flush()
     }
 }
+
+/// Every line to each of several logs.
+struct SeveralLogs: ServerLog {
+    private let logs: [any ServerLog]
+
+    init(_ logs: [any ServerLog]) {
+        self.logs = logs
+    }
+
+    func log(_ level: LogLevel, _ text: String) {
+        for log in logs { log.log(level, text) }
+    }
+
+    func flush() {
+        for log in logs { log.flush() }
+    }
+}

@@ -40,6 +40,9 @@ import Transport
                     {
                       "name": "counter",
                       "target_version": null,
+                      "pinned_version": null,
+                      "ghosted": [],
+                      "problem": null,
                       "instances": [
                         {
                           "instance": 2,
@@ -52,6 +55,8 @@ import Transport
                           "os_pid": 42,
                           "port": 4001,
                           "uptime_seconds": 7,
+                          "stopped_by_operator": false,
+                          "responding": true,
                           "crash_restarts": 1,
                           "forced_restarts": 0
                         }
@@ -66,7 +71,7 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                isStopped: false, isResponding: true, identity: nil, startedAt: nil,
+                isStopped: true, isResponding: false, identity: nil, startedAt: nil,
                 crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [
@@ -75,6 +80,61 @@ import Transport
             #expect(json.contains("          \"\(key)\": null"), "\(key)")
         }
         #expect(json.contains("\"otp\": \"not_connected\""))
+        #expect(json.contains("\"stopped_by_operator\": true"))
+        #expect(json.contains("\"responding\": false"))
+    }
+
+    @Test func `versions have the ghosted ones and the history, with times in UTC`() {
+        let snapshot = ApplicationSnapshot(
+            application: "counter", targetVersion: "0.1.0", pinnedVersion: "0.1.0",
+            ghosted: [
+                GhostedRelease(
+                    version: "0.1.1", hash: "h", reason: "not ready", logLines: ["a", "b"],
+                    at: 1_700_000_000)
+            ],
+            history: [
+                DeploymentOutcome(
+                    version: "0.1.1", hash: "h", kind: .fullDeployment, instance: 1,
+                    outcome: .failed, at: 1_700_000_000, milliseconds: 1_249,
+                    reason: "not ready")
+            ], instances: [])
+        #expect(
+            VersionsReport(node: "deployex@host", applications: [snapshot]).term.json == """
+                {
+                  "node": "deployex@host",
+                  "apps": [
+                    {
+                      "name": "counter",
+                      "target_version": "0.1.0",
+                      "pinned_version": "0.1.0",
+                      "ghosted": [
+                        {
+                          "version": "0.1.1",
+                          "hash": "h",
+                          "reason": "not ready",
+                          "log_lines": [
+                            "a",
+                            "b"
+                          ],
+                          "at": "2023-11-14T22:13:20Z"
+                        }
+                      ],
+                      "history": [
+                        {
+                          "version": "0.1.1",
+                          "hash": "h",
+                          "kind": "full_deployment",
+                          "instance": 1,
+                          "outcome": "failed",
+                          "at": "2023-11-14T22:13:20Z",
+                          "duration_seconds": 1.2,
+                          "reason": "not ready"
+                        }
+                      ]
+                    }
+                  ]
+                }
+                """)
     }
 
     @Test func `JSON strings are escaped as RFC 8259 says, and odd terms become text`() {
