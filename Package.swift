@@ -71,14 +71,20 @@ let package = Package(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "node-example",
+                "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "ExternalTermFormat", "Supervisor"]),
+        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport"],
+            path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
+            swiftSettings: strict),
     ]
 )
