@@ -12,7 +12,9 @@ extension Deployer {
         let (records, name) = (records, name(number))
         var record = InstanceRecord(name: name)
         switch try await offload({ try records.read(name) }) {
-        case .absent: break
+        case .absent:
+            // Also when a start that set a damaged one aside came no further.
+            record.process = try await processWithoutRecord(number)
         case .damaged(let path, let reason):
             log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
             record.process = try await processWithoutRecord(number)
