@@ -5,6 +5,8 @@ internal import Simulation
 struct SeedRuns {
     var first: UInt64
     var count: UInt64
+    /// Whether to go on after a failure, and to list what has failed in the end.
+    var goesOn = false
 
     private struct Totals {
         var stepCount = 0
@@ -21,7 +23,7 @@ struct SeedRuns {
         await withTaskGroup(of: [SimulationRun.Outcome].self) { group in
             var next = first
             func add() {
-                guard next < first + count, totals.failures.isEmpty else { return }
+                guard next < first + count, goesOn || totals.failures.isEmpty else { return }
                 let seeds = next..<min(next + batch, first + count)
                 next = seeds.upperBound
                 group.addTask { seeds.map { SimulationRun.run(seed: $0) } }
@@ -39,6 +41,10 @@ struct SeedRuns {
             }
         }
         progress(totals, since: begin)
+        if goesOn {
+            list(totals.failures)
+            return totals.failures.isEmpty
+        }
         guard let failure = totals.failures.min(by: { $0.seed < $1.seed }) else { return true }
         let replayed = SimulationRun.run(seed: failure.seed, isTraced: true)
         for line in replayed.trace.lines.suffix(200) { print(line) }
@@ -47,11 +53,25 @@ struct SeedRuns {
         return false
     }
 
+    /// Failures that read alike, without their numbers, are one kind.
+    private func list(_ failures: [SimulationRun.Outcome]) {
+        var kinds: [String: [SimulationRun.Outcome]] = [:]
+        for failure in failures {
+            let kind = (failure.violation ?? "").prefix(300).filter { !$0.isNumber }
+            kinds[String(kind.prefix(90)), default: []].append(failure)
+        }
+        for alike in kinds.values.sorted(by: { $0.count > $1.count }) {
+            let first = alike.min { $0.seed < $1.seed }
+            print(
+                "\(alike.count): seed \(first?.seed ?? 0): \(first?.violation?.prefix(400) ?? "")")
+        }
+    }
+
     private func progress(_ totals: Totals, since begin: ContinuousClock.Instant) {
         let seconds = (ContinuousClock.now - begin) / .seconds(1)
         print(
             "\(totals.seedCount) seeds, \(totals.stepCount) steps, \(totals.operationCount) disk "
                 + "operations in \(Int(seconds)) s, \(totals.failures.count) failed")
-        fflush(stdout)
+        fflush(nil)
     }
 }

@@ -1,7 +1,8 @@
 internal import Foundation
 internal import Simulation
 
-/// `deployex-simulate seeds N [FIRST]`, `deployex-simulate seed K`, `deployex-simulate crashes`,
+/// `deployex-simulate seeds N [FIRST]`, `deployex-simulate survey N [FIRST]`,
+/// `deployex-simulate seed K`, `deployex-simulate crashes`,
 /// `deployex-simulate bugs`
 @main struct Simulate {
     static func main() async throws {
@@ -11,13 +12,19 @@ internal import Simulation
         case ("seeds", let numbers) where (1...2).contains(numbers.count):
             isGood = await SeedRuns(first: numbers.count == 2 ? numbers[1] : 1, count: numbers[0])
                 .run()
+        case ("survey", let numbers) where (1...2).contains(numbers.count):
+            isGood = await SeedRuns(
+                first: numbers.count == 2 ? numbers[1] : 1, count: numbers[0], goesOn: true
+            ).run()
         case ("seed", let numbers) where numbers.count == 1:
             isGood = replay(numbers[0])
         case ("crashes", []): isGood = try explore()
         case ("bugs", []): isGood = findBugs()
         default:
             FileHandle.standardError.write(
-                Data("usage: deployex-simulate seeds N [FIRST] | seed K | crashes | bugs\n".utf8))
+                Data(
+                    "usage: deployex-simulate seeds|survey N [FIRST] | seed K | crashes | bugs\n"
+                        .utf8))
             exit(2)
         }
         if !isGood { exit(1) }

@@ -4,7 +4,7 @@ internal import Supervisor
 internal import Transport
 
 /// What must hold at every step, whatever goes wrong. The first thing that does not is kept.
-struct Invariants {
+final class Invariants {
     private(set) var violation: String?
     var watch: CurrentWatch?
     private let replicas: Int
@@ -18,28 +18,32 @@ struct Invariants {
     private var lingering: [Int: MonotonicTime] = [:]
     private var preparedCount: [ReleaseID: Int] = [:]
     private var startCount = 0
+    /// Processes that are to end, whether or not they could be told yet.
+    private var ending: [Int: ProcessIdentity] = [:]
+    /// Instances whose record somebody has damaged since their process was started.
+    private var damagedRecords: Set<Int> = []
 
     private struct Reboot {
         var identity: ProcessIdentity
         var crashRestarts: Int
-        var deployer: ObjectIdentifier
+        var start: Int
     }
 
     init(replicas: Int) {
         self.replicas = replicas
     }
 
-    mutating func fail(_ text: String) {
+    func fail(_ text: String) {
         if violation == nil { violation = text }
     }
 
-    private mutating func check(_ holds: Bool, _ text: @autoclosure () -> String) {
+    private func check(_ holds: Bool, _ text: @autoclosure () -> String) {
         if !holds { fail(text()) }
     }
 
     // MARK: After every step
 
-    mutating func checkStep(_ world: SimulatedWorld) {
+    func checkStep(_ world: SimulatedWorld) {
         if let violation = watch?.violation { fail(violation) }
         let strays = world.disk.strayOperations
         check(strays.isEmpty, "outside its folders: \(strays.first.map { "\($0)" } ?? "")")
@@ -48,7 +52,7 @@ struct Invariants {
     // MARK: deployex as a process
 
     /// It has started: what stands and what runs is taken over.
-    mutating func started(_ world: SimulatedWorld) {
+    func started(_ world: SimulatedWorld) {
         startCount += 1
         guard let deployer = world.deployer else { return }
         for number in 1...replicas {
@@ -70,13 +74,14 @@ struct Invariants {
         }
     }
 
-    mutating func rebooted() {
+    func rebooted() {
         reboots = [:]
         lingering = [:]
         for number in 1...replicas { watch?.forget(number) }
     }
 
-    mutating func damaged(_ path: String, _ number: Int) {
+    func damaged(_ path: String, _ number: Int) {
+        if path.hasPrefix("/base/run/") { damagedRecords.insert(number) }
         if path.hasSuffix("application.json") {
             ghosts = []
             preparedCount = [:]
@@ -85,7 +90,7 @@ struct Invariants {
 
     // MARK: Processes
 
-    mutating func programBegins(
+    func programBegins(
         _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int
     ) {
         let others = world.host.processes(of: number).filter { $0.identity != identity }
@@ -97,20 +102,22 @@ struct Invariants {
             lingering[number].map { $0 <= world.now } ?? true,
             "instance \(number): \(identity) is started beside what is left of the last session")
         disturbed.remove(number)
+        damagedRecords.remove(number)
         reboots[number] = nil
     }
 
-    mutating func lingers(_ number: Int, until time: MonotonicTime?) {
+    func lingers(_ number: Int, until time: MonotonicTime?) {
         lingering[number] = time
     }
 
-    mutating func signalled(
+    func signalled(
         _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int, kills: Bool
     ) {
         let target = world.host.process(pid: identity.pid)
         if let target, target.identity == identity, target.role != .instance(number) {
             return fail("\(identity), a stranger, is signalled in place of instance \(number)")
         }
+        guard !damagedRecords.contains(number) else { return }
         let path = "/base/run/\(Scenario.application)-\(number).json"
         var recorded: InstanceRecord?
         if let bytes = try? world.disk.image.read(path, limit: .max) {
@@ -121,21 +128,21 @@ struct Invariants {
             "instance \(number) is signalled with no such decision on record")
     }
 
-    mutating func rebootedInPlace(_ world: SimulatedWorld, _ number: Int, _ before: UInt32) {
+    func rebootedInPlace(_ world: SimulatedWorld, _ number: Int, _ before: UInt32) {
         guard let deployer = world.deployer, deployer.connections[number] == before,
             let identity = deployer.sessions[number]?.identity
         else { return }
         reboots[number] = Reboot(
             identity: identity,
             crashRestarts: deployer.snapshot.instances[number - 1].crashRestarts,
-            deployer: ObjectIdentifier(deployer))
+            start: startCount)
     }
 
     /// A node that rebooted in place has been noticed, as far as that could be.
     func unnoticedReboot(_ world: SimulatedWorld) -> Int? {
         reboots.keys.sorted().first { number in
             guard let reboot = reboots[number], let deployer = world.deployer,
-                ObjectIdentifier(deployer) == reboot.deployer,
+                startCount == reboot.start,
                 deployer.sessions[number]?.identity == reboot.identity
             else { return false }
             return deployer.snapshot.instances[number - 1].crashRestarts <= reboot.crashRestarts
@@ -144,18 +151,18 @@ struct Invariants {
 
     // MARK: What the engine decides
 
-    mutating func commanded(_ command: EngineCommand) {
+    func commanded(_ command: EngineCommand) {
         switch command {
         case .restart(let number), .stop(let number): disturbed.insert(number)
         case .deploy, .start, .rollback, .unghost: break
         }
     }
 
-    mutating func saved(_ record: ApplicationRecord) {
+    func saved(_ record: ApplicationRecord) {
         ghosts.formUnion(record.ghosted.map(\.id))
     }
 
-    mutating func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
+    func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
         guard succeeded else { return }
         preparedCount[id, default: 0] += 1
         check(
@@ -163,7 +170,7 @@ struct Invariants {
             "the pre-commands of \(id) have run \(preparedCount[id] ?? 0) times")
     }
 
-    mutating func examine(
+    func examine(
         _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
     ) {
         guard let deployer = world.deployer else { return }
@@ -185,7 +192,7 @@ struct Invariants {
         }
     }
 
-    private mutating func examine(
+    private func examine(
         _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
     ) {
         ghosts.formIntersection(record.ghosted.map(\.id))
@@ -210,26 +217,29 @@ struct Invariants {
             "instance \(number): \(last.kind) of \(last.version) succeeded, and it is not ready")
     }
 
-    private mutating func examineStop(
+    private func examineStop(
         _ number: Int, after event: EngineEvent, _ world: SimulatedWorld,
         _ deployer: SimulatedDeployer
     ) {
+        ending[number] = deployer.sessions[number]?.identity
         guard event != .shutdownRequested, !disturbed.contains(number),
-            let node = world.nodeProcess(number)?.node, node.isReady(at: world.now),
-            node.answers(at: world.now)
+            let node = world.nodeProcess(number)?.node, node.answers(at: world.now),
+            // A moment ago, and nobody could know yet.
+            let readyAt = node.readyAt, readyAt + .seconds(5) <= world.now
         else { return }
         let others = deployer.snapshot.instances.filter { $0.number != number && !$0.isStopped }
         guard !others.isEmpty else { return }
         check(
-            others.contains { $0.status == .running && $0.isConnected },
+            others.contains { $0.status == .running },
             "instance \(number), the last one that is ready, is stopped after: \(event)")
     }
 
-    private mutating func examineKill(
+    private func examineKill(
         _ number: Int, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
     ) {
         guard let identity = deployer.sessions[number]?.identity,
-            let process = world.host[identity], !process.isEnding, let node = process.node,
+            let process = world.host[identity], ending[number] != identity,
+            let node = process.node,
             !disturbed.contains(number)
         else { return }
         check(

@@ -2,7 +2,7 @@ internal import Deployment
 
 extension Sabotage {
     /// What the engine is told in place of `event`.
-    func reported(_ event: EngineEvent, to deployer: SimulatedDeployer) -> EngineEvent? {
+    func reported(_ event: EngineEvent, to deployer: SimulatedDeployer) -> EngineEvent {
         switch (self, event) {
         case (.ignoresSilence, .probed(let number, let run, .unresponsive)):
             .probed(number, run: run, .ready)

@@ -120,8 +120,7 @@ final class SimulatedDeployer {
 
     func tell(_ event: EngineEvent) {
         guard isAlive, !isDetached, var engine else { return }
-        let sabotaged = world.sabotage?.reported(event, to: self) ?? event
-        guard let event = sabotaged else { return }
+        let event = world.sabotage?.reported(event, to: self) ?? event
         world.note("> \(event)")
         var actions = engine.handle(event, now: world.now)
         self.engine = engine
@@ -197,7 +196,8 @@ final class SimulatedDeployer {
             }
         case .spawn(let number, let run):
             runs[number] = run
-            inTurn(number, .zero ... .milliseconds(20)) { self.spawn(number, $0) }
+            // Not behind a staging, which may take minutes: the folders are at rest.
+            after(.zero ... .milliseconds(20)) { self.spawn(number) }
         case .terminate(let number): signal(number, kills: false)
         case .killSession(let number): signal(number, kills: true)
         case .probe(let number, let run, let kind):

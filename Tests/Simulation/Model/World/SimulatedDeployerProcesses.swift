@@ -11,12 +11,10 @@ extension SimulatedDeployer {
         let name = name(number)
         var record = InstanceRecord(name: name)
         switch try records.read(name) {
-        case .absent: break
+        case .absent: record.process = processWithoutRecord(number)
         case .damaged(let path, let reason):
             world.note("  the record of \(name) is damaged (\(reason)): kept as \(path)")
-            // The process that was started from the instance's folder.
-            let found = world.host.processes(of: number)
-            if found.count == 1 { record.process = found[0].identity }
+            record.process = processWithoutRecord(number)
         case .found(let found): record = found
         }
         var process = DeploymentEngine.FoundProcess.none
@@ -46,6 +44,12 @@ extension SimulatedDeployer {
         return found
     }
 
+    /// The process that was started from the instance's folder.
+    private func processWithoutRecord(_ number: Int) -> ProcessIdentity? {
+        let found = world.host.processes(of: number)
+        return found.count == 1 ? found[0].identity : nil
+    }
+
     private func adopt(_ identity: ProcessIdentity, _ number: Int) -> SimulatedProcess? {
         let found =
             world.sabotage == .signalsByPID
@@ -61,11 +65,12 @@ extension SimulatedDeployer {
 
     // MARK: Starting
 
-    func spawn(_ number: Int, _ done: @escaping () -> Void) {
+    func spawn(_ number: Int) {
         let layout = world.layout
         let keeper = keepers[number - 1]
         let version = snapshot.instances[number - 1].current?.version
         attempt("preparing \(layout.current(number))") {
+            if let finding = try states[number - 1].mendBoot() { world.note("  \(finding)") }
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: world.disk)
             try ReleasesFile.write(
@@ -74,8 +79,7 @@ extension SimulatedDeployer {
         guard !world.disk.isStopped else { return }
         guard world.disk.image.status(layout.program(number)) != nil else {
             attempt("recording") { try keeper.update { $0.end() } }
-            tell(.spawnFailed(number, reason: "there is no program"))
-            return done()
+            return tell(.spawnFailed(number, reason: "there is no program"))
         }
         let identity = start(number)
         if world.sabotage == .recordsAfterStart { world.programBegins(identity, number) }
@@ -87,8 +91,7 @@ extension SimulatedDeployer {
             if world.sabotage != .recordsAfterStart { world.host.end(identity) }
             guard !world.disk.isStopped else { return }
             attempt("recording that it does not run") { try keeper.update { $0.end() } }
-            tell(.spawnFailed(number, reason: "its record cannot be written"))
-            return done()
+            return tell(.spawnFailed(number, reason: "its record cannot be written"))
         }
         if world.sabotage != .recordsAfterStart { world.programBegins(identity, number) }
         after(.zero ... .milliseconds(10)) {
@@ -100,7 +103,6 @@ extension SimulatedDeployer {
                 }
             }
             if self.world.host[identity] == nil { self.processEnded(identity, .code(1)) }
-            done()
         }
     }
 

@@ -18,7 +18,7 @@ final class SimulatedWorld {
     var store = SimulatedStore()
     var deployer: SimulatedDeployer?
     var trace: Trace
-    var invariants: Invariants
+    let invariants: Invariants
     var isCalm = false
     /// Whether the operator has let everything run again after that.
     var isTidy = false

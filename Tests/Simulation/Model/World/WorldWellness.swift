@@ -1,4 +1,5 @@
 internal import Deployment
+internal import Supervisor
 internal import Transport
 
 // Whether everything has come right in the end.
