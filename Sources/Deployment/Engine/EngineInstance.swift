@@ -17,6 +17,8 @@ struct EngineInstance {
     var wasReady = false
     /// It was taken over, and nothing has been heard of it yet: it may serve.
     private(set) var isUnknown = false
+    /// An upgrade in place has failed in its node: what that runs is known only after a boot.
+    var isDoubtful = false
     /// Which life of the node was seen last.
     var creation: UInt32?
     /// A new release on trial: how often it has crashed, and until when that counts.
@@ -69,6 +71,7 @@ struct EngineInstance {
         isConnected = false
         wasReady = false
         isUnknown = false
+        isDoubtful = false
         creation = nil
         isProbing = false
         nextProbe = nil

@@ -134,6 +134,16 @@ extension DeploymentEngine {
         return others.isEmpty || others.contains { instances[$0].isReady }
     }
 
+    /// Starts anew what a failed upgrade in place has left in doubt, as soon as that costs nobody
+    /// anything.
+    mutating func restartDoubtful(now: MonotonicTime) {
+        for index in instances.indices where instances[index].isDoubtful && maySpare(index) {
+            guard rollout?.instance != index else { continue }
+            instances[index].isDoubtful = false
+            apply(instances[index].machine.restartRequested(now: now), to: index)
+        }
+    }
+
     private mutating func waitForOthers(_ index: Int, _ release: Release, now: MonotonicTime) {
         rollout = nil
         giveUpForNow(
@@ -255,15 +265,14 @@ extension DeploymentEngine {
             endRollout(.failed, reason: reason, now: now)
             actions.append(.discardStaged(index + 1))
             // What an interrupted installation has left in the node is known only after a boot.
-            if !nodeIsUntouched {
-                apply(instances[index].machine.restartRequested(now: now), to: index)
-            }
+            if !nodeIsUntouched { instances[index].isDoubtful = true }
             return
         }
         guard maySpare(index) else {
             log(.error, "Hot upgrade failed at instance: \(index + 1): \(reason)")
             endRollout(.failed, reason: reason, now: now)
             actions.append(.discardStaged(index + 1))
+            if !nodeIsUntouched { instances[index].isDoubtful = true }
             return waitForOthers(index, release, now: now)
         }
         log(

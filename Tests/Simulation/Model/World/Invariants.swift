@@ -64,6 +64,8 @@ final class Invariants {
             guard running.isEmpty, watch?.wasDeployed(number) == true else { continue }
             let standing = world.standing(number)
             guard case .whole(let release) = standing else {
+                // Put back before the release is started.
+                if isResolved(standing, number, world) { continue }
                 return fail("instance \(number): \(standing) in current after a start")
             }
             let current = deployer.snapshot.instances[number - 1].current
@@ -72,6 +74,21 @@ final class Invariants {
                 "instance \(number): \(release.version) stands, \(current?.version ?? "none") is known"
             )
         }
+    }
+
+    private func isResolved(
+        _ standing: StandingRelease, _ number: Int, _ world: SimulatedWorld
+    ) -> Bool {
+        guard case .broken(let path) = standing, path.hasSuffix("sys.config") else { return false }
+        return world.disk.image.status("\(world.layout.current(number))/\(path).pristine") != nil
+    }
+
+    /// It has stopped everything, and says so.
+    func stopped(_ world: SimulatedWorld) {
+        let left = world.host.all.filter { $0.role != .stranger }
+        check(
+            left.isEmpty,
+            "after the stop of everything \(left.first?.identity.description ?? "") runs")
     }
 
     func rebooted() {
@@ -223,9 +240,9 @@ final class Invariants {
     ) {
         ending[number] = deployer.sessions[number]?.identity
         guard event != .shutdownRequested, !disturbed.contains(number),
-            let node = world.nodeProcess(number)?.node, node.answers(at: world.now),
-            // A moment ago, and nobody could know yet.
-            let readyAt = node.readyAt, readyAt + .seconds(5) <= world.now
+            let node = world.nodeProcess(number)?.node, let readyAt = node.readyAt,
+            // Since a moment ago only, and nobody could know yet.
+            max(readyAt, node.reachableFrom, node.answersFrom) + .seconds(5) <= world.now
         else { return }
         let others = deployer.snapshot.instances.filter { $0.number != number && !$0.isStopped }
         guard !others.isEmpty else { return }
@@ -245,5 +262,7 @@ final class Invariants {
         check(
             node.answersFrom + .seconds(3) > world.now,
             "instance \(number) is killed, and answers since \(node.answersFrom)")
+        // It goes on until it can be put on record.
+        ending[number] = identity
     }
 }

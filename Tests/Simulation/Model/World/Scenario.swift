@@ -26,6 +26,8 @@ struct Scenario {
     var preCommands: Int
     /// Whether the last release published works.
     var endsWell: Bool
+    /// Whether everything is stopped in the end.
+    var endsStopped: Bool
 
     init(using random: inout SeededRandom) {
         var timings = EngineConfiguration.Timings()
@@ -48,6 +50,7 @@ struct Scenario {
         stubbornProcesses = random.pick([0, 20])
         preCommands = random.pick([0, 30])
         endsWell = random.chance(75)
+        endsStopped = random.chance(25)
         for fault in Fault.allCases where random.chance(45) {
             faults[fault] = random.pick([5, 20, 60])
         }

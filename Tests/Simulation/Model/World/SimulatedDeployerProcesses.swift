@@ -203,6 +203,13 @@ extension SimulatedDeployer {
                     self.tell(.probed(number, run: run, .unresponsive("no answer in time")))
                 }
             }
+            if self.world.random.chance(5) {
+                // An answer that is long under way, and perhaps no longer true.
+                let answer = self.readiness(process.identity, node.creation, kind)
+                return self.after(.milliseconds(200) ... .milliseconds(750)) {
+                    self.tell(.probed(number, run: run, answer))
+                }
+            }
             self.after(.milliseconds(1) ... .milliseconds(200)) {
                 self.tell(
                     .probed(number, run: run, self.readiness(process.identity, node.creation, kind))

@@ -22,6 +22,8 @@ final class SimulatedWorld {
     var isCalm = false
     /// Whether the operator has let everything run again after that.
     var isTidy = false
+    /// Whether everything is to be stopped, at the end.
+    private(set) var isStopping = false
     private(set) var stepCount = 0
     /// The kernel writes back by itself what nobody has synced.
     private var lastWriteBack = MonotonicTime(nanoseconds: 0)
@@ -71,10 +73,17 @@ final class SimulatedWorld {
             stepCount += 1
             event()
             settle()
-            if isCalm, isWell { return }
+            if isCalm, isWell, !isStopping {
+                guard scenario.endsStopped else { return }
+                stopAll()
+            }
+            if isStopping, deployer?.hasFinished == true {
+                return invariants.stopped(self)
+            }
             guard now <= end, stepCount < Self.stepLimit else {
+                let reason = isStopping ? "not everything has stopped" : whatIsWrong
                 return invariants.fail(
-                    "not well \(patience) after the last fault: \(whatIsWrong ?? "too many steps")")
+                    "not well \(patience) after the last fault: \(reason ?? "too many steps")")
             }
         }
         if invariants.violation == nil { invariants.fail("nothing happens any more") }
@@ -105,6 +114,11 @@ final class SimulatedWorld {
             note("deployex cannot start: \(error)")
             deployexDies(.kill, "at start")
         }
+    }
+
+    private func stopAll() {
+        isStopping = true
+        deployer?.tell(.shutdownRequested)
     }
 
     /// The process ends; what it has not done yet is never done.
