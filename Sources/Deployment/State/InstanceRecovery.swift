@@ -44,15 +44,29 @@ extension InstanceState {
         return found
     }
 
-    /// Cut off while it made a release permanent, a node leaves files from which nothing boots.
+    /// Cut off while it made a release permanent, a node leaves a `start_erl.data` from which nothing boots.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
         guard try files.status(current) != nil, try bootVersions(of: current) == nil else { return }
+        let path = "\(current)/releases/start_erl.data"
         do throws(ReleasesFileError) {
+            // RELEASES still names the release that was permanent before.
             try ReleasesFile.write(for: current, name: layout.application, files: files)
-            found.findings.append("\(current)/releases/start_erl.data was damaged: made anew")
         } catch {
-            found.findings.append("\(error)")
+            guard let marked = try ReleaseMarker.read(in: current, files: files),
+                let erts = try ertsVersion(in: current)
+            else {
+                found.findings.append("\(error)")
+                return
+            }
+            try files.replaceFile(path, with: Array("\(erts) \(marked.version)".utf8), mode: 0o644)
         }
+        found.findings.append("\(path) was damaged: made anew")
+    }
+
+    /// The version of the only ERTS in a release's folder.
+    private func ertsVersion(in folder: String) throws(FileSystemError) -> String? {
+        let versions = try files.list(folder).filter { $0.hasPrefix("erts-") }
+        return versions.count == 1 ? String(versions[0].dropFirst(5)) : nil
     }
 
     private func settle(
@@ -163,7 +177,11 @@ extension InstanceState {
             let bytes = try files.read(
                 folder + "/releases/start_erl.data", limit: Self.recordLimit)
             let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            return words.count == 2 ? (String(words[0]), String(words[1])) : nil
+            // A name that was cut, or is garbage, boots nothing.
+            guard words.count == 2, isPathComponent(String(words[1])),
+                try files.status("\(folder)/releases/\(words[1])")?.kind == .folder
+            else { return nil }
+            return (String(words[0]), String(words[1]))
         } catch {
             if error.isNotFound { return nil }
             guard case .tooLarge = error else { throw error }

@@ -117,6 +117,8 @@ package struct InstanceState: Sendable {
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
+        // `make_permanent` writes without fsync: what it made must not be on the disk later than this.
+        try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)
         try end()
