@@ -71,7 +71,7 @@ let package = Package(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "node-example",
+                "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
@@ -80,5 +80,11 @@ let package = Package(
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport"],
+            path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
+            swiftSettings: strict),
     ]
 )
