@@ -24,7 +24,6 @@ import Testing
                 .filter { $0.hasPrefix("line ") }
             #expect(found == wanted)
             try await world.waitForRotation()
-            #expect(!follower.hasEnded)
             follower.send(SIGTERM)
             #expect(follower.waitForEnd(.seconds(5)) == 128 + SIGTERM)
         }
