@@ -10,7 +10,7 @@ import Testing
             variables: ["DEPLOYEX_LOG_MAX_BYTES": "65536", "DEPLOYEX_LOG_FILES": "50"])
         try await DeployexWorld.run(options) { world in
             try await world.bring(to: "0.1.0")
-            let follower = try await world.startCommand(["logs", "1", "-f", "-n", "0"])
+            try await world.startCommand(["logs", "1", "-f", "-n", "0"])
             try await world.waitForLine("begin", printingIt: true)
             let padding = String(repeating: "x", count: 190)
             let wanted = (0..<3_000).map { "line \($0) \(padding)" }
@@ -24,8 +24,7 @@ import Testing
                 .filter { $0.hasPrefix("line ") }
             #expect(found == wanted)
             try await world.waitForRotation()
-            follower.send(SIGTERM)
-            #expect(follower.waitForEnd(.seconds(5)) == 128 + SIGTERM)
+            #expect(await world.endStartedCommand(SIGTERM) == 128 + SIGTERM)
         }
     }
 }
