@@ -7,9 +7,13 @@
  *
  *     call node|reverse COUNT     COUNT calls one after another on one connection
  *     connect COUNT               COUNT connections, handshake included, each by a new name
+ *     send COUNT                  COUNT messages to bench_sink, one after another
+ *     name                        this node's name, once it is connected
+ *     receive COUNT               COUNT messages, however they are addressed
  *
- * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds; or
- * "error" and what failed. ERL_EPMD_PORT says where EPMD is.
+ * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds (of
+ * "receive": from the first message to the last; of "name": the name); or "error" and what failed.
+ * Calls and messages share one connection. ERL_EPMD_PORT says where EPMD is.
  */
 #include <arpa/inet.h>
 #include <ei.h>
@@ -79,25 +83,38 @@ static int encode_arguments(const char *which, ei_x_buff *arguments)
     return ei_x_encode_empty_list(arguments) < 0 ? -1 : ei_x_encode_empty_list(arguments);
 }
 
+/* The node and connection of calls and messages. */
+static ei_cnode node;
+static int connection = -1;
+
+static int is_connected(void)
+{
+    if (connection >= 0)
+        return 1;
+    if (make_node(&node) < 0) {
+        fail("making a node: %s", strerror(erl_errno));
+        return 0;
+    }
+    connection = ei_connect(&node, (char *)peer_node);
+    if (connection < 0)
+        fail("connecting to %s: %s", peer_node, strerror(erl_errno));
+    return connection >= 0;
+}
+
+static void disconnect(void)
+{
+    close(connection);
+    connection = -1;
+}
+
 static void measure_calls(const char *which, long count, int64_t *times)
 {
-    static ei_cnode node;
-    static int connection = -1;
     char *module = strcmp(which, "node") == 0 ? "erlang" : "lists";
     char *function = strcmp(which, "node") == 0 ? "node" : "reverse";
     ei_x_buff arguments;
 
-    if (connection < 0) {
-        if (make_node(&node) < 0) {
-            fail("making a node: %s", strerror(erl_errno));
-            return;
-        }
-        connection = ei_connect(&node, (char *)peer_node);
-        if (connection < 0) {
-            fail("connecting to %s: %s", peer_node, strerror(erl_errno));
-            return;
-        }
-    }
+    if (!is_connected())
+        return;
     ei_x_new(&arguments);
     if (encode_arguments(which, &arguments) < 0) {
         fail("encoding arguments");
@@ -112,8 +129,7 @@ static void measure_calls(const char *which, long count, int64_t *times)
         ei_x_free(&result);
         if (status < 0) {
             fail("calling %s:%s: %s", module, function, strerror(erl_errno));
-            close(connection);
-            connection = -1;
+            disconnect();
             ei_x_free(&arguments);
             return;
         }
@@ -125,24 +141,76 @@ static void measure_calls(const char *which, long count, int64_t *times)
     answer(before - start, times, count);
 }
 
+static void measure_sends(long count)
+{
+    ei_x_buff message;
+
+    if (!is_connected())
+        return;
+    ei_x_new(&message);
+    int64_t start = now_ns();
+    for (long i = 0; i < count; i++) {
+        message.index = 0;
+        if (ei_x_encode_version(&message) < 0 || ei_x_encode_tuple_header(&message, 2) < 0
+            || ei_x_encode_atom(&message, "sample") < 0 || ei_x_encode_long(&message, i) < 0
+            || ei_reg_send(&node, connection, "bench_sink", message.buff, message.index) < 0) {
+            fail("sending to bench_sink: %s", strerror(erl_errno));
+            disconnect();
+            ei_x_free(&message);
+            return;
+        }
+    }
+    ei_x_free(&message);
+    answer(now_ns() - start, NULL, 0);
+}
+
+static void measure_receives(long count)
+{
+    ei_x_buff message;
+    erlang_msg header;
+    int64_t first = 0;
+
+    if (!is_connected())
+        return;
+    ei_x_new(&message);
+    for (long received = 0; received < count;) {
+        message.index = 0;
+        switch (ei_xreceive_msg(connection, &header, &message)) {
+        case ERL_MSG:
+            if (received++ == 0)
+                first = now_ns();
+            break;
+        case ERL_TICK:
+            break;
+        default:
+            fail("receiving: %s", strerror(erl_errno));
+            disconnect();
+            ei_x_free(&message);
+            return;
+        }
+    }
+    ei_x_free(&message);
+    answer(now_ns() - first, NULL, 0);
+}
+
 static void measure_connects(long count, int64_t *times)
 {
     int64_t total = 0;
     for (long i = 0; i < count; i++) {
-        ei_cnode node;
-        if (make_node(&node) < 0) {
+        ei_cnode other;
+        if (make_node(&other) < 0) {
             fail("making a node: %s", strerror(erl_errno));
             return;
         }
         int64_t start = now_ns();
-        int connection = ei_connect(&node, (char *)peer_node);
+        int other_connection = ei_connect(&other, (char *)peer_node);
         times[i] = now_ns() - start;
-        if (connection < 0) {
+        if (other_connection < 0) {
             fail("connecting to %s: %s", peer_node, strerror(erl_errno));
             return;
         }
         total += times[i];
-        close(connection);
+        close(other_connection);
     }
     answer(total, times, count);
 }
@@ -168,7 +236,16 @@ int main(int argc, char **argv)
             measure_calls(which, count, times);
         else if (sscanf(line, "connect %ld", &count) == 1 && count > 0 && count <= COUNT_MAX)
             measure_connects(count, times);
-        else
+        else if (sscanf(line, "send %ld", &count) == 1 && count > 0)
+            measure_sends(count);
+        else if (sscanf(line, "receive %ld", &count) == 1 && count > 0)
+            measure_receives(count);
+        else if (strcmp(line, "name\n") == 0) {
+            if (is_connected()) {
+                printf("ok %s\n", ei_thisnodename(&node));
+                fflush(stdout);
+            }
+        } else
             fail("no such command: %s", strtok(line, "\n"));
     }
     free(times);
