@@ -12,6 +12,8 @@ final class Connection {
         case applicant(ServerHandshake.Applicant)
         case connected(PeerNode)
         case received(ControlMessage)
+        /// The answer to a call that ``Connection/callFrames`` has recognised.
+        case answered(CallFrames.Answer)
         /// Nothing has come for a while: send something that the peer answers.
         case quiet
         /// The last event; never after ``Connection/close()``.
@@ -30,6 +32,8 @@ final class Connection {
         var frameByteCount = 128 << 20
         /// Bytes that may wait to be sent before a message is refused.
         var queuedByteCount = 64 << 20
+        /// Bytes that may wait before those who send are to wait too: enough for one system call.
+        var busyByteCount = 64 << 10
         var fragments = FragmentAssembly.Limits()
     }
 
@@ -59,6 +63,8 @@ final class Connection {
     private var phase: Phase
     /// Beside ``Phase``, because taking it out of an enum and putting it back for every message costs.
     private var established: Established?
+    /// Recognises answers to calls before messages are made of them.
+    var callFrames: CallFrames?
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
 
@@ -238,6 +244,10 @@ final class Connection {
             while let frame = try established?.frames.next() {
                 if frame.isEmpty { continue }
                 guard let bytes = established?.frames.bytes else { return }
+                if let answer = callFrames?.answer(in: bytes, frame) {
+                    handle?(.answered(answer))
+                    continue
+                }
                 if let message = try established?.decoder.decode(bytes, frame, now: .now) {
                     handle?(.received(message))
                 }
@@ -266,6 +276,27 @@ final class Connection {
         established?.ticks.bytesSent()
         stream.send(bytes)
         return true
+    }
+
+    /// Sends a frame that ``CallFrames`` has written, unless too much waits to be sent already.
+    func sendIfRoom(frame bytes: [UInt8]) -> Bool {
+        guard established != nil,
+            stream.queuedByteCount + bytes.count <= limits.queuedByteCount
+        else { return false }
+        established?.ticks.bytesSent()
+        stream.send(bytes)
+        return true
+    }
+
+    /// Whether so much waits to be sent that whoever can wait should do so.
+    var isBusy: Bool { stream.queuedByteCount >= limits.busyByteCount }
+
+    /// Calls `body` once, when all that waits has been handed to the kernel; not when the connection ends.
+    func whenSent(_ body: @escaping () -> Void) {
+        stream.onDrain = { [weak self] in
+            self?.stream.onDrain = nil
+            body()
+        }
     }
 
     private func scheduleTick() {

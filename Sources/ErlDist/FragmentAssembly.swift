@@ -29,6 +29,9 @@ struct FragmentAssembly {
         var deadline: MonotonicTime
     }
 
+    /// Room that may be made with a first fragment: for a message with 1 MiB.
+    private static let reservedByteCount = 17 << 16
+
     private let limits: Limits
     private var sequences: [UInt64: Sequence] = [:]
     private var byteCount = 0
@@ -52,8 +55,15 @@ struct FragmentAssembly {
             throw .tooManyFragmentSequences(maximum: limits.sequences)
         }
         try count(bytes)
+        var whole: [UInt8] = []
+        // Growing would copy it again and again. Memory that is reserved and not written to costs nothing,
+        // and it is not much whatever the peer claims.
+        if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
+            whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
+        }
+        whole += bytes
         sequences[sequence] = Sequence(
-            bytes: Array(bytes), atoms: atoms, next: fragment - 1, deadline: now + limits.deadline)
+            bytes: whole, atoms: atoms, next: fragment - 1, deadline: now + limits.deadline)
         return nil
     }
 

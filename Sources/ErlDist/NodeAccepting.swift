@@ -77,7 +77,7 @@ extension Node {
         case .connected(let peer):
             accepting[ObjectIdentifier(connection)] = nil
             adopt(connection, peer, ownCreation: creation)
-        case .received, .quiet, .ended(.disconnected):
+        case .received, .answered, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             accepting[ObjectIdentifier(connection)] = nil
