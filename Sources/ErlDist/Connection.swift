@@ -32,8 +32,8 @@ final class Connection {
         var frameByteCount = 128 << 20
         /// Bytes that may wait to be sent before a message is refused.
         var queuedByteCount = 64 << 20
-        /// Bytes that may wait before those who send are to wait too: enough for one system call.
-        var busyByteCount = 64 << 10
+        /// Bytes that may wait before those who send are to wait too. Source: `+zdbbl` in erl(1).
+        var busyByteCount = 1 << 20
         var fragments = FragmentAssembly.Limits()
     }
 
@@ -56,6 +56,9 @@ final class Connection {
         case established
         case ended
     }
+
+    /// Small messages leave together in system calls of about this size.
+    private static let flushedByteCount = 64 << 10
 
     private let stream: any ByteStream
     private let loop: EventLoop
@@ -288,8 +291,25 @@ final class Connection {
         return true
     }
 
-    /// Whether so much waits to be sent that whoever can wait should do so.
-    var isBusy: Bool { stream.queuedByteCount >= limits.busyByteCount }
+    /// What whoever has sent something and can wait is to do.
+    enum Pressure {
+        case none
+        /// Let others have their turn: a part has just left.
+        case yield
+        /// Wait until what is queued has left; see ``Connection/whenSent(_:)``.
+        case wait
+    }
+
+    /// Hands the kernel what waits to be sent once that is worth a system call, so that the peer reads
+    /// while more is written. The connection may end in it.
+    func relieve() -> Pressure {
+        let before = stream.queuedByteCount
+        guard before >= Self.flushedByteCount else { return .none }
+        stream.flush()
+        let after = stream.queuedByteCount
+        if after >= limits.busyByteCount { return .wait }
+        return after < before ? .yield : .none
+    }
 
     /// Calls `body` once, when all that waits has been handed to the kernel; not when the connection ends.
     func whenSent(_ body: @escaping () -> Void) {

@@ -123,6 +123,7 @@ extension Node {
         limits.handshakeDeadline = configuration.connectTimeout
         limits.tickTime = configuration.tickTime
         limits.queuedByteCount = configuration.queuedByteCount
+        limits.busyByteCount = min(limits.busyByteCount, configuration.queuedByteCount / 2)
         return limits
     }
 

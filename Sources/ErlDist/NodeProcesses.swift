@@ -96,7 +96,13 @@ extension Node {
                 .aliasSend(from: from, to: alias, message: message, token: nil)
             }
         try transmitIfRoom(signal, to: node)
-        if let link = links[node], link.connection.isBusy { await waitUntilSent(link) }
+        guard let link = links[node] else { return }
+        switch link.connection.relieve() {
+        case .none: return
+        case .yield: await Task.yield()
+        // The connection may have ended by now; then nothing will be sent any more.
+        case .wait: if links[node] === link { await waitUntilSent(link) }
+        }
     }
 
     /// Lets what has been sent leave first, so that a task which sends without end neither fills the queue

@@ -143,8 +143,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         loop.flushBeforeWaiting(self)
     }
 
-    /// Hands the kernel what it takes.
-    func flush() {
+    package func flush() {
         // While it is still scheduled, so that what the layer above sends does not schedule it again.
         willFlush?()
         isFlushScheduled = false
