@@ -44,13 +44,15 @@ let package = Package(
         library("Transport", ["CLinux", "COpenSSL"]),
         library("EPMD", ["Transport"]),
         library("ErlDist", ["ExternalTermFormat", "Transport"]),
+        library("HTTP", ["Transport"]),
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
         .executableTarget(
             name: "deployex",
             dependencies: [
-                "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "Supervisor", "Deployment",
+                "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
+                "Deployment",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -68,14 +70,21 @@ let package = Package(
         tests(
             "InteropTests",
             [
-                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
-                "node-example",
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
+                "Transport", "deployex", "node-example",
             ]),
+        tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "ExternalTermFormat"]),
+        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport"],
+            path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
+            swiftSettings: strict),
     ]
 )

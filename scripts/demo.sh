@@ -103,10 +103,12 @@ clean_up() {
     if [[ -n $deployex_pid ]]; then
         begin=$(now)
         printf '\nStopping deployex and its instances …'
-        if end_process "$deployex_pid" 45; then
+        # A signal would end deployex alone, and leave the instances running.
+        "$deployex" stop --all --timeout 40 >/dev/null 2>&1 || true
+        if end_process "$deployex_pid" 5; then
             printf ' %s\n' "$(seconds_since "$begin")"
         else
-            printf ' it did not stop in 45 s, and was killed\n'
+            printf ' it did not stop, and was killed\n'
         fi
     fi
     if [[ -n $folder ]]; then

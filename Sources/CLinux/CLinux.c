@@ -142,6 +142,16 @@ int clinux_exit_status(int pidfd, int reap, int *status, int *signalled) {
 
 int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
 
+int clinux_punch_hole(int fd, int64_t offset, int64_t length) {
+    return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+}
+
+int clinux_collapse_head(int fd, int64_t length) {
+    return fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, length);
+}
+
+int64_t clinux_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK_DATA); }
+
 int clinux_open_at(int folder, const char *name, int flags) {
     return openat(folder, name, flags);
 }

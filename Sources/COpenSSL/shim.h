@@ -28,18 +28,6 @@ static inline int copenssl_ctx_add_chain(SSL_CTX *ctx, X509 *certificate) {
     return (int)SSL_CTX_add0_chain_cert(ctx, certificate);
 }
 
-/// An empty list, for SSL_CTX_set0_CA_list() to take over.
-static inline STACK_OF(X509_NAME) *copenssl_names_new(void) { return sk_X509_NAME_new_null(); }
-
-/// Appends a copy of `name`.
-static inline int copenssl_names_push(STACK_OF(X509_NAME) *names, const X509_NAME *name) {
-    X509_NAME *copy = X509_NAME_dup(name);
-    if (copy == NULL) return 0;
-    if (sk_X509_NAME_push(names, copy) > 0) return 1;
-    X509_NAME_free(copy);
-    return 0;
-}
-
 static inline int copenssl_cipher_count(const STACK_OF(SSL_CIPHER) *ciphers) {
     return sk_SSL_CIPHER_num(ciphers);
 }

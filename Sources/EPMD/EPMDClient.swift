@@ -11,9 +11,12 @@ public import Transport
 public struct EPMDClient: Sendable {
     /// The daemon that is asked.
     public let address: SocketAddress
+    /// How long one question may take.
     public let timeout: Duration
     private let loop: EventLoop
 
+    /// A client that makes no connection before it is asked something.
+    /// - Parameter loop: what its connections run on.
     public init(
         address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort), loop: EventLoop,
         timeout: Duration = .seconds(5)

@@ -6,6 +6,7 @@ public import Transport
 /// host only. A connection that has not asked its one question, or not taken its answer, within
 /// ``Limits/silence`` is closed. Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
 public actor EPMDDaemon {
+    /// What the daemon takes of others.
     public struct Limits: Equatable, Sendable {
         /// Connections at once, registrations included. A newcomer beyond it takes the place of the oldest
         /// without a registration. Below Debian's limit of 1,024 descriptors.
@@ -13,11 +14,15 @@ public actor EPMDDaemon {
         /// From a connection's beginning to the end of its answer, as long as OTP's daemon waits.
         public var silence: Duration = .seconds(60)
 
+        /// The limits of a daemon for one host.
         public init() {}
     }
 
+    /// What happens to the daemon.
     public enum Event: Equatable, Sendable {
+        /// A node can be looked up from now on.
         case registered(EPMDNodeInfo, creation: UInt32)
+        /// A node's connection has ended, and with it the registration.
         case unregistered(EPMDNodeInfo)
         /// A connection was closed or refused for what it said.
         case refused(String)
@@ -41,6 +46,7 @@ public actor EPMDDaemon {
     private var nextConnection: DaemonMachine.ConnectionID = 1
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
+    /// The event loop that it was given.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }

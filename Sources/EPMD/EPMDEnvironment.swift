@@ -4,6 +4,7 @@ public import Transport
 ///
 /// Source: "Environment Variables", epmd(1).
 public enum EPMDEnvironment {
+    /// Where an EPMD listens unless `ERL_EPMD_PORT` says otherwise.
     public static let defaultPort: UInt16 = 4369
 
     /// `ERL_EPMD_PORT`, or 4369.

@@ -7,11 +7,13 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
     public var name: String
     /// Where the node accepts distribution connections.
     public var port: UInt16
+    /// Whether it is a hidden node.
     public var type: NodeType
     /// 0 is TCP over IPv4, which is also what nodes over IPv6 and TLS say.
     public var protocolNumber: UInt8
     /// The newest handshake that the node can do; 6 means a 32-bit creation.
     public var highestVersion: UInt16
+    /// The oldest handshake that the node can do.
     public var lowestVersion: UInt16
     /// Unused by OTP. At most ``maximumExtraByteCount`` bytes.
     public var extra: [UInt8]
@@ -19,6 +21,7 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
     /// As in OTP's `epmd_int.h`.
     public static let maximumExtraByteCount = 1020
 
+    /// A node as OTP 25 and later register it, hidden unless said otherwise.
     public init(
         name: String, port: UInt16, type: NodeType = .hidden, protocolNumber: UInt8 = 0,
         highestVersion: UInt16 = 6, lowestVersion: UInt16 = 5, extra: [UInt8] = []
@@ -34,19 +37,25 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
 
     /// Whether other nodes should connect to this one by themselves.
     public struct NodeType: RawRepresentable, Hashable, Sendable {
+        /// The byte on the wire: a letter.
         public var rawValue: UInt8
+        /// A type by its byte, known or not.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
         /// A node that does not join the mesh, such as a C node.
         public static let hidden = NodeType(rawValue: 72)
+        /// A node of the mesh, as BEAMs are unless started with `-hidden`.
         public static let normal = NodeType(rawValue: 77)
     }
 }
 
 /// A registered name and its port, as `NAMES_REQ` lists them.
 public struct EPMDName: Hashable, Sendable {
+    /// The part of the node name before the `@`.
     public var name: String
+    /// Where the node accepts distribution connections.
     public var port: UInt16
 
+    /// A name with its port, whether EPMD could hold it (``isValid(_:)``) or not.
     public init(name: String, port: UInt16) {
         self.name = name
         self.port = port

@@ -6,6 +6,7 @@ public import Transport
 /// anew as soon as one listens again, which is tried every 2 s as OTP's own nodes do; each time it gets
 /// another creation. Source: "Register a Node in EPMD", erl_dist_protocol; `erl_epmd.erl`.
 public actor EPMDRegistration {
+    /// What happens to the registration.
     public enum Event: Equatable, Sendable {
         /// The node is registered, for the first time or again. New pids and references carry `creation`.
         case registered(creation: UInt32)
@@ -17,7 +18,9 @@ public actor EPMDRegistration {
         case failed(EPMDError)
     }
 
+    /// What is registered.
     public nonisolated let node: EPMDNodeInfo
+    /// Where the daemon listens.
     public nonisolated let address: SocketAddress
     private nonisolated let loop: EventLoop
     private let report: @Sendable (Event) -> Void
@@ -29,6 +32,7 @@ public actor EPMDRegistration {
     private var connectNumber = 0
     private var waiters: [CheckedContinuation<Result<UInt32, EPMDError>, Never>] = []
 
+    /// The event loop that it was given.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }

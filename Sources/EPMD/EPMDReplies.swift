@@ -68,10 +68,12 @@ public enum EPMDPortReply: Equatable, Sendable {
 /// The answer to `NAMES_REQ` and `DUMP_REQ`: the daemon's port in 4 bytes, then text up to the end of the
 /// connection.
 public struct EPMDListing: Equatable, Sendable {
+    /// The daemon's own.
     public var port: UInt32
     /// The lines as they came.
     public var text: [UInt8]
 
+    /// A listing of lines that are there already.
     public init(port: UInt32, text: [UInt8]) {
         self.port = port
         self.text = text
@@ -109,12 +111,16 @@ public struct EPMDListing: Equatable, Sendable {
 ///
 /// Source: "Kill EPMD" and "STOP_REQ (Not Used)", erl_dist_protocol.
 public enum EPMDCommandReply: String, Equatable, Sendable {
+    /// The daemon ends.
     case ok = "OK"
     /// Nodes are registered.
     case no = "NO"
+    /// The registration has been removed.
     case stopped = "STOPPED"
+    /// There is no such registration.
     case noSuchName = "NOEXIST"
 
+    /// The bytes to send, before closing.
     public var encoded: [UInt8] {
         Array(rawValue.utf8)
     }

@@ -37,6 +37,7 @@ public enum EPMDReplyError: Error, Equatable, Sendable, CustomStringConvertible 
 public struct EPMDAliveReplyDecoder: EPMDReplyDecoder {
     private var buffer: [UInt8] = []
 
+    /// A decoder at the beginning of a connection.
     public init() {}
 
     public mutating func receive(
@@ -67,6 +68,7 @@ public struct EPMDPortReplyDecoder: EPMDReplyDecoder {
     private static let maximumByteCount = 14 + 2 * 0xFFFF
     private var buffer: [UInt8] = []
 
+    /// A decoder at the beginning of a connection.
     public init() {}
 
     public mutating func receive(
@@ -102,6 +104,7 @@ public struct EPMDListingDecoder: EPMDReplyDecoder {
     public static let maximumByteCount = 1 << 20
     private var buffer: [UInt8] = []
 
+    /// A decoder at the beginning of a connection.
     public init() {}
 
     public mutating func receive(
@@ -132,6 +135,7 @@ public struct EPMDListingDecoder: EPMDReplyDecoder {
 public struct EPMDCommandReplyDecoder: EPMDReplyDecoder {
     private var buffer: [UInt8] = []
 
+    /// A decoder at the beginning of a connection.
     public init() {}
 
     public mutating func receive(

@@ -98,6 +98,7 @@ public struct EPMDRequestDecoder: Sendable {
 
     private var buffer: [UInt8] = []
 
+    /// A decoder at the beginning of a connection.
     public init() {}
 
     /// Takes the next bytes of the connection.

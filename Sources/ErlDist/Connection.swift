@@ -70,6 +70,8 @@ final class Connection {
     var callFrames: CallFrames?
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
+    /// How many bytes the message of the last ``Event/received(_:)`` came in.
+    var messageByteCount: Int { established?.decoder.messageByteCount ?? 0 }
 
     init(stream: any ByteStream, loop: EventLoop, handshake: Handshake, limits: Limits) {
         self.stream = stream
@@ -133,7 +135,14 @@ final class Connection {
         switch phase {
         case .shakingHands(.client(let client), _):
             end(.handshake(client.meaningOfEnd(reason.description)))
-        case .shakingHands(.server, _), .idle:
+        case .shakingHands(.server(let server), _):
+            switch reason {
+            case .closedByPeer, .tls(.closedWithoutNotice):
+                end(.handshake(server.meaningOfEnd(reason.description)))
+            case .failed, .sendQueueFull, .sendTimedOut, .tls:
+                end(.handshake(.connectionClosed(reason.description)))
+            }
+        case .idle:
             end(.handshake(.connectionClosed(reason.description)))
         case .established:
             switch reason {

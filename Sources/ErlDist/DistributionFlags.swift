@@ -2,34 +2,53 @@
 ///
 /// Source: "Distribution Flags", erl_dist_protocol; `DFLAG_…` in OTP's `dist.h`.
 public struct DistributionFlags: OptionSet, Hashable, Sendable {
+    /// The flags as they travel.
     public let rawValue: UInt64
 
+    /// Flags by their bits, known or not.
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
 
     /// The node is part of the global name space; without it the node is hidden.
     public static let published = DistributionFlags(rawValue: 0x1)
+    /// An atom cache outside of the distribution header, which no node of today has.
     public static let atomCache = DistributionFlags(rawValue: 0x2)
+    /// References of several words. Mandatory.
     public static let extendedReferences = DistributionFlags(rawValue: 0x4)
+    /// `monitor/2` between nodes.
     public static let monitors = DistributionFlags(rawValue: 0x8)
+    /// Funs, in a form that is gone. Mandatory all the same.
     public static let funTags = DistributionFlags(rawValue: 0x10)
+    /// Monitors of registered names. OTP sends monitors only to nodes that have this and ``monitors``.
     public static let monitorsByName = DistributionFlags(rawValue: 0x20)
+    /// The same for hidden nodes; unused.
     public static let hiddenAtomCache = DistributionFlags(rawValue: 0x40)
+    /// Funs with the code's MD5. Mandatory.
     public static let newFunTags = DistributionFlags(rawValue: 0x80)
+    /// Pids and ports of more than 15 and 13 bits. Mandatory.
     public static let extendedPidsAndPorts = DistributionFlags(rawValue: 0x100)
+    /// `fun M:F/A` as a term of its own. Mandatory.
     public static let exportTag = DistributionFlags(rawValue: 0x200)
+    /// Bit strings. Mandatory.
     public static let bitBinaries = DistributionFlags(rawValue: 0x400)
+    /// Floats of 8 bytes. Mandatory.
     public static let newFloats = DistributionFlags(rawValue: 0x800)
+    /// Unicode in the I/O protocol.
     public static let unicodeIO = DistributionFlags(rawValue: 0x1000)
     /// The distribution header carries atom cache references.
     public static let headerAtomCache = DistributionFlags(rawValue: 0x2000)
+    /// Atoms with a length of one byte.
     public static let smallAtomTags = DistributionFlags(rawValue: 0x4000)
+    /// Atoms in UTF-8. Mandatory.
     public static let utf8Atoms = DistributionFlags(rawValue: 0x1_0000)
+    /// Maps. Mandatory.
     public static let mapTag = DistributionFlags(rawValue: 0x2_0000)
+    /// Creations of 32 bits. Mandatory.
     public static let bigCreation = DistributionFlags(rawValue: 0x4_0000)
     /// SEND_SENDER instead of SEND.
     public static let sendSender = DistributionFlags(rawValue: 0x8_0000)
+    /// Labels of sequential traces may be any term.
     public static let bigSequentialTraceLabels = DistributionFlags(rawValue: 0x10_0000)
     /// Exit reasons travel as payload, not inside the control message.
     public static let exitPayload = DistributionFlags(rawValue: 0x40_0000)
@@ -42,11 +61,13 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     /// The node has all that OTP 25 made mandatory. Some published tables put it at bit 36, which
     /// no node uses.
     public static let mandatory25Digest = DistributionFlags(rawValue: 1 << 26)
+    /// SPAWN_REQUEST and SPAWN_REPLY, by which `erpc` calls.
     public static let spawn = DistributionFlags(rawValue: 1 << 32)
     /// "Give me a name": the connecting node has only a host.
     public static let nameMe = DistributionFlags(rawValue: 1 << 33)
     /// Pids and references may use the widths of OTP 24.
     public static let version4Containers = DistributionFlags(rawValue: 1 << 34)
+    /// ALIAS_SEND: messages to references that processes give out.
     public static let alias = DistributionFlags(rawValue: 1 << 35)
     /// ALTACT_SIG_SEND of OTP 28.
     public static let alternativeActions = DistributionFlags(rawValue: 1 << 37)

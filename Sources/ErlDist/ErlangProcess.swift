@@ -37,6 +37,7 @@ public final class ErlangProcess: Sendable {
         /// Why it ended; `noproc` when it did not exist, `noconnection` when its node is gone.
         public var reason: Term
 
+        /// What a monitor says when the process ends.
         public init(monitor: Reference, process: Destination, reason: Term) {
             self.monitor = monitor
             self.process = process
@@ -46,6 +47,7 @@ public final class ErlangProcess: Sendable {
 
     /// Whom a message, monitor or call is for.
     public enum Destination: Hashable, Sendable {
+        /// A process.
         case pid(PID)
         /// A registered name on a node.
         case name(Atom, NodeName)
@@ -193,13 +195,16 @@ public final class ErlangProcess: Sendable {
     public struct Messages: AsyncSequence, Sendable {
         let process: ErlangProcess
 
+        /// Waits for one message after the other.
         public struct AsyncIterator: AsyncIteratorProtocol {
             let process: ErlangProcess
 
+            /// The next message; `nil` once the process has ended or the task is cancelled.
             public mutating func next() async -> Message? {
                 await next(isolation: nil)
             }
 
+            /// The next message; `nil` once the process has ended or the task is cancelled.
             public mutating func next(isolation: isolated (any Actor)?) async -> Message? {
                 do throws(ReceiveError) {
                     return try await process.receive()
@@ -209,6 +214,7 @@ public final class ErlangProcess: Sendable {
             }
         }
 
+        /// An iterator. Several share the messages among them.
         public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(process: process) }
     }
 }

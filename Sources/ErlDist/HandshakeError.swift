@@ -12,6 +12,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case alreadyConnected
     /// Another node than the one that was asked for is listening there.
     case unexpectedNode(expected: String, found: String)
+    /// The peer went away when it had been told our name.
+    case nameRejected(String)
     /// We asked for a name and got none, or got one without asking.
     case unexpectedStatus(String)
     /// A name that is not text or not `alive@host`.
@@ -33,7 +35,11 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .alreadyConnected: "the peer is already connected under this name"
         case .unexpectedNode(let expected, let found):
             "\(found) is listening there, not \(expected)"
-        case .unexpectedStatus(let text): "unexpected handshake status \"\(text)\""
+        case .nameRejected(let name):
+            "the peer ended the connection once it had been told this node's name, \(name): it may"
+                + " have looked for another"
+        // Whatever listens there chose the text: control characters are escaped.
+        case .unexpectedStatus(let text): "unexpected handshake status \(text.debugDescription)"
         case .invalidName: "the peer sent a name that is not a node name"
         case .unexpectedMessage(let tag, let step):
             "the peer sent \(tag.map { "a message of type \($0)" } ?? "an empty message")"

@@ -28,6 +28,68 @@ extension Node {
         return try result.get()
     }
 
+    /// Calls `module:function(arguments…)` on several nodes at once, as `erpc:multicall/5` does.
+    ///
+    /// Nobody waits for anybody: a node that cannot be reached, or does not answer, costs the others nothing.
+    /// - Parameter timeout: for each of the calls, connecting included.
+    /// - Returns: what came of each call, in the order of the nodes.
+    public func multicall(
+        _ nodes: [NodeName], _ module: Atom, _ function: Atom, _ arguments: [Term],
+        timeout: Duration
+    ) async -> [Result<Term, CallError>] {
+        await withTaskGroup(of: (index: Int, result: Result<Term, CallError>).self) { group in
+            for (index, node) in nodes.enumerated() {
+                group.addTask {
+                    do throws(CallError) {
+                        let value = try await self.call(
+                            node, module, function, arguments, timeout: timeout)
+                        return (index, .success(value))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            // Every place is filled: a group returns as many results as it has tasks.
+            var results = [Result<Term, CallError>](
+                repeating: .failure(.cancelled), count: nodes.count)
+            for await (index, result) in group { results[index] = result }
+            return results
+        }
+    }
+
+    /// Makes a node run `module:function(arguments…)`, as `erpc:cast/4` does: its result, its exceptions
+    /// and what it prints go nowhere, and whether it runs at all is not known.
+    ///
+    /// The node is connected first if it is not. Every cast is a process of its own there: two of them run
+    /// side by side, in no particular order.
+    /// - Throws: what connecting throws; ``CallError/refused(_:)`` when too much waits to be sent to that node.
+    public func cast(
+        _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term]
+    ) async throws(CallError) {
+        try await connect(to: node)
+        guard let link = links[node.atom] else { throw .connectionLost(.closedByPeer) }
+        let from = pid(0, link)
+        let leader = pid(0, link, serial: ProcessTable.leaderSerial)
+        let function: [Term] = [.atom(module), .atom(function), .list(arguments)]
+        let message: ControlMessage
+        if link.peer.flags.contains(.spawn) {
+            // Its reply names a process that nobody asks about, and is dropped.
+            message = .spawnRequest(
+                SpawnRequest(
+                    id: makeReference(link), from: from, groupLeader: leader, module: "erpc",
+                    function: "execute_cast", arguments: function, options: [], token: nil))
+        } else {
+            message = .registeredSend(
+                from: from, to: "rex",
+                message: .tuple([
+                    .atom("$gen_cast"), .tuple([.atom("cast")] + function + [.pid(leader)]),
+                ]), token: nil)
+        }
+        guard link.connection.sendIfRoom(message) else {
+            throw .refused("too many bytes wait to be sent to \(node): it reads too slowly")
+        }
+    }
+
     /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. It is connected first.
     public func ping(
         _ node: NodeName, timeout: Duration = .seconds(7)

@@ -189,7 +189,7 @@ extension Node {
         switch error {
         case .wrongCookie: .wrongCookie
         case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .unexpectedStatus, .invalidName:
+            .nameRejected, .unexpectedStatus, .invalidName:
             .refused("connecting to \(node): \(error)")
         case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
             .unreachable("connecting to \(node): \(error)")
@@ -234,7 +234,10 @@ extension Node {
     private func handle(_ event: Connection.Event, _ link: PeerLink) {
         switch event {
         case .answered(let answer): receive(answer, link)
-        case .received(let message): receive(message, link)
+        case .received(let message):
+            receivedByteCount = link.connection.messageByteCount
+            receive(message, link)
+            receivedByteCount = 0
         case .quiet: probe(link)
         case .ended(.disconnected(let reason)): connectionEnded(link, reason)
         case .applicant, .connected, .ended(.handshake):
@@ -265,7 +268,7 @@ extension Node {
         switch reason {
         case .violation, .silent, .notReading:
             report(
-                .warning, cause: "\(name) \(reason)",
+                .warning, cause: "\(reason)", of: "\(name)",
                 "The connection to \(name) was closed: \(reason)")
         case .closedByPeer, .failed, .replaced, .disconnected: break
         }

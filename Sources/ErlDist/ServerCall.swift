@@ -5,6 +5,7 @@ public import ExternalTermFormat
 /// The tag is whatever the caller's node chose; it is given back whole.
 public struct ServerCall: Equatable, Sendable {
     let caller: GenCaller
+    /// What the caller wants: the second argument of `gen_server:call/2`.
     public let request: Term
 
     /// The process that waits.

@@ -88,6 +88,16 @@ struct ServerHandshake {
         }
     }
 
+    /// What it means that the stream ended now.
+    func meaningOfEnd(_ reason: String) -> HandshakeError {
+        switch state {
+        // A caller that finds another name in the challenge than it wants has no answer but this.
+        case .awaitingReply, .awaitingComplement: .nameRejected(name.text)
+        case .awaitingName, .awaitingDecision, .awaitingReplaceAnswer, .finished:
+            .connectionClosed(reason)
+        }
+    }
+
     mutating func decide(_ decision: Decision) -> [Action] {
         guard case .awaitingDecision(var caller) = state else {
             preconditionFailure("A decision answers a question")
@@ -203,7 +213,8 @@ struct ServerHandshake {
         switch error {
         case .missingFlags: [status(.notAllowed)]
         case .wrongCookie, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .unexpectedStatus, .invalidName, .unexpectedMessage, .truncated, .messageTooLong,
+            .nameRejected, .unexpectedStatus, .invalidName, .unexpectedMessage, .truncated,
+            .messageTooLong,
             .timedOut, .connectionClosed:
             []
         }

@@ -131,19 +131,28 @@ extension Atom {
 }
 
 extension Atom: ExpressibleByStringLiteral {
+    /// - Precondition: the text has no more than 255 characters.
     public init(stringLiteral value: String) {
         self.init(value)
     }
 }
 
 extension Atom {
+    /// `true`
     public static let `true` = Atom("true")
+    /// `false`
     public static let `false` = Atom("false")
+    /// `ok`
     public static let ok = Atom("ok")
+    /// `error`
     public static let error = Atom("error")
+    /// `undefined`
     public static let undefined = Atom("undefined")
+    /// `nil`
     public static let `nil` = Atom("nil")
+    /// `normal`
     public static let normal = Atom("normal")
+    /// `infinity`
     public static let infinity = Atom("infinity")
 }
 

@@ -14,6 +14,7 @@ public struct DecodingLimits: Sendable, Equatable {
     /// Whether a compressed term (tag 80) is accepted at all. Real nodes accept none inside distribution messages.
     public var allowsCompressed: Bool
 
+    /// Limits that hold a peer to some hundred megabytes, unless others are given.
     public init(
         maximumDepth: Int = 128, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 67_108_864,
         allowsCompressed: Bool = true

@@ -2,17 +2,24 @@
 ///
 /// Source: `NEW_FUN_EXT`, erl_ext_dist.
 public struct Fun: Hashable, Sendable {
+    /// How many arguments it takes.
     public let arity: UInt8
     /// The 16-byte MD5 of the significant parts of the module's code.
     public let uniq: [UInt8]
+    /// Which of its module's funs it is.
     public let index: UInt32
+    /// The module that it was written in.
     public let module: Atom
+    /// What older nodes told funs of a module apart by.
     public let oldIndex: Int
+    /// What older nodes told versions of a module apart by.
     public let oldUniq: Int
     /// The process in which the fun was made.
     public let pid: PID
+    /// The values that it took along from where it was made.
     public private(set) var freeVariables: [Term]
 
+    /// A fun of all its parts.
     /// - Precondition: `uniq` has 16 bytes.
     public init(
         arity: UInt8, uniq: [UInt8], index: UInt32, module: Atom, oldIndex: Int, oldUniq: Int,

@@ -2,12 +2,16 @@
 ///
 /// Source: `NEW_PID_EXT`, erl_ext_dist.
 public struct PID: Hashable, Sendable {
+    /// The name of the node.
     public var node: Atom
+    /// Which process it is there, together with ``serial``: 32 bits between nodes of OTP 25 and later.
     public var id: UInt32
+    /// The upper part of the number, which nodes count up when the lower part begins anew.
     public var serial: UInt32
     /// Which life of the node it belongs to: a restarted node has another creation.
     public var creation: UInt32
 
+    /// A process named by all that makes it up. Invented ones make a real node close the connection.
     public init(node: Atom, id: UInt32, serial: UInt32, creation: UInt32) {
         self.node = node
         self.id = id
@@ -20,10 +24,14 @@ public struct PID: Hashable, Sendable {
 ///
 /// Source: `NEW_PORT_EXT` and, for ids of more than 28 bits, `V4_PORT_EXT`, erl_ext_dist.
 public struct Port: Hashable, Sendable {
+    /// The name of the node.
     public var node: Atom
+    /// Which port it is there.
     public var id: UInt64
+    /// Which life of the node it belongs to.
     public var creation: UInt32
 
+    /// A port named by all that makes it up.
     public init(node: Atom, id: UInt64, creation: UInt32) {
         self.node = node
         self.id = id
@@ -40,7 +48,9 @@ public struct Reference: Hashable, Sendable {
     /// How many words a reference can have.
     public static let wordCounts = 1...5
 
+    /// The name of the node that made it.
     public var node: Atom
+    /// Which life of the node it belongs to.
     public var creation: UInt32
     /// How many of the five slots are in use; those after it are 0.
     let count: UInt8
@@ -77,10 +87,14 @@ public struct Reference: Hashable, Sendable {
 ///
 /// Source: `EXPORT_EXT`, erl_ext_dist.
 public struct Export: Hashable, Sendable {
+    /// The module, whether it exists or not.
     public var module: Atom
+    /// The function's name.
     public var function: Atom
+    /// How many arguments it takes.
     public var arity: UInt8
 
+    /// `fun module:function/arity`.
     public init(module: Atom, function: Atom, arity: UInt8) {
         self.module = module
         self.function = function

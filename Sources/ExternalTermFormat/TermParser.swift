@@ -13,6 +13,9 @@ struct TermParser {
     /// How many terms the containers that are being read still wait for. Each takes a byte at least, so a count
     /// that does not fit beside them is a lie, and no more is ever reserved than the bytes at hand can fill.
     private var awaitedTerms = 0
+    /// How many more bytes of keys that are no scalars may be hashed to find repeated ones. A key is hashed
+    /// with all that is inside, so that in keys of keys the innermost bytes are hashed once for each level.
+    private var keyBudget = 0
 
     init(offset: Int, limits: DecodingLimits, atoms: [Atom] = []) {
         self.reader = ByteReader(offset: offset)
@@ -25,6 +28,7 @@ struct TermParser {
     mutating func topLevelTerm(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         termBudget = limits.maximumTerms
         awaitedTerms = 0
+        keyBudget = Self.keyBudget(byteCount: reader.remaining(in: bytes))
         if reader.offset < bytes.count, bytes[reader.offset] == Tag.compressed {
             return try compressedTerm(bytes)
         }
@@ -37,11 +41,17 @@ struct TermParser {
         let inflated = try Inflation.inflate(bytes, at: &reader, limits: limits)
         var inner = TermParser(offset: 0, limits: limits, atoms: atoms)
         inner.termBudget = termBudget
+        inner.keyBudget = Self.keyBudget(byteCount: inflated.count)
         let span = inflated.span
         let term = try inner.term(span, depth: 0)
         let unused = inner.reader.remaining(in: span)
         guard unused == 0 else { throw .trailingBytes(count: unused) }
         return term
+    }
+
+    /// Enough for each byte four times, and for any nesting in short messages.
+    private static func keyBudget(byteCount: Int) -> Int {
+        1 << 20 + 4 &* byteCount
     }
 
     private mutating func term(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
@@ -78,6 +88,8 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> [Term] {
         try enter(depth, awaiting: count, bytes)
+        // The standard library does not specialise what initialises an array's memory in place: taking memory
+        // that way costs more than appending.
         var elements: [Term] = []
         elements.reserveCapacity(count)
         for _ in 0..<count { elements.append(try awaited(bytes, depth: depth)) }
@@ -102,7 +114,11 @@ extension TermParser {
     }
 
     private mutating func list(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
-        let elements = try elements(Int(try reader.uint32(bytes)), bytes, depth: depth)
+        let count = Int(try reader.uint32(bytes))
+        if let integers = integers(count, bytes, depth: depth) {
+            return .list(TermList(integers: integers))
+        }
+        let elements = try elements(count, bytes, depth: depth)
         if reader.offset < bytes.count, bytes[reader.offset] == Tag.nil {
             reader.offset &+= 1
             return .list(elements)
@@ -123,24 +139,36 @@ extension TermParser {
         return .list(elements, tail: try term(bytes, depth: depth &+ 1))
     }
 
+    /// The elements of a list, and what ends it, if it is proper and they are nothing but integers of up to 32
+    /// bits; else the position stays.
+    private mutating func integers(
+        _ count: Int, _ bytes: Span<UInt8>, depth: Int
+    ) -> [Int]? {
+        // Whatever is wrong with the list is said by those that read any list.
+        guard depth < limits.maximumDepth, count <= termBudget,
+            count <= reader.remaining(in: bytes) &- awaitedTerms,
+            let run = IntegerRun(count, at: reader.offset, in: bytes)
+        else { return nil }
+        reader.offset = run.end &+ 1
+        termBudget &-= count
+        return run.integers(in: bytes)
+    }
+
     private mutating func map(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         let count = Int(try reader.uint32(bytes))
-        try enter(depth, awaiting: count &* 2, bytes)
-        let map = TermMap(try pairs(count, bytes, depth: depth))
-        if let key = map.repeatedKey { throw .repeatedKey(key) }
+        let map = TermMap(keysAndValues: try elements(count &* 2, bytes, depth: depth))
+        try checkKeys(of: map)
         return .map(map)
     }
 
-    private mutating func pairs(
-        _ count: Int, _ bytes: Span<UInt8>, depth: Int
-    ) throws(TermError) -> [(key: Term, value: Term)] {
-        var pairs: [(key: Term, value: Term)] = []
-        pairs.reserveCapacity(count)
-        for _ in 0..<count {
-            let key = try awaited(bytes, depth: depth)
-            pairs.append((key: key, value: try awaited(bytes, depth: depth)))
+    /// Apart from the recursion, so that its frames stay small.
+    @inline(never)
+    private mutating func checkKeys(of map: TermMap) throws(TermError) {
+        let key = try map.repeatedKey { () throws(TermError) in
+            keyBudget &-= map.containerKeyByteCount
+            guard keyBudget >= 0 else { throw .keysTooComplex }
         }
-        return pairs
+        if let key { throw .repeatedKey(key) }
     }
 
     private mutating func fun(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {

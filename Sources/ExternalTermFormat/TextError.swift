@@ -4,14 +4,17 @@ public struct TextError: Error, Equatable, Sendable {
     public var line: Int
     /// Counted from 1, in Unicode scalars.
     public var column: Int
+    /// What is wrong there.
     public var reason: Reason
 
+    /// An error at a place of a text.
     public init(line: Int, column: Int, reason: Reason) {
         self.line = line
         self.column = column
         self.reason = reason
     }
 
+    /// What can be wrong with a text.
     public enum Reason: Error, Equatable, Sendable {
         /// Something else stands here. The end of the text is found as `end of text`.
         case unexpected(found: String, wanted: Wanted)
@@ -111,6 +114,7 @@ public struct TextLimits: Sendable, Equatable {
     /// How long the text may be, and how many bytes its binaries may have in all.
     public var maximumByteCount: Int
 
+    /// Limits that any file a person has written stays within, unless others are given.
     public init(
         maximumDepth: Int = 128, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 16_777_216
     ) {
@@ -119,5 +123,6 @@ public struct TextLimits: Sendable, Equatable {
         self.maximumByteCount = maximumByteCount
     }
 
+    /// 128 levels, 4 Mi terms, 16 MiB of text.
     public static let `default` = TextLimits()
 }

@@ -77,6 +77,8 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     case tooDeep(path: String)
     /// The folder is not private to the user that runs deployex.
     case notPrivate(path: String, reason: String)
+    /// No release stands where one is expected.
+    case notDeployed(path: String)
     /// An injected stop: nothing happens any more, as after a power cut.
     case stopped
 
@@ -84,7 +86,7 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     package var code: Int32? {
         switch self {
         case .system(let error): error.code
-        case .tooLarge, .tooDeep, .notPrivate, .stopped: nil
+        case .tooLarge, .tooDeep, .notPrivate, .notDeployed, .stopped: nil
         }
     }
 
@@ -97,6 +99,7 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
         case .tooDeep(let path): "\(path): folders nested too deep"
         case .notPrivate(let path, let reason): "using \(path): \(reason)"
+        case .notDeployed(let path): "\(path) does not hold the release that is looked for"
         case .stopped: "the file system has stopped"
         }
     }

@@ -274,6 +274,42 @@ extension InstanceMachine {
         return []
     }
 
+    /// The process that an earlier deployex had started ended when nobody watched: a crash like any
+    /// other, but one whose back-off is over.
+    package mutating func endedUnseen() {
+        guard case .idle = phase else { preconditionFailure("Told of before anything is started") }
+        restarts.crash += 1
+    }
+
+    /// The process lives, and what runs in it has begun anew by itself: a crash whose restart is done.
+    package mutating func rebootedInPlace(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .alive(let process, _):
+            consecutiveCrashes += 1
+            restarts.crash += 1
+            phase = .alive(process, readySince: nil)
+            return [.report(.rebooted(count: consecutiveCrashes))]
+        case .idle, .spawning, .stopping, .waiting:
+            return []
+        }
+    }
+
+    /// The process lives and does not respond any more: it is killed, which counts as a crash, and
+    /// another one is started.
+    package mutating func hung(now: MonotonicTime) -> [Action] {
+        switch phase {
+        case .alive(let process, _):
+            restarts.crash += 1
+            // SIGTERM would wait in vain for a process that does nothing.
+            phase = .stopping(
+                process,
+                Stop(killAt: now + configuration.killInterval, isKilled: true, startsAgain: true))
+            return [.killSession]
+        case .idle, .spawning, .stopping, .waiting:
+            return []
+        }
+    }
+
     /// The process serves. Late or repeated news of it are ignored.
     package mutating func becameReady(now: MonotonicTime) -> [Action] {
         switch phase {

@@ -37,6 +37,8 @@ extension InstanceMachine {
         case ready
         /// `count` crashes in a row, this one included.
         case crashed(ProcessExit, count: Int, restartIn: Duration)
+        /// In the same process; `count` crashes in a row, this one included.
+        case rebooted(count: Int)
         case cannotStart(reason: String, count: Int, restartIn: Duration)
         /// SIGTERM was ignored for the whole stop timeout.
         case killed

@@ -1,11 +1,11 @@
-/// What is on disk about the process of an instance, so that a later deployex finds it again.
+/// What is on disk about an instance and its process, so that a later deployex goes on with both.
 ///
-/// `BASE/run/APP-I.json`, mode 0600, written after the process exists and before it becomes the
-/// program, removed when nothing of its session is left:
+/// `BASE/run/APP-I.json`, mode 0600. The process is written after it exists and before it becomes the
+/// program, and removed when nothing of its session is left:
 /// ```json
-/// {"format":1,"app":"counter","instance":1,"version":"0.1.2",
-///  "process":{"pid":4711,"start_ticks":889123,"boot_id":"6a1c…"},
-///  "restarts":{"crash":0,"forced":1}}
+/// {"format":1,"app":"counter","instance":1,"version":"0.1.2","creation":1725,
+///  "process":{"pid":4711,"start_ticks":889123,"boot_id":"6a1c…"},"has_begun":true,
+///  "is_stopping":false,"is_stopped":false,"restarts":{"crash":0,"forced":1}}
 /// ```
 package struct InstanceRecord: Equatable, Codable, Sendable {
     package static let currentFormat = 1
@@ -13,22 +13,57 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package private(set) var format = currentFormat
     package var app: String
     package var instance: Int
-    package var process: ProcessIdentity
+    /// The process that runs, or is being started.
+    package var process: ProcessIdentity?
+    /// Whether that process is known to have become the program.
+    package var hasBegun: Bool
+    /// It has been decided to stop the process: nobody signals it before this is on disk.
+    package var isStopping: Bool
+    /// An operator wants the instance to stay stopped.
+    package var isStopped: Bool
+    /// The creation of its node, as seen last.
+    package var creation: UInt32?
     /// The release that was started.
     package var version: String?
-    /// The counters when it was started; they change only with the next start.
     package var restarts: InstanceMachine.Restarts
 
     package init(
-        name: InstanceName, process: ProcessIdentity, version: String?,
-        restarts: InstanceMachine.Restarts
+        name: InstanceName, process: ProcessIdentity? = nil, version: String? = nil,
+        restarts: InstanceMachine.Restarts = .init()
     ) {
         app = name.app
         instance = name.index
         self.process = process
+        hasBegun = false
+        isStopping = false
+        isStopped = false
         self.version = version
         self.restarts = restarts
     }
 
     package var name: InstanceName { InstanceName(app: app, index: instance) }
+
+    private enum CodingKeys: String, CodingKey {
+        case format, app, instance, process, creation, version, restarts
+        case hasBegun = "has_begun"
+        case isStopping = "is_stopping"
+        case isStopped = "is_stopped"
+    }
+
+    /// A process as it is started: nothing of the one before it holds.
+    package mutating func begin(_ process: ProcessIdentity, version: String?) {
+        self.process = process
+        self.version = version
+        hasBegun = false
+        isStopping = false
+        creation = nil
+    }
+
+    /// Nothing of the process is left.
+    package mutating func end() {
+        process = nil
+        hasBegun = false
+        isStopping = false
+        creation = nil
+    }
 }

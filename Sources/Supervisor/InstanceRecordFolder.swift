@@ -68,7 +68,7 @@ package struct InstanceRecordFolder: Sendable {
         guard record.format == InstanceRecord.currentFormat else {
             return try setAside(path, reason: "its format is \(record.format)")
         }
-        guard record.name == name, record.process.pid > 1 else {
+        guard record.name == name, record.process.map({ $0.pid > 1 }) ?? true else {
             return try setAside(path, reason: "it is of another instance or process")
         }
         return .found(record)

@@ -45,6 +45,11 @@ struct LibeiPeer: Sendable {
         try Self.times(try await answer()).total
     }
 
+    /// How long so many decodings of a sample into a tree of its own take, release included.
+    func decode(_ sample: String, count: Int) async throws -> Duration {
+        .nanoseconds(Int64(try await ask("decode \(sample) \(count)").total))
+    }
+
     private func ask(_ command: String) async throws -> Times {
         try Self.times(try await answer(to: command))
     }

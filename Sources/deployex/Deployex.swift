@@ -18,68 +18,97 @@ struct Deployex {
             Output.line("deployex \(HelpText.version)")
         case .completion(let shell):
             Output.line(shell.completionScript)
-        case .start, .status, .ping, .probe, .rpc, .names, .epmd:
-            exit(runOnLoop(invocation))
+        case .start, .status, .versions, .order, .logs, .remote, .ping, .probe, .rpc, .names,
+            .epmd, .completionWords:
+            switch runOnLoop(invocation) {
+            case .exit(let code): exit(code)
+            case .replacement(let program): exit(program.execute())
+            }
         }
     }
 
-    private static func runOnLoop(_ invocation: Invocation) -> Int32 {
+    /// What comes after a command.
+    private enum Ending {
+        case exit(Int32)
+        case replacement(Replacement)
+    }
+
+    private static func runOnLoop(_ invocation: Invocation) -> Ending {
         // A reader that went away is an error of write(2), not the end of us.
         signal(SIGPIPE, SIG_IGN)
-        if invocation.command == .start { SignalWatch.block(Server.endingSignals) }
+        if case .start = invocation.command { SignalWatch.block(Server.endingSignals) }
         let loop: EventLoop
         do throws(SystemError) {
             loop = try EventLoop()
         } catch {
             Output.error("\(error)")
-            return ExitCode.unreachable
+            return .exit(ExitCode.unreachable)
         }
         // Written by the task before the loop stops, read after it has stopped, on the same thread.
-        nonisolated(unsafe) var code = ExitCode.done
+        nonisolated(unsafe) var ending = Ending.exit(ExitCode.done)
         Task(executorPreference: loop) {
-            code = await run(invocation, on: loop)
+            ending = await run(invocation, on: loop)
             loop.stop()
         }
         loop.run()
-        return code
+        return ending
     }
 
-    private static func run(_ invocation: Invocation, on loop: EventLoop) async -> Int32 {
+    private static func run(_ invocation: Invocation, on loop: EventLoop) async -> Ending {
         let environment = ProcessEnvironment.variables
         do {
-            switch invocation.command {
-            case .start:
-                let console = ConsoleLog()
-                defer { console.flush() }
-                return try await Server(
-                    invocation, environment: environment, console: console, loop: loop
-                ).run()
-            case .names(let host):
-                return try await EPMDCommands(environment: environment, loop: loop).names(
-                    host: host)
-            case .epmd(let daemon):
-                return try await EPMDCommands(environment: environment, loop: loop)
-                    .serve(inBackground: daemon)
-            case .ping, .probe, .rpc, .status:
-                let context = try CommandContext(invocation, environment: environment, loop: loop)
-                return try await run(invocation, NodeCommands(context: context))
-            case .help, .version, .completion:
-                preconditionFailure("These need no event loop")
+            guard case .remote(let instance) = invocation.command else {
+                return .exit(try await code(of: invocation, environment, on: loop))
             }
+            let context = try CommandContext(invocation, environment: environment, loop: loop)
+            let command = RemoteCommand(
+                client: try ControlClient(context, target: invocation.distribution.target),
+                application: invocation.application, environment: environment)
+            return .replacement(try await command.program(instance))
         } catch let error as UsageError {
-            return report(error)
+            return .exit(report(error))
         } catch let error as CommandFailure {
             Output.error(error.message)
-            return error.exitCode
+            return .exit(error.exitCode)
+        } catch let error as ControlRefusal {
+            Output.error(error.message)
+            return .exit(ExitCode.refused)
         } catch {
             Output.error("\(error)")
-            return ExitCode.refused
+            return .exit(ExitCode.refused)
         }
     }
 
-    private static func run(_ invocation: Invocation, _ commands: NodeCommands) async throws
-        -> Int32
-    {
+    private static func code(
+        of invocation: Invocation, _ environment: [String: String], on loop: EventLoop
+    ) async throws -> Int32 {
+        switch invocation.command {
+        case .start:
+            let console = ConsoleLog()
+            defer { console.flush() }
+            return try await Server(
+                invocation, environment: environment, console: console, loop: loop
+            ).run()
+        case .names(let host):
+            return try await EPMDCommands(environment: environment, loop: loop).names(host: host)
+        case .epmd(let daemon):
+            return try await EPMDCommands(environment: environment, loop: loop)
+                .serve(inBackground: daemon)
+        case .ping, .probe, .rpc:
+            let context = try CommandContext(invocation, environment: environment, loop: loop)
+            return try await run(invocation, NodeCommands(context: context))
+        case .status, .versions, .order, .logs, .completionWords:
+            let context = try CommandContext(invocation, environment: environment, loop: loop)
+            return try await run(
+                invocation, ControlClient(context, target: invocation.distribution.target))
+        case .remote, .help, .version, .completion:
+            preconditionFailure("These have been carried out elsewhere")
+        }
+    }
+
+    private static func run(
+        _ invocation: Invocation, _ commands: NodeCommands
+    ) async throws -> Int32 {
         switch invocation.command {
         case .ping(let node):
             return try await commands.ping(node)
@@ -88,11 +117,31 @@ struct Deployex {
         case .rpc(let node, let module, let function, let arguments):
             return try await commands.rpc(
                 node, module: module, function: function, arguments: arguments)
+        case .start, .status, .versions, .order, .logs, .remote, .names, .epmd, .completion,
+            .completionWords, .version, .help:
+            preconditionFailure("These talk to no node of the user's choice")
+        }
+    }
+
+    private static func run(
+        _ invocation: Invocation, _ client: ControlClient
+    ) async throws -> Int32 {
+        let application = invocation.application
+        let commands = ControlCommands(
+            client: client, application: application, patience: invocation.timeout)
+        switch invocation.command {
         case .status(let json):
-            return try await commands.status(
-                target: invocation.distribution.target, json: json)
-        case .start, .names, .epmd, .completion, .version, .help:
-            preconditionFailure("These talk to no node")
+            return try await commands.status(json: json)
+        case .versions(let json):
+            return try await commands.versions(json: json)
+        case .order(let order, let waits):
+            return try await commands.run(order, waits: waits)
+        case .logs(let request):
+            return try await LogCommand(client: client, application: application).run(request)
+        case .completionWords(let words):
+            return await commands.words(words)
+        case .start, .remote, .ping, .probe, .rpc, .names, .epmd, .completion, .version, .help:
+            preconditionFailure("These ask deployex for nothing")
         }
     }
 

@@ -9,7 +9,7 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
 @Suite struct InvocationTests {
     @Test func `without a command it starts, with the node name given`() throws {
         let start = try invocation("--sname", "deployex", "--cookie=secret")
-        #expect(start.command == .start)
+        #expect(start.command == .start(configurationFile: nil))
         #expect(start.distribution.name == "deployex")
         #expect(start.distribution.cookie == "secret")
         #expect(!start.distribution.usesLongNames)
@@ -32,6 +32,25 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
             .rpc(node: "a", module: "m", function: "f", arguments: "[-1]")
         ),
         (["names"], .names(host: nil)),
+        (["start", "--config", "/etc/d.json"], .start(configurationFile: "/etc/d.json")),
+        (["start", "2"], .order(.start("2"), waits: true)),
+        (["start", "my-app-2", "--no-wait"], .order(.start("my-app-2"), waits: false)),
+        (["stop", "counter-2"], .order(.stop("counter-2"), waits: true)),
+        (["stop", "--all"], .order(.stopAll, waits: true)),
+        (["restart", "1", "--no-wait"], .order(.restart("1"), waits: false)),
+        (["deploy", "1.2.0-rc.1+b"], .order(.deploy("1.2.0-rc.1+b"), waits: true)),
+        (["deploy", "auto"], .order(.deploy("auto"), waits: true)),
+        (["rollback"], .order(.rollback, waits: true)),
+        (["unghost", "1.2.0"], .order(.unghost("1.2.0"), waits: true)),
+        (["versions", "--json"], .versions(json: true)),
+        (["logs", "1"], .logs(.init(instance: "1"))),
+        (
+            ["logs", "-f", "-n", "5", "--stderr", "counter-1"],
+            .logs(.init(instance: "counter-1", stream: "stderr", follows: true, lines: 5))
+        ),
+        (["remote"], .remote(instance: nil)),
+        (["remote", "3"], .remote(instance: "3")),
+        (["completion", "instances"], .completionWords(.instances)),
         (["epmd", "-daemon"], .epmd(daemon: true)),
         (["help", "rpc"], .help(.rpc)),
         (["rpc", "--help"], .help(.rpc)),
@@ -53,6 +72,26 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["start", "--sname"], "--sname needs a value"),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
+        (["start", "argument"], "argument is no instance: give its number, or APP-NUMBER"),
+        (["restart", "0"], "0 is no instance: give its number, or APP-NUMBER"),
+        (["restart"], "missing argument for `deployex restart`: \(CommandName.restart.synopsis)"),
+        (
+            ["stop"],
+            "stop takes an instance, or --all for every instance and deployex itself"
+        ),
+        (
+            ["stop", "1", "--all"],
+            "stop takes an instance, or --all for every instance and deployex itself"
+        ),
+        (["start", "--no-wait"], "--no-wait is for `deployex start INSTANCE`"),
+        (["start", "--app", "counter"], "--app is for `deployex start INSTANCE`"),
+        (
+            ["start", "1", "--config", "f"],
+            "--config is for the server: 1 is started with what it knows"
+        ),
+        (["deploy", "../x"], "../x is no version: letters, digits and ._+~- only"),
+        (["logs", "1", "-n", "many"], "--lines takes 0 to 100000, not many"),
+        (["status", "-f"], "unknown option -f for `deployex status`"),
     ])
     func `what cannot be carried out is one line that says what to do`(
         arguments: [String], message: String
@@ -115,6 +154,36 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
             _ = try options.tlsSource(certificateFolder: "")
         }
         #expect(error?.message == message)
+    }
+
+    @Test func `the application, the node and the time to wait are options of every order`() throws
+    {
+        for words in [["restart", "1"], ["deploy", "1.0.0"], ["rollback"], ["stop", "1"]] {
+            let order = try Invocation(
+                arguments: words + ["--app", "counter", "--node", "other@host", "--timeout", "90"])
+            #expect(order.application == "counter")
+            #expect(order.distribution.target == "other@host")
+            #expect(order.timeout == .seconds(90))
+            // Who gives the effect so long does not wait as long for an answer.
+            #expect(order.answerTimeout == .seconds(30))
+        }
+        #expect(try invocation("ping", "a", "--timeout", "90").answerTimeout == .seconds(90))
+        #expect(try invocation("ping", "a").answerTimeout == .seconds(5))
+    }
+
+    @Test func `an error about a command with two forms is still one line`() {
+        let error = #expect(throws: UsageError.self) { try invocation("start", "1", "2") }
+        #expect(error?.message.contains("\n") == false)
+        #expect(error?.message.contains("deployex start INSTANCE") == true)
+    }
+
+    @Test func `completion asks the running system for what only it knows`() {
+        for shell in Shell.allCases {
+            let script = shell.completionScript
+            #expect(script.contains("instances"))
+            #expect(script.contains("applications"))
+            #expect(script.contains("--no-wait") || script.contains("-l no-wait"))
+        }
     }
 
     @Test func `every command has a help text and is completed`() {

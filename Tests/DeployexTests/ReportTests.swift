@@ -43,6 +43,85 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
             ])
     }
 
+    @Test func `what was pinned, ghosted, stopped or does not respond is shown`() {
+        let status = map(
+            (
+                "apps",
+                [
+                    map(
+                        ("name", .binary("counter")), ("target_version", .binary("1.0")),
+                        ("pinned_version", .binary("1.0")),
+                        ("ghosted", [map(("version", .binary("1.1")))]),
+                        (
+                            "instances",
+                            [
+                                map(
+                                    ("instance", 1), ("status", .binary("idle")),
+                                    ("stopped_by_operator", true)),
+                                map(
+                                    ("instance", 2), ("status", .binary("running")),
+                                    ("responding", false)),
+                            ]
+                        ))
+                ]
+            ))
+        let lines = StatusTable(status).lines
+        #expect(lines[2] == "counter  target version 1.0 (pinned)  ghosted 1.1")
+        #expect(lines[4].hasPrefix("1         idle (stopped)            -"))
+        #expect(lines[5].hasPrefix("2         running (not responding)  -"))
+        #expect(!lines.joined().contains("\u{1B}"))
+        let coloured = StatusTable(status, usesColours: true).lines
+        #expect(coloured[4].contains("\u{1B}[33midle (stopped)\u{1B}[0m"))
+        #expect(coloured[5].contains("\u{1B}[31mrunning (not responding)\u{1B}[0m"))
+    }
+
+    @Test func `versions are the ghosted ones with their logs, then the history, newest first`() {
+        func outcome(_ version: String, _ outcome: String, _ reason: Term) -> Term {
+            map(
+                ("version", .binary(version)), ("hash", .binary("h")),
+                ("kind", .binary("full_deployment")), ("instance", 1),
+                ("outcome", .binary(outcome)), ("at", .binary("2026-01-02T03:04:05Z")),
+                ("duration_seconds", .float(1.5)), ("reason", reason))
+        }
+        let versions = map(
+            (
+                "apps",
+                [
+                    map(
+                        ("name", .binary("counter")), ("target_version", .binary("1.0")),
+                        ("pinned_version", .atom("null")),
+                        (
+                            "ghosted",
+                            [
+                                map(
+                                    ("version", .binary("1.1")), ("hash", .binary("h")),
+                                    ("at", .binary("2026-01-02T03:04:06Z")),
+                                    ("reason", .binary("not ready")),
+                                    ("log_lines", [.binary("no database")]))
+                            ]
+                        ),
+                        (
+                            "history",
+                            [
+                                outcome("1.0", "succeeded", .atom("null")),
+                                outcome("1.1", "failed", .binary("not\nready")),
+                            ]
+                        ))
+                ]
+            ))
+        #expect(
+            VersionsTable(versions).lines == [
+                "counter  target version 1.0",
+                "ghosted 1.1 (h) at 2026-01-02T03:04:06Z: not ready",
+                "    no database",
+                "WHEN                  INSTANCE  VERSION  HASH  KIND             OUTCOME    TOOK   "
+                    + "REASON",
+                "2026-01-02T03:04:05Z  1         1.1      h     full_deployment  failed     1.5 s  "
+                    + "not | ready",
+                "2026-01-02T03:04:05Z  1         1.0      h     full_deployment  succeeded  1.5 s  -",
+            ])
+    }
+
     @Test(arguments: [Term.atom("odd"), [], 1, map(("apps", 1)), map(("apps", [1, []]))])
     func `a status of another shape is shown as far as it goes`(odd: Term) {
         #expect(StatusTable(odd).lines[0] == "-  deployex -  up -  mTLS off")

@@ -1,3 +1,5 @@
+import Deployment
+import Supervisor
 import Testing
 
 @testable import deployex
@@ -14,15 +16,21 @@ private func message(_ environment: [String: String]) -> String? {
 @Suite struct ServerConfigurationTests {
     @Test func `without variables everything is local, with the original's defaults`() throws {
         let configuration = try ServerConfiguration(environment: [:])
-        #expect(configuration.applicationName == "myphoenixapp")
-        #expect(configuration.replicas == 3)
-        #expect(configuration.firstPort == 4000)
-        #expect(configuration.environmentName == "local")
         #expect(configuration.basePath == "/tmp/deployex/varlib")
         #expect(configuration.logPath == "/tmp/myphoenixapp")
-        #expect(configuration.storagePath == "/tmp/myphoenixapp")
-        #expect(configuration.timings.pollInterval == .seconds(5))
-        #expect(configuration.timings.rollbackTimeout == .seconds(600))
+        #expect(!configuration.keepsOwnLog)
+        #expect(configuration.applications.count == 1)
+        let application = configuration.applications[0]
+        #expect(application.name == "myphoenixapp")
+        #expect(application.replicas == 3)
+        #expect(application.firstPort == 4000)
+        #expect(application.storage == .init(path: "/tmp/myphoenixapp", environment: "local"))
+        #expect(application.timings.pollInterval == .seconds(5))
+        #expect(application.timings.readyTimeout == .seconds(600))
+        #expect(application.timings.maximumCrashes == 3)
+        #expect(application.timings.livenessFailures == 10)
+        #expect(application.readiness.usesDistribution)
+        #expect(application.httpReadiness == nil)
     }
 
     @Test func `listening follows the variables, then the kernel's switches`() throws {
@@ -63,10 +71,35 @@ private func message(_ environment: [String: String]) -> String? {
         ])
         #expect(configuration.basePath == "/var/lib/deployex")
         #expect(configuration.logPath == "/var/log")
-        #expect(configuration.storagePath == "/srv/packages")
-        #expect(configuration.environmentName == "prod")
-        #expect(configuration.replicas == 2)
-        #expect(configuration.timings.stopTimeout == .milliseconds(500))
+        #expect(configuration.keepsOwnLog)
+        let application = configuration.applications[0]
+        #expect(application.storage == .init(path: "/srv/packages", environment: "prod"))
+        #expect(application.replicas == 2)
+        #expect(application.timings.stopTimeout == .milliseconds(500))
+    }
+
+    @Test func `health, rollback and logs have variables of their own`() throws {
+        let configuration = try ServerConfiguration(environment: [
+            "DEPLOYEX_ROLLBACK_CRASHES": "5", "DEPLOYEX_LIVENESS_INTERVAL": "2",
+            "DEPLOYEX_LIVENESS_TIMEOUT": "0.5", "DEPLOYEX_LIVENESS_FAILURES": "3",
+            "DEPLOYEX_READINESS_HTTP_PATH": "/health?deep=1",
+            "DEPLOYEX_READINESS_HTTP_TIMEOUT": "1.5", "DEPLOYEX_DISTRIBUTION": "false",
+            "DEPLOYEX_READINESS_ALIVE": "20", "DEPLOYEX_PRE_COMMAND_TIMEOUT": "60",
+            "DEPLOYEX_LOG_MAX_BYTES": "0", "DEPLOYEX_LOG_FILES": "7",
+        ])
+        let application = configuration.applications[0]
+        #expect(application.timings.maximumCrashes == 5)
+        #expect(application.timings.livenessInterval == .seconds(2))
+        #expect(application.timings.livenessTimeout == .milliseconds(500))
+        #expect(application.timings.livenessFailures == 3)
+        #expect(application.timings.preCommandTimeout == .seconds(60))
+        #expect(
+            application.httpReadiness
+                == .init(path: "/health?deep=1", timeout: .milliseconds(1500)))
+        #expect(!application.readiness.usesDistribution)
+        #expect(application.readiness.aliveFor == .seconds(20))
+        #expect(application.logLimits == LogLimits(fileByteCount: 0, keptPieceCount: 7))
+        #expect(configuration.logLimits == application.logLimits)
     }
 
     @Test(arguments: [
@@ -90,6 +123,19 @@ private func message(_ environment: [String: String]) -> String? {
             ["ELIXIR_ERL_OPTIONS": "-kernel net_ticktime 0"],
             "-kernel net_ticktime=0: a whole number from 1"
         ),
+        (["DEPLOYEX_DISTRIBUTION": "no"], "DEPLOYEX_DISTRIBUTION=no: true or false"),
+        (["DEPLOYEX_LIVENESS_FAILURES": "0"], "DEPLOYEX_LIVENESS_FAILURES=0: a whole number"),
+        (["DEPLOYEX_READINESS_HTTP_PATH": "health"], "a path such as /health"),
+        (
+            ["DEPLOYEX_READINESS_HTTP_TIMEOUT": "1"],
+            "DEPLOYEX_READINESS_HTTP_TIMEOUT needs DEPLOYEX_READINESS_HTTP_PATH beside it"
+        ),
+        (["DEPLOYEX_LOG_FILES": "0"], "DEPLOYEX_LOG_FILES=0"),
+        (
+            ["DEPLOYEX_LOG_MAX_BYTES": "1000"],
+            "DEPLOYEX_LOG_MAX_BYTES=1000: 0 for never, or bytes from 65536"
+        ),
+        (["DEPLOYEX_COOKIE_FILE": "cookie"], "DEPLOYEX_COOKIE_FILE=cookie: an absolute path"),
         (["DEPLOYEX_STORAGE_ADAPTER": "ftp"], "DEPLOYEX_STORAGE_ADAPTER=ftp: local or s3"),
         (["DEPLOYEX_STORAGE_ADAPTER": "s3"], "not available in this version"),
     ])
@@ -105,6 +151,6 @@ private func message(_ environment: [String: String]) -> String? {
         let configuration = try ServerConfiguration(environment: [
             "DEPLOYEX_MONITORED_APP_PORT": "", "DEPLOYEX_CLOUD_ENVIRONMENT": "",
         ])
-        #expect(configuration.firstPort == 4000)
+        #expect(configuration.applications[0].firstPort == 4000)
     }
 }

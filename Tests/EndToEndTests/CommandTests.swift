@@ -173,11 +173,12 @@ struct CommandTests {
         try #require(lines.count == 10)
         #expect(lines[0...3] == ["pong", "true", "false", "true"])
         #expect(lines[4] == "[apps,node,tls,uptime_seconds,version]")
-        #expect(lines[5] == "[instances,name,target_version]")
+        #expect(
+            lines[5] == "[ghosted,instances,name,pinned_version,problem,target_version]")
         #expect(
             lines[6]
                 == "[crash_restarts,forced_restarts,instance,last_deployment,node,os_pid,otp,port,"
-                + "previous_version,status,uptime_seconds,version]")
+                + "previous_version,responding,status,stopped_by_operator,uptime_seconds,version]")
         #expect(lines[7] == #"{<<"deployex@\#(Host.name)">>,<<"0.1.0">>,\#(pid)}"#)
         #expect(lines[8].hasPrefix("{badrpc,"))
         #expect(lines[9].hasPrefix("{badrpc,"))

@@ -155,12 +155,12 @@ extension DeployexWorld {
     }
 
     /// Ends a process of this world's instances with SIGKILL.
-    func kill(_ pid: Int32) {
+    func kill(_ pid: Int32, _ signal: Int32 = SIGKILL) {
         guard instancePIDs.contains(pid) else {
             Issue.record("process \(pid) is none of this world's")
             return
         }
-        _ = Glibc.kill(pid, SIGKILL)
+        _ = Glibc.kill(pid, signal)
     }
 
     /// Asks all instances until each answers as `version`; the most that were silent at once.

@@ -160,11 +160,9 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
-            var configuration = Node.Configuration()
-            if !fragments { configuration.flags.remove(.fragments) }
-            let node = Node(
-                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            let node = try fixture.node("caller") {
+                if !fragments { $0.flags.remove(.fragments) }
+            }
             let bytes = (0..<2_000_000).map { UInt8(truncatingIfNeeded: $0 &* 7 &+ $0 >> 8) }
             let result = try await node.call(
                 peer.name, "lists", "duplicate", [2, .binary(bytes)], timeout: .seconds(30))
@@ -235,15 +233,70 @@ extension DistTests {
                     == .atom("eof"))
         }
 
+        @Test(arguments: [true, false])
+        func `a cast runs and is waited for by nobody, by a process of its own or by rex`(
+            spawns: Bool
+        ) async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = try fixture.node("caller") {
+                if !spawns { $0.flags.remove(.spawn) }
+            }
+            #expect(try await peer("register(shell, self())") == "true")
+            for number in 1...3 {
+                try await node.cast(
+                    peer.name, "erlang", "send",
+                    [.atom("shell"), .tuple([.atom("cast"), Term(number)])])
+            }
+            // Each is a process of its own there: nothing says that they run in this order.
+            let received = "fun() -> receive {cast, N} -> N after 5000 -> none end end"
+            #expect(
+                try await peer("F = \(received), lists:sort([F(), F(), F()])") == "[1,2,3]")
+            // What goes wrong there is told to nobody here, and disturbs nothing.
+            try await node.cast(peer.name, "erlang", "error", [.atom("oops")])
+            try await node.cast(peer.name, "io", "put_chars", [.charlist("unseen")])
+            #expect(
+                try await node.call(peer.name, "erlang", "node", [], timeout: .seconds(5))
+                    == .atom(peer.name.atom))
+            await #expect(throws: CallError.self) {
+                try await node.cast(NodeName("nobody@\(fixture.host)"), "erlang", "node", [])
+            }
+        }
+
+        @Test func `a multicall gives each node's own result in the nodes' order`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            async let starting = fixture.peer("one")
+            let two = try await fixture.peer("two")
+            let one = try await starting
+            let node = try fixture.node("caller")
+            let nobody = try NodeName("nobody@\(fixture.host)")
+            let results = await node.multicall(
+                [two.name, nobody, one.name, two.name], "erlang", "node", [], timeout: .seconds(5))
+            try #require(results.count == 4)
+            #expect(results[0] == .success(.atom(two.name.atom)))
+            guard case .failure(.unreachable) = results[1] else {
+                Issue.record("\(results[1])")
+                return
+            }
+            #expect(results[2] == .success(.atom(one.name.atom)))
+            #expect(results[3] == results[0])
+            let sleeping = await node.multicall(
+                [one.name, two.name], "timer", "sleep", [5000], timeout: .milliseconds(50))
+            #expect(sleeping == [.failure(.timedOut), .failure(.timedOut)])
+            #expect(
+                await node.multicall(
+                    [one.name], "erlang", "throw", [.atom("ball")], timeout: .seconds(5))
+                    == [.failure(.exception(class: .throw, reason: .atom("ball"), stack: []))])
+            #expect(await node.multicall([], "erlang", "node", [], timeout: .seconds(5)).isEmpty)
+        }
+
         @Test func `without spawn requests calls go to rex`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
-            var configuration = Node.Configuration()
-            configuration.flags.remove(.spawn)
-            let node = Node(
-                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            let node = try fixture.node("caller") { $0.flags.remove(.spawn) }
             #expect(
                 try await node.call(peer.name, "lists", "seq", [1, 3], timeout: .seconds(5))
                     == [1, 2, 3])

@@ -9,12 +9,49 @@ import Transport
 /// How connections to and from a real node come up, are refused, and end.
 extension DistTests {
     @Suite struct DistConnectTests {
-        @Test func `a wrong cookie is said to be one`() async throws {
+        @Test func `a wrong cookie is said to be one, here and there`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
             let node = try fixture.node("caller", cookie: "wrong")
             await #expect(throws: CallError.wrongCookie) { try await node.connect(to: peer.name) }
+            try await peer.says([
+                "Connection attempt from node caller@\(fixture.host) rejected. Invalid challenge reply."
+            ])
+        }
+
+        @Test(.only(over: .tcp, "over TLS a real node looks at the certificate's names instead"))
+        func `a node that is not allowed is told so`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            #expect(try await peer("net_kernel:allow(['other@\(fixture.host)'])") == "ok")
+            let node = try fixture.node("caller")
+            await #expect(
+                throws: CallError.refused(
+                    "connecting to \(peer.name): the peer does not allow this node to connect")
+            ) { try await node.connect(to: peer.name) }
+            try await peer.says(["Connection attempt from disallowed node caller@\(fixture.host)"])
+            let other = try fixture.node("other")
+            try await other.connect(to: peer.name)
+        }
+
+        @Test func `who looks for another node finds out, and we say that it went away`()
+            async throws
+        {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let node = try fixture.node("here")
+            let log = Log()
+            await node.setLogHandler { _, text in log.append(text) }
+            let address = try await node.listen(on: .loopback(port: 0))
+            let registration = try await fixture.register(node, "other", port: address.port)
+            let peer = try await fixture.peer("peer")
+            #expect(try await peer("net_adm:ping('other@\(fixture.host)')") == "pang")
+            try await log.says(
+                "the peer ended the connection once it had been told this node's name,"
+                    + " here@\(fixture.host): it may have looked for another")
+            await registration.stop()
         }
 
         @Test func `a node with another cookie is refused and reported`() async throws {
@@ -54,7 +91,7 @@ extension DistTests {
             let port = try await fixture.client.lookUp(name: "peer").port
             let node = Node(
                 name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop
+                loop: fixture.loop, configuration: fixture.configuration()
             ) { _ in
                 Issue.record("the resolver was asked")
                 return []
@@ -102,7 +139,7 @@ extension DistTests {
             let peer = try await fixture.peer("peer")
             let node = Node(
                 dynamicOn: fixture.host, cookie: "secret", loop: fixture.loop,
-                resolver: fixture.resolver)
+                configuration: fixture.configuration(), resolver: fixture.resolver)
             #expect(await node.name == nil)
             #expect(
                 try await node.call(
@@ -119,12 +156,9 @@ extension DistTests {
             defer { fixture.end() }
             let (node, name, registration) = try await fixture.listeningNode("here")
             await node.expose(module: "m") { _, _, caller in .atom(caller.node.atom) }
-            let process = try DistProcess(
-                [
-                    "erl", "-noshell", "-sname", "undefined", "-setcookie", "secret", "-eval",
-                    "io:format(\"=> ~0p~n\", [[net_kernel:connect_node('\(name)'), rpc:call('\(name)', m, f, []), node()]]), halt().",
-                ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
-            defer { process.kill() }
+            let process = try fixture.namelessPeer(
+                evaluating: "io:format(\"=> ~0p~n\", [[net_kernel:connect_node('\(name)'), "
+                    + "rpc:call('\(name)', m, f, []), node()]]), halt().")
             let line = try await offload { try process.line(after: "=> ", timeout: .seconds(20)) }
             let names = line.dropFirst().dropLast().split(separator: ",")
             #expect(names.count == 3 && names[0] == "true" && names[1] == names[2], "\(line)")
@@ -136,11 +170,7 @@ extension DistTests {
             defer { fixture.end() }
             let peer = try await fixture.peer(
                 "peer", arguments: ["-kernel", "net_ticktime", "4", "net_tickintensity", "4"])
-            var configuration = Node.Configuration()
-            configuration.tickTime = .seconds(4)
-            let node = Node(
-                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            let node = try fixture.node("caller") { $0.tickTime = .seconds(4) }
             let downs = Mutex(0)
             await node.setEventHandler { event in
                 if case .nodeDown = event { downs.withLock { $0 += 1 } }
@@ -156,11 +186,7 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
-            var configuration = Node.Configuration()
-            configuration.tickTime = .seconds(1)
-            let node = Node(
-                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            let node = try fixture.node("caller") { $0.tickTime = .seconds(1) }
             try await node.connect(to: peer.name)
             let pid = peer.process.pid
             kill(pid, SIGSTOP)

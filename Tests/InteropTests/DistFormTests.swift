@@ -9,11 +9,7 @@ extension DistTests {
         private func node(
             _ fixture: DistFixture, _ change: (inout DistributionFlags) -> Void
         ) throws -> Node {
-            var configuration = Node.Configuration()
-            change(&configuration.flags)
-            return Node(
-                name: try NodeName(alive: "caller", host: fixture.host), cookie: "secret",
-                loop: fixture.loop, configuration: configuration, resolver: fixture.resolver)
+            try fixture.node("caller") { change(&$0.flags) }
         }
 
         @Test(arguments: [true, false])
@@ -54,17 +50,8 @@ extension DistTests {
         @Test func `long names work as short ones do`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
-            let process = try DistProcess(
-                [
-                    "erl", "-noshell", "-name", "peer@127.0.0.1", "-setcookie", "secret", "-eval",
-                    DistPeer.evaluator,
-                ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
-            defer { process.kill() }
-            let peer = DistPeer(name: try NodeName("peer@127.0.0.1"), process: process)
-            #expect(try await peer("ready") == "ready")
-            let node = Node(
-                name: try NodeName("caller@127.0.0.1"), cookie: "secret", loop: fixture.loop,
-                resolver: fixture.resolver)
+            let peer = try await fixture.peer(longName: "peer@127.0.0.1")
+            let node = fixture.node(try NodeName("caller@127.0.0.1"))
             try await node.ping(peer.name)
             #expect(try await peer("nodes(hidden)") == "['caller@127.0.0.1']")
         }

@@ -8,32 +8,12 @@ import Transport
 extension DistTests {
     /// Where a node listens, and how it notices that a peer is gone.
     @Suite struct DistListenTests {
-        private func node(
-            _ fixture: DistFixture, _ name: String, tickTime: Duration = .seconds(60)
-        ) throws -> Node {
-            var configuration = Node.Configuration()
-            configuration.tickTime = tickTime
-            return Node(
-                name: try NodeName(name), cookie: "secret", loop: fixture.loop,
-                configuration: configuration, resolver: fixture.resolver)
-        }
-
-        private func register(
-            _ fixture: DistFixture, _ alive: String, port: UInt16, _ node: Node
-        ) async throws -> EPMDRegistration {
-            let registration = try EPMDRegistration(
-                EPMDNodeInfo(name: alive, port: port), at: .loopback(port: fixture.epmdPort),
-                loop: fixture.loop)
-            await node.setCreation(try await registration.register())
-            return registration
-        }
-
         @Test func `the first free port of a range is taken, and none is an error`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
-            let first = try node(fixture, "a@\(fixture.host)")
-            let second = try node(fixture, "b@\(fixture.host)")
-            let third = try node(fixture, "c@\(fixture.host)")
+            let first = try fixture.node("a")
+            let second = try fixture.node("b")
+            let third = try fixture.node("c")
             let port = try await first.listen(on: .loopback(port: 0)).port
             try #require(port < .max)
             let address = try await second.listen(
@@ -48,16 +28,10 @@ extension DistTests {
         @Test func `a node that listens everywhere is reached at 127.0.1.1`() async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
-            let node = try node(fixture, "swift@127.0.1.1")
+            let node = fixture.node(try NodeName("swift@127.0.1.1"))
             let address = try await node.listen(on: .any(port: 0))
-            let registration = try await register(fixture, "swift", port: address.port, node)
-            let process = try DistProcess(
-                [
-                    "erl", "-noshell", "-name", "peer@127.0.1.1", "-setcookie", "secret", "-eval",
-                    DistPeer.evaluator,
-                ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
-            defer { process.kill() }
-            let peer = DistPeer(name: try NodeName("peer@127.0.1.1"), process: process)
+            let registration = try await fixture.register(node, "swift", port: address.port)
+            let peer = try await fixture.peer(longName: "peer@127.0.1.1")
             #expect(try await peer("net_adm:ping('swift@127.0.1.1')") == "pong")
             withExtendedLifetime(registration) {}
         }
@@ -67,16 +41,10 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let any = try #require(SocketAddress("::", port: 0))
-            let node = try node(fixture, "swift@::1")
+            let node = fixture.node(try NodeName("swift@::1"))
             let address = try await node.listen(on: any)
-            let registration = try await register(fixture, "swift", port: address.port, node)
-            let process = try DistProcess(
-                [
-                    "erl", "-noshell", "-proto_dist", "inet6_tcp", "-name", "peer@::1",
-                    "-setcookie", "secret", "-eval", DistPeer.evaluator,
-                ], environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"])
-            defer { process.kill() }
-            let peer = DistPeer(name: try NodeName("peer@::1"), process: process)
+            let registration = try await fixture.register(node, "swift", port: address.port)
+            let peer = try await fixture.peer(longName: "peer@::1", usesIPv6: true)
             #expect(try await peer("net_adm:ping('swift@::1')") == "pong")
             await node.disconnect(from: peer.name)
             let info = try await fixture.client.lookUp(name: "peer")
@@ -97,7 +65,7 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
-            let node = try node(fixture, "swift@\(fixture.host)", tickTime: .seconds(1))
+            let node = try fixture.node("swift") { $0.tickTime = .seconds(1) }
             let process = await node.spawnProcess()
             try await node.ping(peer.name)
             // The peer itself ticks every 15 s, so that without being asked it would be silent.

@@ -6,21 +6,39 @@ import Synchronization
 import Testing
 import Transport
 
-/// The tests of the distribution against real nodes. One after the other: each starts nodes, which take
-/// all the processor there is.
-@Suite(.ifOTPIsThere, .serialized, .timeLimit(.minutes(2))) enum DistTests {}
+/// The tests of the distribution against real nodes, over the transport of this run. One after the other:
+/// each starts nodes, which take all the processor there is.
+@Suite(.ifOTPIsThere, .ifTransportIsKnown, .serialized, .timeLimit(.minutes(2))) enum DistTests {}
 
 /// What a test of the distribution needs: an event loop, an EPMD of its own, nodes, and their end.
 final class DistFixture: Sendable {
+    typealias Change = (inout Node.Configuration) -> Void
+
     let loop: EventLoop
     let epmdPort: UInt16
     let host: String
+    /// Those of all nodes here; `nil` over plain TCP.
+    let certificates: DistCertificates?
+    private let tls: DistributionTLS?
+    /// The switches that real nodes have TLS by.
+    let transportArguments: [String]
     private let children = Mutex<[DistProcess]>([])
 
-    init() async throws {
+    init(over transport: DistTransport = .current) async throws {
         loop = try .onOwnThread()
         epmdPort = try await DistPort.free(on: loop)
         host = DistFixture.shortHostName
+        if let version = transport.version {
+            let certificates = try DistCertificates(host: host)
+            let options = try certificates.optionsFile(version: version)
+            self.certificates = certificates
+            tls = try DistributionTLS(optionsFile: options)
+            transportArguments = DistFixture.arguments(optionsFile: options)
+        } else {
+            certificates = nil
+            tls = nil
+            transportArguments = []
+        }
         let epmd = try DistProcess(["epmd", "-port", "\(epmdPort)"], environment: [:])
         children.withLock { $0.append(epmd) }
         let client = EPMDClient(address: .loopback(port: epmdPort), loop: loop)
@@ -30,7 +48,12 @@ final class DistFixture: Sendable {
     /// Ends every process of the test, and the loop.
     func end() {
         for child in children.withLock({ $0 }) { child.kill() }
+        certificates?.remove()
         loop.stop()
+    }
+
+    static func arguments(optionsFile: String) -> [String] {
+        ["-proto_dist", "inet_tls", "-ssl_dist_optfile", optionsFile]
     }
 
     static var shortHostName: String {
@@ -51,43 +74,91 @@ final class DistFixture: Sendable {
         }
     }
 
+    // MARK: Real nodes
+
     /// A real node that evaluates expressions.
     func peer(
-        _ alive: String, cookie: String = "secret", arguments: [String] = []
+        _ alive: String, cookie: String = "secret", optionsFile: String? = nil,
+        arguments: [String] = []
     ) async throws -> DistPeer {
+        let transport = optionsFile.map(Self.arguments(optionsFile:)) ?? transportArguments
+        let process = try erl(
+            ["-sname", alive, "-setcookie", cookie] + transport + arguments,
+            evaluating: DistPeer.evaluator)
+        return try await DistPeer(name: try NodeName(alive: alive, host: host), process: process)
+            .afterBoot()
+    }
+
+    /// A real node with a long name.
+    /// - Parameter usesIPv6: whether it listens and connects over IPv6.
+    func peer(longName: String, usesIPv6: Bool = false) async throws -> DistPeer {
+        var arguments = transportArguments
+        if usesIPv6 {
+            if arguments.isEmpty {
+                arguments = ["-proto_dist", "inet6_tcp"]
+            } else {
+                arguments[1] = "inet6_tls"
+            }
+        }
+        let process = try erl(
+            ["-name", longName, "-setcookie", "secret"] + arguments, evaluating: DistPeer.evaluator)
+        return try await DistPeer(name: try NodeName(longName), process: process).afterBoot()
+    }
+
+    /// A real node without a name, with whose cookie ours is the same.
+    func namelessPeer(evaluating expression: String) throws -> DistProcess {
+        try erl(
+            ["-sname", "undefined", "-setcookie", "secret"] + transportArguments,
+            evaluating: expression)
+    }
+
+    private func erl(_ arguments: [String], evaluating expression: String) throws -> DistProcess {
         let process = try DistProcess(
-            ["erl", "-noshell", "-sname", alive, "-setcookie", cookie] + arguments + [
-                "-eval", DistPeer.evaluator,
-            ],
+            ["erl", "-noshell"] + arguments + ["-eval", expression],
             environment: ["ERL_EPMD_PORT": "\(epmdPort)"])
         children.withLock { $0.append(process) }
-        let peer = DistPeer(name: try NodeName(alive: alive, host: host), process: process)
-        #expect(try await peer("ready") == "ready")
-        return peer
+        return process
     }
+
+    // MARK: Nodes of ours
 
     /// A node of ours that listens and is registered.
     func listeningNode(
-        _ alive: String, cookie: String = "secret",
-        configuration: Node.Configuration = Node.Configuration()
+        _ alive: String, cookie: String = "secret", _ change: Change = { _ in }
     ) async throws -> (node: Node, name: NodeName, registration: EPMDRegistration) {
         let name = try NodeName(alive: alive, host: host)
-        let node = Node(
-            name: name, cookie: cookie, loop: loop, configuration: configuration,
-            resolver: resolver)
+        let node = node(name, cookie: cookie, change)
         let address = try await node.listen(on: .loopback(port: 0))
+        return (node, name, try await register(node, alive, port: address.port))
+    }
+
+    /// Registers a node that listens.
+    func register(_ node: Node, _ alive: String, port: UInt16) async throws -> EPMDRegistration {
         let registration = try EPMDRegistration(
-            EPMDNodeInfo(name: alive, port: address.port), at: .loopback(port: epmdPort),
-            loop: loop)
+            EPMDNodeInfo(name: alive, port: port), at: .loopback(port: epmdPort), loop: loop)
         await node.setCreation(try await registration.register())
-        return (node, name, registration)
+        return registration
     }
 
     /// A node of ours that only dials.
-    func node(_ alive: String, cookie: String = "secret") throws -> Node {
+    func node(_ alive: String, cookie: String = "secret", _ change: Change = { _ in }) throws
+        -> Node
+    {
+        node(try NodeName(alive: alive, host: host), cookie: cookie, change)
+    }
+
+    func node(_ name: NodeName, cookie: String = "secret", _ change: Change = { _ in }) -> Node {
         Node(
-            name: try NodeName(alive: alive, host: host), cookie: cookie, loop: loop,
+            name: name, cookie: cookie, loop: loop, configuration: configuration(change),
             resolver: resolver)
+    }
+
+    /// How nodes of ours behave that speak this fixture's transport.
+    func configuration(_ change: Change = { _ in }) -> Node.Configuration {
+        var configuration = Node.Configuration()
+        configuration.tls = tls
+        change(&configuration)
+        return configuration
     }
 }
 
@@ -110,6 +181,24 @@ final class DistPeer: Sendable {
             try process.write(Array((expression + ".\n").utf8))
             return try process.line(after: "=> ", timeout: timeout)
         }
+    }
+
+    /// Waits until the peer has printed one of `texts`: its log goes where its answers do.
+    func says(_ texts: [String], within timeout: Duration = .seconds(10)) async throws {
+        let deadline = MonotonicTime.now + timeout
+        while !texts.contains(where: process.said.contains) {
+            guard MonotonicTime.now < deadline else {
+                throw DistFailure(
+                    description: "the peer did not say \(texts), but: \(process.said)")
+            }
+            _ = try await self("timer:sleep(10)")
+        }
+    }
+
+    /// Itself, once it evaluates what it is given.
+    func afterBoot() async throws -> DistPeer {
+        #expect(try await self("ready") == "ready")
+        return self
     }
 
     static let evaluator = """
@@ -144,6 +233,8 @@ final class DistProcess: @unchecked Sendable {
     private let input: Int32
     private let output: Int32
     private var buffer: [UInt8] = []
+    /// All lines that were skipped.
+    private(set) var said = ""
     private let isEnded = Mutex(false)
 
     /// - Parameter ofOTP: a program of the OTP under test; otherwise one of this host.
@@ -180,6 +271,10 @@ final class DistProcess: @unchecked Sendable {
         output = fromChild[0]
     }
 
+    func forgetWhatItSaid() {
+        said = ""
+    }
+
     deinit {
         kill()
         close(input)
@@ -197,6 +292,20 @@ final class DistProcess: @unchecked Sendable {
         waitpid(pid, &status, 0)
     }
 
+    /// All that it prints until it ends by itself, and its exit status; 256 and the signal when a signal has ended it.
+    func end(timeout: Duration = .seconds(20)) throws -> (status: Int32, output: String) {
+        let deadline = MonotonicTime.now + timeout
+        while try fill(deadline) {}
+        let output = String(decoding: buffer, as: UTF8.self)
+        buffer = []
+        var status: Int32 = 0
+        guard !isEnded.withLock({ $0 }), waitpid(pid, &status, 0) == pid else {
+            throw DistFailure(description: "ended before")
+        }
+        isEnded.withLock { $0 = true }
+        return (status & 0x7F == 0 ? status >> 8 : 256 + status & 0x7F, output)
+    }
+
     func write(_ bytes: [UInt8]) throws {
         var sent = 0
         while sent < bytes.count {
@@ -211,26 +320,31 @@ final class DistProcess: @unchecked Sendable {
     /// The rest of the next line that begins with `prefix`; others are skipped.
     func line(after prefix: String, timeout: Duration) throws -> String {
         let deadline = MonotonicTime.now + timeout
-        var skipped = ""
         while true {
             while let end = buffer.firstIndex(of: 10) {
                 let line = String(decoding: buffer[..<end], as: UTF8.self)
                 buffer.removeSubrange(...end)
                 if line.hasPrefix(prefix) { return String(line.dropFirst(prefix.count)) }
-                skipped += line + "\n"
+                said += line + "\n"
             }
-            let rest = (deadline - .now).inSeconds
-            var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-            guard rest > 0, poll(&entry, 1, Int32(rest * 1000) + 1) > 0 else {
-                throw DistFailure(description: "no answer in time; the peer said: \(skipped)")
+            guard try fill(deadline) else {
+                throw DistFailure(description: "the peer ended; it said: \(said)")
             }
-            var chunk = [UInt8](repeating: 0, count: 65536)
-            let count = read(output, &chunk, chunk.count)
-            guard count > 0 else {
-                throw DistFailure(description: "the peer ended; it said: \(skipped)")
-            }
-            buffer += chunk[..<count]
         }
+    }
+
+    /// Reads more; `false` at the end.
+    private func fill(_ deadline: MonotonicTime) throws -> Bool {
+        let rest = (deadline - .now).inSeconds
+        var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
+        guard rest > 0, poll(&entry, 1, Int32(rest * 1000) + 1) > 0 else {
+            throw DistFailure(description: "no answer in time; the peer said: \(said)")
+        }
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        let count = read(output, &chunk, chunk.count)
+        guard count > 0 else { return false }
+        buffer += chunk[..<count]
+        return true
     }
 }
 

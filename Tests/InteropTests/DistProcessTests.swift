@@ -16,12 +16,10 @@ extension DistTests {
             let process: ErlDist.ErlangProcess
 
             init(
-                trapsExits: Bool = false,
-                configuration: Node.Configuration = Node.Configuration()
+                trapsExits: Bool = false, _ change: DistFixture.Change = { _ in }
             ) async throws {
                 fixture = try await DistFixture()
-                let (node, name, registration) = try await fixture.listeningNode(
-                    "swift", configuration: configuration)
+                let (node, name, registration) = try await fixture.listeningNode("swift", change)
                 self.node = node
                 self.registration = registration
                 here = "'\(name)'"
@@ -394,16 +392,134 @@ extension DistTests {
             try await eventually("nobody monitors it") { try await peer(monitored) == "[]" }
         }
 
-        @Test func `messages with trace tokens arrive as others do`() async throws {
+        @Test func `signals with trace tokens arrive as others do, and the trace ends here`()
+            async throws
+        {
             let world = try await World()
             defer { world.end() }
-            let message = try await world.message(
-                "seq_trace:set_token(label, 17), {box, \(world.here)} ! traced, "
-                    + "seq_trace:set_token([])")
-            guard case .message(.atom("traced"), _) = message else {
-                Issue.record("\(message)")
+            let here = world.here
+            let me = await world.process.pid
+            let alias = try await world.process.makeAlias()
+            let echo = try await world.pid(Self.echo)
+            func message() async throws -> Term? {
+                guard
+                    case .message(let term, _) = try await world.process.receive(
+                        timeout: .seconds(5))
+                else { return nil }
+                return term
+            }
+            // To a name, a pid and an alias: REG_SEND_TT, SEND_SENDER_TT, ALIAS_SEND_TT.
+            let traced = "seq_trace:set_token(label, 17), seq_trace:set_token(send, true)"
+            _ = try await world.peer("\(traced), {box, \(here)} ! by_name, seq_trace:set_token([])")
+            #expect(try await message() == .atom("by_name"))
+            let sender = try await world.pid(
+                "spawn(fun F() -> receive {To, M} -> \(traced), To ! M, seq_trace:set_token([]), F() end end)"
+            )
+            for destination: Term in [.pid(me), .reference(alias)] {
+                try await world.process.send(
+                    .tuple([destination, .binary("traced")]), to: .pid(sender))
+                #expect(try await message() == .binary("traced"))
+            }
+            // SPAWN_REQUEST_TT, and calls whose reply carries no token: the caller's own is not changed.
+            await world.node.expose(module: "swift") { _, arguments, _ in .list(arguments) }
+            let label = "element(2, seq_trace:get_token(label))"
+            #expect(
+                try await world.peer(
+                    "\(traced), R = {erpc:call(\(here), swift, f, [1]), rpc:call(\(here), swift, f, [2]),"
+                        + " \(label)}, seq_trace:set_token([]), R") == "{[1],[2],17}")
+            // EXIT2_TT, and EXIT_TT of a link that breaks.
+            let doomed = await world.node.spawnProcess()
+            try await doomed.register("doomed")
+            let killer = try await world.pid(
+                "spawn(fun() -> receive {P, R} -> \(traced), exit(P, R) end end)")
+            try await world.process.send(
+                .tuple([.pid(await doomed.pid), .atom("traced")]), to: .pid(killer))
+            await #expect(throws: ReceiveError.ended(reason: .atom("traced"))) {
+                try await doomed.receive(timeout: .seconds(5))
+            }
+            let linked = await world.node.spawnProcess()
+            let partner = try await world.pid(
+                "spawn(fun() -> receive R -> \(traced), exit(R) end end)")
+            await linked.link(to: partner)
+            try await world.process.send(.atom("broken"), to: .pid(partner))
+            await #expect(throws: ReceiveError.ended(reason: .atom("broken"))) {
+                try await linked.receive(timeout: .seconds(5))
+            }
+            try await world.process.send(.tuple([.pid(me), 1]), to: .pid(echo))
+            #expect(try await message() == .tuple([.pid(echo), 1]))
+        }
+
+        /// ALTACT_SIG_SEND, which only OTP 28 and later send, and only to nodes that offer it.
+        @Test(arguments: [true, false])
+        func `priority messages and exits arrive, whether they are offered or not`(isOffered: Bool)
+            async throws
+        {
+            guard try await OTPRelease.number.value >= 28 else { return }
+            let world = try await World(trapsExits: true) {
+                if isOffered { $0.flags.insert(.alternativeActions) }
+            }
+            defer { world.end() }
+            let me = await world.process.pid
+            let alias = try await world.process.makeAlias()
+            let sender = try await world.pid(
+                "spawn(fun F() -> receive {send, To, M} -> erlang:send(To, M, [priority]), F();"
+                    + " {exit, To, R} -> erlang:exit(To, R, [priority]), F() end end)")
+            try await world.process.send(
+                .tuple([.atom("send"), .reference(alias), .binary("urgent")]), to: .pid(sender))
+            #expect(
+                try await world.process.receive(timeout: .seconds(5))
+                    == .message(.binary("urgent"), from: sender))
+            // To a node that does not know of them, an exit signal to an alias is not sent at all.
+            for target: Term in isOffered ? [.reference(alias), .pid(me)] : [.pid(me)] {
+                try await world.process.send(
+                    .tuple([.atom("exit"), target, .atom("now")]), to: .pid(sender))
+                #expect(
+                    try await world.process.receive(timeout: .seconds(5))
+                        == .exit(from: sender, reason: .atom("now")))
+            }
+            try await world.process.send(
+                .tuple([.atom("send"), .pid(me), .binary("ordinary")]), to: .pid(sender))
+            #expect(
+                try await world.process.receive(timeout: .seconds(5))
+                    == .message(.binary("ordinary"), from: sender))
+        }
+
+        @Test func `a pid of an earlier life reaches nobody in the next one`() async throws {
+            let world = try await World()
+            defer { world.end() }
+            #expect(try await world.peer("register(shell, self())") == "true")
+            let old = await world.process.pid
+            try await world.process.send(.pid(old), to: .name("shell", world.peer.name))
+            // Kept by the peer for later.
+            #expect(
+                try await world.peer("receive P -> put(old, P), is_pid(P) after 5000 -> none end")
+                    == "true")
+            await world.registration.stop()
+            await world.node.close()
+            try await eventually("EPMD has noticed") {
+                (try? await world.fixture.client.names())?.contains { $0.name == "swift" } == false
+            }
+            let peer = world.peer
+            try await eventually("the peer has noticed") {
+                try await peer("nodes(hidden)") == "[]"
+            }
+            let (node, name, registration) = try await world.fixture.listeningNode("swift")
+            let process = await node.spawnProcess()
+            let new = await process.pid
+            #expect(new.id == old.id && new.creation != old.creation)
+            try await process.register("box")
+            #expect(
+                try await world.peer(
+                    "get(old) ! lost, R = monitor(process, get(old)), {box, '\(name)'} ! found,"
+                        + " receive {'DOWN', R, _, _, W} -> W after 5000 -> none end") == "noproc")
+            guard
+                case .message(.atom("found"), _) = try await process.receive(timeout: .seconds(5))
+            else {
+                Issue.record("another message came first")
                 return
             }
+            await registration.stop()
+            await node.close()
         }
 
         @Test func `processes of one node reach each other as others do`() async throws {

@@ -16,10 +16,10 @@ extension DistTests {
             let registration: EPMDRegistration
             let peer: DistPeer
 
-            init(configuration: Node.Configuration = Node.Configuration()) async throws {
+            init(_ change: DistFixture.Change = { _ in }) async throws {
                 fixture = try await DistFixture()
                 let (node, name, registration) = try await fixture.listeningNode(
-                    "deployex", configuration: configuration)
+                    "deployex", change)
                 self.node = node
                 self.registration = registration
                 here = "'\(name)'"
@@ -145,9 +145,7 @@ extension DistTests {
 
         @Test func `hundreds of calls at once are answered, and too many are refused`() async throws
         {
-            var configuration = Node.Configuration()
-            configuration.maximumIncomingCalls = 500
-            let world = try await World(configuration: configuration)
+            let world = try await World { $0.maximumIncomingCalls = 500 }
             defer { world.end() }
             let here = world.here
             #expect(

@@ -16,6 +16,9 @@ final class HotUpgradeFixture: Sendable {
     let loop: EventLoop
     let folder: String
     private let shared: SharedFolder
+    /// The release's and ours; `nil` over plain TCP.
+    private let certificates: DistCertificates?
+    private let optionsFile: String?
     let files = HostFileSystem()
     let node: Node
     let peer: NodeName
@@ -38,8 +41,20 @@ final class HotUpgradeFixture: Sendable {
         let host = Self.shortHostName
         peer = try NodeName(alive: "counter-1", host: host)
         let epmd = EPMDClient(address: .loopback(port: epmdPort), loop: loop)
+        var configuration = Node.Configuration()
+        if let version = DistTransport.current.version {
+            let certificates = try DistCertificates(host: host)
+            let file = try certificates.optionsFile(version: version)
+            configuration.tls = try DistributionTLS(optionsFile: file)
+            self.certificates = certificates
+            optionsFile = file
+        } else {
+            certificates = nil
+            optionsFile = nil
+        }
         node = Node(
-            name: try NodeName(alive: "hot-upgrade", host: host), cookie: "cookie", loop: loop
+            name: try NodeName(alive: "hot-upgrade", host: host), cookie: "cookie", loop: loop,
+            configuration: configuration
         ) { name in [.loopback(port: try await epmd.lookUp(name: name.alive).port)] }
         packages = try await ExamplePackages.folder(loop)
         _ = try await start(
@@ -54,6 +69,7 @@ final class HotUpgradeFixture: Sendable {
         loop.stop()
         do { try files.removeTree(shared.location) } catch { Issue.record(error) }
         shared.remove()
+        certificates?.remove()
     }
 
     // MARK: Releases
@@ -67,10 +83,15 @@ final class HotUpgradeFixture: Sendable {
     }
 
     func environment(greeting: String) -> [String: String] {
-        [
+        var environment = [
             "PATH": "/usr/bin:/bin", "HOME": folder, "LC_ALL": "C.UTF-8", "GREETING": greeting,
             "ERL_EPMD_PORT": "\(epmdPort)", "RELEASE_NODE_SUFFIX": "-1", "PORT": "\(counterPort)",
         ]
+        if let optionsFile {
+            environment["ELIXIR_ERL_OPTIONS"] =
+                DistFixture.arguments(optionsFile: optionsFile).joined(separator: " ")
+        }
+        return environment
     }
 
     /// Starts what is in `current/`, and returns when it answers.

@@ -6,7 +6,8 @@ import Testing
 import Transport
 
 /// Hot upgrades of real releases.
-@Suite(.ifOTPIsThere, .serialized, .timeLimit(.minutes(5))) struct HotUpgradeInteropTests {
+@Suite(.ifOTPIsThere, .ifTransportIsKnown, .serialized, .timeLimit(.minutes(5)))
+struct HotUpgradeInteropTests {
     /// Runs a test with a release in `current/` that has counted to 3.
     private func withRelease(
         _ version: String, hasReleasesFile: Bool = true,

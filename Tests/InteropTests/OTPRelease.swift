@@ -80,7 +80,7 @@ enum OTPRelease: String, CaseIterable {
         return "/" + tests + "/.otp"
     }()
 
-    private static func variable(_ name: String) -> String? {
+    static func variable(_ name: String) -> String? {
         getenv(name).map { String(cString: $0) }
     }
 }

@@ -23,8 +23,8 @@ import Testing
         #expect(try records.read(name) == .found(record))
         #expect(
             folder.text("run/my-app-2.json") == """
-                {"app":"my-app","format":1,"instance":2,\
-                "process":{"boot_id":"6a1c","pid":4711,"start_ticks":889123},\
+                {"app":"my-app","format":1,"has_begun":false,"instance":2,\
+                "is_stopped":false,"is_stopping":false,"process":{"boot_id":"6a1c","pid":4711,"start_ticks":889123},\
                 "restarts":{"crash":1,"forced":2},"version":"0.1.2"}
 
                 """)
@@ -72,7 +72,7 @@ import Testing
         }
         for pid in [Int32(1), 0, -1] {
             other = record
-            other.process.pid = pid
+            other.process?.pid = pid
             try records.write(other)
             guard case .damaged = try records.read(name) else {
                 Issue.record("pid \(pid) was taken")

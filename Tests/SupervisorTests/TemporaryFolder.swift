@@ -4,8 +4,9 @@ import Foundation
 final class TemporaryFolder: Sendable {
     let path: String
 
-    init() {
-        path = FileManager.default.temporaryDirectory.path + "/supervisor-\(UUID().uuidString)"
+    /// - Parameter parent: where it is made, such as on another file system.
+    init(in parent: String = FileManager.default.temporaryDirectory.path) {
+        path = parent + "/supervisor-\(UUID().uuidString)"
         try? FileManager.default.createDirectory(
             atPath: path, withIntermediateDirectories: true,
             attributes: [.posixPermissions: 0o700])

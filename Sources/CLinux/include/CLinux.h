@@ -64,6 +64,20 @@ int clinux_exit_status(int pidfd, int reap, int *status, int *signalled);
 /// open(2) with all its arguments.
 int clinux_open(const char *path, int flags, unsigned mode);
 
+/// Frees `length` bytes of a file from `offset` on; they read as zeros, the size stays as it is.
+/// Returns -1 with errno set, EOPNOTSUPP where the file system cannot. Source: fallocate(2) with
+/// FALLOC_FL_PUNCH_HOLE.
+int clinux_punch_hole(int fd, int64_t offset, int64_t length);
+
+/// Takes the first `length` bytes, whole blocks and fewer than there are, out of a file: what
+/// follows moves to the front in one step, also for writers that append meanwhile.
+/// Returns -1 with errno set. Source: fallocate(2) with FALLOC_FL_COLLAPSE_RANGE.
+int clinux_collapse_head(int fd, int64_t length);
+
+/// Where the first data at or after `offset` begins, past any hole. Returns -1 with errno set,
+/// ENXIO when there is none. It moves the descriptor's position. Source: lseek(2) with SEEK_DATA.
+int64_t clinux_seek_data(int fd, int64_t offset);
+
 /// openat(2) of an existing name.
 int clinux_open_at(int folder, const char *name, int flags);
 

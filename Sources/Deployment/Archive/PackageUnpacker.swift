@@ -43,15 +43,16 @@ package struct PackageUnpacker: Sendable {
     ///   - folder: the path that becomes the release; an existing one is replaced.
     ///   - application: whose `bin/APP` must be there.
     ///   - version: what must be in it.
+    ///   - hash: with it the folder says which release it holds.
     ///   - progress: called at the start, every megabyte and at the end, on another thread.
     package func unpack(
         _ package: String, into folder: String, application: String, version: String,
-        progress: (@Sendable (UnpackProgress) -> Void)? = nil
+        hash: String = "", progress: (@Sendable (UnpackProgress) -> Void)? = nil
     ) async throws(UnpackError) -> UnpackSummary {
         let cancellation = Cancellation()
         let job = UnpackJob(
             unpacker: self, package: package, staging: StagingFolder(path: folder, files: files),
-            layout: ReleaseLayout(application: application, version: version),
+            layout: ReleaseLayout(application: application, version: version), hash: hash,
             cancellation: cancellation, progress: progress)
         let result = await withTaskCancellationHandler {
             await offload { () -> Result<UnpackSummary, UnpackError> in

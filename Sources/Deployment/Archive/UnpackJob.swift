@@ -9,6 +9,7 @@ struct UnpackJob: Sendable {
     var package: String
     var staging: StagingFolder
     var layout: ReleaseLayout
+    var hash: String
     var cancellation: Cancellation
     var progress: (@Sendable (UnpackProgress) -> Void)?
 
@@ -17,7 +18,12 @@ struct UnpackJob: Sendable {
         let temporary = try staged { () throws(FileSystemError) in try staging.makeTemporary() }
         do throws(UnpackError) {
             let summary = try fill(temporary, from: &file)
-            try staged { () throws(FileSystemError) in try staging.put(temporary) }
+            let release = DeployedRelease(
+                version: layout.version, hash: hash, deployment: .fullDeployment)
+            try staged { () throws(FileSystemError) in
+                try ReleaseMarker.put(release, in: temporary, files: unpacker.files)
+                try staging.put(temporary)
+            }
             return summary
         } catch {
             // The first error is the one that says something; a leftover goes at the next start.

@@ -52,7 +52,7 @@ package struct ProgramRunner: Sendable {
 }
 
 /// Waits until nothing of a session is left. Confined to the loop's thread.
-private final class ProgramEnd: @unchecked Sendable {
+final class ProgramEnd: @unchecked Sendable {
     private var exit: ProcessExit?
     private var hasEnded = false
     private var continuation: CheckedContinuation<ProcessExit, Never>?

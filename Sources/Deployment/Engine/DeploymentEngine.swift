@@ -1,5 +1,5 @@
 internal import ErlDist
-internal import Supervisor
+package import Supervisor
 package import Transport
 
 /// Decides everything about the instances of one application: what to deploy where and when, and
@@ -8,25 +8,45 @@ package import Transport
 /// The deployer tells it what happened with ``handle(_:now:)``, carries out the actions that come
 /// back, and returns at ``nextDeadline`` with ``EngineEvent/timePassed``.
 ///
-/// A rollout changes one instance at a time, those that are not ready first, and goes on when the
-/// one changed is ready. It never takes the last ready instance down while another is on its way.
+/// What is to run is one release, the target: what an operator or else the catalog names, and the last
+/// good release when that one is ghosted. A rollout changes one instance at a time, those that are not
+/// ready first, and goes on when the one changed is ready. It never takes the last ready instance down
+/// while another is on its way. A release that does not become ready in time, or crashes again and
+/// again while it is new, is ghosted: so another release is the target, and the same rollout brings it
+/// back.
 package struct DeploymentEngine {
-    private let configuration: EngineConfiguration
-    private var timings: EngineConfiguration.Timings { configuration.timings }
-    private var catalog: CatalogWatch
-    private var instances: [EngineInstance]
-    private var rollout: Rollout?
-    private var retry: RetryState?
-    /// The release that did not become ready; it is not carried to further instances.
-    private var heldBack: Release?
-    private var isShuttingDown = false
+    let configuration: EngineConfiguration
+    var timings: EngineConfiguration.Timings { configuration.timings }
+    var catalog: CatalogWatch
+    var record: ApplicationRecord
+    private var savedRecord: ApplicationRecord
+    var instances: [EngineInstance]
+    var rollout: Rollout?
+    var retry: RetryState?
+    var isShuttingDown = false
     private var isFinished = false
-    private var actions: [EngineAction] = []
+    var actions: [EngineAction] = []
+    private let origin: MonotonicTime
+    /// Seconds since 1970 at `origin`.
+    private let originSeconds: Int64
+    /// Interrupted hot upgrades to settle before anything else is rolled out.
+    private var interrupted: [Interrupted] = []
+    var hasInterrupted: Bool { !interrupted.isEmpty }
 
-    /// What an instance's folder holds when the engine starts.
+    private struct Interrupted {
+        var instance: Int
+        var from: String
+        var to: Release
+    }
+
+    /// What there is of an instance when the engine starts.
     package struct Found: Equatable, Sendable {
         package var current: DeployedRelease?
         package var previous: DeployedRelease?
+        package var note = InstanceNote()
+        package var process = FoundProcess.none
+        /// The release to which its running node was being upgraded in place.
+        package var interruptedUpgrade: Release?
 
         package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
             self.current = current
@@ -34,32 +54,88 @@ package struct DeploymentEngine {
         }
     }
 
-    /// - Parameter found: one element for each instance, in order.
-    package init(configuration: EngineConfiguration, found: [Found], now: MonotonicTime) {
+    /// What has become of the process that an earlier deployex started.
+    package enum FoundProcess: Equatable, Sendable {
+        case none
+        /// It runs, since `since`. With `isStopping` the decision to stop it is on record.
+        case running(ProcessIdentity, since: MonotonicTime, isStopping: Bool)
+        /// It ended while no deployex ran, and nobody had decided that.
+        case ended
+    }
+
+    /// - Parameters:
+    ///   - found: one element for each instance, in order.
+    ///   - seconds: the time of day at `now`, in seconds since 1970.
+    package init(
+        configuration: EngineConfiguration, record: ApplicationRecord = ApplicationRecord(),
+        found: [Found], now: MonotonicTime, seconds: Int64 = 0
+    ) {
         precondition(found.count == configuration.replicas, "One element for each instance")
         self.configuration = configuration
+        self.record = record
+        savedRecord = record
+        origin = now
+        originSeconds = seconds
         catalog = CatalogWatch(interval: configuration.timings.pollInterval, now: now)
         instances = found.enumerated().map { index, found in
             EngineInstance(
                 number: index + 1,
                 machine: InstanceMachine(
-                    configuration: .init(stopTimeout: configuration.timings.stopTimeout)),
-                current: found.current, previous: found.previous)
+                    configuration: .init(stopTimeout: configuration.timings.stopTimeout),
+                    restarts: found.note.restarts),
+                found: found)
         }
     }
 
-    /// Starts what is deployed already. Called once, before any event.
-    package mutating func start(now: MonotonicTime) -> [EngineAction] {
+    /// Takes over what runs, and starts what is deployed and does not. Called once, before any event,
+    /// with what ``init(configuration:record:found:now:seconds:)`` was given.
+    package mutating func start(_ found: [Found], now: MonotonicTime) -> [EngineAction] {
         log(.info, "Initialising deployment server")
-        for index in instances.indices {
+        for (index, found) in found.enumerated() {
             log(.info, "Initialising monitor server for instance: \(index + 1)")
-            if instances[index].current == nil {
-                log(.info, "No version set, not able to run_service")
-            } else {
-                startProcess(index, now: now)
-            }
+            begin(index, found, now: now)
         }
+        resumeTrial(now: now)
         return settle(now: now)
+    }
+
+    private mutating func begin(_ index: Int, _ found: Found, now: MonotonicTime) {
+        switch found.process {
+        case .running(let identity, let since, let isStopping):
+            adopt(index, identity, since: since, now: now)
+            if isStopping {
+                // A restart, or a deployment, that the earlier deployex had begun.
+                log(.info, "Instance: \(index + 1) was being stopped: that goes on")
+                apply(instances[index].machine.stopRequested(now: now), to: index)
+                if !instances[index].isStopped, found.current != nil {
+                    apply(instances[index].machine.startRequested(now: now), to: index)
+                }
+            } else if let to = found.interruptedUpgrade, let from = found.current {
+                interrupted.append(
+                    Interrupted(instance: index, from: from.version, to: to))
+            }
+        case .ended:
+            instances[index].machine.endedUnseen()
+            log(
+                .error,
+                "Application instance: \(index + 1) ended while deployex was not running; "
+                    + "it is started again")
+            startUnlessStopped(index, now: now)
+        case .none:
+            startUnlessStopped(index, now: now)
+        }
+    }
+
+    private mutating func startUnlessStopped(_ index: Int, now: MonotonicTime) {
+        if instances[index].current == nil {
+            log(.info, "No version set, not able to run_service")
+        } else if instances[index].isStopped {
+            log(
+                .info,
+                "Instance: \(index + 1) stays stopped: `deployex start \(index + 1)` starts it")
+        } else {
+            startProcess(index, now: now)
+        }
     }
 
     /// Takes an event and returns what is to be done because of it, in order.
@@ -73,34 +149,48 @@ package struct DeploymentEngine {
             catalogRead(release, now: now)
         case .catalogReadFailed(let reason):
             if catalog.failed(reason, now: now) { log(.error, reason) }
+        case .commanded(let id, let command):
+            let result = perform(command, now: now)
+            actions.append(.reply(id, result))
         case .staged(let number, let release, let decision):
             staged(number - 1, release, decision, now: now)
         case .stagingFailed(let number, let release, let reason):
             stagingFailed(number - 1, release, reason, now: now)
+        case .preCommandsDone(let number, let release):
+            preCommandsDone(number - 1, release, now: now)
+        case .preCommandsFailed(let number, let release, let reason):
+            preCommandsFailed(number - 1, release, reason, now: now)
         case .promoted(let number, let release):
             promoted(number - 1, release, now: now)
         case .promotionFailed(let number, let release, let reason):
             promotionFailed(number - 1, release, reason, now: now)
         case .hotUpgraded(let number, let release):
             hotUpgraded(number - 1, release, now: now)
-        case .hotUpgradeFailed(let number, let release, let reason):
-            hotUpgradeFailed(number - 1, release, reason, now: now)
+        case .hotUpgradeFailed(let number, let release, let reason, let isUntouched):
+            hotUpgradeFailed(number - 1, release, reason, nodeIsUntouched: isUntouched, now: now)
+        case .reverted(let number, let release):
+            reverted(number - 1, release, now: now)
+        case .reversionFailed(let number, let reason):
+            reversionFailed(number - 1, reason, now: now)
+        case .logTailRead(let number, let id, let lines):
+            logTailRead(number, id, lines)
         case .spawned(let number, let identity):
             apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
-            instances[number - 1].probeSoon(now: now)
+            processBegan(number - 1, now: now)
         case .spawnFailed(let number, let reason):
+            // No crash of what is to run: the host could not start it, such as for want of disk space.
             apply(
                 instances[number - 1].machine.spawnFailed(reason: reason, now: now), to: number - 1)
         case .exited(let number, let status):
-            instances[number - 1].endRun()
-            apply(instances[number - 1].machine.exited(status, now: now), to: number - 1)
+            exited(number - 1, status, now: now)
         case .sessionEnded(let number):
             apply(instances[number - 1].machine.sessionEnded(now: now), to: number - 1)
         case .probed(let number, let run, let readiness):
             probed(number - 1, run: run, readiness, now: now)
+        case .connected(let number, let creation):
+            connected(number - 1, creation: creation, now: now)
         case .disconnected(let number):
-            instances[number - 1].isConnected = false
-            instances[number - 1].probeSoon(now: now)
+            disconnected(number - 1, now: now)
         case .shutdownRequested:
             shutDown(now: now)
         }
@@ -120,7 +210,9 @@ package struct DeploymentEngine {
 
     package var snapshot: ApplicationSnapshot {
         ApplicationSnapshot(
-            application: configuration.application, targetVersion: catalog.target?.version,
+            application: configuration.application, targetVersion: target?.version,
+            pinnedVersion: record.pinned?.version, ghosted: record.ghosted,
+            history: record.history, problem: retry?.reason,
             instances: instances.map(\.snapshot))
     }
 
@@ -136,289 +228,37 @@ package struct DeploymentEngine {
         } else {
             if catalog.beginIfDue(now: now) { actions.append(.readCatalog) }
             advanceRollout(now: now)
+            resumeInterrupted(now: now)
             beginRolloutIfNeeded(now: now)
-            for index in instances.indices where instances[index].beginProbeIfDue(now: now) {
-                actions.append(.probe(index + 1, run: instances[index].run))
-            }
+            for index in instances.indices { probeIfDue(index, now: now) }
+        }
+        for index in instances.indices {
+            if let note = instances[index].takeNote() { actions.append(.note(index + 1, note)) }
+        }
+        // First: what is decided is on record before anything is done because of it.
+        if record != savedRecord {
+            savedRecord = record
+            actions.insert(.save(record), at: 0)
         }
         defer { actions = [] }
         return actions
     }
 
-    // MARK: Choosing what to roll out
-
-    private mutating func catalogRead(_ release: Release?, now: MonotonicTime) {
-        let before = catalog.target
-        catalog.read(release, now: now)
-        guard catalog.target != before else { return }
-        // Another release: what was wrong with the last one no longer matters.
-        retry = nil
-        heldBack = nil
-    }
-
-    private mutating func beginRolloutIfNeeded(now: MonotonicTime) {
-        guard rollout == nil, let target = catalog.target, target != heldBack else { return }
-        if let retry, retry.release == target, now < retry.notBefore { return }
-        // What already runs the target must be ready before it is carried any further.
-        let isProven = instances.allSatisfy { $0.current?.version != target.version || $0.isReady }
-        guard isProven, let index = nextInstance(for: target) else { return }
-        let running = instances[index].current?.version
+    private mutating func resumeInterrupted(now: MonotonicTime) {
+        guard rollout == nil, !interrupted.isEmpty else { return }
+        let next = interrupted.removeFirst()
+        // A process that has ended meanwhile boots what is on disk.
+        guard instances[next.instance].isProbed else {
+            return resumeInterrupted(now: now)
+        }
         log(
-            .info,
-            "Update is needed at instance: \(index + 1) from: \(running ?? "none")"
-                + " to: \(target.version).")
-        rollout = Rollout(instance: index, release: target, phase: .staging)
-        actions.append(.stage(index + 1, target, running: running))
-    }
-
-    /// Instances that are not ready come first: changing them costs nobody anything.
-    private func nextInstance(for target: Release) -> Int? {
-        let outdated = instances.indices.filter {
-            instances[$0].current?.version != target.version
-        }
-        if let index = outdated.first(where: { !instances[$0].isReady }) { return index }
-        guard let index = outdated.first else { return nil }
-        let others = instances.indices.filter { $0 != index }
-        let leavesOneReady = others.contains { instances[$0].isReady }
-        return leavesOneReady || others.isEmpty ? index : nil
-    }
-
-    // MARK: Staging
-
-    private mutating func staged(
-        _ index: Int, _ release: Release, _ decision: UpgradeDecision, now: MonotonicTime
-    ) {
-        guard isRollout(index, release, in: .staging) else { return }
-        guard catalog.target == release else {
-            // Replaced while it was fetched: nothing has been touched yet.
-            actions.append(.discardStaged(index + 1))
-            rollout = nil
-            return
-        }
-        let (level, text) = decision.logLine
-        log(level, text)
-        switch decision {
-        case .hotUpgrade(let from, _) where instances[index].isReady:
-            rollout?.phase = .hotUpgrading
-            actions.append(.hotUpgrade(index + 1, from: from, to: release))
-        case .hotUpgrade:
-            log(.warning, "Instance: \(index + 1) is not ready: full deployment instead")
-            stopForPromotion(index, now: now)
-        case .fullDeployment:
-            stopForPromotion(index, now: now)
-        }
-    }
-
-    private mutating func stagingFailed(
-        _ index: Int, _ release: Release, _ reason: String, now: MonotonicTime
-    ) {
-        guard isRollout(index, release, in: .staging) else { return }
-        rollout = nil
-        giveUpForNow(release, "\(reason)", now: now)
-    }
-
-    private mutating func giveUpForNow(_ release: Release, _ reason: String, now: MonotonicTime) {
-        let failures = retry?.release == release ? (retry?.failureCount ?? 0) + 1 : 1
-        let factor = 1 << min(failures - 1, 16)
-        let delay = min(timings.retryDelay * factor, timings.maximumRetryDelay)
-        retry = RetryState(release: release, failureCount: failures, notBefore: now + delay)
-        log(.error, "\(reason); next attempt in \(Self.text(delay))")
-    }
-
-    // MARK: Full deployment
-
-    private mutating func stopForPromotion(_ index: Int, now: MonotonicTime) {
-        if let pid = instances[index].identity?.pid {
-            log(.info, "Requested instance: \(index + 1) to stop application pid: \(pid)")
-        } else {
-            log(.info, "Requested instance: \(index + 1) to stop but application is not running.")
-        }
-        rollout?.phase = .stopping
-        apply(instances[index].machine.stopRequested(now: now), to: index)
-    }
-
-    private mutating func promoted(_ index: Int, _ release: Release, now: MonotonicTime) {
-        guard isRollout(index, release, in: .promoting) else { return }
-        if instances[index].current == nil { log(.warning, "No previous version set") }
-        instances[index].previous = instances[index].current
-        instances[index].current = DeployedRelease(
-            version: release.version, hash: release.hash, deployment: .fullDeployment)
-        awaitReady(now: now)
-        guard !isShuttingDown else { return }
-        startProcess(index, now: now)
-    }
-
-    private mutating func promotionFailed(
-        _ index: Int, _ release: Release, _ reason: String, now: MonotonicTime
-    ) {
-        guard isRollout(index, release, in: .promoting) else { return }
-        rollout = nil
-        giveUpForNow(release, reason, now: now)
-        guard !isShuttingDown, instances[index].current != nil else { return }
-        startProcess(index, now: now)
-    }
-
-    // MARK: Hot upgrade
-
-    private mutating func hotUpgraded(_ index: Int, _ release: Release, now: MonotonicTime) {
-        guard isRollout(index, release, in: .hotUpgrading) else { return }
-        let from = instances[index].current
-        instances[index].previous = from
-        instances[index].current = DeployedRelease(
-            version: release.version, hash: release.hash, deployment: .hotUpgrade)
-        log(
-            .info,
-            "Release upgrade executed with success at instance: \(index + 1)"
-                + " from: \(from?.version ?? "none") to: \(release.version)")
-        awaitReady(now: now)
-        // Ready means: seen so since the upgrade.
-        instances[index].isReady = false
-        instances[index].probeSoon(now: now)
-    }
-
-    private mutating func hotUpgradeFailed(
-        _ index: Int, _ release: Release, _ reason: String, now: MonotonicTime
-    ) {
-        guard isRollout(index, release, in: .hotUpgrading) else { return }
-        log(
-            .error,
-            "Hot upgrade failed at instance: \(index + 1), running full deployment: \(reason)")
-        guard !isShuttingDown else {
-            rollout = nil
-            return
-        }
-        stopForPromotion(index, now: now)
-    }
-
-    // MARK: Awaiting
-
-    private mutating func awaitReady(now: MonotonicTime) {
-        let deadline = now + timings.readyTimeout
-        rollout?.phase = .awaitingReady(deadline: deadline)
-    }
-
-    private mutating func advanceRollout(now: MonotonicTime) {
-        guard let current = rollout else { return }
-        let instance = instances[current.instance]
-        switch current.phase {
-        case .staging, .promoting, .hotUpgrading:
-            break
-        case .stopping:
-            guard instance.machine.status == .idle else { return }
-            rollout?.phase = .promoting
-            actions.append(.promote(instance.number, current.release))
-        case .awaitingReady(let deadline):
-            if instance.isReady {
-                rollout = nil
-            } else if catalog.target != current.release {
-                // A newer release may mend what keeps this one from becoming ready.
-                rollout = nil
-            } else if deadline <= now {
-                log(
-                    .error,
-                    "Instance: \(instance.number) version: \(current.release.version) is not ready "
-                        + "after \(Self.text(timings.readyTimeout)): the version is not deployed "
-                        + "any further")
-                heldBack = current.release
-                rollout = nil
-            }
-        }
-    }
-
-    // MARK: Processes
-
-    private mutating func startProcess(_ index: Int, now: MonotonicTime) {
-        log(
-            .info,
-            "Ensure running requested for instance: \(index + 1)"
-                + " version: \(instances[index].current?.version ?? "none")")
-        apply(instances[index].machine.startRequested(now: now), to: index)
-    }
-
-    private mutating func probed(
-        _ index: Int, run: Int, _ readiness: Readiness, now: MonotonicTime
-    ) {
-        guard instances[index].run == run, instances[index].isProbed else { return }
-        let reason: String
-        switch readiness {
-        case .ready:
-            becameReady(index, now: now)
-            return instances[index].endProbe(next: now + timings.livenessInterval)
-        case .notReady(let text):
-            instances[index].isConnected = true
-            reason = text
-        case .unreachable(let text):
-            instances[index].isConnected = false
-            reason = text
-        }
-        instances[index].endProbe(next: now + timings.readinessInterval)
-        instances[index].failedProbes += 1
-        // A node takes a moment to boot, and one that dies is told of as a crash: only what lasts
-        // is worth a line of its own.
-        let age = instances[index].machine.startedAt.map { now - $0 } ?? .zero
-        guard age >= timings.slowStartNotice, instances[index].failedProbes > 2 else { return }
-        if instances[index].notice(reason) {
-            log(.error, "Instance: \(index + 1) does not answer as it should: \(reason)")
-        }
-    }
-
-    private mutating func becameReady(_ index: Int, now: MonotonicTime) {
-        instances[index].isConnected = true
-        instances[index].failedProbes = 0
-        guard !instances[index].isReady else { return }
-        instances[index].isReady = true
-        apply(instances[index].machine.becameReady(now: now), to: index)
-    }
-
-    /// Turns what an instance's machine wants into the engine's own actions.
-    private mutating func apply(_ wanted: [InstanceMachine.Action], to index: Int) {
-        let number = index + 1
-        for action in wanted {
-            switch action {
-            case .spawn:
-                instances[index].beginRun()
-                actions.append(.spawn(number, run: instances[index].run))
-            case .terminate:
-                actions.append(.terminate(number))
-            case .killSession:
-                actions.append(.killSession(number))
-            case .report(let report):
-                tell(report, about: number)
-            }
-        }
-    }
-
-    private mutating func tell(_ report: InstanceMachine.Report, about number: Int) {
-        switch report {
-        case .started(let identity):
-            log(
-                .info,
-                " # Running instance: \(number), monitoring OS process id = \(identity.pid).")
-        case .ready:
-            log(.info, "Application instance: \(number) is running")
-        case .crashed(let exit, let count, let delay):
-            log(
-                .error,
-                "Application instance: \(number) crashed (\(exit)), \(Self.times(count)); "
-                    + "it is restarted in \(Self.text(delay))")
-        case .cannotStart(let reason, let count, let delay):
-            log(
-                .error,
-                "Application instance: \(number) cannot be started, \(Self.times(count)): "
-                    + "\(reason); next attempt in \(Self.text(delay))")
-        case .killed:
-            log(
-                .warning,
-                "Application instance: \(number) did not stop within "
-                    + "\(Self.text(timings.stopTimeout)) and is killed")
-        case .stopped(let exit):
-            guard let exit else { return }
-            log(.warning, "Application instance: \(number) stopped: \(exit)")
-        }
-    }
-
-    private static func times(_ count: Int) -> String {
-        count == 1 ? "for the first time" : "\(count) times in a row"
+            .warning,
+            "The hot upgrade of instance: \(next.instance + 1) from: \(next.from) to: "
+                + "\(next.to.version) was interrupted: asking the node what it runs")
+        rollout = Rollout(
+            instance: next.instance, release: next.to, phase: .hotUpgrading, kind: .hotUpgrade,
+            begin: now, isResumed: true)
+        actions.append(.resumeHotUpgrade(next.instance + 1, from: next.from, to: next.to))
     }
 
     // MARK: Shutting down
@@ -433,25 +273,26 @@ package struct DeploymentEngine {
 
     private mutating func finishIfStopped() {
         // Folders half-way through their exchange are left to nobody.
-        let isPromoting = rollout?.phase == .promoting
+        let isMoving = rollout?.phase == .promoting || rollout?.phase == .reverting
         let areStopped = instances.allSatisfy { $0.machine.status == .idle }
-        guard areStopped, !isPromoting, !isFinished else { return }
+        guard areStopped, !isMoving, !isFinished else { return }
         isFinished = true
         actions.append(.finish)
     }
 
     // MARK: Small things
 
-    private func isRollout(_ index: Int, _ release: Release, in phase: Rollout.Phase) -> Bool {
-        rollout == Rollout(instance: index, release: release, phase: phase)
+    /// Seconds since 1970.
+    func seconds(at now: MonotonicTime) -> Int64 {
+        originSeconds + (now - origin).components.seconds
     }
 
-    private mutating func log(_ level: LogLevel, _ text: String) {
+    mutating func log(_ level: LogLevel, _ text: String) {
         actions.append(.log(level, text))
     }
 
     /// "5 s"
-    private static func text(_ duration: Duration) -> String {
+    static func text(_ duration: Duration) -> String {
         let seconds = duration.inSeconds
         return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }

@@ -28,6 +28,10 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var previous: DeployedRelease?
     /// Whether its node answers over the distribution.
     package var isConnected: Bool
+    /// Whether an operator has stopped it.
+    package var isStopped: Bool
+    /// Whether it answered the last probe in time, as far as it could be asked.
+    package var isResponding: Bool
     package var identity: ProcessIdentity?
     /// When its process was started; `nil` when there is none.
     package var startedAt: MonotonicTime?
@@ -38,7 +42,15 @@ package struct InstanceSnapshot: Equatable, Sendable {
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.
 package struct ApplicationSnapshot: Equatable, Sendable {
     package var application: String
-    /// What the catalog names; `nil` before it has been read.
+    /// What is to run: what an operator or else the catalog names, and the last good release when that
+    /// is ghosted; `nil` before anything is known.
     package var targetVersion: String?
+    /// What an operator has asked for instead of the catalog's version.
+    package var pinnedVersion: String?
+    package var ghosted: [GhostedRelease]
+    /// The oldest first.
+    package var history: [DeploymentOutcome]
+    /// Why the deployment of the target does not go on at the moment.
+    package var problem: String?
     package var instances: [InstanceSnapshot]
 }

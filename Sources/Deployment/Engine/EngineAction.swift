@@ -1,4 +1,5 @@
 package import ErlDist
+package import Supervisor
 
 /// What the deployer is to do. Each action that takes time is answered by an ``EngineEvent``, failed
 /// or not; until then the engine does not ask for the same again.
@@ -7,22 +8,61 @@ package enum EngineAction: Equatable, Sendable {
     /// Fetch the package, check it and unpack it into the instance's `new`; find out whether it can
     /// be hot-upgraded from `running`, the version that runs there (`nil`: none does).
     case stage(Int, Release, running: String?)
+    /// Run the release's pre-commands with what is staged in `new`, in order, until one fails.
+    case runPreCommands(Int, Release)
     /// `current` becomes `previous`, `new` becomes `current`, and the version files say so.
     case promote(Int, Release)
     /// Upgrade the running node, make it permanent, and let the version files say so.
     case hotUpgrade(Int, from: String, to: Release)
+    /// A hot upgrade was cut short by the end of an earlier deployex: ask the node what it runs, and
+    /// finish or clear what is left.
+    case resumeHotUpgrade(Int, from: String, to: Release)
+    /// `previous`, the release given, becomes `current` again.
+    case revert(Int, ReleaseID)
     /// Forget what is staged in `new`.
     case discardStaged(Int)
 
     /// Start `current`. `run` counts the starts of this instance.
     case spawn(Int, run: Int)
-    /// SIGTERM to the instance's process.
+    /// SIGTERM to the instance's process, once the decision is on record.
     case terminate(Int)
-    /// SIGKILL to every process of the instance's session.
+    /// SIGKILL to every process of the instance's session, once the decision is on record.
     case killSession(Int)
-    case probe(Int, run: Int)
+    case probe(Int, run: Int, ProbeKind)
 
+    /// Write the instance's record.
+    case note(Int, InstanceNote)
+    /// Write the application's record, before any later work on the instances' folders.
+    case save(ApplicationRecord)
+    /// Read what the instance printed last.
+    case readLogTail(Int, ReleaseID)
+    case reply(UInt64, CommandResult)
     case log(LogLevel, String)
     /// Everything is stopped: the program may end.
     case finish
+}
+
+package enum ProbeKind: Equatable, Sendable {
+    /// Whether it is ready: boot finished, application started, HTTP where it is configured.
+    case readiness
+    /// Whether it responds at all, by one cheap call.
+    case liveness
+}
+
+/// What is kept on disk about an instance beside its process.
+package struct InstanceNote: Equatable, Sendable {
+    package var restarts: InstanceMachine.Restarts
+    /// An operator has stopped it.
+    package var isStopped: Bool
+    /// Which life of the node was seen last.
+    package var creation: UInt32?
+
+    package init(
+        restarts: InstanceMachine.Restarts = .init(), isStopped: Bool = false,
+        creation: UInt32? = nil
+    ) {
+        self.restarts = restarts
+        self.isStopped = isStopped
+        self.creation = creation
+    }
 }

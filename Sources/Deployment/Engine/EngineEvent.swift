@@ -11,17 +11,29 @@ package enum EngineEvent: Equatable, Sendable {
     case catalogRead(Release?)
     /// The catalog cannot be read or does not make sense; the reason is for the log.
     case catalogReadFailed(String)
+    /// Answered by ``EngineAction/reply(_:_:)`` with the same number.
+    case commanded(UInt64, EngineCommand)
 
     /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
     case staged(Int, Release, UpgradeDecision)
     case stagingFailed(Int, Release, reason: String)
+    /// The answer to ``EngineAction/runPreCommands(_:_:)``.
+    case preCommandsDone(Int, Release)
+    case preCommandsFailed(Int, Release, reason: String)
     /// The answer to ``EngineAction/promote(_:_:)``: `current` is the new release.
     case promoted(Int, Release)
     /// `current` is what it was.
     case promotionFailed(Int, Release, reason: String)
-    /// The answer to ``EngineAction/hotUpgrade(_:from:to:)``: the new release runs and is permanent.
+    /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
+    /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
     case hotUpgraded(Int, Release)
-    case hotUpgradeFailed(Int, Release, reason: String)
+    case hotUpgradeFailed(Int, Release, reason: String, nodeIsUntouched: Bool)
+    /// The answer to ``EngineAction/revert(_:_:)``: `current` is the release before.
+    case reverted(Int, DeployedRelease)
+    /// `current` is what it was.
+    case reversionFailed(Int, reason: String)
+    /// The answer to ``EngineAction/readLogTail(_:_:)``.
+    case logTailRead(Int, ReleaseID, lines: [String])
 
     /// The answers to ``EngineAction/spawn(_:run:)``.
     case spawned(Int, ProcessIdentity)
@@ -30,12 +42,14 @@ package enum EngineEvent: Equatable, Sendable {
     case exited(Int, ProcessExit)
     /// Nothing of the session is left.
     case sessionEnded(Int)
-    /// The answer to ``EngineAction/probe(_:run:)``; `run` is the one that was asked about.
+    /// The answer to ``EngineAction/probe(_:run:_:)``; `run` is the one that was asked about.
     case probed(Int, run: Int, Readiness)
+    /// The distribution connection to the instance's node is up.
+    case connected(Int, creation: UInt32)
     /// The distribution connection to the instance's node was lost.
     case disconnected(Int)
 
-    /// deployex is asked to end: the instances are stopped first.
+    /// All instances are to be stopped, and deployex is to end after them.
     case shutdownRequested
 }
 
@@ -45,6 +59,8 @@ package enum Readiness: Equatable, Sendable {
     case ready
     /// The node answers, but something is missing; the reason is for the log.
     case notReady(String)
-    /// The node does not answer.
+    /// No connection to the node can be had.
     case unreachable(String)
+    /// The node is there and does not answer in time.
+    case unresponsive(String)
 }

@@ -7,26 +7,44 @@ struct EngineInstance {
     var machine: InstanceMachine
     var current: DeployedRelease?
     var previous: DeployedRelease?
+    /// An operator wants it to stay stopped.
+    var isStopped = false
     /// Counts starts, so that an answer about an earlier process is not taken for one about this.
     var run = 0
     var isReady = false
     var isConnected = false
+    /// Whether this process has been ready, or was taken over from an earlier deployex.
+    var wasReady = false
+    /// Which life of the node was seen last.
+    var creation: UInt32?
+    /// A new release on trial: how often it has crashed, and until when that counts.
+    var trial: Trial?
     private var isProbing = false
     private var nextProbe: MonotonicTime?
     /// The process that runs or is ending.
     var identity: ProcessIdentity? { machine.identity }
     /// Probes in a row that did not find the instance ready.
     var failedProbes = 0
+    /// Probes in a row that the node, though there, did not answer in time.
+    var unansweredProbes = 0
     /// What the log has been told about why the instance is not ready.
     private var noticedReason: String?
+    /// What is on disk.
+    private var noted: InstanceNote
 
-    init(
-        number: Int, machine: InstanceMachine, current: DeployedRelease?, previous: DeployedRelease?
-    ) {
+    struct Trial: Equatable {
+        var until: MonotonicTime
+        var crashCount = 0
+    }
+
+    init(number: Int, machine: InstanceMachine, found: DeploymentEngine.Found) {
         self.number = number
         self.machine = machine
-        self.current = current
-        self.previous = previous
+        current = found.current
+        previous = found.previous
+        isStopped = found.note.isStopped
+        creation = found.note.creation
+        noted = found.note
     }
 
     /// A new process is being made: what was known of the last one is void.
@@ -35,14 +53,31 @@ struct EngineInstance {
         endRun()
     }
 
+    /// A process of an earlier deployex goes on as ours.
+    mutating func adopted(now: MonotonicTime) {
+        run += 1
+        wasReady = true
+        nextProbe = now
+    }
+
     /// The process is gone.
     mutating func endRun() {
         isReady = false
         isConnected = false
+        wasReady = false
+        creation = nil
         isProbing = false
         nextProbe = nil
         noticedReason = nil
         failedProbes = 0
+        unansweredProbes = 0
+    }
+
+    /// The node has begun another life in the same process.
+    mutating func reboot(now: MonotonicTime) {
+        isReady = false
+        wasReady = false
+        nextProbe = now
     }
 
     /// Whether it is of interest how the node is: not while its process ends.
@@ -58,6 +93,11 @@ struct EngineInstance {
         nextProbe = now
     }
 
+    /// Asks for a probe at `time`, or as soon as one is asked for already.
+    mutating func probe(at time: MonotonicTime) {
+        nextProbe = min(nextProbe ?? time, time)
+    }
+
     /// Whether a probe is due; if so it counts as begun.
     mutating func beginProbeIfDue(now: MonotonicTime) -> Bool {
         guard isProbed, !isProbing, let due = nextProbe, due <= now else { return false }
@@ -68,13 +108,26 @@ struct EngineInstance {
 
     mutating func endProbe(next: MonotonicTime) {
         isProbing = false
-        nextProbe = min(nextProbe ?? next, next)
+        probe(at: next)
     }
 
     /// Whether `reason` should be told: it is another one than last time.
     mutating func notice(_ reason: String) -> Bool {
         defer { noticedReason = reason }
         return noticedReason != reason
+    }
+
+    mutating func forgetNotice() {
+        noticedReason = nil
+    }
+
+    /// What has to be written down, if it is not on disk yet.
+    mutating func takeNote() -> InstanceNote? {
+        let note = InstanceNote(
+            restarts: machine.restarts, isStopped: isStopped, creation: creation)
+        guard note != noted else { return nil }
+        noted = note
+        return note
     }
 
     var nextDeadline: MonotonicTime? {
@@ -85,7 +138,8 @@ struct EngineInstance {
     var snapshot: InstanceSnapshot {
         InstanceSnapshot(
             number: number, status: machine.status, current: current, previous: previous,
-            isConnected: isConnected, identity: identity, startedAt: machine.startedAt,
+            isConnected: isConnected, isStopped: isStopped, isResponding: unansweredProbes == 0,
+            identity: identity, startedAt: machine.startedAt,
             crashRestarts: machine.restarts.crash, forcedRestarts: machine.restarts.forced)
     }
 }

@@ -19,11 +19,23 @@ package struct HealthProbe: Sendable {
             let health = try Health(boot: await boot.get(), started: await started.get())
             return health.readiness(of: application)
         } catch {
-            switch error {
-            case .exception(let text): return .notReady("the node answers with exception \(text)")
-            case .unreachable, .connectionLost, .timedOut:
-                return .unreachable("\(error)")
-            }
+            return Self.readiness(error)
+        }
+    }
+
+    /// Whether the node responds, by a call that costs it next to nothing.
+    package func liveness() async -> Readiness {
+        switch await answer("erlang", "node") {
+        case .success: .ready
+        case .failure(let error): Self.readiness(error)
+        }
+    }
+
+    private static func readiness(_ error: RemoteCallError) -> Readiness {
+        switch error {
+        case .exception(let text): .notReady("the node answers with exception \(text)")
+        case .unreachable, .connectionLost: .unreachable("\(error)")
+        case .timedOut: .unresponsive("\(error)")
         }
     }
 

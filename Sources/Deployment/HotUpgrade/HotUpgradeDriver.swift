@@ -72,13 +72,14 @@ extension HotUpgrade {
 
     /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes wrong is an
     /// outcome.
+    /// - Parameter isResumed: an earlier deployex was cut off in it: see ``HotUpgradeMachine/resume()``.
     package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
-        log: @Sendable (LogLevel, String) -> Void
+        isResumed: Bool = false, log: @Sendable (LogLevel, String) -> Void
     ) async -> Outcome {
         var machine = HotUpgradeMachine(plan: plan)
         var configuration: [UInt8] = []
-        var actions = machine.start()
+        var actions = isResumed ? machine.resume() : machine.start()
         while true {
             var next: [HotUpgradeMachine.Action] = []
             for action in actions {

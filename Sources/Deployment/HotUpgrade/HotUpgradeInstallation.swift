@@ -80,22 +80,37 @@ extension HotUpgradeMachine {
                     then: running.status == .permanent ? .succeed : .makePermanent)
         case .failedInstallation(let reason):
             return follow(clearing(releases, reason + "; the node runs \(running.version)"))
+        case .interruption:
+            guard isRunning else {
+                let reason = "it was interrupted; the node runs \(running.version)"
+                return restoreConfiguration(
+                    then: clearing(
+                        releases, reason, nodeIsUntouched: running.version == plan.from))
+            }
+            return [installedLine]
+                + restoreConfiguration(
+                    then: running.status == .permanent ? .succeed : .makePermanent)
         }
     }
 
     /// What is left to do about the new version after a failed installation.
-    func clearing(_ releases: ReleaseList, _ reason: String) -> Then {
+    func clearing(
+        _ releases: ReleaseList, _ reason: String, nodeIsUntouched: Bool = false
+    ) -> Then {
         switch releases.status(of: plan.to) {
-        case .unpacked, .old: .remove(reason: reason, nodeIsUntouched: false)
-        case .current, .permanent, nil: .fail(reason: reason)
+        case .unpacked, .old: .remove(reason: reason, nodeIsUntouched: nodeIsUntouched)
+        case .current, .permanent: .fail(reason: reason, nodeIsUntouched: false)
+        case nil: .fail(reason: reason, nodeIsUntouched: nodeIsUntouched)
         }
     }
 
     mutating func notAnswered(_ question: Question, _ reason: String) -> [Action] {
         guard question.attempt < plan.timings.attempts else {
             let text = self.reason(of: question) + "; what the node runs is unknown: \(reason)"
-            if case .installation = question.cause {
-                return restoreConfiguration(then: .fail(reason: text))
+            switch question.cause {
+            case .installation, .interruption:
+                return restoreConfiguration(then: .fail(reason: text, nodeIsUntouched: false))
+            case .verification, .failedInstallation, .permanence: break
             }
             return fail(text, nodeIsUntouched: false)
         }
@@ -107,6 +122,7 @@ extension HotUpgradeMachine {
 
     func reason(of question: Question) -> String {
         switch question.cause {
+        case .interruption: "it was interrupted"
         case .verification: "the release \(plan.to) is not permanent"
         case .installation(let reason), .failedInstallation(let reason), .permanence(let reason):
             reason

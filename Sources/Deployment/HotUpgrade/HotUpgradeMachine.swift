@@ -69,6 +69,8 @@ extension HotUpgradeMachine {
             case failedInstallation(reason: String)
             /// `make_permanent` has not said `ok`.
             case permanence(reason: String)
+            /// Whoever did the upgrade has ended in the midst of it.
+            case interruption
         }
 
         var cause: Cause
@@ -82,7 +84,7 @@ extension HotUpgradeMachine {
         case succeed
         case remove(reason: String, nodeIsUntouched: Bool)
         case ask(Question.Cause)
-        case fail(reason: String)
+        case fail(reason: String, nodeIsUntouched: Bool)
     }
 }
 
@@ -95,6 +97,13 @@ extension HotUpgradeMachine {
         // The configuration first: it is what most often forbids a hot upgrade, and costs nothing.
         state = .evaluatingConfiguration
         return [.file(.evaluateConfiguration)]
+    }
+
+    /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it runs, and
+    /// finishes what has been installed or clears what has not.
+    package mutating func resume() -> [Action] {
+        guard case .idle = state else { preconditionFailure("A hot upgrade begins once") }
+        return ask(Question(cause: .interruption))
     }
 
     /// A call has returned `term`, and printed `output` meanwhile.
@@ -237,7 +246,8 @@ extension HotUpgradeMachine {
             // release_handler answers, and would be cut off while it writes its RELEASES.
             state = .pausing(Question(cause: cause))
             return [.pause(plan.timings.pause)]
-        case .fail(let reason): return fail(reason, nodeIsUntouched: false)
+        case .fail(let reason, let nodeIsUntouched):
+            return fail(reason, nodeIsUntouched: nodeIsUntouched)
         }
     }
 

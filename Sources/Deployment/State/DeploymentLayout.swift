@@ -2,7 +2,9 @@
 ///
 /// ```
 /// BASE/service/APP/I/{new,current,previous}     releases as unpacked; bin/APP starts one
-/// BASE/version/I/{current,previous}.json        what stands there, and how it came there
+/// BASE/service/APP/I/journal.json               what is being done to them, while it is
+/// BASE/version/APP/I/{current,previous}.json    what stands there, and how it came there
+/// BASE/version/APP/application.json             pinned, ghosted and good versions, history
 /// BASE/run/                                     identities of the processes that run
 /// ```
 package struct DeploymentLayout: Equatable, Sendable {
@@ -24,8 +26,12 @@ package struct DeploymentLayout: Equatable, Sendable {
     package func current(_ instance: Int) -> String { instanceFolder(instance) + "/current" }
     /// The release before it.
     package func previous(_ instance: Int) -> String { instanceFolder(instance) + "/previous" }
+    func journal(_ instance: Int) -> String { instanceFolder(instance) + "/journal.json" }
 
-    package func versionFolder(_ instance: Int) -> String { "\(basePath)/version/\(instance)" }
+    /// Of the application as a whole.
+    package var versionFolder: String { "\(basePath)/version/\(application)" }
+    package var applicationRecord: String { versionFolder + "/application.json" }
+    package func versionFolder(_ instance: Int) -> String { "\(versionFolder)/\(instance)" }
     package func currentVersion(_ instance: Int) -> String {
         versionFolder(instance) + "/current.json"
     }
@@ -35,4 +41,6 @@ package struct DeploymentLayout: Equatable, Sendable {
 
     /// The program that starts the release in `current`.
     package func program(_ instance: Int) -> String { current(instance) + "/bin/\(application)" }
+    /// The program of the release that is staged.
+    package func stagedProgram(_ instance: Int) -> String { new(instance) + "/bin/\(application)" }
 }

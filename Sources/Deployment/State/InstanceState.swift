@@ -1,13 +1,16 @@
-internal import FoundationEssentials
 package import Supervisor
 
 /// The releases of one instance on disk: which stand where, and the moves between them.
+///
+/// Each move is: journal, one exchange of two names as the commit, the files that describe it, journal
+/// removed. ``recover()`` completes a move whose exchange has happened and undoes one whose exchange has
+/// not. `current` is one whole release at any time after the first deployment.
 ///
 /// All of it blocks: callers `offload` it.
 package struct InstanceState: Sendable {
     package let layout: DeploymentLayout
     package let instance: Int
-    private let files: any FileSystem
+    let files: any FileSystem
 
     package init(layout: DeploymentLayout, instance: Int, files: any FileSystem) {
         self.layout = layout
@@ -15,103 +18,113 @@ package struct InstanceState: Sendable {
         self.files = files
     }
 
-    /// What is found when deployex starts, and what was wrong with it.
-    package struct Found: Equatable, Sendable {
-        package var current: DeployedRelease?
-        package var previous: DeployedRelease?
-        /// Lines for the log.
-        package var findings: [String] = []
-    }
+    var folder: String { layout.instanceFolder(instance) }
+    var new: String { layout.new(instance) }
+    var current: String { layout.current(instance) }
+    var previous: String { layout.previous(instance) }
 
-    /// Version files are small; what is larger is not one.
-    private static let recordLimit = 64 << 10
-
-    /// Makes the folders that are missing, and removes what a killed run has left of a staging. Only
-    /// to be called when nothing is being staged: at start.
+    /// Makes the folders that are missing.
     package func prepare() throws(FileSystemError) {
-        try files.makeFolders(layout.instanceFolder(instance), mode: 0o700)
+        try files.makeFolders(folder, mode: 0o700)
         try files.makeFolders(layout.versionFolder(instance), mode: 0o700)
-        try staging.cleanLeftovers()
     }
 
-    private var staging: StagingFolder { StagingFolder(path: layout.new(instance), files: files) }
+    private var staging: StagingFolder { StagingFolder(path: new, files: files) }
+    /// Where what is no longer needed waits for its removal, under a name that a start clears.
+    private var discarded: StagingFolder { StagingFolder(path: previous, files: files) }
 
-    // MARK: Reading
+    // MARK: Moves
 
-    /// Reads the version files and compares them with the release that stands in `current`, which
-    /// is what boots and therefore right where they differ.
-    package func find() throws(FileSystemError) -> Found {
-        var found = Found()
-        guard let booting = try bootVersion(of: layout.current(instance)) else { return found }
-        found.previous = try record(layout.previousVersion(instance), findings: &found.findings)
-        found.current = try record(layout.currentVersion(instance), findings: &found.findings)
-        guard found.current?.version != booting else { return found }
-        let recorded = found.current?.version ?? "no version"
-        found.findings.append(
-            "\(layout.currentVersion(instance)) says \(recorded), but "
-                + "\(layout.current(instance)) boots \(booting): taken as \(booting)")
-        found.current = DeployedRelease(
-            version: booting, hash: "", deployment: .fullDeployment)
-        return found
-    }
-
-    /// The version that the release in `folder` boots; `nil` when no release stands there.
-    ///
-    /// Source: `releases/start_erl.data` holds the versions of ERTS and of the release.
-    private func bootVersion(of folder: String) throws(FileSystemError) -> String? {
-        do throws(FileSystemError) {
-            let bytes = try files.read(
-                folder + "/releases/start_erl.data", limit: Self.recordLimit)
-            let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            return words.count == 2 ? String(words[1]) : nil
-        } catch  where error.isNotFound {
-            return nil
-        }
-    }
-
-    /// A version file's content; a damaged one is set aside, so that it can be looked at.
-    private func record(
-        _ path: String, findings: inout [String]
-    ) throws(FileSystemError) -> DeployedRelease? {
-        let bytes: [UInt8]
-        do throws(FileSystemError) {
-            bytes = try files.read(path, limit: Self.recordLimit)
-        } catch  where error.isNotFound {
-            return nil
-        }
-        do {
-            return try JSONDecoder().decode(DeployedRelease.self, from: Data(bytes))
-        } catch {
-            findings.append("\(path) is damaged: it is kept as \(path).damaged")
-            try files.rename(path, to: path + ".damaged")
-            return nil
-        }
-    }
-
-    // MARK: Changing
-
-    /// `current` becomes `previous` and `new` becomes `current`: whatever happens in between,
-    /// `current` is one whole release.
+    /// `current` becomes `previous` and `new` becomes `current`.
     package func promote(to release: DeployedRelease) throws(FileSystemError) {
-        let folder = layout.instanceFolder(instance)
-        let (new, current) = (layout.new(instance), layout.current(instance))
-        let replaced = try find().current
+        let from = try deployed(in: current)
+        try begin(InstanceJournal(operation: .promote, from: from, to: release))
+        try ReleaseMarker.replace(release, in: new, files: files)
         if try files.status(current) == nil {
             try files.rename(new, to: current)
         } else {
-            try files.removeTree(layout.previous(instance))
             try files.exchange(new, current)
-            try files.rename(new, to: layout.previous(instance))
         }
         try files.synchronizeFolder(folder)
-        try record(release, replacing: replaced)
+        try completePromotion(from, release)
     }
 
-    /// Notes that the release in `current` has been upgraded in place.
+    /// What follows the exchange; it may be repeated.
+    func completePromotion(
+        _ from: DeployedRelease?, _ release: DeployedRelease
+    ) throws(FileSystemError) {
+        if from != nil, try files.status(new) != nil {
+            try discarded.remove()
+            try files.rename(new, to: previous)
+            try files.synchronizeFolder(folder)
+        }
+        try describe(current: release, previous: from)
+        try end()
+    }
+
+    /// `previous` becomes `current` again, whose release is removed.
+    /// - Returns: what is current now.
+    package func revert(to id: ReleaseID) throws(FileSystemError) -> DeployedRelease {
+        guard let from = try deployed(in: current) else { throw .notDeployed(path: current) }
+        if let before = try deployed(in: previous), before.id == id {
+            try begin(InstanceJournal(operation: .revert, from: from, to: before))
+            try files.exchange(previous, current)
+            try files.synchronizeFolder(folder)
+            try completeReversion(before)
+            return before
+        }
+        let release = DeployedRelease(
+            version: id.version, hash: id.hash, deployment: .fullDeployment)
+        guard try bootsInPlace(id.version) else { throw .notDeployed(path: previous) }
+        try begin(InstanceJournal(operation: .revertInPlace, from: from, to: release))
+        try completeReversionInPlace(release)
+        return release
+    }
+
+    func completeReversion(_ release: DeployedRelease) throws(FileSystemError) {
+        try discarded.remove()
+        try files.synchronizeFolder(folder)
+        try describe(current: release, previous: nil)
+        try end()
+    }
+
+    /// Whether `current`, upgraded in place, still holds that release whole enough to boot it.
+    private func bootsInPlace(_ version: String) throws(FileSystemError) -> Bool {
+        guard isPathComponent(version) else { return false }
+        let folder = "\(current)/releases/\(version)"
+        return try files.status("\(folder)/start.boot")?.kind == .file
+    }
+
+    func completeReversionInPlace(_ release: DeployedRelease) throws(FileSystemError) {
+        let path = "\(current)/releases/start_erl.data"
+        let erts = try bootVersions(of: current)?.erts ?? ""
+        try files.replaceFile(
+            path, with: Array("\(erts) \(release.version)".utf8), mode: 0o644)
+        // RELEASES is written anew before the start: what it names as permanent does not boot.
+        try ReleaseMarker.replace(release, in: current, files: files)
+        try describe(current: release, previous: nil)
+        try end()
+    }
+
+    /// Notes that the node in `current` is about to be upgraded to `release` in place.
+    package func beginHotUpgrade(to release: DeployedRelease) throws(FileSystemError) {
+        try begin(
+            InstanceJournal(
+                operation: .hotUpgrade, from: try deployed(in: current), to: release))
+    }
+
+    /// Notes that it has been; what was current before is now what it came from.
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
-        try record(release, replacing: replaced)
+        try ReleaseMarker.replace(release, in: current, files: files)
+        try describe(current: release, previous: replaced)
+        try end()
+    }
+
+    /// Notes that it has not been.
+    package func abandonHotUpgrade() throws(FileSystemError) {
+        try end()
     }
 
     /// Removes what is staged.
@@ -119,23 +132,39 @@ package struct InstanceState: Sendable {
         try staging.remove()
     }
 
-    private func record(
-        _ release: DeployedRelease, replacing replaced: DeployedRelease?
-    ) throws(FileSystemError) {
-        if let replaced {
-            try files.replaceFile(
-                layout.previousVersion(instance), with: Self.bytes(of: replaced))
-        }
-        try files.replaceFile(layout.currentVersion(instance), with: Self.bytes(of: release))
+    /// Removes the folders that were set aside, with all that is in them, and files that were being
+    /// written when somebody was killed.
+    package func clean() throws(FileSystemError) {
+        let files = [
+            layout.journal(instance), layout.currentVersion(instance),
+            layout.previousVersion(instance),
+        ]
+        for path in files { try self.files.removeFile(path + ".tmp") }
+        try staging.cleanLeftovers()
+        try discarded.cleanLeftovers()
     }
 
-    private static func bytes(of release: DeployedRelease) -> [UInt8] {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = .sortedKeys
-        do {
-            return Array(try encoder.encode(release)) + [UInt8(ascii: "\n")]
-        } catch {
-            preconditionFailure("Three strings encode as JSON")
+    // MARK: The journal and the version files
+
+    private func begin(_ journal: InstanceJournal) throws(FileSystemError) {
+        try files.replaceFile(
+            layout.journal(instance), with: StateFile.bytes(of: journal))
+    }
+
+    func end() throws(FileSystemError) {
+        try files.removeFileDurably(layout.journal(instance))
+    }
+
+    func describe(
+        current: DeployedRelease, previous: DeployedRelease?
+    ) throws(FileSystemError) {
+        if let previous {
+            try files.replaceFile(
+                layout.previousVersion(instance), with: StateFile.bytes(of: previous))
+        } else {
+            try files.removeFileDurably(layout.previousVersion(instance))
         }
+        try files.replaceFile(
+            layout.currentVersion(instance), with: StateFile.bytes(of: current))
     }
 }

@@ -34,11 +34,11 @@ package struct StatusReport {
     }
 
     package func term(now: MonotonicTime) -> Term {
-        Self.map([
+        .object([
             ("node", .binary(node)),
             ("version", .binary(version)),
-            ("tls", Term(usesTLS)),
-            ("uptime_seconds", Self.seconds(uptime)),
+            ("tls", .flag(usesTLS)),
+            ("uptime_seconds", .seconds(uptime)),
             ("apps", .list(applications.map { term(of: $0, now: now) })),
         ])
     }
@@ -47,9 +47,18 @@ package struct StatusReport {
         let instances = application.snapshot.instances.map { instance in
             term(of: instance, in: application, now: now)
         }
-        return Self.map([
+        let ghosted = application.snapshot.ghosted.map { release in
+            Term.object([
+                ("version", .binary(release.version)), ("hash", .binary(release.hash)),
+                ("reason", .binary(release.reason)),
+            ])
+        }
+        return .object([
             ("name", .binary(application.snapshot.application)),
-            ("target_version", Self.orNull(application.snapshot.targetVersion)),
+            ("target_version", .orNull(application.snapshot.targetVersion)),
+            ("pinned_version", .orNull(application.snapshot.pinnedVersion)),
+            ("ghosted", .list(ghosted)),
+            ("problem", .orNull(application.snapshot.problem)),
             ("instances", .list(instances)),
         ])
     }
@@ -60,34 +69,23 @@ package struct StatusReport {
         let host = node.split(separator: "@", maxSplits: 1).last.map(String.init) ?? "localhost"
         let name = "\(application.snapshot.application)-\(instance.number)@\(host)"
         let pid = instance.identity.map { Term.integer(Int($0.pid)) }
-        let uptime = instance.startedAt.map { Self.seconds(now - $0) }
-        return Self.map([
+        let uptime = instance.startedAt.map { Term.seconds(now - $0) }
+        let pairs: [(Atom, Term)] = [
             ("instance", .integer(instance.number)),
             ("node", .binary(name)),
             ("status", .binary("\(instance.status)")),
-            ("version", Self.orNull(instance.current?.version)),
-            ("previous_version", Self.orNull(instance.previous?.version)),
-            ("last_deployment", Self.orNull(instance.current?.deployment.rawValue)),
+            ("version", Term.orNull(instance.current?.version)),
+            ("previous_version", Term.orNull(instance.previous?.version)),
+            ("last_deployment", Term.orNull(instance.current?.deployment.rawValue)),
             ("otp", .binary(instance.isConnected ? "connected" : "not_connected")),
-            ("os_pid", pid ?? Self.null),
+            ("os_pid", pid ?? Term.null),
             ("port", .integer(Int(application.firstPort) + instance.number - 1)),
-            ("uptime_seconds", instance.identity == nil ? Self.null : uptime ?? Self.null),
+            ("uptime_seconds", instance.identity == nil ? Term.null : uptime ?? Term.null),
+            ("stopped_by_operator", .flag(instance.isStopped)),
+            ("responding", .flag(instance.isResponding)),
             ("crash_restarts", .integer(instance.crashRestarts)),
             ("forced_restarts", .integer(instance.forcedRestarts)),
-        ])
-    }
-
-    private static let null = Term.atom("null")
-
-    private static func orNull(_ text: String?) -> Term {
-        text.map { .binary($0) } ?? null
-    }
-
-    private static func seconds(_ duration: Duration) -> Term {
-        .integer(Int(duration.components.seconds))
-    }
-
-    private static func map(_ pairs: [(Atom, Term)]) -> Term {
-        .map(TermMap(pairs.map { (key: .atom($0.0), value: $0.1) }))
+        ]
+        return .object(pairs)
     }
 }

@@ -1,5 +1,5 @@
 /// A JSON value. Numbers are kept as text: nothing here computes with them.
-indirect enum JSONValue: Equatable {
+package indirect enum JSONValue: Equatable, Sendable {
     case null
     case bool(Bool)
     case number(String)
@@ -9,13 +9,13 @@ indirect enum JSONValue: Equatable {
     case object([(key: String, value: JSONValue)])
 
     /// The value of `key` in an object; `nil` where there is none.
-    subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value
     }
 
     /// What kind of value it is, as in "an object".
-    var kind: String {
+    package var kind: String {
         switch self {
         case .null: "null"
         case .bool: "a boolean"
@@ -26,7 +26,7 @@ indirect enum JSONValue: Equatable {
         }
     }
 
-    static func == (left: JSONValue, right: JSONValue) -> Bool {
+    package static func == (left: JSONValue, right: JSONValue) -> Bool {
         switch (left, right) {
         case (.null, .null): true
         case (.bool(let left), .bool(let right)): left == right
@@ -41,7 +41,7 @@ indirect enum JSONValue: Equatable {
 }
 
 /// Why bytes are not one JSON value.
-enum JSONError: Error, Equatable {
+package enum JSONError: Error, Equatable {
     /// The text ends inside of the value: the rest has not been written yet, or is lost.
     case endsTooEarly
     /// What stands at this byte does not belong there.
@@ -52,13 +52,13 @@ enum JSONError: Error, Equatable {
 /// Reads small JSON texts strictly, and tells a text that ends too early from a wrong one.
 ///
 /// Source: RFC 8259. Depth is limited to 32.
-struct JSONReader {
+package struct JSONReader {
     private let bytes: [UInt8]
     private var offset = 0
 
     /// The one value that `bytes` are, with white space around it. A byte order mark is skipped, as
     /// section 8.1 allows.
-    static func value(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
+    package static func value(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var reader = JSONReader(bytes: bytes)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.offset = 3 }
         let value = try reader.value(depth: 0)

@@ -5,6 +5,7 @@ package import Transport
 /// A renewed certificate is used for new connections as soon as its files are in place; files that
 /// cannot be used are reported, and the former ones stay in use. The options themselves are read once.
 public final class DistributionTLS: Sendable {
+    /// What the file said.
     public let options: DistributionTLSOptions
     private let server: TLSContext
     private let client: TLSContext

@@ -2,11 +2,15 @@ public import ExternalTermFormat
 
 /// Why a file with options for the distribution over TLS cannot be used: where, and which option.
 public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The file's path.
     public var file: String
     /// Counted from 1; `nil` when it concerns the whole file.
     public var line: Int?
+    /// The part of the file; `nil` when it concerns all of it.
     public var section: Section?
+    /// The option as the file spells it; `nil` when it concerns no single one.
     public var option: String?
+    /// What is wrong.
     public var reason: Reason
 
     /// The two parts of such a file.
@@ -14,6 +18,7 @@ public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertibl
         case server, client
     }
 
+    /// What can be wrong with such a file.
     public enum Reason: Equatable, Sendable {
         /// The system's words.
         case unreadable(String)

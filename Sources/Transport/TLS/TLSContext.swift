@@ -173,17 +173,15 @@ final class SharedContext: @unchecked Sendable {
             return
         }
         let store = SSL_CTX_get_cert_store(pointer)
-        let names = copenssl_names_new()
         for file in files {
             let certificates = try PEMFile(.authorities, file).certificates()
             for certificate in certificates {
                 X509_STORE_add_cert(store, certificate)
-                // The list tells clients which of several certificates to send.
-                _ = copenssl_names_push(names, X509_get_subject_name(certificate))
                 X509_free(certificate)
             }
         }
-        SSL_CTX_set0_CA_list(pointer, names)
+        // Peers are not told which authorities these are. A BEAM with a certificate of another one would
+        // then send none in TLS 1.3, and neither side would learn why it was refused.
     }
 
     private func loadCertificate(
@@ -192,6 +190,7 @@ final class SharedContext: @unchecked Sendable {
     ) throws(TLSConfigurationError) {
         guard let file = configuration.certificateFile else {
             guard role == .client else { throw .missingCertificate }
+            SSL_CTX_set_client_cert_cb(pointer, certificateWanted)
             return
         }
         let certificates = try PEMFile(.certificate, file).certificates()

@@ -53,6 +53,8 @@ package final class TLSEngine {
     private var firstBytes: [UInt8] = []
     /// What the check of the peer's certificate found first.
     private var refusal: TLSError?
+    /// Whether the server has asked for a certificate that we do not have.
+    private var lacksCertificate = false
 
     /// - Parameter context: an `SSL_CTX *`, of which OpenSSL keeps a reference of its own.
     init(_ context: OpaquePointer, _ role: Role) throws(TLSConfigurationError) {
@@ -243,7 +245,9 @@ package final class TLSEngine {
         guard code != 0 else { return .protocolViolation(TLSContext.text(ofError: first)) }
         let reason = copenssl_error_reason(code)
         if let alert = UInt8(exactly: reason - SSL_AD_REASON_OFFSET) {
-            return .refusedByPeer(TLSAlert(code: alert))
+            let alert = TLSAlert(code: alert)
+            return lacksCertificate && alert.isAboutMissingCertificate
+                ? .refusedWithoutCertificate(alert) : .refusedByPeer(alert)
         }
         if let plain = plainProtocol { return .notTLS(plain) }
         switch reason {
@@ -291,6 +295,10 @@ package final class TLSEngine {
 
     func write(_ bytes: UnsafeRawBufferPointer) {
         outgoing.append(contentsOf: bytes)
+    }
+
+    func lackCertificate() {
+        lacksCertificate = true
     }
 
     /// Remembers why a certificate is refused; the first reason is the one that counts.

@@ -11,6 +11,18 @@ func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     return isAccepted
 }
 
+/// Called by OpenSSL when a server asks for a certificate and there is none.
+func certificateWanted(
+    _ ssl: OpaquePointer?, _: UnsafeMutablePointer<OpaquePointer?>?,
+    _: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+    if let ssl, let opaque = SSL_get_ex_data(ssl, 0) {
+        Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue().lackCertificate()
+    }
+    // There is none: the server is told so.
+    return 0
+}
+
 /// The BIO between OpenSSL and a ``TLSEngine``: it reads from the bytes that the engine was given, where
 /// they are, and appends to its outgoing ones. OpenSSL's own memory BIO would copy all of them once
 /// more, and keep the memory of the largest burst for as long as the connection lives.

@@ -6,6 +6,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case missingCertificate
     /// The peer refused us and said why.
     case refusedByPeer(TLSAlert)
+    /// The peer refused us after it had asked for a certificate and got none.
+    case refusedWithoutCertificate(TLSAlert)
     /// The peer does not speak TLS at all.
     case notTLS(PlainProtocol)
     /// The sides have none of these in common.
@@ -40,6 +42,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
             "the certificate of the peer (\(subject)) was refused: \(problem)"
         case .missingCertificate: "the peer was refused: it sent no certificate"
         case .refusedByPeer(let alert): alert.explanation
+        case .refusedWithoutCertificate(let alert):
+            "the peer refused us: it wants a certificate, and none was sent (\(alert))"
         case .notTLS(.http): "the peer speaks HTTP, not TLS"
         case .notTLS(.erlangDistribution):
             "the peer speaks the Erlang distribution without TLS: start it with -proto_dist inet_tls"

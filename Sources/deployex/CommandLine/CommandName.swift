@@ -1,127 +1,140 @@
-/// The commands by the names that users type, with what `help` says of each.
+/// The commands by the names that users type, with what they take.
 enum CommandName: String, CaseIterable {
-    case start, status, ping, probe, rpc, names, epmd, completion, version, help
+    case start, status, versions, deploy, rollback, unghost, restart, stop, logs, remote
+    case ping, probe, rpc, names, epmd, completion, version, help
 
     /// Whether `--sname`, `--cookie` and Erlang's switches mean something.
     var usesDistribution: Bool {
         switch self {
-        case .start, .status, .ping, .probe, .rpc: true
-        case .names, .epmd, .completion, .version, .help: false
+        case .start, .status, .versions, .deploy, .rollback, .unghost, .restart, .stop, .logs,
+            .remote, .ping, .probe, .rpc, .completion:
+            true
+        case .names, .epmd, .version, .help: false
         }
     }
 
-    /// Whether the command waits for a node's answer.
-    var talksToNode: Bool {
+    /// Whether it asks the deployex node for something, rather than any other.
+    var asksDeployex: Bool {
         switch self {
-        case .status, .ping, .probe, .rpc: true
-        case .start, .names, .epmd, .completion, .version, .help: false
+        case .start, .status, .versions, .deploy, .rollback, .unghost, .restart, .stop, .logs,
+            .remote, .completion:
+            true
+        case .ping, .probe, .rpc, .names, .epmd, .version, .help: false
         }
     }
 
-    var synopsis: String {
+    /// Whether it is about one application, which must be named where there are several.
+    var concernsApplication: Bool {
         switch self {
-        case .start: "deployex [start] [--sname NAME | --name NAME@HOST] [--cookie COOKIE]"
-        case .status: "deployex status [--json] [--node NODE]"
-        case .ping: "deployex ping NODE"
-        case .probe: "deployex probe NODE [--app APPLICATION] [--json]"
-        case .rpc: "deployex rpc NODE MODULE FUNCTION [ARGUMENTS]"
-        case .names: "deployex names [HOST]"
-        case .epmd: "deployex epmd [--daemon]"
-        case .completion: "deployex completion bash|zsh|fish"
-        case .version: "deployex version"
-        case .help: "deployex help [COMMAND]"
+        case .start, .versions, .deploy, .rollback, .unghost, .restart, .stop, .logs, .remote: true
+        case .status, .ping, .probe, .rpc, .names, .epmd, .completion, .version, .help: false
         }
     }
 
-    var summary: String {
+    /// Whether it asks for something that takes its time, and waits until it is seen.
+    var waits: Bool {
         switch self {
-        case .start: "deploy and supervise the monitored application, in the foreground"
-        case .status: "show what runs: versions, processes, restarts"
-        case .ping: "check that a node answers"
-        case .probe: "check a node's health over the distribution"
-        case .rpc: "call a function on a node and print its result"
-        case .names: "list the nodes registered with EPMD"
-        case .epmd: "run an Erlang port mapper daemon"
-        case .completion: "print a shell completion script"
-        case .version: "print the version"
-        case .help: "show this text, or a command's"
+        case .start, .deploy, .rollback, .restart, .stop: true
+        case .status, .versions, .unghost, .logs, .remote, .ping, .probe, .rpc, .names, .epmd,
+            .completion, .version, .help:
+            false
         }
     }
 
-    var details: String {
+    /// How many arguments it takes, options not counted.
+    var positionalCount: ClosedRange<Int> {
         switch self {
-        case .start:
-            """
-            Reads DEPLOYEX_MONITORED_APP_NAME and the other DEPLOYEX_ variables (see the README),
-            watches current.json in the storage folder, and deploys what it names.
-            SIGTERM or Ctrl-C stops the applications and then deployex.
-            """
-        case .status:
-            """
-            Asks the deployex node on this host (or --node) for its state. --json prints it as JSON.
-            """
-        case .ping:
-            """
-            Prints pong when NODE answers. NODE is NAME@HOST, NAME on this host, or NAME@HOST:PORT
-            to reach a node that is not registered with EPMD.
-            """
-        case .probe:
-            """
-            One line (or JSON) with boot, application, memory, run queue, processes and atoms.
-            Exit status 0: healthy. 1: it answers but is not healthy. 3: it does not answer.
-            --app also demands that APPLICATION is started.
-            """
-        case .rpc:
-            """
-            ARGUMENTS is the list of arguments in Erlang syntax, [] when left out:
-              deployex rpc peer@host lists reverse '[[1,2,3]]'
-            What the function prints goes to stdout before the result. An exception prints the
-            Erlang term on stderr and gives exit status 1.
-            """
-        case .names:
-            "Asks EPMD on HOST (this host when left out); ERL_EPMD_PORT is honoured."
-        case .epmd:
-            """
-            Serves ERL_EPMD_PORT (4369 by default) on ERL_EPMD_ADDRESS (all addresses by default).
-            --daemon puts it into the background.
-            """
-        case .completion:
-            "For bash: source <(deployex completion bash)"
-        case .version, .help:
-            ""
+        case .status, .versions, .rollback, .epmd, .version: 0...0
+        case .start, .stop, .remote, .names, .help: 0...1
+        case .deploy, .unghost, .restart, .logs, .ping, .probe, .completion: 1...1
+        case .rpc: 3...4
         }
     }
 
-    var options: [(name: String, value: String?, text: String)] {
-        var options: [(name: String, value: String?, text: String)] = []
-        switch self {
-        case .status:
-            options.append(("--json", nil, "print JSON"))
-            options.append(("--node", "NODE", "the deployex node (default: deployex on this host)"))
-        case .probe:
-            options.append(("--app", "APPLICATION", "demand that this application is started"))
-            options.append(("--json", nil, "print JSON"))
-        case .epmd:
-            options.append(("--daemon", nil, "run in the background"))
-        case .start, .ping, .rpc, .names, .completion, .version, .help:
-            break
+    struct Option {
+        var name: String
+        /// What stands for its value; `nil` for a flag.
+        var value: String?
+        var text: String
+
+        init(_ name: String, _ value: String?, _ text: String) {
+            self.name = name
+            self.value = value
+            self.text = text
         }
+    }
+
+    /// Other spellings of options.
+    static let longOption = ["-f": "--follow", "-n": "--lines", "-daemon": "--daemon"]
+
+    var options: [Option] {
+        var options = ownOptions
+        if concernsApplication {
+            options.append(Option("--app", "APPLICATION", "which one, where there are several"))
+        }
+        if asksDeployex {
+            options.append(
+                Option("--node", "NODE", "the deployex node (default: deployex on this host)"))
+        }
+        if waits { options.append(Option("--no-wait", nil, "return as soon as it has begun")) }
         if usesDistribution {
             let own = self == .start ? "deployex" : "a name that the other node gives"
-            options.append(("--sname", "NAME", "short node name (default: \(own))"))
-            options.append(("--name", "NAME@HOST", "long node name"))
-            options.append(
-                ("--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"))
+            options += [
+                Option("--sname", "NAME", "short node name (default: \(own))"),
+                Option("--name", "NAME@HOST", "long node name"),
+                Option(
+                    "--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"),
+                Option(
+                    "--tls-options", "FILE",
+                    "mutual TLS with these options, as -ssl_dist_optfile"),
+            ]
+            let text =
+                waits
+                ? "how long to wait (default: \(defaultPatience.components.seconds))"
+                : "how long to wait for an answer (default: 5)"
+            options.append(Option("--timeout", "SECONDS", text))
         }
-        if usesDistribution {
-            options.append(
-                ("--tls-options", "FILE", "mutual TLS with these options, as -ssl_dist_optfile"))
-        }
-        if talksToNode {
-            options.append(("--timeout", "SECONDS", "how long to wait for an answer (default: 5)"))
-        }
-        options.append(("--help", nil, "show this text"))
+        options.append(Option("--help", nil, "show this text"))
         return options
+    }
+
+    /// How long a command waits for its effect. A rollout has as long as a version may take to
+    /// become ready, and some more.
+    var defaultPatience: Duration {
+        switch self {
+        case .deploy, .rollback: .seconds(1800)
+        case .start, .restart, .stop: .seconds(120)
+        case .status, .versions, .unghost, .logs, .remote, .ping, .probe, .rpc, .names, .epmd,
+            .completion, .version, .help:
+            .seconds(5)
+        }
+    }
+
+    private var ownOptions: [Option] {
+        switch self {
+        case .start:
+            [Option("--config", "FILE", "the configuration file (default: DEPLOYEX_CONFIG)")]
+        case .status, .versions:
+            [Option("--json", nil, "print JSON")]
+        case .stop:
+            [Option("--all", nil, "stop every instance, and then deployex")]
+        case .logs:
+            [
+                Option("--stderr", nil, "standard error instead of standard output"),
+                Option("--follow", nil, "go on with what is written from now on (also -f)"),
+                Option("--lines", "N", "how many of the last lines (also -n; default: 20)"),
+            ]
+        case .probe:
+            [
+                Option("--app", "APPLICATION", "demand that this application is started"),
+                Option("--json", nil, "print JSON"),
+            ]
+        case .epmd:
+            [Option("--daemon", nil, "run in the background")]
+        case .deploy, .rollback, .unghost, .restart, .remote, .ping, .rpc, .names, .completion,
+            .version, .help:
+            []
+        }
     }
 
     /// ": did you mean status?" for a name that is one or two letters off, else what to do.

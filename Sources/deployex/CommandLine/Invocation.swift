@@ -1,22 +1,51 @@
+internal import Deployment
+
 /// What the user asked for: one command with its options, read from the arguments and nothing else.
 struct Invocation: Equatable {
     enum Command: Equatable {
-        case start
+        /// The server, in the foreground.
+        case start(configurationFile: String?)
         case status(json: Bool)
+        case versions(json: Bool)
+        /// - Parameter waits: until the effect is seen.
+        case order(ControlOrder, waits: Bool)
+        case logs(LogRequest)
+        case remote(instance: String?)
         case ping(node: String)
         case probe(node: String, application: String?, json: Bool)
         case rpc(node: String, module: String, function: String, arguments: String)
         case names(host: String?)
         case epmd(daemon: Bool)
         case completion(Shell)
+        /// Words of the running system for a completion script.
+        case completionWords(CompletionWords)
         case version
         case help(CommandName?)
     }
 
+    /// What `deployex logs` is to show.
+    struct LogRequest: Equatable {
+        /// `2` or `counter-2`.
+        var instance: String
+        var stream = "stdout"
+        var follows = false
+        var lines = 20
+    }
+
     var command: Command
     var distribution = DistributionOptions()
-    /// How long a command waits for an answer.
-    var timeout: Duration = .seconds(5)
+    /// The application that is meant, where there are several.
+    var application: String?
+    /// How long a command waits: for an answer, or for the effect of what it asks for.
+    var timeout: Duration?
+
+    /// How long an answer may take. Who gives an effect half a second, or half an hour, does not mean
+    /// the answer that says it has begun.
+    var answerTimeout: Duration {
+        let timeout = timeout ?? .seconds(5)
+        guard case .order = command else { return timeout }
+        return min(max(timeout, .seconds(5)), .seconds(30))
+    }
 
     /// Reads the arguments after the program's name.
     /// - Throws: ``UsageError`` with one line that says what to do.
@@ -24,9 +53,8 @@ struct Invocation: Equatable {
         var scanner = ArgumentScanner(arguments)
         let name = try Self.commandName(&scanner)
         var positional: [String] = []
-        var json = false
-        var daemon = false
-        var application: String?
+        var flags: Set<String> = []
+        var values: [String: String] = [:]
         while let argument = scanner.next() {
             switch argument {
             case .positional(let text):
@@ -37,27 +65,27 @@ struct Invocation: Equatable {
             case .option("--version"):
                 command = .version
                 return
-            case .option("--json") where name == .status || name == .probe:
-                json = true
-            case .option("--daemon") where name == .epmd, .option("-daemon") where name == .epmd:
-                daemon = true
-            case .option("--app") where name == .probe:
-                application = try scanner.value(of: "--app")
-            case .option("--timeout") where name.talksToNode:
-                timeout = try Self.timeout(scanner.value(of: "--timeout"))
-            case .option("--node") where name == .status:
-                distribution.target = try scanner.value(of: "--node")
-            case .option(let option):
-                guard name.usesDistribution,
-                    try distribution.accept(option, from: &scanner)
-                else {
+            case .option(let text):
+                let option = CommandName.longOption[text] ?? text
+                let known = name.options.first { $0.name == option }
+                if name.usesDistribution, try distribution.accept(option, from: &scanner) {
+                    continue
+                }
+                guard let known else {
                     throw UsageError(
-                        "unknown option \(option) for `deployex \(name.rawValue)`", name)
+                        "unknown option \(text) for `deployex \(name.rawValue)`", name)
+                }
+                if known.value == nil {
+                    flags.insert(option)
+                } else {
+                    values[option] = try scanner.value(of: text)
                 }
             }
         }
-        command = try Self.command(
-            name, positional, json: json, daemon: daemon, application: application)
+        application = values["--app"]
+        distribution.target = values["--node"]
+        if let text = values["--timeout"] { timeout = try Self.timeout(text) }
+        command = try Self.command(name, positional, flags, values)
     }
 
     /// `start` when no command is named, as in `deployex --sname deployex`.
@@ -77,59 +105,139 @@ struct Invocation: Equatable {
     }
 
     private static func command(
-        _ name: CommandName, _ positional: [String], json: Bool, daemon: Bool, application: String?
+        _ name: CommandName, _ positional: [String], _ flags: Set<String>,
+        _ values: [String: String]
     ) throws(UsageError) -> Command {
-        func expect(_ range: ClosedRange<Int>) throws(UsageError) {
-            if positional.count < range.lowerBound {
-                throw UsageError(
-                    "missing argument for `deployex \(name.rawValue)`: \(name.synopsis)", name)
-            }
-            if positional.count > range.upperBound {
-                throw UsageError(
-                    "unexpected argument \(positional[range.upperBound]): \(name.synopsis)", name)
-            }
+        let range = name.positionalCount
+        if positional.count < range.lowerBound {
+            throw UsageError(
+                "missing argument for `deployex \(name.rawValue)`: \(name.usage)", name)
         }
+        if positional.count > range.upperBound {
+            throw UsageError(
+                "unexpected argument \(positional[range.upperBound]): \(name.usage)", name)
+        }
+        let (json, waits) = (flags.contains("--json"), !flags.contains("--no-wait"))
         switch name {
         case .start:
-            try expect(0...0)
-            return .start
+            return try start(positional.first, flags, values)
+        case .stop:
+            return .order(try stop(positional.first, flags), waits: waits)
+        case .restart:
+            return .order(.restart(try instance(positional[0], name)), waits: waits)
+        case .deploy:
+            return .order(.deploy(try version(positional[0], name)), waits: waits)
+        case .rollback:
+            return .order(.rollback, waits: waits)
+        case .unghost:
+            return .order(.unghost(try version(positional[0], name)), waits: waits)
         case .status:
-            try expect(0...0)
             return .status(json: json)
+        case .versions:
+            return .versions(json: json)
+        case .logs:
+            return .logs(try logs(positional[0], flags, values))
+        case .remote:
+            guard let text = positional.first else { return .remote(instance: nil) }
+            return .remote(instance: try instance(text, name))
         case .ping:
-            try expect(1...1)
             return .ping(node: positional[0])
         case .probe:
-            try expect(1...1)
-            return .probe(node: positional[0], application: application, json: json)
+            return .probe(node: positional[0], application: values["--app"], json: json)
         case .rpc:
-            try expect(3...4)
             return .rpc(
                 node: positional[0], module: positional[1], function: positional[2],
                 arguments: positional.count > 3 ? positional[3] : "[]")
         case .names:
-            try expect(0...1)
             return .names(host: positional.first)
         case .epmd:
-            try expect(0...0)
-            return .epmd(daemon: daemon)
+            return .epmd(daemon: flags.contains("--daemon"))
         case .completion:
-            try expect(1...1)
-            guard let shell = Shell(rawValue: positional[0]) else {
-                throw UsageError("no completion for \(positional[0]): bash, zsh or fish", name)
-            }
-            return .completion(shell)
+            return try completion(positional[0])
         case .version:
-            try expect(0...0)
             return .version
         case .help:
-            try expect(0...1)
             guard let topic = positional.first else { return .help(nil) }
             guard let topicName = CommandName(rawValue: topic) else {
                 throw UsageError("no help for \(topic): it is not a command", nil)
             }
             return .help(topicName)
         }
+    }
+
+    /// Without an instance it is the server that starts.
+    private static func start(
+        _ instance: String?, _ flags: Set<String>, _ values: [String: String]
+    ) throws(UsageError) -> Command {
+        guard let instance else {
+            for option in ["--app", "--node", "--timeout"] where values[option] != nil {
+                throw UsageError("\(option) is for `deployex start INSTANCE`", .start)
+            }
+            if flags.contains("--no-wait") {
+                throw UsageError("--no-wait is for `deployex start INSTANCE`", .start)
+            }
+            return .start(configurationFile: values["--config"])
+        }
+        guard values["--config"] == nil else {
+            throw UsageError(
+                "--config is for the server: \(instance) is started with what it knows", .start)
+        }
+        return .order(
+            .start(try Self.instance(instance, .start)), waits: !flags.contains("--no-wait"))
+    }
+
+    private static func stop(
+        _ instance: String?, _ flags: Set<String>
+    ) throws(UsageError) -> ControlOrder {
+        switch (instance, flags.contains("--all")) {
+        case (let text?, false): return .stop(try self.instance(text, .stop))
+        case (nil, true): return .stopAll
+        case (nil, false), (_?, true):
+            throw UsageError(
+                "stop takes an instance, or --all for every instance and deployex itself", .stop)
+        }
+    }
+
+    private static func logs(
+        _ instance: String, _ flags: Set<String>, _ values: [String: String]
+    ) throws(UsageError) -> LogRequest {
+        var request = LogRequest(instance: try self.instance(instance, .logs))
+        if flags.contains("--stderr") { request.stream = "stderr" }
+        request.follows = flags.contains("--follow")
+        if let text = values["--lines"] {
+            guard let lines = Int(text), 0...ControlCall.maximumLineCount ~= lines else {
+                throw UsageError(
+                    "--lines takes 0 to \(ControlCall.maximumLineCount), not \(text)", .logs)
+            }
+            request.lines = lines
+        }
+        return request
+    }
+
+    /// A number, or a name with a number behind its dash.
+    private static func instance(
+        _ text: String, _ name: CommandName
+    ) throws(UsageError) -> String {
+        let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]
+        guard let value = Int(number), value > 0, !text.hasPrefix("-") else {
+            throw UsageError("\(text) is no instance: give its number, or APP-NUMBER", name)
+        }
+        return text
+    }
+
+    private static func version(
+        _ text: String, _ name: CommandName
+    ) throws(UsageError) -> String {
+        guard Release.isVersion(text) else {
+            throw UsageError("\(text) is no version: letters, digits and ._+~- only", name)
+        }
+        return text
+    }
+
+    private static func completion(_ text: String) throws(UsageError) -> Command {
+        if let shell = Shell(rawValue: text) { return .completion(shell) }
+        if let words = CompletionWords(rawValue: text) { return .completionWords(words) }
+        throw UsageError("no completion for \(text): bash, zsh or fish", .completion)
     }
 
     private static func timeout(_ text: String) throws(UsageError) -> Duration {

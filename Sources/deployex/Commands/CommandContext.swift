@@ -6,7 +6,11 @@ internal import Transport
 /// What the commands that talk to a node share: our own nameless node, and the one to talk to.
 struct CommandContext: Sendable {
     let node: Node
+    let loop: EventLoop
+    /// How long an answer may take.
     let timeout: Duration
+    /// What our node is let in with.
+    let cookie: String
     private let usesLongNames: Bool
 
     init(
@@ -15,15 +19,17 @@ struct CommandContext: Sendable {
         let options = try invocation.distribution.merging(environment)
         let epmd = try EPMDAccess.client(environment, loop: loop)
         var configuration = Node.Configuration()
-        configuration.connectTimeout = invocation.timeout
+        configuration.connectTimeout = invocation.answerTimeout
         configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
             if level == .warning || level == .error { Output.error(text) }
         }
+        cookie = try Cookie.find(options, environment: environment)
+        self.loop = loop
         node = Node(
             dynamicOn: options.usesLongNames ? HostName.full : HostName.short,
-            cookie: try Cookie.find(options, environment: environment), loop: loop,
+            cookie: cookie, loop: loop,
             configuration: configuration, resolver: EPMDAccess.resolver(epmd))
-        timeout = invocation.timeout
+        timeout = invocation.answerTimeout
         usesLongNames = options.usesLongNames
     }
 
@@ -35,11 +41,11 @@ struct CommandContext: Sendable {
 
     func call(
         _ name: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term] = [],
-        output: (@Sendable (String) -> Void)? = nil
+        timeout: Duration? = nil, output: (@Sendable (String) -> Void)? = nil
     ) async throws(CommandFailure) -> Term {
         do throws(CallError) {
             return try await node.call(
-                name, module, function, arguments, timeout: timeout, output: output)
+                name, module, function, arguments, timeout: timeout ?? self.timeout, output: output)
         } catch {
             throw CommandFailure(error, node: name)
         }

@@ -16,7 +16,8 @@ struct HealthReport {
         if let application {
             switch health.readiness(of: application) {
             case .ready: return nil
-            case .notReady(let reason), .unreachable(let reason): return reason
+            case .notReady(let reason), .unreachable(let reason), .unresponsive(let reason):
+                return reason
             }
         }
         return health.isBootFinished ? nil : "boot is not finished: \(health.bootStatus)"

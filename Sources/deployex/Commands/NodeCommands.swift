@@ -57,18 +57,6 @@ struct NodeCommands {
         return report.isHealthy ? ExitCode.done : ExitCode.refused
     }
 
-    /// `deployex status [--json] [--node NODE]`
-    func status(target: String?, json: Bool) async throws -> Int32 {
-        let name = try context.name(target ?? "deployex")
-        let status = try await context.call(name, "deployex", "status")
-        if json {
-            Output.line(status.json)
-        } else {
-            for line in StatusTable(status).lines { Output.line(line) }
-        }
-        return ExitCode.done
-    }
-
     /// The argument list, in Erlang syntax.
     private static func arguments(_ text: String) throws(UsageError) -> [Term] {
         let term: Term
@@ -77,7 +65,7 @@ struct NodeCommands {
         } catch {
             throw UsageError("the arguments are not an Erlang term: \(error)", .rpc)
         }
-        guard case .list(let arguments) = term else {
+        guard let arguments = term.asList else {
             throw UsageError("the arguments are a list, such as '[[1,2,3]]', not \(text)", .rpc)
         }
         return arguments

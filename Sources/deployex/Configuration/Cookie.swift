@@ -3,18 +3,26 @@ internal import Supervisor
 
 /// The secret that nodes show each other.
 enum Cookie {
-    /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, the user's
-    /// `~/.erlang.cookie`, which is what every Erlang node on this host reads.
+    /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, `file` or
+    /// `DEPLOYEX_COOKIE_FILE`, the user's `~/.erlang.cookie`, which is what every Erlang node on this
+    /// host reads.
     /// - Throws: ``UsageError`` when there is none, or when the file is not what it should be.
     static func find(
-        _ options: DistributionOptions, environment: [String: String]
+        _ options: DistributionOptions, environment: [String: String], file: String? = nil
     ) throws(UsageError) -> String {
         if let cookie = options.cookie, !cookie.isEmpty { return cookie }
         if let cookie = environment["DEPLOYEX_ERLANG_COOKIE"], !cookie.isEmpty { return cookie }
+        if let file = file ?? environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
+            return try read(file)
+        }
         guard let home = environment["HOME"], !home.isEmpty else {
             throw UsageError("no cookie: set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)
         }
-        let path = home + "/.erlang.cookie"
+        return try read(home + "/.erlang.cookie")
+    }
+
+    /// The first word of a file.
+    private static func read(_ path: String) throws(UsageError) -> String {
         let bytes: [UInt8]
         do throws(FileSystemError) {
             bytes = try HostFileSystem().read(path, limit: 4096)

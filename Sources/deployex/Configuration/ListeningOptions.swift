@@ -2,8 +2,8 @@ internal import Transport
 
 /// Where this node accepts connections of other nodes, and how long they may be silent.
 ///
-/// Deployex's own variables win over the kernel's switches in `ELIXIR_ERL_OPTIONS`, such as
-/// `-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105`.
+/// The configuration file wins over the variables, and they over the kernel's switches in
+/// `ELIXIR_ERL_OPTIONS`, such as `-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105`.
 ///
 /// Source: "Configuration", kernel(6).
 struct ListeningOptions: Equatable {
@@ -16,40 +16,33 @@ struct ListeningOptions: Equatable {
     /// Seconds of the tick time.
     private static let tickTimes = 1...86_400
 
-    /// - Throws: ``UsageError`` that names the variable or switch, its value and what it takes.
-    init(environment: [String: String]) throws(UsageError) {
-        let settings = Settings(environment)
-        if let (name, text) = settings.value(
-            "DEPLOYEX_DIST_INTERFACE", "inet_dist_use_interface")
-        {
-            guard let address = Self.address(text) else {
-                throw UsageError(
-                    "\(name)=\(text): an address of this host, such as 127.0.0.1 or ::1", .start)
+    /// - Throws: ``UsageError`` that names the setting, its value and what it takes.
+    init(_ settings: Settings) throws(UsageError) {
+        if let value = settings.value(.distributionInterface) {
+            guard let address = Self.address(try value.text()) else {
+                throw value.failure("an address of this host, such as 127.0.0.1 or ::1")
             }
             interface = address
         }
         let ports = 1...Int(UInt16.max)
-        let minimum = try settings.integer(
-            "DEPLOYEX_DIST_PORT_MIN", "inet_dist_listen_min", in: ports)
-        let maximum = try settings.integer(
-            "DEPLOYEX_DIST_PORT_MAX", "inet_dist_listen_max", in: ports)
+        let minimum = try settings.integer(.distributionPortMinimum, in: ports)
+        let maximum = try settings.integer(.distributionPortMaximum, in: ports)
+        let names = [Setting.distributionPortMinimum, .distributionPortMaximum].map { setting in
+            settings.value(setting)?.name ?? settings.name(of: setting)
+        }
         switch (minimum, maximum) {
         case (let low?, let high?):
-            guard low.value <= high.value else {
-                throw UsageError(
-                    "\(low.name)=\(low.value) is above \(high.name)=\(high.value)", .start)
+            guard low <= high else {
+                throw UsageError("\(names[0])=\(low) is above \(names[1])=\(high)", .start)
             }
-            self.ports = UInt16(low.value)...UInt16(high.value)
-        case (let only?, nil): self.ports = UInt16(only.value)...UInt16(only.value)
+            self.ports = UInt16(low)...UInt16(high)
+        case (let only?, nil): self.ports = UInt16(only)...UInt16(only)
         case (nil, let high?):
-            throw UsageError(
-                "\(high.name)=\(high.value) needs DEPLOYEX_DIST_PORT_MIN beside it", .start)
+            throw UsageError("\(names[1])=\(high) needs \(names[0]) beside it", .start)
         case (nil, nil): break
         }
-        if let seconds = try settings.integer(
-            "DEPLOYEX_NET_TICKTIME", "net_ticktime", in: Self.tickTimes)
-        {
-            tickTime = .seconds(seconds.value)
+        if let seconds = try settings.integer(.tickTime, in: Self.tickTimes) {
+            tickTime = .seconds(seconds)
         }
     }
 
@@ -72,44 +65,5 @@ struct ListeningOptions: Equatable {
             return SocketAddress(groups.joined(separator: ":"), port: 0)
         default: return nil
         }
-    }
-}
-
-/// The variables, and what `-kernel` says in `ELIXIR_ERL_OPTIONS`.
-private struct Settings {
-    private let environment: [String: String]
-    private var kernel: [String: String] = [:]
-
-    init(_ environment: [String: String]) {
-        self.environment = environment
-        let words = (environment["ELIXIR_ERL_OPTIONS"] ?? "").split(whereSeparator: \.isWhitespace)
-        var rest = words[...]
-        while let word = rest.popFirst() {
-            guard word == "-kernel" else { continue }
-            while rest.count >= 2, let key = rest.first, !key.hasPrefix("-"), !key.hasPrefix("+") {
-                rest.removeFirst()
-                let value = rest.removeFirst().filter { !"\"'\\".contains($0) }
-                kernel[String(key)] = String(value)
-            }
-        }
-    }
-
-    /// What is set, and by what name.
-    func value(_ variable: String, _ kernelName: String) -> (name: String, text: String)? {
-        if let text = environment[variable], !text.isEmpty { return (variable, text) }
-        if let text = kernel[kernelName] { return ("-kernel \(kernelName)", text) }
-        return nil
-    }
-
-    func integer(
-        _ variable: String, _ kernelName: String, in range: ClosedRange<Int>
-    ) throws(UsageError) -> (name: String, value: Int)? {
-        guard let (name, text) = value(variable, kernelName) else { return nil }
-        guard let value = Int(text), range.contains(value) else {
-            throw UsageError(
-                "\(name)=\(text): a whole number from \(range.lowerBound) to \(range.upperBound)",
-                .start)
-        }
-        return (name, value)
     }
 }

@@ -52,7 +52,8 @@ import Transport
         #expect(try await unpack() == UnpackSummary(entryCount: 9, byteCount: 37))
         #expect(
             try folder.contents(of: "service/app/1") == [
-                "new/", "new/bin/", "new/bin/app", "new/bin/hard", "new/bin/tool", "new/empty/",
+                "new/", "new/.deployex.json", "new/bin/", "new/bin/app", "new/bin/hard",
+                "new/bin/tool", "new/empty/",
                 "new/lib/", "new/lib/link", "new/releases/", "new/releases/1.0.0/",
                 "new/releases/1.0.0/sys.config", "new/releases/COOKIE",
                 "new/releases/start_erl.data",

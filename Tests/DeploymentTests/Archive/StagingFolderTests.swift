@@ -84,7 +84,7 @@ import Transport
         try await undisturbed.unpack(counting)
         let after = try undisturbed.contents()
         #expect(after.contains("new/bin/app"))
-        #expect(counting.operationCount == (replaces ? 6 : 5))
+        #expect(counting.operationCount == (replaces ? 10 : 9))
         for operation in 1...counting.operationCount {
             for fault in [FaultInjectingFileSystem.Fault.stop, .fail(code: ENOSPC)] {
                 let stage = try Stage(replaces: replaces, package: package)

@@ -12,17 +12,24 @@ struct EngineTranscript {
     /// Everything asked for and not taken yet, without the log.
     var actions: [EngineAction] = []
     var log: [String] = []
+    /// The latest notes and records that were to be written; they are not among the actions.
+    var notes: [Int: InstanceNote] = [:]
+    var saved: ApplicationRecord?
+    private var nextCommand: UInt64 = 0
     private var nextPID: Int32 = 100
 
     init(
         replicas: Int = 1, found: [DeploymentEngine.Found]? = nil,
-        timings: EngineConfiguration.Timings = .init()
+        timings: EngineConfiguration.Timings = .init(),
+        readiness: EngineConfiguration.Readiness = .init(), record: ApplicationRecord = .init()
     ) {
+        let found = found ?? Array(repeating: .init(), count: replicas)
         engine = DeploymentEngine(
             configuration: EngineConfiguration(
-                application: "counter", replicas: replicas, timings: timings),
-            found: found ?? Array(repeating: .init(), count: replicas), now: now)
-        collect(engine.start(now: now))
+                application: "counter", replicas: replicas, timings: timings,
+                readiness: readiness),
+            record: record, found: found, now: now, seconds: 1_000)
+        collect(engine.start(found, now: now))
     }
 
     mutating func tell(_ event: EngineEvent) {
@@ -42,12 +49,27 @@ struct EngineTranscript {
 
     private mutating func collect(_ new: [EngineAction]) {
         for action in new {
-            if case .log(let level, let text) = action {
-                log.append("[\(level.rawValue)] \(text)")
-            } else {
-                actions.append(action)
+            switch action {
+            case .log(let level, let text): log.append("[\(level.rawValue)] \(text)")
+            case .note(let number, let note): notes[number] = note
+            case .save(let record): saved = record
+            default: actions.append(action)
             }
         }
+    }
+
+    /// Gives a command and returns its answer.
+    mutating func command(_ command: EngineCommand) -> CommandResult? {
+        nextCommand += 1
+        let id = nextCommand
+        tell(.commanded(id, command))
+        var answer: CommandResult?
+        actions.removeAll { action in
+            guard case .reply(id, let result) = action else { return false }
+            answer = result
+            return true
+        }
+        return answer
     }
 
     // MARK: Answers that most tests share
@@ -77,6 +99,13 @@ struct EngineTranscript {
     mutating func end(_ number: Int, _ status: ProcessExit) {
         tell(.exited(number, status))
         tell(.sessionEnded(number))
+    }
+
+    /// Brings an instance that is ready to `release` by full deployment, up to its start.
+    mutating func replace(_ number: Int, with release: Release) {
+        tell(.staged(number, release, .fullDeployment(reason: .noMatchingVersions)))
+        if status(number) != .idle { end(number, .code(0)) }
+        tell(.promoted(number, release))
     }
 
     var snapshot: ApplicationSnapshot { engine.snapshot }

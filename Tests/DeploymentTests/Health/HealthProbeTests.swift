@@ -51,10 +51,13 @@ private func application(_ name: Atom) -> Term {
         #expect(result == .notReady("boot is not finished: {starting,applications_loaded}"))
     }
 
-    @Test(arguments: [
-        RemoteCallError.unreachable("refused"), .connectionLost("closed"), .timedOut,
-    ])
-    func `no answer is unreachable`(error: RemoteCallError) async {
+    @Test func `a node that is there and does not answer in time is unresponsive`() async {
+        let result = await readiness(boot: .failure(.timedOut), started: .failure(.timedOut))
+        #expect(result == .unresponsive("no answer in time"))
+    }
+
+    @Test(arguments: [RemoteCallError.unreachable("refused"), .connectionLost("closed")])
+    func `no connection is unreachable`(error: RemoteCallError) async {
         let result = await readiness(boot: .failure(error), started: .failure(error))
         #expect(result == .unreachable("\(error)"))
     }

@@ -52,7 +52,7 @@ extension DeployedRelease {
 
 @Suite struct InstanceStateTests {
     @Test func `nothing deployed is found as nothing`() throws {
-        #expect(try Base().state().find() == .init())
+        #expect(try Base().state().recover(isRunning: false) == .init())
     }
 
     @Test func `a deployment leaves the old release in previous, and files that say so`() throws {
@@ -63,8 +63,11 @@ extension DeployedRelease {
         #expect(base.version(in: base.layout.current(1)) == "0.1.1")
         #expect(base.version(in: base.layout.previous(1)) == "0.1.0")
         #expect(base.version(in: base.layout.new(1)) == nil)
-        #expect(try base.state().find() == .init(current: .init("0.1.1"), previous: .init("0.1.0")))
-        let json = FileManager.default.contents(atPath: base.path + "/version/1/current.json")
+        #expect(
+            try base.state().recover(isRunning: false)
+                == .init(current: .init("0.1.1"), previous: .init("0.1.0")))
+        let json = FileManager.default.contents(
+            atPath: base.path + "/version/counter/1/current.json")
         #expect(
             json.map { String(decoding: $0, as: UTF8.self) }
                 == #"{"deployment":"full_deployment","hash":"local","version":"0.1.1"}"# + "\n")
@@ -77,7 +80,7 @@ extension DeployedRelease {
         try base.put("0.1.2", in: base.layout.current(1))
         try base.state().recordHotUpgrade(
             to: .init("0.1.2", .hotUpgrade), from: .init("0.1.1"))
-        let found = try base.state().find()
+        let found = try base.state().recover(isRunning: false)
         #expect(found.current == .init("0.1.2", .hotUpgrade))
         #expect(found.previous == .init("0.1.1"))
         #expect(base.version(in: base.layout.previous(1)) == "0.1.0")
@@ -89,7 +92,7 @@ extension DeployedRelease {
         let path = base.layout.currentVersion(1)
         for damage in ["", "{\"vers", "[]", "\u{0}\u{1}"] {
             try Data(damage.utf8).write(to: URL(fileURLWithPath: path))
-            let found = try base.state().find()
+            let found = try base.state().recover(isRunning: false)
             #expect(found.current?.version == "0.1.0")
             #expect(found.findings.count == 2, "\(found.findings)")
             #expect(FileManager.default.fileExists(atPath: path + ".damaged"))
@@ -108,7 +111,7 @@ extension DeployedRelease {
                 #expect(throws: FileSystemError.self) { try base.deploy("0.1.1", files: files) }
                 let standing = base.version(in: base.layout.current(1))
                 #expect(["0.1.0", "0.1.1"].contains(standing), "at operation \(operation)")
-                #expect(try base.state().find().current?.version == standing)
+                #expect(try base.state().recover(isRunning: false).current?.version == standing)
                 // And the next attempt succeeds.
                 try base.deploy("0.1.1")
                 #expect(base.version(in: base.layout.current(1)) == "0.1.1")
@@ -116,14 +119,15 @@ extension DeployedRelease {
         }
     }
 
-    @Test func `a start removes what a killed run left of a staging, and keeps the rest`() throws {
+    @Test func `a start removes what a killed run left of a staging, and keeps what runs`() throws {
         let base = try Base()
         try base.deploy("0.1.0")
         try base.put("0.1.1", in: base.layout.new(1))
         try base.put("0.1.2", in: base.layout.new(1) + ".tmp-1")
-        try base.state().prepare()
+        _ = try base.state().recover(isRunning: false)
+        try base.state().clean()
         let names = try HostFileSystem().list(base.layout.instanceFolder(1))
-        #expect(names == ["current", "new"])
+        #expect(names == ["current"])
     }
 
     @Test func `what is staged is discarded, and it is no error that nothing is`() throws {

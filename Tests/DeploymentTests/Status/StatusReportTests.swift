@@ -12,7 +12,8 @@ import Transport
             applications: [
                 .init(
                     snapshot: ApplicationSnapshot(
-                        application: "counter", targetVersion: nil, instances: [instance]),
+                        application: "counter", targetVersion: nil, ghosted: [], history: [],
+                        instances: [instance]),
                     firstPort: 4000)
             ]
         ).term(now: MonotonicTime(nanoseconds: 7_500_000_000))
@@ -26,7 +27,7 @@ import Transport
                 current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
-                isConnected: true, identity: identity,
+                isConnected: true, isStopped: false, isResponding: true, identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
         #expect(
             term.json == """
@@ -39,6 +40,9 @@ import Transport
                     {
                       "name": "counter",
                       "target_version": null,
+                      "pinned_version": null,
+                      "ghosted": [],
+                      "problem": null,
                       "instances": [
                         {
                           "instance": 2,
@@ -51,6 +55,8 @@ import Transport
                           "os_pid": 42,
                           "port": 4001,
                           "uptime_seconds": 7,
+                          "stopped_by_operator": false,
+                          "responding": true,
                           "crash_restarts": 1,
                           "forced_restarts": 0
                         }
@@ -65,7 +71,8 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+                isStopped: true, isResponding: false, identity: nil, startedAt: nil,
+                crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [
             "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",
@@ -73,6 +80,61 @@ import Transport
             #expect(json.contains("          \"\(key)\": null"), "\(key)")
         }
         #expect(json.contains("\"otp\": \"not_connected\""))
+        #expect(json.contains("\"stopped_by_operator\": true"))
+        #expect(json.contains("\"responding\": false"))
+    }
+
+    @Test func `versions have the ghosted ones and the history, with times in UTC`() {
+        let snapshot = ApplicationSnapshot(
+            application: "counter", targetVersion: "0.1.0", pinnedVersion: "0.1.0",
+            ghosted: [
+                GhostedRelease(
+                    version: "0.1.1", hash: "h", reason: "not ready", logLines: ["a", "b"],
+                    at: 1_700_000_000)
+            ],
+            history: [
+                DeploymentOutcome(
+                    version: "0.1.1", hash: "h", kind: .fullDeployment, instance: 1,
+                    outcome: .failed, at: 1_700_000_000, milliseconds: 1_249,
+                    reason: "not ready")
+            ], instances: [])
+        #expect(
+            VersionsReport(node: "deployex@host", applications: [snapshot]).term.json == """
+                {
+                  "node": "deployex@host",
+                  "apps": [
+                    {
+                      "name": "counter",
+                      "target_version": "0.1.0",
+                      "pinned_version": "0.1.0",
+                      "ghosted": [
+                        {
+                          "version": "0.1.1",
+                          "hash": "h",
+                          "reason": "not ready",
+                          "log_lines": [
+                            "a",
+                            "b"
+                          ],
+                          "at": "2023-11-14T22:13:20Z"
+                        }
+                      ],
+                      "history": [
+                        {
+                          "version": "0.1.1",
+                          "hash": "h",
+                          "kind": "full_deployment",
+                          "instance": 1,
+                          "outcome": "failed",
+                          "at": "2023-11-14T22:13:20Z",
+                          "duration_seconds": 1.2,
+                          "reason": "not ready"
+                        }
+                      ]
+                    }
+                  ]
+                }
+                """)
     }
 
     @Test func `JSON strings are escaped as RFC 8259 says, and odd terms become text`() {

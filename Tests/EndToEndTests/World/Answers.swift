@@ -26,6 +26,7 @@ struct StatusAnswer: Decodable, Equatable {
     struct App: Decodable, Equatable {
         var name: String
         var targetVersion: String?
+        var pinnedVersion: String?
         var instances: [Instance]
     }
 
@@ -40,6 +41,8 @@ struct StatusAnswer: Decodable, Equatable {
         var osPid: Int32?
         var port: Int
         var uptimeSeconds: Int?
+        var stoppedByOperator: Bool
+        var responding: Bool
         var crashRestarts: Int
         var forcedRestarts: Int
     }

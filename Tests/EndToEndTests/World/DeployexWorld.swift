@@ -14,6 +14,10 @@ actor DeployexWorld {
         var cookie = "cookie"
         /// Added to deployex's environment, and by it to the instances'.
         var variables: [String: String] = [:]
+        /// The configuration file, instead of variables for the one application.
+        var configuration: (@Sendable (DeployexWorld) -> String)?
+        /// Ports after those of the instances, for other applications.
+        var extraPorts = 0
     }
 
     enum EPMDKind: Sendable {
@@ -37,6 +41,8 @@ actor DeployexWorld {
     /// What instances have started by a test's wish.
     var programs: [pid_t] = []
     private var commandCount = 0
+    /// The one of them that ``startCommand(_:)`` started last.
+    private var startedCommand = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         executor.asUnownedSerialExecutor()
@@ -44,7 +50,7 @@ actor DeployexWorld {
 
     init(_ options: Options = Options()) throws {
         self.options = options
-        firstPort = FreePorts.take(options.replicas + 1)
+        firstPort = FreePorts.take(options.replicas + 1 + options.extraPorts)
         epmdPort = firstPort + options.replicas
         let temporary = FileManager.default.temporaryDirectory.path
         // Unlike temporaryDirectory, links in it are followed: /proc names programs so.
@@ -77,26 +83,44 @@ actor DeployexWorld {
 
     nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(Host.name)" }
 
+    /// The first of the ports for other applications.
+    nonisolated var extraPort: Int { epmdPort + 1 }
+
     nonisolated var variables: [String: String] {
-        [
+        let common = [
             "PATH": Host.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": "\(epmdPort)",
             // Schedulers that wait for work asleep leave the processor to the others.
             "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+            "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
+            "DEPLOYEX_ERLANG_COOKIE": options.cookie,
+        ]
+        let own =
+            options.configuration == nil
+            ? single : ["DEPLOYEX_CONFIG": folder + "/configuration.json"]
+        return common.merging(own) { $1 }.merging(options.variables) { $1 }
+    }
+
+    /// What says which application there is, without a file.
+    private nonisolated var single: [String: String] {
+        [
             "DEPLOYEX_MONITORED_APP_NAME": "counter",
             "DEPLOYEX_MONITORED_APP_PORT": "\(firstPort)",
             "DEPLOYEX_MONITORED_REPLICAS": "\(options.replicas)",
-            "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
-            "DEPLOYEX_STORAGE_PATH": storage, "DEPLOYEX_ERLANG_COOKIE": options.cookie,
+            "DEPLOYEX_STORAGE_PATH": storage,
             "DEPLOYEX_POLL_INTERVAL": "0.5", "DEPLOYEX_STOP_TIMEOUT": "8",
             "GREETING": "hello from a test",
-        ].merging(options.variables) { $1 }
+        ]
     }
 
     // MARK: Life
 
     /// Starts EPMD where one is asked for, then deployex, and waits until it answers.
     func start() throws {
+        if let configuration = options.configuration {
+            try configuration(self).write(
+                toFile: folder + "/configuration.json", atomically: true, encoding: .utf8)
+        }
         try startEPMD()
         try startDeployex()
     }
@@ -134,6 +158,12 @@ actor DeployexWorld {
     func endDeployex(_ signal: Int32) throws -> Int32 {
         guard let deployex else { throw WorldError("no deployex runs") }
         deployex.send(signal)
+        return try waitForDeployex()
+    }
+
+    /// Waits until deployex has ended, and returns its exit status.
+    func waitForDeployex() throws -> Int32 {
+        guard let deployex else { throw WorldError("no deployex runs") }
         guard let status = deployex.waitForEnd(.seconds(25)) else {
             throw WorldError("deployex does not end" + logTail)
         }
@@ -143,6 +173,8 @@ actor DeployexWorld {
 
     /// Ends everything that belongs to this world and nothing else, and removes its folder.
     func end() {
+        // What does not end so is ended by what follows.
+        if deployex?.hasEnded == false { _ = try? command("stop", "--all") }
         deployex?.end(within: .seconds(20))
         epmd?.end(within: .seconds(5))
         for other in others { other.end(within: .seconds(1)) }
@@ -189,6 +221,23 @@ actor DeployexWorld {
         others.append(child)
         return child.pid
     }
+
+    /// Starts `deployex ARGUMENTS`, which goes on until it is ended: see ``lastOutput``.
+    func startCommand(_ arguments: [String]) throws {
+        commandCount += 1
+        startedCommand = commandCount
+        others.append(
+            try spawn(ExamplePackages.deployex, arguments, "\(commandCount)"))
+    }
+
+    /// Sends a signal to what ``startCommand(_:)`` started last and returns its exit status.
+    func endStartedCommand(_ signal: Int32) -> Int32? {
+        others.last?.send(signal)
+        return others.last?.waitForEnd(.seconds(5))
+    }
+
+    /// What the command that ``startCommand(_:)`` started last has printed so far.
+    var lastOutput: String { text("\(folder)/out/\(startedCommand).stdout") ?? "" }
 
     /// Runs a program to its end.
     func run(
@@ -238,9 +287,14 @@ actor DeployexWorld {
 
     /// Puts a version's package into the storage and names it as current: each appears whole.
     func publish(_ version: String) throws {
+        try place(version)
+        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+    }
+
+    /// Puts a version's package into the storage, without naming it as current.
+    func place(_ version: String) throws {
         let name = "counter-\(version).tar.gz"
         try place(package: try ExamplePackages.folder() + "/" + name, version: version)
-        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
     }
 
     nonisolated func packagePath(_ version: String) -> String {
@@ -312,7 +366,7 @@ actor DeployexWorld {
     }
 
     func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
-        let path = "\(base)/version/\(instance)/\(name).json"
+        let path = "\(base)/version/counter/\(instance)/\(name).json"
         guard let data = FileManager.default.contents(atPath: path) else {
             throw WorldError("there is no \(path)")
         }

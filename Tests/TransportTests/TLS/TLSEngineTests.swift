@@ -247,7 +247,8 @@ struct EnginePair {
         let pair = try errors(client: nil, version)
         #expect(pair.serverError == .missingCertificate)
         #expect(
-            pair.clientError == .refusedByPeer(TLSAlert(code: version == .tls12 ? 40 : 116)))
+            pair.clientError
+                == .refusedWithoutCertificate(TLSAlert(code: version == .tls12 ? 40 : 116)))
     }
 
     @Test func `a client without a certificate is let in where that is allowed`() throws {

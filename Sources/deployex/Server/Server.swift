@@ -6,7 +6,7 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex start`: the node, the deployer of the monitored application, and what joins them.
+/// `deployex start`: the node, a deployer for each application, and what joins them.
 actor Server {
     private nonisolated let loop: EventLoop
     private let configuration: ServerConfiguration
@@ -15,10 +15,23 @@ actor Server {
     private let name: NodeName
     private let cookie: String
     private let tls: DistributionTLS?
-    private let console: ConsoleLog
+    private let console: any ServerLog
     private let begin = MonotonicTime.now
-    private var isStopping = false
-    private var stopWaiters: [CheckedContinuation<Void, Never>] = []
+    private var phase = Phase.running
+    /// Whether every application has been taken over.
+    private var hasStarted = false
+    private var signalCount = 0
+    private var endWaiters: [CheckedContinuation<Void, Never>] = []
+    /// Who asked for `stop --all` and has not taken the answer yet.
+    private var answeredNode: NodeName?
+
+    private enum Phase {
+        case running
+        /// `stop --all`: the applications are being stopped.
+        case stoppingAll
+        /// The server ends. Unless they have been stopped, the applications go on.
+        case ending
+    }
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -32,62 +45,127 @@ actor Server {
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
-        configuration = try ServerConfiguration(environment: environment)
+        configuration = try Self.configuration(invocation, environment: environment)
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
-        cookie = try Cookie.find(options, environment: environment)
+        cookie = try Cookie.find(
+            options, environment: environment, file: configuration.cookieFile)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
         _ = try EPMDAccess.client(environment, loop: loop)
         self.environment = environment
-        self.console = console
+        self.console =
+            configuration.keepsOwnLog
+            ? SeveralLogs([
+                console,
+                ProductionLog(root: configuration.logPath, limits: configuration.logLimits),
+            ]) : console
         self.loop = loop
     }
 
-    /// Runs until a signal ends it.
+    private static func configuration(
+        _ invocation: Invocation, environment: [String: String]
+    ) throws(UsageError) -> ServerConfiguration {
+        let variable = environment["DEPLOYEX_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
+        guard case .start(let option) = invocation.command, let path = option ?? variable else {
+            return try ServerConfiguration(environment: environment)
+        }
+        return try ServerConfiguration(file: .read(path), environment: environment)
+    }
+
+    /// Runs until a signal or `stop --all` ends it.
     func run() async throws -> Int32 {
         let signals = try SignalWatch(Self.endingSignals, on: loop) { number in
             self.assumeIsolated { $0.received(signal: number) }
         }
         defer { signals.close() }
-        // Held until the very end: instances may run as long.
+        // Held until the very end: what is under way may take as long.
         let lock = try await lockBaseFolder()
         let listening = try await startNode()
         let registration = try await register(listening)
-        let deployer = makeDeployer(listening.node)
-        await expose(deployer, on: listening.node)
-        let watcher = watchStore(deployer)
-        // Before the first read, so that nothing published in between waits for the next poll.
-        await watcher.start()
-        try await deployer.start()
-        await stopRequested()
-        await watcher.stop()
-        await deployer.stop()
+        let applications = serve(on: listening.node)
+        await expose(applications, on: listening.node)
+        var watchers: [StoreWatcher] = []
+        for application in applications {
+            let watcher = application.watchStore(on: loop)
+            // Before the first read, so that nothing published in between waits for the next poll.
+            await watcher.start()
+            watchers.append(watcher)
+            try await application.start()
+        }
+        hasStarted = true
+        await endRequested()
+        for watcher in watchers { await watcher.stop() }
+        await withTaskGroup { group in
+            for application in applications { group.addTask { await application.detach() } }
+        }
         await registration.stop()
         await listening.node.close()
         withExtendedLifetime(lock) {}
         console.log(.info, "deployex has stopped")
+        console.flush()
         return ExitCode.done
     }
 
-    // MARK: Stopping
+    private var logger: @Sendable (LogLevel, String) -> Void {
+        { [console] level, text in console.log(level, text) }
+    }
+
+    // MARK: Ending
 
     private func received(signal number: Int32) {
         let name = number == SIGINT ? "Ctrl-C" : "SIGTERM"
-        guard !isStopping else {
-            return console.log(.info, "\(name): the applications are being stopped already")
+        signalCount += 1
+        guard signalCount == 1 else {
+            console.log(.warning, "\(name) again: ending at once")
+            console.flush()
+            _exit(128 + number)
         }
-        isStopping = true
-        console.log(.info, "\(name): stopping the applications")
-        let waiters = stopWaiters
-        stopWaiters = []
+        switch phase {
+        case .running:
+            console.log(
+                .info,
+                "\(name): the applications go on running; `deployex stop --all` ends them")
+            end()
+        case .stoppingAll, .ending:
+            console.log(.info, "\(name): deployex is ending already; a second one ends it at once")
+        }
+    }
+
+    private func end() {
+        phase = .ending
+        let waiters = endWaiters
+        endWaiters = []
         for waiter in waiters { waiter.resume() }
     }
 
-    private func stopRequested() async {
-        guard !isStopping else { return }
-        await withCheckedContinuation { stopWaiters.append($0) }
+    private func endRequested() async {
+        guard phase != .ending else { return }
+        await withCheckedContinuation { endWaiters.append($0) }
+    }
+
+    /// Stops all instances. The server ends when the caller has gone with its answer, or has had a
+    /// second to take it.
+    private func stopAll(
+        _ applications: [ServedApplication], for caller: Caller
+    ) async throws(ControlRefusal) {
+        guard hasStarted, phase != .ending else {
+            throw ControlRefusal("deployex is starting or ending: try again")
+        }
+        phase = .stoppingAll
+        await withTaskGroup { group in
+            for application in applications {
+                group.addTask { await application.deployer.stopAll() }
+            }
+        }
+        guard phase == .stoppingAll else { return }
+        answeredNode = caller.node
+        loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.end() } }
+    }
+
+    private func nodeIsDown(_ node: NodeName) {
+        if node == answeredNode { end() }
     }
 
     // MARK: Starting
@@ -179,73 +257,49 @@ actor Server {
         }
     }
 
-    private func makeDeployer(_ node: Node) -> Deployer {
-        let (host, console) = (name.host, console)
-        let application = configuration.applicationName
-        var timings = EngineConfiguration.Timings()
-        timings.pollInterval = configuration.timings.pollInterval
-        timings.stopTimeout = configuration.timings.stopTimeout
-        timings.readyTimeout = configuration.timings.rollbackTimeout
-        return Deployer(
-            configuration: EngineConfiguration(
-                application: application, replicas: configuration.replicas, timings: timings),
-            environment: Deployer.Environment(
-                layout: DeploymentLayout(
-                    basePath: configuration.basePath, application: application),
-                logs: LogFiles(root: configuration.logPath),
-                instances: InstanceEnvironment(firstPort: configuration.firstPort),
-                inherited: environment, store: store, files: HostFileSystem(),
-                node: { number in
-                    let name = InstanceName(app: application, index: number)
-                    return InstanceNode(alive: "\(name)", host: host, node: node)
-                },
-                log: { level, text in console.log(level, text) }),
-            loop: loop)
-    }
-
-    private var store: FolderStore {
-        FolderStore(
-            root: configuration.storagePath, application: configuration.applicationName,
-            environment: configuration.environmentName)
-    }
-
-    private func watchStore(_ deployer: Deployer) -> StoreWatcher {
-        let console = console
-        return StoreWatcher(
-            store: store, loop: loop,
-            onChange: { Task { await deployer.catalogAnnounced() } },
-            onFailure: { error in
-                console.log(
-                    .warning, "\(error): changes are noticed at the next poll instead of at once")
-            })
+    private func serve(on node: Node) -> [ServedApplication] {
+        let (logger, isOnly) = (logger, configuration.applications.count == 1)
+        return configuration.applications.map { application in
+            ServedApplication(
+                application, of: configuration, node: node, host: name.host,
+                inherited: environment, loop: loop,
+                log: { level, text in
+                    // Where there are several, whose instance it is must be said.
+                    logger(level, isOnly ? text : "\(application.name): \(text)")
+                })
+        }
     }
 
     // MARK: Being called
 
-    /// The module `deployex`: what any node with the cookie may call, the command line included.
-    private func expose(_ deployer: Deployer, on node: Node) async {
-        let (name, begin) = (name, begin)
-        let firstPort = configuration.firstPort
-        let usesTLS = tls?.options.isMutual == true
+    private func expose(_ applications: [ServedApplication], on node: Node) async {
+        let module = ControlModule(
+            name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
+            applications: applications, log: logger,
+            stopAll: { caller in try await self.stopAll(applications, for: caller) })
+        let (host, directory) = (name.host, module.directory)
         await node.setEventHandler { event in
-            guard case .nodeDown(let peer, _) = event,
-                let dash = peer.alive.lastIndex(of: "-"),
-                let number = Int(peer.alive[peer.alive.index(after: dash)...])
+            let peer =
+                switch event {
+                case .nodeUp(let peer, _, _), .nodeDown(let peer, _): peer
+                }
+            // Here and now, on the loop: tasks of their own could overtake each other.
+            if case .nodeDown = event { self.assumeIsolated { $0.nodeIsDown(peer) } }
+            // A node of that name on another host is none of ours.
+            guard peer.host == host, let instance = directory.instance(alive: peer.alive),
+                let served = applications.first(where: { $0.configuration.name == instance.app })
             else { return }
-            Task { await deployer.disconnected(number) }
+            served.deployer.assumeIsolated { deployer in
+                switch event {
+                case .nodeUp(_, let creation, _):
+                    deployer.connected(instance.index, creation: creation)
+                case .nodeDown:
+                    deployer.disconnected(instance.index)
+                }
+            }
         }
-        await node.expose(module: "deployex") { function, arguments, _ in
-            guard function == "status", arguments.isEmpty else {
-                throw ExposedCallError.undefined
-            }
-            let now = MonotonicTime.now
-            let applications = await deployer.snapshot.map { snapshot in
-                StatusReport.Application(snapshot: snapshot, firstPort: firstPort)
-            }
-            return StatusReport(
-                node: name.text, version: HelpText.version, usesTLS: usesTLS, uptime: now - begin,
-                applications: applications.map { [$0] } ?? []
-            ).term(now: now)
+        await node.expose(module: "deployex") { function, arguments, caller in
+            try await module.answer(function, arguments, caller)
         }
         let security =
             switch tls?.options.isMutual {

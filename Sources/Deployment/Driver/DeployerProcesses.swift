@@ -1,0 +1,255 @@
+internal import ErlDist
+internal import Supervisor
+internal import Transport
+
+// The instances' processes: taken over, started, signalled, probed.
+
+extension Deployer {
+    // MARK: What an earlier deployex left
+
+    /// Reads what there is of an instance, and takes its process over when it runs.
+    func find(_ number: Int) async throws -> DeploymentEngine.Found {
+        let (records, name) = (records, name(number))
+        var record = InstanceRecord(name: name)
+        switch try await offload({ try records.read(name) }) {
+        case .absent: break
+        case .damaged(let path, let reason):
+            log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
+            record.process = try await processWithoutRecord(number)
+        case .found(let found): record = found
+        }
+        var process = DeploymentEngine.FoundProcess.none
+        if let identity = record.process {
+            if let session = try await adopt(identity, number) {
+                sessions[number] = session
+                process = .running(
+                    identity, since: .now + (.zero - identity.age), isStopping: record.isStopping)
+            } else {
+                // One that was killed with its deployex before it became the program is no crash, nor
+                // is one that was to end, nor the end of the whole host.
+                let isCrash =
+                    record.hasBegun && !record.isStopping
+                    && identity.bootID == ProcessIdentity.currentBootID
+                process = isCrash ? .ended : .none
+                record.end()
+            }
+        }
+        let isRunning = sessions[number] != nil
+        let state = states[number - 1]
+        let onDisk = try await offload { try state.recover(isRunning: isRunning) }
+        for finding in onDisk.findings { log(.warning, finding) }
+        keepers.append(InstanceRecordKeeper(record, in: records))
+        var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
+        found.note = InstanceNote(
+            restarts: record.restarts, isStopped: record.isStopped, creation: record.creation)
+        found.process = process
+        if let to = onDisk.interruptedUpgrade {
+            found.interruptedUpgrade = try? Release(version: to.version, hash: to.hash)
+        }
+        return found
+    }
+
+    private func adopt(
+        _ identity: ProcessIdentity, _ number: Int
+    ) async throws -> ProcessSession? {
+        try await ProcessSession.adopt(identity, on: loop) { event in
+            self.assumeIsolated { $0.received(event, from: number) }
+        }
+    }
+
+    /// Without a record only the process itself can say whose it is: the one that was started as this
+    /// instance's program, from this instance's folder, and leads its own session.
+    private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
+        let folder = environment.layout.current(number)
+        let found = await offload { SessionLeaders.running(in: folder) }
+        guard found.count == 1 else {
+            if found.count > 1 {
+                log(
+                    .error,
+                    "\(found.count) processes run from \(folder): none of them is taken over")
+            }
+            return nil
+        }
+        log(.warning, "Found the process of instance: \(number) by its folder: \(found[0])")
+        return found[0]
+    }
+
+    /// Ends what must not go on: instances beyond the configured number, and a host command that nobody
+    /// waits for any more.
+    func stopLeftovers() async throws {
+        let (records, application) = (records, application)
+        let command = CommandRecordFile(
+            folder: records.path, application: application, files: environment.files)
+        if let identity = try await offload({ try command.read() }) {
+            if try await LeftoverSession.stop(identity, timeout: .seconds(2), on: loop)
+                != .notRunning
+            {
+                log(
+                    .warning,
+                    "A pre-command still ran from an earlier start as OS process "
+                        + "\(identity.pid): stopped")
+            }
+            try await offload { try command.remove() }
+        }
+        let names = try await offload {
+            try records.names().filter { $0.app == application }
+        }
+        for name in names where name.index > configuration.replicas {
+            guard case .found(var record) = try await offload({ try records.read(name) }) else {
+                continue
+            }
+            if let process = record.process {
+                record.isStopping = true
+                let decided = record
+                try await offload { try records.write(decided) }
+                let outcome = try await LeftoverSession.stop(
+                    process, timeout: configuration.timings.stopTimeout, on: loop)
+                if outcome != .notRunning {
+                    log(
+                        .warning,
+                        "Instance: \(name.index) is more than \(configuration.replicas) replicas: "
+                            + "OS process \(process.pid) is stopped")
+                }
+            }
+            try await offload { try records.remove(name) }
+        }
+    }
+
+    // MARK: Starting
+
+    func spawn(_ number: Int) async {
+        let (layout, files) = (environment.layout, environment.files)
+        let (application, keeper) = (application, keepers[number - 1])
+        let name = name(number)
+        let version = snapshot?.instances[number - 1].current?.version
+        let program = Program(
+            path: layout.program(number), arguments: ["start"], environment: variables(number),
+            folder: layout.current(number),
+            stdoutPath: environment.logs.path(name, .stdout),
+            stderrPath: environment.logs.path(name, .stderr))
+        log(.info, " # Starting \(program.path)...")
+        await environment.prepareLogs?(name)
+        await attempt("preparing \(layout.current(number))") {
+            try HotUpgradeFiles.restorePristineConfiguration(
+                layout.current(number), files: files)
+            try ReleasesFile.write(for: layout.current(number), name: application, files: files)
+        }
+        do {
+            let session = try await ProcessSession.start(
+                program, on: loop,
+                record: { identity in
+                    try keeper.update { $0.begin(identity, version: version) }
+                },
+                onEvent: { event in
+                    self.assumeIsolated { $0.received(event, from: number) }
+                })
+            sessions[number] = session
+            tell(.spawned(number, session.identity))
+            await attempt("recording the start of \(name)") {
+                try keeper.update { record in
+                    if record.process == session.identity { record.hasBegun = true }
+                }
+            }
+        } catch {
+            await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
+            tell(.spawnFailed(number, reason: "\(error)"))
+        }
+    }
+
+    func write(_ note: InstanceNote, of number: Int) async {
+        let keeper = keepers[number - 1]
+        await attempt("writing the record of \(name(number))") {
+            try keeper.update { record in
+                record.restarts = note.restarts
+                record.isStopped = note.isStopped
+                // A process that has ended has no node any more.
+                record.creation = record.process == nil ? nil : note.creation
+            }
+        }
+    }
+
+    func received(_ event: ProcessSession.Event, from number: Int) {
+        switch event {
+        case .exited(let exit):
+            tell(.exited(number, exit))
+        case .ended(let survivors):
+            if survivors > 0 {
+                log(
+                    .error,
+                    "Instance: \(number) left \(survivors) processes that SIGKILL does not end")
+            }
+            sessions[number] = nil
+            Task { await forget(number) }
+        }
+    }
+
+    /// The record goes before the next start may write its own.
+    private func forget(_ number: Int) async {
+        let keeper = keepers[number - 1]
+        await attempt("recording the end of \(name(number))") { try keeper.update { $0.end() } }
+        tell(.sessionEnded(number))
+    }
+
+    // MARK: Signals
+
+    /// Signals an instance's process once the decision to stop it is on disk: a start that comes in
+    /// between goes on with it. Where it cannot be written, it is tried again.
+    func signal(_ number: Int, _ send: @escaping @Sendable (ProcessSession) -> Void) async {
+        guard let session = sessions[number] else { return }
+        let keeper = keepers[number - 1]
+        let isRecorded = await attempt("recording that \(name(number)) is to stop") {
+            try keeper.update { $0.isStopping = true }
+        }
+        guard sessions[number] === session else { return }
+        if isRecorded { return send(session) }
+        loop.schedule(after: .seconds(1)) { [self] in
+            Task { await signal(number, send) }
+        }
+    }
+
+    // MARK: Probing
+
+    func probe(_ number: Int, run: Int, _ kind: ProbeKind) async {
+        tell(.probed(number, run: run, await readiness(number, kind)))
+    }
+
+    private func readiness(_ number: Int, _ kind: ProbeKind) async -> Readiness {
+        let usesDistribution = configuration.readiness.usesDistribution
+        switch kind {
+        case .liveness:
+            guard usesDistribution else { return .ready }
+            return await HealthProbe(
+                node: environment.node(number), timeout: configuration.timings.livenessTimeout
+            ).liveness()
+        case .readiness:
+            if usesDistribution {
+                let probe = HealthProbe(node: environment.node(number), timeout: .seconds(2))
+                let readiness = await probe.readiness(of: application)
+                guard readiness == .ready else { return readiness }
+            }
+            return await environment.checkReadiness?(number) ?? .ready
+        }
+    }
+
+    func readLogTail(_ number: Int, _ id: ReleaseID) async {
+        let (logs, name) = (environment.logs, name(number))
+        let lines = await offload { () -> [String] in
+            let count = ApplicationRecord.Limits.logLines
+            // A BEAM that crashes says so on either.
+            let errors = (try? logs.tail(name, .stderr, lines: count)) ?? []
+            return errors.isEmpty ? (try? logs.tail(name, .stdout, lines: count)) ?? [] : errors
+        }
+        tell(.logTailRead(number, id, lines: lines))
+    }
+
+    func variables(_ number: Int) -> [String: String] {
+        var variables = environment.instances.variables(
+            instance: number, inherited: environment.inherited)
+        if variables["ERL_CRASH_DUMP"] == nil {
+            // By default it would land in the release's folder and go with it.
+            let folder = environment.logs.folder(app: application)
+            variables["ERL_CRASH_DUMP"] = "\(folder)/\(name(number))-erl_crash.dump"
+        }
+        return variables
+    }
+}

@@ -1,0 +1,106 @@
+internal import ErlDist
+internal import Supervisor
+internal import Transport
+
+/// Runs a release's pre-commands, such as migrations: `bin/APP` with the words of each, in order, until
+/// one fails. What they print is appended to one log file.
+///
+/// No shell is involved: ``words(_:)`` knows quotes and nothing else.
+struct PreCommandRunner {
+    /// `new/bin/APP`
+    var program: String
+    /// Where it runs.
+    var folder: String
+    var environment: [String: String]
+    var logPath: String
+    var record: CommandRecordFile
+    /// For all of them together.
+    var timeout: Duration
+    var loop: EventLoop
+
+    /// Why it failed, or `nil`. Called on the loop's thread, by an actor pinned to it.
+    nonisolated(nonsending) func run(
+        _ commands: [String], log: (LogLevel, String) -> Void
+    ) async -> String? {
+        let deadline = MonotonicTime.now + timeout
+        for command in commands {
+            guard let arguments = Self.words(command), !arguments.isEmpty else {
+                return "the pre-command `\(command)` has a quote that does not end"
+            }
+            log(.info, "Pre-command: \(command)")
+            let exit: ProcessExit
+            do {
+                exit = try await run(arguments, until: deadline)
+            } catch {
+                return "the pre-command `\(command)` cannot be run: \(error)"
+            }
+            guard exit == .code(0) else {
+                for line in await lastLines() { log(.error, "  \(line.prefix(500))") }
+                if MonotonicTime.now >= deadline {
+                    return "the pre-command `\(command)` did not end within "
+                        + "\(Int(timeout.inSeconds)) s"
+                }
+                return "the pre-command `\(command)` failed: \(exit); its output is in \(logPath)"
+            }
+        }
+        return nil
+    }
+
+    private nonisolated(nonsending) func run(
+        _ arguments: [String], until deadline: MonotonicTime
+    ) async throws -> ProcessExit {
+        let record = record
+        let end = ProgramEnd()
+        let session = try await ProcessSession.start(
+            Program(
+                path: program, arguments: arguments, environment: environment, folder: folder,
+                stdoutPath: logPath, stderrPath: logPath),
+            on: loop, record: { try record.write($0) }, onEvent: { end.received($0) })
+        let timer = loop.schedule(at: deadline) { session.killSession() }
+        let exit = await withCheckedContinuation { end.wait($0) }
+        timer.cancel()
+        try await offload { try record.remove() }
+        return exit
+    }
+
+    private nonisolated(nonsending) func lastLines() async -> [String] {
+        let path = logPath
+        return await offload { (try? LogFiles.tail(path: path, lines: 20)) ?? [] }
+    }
+
+    /// Splits at spaces; `"…"` and `'…'` hold together, a backslash takes the next character as it is
+    /// except between single quotes. `nil` when a quote does not end.
+    ///
+    /// Source: as POSIX shells do it, sh(1), "Quoting", without any expansion.
+    static func words(_ text: String) -> [String]? {
+        var words: [String] = []
+        var word: String?
+        var quote: Character?
+        var isEscaped = false
+        for character in text {
+            if isEscaped {
+                word = (word ?? "") + String(character)
+                isEscaped = false
+            } else if character == "\\", quote != "'" {
+                isEscaped = true
+            } else if let open = quote {
+                if character == open {
+                    quote = nil
+                } else {
+                    word = (word ?? "") + String(character)
+                }
+            } else if character == "\"" || character == "'" {
+                quote = character
+                word = word ?? ""
+            } else if character == " " || character == "\t" {
+                if let done = word { words.append(done) }
+                word = nil
+            } else {
+                word = (word ?? "") + String(character)
+            }
+        }
+        guard quote == nil, !isEscaped else { return nil }
+        if let word { words.append(word) }
+        return words
+    }
+}

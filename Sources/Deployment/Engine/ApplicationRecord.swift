@@ -1,0 +1,152 @@
+/// Names one published package: the same version published again with another hash is another one.
+package struct ReleaseID: Hashable, Codable, Sendable, CustomStringConvertible {
+    package var version: String
+    package var hash: String
+
+    package init(version: String, hash: String) {
+        self.version = version
+        self.hash = hash
+    }
+
+    package var description: String { version }
+}
+
+/// A release that did not work, and is not deployed again until somebody says so.
+package struct GhostedRelease: Codable, Equatable, Sendable {
+    package var version: String
+    package var hash: String
+    package var reason: String
+    /// What the instance that failed had printed last.
+    package var logLines: [String]
+    /// Seconds since 1970.
+    package var at: Int64
+
+    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+}
+
+/// One instance's change of release, as it ended.
+package struct DeploymentOutcome: Codable, Equatable, Sendable {
+    package enum Kind: String, Codable, Sendable {
+        case fullDeployment = "full_deployment"
+        case hotUpgrade = "hot_upgrade"
+        case rollback
+    }
+
+    package enum Outcome: String, Codable, Sendable {
+        case succeeded, failed
+    }
+
+    package var version: String
+    package var hash: String
+    package var kind: Kind
+    package var instance: Int
+    package var outcome: Outcome
+    /// When it ended: seconds since 1970.
+    package var at: Int64
+    package var milliseconds: Int64
+    /// Why it failed.
+    package var reason: String?
+}
+
+/// What is remembered about an application, in `version/APP/application.json`. It is a value: the engine
+/// changes it, the deployer writes it as a whole.
+package struct ApplicationRecord: Codable, Equatable, Sendable {
+    package static let currentFormat = 1
+    /// Beyond these the oldest entries go.
+    package enum Limits {
+        package static let ghosted = 50
+        package static let good = 10
+        package static let prepared = 20
+        package static let history = 200
+        package static let logLines = 20
+        package static let reasonByteCount = 2_000
+    }
+
+    package private(set) var format = currentFormat
+    /// What an operator has asked for instead of the catalog's release.
+    package var pinned: Release?
+    package private(set) var ghosted: [GhostedRelease] = []
+    /// Releases that were ready on some instance, the latest first.
+    package private(set) var good: [Release] = []
+    /// Releases whose pre-commands have run on this host, the latest first.
+    package private(set) var prepared: [ReleaseID] = []
+    /// The oldest first.
+    package private(set) var history: [DeploymentOutcome] = []
+
+    package init() {}
+
+    package func isGhosted(_ id: ReleaseID) -> Bool {
+        ghosted.contains { $0.id == id }
+    }
+
+    /// The latest good release that is not ghosted and is not `id`.
+    package func lastGood(otherThan id: ReleaseID) -> Release? {
+        good.first { $0.id != id && !isGhosted($0.id) }
+    }
+
+    package func isPrepared(_ id: ReleaseID) -> Bool {
+        prepared.contains(id)
+    }
+
+    mutating func ghost(_ id: ReleaseID, reason: String, at: Int64) {
+        ghosted.removeAll { $0.id == id }
+        ghosted.append(
+            GhostedRelease(
+                version: id.version, hash: id.hash, reason: Self.bounded(reason), logLines: [],
+                at: at))
+        ghosted.removeFirst(max(0, ghosted.count - Limits.ghosted))
+    }
+
+    /// Adds what the instance had printed. Whether the release is (still) ghosted.
+    mutating func setLogLines(_ lines: [String], of id: ReleaseID) -> Bool {
+        guard let index = ghosted.firstIndex(where: { $0.id == id }) else { return false }
+        ghosted[index].logLines = lines.suffix(Limits.logLines).map(Self.bounded)
+        return true
+    }
+
+    /// How many ghosts of that version there were.
+    mutating func unghost(version: String) -> Int {
+        let before = ghosted.count
+        ghosted.removeAll { $0.version == version }
+        return before - ghosted.count
+    }
+
+    /// Whether that changes anything. A release that was good before keeps its place unless it is
+    /// `latest`.
+    mutating func noteGood(_ release: Release, latest: Bool) -> Bool {
+        let index = good.firstIndex { $0.id == release.id }
+        if let index {
+            guard latest, index != 0 else { return false }
+            good.remove(at: index)
+        }
+        good.insert(release, at: 0)
+        good.removeLast(max(0, good.count - Limits.good))
+        return true
+    }
+
+    mutating func notePrepared(_ id: ReleaseID) {
+        prepared.removeAll { $0 == id }
+        prepared.insert(id, at: 0)
+        prepared.removeLast(max(0, prepared.count - Limits.prepared))
+    }
+
+    mutating func note(_ outcome: DeploymentOutcome) {
+        var outcome = outcome
+        outcome.reason = outcome.reason.map(Self.bounded)
+        history.append(outcome)
+        history.removeFirst(max(0, history.count - Limits.history))
+    }
+
+    private static func bounded(_ text: String) -> String {
+        guard text.utf8.count > Limits.reasonByteCount else { return text }
+        return String(decoding: text.utf8.prefix(Limits.reasonByteCount), as: UTF8.self) + "…"
+    }
+}
+
+extension Release {
+    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+}
+
+extension DeployedRelease {
+    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+}

@@ -1,0 +1,22 @@
+/// What an operator asks of one application.
+package enum EngineCommand: Equatable, Sendable {
+    /// Run this version from now on, whatever the catalog names; with `nil` follow the catalog again.
+    case deploy(version: String?)
+    /// Start a new process in place of the one that runs.
+    case restart(Int)
+    /// Stop the instance and leave it stopped, over restarts of deployex too.
+    case stop(Int)
+    case start(Int)
+    /// Ghost the version that is to run, so that the last good one before it comes back.
+    case rollback
+    /// Let a ghosted version be deployed again.
+    case unghost(String)
+}
+
+/// What becomes of a command. It is answered when it is decided, not when its effect is complete.
+package enum CommandResult: Equatable, Sendable {
+    /// A line that says what happens now.
+    case done(String)
+    /// Nothing happens: why, and what to do instead.
+    case refused(String)
+}

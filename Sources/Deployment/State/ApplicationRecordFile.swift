@@ -1,0 +1,34 @@
+package import Supervisor
+
+/// The application's record on disk. All of it blocks.
+package struct ApplicationRecordFile: Sendable {
+    package let path: String
+    private let files: any FileSystem
+
+    /// With 200 outcomes and 50 ghosts of 20 lines each, every text as long as it may be.
+    private static let byteLimit = 8 << 20
+
+    package init(layout: DeploymentLayout, files: any FileSystem) {
+        path = layout.applicationRecord
+        self.files = files
+    }
+
+    package func write(_ record: ApplicationRecord) throws(FileSystemError) {
+        try files.replaceFile(path, with: StateFile.bytes(of: record))
+    }
+
+    /// A damaged one is set aside, and a line says so: then history and ghosts are gone.
+    package func read(findings: inout [String]) throws(FileSystemError) -> ApplicationRecord? {
+        let record = try StateFile.take(
+            ApplicationRecord.self, path, limit: Self.byteLimit, files: files, findings: &findings)
+        guard let record, record.format == ApplicationRecord.currentFormat else {
+            if let record {
+                findings.append(
+                    "\(path) has format \(record.format): it is kept as \(path).damaged")
+                try files.rename(path, to: path + ".damaged")
+            }
+            return nil
+        }
+        return record
+    }
+}

@@ -1,0 +1,173 @@
+package import Supervisor
+
+// What a start makes of what it finds on disk.
+
+extension InstanceState {
+    /// What is found when deployex starts, and what was wrong with it.
+    package struct Found: Equatable, Sendable {
+        package var current: DeployedRelease?
+        package var previous: DeployedRelease?
+        /// The release to which the running node was being upgraded in place, if that was interrupted.
+        package var interruptedUpgrade: DeployedRelease?
+        /// Lines for the log.
+        package var findings: [String] = []
+
+        package init(
+            current: DeployedRelease? = nil, previous: DeployedRelease? = nil,
+            interruptedUpgrade: DeployedRelease? = nil, findings: [String] = []
+        ) {
+            self.current = current
+            self.previous = previous
+            self.interruptedUpgrade = interruptedUpgrade
+            self.findings = findings
+        }
+    }
+
+    /// State files are small; what is larger is not one.
+    static let recordLimit = 64 << 10
+
+    /// Completes or undoes what was under way, and finds out what stands where. Only to be called at
+    /// start, before anything else is done here.
+    /// - Parameter isRunning: whether the instance's process runs.
+    package func recover(isRunning: Bool) throws(FileSystemError) -> Found {
+        var found = Found()
+        let journal = try StateFile.take(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files,
+            findings: &found.findings)
+        if !isRunning { try repairBoot(&found) }
+        if let journal { try settle(journal, isRunning: isRunning, &found) }
+        // Nothing refers to it any more: the next deployment stages anew.
+        if found.interruptedUpgrade == nil { try discardStaged() }
+        try find(isRunning: isRunning, &found)
+        // What its files say is between two releases; the journal knows what it was before.
+        if found.interruptedUpgrade != nil { found.current = journal?.from ?? found.current }
+        return found
+    }
+
+    /// Cut off while it made a release permanent, a node leaves files from which nothing boots.
+    private func repairBoot(_ found: inout Found) throws(FileSystemError) {
+        guard try files.status(current) != nil, try bootVersions(of: current) == nil else { return }
+        do throws(ReleasesFileError) {
+            try ReleasesFile.write(for: current, name: layout.application, files: files)
+            found.findings.append("\(current)/releases/start_erl.data was damaged: made anew")
+        } catch {
+            found.findings.append("\(error)")
+        }
+    }
+
+    private func settle(
+        _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
+    ) throws(FileSystemError) {
+        let standing = try deployed(in: current)
+        let isCommitted = standing?.id == journal.to.id
+        switch journal.operation {
+        case .promote:
+            guard isCommitted else { return try undone(journal, &found) }
+            try completePromotion(journal.from, journal.to)
+            completed(journal, &found)
+        case .revert:
+            guard isCommitted else { return try undone(journal, &found) }
+            try completeReversion(journal.to)
+            completed(journal, &found)
+        case .revertInPlace:
+            try completeReversionInPlace(journal.to)
+            completed(journal, &found)
+        case .hotUpgrade:
+            if isRunning {
+                // What runs in the node only the node knows.
+                found.interruptedUpgrade = journal.to
+            } else if try bootVersions(of: current)?.release == journal.to.version {
+                try recordHotUpgrade(to: journal.to, from: journal.from)
+                completed(journal, &found)
+            } else {
+                try undone(journal, &found)
+            }
+        }
+    }
+
+    private func completed(_ journal: InstanceJournal, _ found: inout Found) {
+        found.findings.append(
+            "The change of instance: \(instance) to \(journal.to.version) was interrupted: completed"
+        )
+    }
+
+    private func undone(
+        _ journal: InstanceJournal, _ found: inout Found
+    ) throws(FileSystemError) {
+        try end()
+        found.findings.append(
+            "The change of instance: \(instance) to \(journal.to.version) was interrupted: undone")
+    }
+
+    /// Reads what stands in `current`, which is what boots and therefore right where the version files
+    /// differ; those are made anew then.
+    private func find(isRunning: Bool, _ found: inout Found) throws(FileSystemError) {
+        let recorded = try StateFile.take(
+            DeployedRelease.self, layout.currentVersion(instance), limit: Self.recordLimit,
+            files: files, findings: &found.findings)
+        var before = try StateFile.take(
+            DeployedRelease.self, layout.previousVersion(instance), limit: Self.recordLimit,
+            files: files, findings: &found.findings)
+        guard let standing = try deployed(in: current, recorded: recorded) else {
+            // A node that runs has been booted from it all the same.
+            guard !isRunning else {
+                found.current = recorded
+                return
+            }
+            if recorded != nil || before != nil { try forget(&found) }
+            return
+        }
+        // What was upgraded in place had its previous release in the same folder.
+        if before == nil, standing.deployment == .fullDeployment {
+            before = try deployed(in: previous)
+        }
+        if recorded != standing, found.interruptedUpgrade == nil {
+            let text = recorded?.version ?? "no version"
+            found.findings.append(
+                "\(layout.currentVersion(instance)) says \(text), but \(current) boots "
+                    + "\(standing.version): taken as \(standing.version)")
+            try describe(current: standing, previous: before)
+        }
+        found.current = standing
+        found.previous = before
+    }
+
+    private func forget(_ found: inout Found) throws(FileSystemError) {
+        found.findings.append("\(current) holds no release that boots: it is deployed anew")
+        try files.removeFileDurably(layout.currentVersion(instance))
+        try files.removeFileDurably(layout.previousVersion(instance))
+    }
+
+    // MARK: What a folder holds
+
+    /// The release that `folder` boots, as its own marker describes it; `nil` when none does.
+    func deployed(
+        in folder: String, recorded: DeployedRelease? = nil
+    ) throws(FileSystemError) -> DeployedRelease? {
+        guard let boots = try bootVersions(of: folder)?.release else { return nil }
+        if let marked = try ReleaseMarker.read(in: folder, files: files),
+            marked.version == boots
+        {
+            return marked
+        }
+        if let recorded, recorded.version == boots { return recorded }
+        return DeployedRelease(version: boots, hash: "", deployment: .fullDeployment)
+    }
+
+    /// The versions of ERTS and of the release in `releases/start_erl.data`; `nil` where no release
+    /// stands.
+    func bootVersions(
+        of folder: String
+    ) throws(FileSystemError) -> (erts: String, release: String)? {
+        do throws(FileSystemError) {
+            let bytes = try files.read(
+                folder + "/releases/start_erl.data", limit: Self.recordLimit)
+            let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
+            return words.count == 2 ? (String(words[0]), String(words[1])) : nil
+        } catch {
+            if error.isNotFound { return nil }
+            guard case .tooLarge = error else { throw error }
+            return nil
+        }
+    }
+}

@@ -1,0 +1,42 @@
+internal import FoundationEssentials
+internal import Supervisor
+
+/// Which release a folder holds, in a file in the folder itself: so that the two change places in one
+/// step, and the version files can be made anew from what stands on disk.
+///
+/// `FOLDER/.deployex.json`: `{"version":"0.1.2","hash":"local","deployment":"full_deployment"}`
+enum ReleaseMarker {
+    static let name = ".deployex.json"
+    private static let byteLimit = 64 << 10
+
+    /// Writes it into a folder that is being filled: made durable with the rest of it.
+    static func put(
+        _ release: DeployedRelease, in folder: String, files: any FileSystem
+    ) throws(FileSystemError) {
+        let path = "\(folder)/\(name)"
+        // A package may hold a file of that name.
+        try files.removeTree(path)
+        let file = try files.createFile(path, mode: 0o600)
+        try file.write(StateFile.bytes(of: release)[...])
+        try file.finish()
+    }
+
+    /// Changes it in a folder that is in use, durably.
+    static func replace(
+        _ release: DeployedRelease, in folder: String, files: any FileSystem
+    ) throws(FileSystemError) {
+        try files.replaceFile("\(folder)/\(name)", with: StateFile.bytes(of: release))
+    }
+
+    /// `nil` where there is none that makes sense.
+    static func read(
+        in folder: String, files: any FileSystem
+    ) throws(FileSystemError) -> DeployedRelease? {
+        switch try StateFile.read(
+            DeployedRelease.self, "\(folder)/\(name)", limit: byteLimit, files: files)
+        {
+        case .found(let release): release
+        case .absent, .damaged: nil
+        }
+    }
+}

@@ -1,0 +1,114 @@
+/// Counts a response's content and finds its end. It keeps none of it and does no I/O.
+///
+/// Source: RFC 9112, sections 6.3 and 7.1.
+package struct HTTPBodyReader: Sendable {
+    private enum State: Equatable, Sendable {
+        case counting(left: Int)
+        case untilClose
+        case chunkLine
+        case chunk(left: Int)
+        case chunkEnd
+        case trailer
+        case finished
+    }
+
+    private let limits: HTTPLimits
+    private var state: State
+    private var reader = HTTPLineReader()
+    private var trailerByteCount = 0
+    /// Bytes of content so far, without the lines around chunks.
+    package private(set) var byteCount = 0
+
+    package init(_ framing: HTTPBodyFraming, limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        switch framing {
+        case .none, .length(0): state = .finished
+        case .length(let count): state = .counting(left: count)
+        case .chunked: state = .chunkLine
+        case .untilClose: state = .untilClose
+        }
+    }
+
+    package var isFinished: Bool { state == .finished }
+
+    /// Takes bytes off `bytes`, up to the content's end.
+    package mutating func read(_ bytes: inout ArraySlice<UInt8>) throws(HTTPParseError) {
+        while !bytes.isEmpty {
+            switch state {
+            case .finished: return
+            case .untilClose: skip(&bytes, bytes.count)
+            case .counting(let left):
+                let rest = left - skip(&bytes, left)
+                state = rest == 0 ? .finished : .counting(left: rest)
+            case .chunk(let left):
+                let rest = left - skip(&bytes, left)
+                state = rest == 0 ? .chunkEnd : .chunk(left: rest)
+            case .chunkLine, .chunkEnd, .trailer: try readLine(&bytes)
+            }
+        }
+    }
+
+    /// The peer has closed the connection: that ends content without another end, and only that.
+    package mutating func connectionClosed() throws(HTTPParseError) {
+        switch state {
+        case .finished: break
+        case .untilClose: state = .finished
+        case .counting, .chunkLine, .chunk, .chunkEnd, .trailer: throw .truncated("its content")
+        }
+    }
+
+    @discardableResult
+    private mutating func skip(_ bytes: inout ArraySlice<UInt8>, _ count: Int) -> Int {
+        let skipped = min(count, bytes.count)
+        bytes = bytes.dropFirst(skipped)
+        byteCount += skipped
+        return skipped
+    }
+
+    private mutating func readLine(_ bytes: inout ArraySlice<UInt8>) throws(HTTPParseError) {
+        let limit =
+            state == .trailer
+            ? limits.headByteCount - trailerByteCount : limits.chunkLineByteCount
+        let (found, isTooLong) = reader.next(&bytes, limit: limit)
+        if isTooLong {
+            if state == .trailer { throw .headTooLong(limit: limits.headByteCount) }
+            throw .badChunk("a line of more than \(limit) bytes")
+        }
+        guard let line = found else { return }
+        switch state {
+        case .chunkLine:
+            let size = try Self.chunkSize(line)
+            state = size == 0 ? .trailer : .chunk(left: size)
+        case .chunkEnd:
+            guard line.isEmpty else { throw .badChunk(HTTPParseError.quoted(line)) }
+            state = .chunkLine
+        case .trailer:
+            trailerByteCount += line.count + 2
+            guard trailerByteCount <= limits.headByteCount else {
+                throw .headTooLong(limit: limits.headByteCount)
+            }
+            if line.isEmpty { state = .finished }
+        case .counting, .untilClose, .chunk, .finished:
+            preconditionFailure("These have no lines")
+        }
+    }
+
+    /// `1a;name=value`: hexadecimal, 15 digits at most, so that it fits; extensions are ignored.
+    private static func chunkSize(_ line: [UInt8]) throws(HTTPParseError) -> Int {
+        var digits = line.prefix { $0 != UInt8(ascii: ";") }
+        while digits.last == 0x20 || digits.last == 0x09 { digits.removeLast() }
+        guard 1...15 ~= digits.count else { throw .badChunk(HTTPParseError.quoted(line)) }
+        var size = 0
+        for digit in digits {
+            let value: UInt8
+            switch digit {
+            case 0x30...0x39: value = digit - 0x30
+            case 0x41...0x46: value = digit - 0x41 + 10
+            case 0x61...0x66: value = digit - 0x61 + 10
+            default: throw .badChunk(HTTPParseError.quoted(line))
+            }
+            size = size << 4 | Int(value)
+        }
+        return size
+    }
+}

@@ -1,0 +1,42 @@
+package import Transport
+
+/// What a server answered. Its content has been dropped.
+package struct HTTPResponse: Equatable, Sendable {
+    package var head: HTTPResponseHead
+    /// Whether the content came whole, within the limit and the deadline.
+    package var isWhole: Bool
+
+    package var status: Int { head.status }
+    /// 2xx. A redirection, which is not followed, is none.
+    package var isSuccess: Bool { 200...299 ~= head.status }
+}
+
+/// Asks HTTP servers, each question on a connection of its own. Redirections are not followed.
+///
+/// ```swift
+/// let client = HTTPClient(loop: loop)
+/// let response = try await client.get(
+///     .loopback(port: 4000), host: "localhost:4000", path: "/up", within: .seconds(2))
+/// if response.isSuccess { … }
+/// ```
+package struct HTTPClient: Sendable {
+    private let loop: EventLoop
+    private let limits: HTTPLimits
+
+    package init(loop: EventLoop, limits: HTTPLimits = HTTPLimits()) {
+        self.loop = loop
+        self.limits = limits
+    }
+
+    /// The final response. Once its head is there, what happens to the content is no error.
+    /// - Parameters:
+    ///   - path: see ``HTTPRequest/isPath(_:)``.
+    ///   - deadline: for connecting and answering together.
+    package func get(
+        _ address: SocketAddress, host: String, path: String, within deadline: Duration
+    ) async throws(HTTPError) -> HTTPResponse {
+        let exchange = HTTPExchange(
+            HTTPRequest(host: host, path: path), limits: limits, deadline: deadline, loop: loop)
+        return try await exchange.response(from: address)
+    }
+}

@@ -1,0 +1,39 @@
+/// A request without content, on a connection of its own.
+package struct HTTPRequest: Equatable, Sendable {
+    package var method: String
+    /// `HOST` or `HOST:PORT`, for the Host field.
+    package var host: String
+    /// From the first `/` on, with the query, percent-encoded where need be.
+    package var path: String
+
+    package init(method: String = "GET", host: String, path: String) {
+        self.method = method
+        self.host = host
+        self.path = path
+    }
+
+    /// Whether `path` can be asked for: it begins with `/` and holds visible ASCII only
+    /// (RFC 9112, section 3.2.1; RFC 3986).
+    package static func isPath(_ path: String) -> Bool {
+        path.utf8.first == UInt8(ascii: "/") && path.utf8.count <= 8_000
+            && path.utf8.allSatisfy { 0x21...0x7E ~= $0 && $0 != UInt8(ascii: "#") }
+    }
+
+    /// What goes over the wire.
+    /// - Precondition: ``isPath(_:)``; the host and the method are visible ASCII.
+    package func encoded() -> [UInt8] {
+        precondition(Self.isPath(path), "A path to ask for is checked where it comes in")
+        precondition(
+            (method + host).utf8.allSatisfy { 0x21...0x7E ~= $0 }, "A host is visible ASCII")
+        return Array(
+            """
+            \(method) \(path) HTTP/1.1\r
+            Host: \(host)\r
+            User-Agent: deployex\r
+            Accept: */*\r
+            Connection: close\r
+            \r
+
+            """.utf8)
+    }
+}

@@ -1,0 +1,85 @@
+/// The receiving side of one request: interim responses, the final head, the content's end. It does
+/// no I/O and reads no clock.
+package struct HTTPResponseMachine: Sendable {
+    package enum Action: Equatable, Sendable {
+        case wait
+        /// The final head is there, and its content is over.
+        case complete(HTTPResponseHead)
+        /// The final head is there; of its content no more is read: there is too much of it, or it
+        /// is not what the head announced.
+        case completeWithoutEnd(HTTPResponseHead)
+        case fail(HTTPParseError)
+    }
+
+    private enum State: Sendable {
+        case head(interimCount: Int)
+        case body(HTTPResponseHead, HTTPBodyReader)
+        case finished
+    }
+
+    private let limits: HTTPLimits
+    private var parser: HTTPResponseHeadParser
+    private var state = State.head(interimCount: 0)
+
+    package init(limits: HTTPLimits = HTTPLimits()) {
+        self.limits = limits
+        parser = HTTPResponseHeadParser(limits: limits)
+    }
+
+    /// The final head, once it is there.
+    package var head: HTTPResponseHead? {
+        if case .body(let head, _) = state { head } else { nil }
+    }
+
+    package mutating func received(_ bytes: [UInt8]) -> Action {
+        var rest = bytes[...]
+        do throws(HTTPParseError) {
+            while case .head(let interimCount) = state {
+                guard let head = try parser.parse(&rest) else { return .wait }
+                guard head.isInterim else {
+                    state = .body(head, HTTPBodyReader(try HTTPBodyFraming(head), limits: limits))
+                    break
+                }
+                guard interimCount < limits.interimCount else {
+                    throw .tooManyInterimResponses(limit: limits.interimCount)
+                }
+                state = .head(interimCount: interimCount + 1)
+            }
+        } catch {
+            return finish(.fail(error))
+        }
+        guard case .body(let head, var reader) = state else {
+            preconditionFailure("A finished response receives nothing")
+        }
+        do throws(HTTPParseError) {
+            try reader.read(&rest)
+        } catch {
+            return finish(.completeWithoutEnd(head))
+        }
+        if reader.isFinished { return finish(.complete(head)) }
+        if reader.byteCount >= limits.bodyByteCount { return finish(.completeWithoutEnd(head)) }
+        state = .body(head, reader)
+        return .wait
+    }
+
+    package mutating func connectionClosed() -> Action {
+        switch state {
+        case .head:
+            return finish(
+                .fail(.truncated(parser.hasBegun ? "the head" : "waiting for a response")))
+        case .body(let head, var reader):
+            do throws(HTTPParseError) {
+                try reader.connectionClosed()
+                return finish(.complete(head))
+            } catch {
+                return finish(.completeWithoutEnd(head))
+            }
+        case .finished: preconditionFailure("A finished response is not closed again")
+        }
+    }
+
+    private mutating func finish(_ action: Action) -> Action {
+        state = .finished
+        return action
+    }
+}

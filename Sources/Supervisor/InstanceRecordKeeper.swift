@@ -1,0 +1,32 @@
+internal import Synchronization
+
+/// The record of one instance, in memory and on disk. Changes come from several sides, each of its own
+/// part: they are written one after the other, each as the whole record.
+package final class InstanceRecordKeeper: Sendable {
+    private struct State {
+        var record: InstanceRecord
+        var written: InstanceRecord?
+    }
+
+    private let folder: InstanceRecordFolder
+    private let state: Mutex<State>
+
+    /// - Parameter record: what was found on disk, or a new one.
+    package init(_ record: InstanceRecord, in folder: InstanceRecordFolder) {
+        self.folder = folder
+        state = Mutex(State(record: record, written: nil))
+    }
+
+    package var record: InstanceRecord { state.withLock { $0.record } }
+
+    /// Changes the record and writes it. When that fails the change holds in memory, and is written with
+    /// the next one. It blocks.
+    package func update(_ change: (inout InstanceRecord) -> Void) throws(FileSystemError) {
+        try state.withLock { state throws(FileSystemError) in
+            change(&state.record)
+            guard state.record != state.written else { return }
+            try folder.write(state.record)
+            state.written = state.record
+        }
+    }
+}

@@ -1,0 +1,106 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// The part of a ``FileLog`` that blocks.
+///
+/// The invariant behind `@unchecked Sendable`: it is used on the log's own queue only.
+final class FileLogWriter: @unchecked Sendable {
+    private let path: String
+    private let limits: LogLimits
+    private var descriptor: FileDescriptor?
+    private var raw: Int32 = -1
+    /// The disk took a part of a line and no more.
+    private var isInLine = false
+
+    init(path: String, limits: LogLimits) {
+        self.path = path
+        self.limits = limits
+    }
+
+    /// Appends whole lines.
+    /// - Parameter droppedCount: lines before these that were lost, which the file then says.
+    /// - Returns: How many lines are lost now: 0, or these and those before.
+    func write(_ bytes: [UInt8], lineCount: Int, droppedCount: Int) -> Int {
+        guard open(room: bytes.count) else { return lineCount + droppedCount }
+        var text: [UInt8] = isInLine ? [0x0A] : []
+        if droppedCount > 0 {
+            text += Array(
+                "\(LogTimestamp.now) [warning] \(droppedCount) lines could not be written\n".utf8)
+        }
+        let notice = text.count
+        text += bytes
+        let written = append(text)
+        guard written < text.count else {
+            isInLine = false
+            return 0
+        }
+        if written > 0 { isInLine = text[written - 1] != 0x0A }
+        // The disk is full, most likely. A line that was cut counts as lost.
+        guard written >= notice else { return lineCount + droppedCount }
+        return text[written...].count { $0 == 0x0A }
+    }
+
+    private func append(_ text: [UInt8]) -> Int {
+        var written = 0
+        while written < text.count {
+            let count = text[written...].withUnsafeBytes {
+                Glibc.write(raw, $0.baseAddress, $0.count)
+            }
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count > 0 else { break }
+            written += count
+        }
+        return written
+    }
+
+    /// Opens the file that has the name now, after rotating one that has no room left.
+    private func open(room count: Int) -> Bool {
+        if let size = currentSize() {
+            guard !limits.isOff, size > 0, size + Int64(count) > limits.fileByteCount else {
+                return true
+            }
+            do throws(FileSystemError) {
+                try LogRotation(path: path, limits: limits).rename()
+                descriptor = nil
+            } catch {
+                // Rather a file that is too long than lines that are lost.
+                return true
+            }
+        }
+        return reopen()
+    }
+
+    /// The size of the open file, if it still is the one with the name.
+    private func currentSize() -> Int64? {
+        guard descriptor != nil else { return nil }
+        var (opened, named) = (stat(), stat())
+        guard fstat(raw, &opened) == 0, stat(path, &named) == 0,
+            opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
+        else { return nil }
+        return Int64(opened.st_size)
+    }
+
+    private func reopen() -> Bool {
+        descriptor = nil
+        isInLine = false
+        do throws(FileSystemError) {
+            try HostFileSystem().makeFoldersIfMissing(LogSnapshot.folder(path))
+        } catch {
+            // Opening the file fails then, too.
+        }
+        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
+        let opened = clinux_open(path, flags, 0o640)
+        guard opened >= 0 else { return false }
+        descriptor = FileDescriptor(owning: opened)
+        raw = opened
+        return true
+    }
+}
+
+extension HostFileSystem {
+    /// Leaves a folder that is there as it is, its mode too.
+    fileprivate func makeFoldersIfMissing(_ path: String) throws(FileSystemError) {
+        if try status(path) == nil { try makeFolders(path, mode: 0o750) }
+    }
+}

@@ -1,0 +1,96 @@
+internal import Glibc
+internal import Transport
+
+/// Where the output of the instances goes: `LOGPATH/APP/APP-I-stdout.log` and `…-stderr.log`, and how
+/// it is read there, over all that ``LogRotator`` and logrotate do to the files meanwhile.
+///
+/// The processes append to them by themselves, over restarts of theirs and of deployex.
+package struct LogFiles: Sendable {
+    package enum Stream: String, Sendable, CaseIterable {
+        case stdout, stderr
+    }
+
+    /// `LOGPATH`, such as `/var/log`.
+    package let root: String
+
+    package init(root: String) {
+        self.root = root
+    }
+
+    package func folder(app: String) -> String {
+        "\(root)/\(app)"
+    }
+
+    package func path(_ name: InstanceName, _ stream: Stream) -> String {
+        "\(folder(app: name.app))/\(name)-\(stream.rawValue).log"
+    }
+
+    /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
+    package func prepare(app: String, fileSystem: any FileSystem) throws(FileSystemError) {
+        try fileSystem.makeFolders(folder(app: app), mode: 0o750)
+    }
+
+    /// The last `count` lines, oldest first, without their ends; none when there is no log yet. They
+    /// may be from rotated pieces. At most the last MiB is read, so that there may be fewer lines,
+    /// and the first of them may lack its beginning. It blocks.
+    package func tail(
+        _ name: InstanceName, _ stream: Stream, lines count: Int
+    ) throws(FileSystemError) -> [String] {
+        try Self.tail(path: path(name, stream), lines: count)
+    }
+
+    /// Where the last `count` lines begin, which with 0 is the end of what is there. It blocks.
+    package func position(
+        _ name: InstanceName, _ stream: Stream, lastLines count: Int
+    ) throws(FileSystemError) -> LogPosition {
+        try Self.position(path: path(name, stream), lastLines: count)
+    }
+
+    /// What has been written from `position` on, `limit` bytes at most. It blocks, but does not wait
+    /// for anything to be written.
+    package func read(
+        _ name: InstanceName, _ stream: Stream, from position: LogPosition, limit: Int
+    ) throws(FileSystemError) -> LogChunk {
+        try Self.read(path: path(name, stream), from: position, limit: limit)
+    }
+
+    /// As above, of any file and its pieces.
+    package static func tail(path: String, lines count: Int) throws(FileSystemError) -> [String] {
+        try withSnapshot(path) { snapshot throws(FileSystemError) in
+            try snapshot.lastLines(count)
+        }.lines
+    }
+
+    /// As above, of any file and its pieces.
+    package static func position(
+        path: String, lastLines count: Int
+    ) throws(FileSystemError) -> LogPosition {
+        try withSnapshot(path) { snapshot throws(FileSystemError) in
+            let offset = try snapshot.lastLines(count).offset
+            return LogPosition(offset: offset, inode: snapshot.inode)
+        }
+    }
+
+    /// As above, of any file and its pieces.
+    package static func read(
+        path: String, from position: LogPosition, limit: Int
+    ) throws(FileSystemError) -> LogChunk {
+        precondition(limit > 0, "Something is to be read")
+        return try withSnapshot(path) { snapshot throws(FileSystemError) in
+            try snapshot.chunk(from: position, limit: limit)
+        }
+    }
+
+    /// What `body` makes of a snapshot that was current all the while. A rotation takes longer than
+    /// reading does, so that a second attempt is rare and a tenth is not seen.
+    private static func withSnapshot<Result>(
+        _ path: String, _ body: (LogSnapshot) throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        for _ in 0..<100 {
+            let snapshot = try LogSnapshot(path: path)
+            let result = try body(snapshot)
+            if try snapshot.isCurrent() { return result }
+        }
+        throw .system(SystemError("reading \(path), which is being rotated", code: EAGAIN))
+    }
+}

@@ -1,0 +1,56 @@
+/// The names beside a log `NAME.log` that belong to it.
+///
+/// A piece is named for where it begins in all that was ever written: `NAME.log.000000000000000`,
+/// then, say, `NAME.log.000000010485760`. So the names sort by age, none is ever changed, and the
+/// newest tells where the bytes in `NAME.log` itself begin.
+enum LogPieceName: Equatable {
+    /// Bytes from `start` on that are no longer in the log.
+    case piece(start: Int64)
+    /// A whole and durable copy of the log's head, which begins at byte `position` of the file and
+    /// may or may not be gone from there.
+    case rotating(start: Int64, position: Int64)
+    /// A copy under way.
+    case copying
+
+    /// The part after the log's own name.
+    var suffix: String {
+        switch self {
+        case .piece(let start): "." + Self.padded(start)
+        case .rotating(let start, let position): ".rotating-\(Self.padded(start))-\(position)"
+        case .copying: ".copying"
+        }
+    }
+
+    /// `nil` for what is not ours, such as logrotate's `NAME.log.1` and `NAME.log-20260101`.
+    init?(_ name: String, of log: String) {
+        guard name.hasPrefix(log + ".") else { return nil }
+        let rest = name.dropFirst(log.count + 1)
+        if rest == "copying" {
+            self = .copying
+        } else if let start = Self.number(rest, digits: Self.digitCount...19) {
+            self = .piece(start: start)
+        } else {
+            let parts = rest.split(separator: "-", omittingEmptySubsequences: false)
+            guard parts.count == 3, parts[0] == "rotating",
+                let start = Self.number(parts[1], digits: Self.digitCount...19),
+                let position = Self.number(parts[2], digits: 1...19)
+            else { return nil }
+            self = .rotating(start: start, position: position)
+        }
+    }
+
+    /// Enough for a petabyte.
+    private static let digitCount = 15
+
+    private static func padded(_ number: Int64) -> String {
+        let text = String(number)
+        return String(repeating: "0", count: max(0, digitCount - text.count)) + text
+    }
+
+    private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int64? {
+        guard digits.contains(text.utf8.count), text.utf8.allSatisfy({ 48...57 ~= $0 }) else {
+            return nil
+        }
+        return Int64(text)
+    }
+}

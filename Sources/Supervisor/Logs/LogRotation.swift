@@ -1,0 +1,231 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// Rotates one log whose writers append to it and know nothing of it. All of it blocks.
+///
+/// The writers hold the file open over its whole life, so that its name means nothing to them. The
+/// head is copied beside it, made durable, and freed in the file; where the file system can, the
+/// hole that is left is then taken out of the file. Appending goes on at the end meanwhile. All
+/// pieces by name and then the log are, byte for byte, what was written; a line may begin in one
+/// file and end in the next.
+///
+/// Killed at any point, the next ``recover()`` completes or undoes by looking at the names:
+///
+/// | what is there | what it means | what is done |
+/// |---|---|---|
+/// | `.copying` | the copy may be cut | it is removed |
+/// | `.rotating-…` | the copy is whole, the head may be freed | it is freed (again), the copy becomes a piece |
+/// | a hole at the head | the bytes are in a piece | it is taken out of the file, where that works |
+/// | too many pieces | they were not removed | the oldest are |
+struct LogRotation: Sendable {
+    /// Where a rotation is, for tests that stop it there.
+    enum Step: CaseIterable, Sendable {
+        case copyBegun, partCopied, copied, copyNamed, headFreed, pieceNamed, holeDropped
+    }
+
+    enum Outcome: Equatable, Sendable {
+        /// How many bytes went to pieces.
+        case done(movedByteCount: Int64)
+        /// Nothing can be freed inside a file here: the log can only be renamed before a start.
+        case unsupported
+    }
+
+    let path: String
+    let limits: LogLimits
+    var onStep: @Sendable (Step) throws(FileSystemError) -> Void = { _ throws(FileSystemError) in }
+
+    private var files: HostFileSystem { HostFileSystem() }
+    private var folder: String { LogSnapshot.folder(path) }
+
+    private func path(of name: LogPieceName) -> String { path + name.suffix }
+
+    // MARK: What is done
+
+    /// Moves the head to pieces until no more is left than the limit, ``maximumMoveCount`` of them at
+    /// most: a log that has grown to gigabytes meanwhile must not keep others waiting. A full disk
+    /// leaves no copy.
+    func rotate() throws(FileSystemError) -> Outcome {
+        try recover()
+        guard let log = try OpenedLog(path, isChanged: true) else {
+            return .done(movedByteCount: 0)
+        }
+        var moved: Int64 = 0
+        for _ in 0..<Self.maximumMoveCount where log.contentByteCount > limits.fileByteCount {
+            // What is taken off ends on a block and before the last byte, as fallocate(2) demands.
+            let end = min(log.firstData + limits.pieceByteCount, log.byteCount - 1)
+            let count = end / LogLimits.alignment * LogLimits.alignment - log.firstData
+            guard count > 0 else { break }
+            guard try move(log, count) else { return .unsupported }
+            moved += count
+            try prune()
+            try log.measure()
+        }
+        return .done(movedByteCount: moved)
+    }
+
+    /// Rotates a log that nobody has open by its name alone, when it is above the limit or has a
+    /// hole that could not be taken out.
+    func rotateByRename() throws(FileSystemError) {
+        try recover()
+        guard let log = try OpenedLog(path, isChanged: true), log.contentByteCount > 0,
+            log.firstData > 0 || log.contentByteCount > limits.fileByteCount
+        else { return }
+        try rename()
+    }
+
+    /// Makes the whole log a piece, whatever its size. The caller is its only writer.
+    func rename() throws(FileSystemError) {
+        try files.rename(path, to: path(of: .piece(start: try end())))
+        try files.synchronizeFolder(folder)
+        try prune()
+    }
+
+    /// Completes or undoes what was under way when somebody was killed.
+    func recover() throws(FileSystemError) {
+        let log = try OpenedLog(path, isChanged: true)
+        for name in try LogSnapshot.names(path) {
+            switch LogPieceName(name, of: LogSnapshot.lastComponent(path)) {
+            case .copying: try files.removeFile(path(of: .copying))
+            case .rotating(let start, let position):
+                try complete(start: start, position: position, log)
+            case .piece, nil: break
+            }
+        }
+        _ = try log?.dropHole()
+        try prune()
+    }
+
+    static let maximumMoveCount = 8
+
+    // MARK: One piece
+
+    /// - Returns: whether the file system can free a part of a file.
+    private func move(_ log: OpenedLog, _ count: Int64) throws(FileSystemError) -> Bool {
+        let (start, position) = (try end(), log.firstData)
+        guard try copy(log, position, count) else { return false }
+        let copied = LogPieceName.rotating(start: start, position: position)
+        try files.rename(path(of: .copying), to: path(of: copied))
+        try files.synchronizeFolder(folder)
+        try onStep(.copyNamed)
+        // Somebody else has cut the file: what is there now is not what was copied.
+        try log.measure()
+        if log.byteCount > position + count { try log.free(from: position, count: count) }
+        try onStep(.headFreed)
+        try files.rename(path(of: copied), to: path(of: .piece(start: start)))
+        try onStep(.pieceNamed)
+        _ = try log.dropHole()
+        try onStep(.holeDropped)
+        return true
+    }
+
+    private func copy(
+        _ log: OpenedLog, _ position: Int64, _ count: Int64
+    ) throws(FileSystemError) -> Bool {
+        do throws(FileSystemError) {
+            return try writeCopy(log, position, count)
+        } catch {
+            // A full disk should not stay full because of us.
+            if error != .stopped { try files.removeFile(path(of: .copying)) }
+            throw error
+        }
+    }
+
+    private func writeCopy(
+        _ log: OpenedLog, _ position: Int64, _ count: Int64
+    ) throws(FileSystemError) -> Bool {
+        let copyPath = path(of: .copying)
+        let copy = try files.createFile(copyPath, mode: log.mode)
+        try onStep(.copyBegun)
+        // Tried on the empty copy, before its bytes are written in vain.
+        guard try Self.canFree(copyPath) else {
+            try files.removeFile(copyPath)
+            return false
+        }
+        var copied: Int64 = 0
+        while copied < count {
+            let part = try log.read(
+                at: position + copied, count: Int(min(Self.chunkByteCount, count - copied)))
+            guard !part.isEmpty else {
+                throw .system(SystemError("copying \(path), which somebody cut", code: EAGAIN))
+            }
+            try copy.write(part[...])
+            copied += Int64(part.count)
+            try onStep(.partCopied)
+        }
+        try copy.finish()
+        try onStep(.copied)
+        return true
+    }
+
+    private static let chunkByteCount: Int64 = 1 << 20
+
+    private static func canFree(_ path: String) throws(FileSystemError) -> Bool {
+        let attempt = "trying \(path)"
+        let raw = clinux_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0)
+        guard raw >= 0 else { throw .last(attempt) }
+        let descriptor = FileDescriptor(owning: raw)
+        guard clinux_punch_hole(descriptor.raw, 0, LogLimits.alignment) != 0 else { return true }
+        let code = clinux_errno()
+        guard code == EOPNOTSUPP || code == ENOSYS || code == ENODEV else { throw .last(attempt) }
+        return false
+    }
+
+    /// The copy is whole and durable, so that freeing what it was made from loses nothing, as often
+    /// as it is done.
+    private func complete(
+        start: Int64, position: Int64, _ log: OpenedLog?
+    ) throws(FileSystemError) {
+        let name = LogPieceName.rotating(start: start, position: position)
+        guard let copy = try OpenedLog(path(of: name)) else { return }
+        if let log, log.byteCount > position + copy.byteCount,
+            try Self.isHeadOrFreed(log, position, copy)
+        {
+            try log.free(from: position, count: copy.byteCount)
+        }
+        try files.rename(path(of: name), to: path(of: .piece(start: start)))
+    }
+
+    /// Whether the log at `position` is what was copied. It is not when somebody else has cut or
+    /// replaced it meanwhile: then what is there is in no piece and must stay.
+    private static func isHeadOrFreed(
+        _ log: OpenedLog, _ position: Int64, _ copy: OpenedLog
+    ) throws(FileSystemError) -> Bool {
+        guard log.firstData < position + copy.byteCount else { return true }
+        var offset: Int64 = 0
+        while offset < copy.byteCount {
+            let count = Int(min(chunkByteCount, copy.byteCount - offset))
+            let wanted = try copy.read(at: offset, count: count)
+            let found = try log.read(at: position + offset, count: count)
+            // A power failure may have left it freed in part: zeros.
+            guard found == wanted || zip(found, wanted).allSatisfy({ $0 == 0 || $0 == $1 })
+            else { return false }
+            offset += Int64(count)
+        }
+        return true
+    }
+
+    // MARK: Pieces
+
+    private func pieces() throws(FileSystemError) -> [Int64] {
+        try LogSnapshot.names(path).compactMap { name in
+            guard case .piece(let start) = LogPieceName(name, of: LogSnapshot.lastComponent(path))
+            else { return nil }
+            return start
+        }.sorted()
+    }
+
+    /// Where the newest piece ends, which is where the log itself begins.
+    private func end() throws(FileSystemError) -> Int64 {
+        guard let start = try pieces().last,
+            let newest = try OpenedLog(path(of: .piece(start: start)))
+        else { return 0 }
+        return start + newest.contentByteCount
+    }
+
+    private func prune() throws(FileSystemError) {
+        for start in try pieces().dropLast(limits.keptPieceCount) {
+            try files.removeFile(path(of: .piece(start: start)))
+        }
+    }
+}

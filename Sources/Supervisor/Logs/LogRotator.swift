@@ -1,0 +1,173 @@
+internal import Glibc
+package import Transport
+
+/// Keeps the instances' logs below their limit, from one event loop; what blocks runs elsewhere.
+///
+/// ```swift
+/// let rotator = LogRotator(logs: logs, limits: limits, loop: loop) { notice in … }
+/// await rotator.setInstances(names)
+/// await rotator.start()
+/// await rotator.prepareForStart(name)  // before each start of an instance
+/// await rotator.stop()
+/// ```
+/// With ``LogLimits/off`` it never touches a file.
+package actor LogRotator {
+    private nonisolated let loop: EventLoop
+    private let logs: LogFiles
+    private let limits: LogLimits
+    private let onNotice: @Sendable (LogRotationPolicy.Notice) -> Void
+    private var policy: LogRotationPolicy
+    private var instances: [InstanceName] = []
+    private var looking: Task<Void, Never>?
+    private var isStopping = false
+    /// The end of the line: two of us must not work on one log at the same time.
+    private var last: Task<Void, Never>?
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    /// - Parameter onNotice: called on the loop's thread.
+    package init(
+        logs: LogFiles, limits: LogLimits, loop: EventLoop,
+        onNotice: @escaping @Sendable (LogRotationPolicy.Notice) -> Void
+    ) {
+        self.logs = logs
+        self.limits = limits
+        self.loop = loop
+        self.onNotice = onNotice
+        policy = LogRotationPolicy(limits: limits)
+    }
+
+    /// Whose logs are looked after from now on.
+    package func setInstances(_ names: [InstanceName]) {
+        instances = names
+    }
+
+    /// Begins looking, at once: what a killed run left half done is completed first.
+    package func start() {
+        guard !limits.isOff, looking == nil, !isStopping else { return }
+        // Cancelled by stop().
+        looking = Task(executorPreference: loop) { await self.keepLooking() }
+    }
+
+    private func keepLooking() async {
+        await recover()
+        while !isStopping {
+            await look()
+            await loop.sleep(for: policy.untilNextLook)
+        }
+    }
+
+    /// Ends looking, for good. Returns when no file is worked on any more.
+    package func stop() async {
+        isStopping = true
+        looking?.cancel()
+        await looking?.value
+        looking = nil
+        await last?.value
+    }
+
+    /// To be awaited while nothing of the instance runs: logs above the limit, and those that could
+    /// not be shortened, are rotated by name. A failure is a notice and holds nothing up.
+    package func prepareForStart(_ name: InstanceName) async {
+        guard !limits.isOff else { return }
+        await inOrder {
+            for stream in LogFiles.Stream.allCases {
+                let path = self.logs.path(name, stream)
+                let rotation = LogRotation(path: path, limits: self.limits)
+                await self.policyRestarted(path)
+                let failure = await offload { () -> FileSystemError? in
+                    Self.failure { () throws(FileSystemError) in try rotation.rotateByRename() }
+                }
+                if let failure { await self.finish(path, .failed("\(failure)")) }
+            }
+        }
+    }
+
+    /// Looks once, and rotates what is due.
+    func look() async {
+        await inOrder {
+            let paths = await self.paths
+            let sizes = await offload { Self.sizes(paths) }
+            for path in await self.due(sizes) {
+                if await self.isStopping { return }
+                let rotation = LogRotation(path: path, limits: self.limits)
+                await self.finish(path, await offload { Self.outcome(of: rotation) })
+            }
+        }
+    }
+
+    private func recover() async {
+        await inOrder {
+            for path in await self.paths {
+                let rotation = LogRotation(path: path, limits: self.limits)
+                let failure = await offload { () -> FileSystemError? in
+                    Self.failure { () throws(FileSystemError) in try rotation.recover() }
+                }
+                if let failure { await self.finish(path, .failed("\(failure)")) }
+            }
+        }
+    }
+
+    private func inOrder(_ body: @escaping @Sendable () async -> Void) async {
+        let before = last
+        let task = Task(executorPreference: loop) {
+            await before?.value
+            await body()
+        }
+        last = task
+        await task.value
+    }
+
+    private var paths: [String] {
+        instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
+    }
+
+    private func due(_ sizes: [String: Int64]) -> [String] {
+        policy.measured(sizes, now: .now)
+    }
+
+    private func policyRestarted(_ path: String) {
+        policy.restarted(path)
+    }
+
+    private func finish(_ path: String, _ outcome: LogRotationPolicy.Outcome) {
+        if let notice = policy.finished(path, outcome, now: .now) { onNotice(notice) }
+    }
+
+    // MARK: Elsewhere
+
+    private static func sizes(_ paths: [String]) -> [String: Int64] {
+        var sizes: [String: Int64] = [:]
+        for path in paths {
+            // One that cannot be looked at now is looked at again soon.
+            do throws(FileSystemError) {
+                if let log = try OpenedLog(path) { sizes[path] = log.contentByteCount }
+            } catch {}
+        }
+        return sizes
+    }
+
+    private static func outcome(of rotation: LogRotation) -> LogRotationPolicy.Outcome {
+        do throws(FileSystemError) {
+            switch try rotation.rotate() {
+            case .done: return .rotated
+            case .unsupported: return .unsupported
+            }
+        } catch {
+            return .failed("\(error)")
+        }
+    }
+
+    private static func failure(
+        _ body: () throws(FileSystemError) -> Void
+    ) -> FileSystemError? {
+        do throws(FileSystemError) {
+            try body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+}

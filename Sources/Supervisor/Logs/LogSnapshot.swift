@@ -1,0 +1,98 @@
+internal import Glibc
+
+/// A log and its pieces at one moment, as one run of bytes that are numbered from the first that was
+/// ever written. All of it blocks.
+///
+/// Somebody else may rotate the log at any time. So whoever has read asks ``isCurrent()``, and when
+/// it is not, reads again from another snapshot.
+struct LogSnapshot {
+    /// A file of it and what it holds of the run.
+    struct Part {
+        var log: OpenedLog
+        var range: Range<Int64>
+    }
+
+    let path: String
+    /// Oldest first, with gaps where a piece is missing. The last is the log itself, if it is there.
+    let parts: [Part]
+    /// Where the log itself begins, and ends when it is there.
+    let live: Range<Int64>
+    /// 0 when the log itself is not there.
+    let inode: UInt64
+    private let names: [String]
+    private let firstData: Int64
+
+    init(path: String) throws(FileSystemError) {
+        self.path = path
+        names = try Self.names(path)
+        let log = try OpenedLog(path)
+        var found: [(start: Int64, log: OpenedLog)] = []
+        for name in names {
+            guard let kind = LogPieceName(name, of: Self.lastComponent(path)) else { continue }
+            let piecePath = Self.folder(path) + "/" + name
+            switch kind {
+            case .copying: break
+            case .piece(let start):
+                if let piece = try OpenedLog(piecePath) { found.append((start, piece)) }
+            case .rotating(let start, let position):
+                guard let piece = try OpenedLog(piecePath) else { break }
+                // Until its bytes are gone from the log they are read there.
+                let end = position + piece.byteCount
+                if let log, log.firstData < end, log.byteCount > end { break }
+                found.append((start, piece))
+            }
+        }
+        found.sort { $0.start < $1.start }
+        var parts = found.map { start, piece in
+            Part(log: piece, range: start..<start + piece.contentByteCount)
+        }
+        let begin = parts.last?.range.upperBound ?? 0
+        live = begin..<begin + (log?.contentByteCount ?? 0)
+        if let log { parts.append(Part(log: log, range: live)) }
+        inode = log?.inode ?? 0
+        firstData = log?.firstData ?? 0
+        self.parts = parts
+    }
+
+    /// The number of the oldest byte that is still there.
+    var begin: Int64 { parts.first?.range.lowerBound ?? live.lowerBound }
+    var end: Int64 { live.upperBound }
+
+    /// Whether nothing has been rotated since this snapshot was taken.
+    func isCurrent() throws(FileSystemError) -> Bool {
+        guard try Self.names(path) == names else { return false }
+        let now = try OpenedLog(path)
+        return (now?.inode ?? 0) == inode && (now?.firstData ?? 0) == firstData
+    }
+
+    /// Up to `count` bytes from number `offset` on: of one file, so that there may be fewer, but none
+    /// only at the end.
+    func read(from offset: Int64, count: Int) throws(FileSystemError) -> [UInt8] {
+        for part in parts where part.range.contains(offset) {
+            let available = Int(clamping: part.range.upperBound - offset)
+            return try part.log.read(
+                at: part.log.firstData + (offset - part.range.lowerBound),
+                count: min(count, available))
+        }
+        return []
+    }
+
+    /// The names that belong to the log, sorted; none when its folder is not there.
+    static func names(_ path: String) throws(FileSystemError) -> [String] {
+        let all: [String]
+        do throws(FileSystemError) {
+            all = try FolderEntries.texts(of: folder(path), in: AT_FDCWD)
+        } catch {
+            if error.isNotFound { return [] }
+            throw error
+        }
+        let log = lastComponent(path)
+        return all.filter { LogPieceName($0, of: log) != nil }
+    }
+
+    static func folder(_ path: String) -> String { HostFileSystem.folder(of: path) }
+
+    static func lastComponent(_ path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
+    }
+}

@@ -1,0 +1,106 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// A log or a piece of one, held open, as it was when it was opened. All of it blocks.
+final class OpenedLog {
+    let path: String
+    let inode: UInt64
+    let mode: UInt32
+    /// The file's size, with what was freed at its head.
+    private(set) var byteCount: Int64 = 0
+    /// Where its bytes begin: what was freed at its head, as a hole, is not content.
+    private(set) var firstData: Int64 = 0
+    private let descriptor: FileDescriptor
+
+    var raw: Int32 { descriptor.raw }
+    /// How many bytes it holds.
+    var contentByteCount: Int64 { byteCount - firstData }
+
+    /// `nil` when there is no such file, or something else that is not a log to rotate or to read
+    /// (a link that dangles, a pipe, a terminal).
+    /// - Parameter isChanged: opened for taking its head off; then no link is followed.
+    init?(_ path: String, isChanged: Bool = false) throws(FileSystemError) {
+        let access = isChanged ? O_RDWR | O_NOFOLLOW : O_RDONLY
+        let raw = clinux_open(path, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
+        guard raw >= 0 else {
+            switch clinux_errno() {
+            case ENOENT: return nil
+            case ELOOP where isChanged: return nil
+            default: throw .last("opening \(path)")
+            }
+        }
+        descriptor = FileDescriptor(owning: raw)
+        self.path = path
+        var status = stat()
+        guard fstat(raw, &status) == 0 else { throw .last("looking at \(path)") }
+        inode = UInt64(status.st_ino)
+        mode = status.st_mode & 0o777
+        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
+        try measure()
+    }
+
+    /// Looks at the size and the hole again.
+    func measure() throws(FileSystemError) {
+        var status = stat()
+        guard fstat(raw, &status) == 0 else { throw .last("looking at \(path)") }
+        let size = Int64(status.st_size)
+        firstData = try Self.firstData(raw, byteCount: size, path)
+        byteCount = max(size, firstData)
+    }
+
+    private static func firstData(
+        _ raw: Int32, byteCount: Int64, _ path: String
+    ) throws(FileSystemError) -> Int64 {
+        guard byteCount > 0 else { return 0 }
+        let found = clinux_seek_data(raw, 0)
+        if found >= 0 { return found }
+        switch clinux_errno() {
+        case ENXIO: return byteCount
+        // Without holes all is content.
+        case EINVAL, EOPNOTSUPP: return 0
+        default: throw .last("looking at \(path)")
+        }
+    }
+
+    /// Up to `count` bytes from byte `position` of the file on; fewer at its end.
+    func read(at position: Int64, count: Int) throws(FileSystemError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        var filled = 0
+        while filled < count {
+            let result = bytes[filled...].withUnsafeMutableBytes {
+                pread(raw, $0.baseAddress, $0.count, off_t(position) + filled)
+            }
+            if result < 0, clinux_errno() == EINTR { continue }
+            guard result >= 0 else { throw .last("reading \(path)") }
+            if result == 0 { break }
+            filled += result
+        }
+        if filled < count { bytes.removeLast(count - filled) }
+        return bytes
+    }
+
+    /// Frees a part; its place reads as zeros and is no content any more. Durable on return.
+    func free(from position: Int64, count: Int64) throws(FileSystemError) {
+        let attempt = "freeing the rotated part of \(path)"
+        guard clinux_punch_hole(raw, position, count) == 0 else { throw .last(attempt) }
+        guard fdatasync(raw) == 0 else { throw .last(attempt) }
+    }
+
+    /// Takes the hole at the head out of the file, for writers too.
+    /// - Returns: whether the file system can do it.
+    func dropHole() throws(FileSystemError) -> Bool {
+        try measure()
+        guard firstData > 0, firstData < byteCount else { return true }
+        guard clinux_collapse_head(raw, firstData) != 0 else {
+            try measure()
+            return true
+        }
+        // EINVAL: in blocks larger than what was freed.
+        let code = clinux_errno()
+        guard code == EOPNOTSUPP || code == EINVAL || code == ENOSYS || code == EPERM else {
+            throw .last("shortening \(path)")
+        }
+        return false
+    }
+}

@@ -1,0 +1,87 @@
+internal import ExternalTermFormat
+internal import Glibc
+internal import Supervisor
+
+/// `deployex remote [INSTANCE]`: what this process is to become.
+struct RemoteCommand {
+    let client: ControlClient
+    let application: String?
+    /// Our own variables.
+    let environment: [String: String]
+
+    /// The program of the instance's release with the argument `remote`, and its environment.
+    func program(_ text: String?) async throws -> Replacement {
+        let instance = try await instance(text)
+        let answer = try await client.call(
+            "instance", [.binary(instance.app), .integer(instance.index)])
+        guard let path = answer["program"]?.asText else {
+            throw CommandFailure(
+                "\(client.name) does not say where \(instance) is: is it another version of "
+                    + "deployex?", exitCode: ExitCode.refused)
+        }
+        guard access(path, X_OK) == 0 else {
+            let reason = String(cString: strerror(errno))
+            throw CommandFailure(
+                "\(path): \(reason); the remote shell needs the release itself: run it on its host, "
+                    + "as deployex's user", exitCode: ExitCode.refused)
+        }
+        var own: [String: String] = [:]
+        for (name, value) in answer["environment"]?.asMap?.pairs ?? [] {
+            if let name = name.asText, let value = value.asText { own[name] = value }
+        }
+        return Replacement(
+            path: path, arguments: ["remote"],
+            environment: Self.variables(
+                environment, instance: own, cookie: client.context.cookie))
+    }
+
+    private func instance(_ text: String?) async throws -> InstanceName {
+        let status = StatusView(try await client.status())
+        if let text { return try status.directory.instance(named: text, of: application) }
+        let name = try status.directory.application(application).name
+        let connected = status.application(name)?.instances.first { $0.isConnected }
+        guard let connected else {
+            throw CommandFailure(
+                "no instance of \(name) is connected: see `deployex status`",
+                exitCode: ExitCode.refused)
+        }
+        return InstanceName(app: name, index: connected.number)
+    }
+
+    /// The user's variables without those of another release and without deployex's secrets, then
+    /// what makes it the instance's shell. Not in the arguments, which everybody on the host can read.
+    static func variables(
+        _ user: [String: String], instance: [String: String], cookie: String
+    ) -> [String: String] {
+        // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
+        var variables = user.filter { name, _ in
+            !InstanceEnvironment.isRemoved(name) || name == "ELIXIR_ERL_OPTIONS"
+        }
+        variables.merge(instance) { $1 }
+        variables["RELEASE_COOKIE"] = cookie
+        return variables
+    }
+}
+
+/// A program that takes the place of this one: the same process, the same terminal, no shell.
+struct Replacement: Equatable, Sendable {
+    var path: String
+    /// Those after the program's name.
+    var arguments: [String]
+    var environment: [String: String]
+
+    /// Returns only when it failed, with the exit status of a program that cannot be run.
+    func execute() -> Int32 {
+        // What is ignored stays ignored in the new program (execve(2)).
+        signal(SIGPIPE, SIG_DFL)
+        let arguments = Self.strings([path] + arguments)
+        let variables = Self.strings(environment.map { "\($0.key)=\($0.value)" })
+        execve(path, arguments, variables)
+        Output.error("starting \(path): \(String(cString: strerror(errno)))")
+        return ExitCode.refused
+    }
+
+    private static func strings(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] {
+        texts.map { strdup($0) } + [nil]
+    }
+}

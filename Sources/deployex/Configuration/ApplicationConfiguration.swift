@@ -1,0 +1,178 @@
+internal import Deployment
+internal import HTTP
+internal import Supervisor
+
+/// What one application is to run with.
+struct ApplicationConfiguration: Equatable {
+    enum StorageAdapter: String {
+        case local, s3
+    }
+
+    struct Storage: Equatable {
+        var adapter = StorageAdapter.local
+        /// Holds `dist/` and `versions/`.
+        var path: String
+        /// Whose `current.json` counts; `local` when no cloud environment is set.
+        var environment: String
+    }
+
+    /// An HTTP path that must answer 2xx before an instance counts as ready.
+    struct HTTPReadiness: Equatable {
+        var path: String
+        var timeout: Duration = .seconds(2)
+    }
+
+    var name: String
+    var replicas: Int
+    /// Instance I listens on `firstPort + I - 1`.
+    var firstPort: UInt16
+    /// Variables that its instances get beside those that they inherit.
+    var environment: [String: String]
+    var storage: Storage
+    var timings: EngineConfiguration.Timings
+    var readiness: EngineConfiguration.Readiness
+    var httpReadiness: HTTPReadiness?
+    var logLimits: LogLimits
+
+    /// The ports that its instances get.
+    var ports: ClosedRange<Int> { Int(firstPort)...(Int(firstPort) + replicas - 1) }
+
+    /// - Parameter cloud: the cloud environment; `nil` when everything is local.
+    /// - Throws: ``UsageError`` that names the setting, its value and what it takes.
+    init(_ settings: Settings, cloud: String?) throws(UsageError) {
+        name = try Self.name(settings, cloud: cloud)
+        replicas = try settings.integer(.replicas, in: 1...100) ?? 3
+        let port = try settings.integer(.firstPort, in: 1...65_535) ?? 4000
+        firstPort = UInt16(port)
+        if let value = settings.value(.firstPort), port + replicas - 1 > 65_535 {
+            throw value.failure(
+                "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
+        }
+        environment = try Self.environment(settings)
+        storage = try Self.storage(settings, cloud: cloud, name: name)
+        timings = try Self.timings(settings)
+        readiness = EngineConfiguration.Readiness()
+        readiness.usesDistribution =
+            try settings.boolean(.usesDistribution) ?? readiness.usesDistribution
+        readiness.aliveFor = try settings.duration(.readinessAlive) ?? readiness.aliveFor
+        httpReadiness = try Self.httpReadiness(settings)
+        logLimits = try LogLimits(settings)
+    }
+
+    private static func name(_ settings: Settings, cloud: String?) throws(UsageError) -> String {
+        guard let value = settings.value(.name) else {
+            // Where the file names several, each has a name of its own.
+            if cloud == nil, settings.name(of: .name) == Setting.name.variable {
+                return "myphoenixapp"
+            }
+            throw UsageError("\(settings.name(of: .name)) is not set: name the application", .start)
+        }
+        let name = try value.text()
+        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
+            name.first?.isLetter == true, name.count <= 64
+        else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
+        return name
+    }
+
+    private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {
+        guard let value = settings.value(.environment) else { return [:] }
+        var variables: [String: String] = [:]
+        for (name, value) in try value.members() {
+            let text = try value.text()
+            let isName = name.allSatisfy {
+                $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")
+            }
+            guard isName, let first = name.first, !first.isNumber else {
+                throw value.failure("a variable's name is letters, digits and _")
+            }
+            // deployex gives them, and finds the instances again by them.
+            guard name != "RELEASE_NODE_SUFFIX", name != "PORT" else {
+                throw value.failure("deployex itself sets this variable")
+            }
+            guard !text.contains("\0"), variables[name] == nil else {
+                throw value.failure("a string without a NUL, once")
+            }
+            variables[name] = text
+        }
+        return variables
+    }
+
+    private static func storage(
+        _ settings: Settings, cloud: String?, name: String
+    ) throws(UsageError) -> Storage {
+        if let value = settings.value(.storageAdapter) {
+            guard let adapter = StorageAdapter(rawValue: try value.text()) else {
+                throw value.failure("local or s3")
+            }
+            guard adapter == .local else { throw Self.noS3(settings) }
+        } else if cloud != nil {
+            throw Self.noS3(settings)
+        }
+        guard
+            let path = try settings.path(.storagePath) ?? (cloud == nil ? "/tmp/\(name)" : nil)
+        else {
+            throw UsageError(
+                "\(settings.name(of: .storagePath)) is not set: name the folder with dist/ and "
+                    + "versions/", .start)
+        }
+        return Storage(
+            path: path,
+            environment: try settings.pathComponent(.storageEnvironment) ?? cloud ?? "local")
+    }
+
+    private static func noS3(_ settings: Settings) -> UsageError {
+        UsageError(
+            "the s3 storage adapter is not available in this version: set "
+                + "\(settings.name(of: .storageAdapter)) to local, and "
+                + settings.name(of: .storagePath), .start)
+    }
+
+    private static func timings(
+        _ settings: Settings
+    ) throws(UsageError) -> EngineConfiguration.Timings {
+        var timings = EngineConfiguration.Timings()
+        timings.pollInterval = try settings.duration(.pollInterval) ?? timings.pollInterval
+        timings.stopTimeout = try settings.duration(.stopTimeout) ?? timings.stopTimeout
+        timings.preCommandTimeout =
+            try settings.duration(.preCommandTimeout) ?? timings.preCommandTimeout
+        timings.readyTimeout = try settings.duration(.rollbackTimeout) ?? timings.readyTimeout
+        timings.maximumCrashes =
+            try settings.integer(.rollbackCrashes, in: 0...1000) ?? timings.maximumCrashes
+        timings.livenessInterval =
+            try settings.duration(.livenessInterval) ?? timings.livenessInterval
+        timings.livenessTimeout = try settings.duration(.livenessTimeout) ?? timings.livenessTimeout
+        timings.livenessFailures =
+            try settings.integer(.livenessFailures, in: 1...10_000) ?? timings.livenessFailures
+        return timings
+    }
+
+    private static func httpReadiness(_ settings: Settings) throws(UsageError) -> HTTPReadiness? {
+        guard let value = settings.value(.readinessHTTPPath) else {
+            guard let timeout = settings.value(.readinessHTTPTimeout) else { return nil }
+            throw UsageError(
+                "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", .start)
+        }
+        let path = try value.text()
+        guard HTTPRequest.isPath(path) else {
+            throw value.failure("a path such as /health, without spaces")
+        }
+        var readiness = HTTPReadiness(path: path)
+        readiness.timeout = try settings.duration(.readinessHTTPTimeout) ?? readiness.timeout
+        return readiness
+    }
+}
+
+extension LogLimits {
+    /// - Throws: ``UsageError`` for a file too small to be rotated in pieces.
+    init(_ settings: Settings) throws(UsageError) {
+        self.init()
+        if let value = settings.value(.logMaximumBytes) {
+            let byteCount = Int64(try value.integer(in: 0...(1 << 40)))
+            guard byteCount == 0 || byteCount >= Self.alignment else {
+                throw value.failure("0 for never, or bytes from \(Self.alignment)")
+            }
+            fileByteCount = byteCount
+        }
+        keptPieceCount = try settings.integer(.logFiles, in: 1...1000) ?? keptPieceCount
+    }
+}

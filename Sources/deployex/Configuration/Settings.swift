@@ -1,0 +1,78 @@
+internal import Deployment
+
+/// The places where a setting may be given, the one that counts first.
+struct Settings {
+    enum Source {
+        /// Unset and empty variables mean the same.
+        case variables([String: String])
+        /// The parameters after `-kernel`.
+        case kernel([String: String])
+        /// Key paths relative to `prefix`, and their values.
+        case file(path: String, prefix: String, members: [String: JSONValue])
+    }
+
+    private let sources: [Source]
+
+    init(_ sources: [Source]) {
+        self.sources = sources
+    }
+
+    func value(_ setting: Setting) -> SettingValue? {
+        for source in sources {
+            switch source {
+            case .variables(let variables):
+                guard let name = setting.variable, let text = variables[name], !text.isEmpty
+                else { continue }
+                return SettingValue(text, in: .variable(name))
+            case .kernel(let parameters):
+                guard let name = setting.kernelParameter, let text = parameters[name]
+                else { continue }
+                return SettingValue(text, in: .kernel(name))
+            case .file(let path, let prefix, let members):
+                guard let value = members[setting.key] else { continue }
+                return SettingValue(value, in: .file(path, key: prefix + setting.key))
+            }
+        }
+        return nil
+    }
+
+    /// How to set what is missing: the file's key or the variable.
+    func name(of setting: Setting) -> String {
+        if case .file(let path, let prefix, _)? = sources.first {
+            return "\(path): \(prefix)\(setting.key)"
+        }
+        return setting.variable ?? setting.key
+    }
+
+    // MARK: Conversions
+
+    func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
+        guard let value = value(setting) else { return nil }
+        return try value.integer(in: range)
+    }
+
+    func duration(_ setting: Setting) throws(UsageError) -> Duration? {
+        guard let value = value(setting) else { return nil }
+        return try value.duration()
+    }
+
+    func boolean(_ setting: Setting) throws(UsageError) -> Bool? {
+        guard let value = value(setting) else { return nil }
+        return try value.boolean()
+    }
+
+    func text(_ setting: Setting) throws(UsageError) -> String? {
+        guard let value = value(setting) else { return nil }
+        return try value.text()
+    }
+
+    func path(_ setting: Setting) throws(UsageError) -> String? {
+        guard let value = value(setting) else { return nil }
+        return try value.path()
+    }
+
+    func pathComponent(_ setting: Setting) throws(UsageError) -> String? {
+        guard let value = value(setting) else { return nil }
+        return try value.pathComponent()
+    }
+}

@@ -1,0 +1,153 @@
+internal import Deployment
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// A call of the module `deployex` by another node, understood; whoever calls may be of any version
+/// and may have made mistakes.
+///
+/// Every function takes the application first where there are several. Text may come as a binary, a
+/// list of characters or an atom.
+enum ControlCall: Equatable {
+    case status
+    case versions(application: String?)
+    case command(application: String, EngineCommand)
+    case stopAll
+    case tail(InstanceName, LogFiles.Stream, lines: Int)
+    case readLog(InstanceName, LogFiles.Stream, LogStart)
+    case instance(InstanceName)
+
+    /// Where a reader of a log begins.
+    enum LogStart: Equatable {
+        /// With the last lines.
+        case last(Int)
+        /// Where an earlier answer ended, as it said.
+        case position(Term)
+    }
+
+    /// The most lines that can be asked for.
+    static let maximumLineCount = 100_000
+
+    /// How many arguments a function takes, the application not counted.
+    private static let arities = [
+        "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
+        "versions": 0, "tail": 3, "read_log": 3, "instance": 1,
+    ]
+
+    /// The call; `nil` when there is no such function with that number of arguments.
+    static func parse(
+        _ function: String, _ arguments: [Term], in directory: InstanceDirectory
+    ) throws(ControlRefusal) -> ControlCall? {
+        switch (function, arguments.count) {
+        case ("status", 0): return .status
+        case ("stop_all", 0): return .stopAll
+        default: break
+        }
+        guard let arity = arities[function], arity...(arity + 1) ~= arguments.count else {
+            return nil
+        }
+        let rest = Array(arguments.suffix(arity))
+        var application: String?
+        if arguments.count > arity {
+            guard let name = text(arguments[0]) else {
+                throw ControlRefusal(
+                    "an application's name is text, not \(brief(arguments[0]))")
+            }
+            application = try directory.application(name).name
+        }
+        switch function {
+        case "versions":
+            return .versions(application: application)
+        case "auto":
+            return try command(.deploy(version: nil), application, directory)
+        case "rollback":
+            return try command(.rollback, application, directory)
+        case "deploy":
+            let version = try version(rest[0])
+            return try command(
+                .deploy(version: version == "auto" ? nil : version), application, directory)
+        case "unghost":
+            return try command(.unghost(version(rest[0])), application, directory)
+        default:
+            return try parse(
+                function, of: instance(rest[0], application, directory), Array(rest.dropFirst()))
+        }
+    }
+
+    /// The functions whose first argument is an instance.
+    private static func parse(
+        _ function: String, of instance: InstanceName, _ rest: [Term]
+    ) throws(ControlRefusal) -> ControlCall? {
+        switch function {
+        case "restart": .command(application: instance.app, .restart(instance.index))
+        case "stop": .command(application: instance.app, .stop(instance.index))
+        case "start": .command(application: instance.app, .start(instance.index))
+        case "tail": .tail(instance, try stream(rest[0]), lines: try count(rest[1]))
+        case "read_log": .readLog(instance, try stream(rest[0]), try logStart(rest[1]))
+        case "instance": .instance(instance)
+        default: preconditionFailure("\(function) has an arity but no meaning")
+        }
+    }
+
+    private static func command(
+        _ command: EngineCommand, _ application: String?, _ directory: InstanceDirectory
+    ) throws(ControlRefusal) -> ControlCall {
+        .command(application: try directory.application(application).name, command)
+    }
+
+    // MARK: Arguments
+
+    private static func text(_ term: Term) -> String? {
+        term.asAtom?.name ?? term.asText
+    }
+
+    private static func version(_ term: Term) throws(ControlRefusal) -> String {
+        guard let version = text(term), Release.isVersion(version) else {
+            throw ControlRefusal(
+                "a version is text of letters, digits and ._+~-, not \(brief(term))")
+        }
+        return version
+    }
+
+    private static func instance(
+        _ term: Term, _ application: String?, _ directory: InstanceDirectory
+    ) throws(ControlRefusal) -> InstanceName {
+        if let number = term.asInteger {
+            return try directory.instance(number, of: application)
+        }
+        guard let name = text(term) else {
+            throw ControlRefusal(
+                "an instance is a number or a name as text, not \(brief(term))")
+        }
+        return try directory.instance(named: name, of: application)
+    }
+
+    private static func stream(
+        _ term: Term
+    ) throws(ControlRefusal) -> LogFiles.Stream {
+        guard let name = text(term), let stream = LogFiles.Stream(rawValue: name) else {
+            throw ControlRefusal("a stream is stdout or stderr, not \(brief(term))")
+        }
+        return stream
+    }
+
+    private static func count(_ term: Term) throws(ControlRefusal) -> Int {
+        guard let count = term.asInteger, 0...maximumLineCount ~= count else {
+            throw ControlRefusal(
+                "a number of lines is 0 to \(maximumLineCount), not \(brief(term))")
+        }
+        return count
+    }
+
+    /// `{last, N}`, or what an answer gave as `next`.
+    private static func logStart(_ term: Term) throws(ControlRefusal) -> LogStart {
+        if case .tuple(let fields) = term, fields.count == 2, fields[0] == .atom("last") {
+            return .last(try count(fields[1]))
+        }
+        return .position(term)
+    }
+
+    private static func brief(_ term: Term) -> String {
+        let text = term.description
+        return text.count > 64 ? text.prefix(64) + "…" : text
+    }
+}

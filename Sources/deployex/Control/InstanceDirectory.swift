@@ -1,0 +1,75 @@
+internal import Supervisor
+
+/// The applications and instances that there are, and how they are named by those who ask.
+struct InstanceDirectory: Equatable {
+    struct Application: Equatable {
+        var name: String
+        var replicas: Int
+    }
+
+    /// In the order of the configuration.
+    let applications: [Application]
+
+    init(_ applications: [Application]) {
+        self.applications = applications
+    }
+
+    /// The application of that name; the only one there is, when none is named.
+    func application(_ name: String?) throws(ControlRefusal) -> Application {
+        guard let name else {
+            guard applications.count == 1, let only = applications.first else {
+                throw ControlRefusal("there are several applications: name one of \(names)")
+            }
+            return only
+        }
+        guard let found = applications.first(where: { $0.name == name }) else {
+            throw ControlRefusal("there is no application \(name), only \(names)")
+        }
+        return found
+    }
+
+    func instance(_ number: Int, of application: String?) throws(ControlRefusal) -> InstanceName {
+        let application = try self.application(application)
+        guard number >= 1, number <= application.replicas else {
+            throw ControlRefusal(
+                "\(application.name) has no instance \(number), only 1 to "
+                    + "\(application.replicas)")
+        }
+        return InstanceName(app: application.name, index: number)
+    }
+
+    /// `2` or `counter-2`.
+    func instance(named text: String, of application: String?) throws(ControlRefusal)
+        -> InstanceName
+    {
+        if let number = Int(text) { return try instance(number, of: application) }
+        guard let dash = text.lastIndex(of: "-"), let number = Int(text[text.index(after: dash)...])
+        else {
+            throw ControlRefusal(
+                "\(text) is no instance: give its number, or its name as in \(example)")
+        }
+        let name = String(text[..<dash])
+        guard application == nil || application == name else {
+            throw ControlRefusal("\(text) is no instance of \(application ?? "")")
+        }
+        return try instance(number, of: name)
+    }
+
+    /// The instance that a node's name before the `@` is of, if any.
+    func instance(alive: String) -> InstanceName? {
+        guard Int(alive) == nil else { return nil }
+        return try? instance(named: alive, of: nil)
+    }
+
+    private var names: String { applications.map(\.name).joined(separator: ", ") }
+    private var example: String { "\(applications.first?.name ?? "app")-1" }
+}
+
+/// Why a call or a name leads nowhere: one line for whoever asked.
+struct ControlRefusal: Error, Equatable {
+    var message: String
+
+    init(_ message: String) {
+        self.message = message
+    }
+}

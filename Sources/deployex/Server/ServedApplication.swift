@@ -1,0 +1,108 @@
+internal import Deployment
+internal import ErlDist
+internal import HTTP
+internal import Supervisor
+internal import Transport
+
+/// One application as the server runs it.
+struct ServedApplication: Sendable {
+    let configuration: ApplicationConfiguration
+    let layout: DeploymentLayout
+    let logs: LogFiles
+    let store: FolderStore
+    let deployer: Deployer
+    private let rotator: LogRotator
+    private let log: @Sendable (LogLevel, String) -> Void
+
+    /// - Parameters:
+    ///   - node: deployex's own, by which the instances are watched.
+    ///   - inherited: deployex's variables.
+    init(
+        _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
+        host: String, inherited: [String: String], loop: EventLoop,
+        log: @escaping @Sendable (LogLevel, String) -> Void
+    ) {
+        self.configuration = configuration
+        self.log = log
+        let name = configuration.name
+        layout = DeploymentLayout(basePath: server.basePath, application: name)
+        logs = LogFiles(root: server.logPath)
+        store = FolderStore(
+            root: configuration.storage.path, application: name,
+            environment: configuration.storage.environment)
+        let engine = EngineConfiguration(
+            application: name, replicas: configuration.replicas, timings: configuration.timings,
+            readiness: configuration.readiness)
+        var environment = Deployer.Environment(
+            layout: layout, logs: logs,
+            instances: InstanceEnvironment(
+                firstPort: configuration.firstPort, extra: configuration.environment),
+            inherited: inherited, store: store, files: HostFileSystem(),
+            node: { number in
+                let instance = InstanceName(app: name, index: number)
+                return InstanceNode(alive: "\(instance)", host: host, node: node)
+            },
+            log: log)
+        if let http = configuration.httpReadiness {
+            let firstPort = configuration.firstPort
+            environment.checkReadiness = { number in
+                await Self.readiness(http, port: firstPort + UInt16(number - 1), loop: loop)
+            }
+        }
+        let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
+            switch $0 {
+            case .warning(let text): log(.warning, text)
+            case .info(let text): log(.info, text)
+            }
+        }
+        environment.prepareLogs = { await rotator.prepareForStart($0) }
+        self.rotator = rotator
+        deployer = Deployer(configuration: engine, environment: environment, loop: loop)
+    }
+
+    /// Whether an instance answers the configured path with 2xx.
+    private static func readiness(
+        _ http: ApplicationConfiguration.HTTPReadiness, port: UInt16, loop: EventLoop
+    ) async -> Readiness {
+        do throws(HTTPError) {
+            let response = try await HTTPClient(loop: loop).get(
+                .loopback(port: port), host: "127.0.0.1:\(port)", path: http.path,
+                within: http.timeout)
+            guard response.isSuccess else {
+                return .notReady("\(http.path) answers with status \(response.status)")
+            }
+            return .ready
+        } catch {
+            return .notReady("\(error)")
+        }
+    }
+
+    // MARK: Life
+
+    /// Takes over what runs, and begins.
+    func start() async throws {
+        await rotator.setInstances(
+            (1...configuration.replicas).map {
+                InstanceName(app: configuration.name, index: $0)
+            })
+        await rotator.start()
+        try await deployer.start()
+    }
+
+    /// Lets go of the instances, which go on if they have not been stopped.
+    func detach() async {
+        await deployer.detach()
+        await rotator.stop()
+    }
+
+    /// Tells the deployer at once when the store may have another release.
+    func watchStore(on loop: EventLoop) -> StoreWatcher {
+        let (deployer, log) = (deployer, log)
+        return StoreWatcher(
+            store: store, loop: loop,
+            onChange: { Task { await deployer.catalogAnnounced() } },
+            onFailure: { error in
+                log(.warning, "\(error): changes are noticed at the next poll instead of at once")
+            })
+    }
+}

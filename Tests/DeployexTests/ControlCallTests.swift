@@ -1,0 +1,146 @@
+import Deployment
+import ExternalTermFormat
+import Supervisor
+import Testing
+
+@testable import deployex
+
+private let one = InstanceDirectory([.init(name: "counter", replicas: 3)])
+private let two = InstanceDirectory([
+    .init(name: "counter", replicas: 3), .init(name: "web_app", replicas: 1),
+])
+private let second = InstanceName(app: "counter", index: 2)
+private let web = InstanceName(app: "web_app", index: 1)
+
+/// A call as Erlang writes it: `restart([2])`.
+private func parse(
+    _ function: String, _ arguments: String, _ directory: InstanceDirectory = one
+) throws -> ControlCall? {
+    let list = try #require(Term(text: arguments).asList)
+    return try ControlCall.parse(function, list, in: directory)
+}
+
+private func refusal(
+    _ function: String, _ arguments: [Term], _ directory: InstanceDirectory = one
+) -> String? {
+    do throws(ControlRefusal) {
+        _ = try ControlCall.parse(function, arguments, in: directory)
+        return nil
+    } catch {
+        return error.message
+    }
+}
+
+@Suite struct ControlCallTests {
+    @Test(arguments: [
+        ("status", "[]", ControlCall.status),
+        ("stop_all", "[]", .stopAll),
+        ("versions", "[]", .versions(application: nil)),
+        ("versions", #"[<<"counter">>]"#, .versions(application: "counter")),
+        (
+            "deploy", #"[<<"1.0.0">>]"#,
+            .command(application: "counter", .deploy(version: "1.0.0"))
+        ),
+        ("deploy", "[auto]", .command(application: "counter", .deploy(version: nil))),
+        (
+            "deploy", #"["1.0.0"]"#,
+            .command(application: "counter", .deploy(version: "1.0.0"))
+        ),
+        ("auto", "[]", .command(application: "counter", .deploy(version: nil))),
+        ("rollback", "[counter]", .command(application: "counter", .rollback)),
+        ("unghost", #"[counter,<<"1.0">>]"#, .command(application: "counter", .unghost("1.0"))),
+        ("restart", "[2]", .command(application: "counter", .restart(2))),
+        ("restart", #"[<<"counter-2">>]"#, .command(application: "counter", .restart(2))),
+        ("stop", "[counter,2]", .command(application: "counter", .stop(2))),
+        ("start", #"["counter","2"]"#, .command(application: "counter", .start(2))),
+        ("tail", "[2,stderr,5]", .tail(second, .stderr, lines: 5)),
+        ("read_log", "[2,stdout,{last,7}]", .readLog(second, .stdout, .last(7))),
+        (
+            "read_log", #"["counter",2,<<"stdout">>,{1,2}]"#,
+            .readLog(second, .stdout, .position(.tuple([1, 2])))
+        ),
+        ("instance", "[2]", .instance(second)),
+    ])
+    func `calls are understood as any BEAM writes them`(
+        function: String, arguments: String, call: ControlCall
+    ) throws {
+        #expect(try parse(function, arguments) == call)
+    }
+
+    @Test func `where there are several the application is named, or the instance's name says it`()
+        throws
+    {
+        #expect(
+            try parse("restart", #"[<<"web_app-1">>]"#, two)
+                == .command(application: "web_app", .restart(1)))
+        #expect(try parse("instance", "[web_app,1]", two) == .instance(web))
+        for (function, arguments) in [
+            ("restart", [1]), ("deploy", [.binary("1.0")]), ("rollback", []),
+            ("unghost", [.binary("1.0")]),
+        ] as [(String, [Term])] {
+            #expect(
+                refusal(function, arguments, two)
+                    == "there are several applications: name one of counter, web_app")
+        }
+    }
+
+    @Test(arguments: [
+        ("restart", "[4]", "counter has no instance 4, only 1 to 3"),
+        ("restart", "[0]", "counter has no instance 0, only 1 to 3"),
+        ("restart", "[{}]", "an instance is a number or a name as text, not {}"),
+        ("restart", "[two]", "two is no instance: give its number, or its name as in counter-1"),
+        ("restart", "['other-1']", "there is no application other, only counter"),
+        ("restart", "[counter,'other-1']", "other-1 is no instance of counter"),
+        ("restart", "[other,1]", "there is no application other, only counter"),
+        ("restart", "[{},1]", "an application's name is text, not {}"),
+        ("deploy", "[1]", "a version is text of letters, digits and ._+~-, not 1"),
+        (
+            "deploy", #"[<<"../1">>]"#,
+            #"a version is text of letters, digits and ._+~-, not <<"../1">>"#
+        ),
+        ("tail", "[1,stdin,1]", "a stream is stdout or stderr, not stdin"),
+        ("tail", "[1,stdout,-1]", "a number of lines is 0 to 100000, not -1"),
+    ])
+    func `wrong arguments are refused in one line`(
+        function: String, arguments: String, message: String
+    ) throws {
+        let error = #expect(throws: ControlRefusal.self) { try parse(function, arguments) }
+        #expect(error?.message == message)
+    }
+
+    @Test(arguments: [
+        ("status", "[1]"), ("stop_all", "[1]"), ("no_such", "[]"), ("restart", "[]"),
+        ("restart", "[1,2,3]"), ("module_info", "[]"),
+    ])
+    func `what is no function is undefined`(function: String, arguments: String) throws {
+        #expect(try parse(function, arguments) == nil)
+    }
+
+    @Test func `no term makes a call trap`() {
+        let odd: [Term] = [
+            .list([]), .map(TermMap()), .binary([0xFF]), .float(1), .integer(.max), .integer(.min),
+            .improperList([1], 2), .binary("-"), .binary("counter-"), .binary("-1"),
+            .binary("counter-99999999999999999999"), .charlist(""), .atom(""),
+        ]
+        for function in [
+            "deploy", "unghost", "restart", "instance", "versions", "tail", "read_log",
+        ] {
+            for first in odd {
+                for second in odd {
+                    _ = refusal(function, [first], two)
+                    _ = refusal(function, [first, second], two)
+                    _ = refusal(function, [1, first, second])
+                    _ = refusal(function, [.atom("counter"), 1, first, second])
+                }
+            }
+        }
+    }
+
+    @Test func `a node's name leads to its instance, and others lead nowhere`() {
+        #expect(two.instance(alive: "counter-2") == second)
+        #expect(two.instance(alive: "web_app-1") == web)
+        for alive in ["counter-4", "counter", "counter-0", "rem-123-counter-1", "2", "x-1", "-1"] {
+            #expect(two.instance(alive: alive) == nil, "\(alive)")
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import Supervisor
+import Testing
+import Transport
+
+@testable import Deployment
+
+/// Liveness, pre-commands, and what operators ask for.
+@Suite struct HealthEngineTests {
+    @Test func `an instance that does not respond is noticed at once, killed at last, and counted`()
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        for _ in 1..<10 {
+            world.advance(.seconds(1))
+            _ = world.take()
+            world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
+            #expect(world.snapshot.instances[0].isResponding == false)
+            #expect(!world.actions.contains(.killSession(1)))
+        }
+        world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
+        #expect(world.take().contains(.killSession(1)))
+        world.end(1, .signal(9))
+        #expect(world.take().contains(.spawn(1, run: 2)))
+        #expect(world.snapshot.instances[0].crashRestarts == 1)
+        #expect(world.log.filter { $0.contains("does not respond: no answer") }.count == 1)
+    }
+
+    @Test func `one answer in between begins the count again`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        for _ in 0..<3 {
+            for _ in 1..<10 {
+                world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
+            }
+            world.tell(.probed(1, run: 1, .ready))
+        }
+        #expect(!world.take().contains(.killSession(1)))
+        #expect(world.snapshot.instances[0].isResponding)
+    }
+
+    @Test
+    func `a node that has never answered is not killed for it: its deadline is the rollout's`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.spawn(1)
+        for _ in 0..<20 { world.tell(.probed(1, run: 1, .unresponsive("no answer in time"))) }
+        #expect(!world.take().contains(.killSession(1)))
+    }
+
+    @Test func `without distribution, alive for the set time is ready`() {
+        var readiness = EngineConfiguration.Readiness()
+        readiness.usesDistribution = false
+        readiness.aliveFor = .seconds(3)
+        var world = EngineTranscript(found: [.running(.one)], readiness: readiness)
+        world.spawn(1)
+        _ = world.take()
+        world.advance(.seconds(2))
+        #expect(world.take() == [])
+        world.advance(.seconds(1))
+        #expect(world.take() == [.probe(1, run: 1, .readiness)])
+        world.tell(.probed(1, run: 1, .ready))
+        #expect(world.status(1) == .running)
+        #expect(world.snapshot.instances[0].isConnected == false)
+    }
+
+    @Test func `pre-commands run once per version, before anything is stopped`() throws {
+        let release = try Release(
+            version: "0.1.1", hash: "b", preCommands: ["eval Counter.migrate"])
+        var world = EngineTranscript(
+            replicas: 2, found: Array(repeating: .running(.one), count: 2))
+        world.boot(1, run: 1)
+        world.boot(2, run: 1)
+        world.tell(.catalogRead(release))
+        _ = world.take()
+        world.tell(.staged(1, release, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(world.take() == [.runPreCommands(1, release)])
+        #expect(world.status(1) == .running)
+        world.tell(.preCommandsDone(1, release))
+        #expect(world.take() == [.terminate(1)])
+        #expect(world.saved?.isPrepared(release.id) == true)
+        world.end(1, .code(0))
+        world.tell(.promoted(1, release))
+        world.boot(1, run: 2)
+        _ = world.take()
+        world.tell(.staged(2, release, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(world.take() == [.terminate(2)])
+    }
+
+    @Test func `a failing pre-command leaves the old version running, and ghosts the new one`()
+        throws
+    {
+        let release = try Release(
+            version: "0.1.1", hash: "b", preCommands: ["eval Counter.migrate"])
+        var world = EngineTranscript(found: [.running(.one)])
+        let identity = world.boot(1, run: 1)
+        world.tell(.catalogRead(release))
+        world.tell(.staged(1, release, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
+        _ = world.take()
+        world.tell(.preCommandsFailed(1, release, reason: "exit status 1"))
+        #expect(world.take() == [.discardStaged(1)])
+        #expect(world.snapshot.instances[0].identity == identity)
+        #expect(world.snapshot.ghosted.map(\.reason) == ["exit status 1"])
+        #expect(world.snapshot.history.last?.outcome == .failed)
+    }
+
+    @Test func `a pinned version is deployed whatever is published, until auto`() throws {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.two))
+        _ = world.take()
+        // The answer to the staging of 0.1.1 comes after the wish for another one.
+        guard case .done(let text)? = world.command(.deploy(version: "0.1.2")) else {
+            Issue.record("refused")
+            return
+        }
+        #expect(text == "version 0.1.2 is deployed after instance 1, which is changing to 0.1.1")
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
+        let pinned = try Release(version: "0.1.2")
+        #expect(world.take() == [.discardStaged(1), .stage(1, pinned, running: "0.1.0")])
+        #expect(world.saved?.pinned == pinned)
+        #expect(
+            world.command(.deploy(version: nil))
+                == .done("the published version is followed again: 0.1.1"))
+        #expect(world.command(.deploy(version: "../x")).isRefused)
+    }
+
+    @Test func `a restart is counted as asked for, and refused while the instance is changed`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        _ = world.take()
+        #expect(world.command(.restart(1)) == .done("instance 1 is being restarted"))
+        #expect(world.take() == [.terminate(1)])
+        world.end(1, .code(0))
+        world.boot(1, run: 2)
+        #expect(world.snapshot.instances[0].forcedRestarts == 1)
+        #expect(world.snapshot.instances[0].crashRestarts == 0)
+        world.tell(.catalogRead(.two))
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(
+            world.command(.restart(1))
+                == .refused(
+                    "instance 1 is being changed to 0.1.1: try again when that is done"))
+        #expect(
+            world.command(.stop(2))
+                == .refused("there is no instance 2: counter has instances 1 to 1"))
+    }
+
+    @Test func `an instance stopped while its package is fetched is not deployed to`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.two))
+        _ = world.command(.stop(1))
+        world.end(1, .code(0))
+        _ = world.take()
+        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(world.take() == [.discardStaged(1)])
+        #expect(world.status(1) == .idle)
+    }
+
+    @Test func `what is decided is on record before anything is done because of it`() {
+        var engine = DeploymentEngine(
+            configuration: .init(application: "counter", replicas: 1), found: [.init()],
+            now: MonotonicTime(nanoseconds: 0))
+        _ = engine.start([.init()], now: MonotonicTime(nanoseconds: 0))
+        let actions = engine.handle(
+            .commanded(1, .deploy(version: "0.1.0")), now: MonotonicTime(nanoseconds: 0))
+        guard case .save? = actions.first else {
+            Issue.record("\(actions)")
+            return
+        }
+        #expect(actions.count > 2)
+    }
+}
+
+extension CommandResult? {
+    var isRefused: Bool {
+        if case .refused? = self { true } else { false }
+    }
+}

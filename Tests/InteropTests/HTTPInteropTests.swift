@@ -1,0 +1,85 @@
+import Foundation
+import Glibc
+import HTTP
+import Testing
+import Transport
+
+/// The readiness check's client against the HTTP server of Examples/counter, run from its sources.
+@Suite(.timeLimit(.minutes(2))) struct HTTPInteropTests {
+    private static let elixir = "/usr/bin/elixir"
+
+    private static let sources: String = {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .deletingLastPathComponent().deletingLastPathComponent()
+        return root.path + "/Examples/counter/lib/counter/"
+    }()
+
+    @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: elixir)))
+    func `the counter's own server is ready on a page it has, and only there`() async throws {
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: Self.elixir)
+        // With port 0 it would not tell which one it got.
+        let port = try await Self.freePort()
+        process.arguments =
+            ["json", "pages", "server", "http"].flatMap { ["-r", Self.sources + $0 + ".ex"] } + [
+                "-e",
+                """
+                Application.put_env(:counter, :greeting, "hello")
+                {:ok, _} = Counter.Server.start_link([])
+                {:ok, _} = Task.Supervisor.start_link(name: Counter.Connections)
+                {:ok, _} = Counter.HTTP.start_link(port: \(port))
+                IO.puts("listening")
+                IO.read(:line)
+                """,
+            ]
+        let (input, output) = (Pipe(), Pipe())
+        process.standardInput = input
+        process.standardOutput = output
+        process.standardError = FileHandle.nullDevice
+        try process.run()
+        defer {
+            try? input.fileHandleForWriting.close()
+            kill(process.processIdentifier, SIGKILL)
+        }
+        var text = ""
+        while !text.contains("listening") {
+            let part = output.fileHandleForReading.availableData
+            try #require(!part.isEmpty, "it ended: \(text)")
+            text += String(decoding: part, as: UTF8.self)
+        }
+
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let client = HTTPClient(loop: loop)
+        for (path, status) in [("/", 200), ("/missing", 404), ("/increment", 404)] {
+            let response = try await client.get(
+                .loopback(port: port), host: "localhost:\(port)", path: path,
+                within: .seconds(10))
+            #expect(response.status == status)
+            #expect(response.isWhole)
+            #expect(response.isSuccess == (status == 200))
+        }
+    }
+
+    /// A port that was free just now.
+    private static func freePort() async throws -> UInt16 {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        return try await PortFinder(loop: loop).find()
+    }
+
+    private actor PortFinder {
+        private nonisolated let loop: EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        init(loop: EventLoop) {
+            self.loop = loop
+        }
+
+        func find() throws -> UInt16 {
+            let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+            defer { listener.close() }
+            return listener.address.port
+        }
+    }
+}
