@@ -117,7 +117,7 @@ package struct InstanceState: Sendable {
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
-        // The node has synced nothing of what it wrote to make the release permanent.
+        // `make_permanent` writes without fsync: what it made must not be on the disk later than this.
         try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)

@@ -151,6 +151,24 @@ import Testing
         #expect(found.interruptedUpgrade == nil)
     }
 
+    @Test func `a start_erl.data that was cut is made anew from what the folder says of itself`()
+        throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try prepare(.promote, "cut")
+        let state = try self.state("cut")
+        try FileManager.default.createDirectory(
+            atPath: state.current + "/erts-13.1.5", withIntermediateDirectories: true)
+        for damage in ["", "13.1.5", "13.1.5 0.1", "\u{0}\u{0}\u{0} V", "13.1.5 ../x"] {
+            let path = state.current + "/releases/start_erl.data"
+            try Data(damage.utf8).write(to: URL(fileURLWithPath: path))
+            #expect(try state.recover(isRunning: false).current == Self.one, "\(damage)")
+            #expect(
+                String(decoding: try HostFileSystem().read(path, limit: 100), as: UTF8.self)
+                    == "13.1.5 0.1.0")
+        }
+    }
+
     @Test func `a damaged journal is set aside, and what stands decides`() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "damaged")
