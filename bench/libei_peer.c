@@ -7,6 +7,7 @@
  *
  *     call node|reverse COUNT     COUNT calls one after another on one connection
  *     connect COUNT               COUNT connections, handshake included, each by a new name
+ *     decode SAMPLE COUNT         COUNT times a sample of the node's deployex_bench_peer, into a tree
  *
  * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds; or
  * "error" and what failed. ERL_EPMD_PORT says where EPMD is.
@@ -26,6 +27,7 @@ enum { COUNT_MAX = 1000000 };
 
 static const char *peer_node;
 static const char *cookie;
+static int connection = -1;
 
 static int64_t now_ns(void)
 {
@@ -79,25 +81,33 @@ static int encode_arguments(const char *which, ei_x_buff *arguments)
     return ei_x_encode_empty_list(arguments) < 0 ? -1 : ei_x_encode_empty_list(arguments);
 }
 
+/* The connection that calls go through, made at the first of them; -1 after saying why there is none. */
+static int call_connection(ei_cnode **node)
+{
+    static ei_cnode own;
+
+    *node = &own;
+    if (connection >= 0)
+        return connection;
+    if (make_node(&own) < 0) {
+        fail("making a node: %s", strerror(erl_errno));
+        return -1;
+    }
+    connection = ei_connect(&own, (char *)peer_node);
+    if (connection < 0)
+        fail("connecting to %s: %s", peer_node, strerror(erl_errno));
+    return connection;
+}
+
 static void measure_calls(const char *which, long count, int64_t *times)
 {
-    static ei_cnode node;
-    static int connection = -1;
+    ei_cnode *node;
     char *module = strcmp(which, "node") == 0 ? "erlang" : "lists";
     char *function = strcmp(which, "node") == 0 ? "node" : "reverse";
     ei_x_buff arguments;
 
-    if (connection < 0) {
-        if (make_node(&node) < 0) {
-            fail("making a node: %s", strerror(erl_errno));
-            return;
-        }
-        connection = ei_connect(&node, (char *)peer_node);
-        if (connection < 0) {
-            fail("connecting to %s: %s", peer_node, strerror(erl_errno));
-            return;
-        }
-    }
+    if (call_connection(&node) < 0)
+        return;
     ei_x_new(&arguments);
     if (encode_arguments(which, &arguments) < 0) {
         fail("encoding arguments");
@@ -107,7 +117,7 @@ static void measure_calls(const char *which, long count, int64_t *times)
     for (long i = 0; i < count; i++) {
         ei_x_buff result;
         ei_x_new(&result);
-        int status = ei_rpc(&node, connection, module, function, arguments.buff, arguments.index,
+        int status = ei_rpc(node, connection, module, function, arguments.buff, arguments.index,
                             &result);
         ei_x_free(&result);
         if (status < 0) {
@@ -147,9 +157,230 @@ static void measure_connects(long count, int64_t *times)
     answer(total, times, count);
 }
 
+/*
+ * A term as a program would hold it: the elements of a container in one block, text and identifiers in blocks
+ * of their own size. The kinds are those of the samples.
+ */
+struct term {
+    enum { INTEGER, REAL, ATOM, BINARY, PID, TUPLE, LIST, MAP } kind;
+    long count;
+    union {
+        long integer;
+        double real;
+        char *bytes;
+        struct pid *pid;
+        struct term *elements;
+    } of;
+};
+
+struct pid {
+    unsigned num, serial, creation;
+    char node[];
+};
+
+static void free_term(struct term *term)
+{
+    switch (term->kind) {
+    case INTEGER:
+    case REAL:
+        break;
+    case ATOM:
+    case BINARY:
+        free(term->of.bytes);
+        break;
+    case PID:
+        free(term->of.pid);
+        break;
+    case TUPLE:
+    case LIST:
+    case MAP:
+        for (long i = 0; i < term->count; i++)
+            free_term(&term->of.elements[i]);
+        free(term->of.elements);
+        break;
+    }
+}
+
+static int decode_term(const char *bytes, int *index, struct term *term);
+
+/* The elements of a container, whose count is known. */
+static int decode_elements(const char *bytes, int *index, struct term *term, long count)
+{
+    term->of.elements = malloc(count > 0 ? count * sizeof *term : 1);
+    if (term->of.elements == NULL)
+        return -1;
+    for (term->count = 0; term->count < count; term->count++)
+        if (decode_term(bytes, index, &term->of.elements[term->count]) < 0) {
+            free_term(term);
+            return -1;
+        }
+    return 0;
+}
+
+static int decode_list(const char *bytes, int *index, struct term *term)
+{
+    int count, end;
+
+    term->kind = LIST;
+    if (ei_decode_list_header(bytes, index, &count) < 0
+        || decode_elements(bytes, index, term, count) < 0)
+        return -1;
+    if (count == 0)
+        return 0;
+    if (ei_decode_list_header(bytes, index, &end) == 0 && end == 0)
+        return 0;
+    free_term(term);
+    return -1;
+}
+
+static int decode_atom(const char *bytes, int *index, struct term *term)
+{
+    char name[MAXATOMLEN_UTF8];
+
+    term->kind = ATOM;
+    if (ei_decode_atom_as(bytes, index, name, sizeof name, ERLANG_UTF8, NULL, NULL) < 0)
+        return -1;
+    term->of.bytes = strdup(name);
+    return term->of.bytes == NULL ? -1 : 0;
+}
+
+static int decode_pid(const char *bytes, int *index, struct term *term)
+{
+    erlang_pid pid;
+
+    term->kind = PID;
+    if (ei_decode_pid(bytes, index, &pid) < 0)
+        return -1;
+    size_t size = strlen(pid.node) + 1;
+    term->of.pid = malloc(sizeof *term->of.pid + size);
+    if (term->of.pid == NULL)
+        return -1;
+    term->of.pid->num = pid.num;
+    term->of.pid->serial = pid.serial;
+    term->of.pid->creation = pid.creation;
+    memcpy(term->of.pid->node, pid.node, size);
+    return 0;
+}
+
+/* Bytes of a binary, or of a list of bytes that came as a string. */
+static int decode_bytes(const char *bytes, int *index, struct term *term, int type, int size)
+{
+    term->kind = BINARY;
+    term->of.bytes = malloc(size + 1);
+    if (term->of.bytes == NULL)
+        return -1;
+    term->count = size;
+    int status = type == ERL_BINARY_EXT
+                     ? ei_decode_binary(bytes, index, term->of.bytes, &term->count)
+                     : ei_decode_string(bytes, index, term->of.bytes);
+    if (status < 0)
+        free(term->of.bytes);
+    return status;
+}
+
+static int decode_term(const char *bytes, int *index, struct term *term)
+{
+    int type, size;
+
+    if (ei_get_type(bytes, index, &type, &size) < 0)
+        return -1;
+    switch (type) {
+    case ERL_SMALL_INTEGER_EXT:
+    case ERL_INTEGER_EXT:
+    case ERL_SMALL_BIG_EXT:
+        term->kind = INTEGER;
+        return ei_decode_long(bytes, index, &term->of.integer);
+    case ERL_FLOAT_EXT:
+    case NEW_FLOAT_EXT:
+        term->kind = REAL;
+        return ei_decode_double(bytes, index, &term->of.real);
+    case ERL_ATOM_EXT:
+    case ERL_SMALL_ATOM_EXT:
+    case ERL_ATOM_UTF8_EXT:
+    case ERL_SMALL_ATOM_UTF8_EXT:
+        return decode_atom(bytes, index, term);
+    case ERL_BINARY_EXT:
+    case ERL_STRING_EXT:
+        return decode_bytes(bytes, index, term, type, size);
+    case ERL_PID_EXT:
+    case ERL_NEW_PID_EXT:
+        return decode_pid(bytes, index, term);
+    case ERL_SMALL_TUPLE_EXT:
+    case ERL_LARGE_TUPLE_EXT:
+        term->kind = TUPLE;
+        return ei_decode_tuple_header(bytes, index, &size) < 0
+                   ? -1
+                   : decode_elements(bytes, index, term, size);
+    case ERL_NIL_EXT:
+    case ERL_LIST_EXT:
+        return decode_list(bytes, index, term);
+    case ERL_MAP_EXT:
+        term->kind = MAP;
+        return ei_decode_map_header(bytes, index, &size) < 0
+                   ? -1
+                   : decode_elements(bytes, index, term, 2L * size);
+    default:
+        return -1;
+    }
+}
+
+/* The external format of a sample, which the node is asked for once; NULL after saying why not. */
+static char *sample_bytes(const char *name)
+{
+    static char cached_name[32];
+    static char *cached;
+    ei_cnode *node;
+    ei_x_buff arguments, result;
+    int index = 0, type, size;
+    long count;
+
+    if (cached != NULL && strcmp(name, cached_name) == 0)
+        return cached;
+    free(cached);
+    cached = NULL;
+    if (call_connection(&node) < 0)
+        return NULL;
+    ei_x_new(&arguments);
+    ei_x_new(&result);
+    if (ei_x_encode_list_header(&arguments, 1) < 0 || ei_x_encode_atom(&arguments, name) < 0
+        || ei_x_encode_empty_list(&arguments) < 0)
+        fail("encoding arguments");
+    else if (ei_rpc(node, connection, "deployex_bench_peer", "sample", arguments.buff,
+                    arguments.index, &result) < 0)
+        fail("asking for the sample %s: %s", name, strerror(erl_errno));
+    else if (ei_get_type(result.buff, &index, &type, &size) < 0 || type != ERL_BINARY_EXT
+             || (cached = malloc(size)) == NULL
+             || ei_decode_binary(result.buff, &index, cached, &count) < 0)
+        fail("the sample %s is no binary", name);
+    else
+        snprintf(cached_name, sizeof cached_name, "%s", name);
+    ei_x_free(&arguments);
+    ei_x_free(&result);
+    return cached;
+}
+
+static void measure_decoding(const char *name, long count)
+{
+    const char *bytes = sample_bytes(name);
+    if (bytes == NULL)
+        return;
+    int64_t start = now_ns();
+    for (long i = 0; i < count; i++) {
+        struct term term;
+        int index = 0, version;
+        if (ei_decode_version(bytes, &index, &version) < 0
+            || decode_term(bytes, &index, &term) < 0) {
+            fail("decoding the sample %s", name);
+            return;
+        }
+        free_term(&term);
+    }
+    answer(now_ns() - start, NULL, 0);
+}
+
 int main(int argc, char **argv)
 {
-    char line[256], which[16];
+    char line[256], which[32];
     long count;
     int64_t *times = malloc(COUNT_MAX * sizeof *times);
 
@@ -168,6 +399,8 @@ int main(int argc, char **argv)
             measure_calls(which, count, times);
         else if (sscanf(line, "connect %ld", &count) == 1 && count > 0 && count <= COUNT_MAX)
             measure_connects(count, times);
+        else if (sscanf(line, "decode %31s %ld", which, &count) == 2 && count > 0)
+            measure_decoding(which, count);
         else
             fail("no such command: %s", strtok(line, "\n"));
     }

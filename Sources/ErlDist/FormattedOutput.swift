@@ -254,7 +254,7 @@ private struct FormatScanner {
 extension Term {
     /// The term as `~w` writes it: no list and no binary is shown as a string.
     fileprivate var plainErlangText: String {
-        func joined(_ terms: [Term]) -> String {
+        func joined(_ terms: some Collection<Term>) -> String {
             terms.map(\.plainErlangText).joined(separator: ",")
         }
         switch self {

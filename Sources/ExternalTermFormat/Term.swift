@@ -18,7 +18,7 @@ public enum Term: Sendable {
     indirect case bitstring(Bitstring)
     case tuple([Term])
     /// A proper list; `[]` is nil. A list of integers that are bytes is what Erlang writes as a string.
-    case list([Term])
+    case list(TermList)
     /// `[head… | tail]`: the head is not empty and the tail is not a list. See ``list(_:tail:)``.
     indirect case improperList([Term], Term)
     case map(TermMap)
@@ -53,6 +53,11 @@ extension Term {
         self = .atom(value ? .true : .false)
     }
 
+    /// A proper list.
+    public static func list(_ elements: [Term]) -> Term {
+        .list(TermList(elements))
+    }
+
     /// `[elements… | tail]` in its canonical case: joined with a tail that is itself a list, and the
     /// tail alone without elements.
     public static func list(_ elements: [Term], tail: Term) -> Term {
@@ -67,7 +72,7 @@ extension Term {
 
     /// A list of the text's code points, which is what `"text"` means in Erlang.
     public static func charlist(_ text: String) -> Term {
-        .list(text.unicodeScalars.map { .integer(Int($0.value)) })
+        .list(TermList(integers: text.unicodeScalars.map { Int($0.value) }))
     }
 
     /// A binary of the text's UTF-8 bytes, which is what `<<"text"/utf8>>` means in Erlang and `"text"` in Elixir.

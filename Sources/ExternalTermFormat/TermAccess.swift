@@ -42,9 +42,9 @@ extension Term {
         if case .tuple(let elements) = self { elements } else { nil }
     }
 
-    /// The elements of a proper list.
+    /// The elements of a proper list. Those of a list of integers may be a copy: see ``TermList``.
     public var asList: [Term]? {
-        if case .list(let elements) = self { elements } else { nil }
+        if case .list(let elements) = self { Array(elements) } else { nil }
     }
 
     public var asMap: TermMap? {

@@ -28,9 +28,12 @@ public struct TermEncoder: Sendable {
     /// Appends a term without a version number.
     /// - Precondition: floats are finite, and atoms have no more than 65535 bytes.
     public mutating func append(_ term: Term) {
-        var sink = ByteSink()
-        sink.append(term)
-        sink.append(to: &bytes)
+        unsafe withUnsafePointer(to: term) { term in
+            let count = unsafe EncodedByteCount.of(term)
+            bytes.append(addingCapacity: count + ByteSink.slack) { output in
+                output.append(count) { unsafe $0.append(term) }
+            }
+        }
     }
 
     /// Appends four bytes for a length that is not known yet, and says where.
@@ -55,10 +58,15 @@ public struct TermEncoder: Sendable {
 extension Term {
     /// The version number and the term, as `term_to_binary(Term, [{minor_version, 2}])` writes it.
     public func encoded() -> [UInt8] {
-        var sink = ByteSink()
-        sink.append(Tag.version)
-        sink.append(self)
-        return sink.bytes
+        unsafe withUnsafePointer(to: self) { term in
+            let count = unsafe 1 + EncodedByteCount.of(term)
+            return [UInt8](capacity: count + ByteSink.slack) { output in
+                output.append(count) { sink in
+                    sink.append(Tag.version)
+                    unsafe sink.append(term)
+                }
+            }
+        }
     }
 
     /// The same, compressed at a level of 0 to 9 where that makes it smaller.
@@ -77,5 +85,20 @@ extension Term {
         encoder.patch(count, at: placeholder)
         encoder.bytes.append(contentsOf: deflated)
         return encoder.bytes
+    }
+}
+
+extension OutputSpan<UInt8> {
+    /// Appends what the body writes, which is `count` bytes.
+    /// - Precondition: there is room for them and for the slack of a ``ByteSink``.
+    fileprivate mutating func append(_ count: Int, _ body: (inout ByteSink) -> Void) {
+        precondition(freeCapacity >= count + ByteSink.slack, "There is room for what was counted")
+        unsafe withUnsafeMutableBufferPointer { buffer, initializedCount in
+            guard let start = buffer.baseAddress else { return }
+            var sink = unsafe ByteSink(UnsafeMutableRawPointer(start + initializedCount))
+            body(&sink)
+            precondition(sink.count == count, "What was written is what was counted")
+            initializedCount += count
+        }
     }
 }

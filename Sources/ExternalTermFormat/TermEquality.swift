@@ -6,7 +6,7 @@ extension Term: Hashable {
         case .tuple(let elements):
             elements == right.asTuple
         case .list(let elements):
-            elements == right.asList
+            right.isList(elements)
         case .map(let map):
             map.isEqual(to: right)
         case .improperList(let elements, let tail):
@@ -17,6 +17,10 @@ extension Term: Hashable {
             .export:
             isSameLeaf(left, right)
         }
+    }
+
+    private func isList(_ elements: TermList) -> Bool {
+        if case .list(let own) = self { own == elements } else { false }
     }
 
     private func isImproperList(_ elements: [Term], _ tail: Term) -> Bool {
@@ -58,7 +62,9 @@ extension Term: Hashable {
         // A number per case keeps `{}` and `[]`, or 1 and 1.0, apart.
         switch self {
         case .tuple(let elements): Self.hash(elements, 6, into: &hasher)
-        case .list(let elements): Self.hash(elements, 7, into: &hasher)
+        case .list(let elements):
+            hasher.combine(7 as UInt8)
+            elements.hash(into: &hasher)
         case .improperList(let elements, let tail):
             Self.hash(elements, 8, into: &hasher)
             tail.hash(into: &hasher)

@@ -3,28 +3,55 @@
 /// Two maps are equal when they have the same pairs in any order. Keys are distinct: the decoder rejects
 /// a repeated one, as a real node does, and whoever fills ``pairs`` sees to it.
 public struct TermMap: Sendable {
-    public var pairs: [(key: Term, value: Term)]
+    /// Keys and values by turns, as the decoder reads them. An array of pairs takes longer to release.
+    let terms: [Term]
 
     /// The map with those pairs; their keys are distinct.
     public init(_ pairs: [(key: Term, value: Term)] = []) {
-        self.pairs = pairs
+        var terms: [Term] = []
+        terms.reserveCapacity(pairs.count * 2)
+        for pair in pairs {
+            terms.append(pair.key)
+            terms.append(pair.value)
+        }
+        self.terms = terms
     }
 
-    public var count: Int { pairs.count }
-    public var isEmpty: Bool { pairs.isEmpty }
+    /// The map of keys and values by turns; the keys are distinct, and there are as many values.
+    init(keysAndValues terms: [Term]) {
+        self.terms = terms
+    }
+
+    /// Keys and values beside each other: a copy.
+    public var pairs: [(key: Term, value: Term)] {
+        get { places.map { (key: key(at: $0), value: value(at: $0)) } }
+        set { self = TermMap(newValue) }
+    }
+
+    public var count: Int { terms.count / 2 }
+    public var isEmpty: Bool { terms.isEmpty }
 
     /// The value of a key, found by looking at one pair after the other.
     public subscript(_ key: Term) -> Term? {
-        pairs.first { $0.key == key }?.value
+        places.first { self.key(at: $0) == key }.map(value(at:))
     }
 
     /// The value of an atom key.
     public subscript(_ key: Atom) -> Term? {
-        for pair in pairs {
-            if case .atom(key) = pair.key { return pair.value }
+        for place in places {
+            if case .atom(key) = self.key(at: place) { return value(at: place) }
         }
         return nil
     }
+}
+
+extension TermMap {
+    /// The numbers of the pairs.
+    var places: Range<Int> { 0..<count }
+
+    func key(at place: Int) -> Term { terms[place &* 2] }
+
+    func value(at place: Int) -> Term { terms[place &* 2 &+ 1] }
 }
 
 extension TermMap: ExpressibleByDictionaryLiteral {
@@ -57,8 +84,7 @@ extension TermMap: Hashable {
     /// How many pairs from the first on have the same scalar key in both maps.
     private func scalarPrefix(sharedWith other: TermMap) -> Int {
         var matched = 0
-        while matched < count, pairs[matched].key.isScalar,
-            pairs[matched].key == other.pairs[matched].key
+        while matched < count, key(at: matched).isScalar, key(at: matched) == other.key(at: matched)
         {
             matched += 1
         }
@@ -66,8 +92,8 @@ extension TermMap: Hashable {
     }
 
     private func hasSameValues(as other: TermMap) -> Bool {
-        for index in pairs.indices {
-            guard pairs[index].value == other.pairs[index].value else { return false }
+        for place in places {
+            guard value(at: place) == other.value(at: place) else { return false }
         }
         return true
     }
@@ -81,8 +107,8 @@ extension TermMap: Hashable {
         var candidate = position
         while candidate > 0, order[candidate - 1].hash == place.hash { candidate -= 1 }
         while candidate < order.count, order[candidate].hash == place.hash {
-            if pairs[place.index].key == other.pairs[order[candidate].index].key {
-                return pairs[place.index].value == other.pairs[order[candidate].index].value
+            if key(at: place.index) == other.key(at: order[candidate].index) {
+                return value(at: place.index) == other.value(at: order[candidate].index)
             }
             candidate += 1
         }
@@ -95,33 +121,34 @@ extension TermMap: Hashable {
     }
 
     public func hash(into hasher: inout Hasher) {
-        hasher.combine(pairs.count)
+        hasher.combine(count)
         // Addition makes the hash independent of the order.
         var sum = 0
-        for index in pairs.indices { sum &+= hashOfPair(at: index) }
+        for place in places { sum &+= hashOfPair(at: place) }
         hasher.combine(sum)
     }
 
-    private func hashOfPair(at index: Int) -> Int {
+    private func hashOfPair(at place: Int) -> Int {
         var hasher = Hasher()
-        pairs[index].key.hash(into: &hasher)
-        pairs[index].value.hash(into: &hasher)
+        key(at: place).hash(into: &hasher)
+        value(at: place).hash(into: &hasher)
         return hasher.finalize()
     }
 
     /// A key that occurs twice, if any.
     var repeatedKey: Term? {
         // Up to here comparing each with each is faster than hashing, as long as one comparison is cheap.
-        guard pairs.count <= 16 else { return repeatedKeyOfMany }
+        guard count <= 16 else { return repeatedKeyOfMany }
         var digests = InlineArray<16, UInt64>(repeating: 0)
-        let pairs = pairs.span
-        for index in pairs.indices {
-            guard let digest = pairs[index].key.scalarDigest else { return repeatedKeyOfMany }
+        // An element of an array would be retained to be looked at.
+        let terms = terms.span
+        for place in places {
+            guard let digest = terms[place &* 2].scalarDigest else { return repeatedKeyOfMany }
             // Only keys of one digest can be equal, and comparing terms counts references.
-            for earlier in 0..<index where digests[earlier] == digest {
-                if pairs[earlier].key == pairs[index].key { return pairs[index].key }
+            for earlier in 0..<place where digests[earlier] == digest {
+                if key(at: earlier) == key(at: place) { return key(at: place) }
             }
-            digests[index] = digest
+            digests[place] = digest
         }
         return nil
     }
@@ -130,7 +157,7 @@ extension TermMap: Hashable {
         let order = placesByHash
         for (first, second) in zip(order, order.dropFirst()) where first.hash == second.hash {
             // Three keys of one hash, of which two are equal, do not occur by chance in 64 bits.
-            if pairs[first.index].key == pairs[second.index].key { return pairs[second.index].key }
+            if key(at: first.index) == key(at: second.index) { return key(at: second.index) }
         }
         return nil
     }
@@ -143,9 +170,9 @@ extension TermMap: Hashable {
 
     private var placesByHash: [HashedPlace] {
         var order: [HashedPlace] = []
-        order.reserveCapacity(pairs.count)
-        for index in pairs.indices {
-            order.append(HashedPlace(hash: pairs[index].key.hashValue, index: index))
+        order.reserveCapacity(count)
+        for place in places {
+            order.append(HashedPlace(hash: key(at: place).hashValue, index: place))
         }
         order.sort { $0.hash < $1.hash }
         return order

@@ -78,6 +78,8 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> [Term] {
         try enter(depth, awaiting: count, bytes)
+        // The standard library does not specialise what initialises an array's memory in place: taking memory
+        // that way costs more than appending.
         var elements: [Term] = []
         elements.reserveCapacity(count)
         for _ in 0..<count { elements.append(try awaited(bytes, depth: depth)) }
@@ -102,7 +104,11 @@ extension TermParser {
     }
 
     private mutating func list(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
-        let elements = try elements(Int(try reader.uint32(bytes)), bytes, depth: depth)
+        let count = Int(try reader.uint32(bytes))
+        if let integers = integers(count, bytes, depth: depth) {
+            return .list(TermList(integers: integers))
+        }
+        let elements = try elements(count, bytes, depth: depth)
         if reader.offset < bytes.count, bytes[reader.offset] == Tag.nil {
             reader.offset &+= 1
             return .list(elements)
@@ -123,24 +129,26 @@ extension TermParser {
         return .list(elements, tail: try term(bytes, depth: depth &+ 1))
     }
 
-    private mutating func map(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
-        let count = Int(try reader.uint32(bytes))
-        try enter(depth, awaiting: count &* 2, bytes)
-        let map = TermMap(try pairs(count, bytes, depth: depth))
-        if let key = map.repeatedKey { throw .repeatedKey(key) }
-        return .map(map)
+    /// The elements of a list, and what ends it, if it is proper and they are nothing but integers of up to 32
+    /// bits; else the position stays.
+    private mutating func integers(
+        _ count: Int, _ bytes: Span<UInt8>, depth: Int
+    ) -> [Int]? {
+        // Whatever is wrong with the list is said by those that read any list.
+        guard depth < limits.maximumDepth, count <= termBudget,
+            count <= reader.remaining(in: bytes) &- awaitedTerms,
+            let run = IntegerRun(count, at: reader.offset, in: bytes)
+        else { return nil }
+        reader.offset = run.end &+ 1
+        termBudget &-= count
+        return run.integers(in: bytes)
     }
 
-    private mutating func pairs(
-        _ count: Int, _ bytes: Span<UInt8>, depth: Int
-    ) throws(TermError) -> [(key: Term, value: Term)] {
-        var pairs: [(key: Term, value: Term)] = []
-        pairs.reserveCapacity(count)
-        for _ in 0..<count {
-            let key = try awaited(bytes, depth: depth)
-            pairs.append((key: key, value: try awaited(bytes, depth: depth)))
-        }
-        return pairs
+    private mutating func map(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
+        let count = Int(try reader.uint32(bytes))
+        let map = TermMap(keysAndValues: try elements(count &* 2, bytes, depth: depth))
+        if let key = map.repeatedKey { throw .repeatedKey(key) }
+        return .map(map)
     }
 
     private mutating func fun(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {

@@ -92,10 +92,8 @@ extension TermParser {
         let range = try reader.skip(count, in: bytes)
         try spend(count)
         let text = bytes.extracting(range)
-        let elements = [Term](capacity: count) { elements in
-            for index in 0..<count { elements.append(.integer(Int(text[index]))) }
-        }
-        return .list(elements)
+        let integers = unsafe text.withUnsafeBufferPointer { unsafe $0.map { Int($0) } }
+        return .list(TermList(integers: integers))
     }
 
     private mutating func bitBinary(_ bytes: Span<UInt8>) throws(TermError) -> Term {

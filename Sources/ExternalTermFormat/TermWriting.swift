@@ -1,92 +1,98 @@
 // How each kind of term is written. The functions that recurse hold little else: see `TermParser`.
 
 extension ByteSink {
-    mutating func append(_ term: Term) {
+    mutating func append(_ term: UnsafePointer<Term>) {
+        switch unsafe TermContent(of: term) {
+        case .integer(let value): appendInteger(value)
+        case .atom(let low, let high): appendInline(low: low, high: high)
+        case .float(let value): append(value)
+        case .binary(let bytes):
+            append(Tag.binary, UInt32(bytes.count))
+            unsafe append(UnsafeRawBufferPointer(bytes))
+        case .tuple(let elements): unsafe appendTuple(elements)
+        case .list(let elements): unsafe appendList(elements)
+        case .integers(let integers): unsafe appendList(integers)
+        case .map(let pairs):
+            append(Tag.map, UInt32(pairs.count / 2))
+            unsafe appendAll(pairs)
+        case .pid(let low, let high, let id, let serial, let creation):
+            append(Tag.newPID)
+            appendInline(low: low, high: high)
+            append(id)
+            append(serial)
+            append(creation)
+        case .other: unsafe appendOther(term.pointee)
+        }
+    }
+
+    /// What is seldom met.
+    @inline(never)
+    private mutating func appendOther(_ term: Term) {
         switch term {
-        case .tuple(let elements): appendTuple(elements)
-        case .list(let elements): appendList(elements)
-        case .map(let map): append(map)
         case .improperList(let elements, let tail): appendList(elements, tail: tail)
         case .fun(let fun): append(fun)
-        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
-            .export:
-            appendLeaf(term)
+        case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: appendLeaf(term)
+        case .integer, .float, .binary, .tuple, .list, .map:
+            preconditionFailure("It is one of the frequent terms")
         }
     }
 
     // MARK: Containers
 
-    private mutating func appendTuple(_ elements: [Term]) {
+    private mutating func appendTuple(_ elements: UnsafeBufferPointer<Term>) {
         if let count = UInt8(exactly: elements.count) {
             append(Tag.smallTuple, count)
         } else {
             append(Tag.largeTuple, UInt32(elements.count))
         }
-        appendAll(elements)
+        unsafe appendAll(elements)
     }
 
-    private mutating func appendAll(_ elements: [Term]) {
-        // Iterating the array itself would retain every element.
-        let span = elements.span
-        for index in span.indices where !appendQuickly(span[index]) { append(span[index]) }
+    private mutating func appendAll(_ terms: UnsafeBufferPointer<Term>) {
+        guard let start = terms.baseAddress else { return }
+        for index in 0..<terms.count { unsafe append(start + index) }
     }
 
-    /// The frequent terms without elements, without the retain and release that others cost.
-    @inline(__always)
-    private mutating func appendQuickly(_ term: borrowing Term) -> Bool {
-        switch term {
-        case .integer(let value):
-            appendInteger(value)
-            return true
-        case .atom(let atom):
-            guard case .inline(let low, let first, let second, let third) = atom.storage else {
-                return false
-            }
-            appendInline(low: low, high: Atom.highWord(first, second, third))
-            return true
-        case .float(let value):
-            append(value)
-            return true
-        case .binary(let content):
-            append(content: content)
-            return true
-        case .bigInteger, .bitstring, .tuple, .list, .improperList, .map, .pid,
-            .port, .reference, .fun, .export:
-            return false
-        }
+    private mutating func appendAll(_ terms: [Term]) {
+        unsafe terms.withUnsafeBufferPointer { unsafe appendAll($0) }
     }
 
-    private mutating func appendList(_ elements: [Term]) {
+    private mutating func appendList(_ elements: UnsafeBufferPointer<Term>) {
         if elements.isEmpty {
             append(Tag.nil)
-        } else if !appendString(elements) {
+        } else if unsafe elements.isString {
+            append(Tag.string, UInt16(truncatingIfNeeded: elements.count))
+            for index in elements.indices {
+                if case .integer(let byte) = unsafe elements[index] {
+                    append(UInt8(truncatingIfNeeded: byte))
+                }
+            }
+        } else {
             append(Tag.list, UInt32(elements.count))
-            appendAll(elements)
+            unsafe appendAll(elements)
             append(Tag.nil)
         }
     }
 
-    /// A list of bytes in its compact form.
-    private mutating func appendString(_ elements: [Term]) -> Bool {
-        guard elements.count <= Int(UInt16.max), elements.allSatisfy(\.isByte) else { return false }
-        append(Tag.string, UInt16(truncatingIfNeeded: elements.count))
-        for case .integer(let byte) in elements { append(UInt8(truncatingIfNeeded: byte)) }
-        return true
+    private mutating func appendList(_ integers: UnsafeBufferPointer<Int>) {
+        if integers.isEmpty {
+            append(Tag.nil)
+        } else if unsafe integers.isString {
+            append(Tag.string, UInt16(truncatingIfNeeded: integers.count))
+            for index in integers.indices {
+                unsafe append(UInt8(truncatingIfNeeded: integers[index]))
+            }
+        } else {
+            append(Tag.list, UInt32(integers.count))
+            for index in integers.indices { unsafe appendInteger(integers[index]) }
+            append(Tag.nil)
+        }
     }
 
     private mutating func appendList(_ elements: [Term], tail: Term) {
         append(Tag.list, UInt32(elements.count))
         appendAll(elements)
-        append(tail)
-    }
-
-    private mutating func append(_ map: TermMap) {
-        append(Tag.map, UInt32(map.count))
-        let pairs = map.pairs.span
-        for index in pairs.indices {
-            if !appendQuickly(pairs[index].key) { append(pairs[index].key) }
-            if !appendQuickly(pairs[index].value) { append(pairs[index].value) }
-        }
+        unsafe withUnsafePointer(to: tail) { unsafe append($0) }
     }
 
     private mutating func append(_ fun: Fun) {
@@ -114,18 +120,15 @@ extension ByteSink {
 
     private mutating func appendLeaf(_ term: Term) {
         switch term {
-        case .integer(let value): appendInteger(value)
         case .bigInteger(let value): append(value)
-        case .float(let value): append(value)
         case .atom(let atom): append(atom)
-        case .binary(let content):
-            append(content: content)
         case .bitstring(let content): append(content)
         case .pid(let pid): append(pid)
         case .port(let port): append(port)
         case .reference(let reference): append(reference)
         case .export(let export): append(export)
-        case .tuple, .list, .improperList, .map, .fun: break
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+            preconditionFailure("It is no seldom leaf")
         }
     }
 
@@ -136,7 +139,7 @@ extension ByteSink {
             append(Tag.integer, small)
         } else {
             let magnitude = value.magnitude
-            let byteCount = (magnitude.bitWidth - magnitude.leadingZeroBitCount + 7) / 8
+            let byteCount = value.magnitudeByteCount
             append(
                 Tag.smallBig, UInt8(truncatingIfNeeded: byteCount),
                 low: UInt64(magnitude) &<< 8 | (value < 0 ? 1 : 0),
@@ -181,11 +184,6 @@ extension ByteSink {
             byteCount: byteCount)
     }
 
-    private mutating func append(content: [UInt8]) {
-        append(Tag.binary, UInt32(content.count))
-        append(content)
-    }
-
     private mutating func append(_ bits: Bitstring) {
         append(Tag.bitBinary, UInt32(bits.bytes.count))
         append(UInt8(truncatingIfNeeded: bits.lastBitCount))
@@ -201,8 +199,7 @@ extension ByteSink {
     }
 
     private mutating func append(_ port: Port) {
-        // OTP keeps to the 28 bits that port numbers had before: `ERTS_MAX_V3_PORT_NUMBER`.
-        if port.id < 1 << 28 {
+        if port.isNarrow {
             append(Tag.newPort)
             append(port.node)
             append(UInt32(truncatingIfNeeded: port.id))
@@ -227,12 +224,5 @@ extension ByteSink {
         append(export.function)
         // The arity is a term of its own.
         append(Tag.smallInteger, export.arity)
-    }
-}
-
-extension Term {
-    /// Whether it is an integer from 0 to 255.
-    fileprivate var isByte: Bool {
-        if case .integer(0...255) = self { true } else { false }
     }
 }

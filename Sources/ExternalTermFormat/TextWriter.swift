@@ -58,13 +58,18 @@ extension TextWriter {
         guard !isFull else { return }
         switch term {
         case .tuple(let elements): write(elements, "{", "}")
-        case .list(let elements): if !writeIfPrintable(elements) { write(elements, "[", "]") }
+        case .list(let elements): write(elements)
         case .improperList(let elements, let tail): write(elements, tail: tail)
         case .map(let map): write(map)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .fun, .export:
             writeLeaf(term)
         }
+    }
+
+    private mutating func write(_ list: TermList) {
+        let elements = [Term](list)
+        if !writeIfPrintable(elements) { write(elements, "[", "]") }
     }
 
     private mutating func write(_ elements: [Term], _ open: Unicode.Scalar, _ close: Unicode.Scalar)
@@ -91,11 +96,11 @@ extension TextWriter {
 
     private mutating func write(_ map: TermMap) {
         append("#{")
-        for index in map.pairs.indices where !isFull {
-            if index > 0 { append(",") }
-            write(map.pairs[index].key)
+        for place in map.places where !isFull {
+            if place > 0 { append(",") }
+            write(map.key(at: place))
             append(" => ")
-            write(map.pairs[index].value)
+            write(map.value(at: place))
         }
         append("}")
     }

@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// Decoding and encoding the same bytes as the BEAM does, which times itself.
+/// Decoding and encoding the same bytes as the BEAM and libei do, which time themselves.
 struct Codecs {
     private struct Sample {
         var name: Atom
@@ -33,34 +33,42 @@ struct Codecs {
                 throw BenchError("encoding \(sample.label) does not give back the BEAM's bytes")
             }
             let label = "\(sample.label), \(bytes.count / 1000) kB"
+            let decode = { _ = Blackhole.take(try Term(decoding: bytes)) }
             decoding.append(
                 Row(
                     measure: "decode \(label)", unit: "MB/s", peer: "binary_to_term",
-                    series: try await series("decode", sample, byteCount: bytes.count) {
-                        _ = Blackhole.take(try Term(decoding: bytes))
+                    series: try await series(byteCount: bytes.count, decode) {
+                        try await peers.beam.codec("decode", sample.name, iterations: $0)
                     }, target: .atLeast(2)))
+            decoding.append(
+                Row(
+                    measure: "decode \(label)", unit: "MB/s", peer: "libei, into a tree",
+                    series: try await series(byteCount: bytes.count, decode) {
+                        try await peers.libei.decode(sample.name.name, count: $0)
+                    }))
             encoding.append(
                 Row(
                     measure: "encode \(label)", unit: "MB/s", peer: "term_to_binary",
-                    series: try await series("encode", sample, byteCount: bytes.count) {
+                    series: try await series(byteCount: bytes.count) {
                         _ = Blackhole.take(term.encoded())
+                    } peer: {
+                        try await peers.beam.codec("encode", sample.name, iterations: $0)
                     }, target: .atLeast(1)))
         }
         return decoding + encoding
     }
 
+    /// Rounds of ours and of a peer that is told how many iterations to time.
     private func series(
-        _ operation: Atom, _ sample: Sample, byteCount: Int, _ body: () throws -> Void
+        byteCount: Int, _ body: () throws -> Void, peer timePeer: (Int) async throws -> Duration
     ) async throws -> Series {
         var series = Series()
         // As many iterations as fill a turn, for each side by its own speed.
         let ours = try iterations(of: try time(3, body) / 3)
-        let peer = try iterations(
-            of: try await peers.beam.codec(operation, sample.name, iterations: 3) / 3)
+        let peer = try iterations(of: try await timePeer(3) / 3)
         for _ in 0..<effort.rounds {
             let ourTime = try time(ours, body)
-            let peerTime = try await peers.beam.codec(
-                operation, sample.name, iterations: peer)
+            let peerTime = try await timePeer(peer)
             let megabytes = Double(byteCount) / 1e6
             series.append(
                 ours: megabytes * Double(ours) / ourTime.inSeconds,

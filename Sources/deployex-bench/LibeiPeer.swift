@@ -24,6 +24,11 @@ struct LibeiPeer: Sendable {
         try await ask("connect \(count)")
     }
 
+    /// How long so many decodings of a sample into a tree of its own take, release included.
+    func decode(_ sample: String, count: Int) async throws -> Duration {
+        .nanoseconds(Int64(try await ask("decode \(sample) \(count)").total))
+    }
+
     private func ask(_ command: String) async throws -> Times {
         try process.send(command)
         let words = try await process.line().split(separator: " ")

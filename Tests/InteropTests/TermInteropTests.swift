@@ -119,7 +119,7 @@ extension Term {
     /// without a name that has made a fun.
     func asKept(by release: Int) -> Term {
         guard release >= 27 else { return self }
-        func kept(_ terms: [Term]) -> [Term] { terms.map { $0.asKept(by: release) } }
+        func kept(_ terms: some Collection<Term>) -> [Term] { terms.map { $0.asKept(by: release) } }
         switch self {
         case .fun(let fun):
             return .fun(
@@ -146,7 +146,8 @@ extension Term {
     var hasPort: Bool {
         switch self {
         case .port: true
-        case .tuple(let elements), .list(let elements): elements.contains { $0.hasPort }
+        case .tuple(let elements): elements.contains { $0.hasPort }
+        case .list(let elements): elements.contains { $0.hasPort }
         case .improperList(let elements, let tail): tail.hasPort || elements.contains { $0.hasPort }
         case .map(let map): map.pairs.contains { $0.key.hasPort || $0.value.hasPort }
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .reference, .fun,

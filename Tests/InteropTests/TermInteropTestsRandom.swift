@@ -139,8 +139,10 @@ extension Term {
             map.pairs.reduce(map.count) {
                 max($0, $1.key.largestMapCount, $1.value.largestMapCount)
             }
-        case .tuple(let elements), .list(let elements), .improperList(let elements, _):
+        case .tuple(let elements), .improperList(let elements, _):
             // The tails here are never maps.
+            elements.reduce(-1) { max($0, $1.largestMapCount) }
+        case .list(let elements):
             elements.reduce(-1) { max($0, $1.largestMapCount) }
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .fun, .export:

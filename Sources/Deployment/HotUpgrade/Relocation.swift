@@ -42,7 +42,7 @@ struct Relocation {
     }
 
     /// The list as bytes of UTF-8, whether it holds those or code points.
-    private static func bytes(_ elements: [Term]) -> [UInt8]? {
+    private static func bytes(_ elements: TermList) -> [UInt8]? {
         var bytes: [UInt8] = []
         for element in elements {
             guard case .integer(let value) = element, let byte = UInt8(exactly: value) else {

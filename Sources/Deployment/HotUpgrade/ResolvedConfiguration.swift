@@ -126,7 +126,8 @@ extension Term {
         switch self {
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: true
         case .pid, .port, .reference, .fun: false
-        case .tuple(let elements), .list(let elements): elements.allSatisfy(\.isExpressible)
+        case .tuple(let elements): elements.allSatisfy(\.isExpressible)
+        case .list(let elements): elements.allSatisfy(\.isExpressible)
         case .improperList(let elements, let tail):
             elements.allSatisfy(\.isExpressible) && tail.isExpressible
         case .map(let map): map.pairs.allSatisfy { $0.key.isExpressible && $0.value.isExpressible }

@@ -36,8 +36,8 @@ extension Term {
     }
 
     private static func writeJSONItems<Item>(
-        _ items: [Item], _ open: String, _ close: String, into text: inout String, indent: Int,
-        write: (Item, inout String) -> Void
+        _ items: some Collection<Item>, _ open: String, _ close: String, into text: inout String,
+        indent: Int, write: (Item, inout String) -> Void
     ) {
         guard !items.isEmpty else {
             text += open + close

@@ -65,7 +65,7 @@ struct NodeCommands {
         } catch {
             throw UsageError("the arguments are not an Erlang term: \(error)", .rpc)
         }
-        guard case .list(let arguments) = term else {
+        guard let arguments = term.asList else {
             throw UsageError("the arguments are a list, such as '[[1,2,3]]', not \(text)", .rpc)
         }
         return arguments

@@ -1,0 +1,60 @@
+/// What a term holds, without a claim on it: the encoder looks at every term of a tree, and counting a
+/// reference up and down for each took it half of its time.
+///
+/// Its pointers hold as long as the term it was taken from. Whoever takes one keeps the root of the tree alive
+/// meanwhile; a tree does not change while it is borrowed.
+@safe enum TermContent {
+    case integer(Int)
+    /// The two words of an atom that is held inline.
+    case atom(low: UInt64, high: UInt64)
+    case float(Double)
+    case binary(UnsafeBufferPointer<UInt8>)
+    case tuple(UnsafeBufferPointer<Term>)
+    case list(UnsafeBufferPointer<Term>)
+    /// A list that is kept as integers.
+    case integers(UnsafeBufferPointer<Int>)
+    /// Keys and values by turns.
+    case map(UnsafeBufferPointer<Term>)
+    /// A pid whose node is held inline.
+    case pid(nodeLow: UInt64, nodeHigh: UInt64, id: UInt32, serial: UInt32, creation: UInt32)
+    /// What is seldom met. It is looked at as the term it is.
+    case other
+
+    /// What a term in memory holds. There is no call here to code that the compiler cannot see, so that it drops
+    /// the reference counts of what is bound.
+    @inline(__always)
+    init(of term: UnsafePointer<Term>) {
+        switch unsafe term.pointee {
+        case .integer(let value): self = .integer(value)
+        case .float(let value): self = .float(value)
+        case .atom(let atom):
+            guard case .inline(let low, let first, let second, let third) = atom.storage else {
+                self = .other
+                return
+            }
+            self = .atom(low: low, high: Atom.highWord(first, second, third))
+        case .binary(let bytes): self = unsafe .binary(bytes.withUnsafeBufferPointer { unsafe $0 })
+        case .tuple(let elements):
+            self = unsafe .tuple(elements.withUnsafeBufferPointer { unsafe $0 })
+        case .list(let elements):
+            switch elements.storage {
+            case .terms(let terms):
+                self = unsafe .list(terms.withUnsafeBufferPointer { unsafe $0 })
+            case .integers(let integers):
+                self = unsafe .integers(integers.withUnsafeBufferPointer { unsafe $0 })
+            }
+        case .map(let map):
+            self = unsafe .map(map.terms.withUnsafeBufferPointer { unsafe $0 })
+        case .pid(let pid):
+            guard case .inline(let low, let first, let second, let third) = pid.node.storage else {
+                self = .other
+                return
+            }
+            self = .pid(
+                nodeLow: low, nodeHigh: Atom.highWord(first, second, third), id: pid.id,
+                serial: pid.serial, creation: pid.creation)
+        case .bigInteger, .bitstring, .improperList, .port, .reference, .fun, .export:
+            self = .other
+        }
+    }
+}
