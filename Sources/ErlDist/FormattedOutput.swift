@@ -197,7 +197,7 @@ private struct FormatScanner {
         case .bigInteger where base == 10:
             return "\(value)"
         case .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map,
-            .pid, .port, .reference, .fun, .export:
+            .pid, .port, .reference, .record, .fun, .export:
             return nil
         }
     }
@@ -267,8 +267,8 @@ extension Term {
             return "#{\(pairs.joined(separator: ","))}"
         case .binary(let bytes):
             return "<<\(bytes.map { String($0) }.joined(separator: ","))>>"
-        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .fun,
-            .export:
+        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .record,
+            .fun, .export:
             return "\(self)"
         }
     }

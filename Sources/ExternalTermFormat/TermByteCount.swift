@@ -51,6 +51,7 @@ enum EncodedByteCount {
         switch term {
         case .improperList(let elements, let tail): 5 + ofAll(elements) + of(tail)
         case .fun(let fun): of(fun) + ofAll(fun.freeVariables)
+        case .record(let record): of(record) + ofAll(record.values)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: ofLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
@@ -68,7 +69,8 @@ enum EncodedByteCount {
         case .port(let port): (port.isNarrow ? 9 : 13) + of(port.node)
         case .reference(let reference): 7 + of(reference.node) + 4 * Int(reference.count)
         case .export(let export): 3 + of(export.module) + of(export.function)
-        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .record,
+            .fun:
             preconditionFailure("It is no seldom leaf")
         }
     }
@@ -84,6 +86,11 @@ enum EncodedByteCount {
     private static func of(_ atom: Atom) -> Int {
         let count = atom.utf8Count
         return (count <= 255 ? 2 : 3) + count
+    }
+
+    /// A record without its values.
+    private static func of(_ record: Record) -> Int {
+        record.keys.reduce(6 + of(record.module) + of(record.name)) { $0 + of($1) }
     }
 
     /// A fun without its free variables.

@@ -31,6 +31,7 @@ extension ByteSink {
         switch term {
         case .improperList(let elements, let tail): appendList(elements, tail: tail)
         case .fun(let fun): append(fun)
+        case .record(let record): append(record)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: appendLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
@@ -95,6 +96,19 @@ extension ByteSink {
         unsafe withUnsafePointer(to: tail) { unsafe append($0) }
     }
 
+    private mutating func append(_ record: Record) {
+        appendHead(of: record)
+        appendAll(record.values)
+    }
+
+    private mutating func appendHead(of record: Record) {
+        append(Tag.record, UInt32(record.keys.count))
+        append(record.flags)
+        append(record.module)
+        append(record.name)
+        for key in record.keys { append(key) }
+    }
+
     private mutating func append(_ fun: Fun) {
         append(Tag.newFun)
         let start = count
@@ -127,7 +141,8 @@ extension ByteSink {
         case .port(let port): append(port)
         case .reference(let reference): append(reference)
         case .export(let export): append(export)
-        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .record,
+            .fun:
             preconditionFailure("It is no seldom leaf")
         }
     }
