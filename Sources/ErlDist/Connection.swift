@@ -125,7 +125,12 @@ final class Connection {
         case .shakingHands(.client(let client), _):
             end(.handshake(client.meaningOfEnd(reason.description)))
         case .shakingHands(.server(let server), _):
-            end(.handshake(server.meaningOfEnd(reason.description)))
+            switch reason {
+            case .closedByPeer, .tls(.closedWithoutNotice):
+                end(.handshake(server.meaningOfEnd(reason.description)))
+            case .failed, .sendQueueFull, .sendTimedOut, .tls:
+                end(.handshake(.connectionClosed(reason.description)))
+            }
         case .idle:
             end(.handshake(.connectionClosed(reason.description)))
         case .established:

@@ -48,7 +48,12 @@ extension Node {
             }
         case .atom(let name) where !options.contains(.exit):
             receive(payload, from: from, to: name, link)
-        case .reference(let alias) where !options.contains(.exit):
+        case .reference(let alias) where options.contains(.exit):
+            guard let id = aliases[alias] else { return }
+            receiveSignal(
+                .exitRequest(from: from, to: pid(id, link), reason: payload, token: nil),
+                from: link.peer.name.atom)
+        case .reference(let alias):
             receiveSignal(
                 .aliasSend(from: from, to: alias, message: payload, token: nil),
                 from: link.peer.name.atom)

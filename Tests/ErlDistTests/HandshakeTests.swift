@@ -299,6 +299,16 @@ enum HandshakeFixture {
                 == [.send(Fixture.bytes("sok_simultaneous")), challenge])
     }
 
+    @Test func `a caller that goes away once it knows our name may have looked for another`() throws
+    {
+        var server = try server()
+        #expect(server.meaningOfEnd("closed") == .connectionClosed("closed"))
+        _ = server.receive(sentName())
+        #expect(server.meaningOfEnd("closed") == .connectionClosed("closed"))
+        _ = server.decide(.accept)
+        #expect(server.meaningOfEnd("closed") == .nameRejected("me@here"))
+    }
+
     @Test func `a wrong digest gets no answer`() throws {
         var server = try server()
         _ = server.receive(sentName())

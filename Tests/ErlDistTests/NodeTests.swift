@@ -200,7 +200,7 @@ import Transport
                         id: id, from: mine, groupLeader: mine, module: "erpc",
                         function: "execute_call",
                         arguments: [.atom("result"), .atom("m"), .atom("f"), [1, 2]],
-                        options: [.atom("monitor")], token: nil))))
+                        options: [.atom("monitor")], token: [17]))))
         guard case .spawnReply(let reply)? = try await peer.message(),
             case .started(let process) = reply.result
         else {
@@ -208,6 +208,8 @@ import Transport
             return
         }
         #expect(reply.id == id && reply.to == mine && reply.isMonitored && !reply.isLinked)
+        // A caller that sent a trace token would lose it otherwise.
+        #expect(reply.token == [17])
         #expect(
             try await peer.message()
                 == .down(

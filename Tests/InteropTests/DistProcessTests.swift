@@ -469,11 +469,14 @@ extension DistTests {
             #expect(
                 try await world.process.receive(timeout: .seconds(5))
                     == .message(.binary("urgent"), from: sender))
-            try await world.process.send(
-                .tuple([.atom("exit"), .reference(alias), .atom("now")]), to: .pid(sender))
-            #expect(
-                try await world.process.receive(timeout: .seconds(5))
-                    == .exit(from: sender, reason: .atom("now")))
+            // To a node that does not know of them, an exit signal to an alias is not sent at all.
+            for target: Term in isOffered ? [.reference(alias), .pid(me)] : [.pid(me)] {
+                try await world.process.send(
+                    .tuple([.atom("exit"), target, .atom("now")]), to: .pid(sender))
+                #expect(
+                    try await world.process.receive(timeout: .seconds(5))
+                        == .exit(from: sender, reason: .atom("now")))
+            }
             try await world.process.send(
                 .tuple([.atom("send"), .pid(me), .binary("ordinary")]), to: .pid(sender))
             #expect(
@@ -495,6 +498,10 @@ extension DistTests {
             await world.node.close()
             try await eventually("EPMD has noticed") {
                 (try? await world.fixture.client.names())?.contains { $0.name == "swift" } == false
+            }
+            let peer = world.peer
+            try await eventually("the peer has noticed") {
+                try await peer("nodes(hidden)") == "[]"
             }
             let (node, name, registration) = try await world.fixture.listeningNode("swift")
             let process = await node.spawnProcess()
