@@ -1,7 +1,7 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
-.PHONY: help setup setup-otp build test interop lint format bench demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test interop tsan asan fuzz lint format bench demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -22,15 +22,24 @@ test: setup ## run all tests, those against real Erlang nodes and releases inclu
 interop: setup ## run only the tests against real Erlang nodes, for each OTP that is there
 	@scripts/interop.sh
 
+tsan: setup ## run the unit tests and those against real Erlang nodes under the thread sanitizer
+	@scripts/sanitize.sh thread
+
+asan: setup ## run the same under the address sanitizer, leaks included
+	@scripts/sanitize.sh address
+
+fuzz: setup ## look for inputs that break the decoders (FUZZ_SECONDS=60 each, FUZZ_TARGETS="term text")
+	@scripts/fuzz.sh
+
 setup-otp: ## make .otp/27 and .otp/29 for make interop (Debians with Erlang; needs root)
 	@scripts/setup-otp.sh
 
 lint: ## check formatting, and which target imports which
-	swift format lint --strict -r Sources Tests Package.swift
+	swift format lint --strict -r Sources Tests Fuzz Package.swift
 	scripts/check-imports.sh
 
 format: ## format all Swift sources in place
-	swift format -i -r Sources Tests Package.swift
+	swift format -i -r Sources Tests Fuzz Package.swift
 
 bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS="--quick --json")
 	scripts/build-bench-peers.sh .build/bench
@@ -49,4 +58,4 @@ tls-distribution-certs: ## make certs/ca.crt once, and a node's certificate for 
 	@scripts/make-certs.sh
 
 clean: ## remove everything that was built
-	rm -rf .build dist Examples/*/_build
+	rm -rf .build .build-tsan .build-asan .build-fuzz dist Examples/*/_build

@@ -75,10 +75,16 @@ let package = Package(
             ]),
         tests("HTTPTests", ["HTTP", "Transport"]),
         tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "ExternalTermFormat", "Supervisor"]),
+        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+        // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
+        .testTarget(
+            name: "FuzzTests",
+            dependencies: ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport"],
+            path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
+            swiftSettings: strict),
     ]
 )

@@ -120,7 +120,7 @@ struct ClientHandshake {
             state = .awaitingChallenge(assigned: nil)
             return [.send(HandshakeMessage.status(.replaceOld(true)).encoded())]
         case (.named(let text, let creation), .asking):
-            guard let name = try? NodeName(text) else { throw .invalidName }
+            guard let name = try? NodeName(text), name.port == nil else { throw .invalidName }
             state = .awaitingChallenge(assigned: .init(name: name, creation: creation))
             return []
         case (.nok, _): throw .simultaneousConnect
@@ -136,7 +136,7 @@ struct ClientHandshake {
     private mutating func receive(
         _ theirs: HandshakeMessage.Challenge, assigned: PeerNode.AssignedName?
     ) throws(HandshakeError) -> [Action] {
-        guard let name = try? NodeName(theirs.name) else { throw .invalidName }
+        guard let name = try? NodeName(theirs.name), name.port == nil else { throw .invalidName }
         guard name.atom == expectedPeer.atom else {
             throw .unexpectedNode(expected: expectedPeer.text, found: name.text)
         }

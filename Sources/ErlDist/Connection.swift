@@ -61,6 +61,8 @@ final class Connection {
     private var established: Established?
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
+    /// How many bytes the message of the last ``Event/received(_:)`` came in.
+    var messageByteCount: Int { established?.decoder.messageByteCount ?? 0 }
 
     init(stream: any ByteStream, loop: EventLoop, handshake: Handshake, limits: Limits) {
         self.stream = stream

@@ -9,17 +9,25 @@ internal import Glibc
 /// Source: `io:fwrite/3` and `io_lib.erl`.
 enum FormattedOutput {
     /// The text of `io_lib:function(arguments…)`; `nil` for functions that are not known.
-    static func text(function: String, _ arguments: [Term]) -> String? {
+    ///
+    /// Not much more than `maximumByteCount` bytes are made: a format of six bytes can ask for 4 KiB.
+    static func text(
+        function: String, _ arguments: [Term], maximumByteCount: Int = .max
+    ) -> String? {
         switch (function, arguments.count) {
         case ("nl", 0): return "\n"
         case ("write", 1...3), ("write_string", 1...2), ("write_atom", 1), ("print", 1...4):
-            return "\(arguments[0])"
+            return arguments[0].erlangText(maximumByteCount: maximumByteCount)
         case ("format", 2), ("fwrite", 2):
             guard let format = format(arguments[0]), let values = arguments[1].asList else {
                 return nil
             }
             // Erlang would raise an exception in the function that prints; to show what there is helps more.
-            return formatted(format, values) ?? "\(format) \(arguments[1])\n"
+            if let text = formatted(format, values, maximumByteCount: maximumByteCount) {
+                return text
+            }
+            let shown = arguments[1].erlangText(maximumByteCount: maximumByteCount)
+            return "\(format) \(shown)\n"
         case (_, _): return nil
         }
     }
@@ -30,8 +38,10 @@ enum FormattedOutput {
     }
 
     /// `format` with its control sequences replaced; `nil` when they do not fit the arguments.
-    static func formatted(_ format: String, _ arguments: [Term]) -> String? {
-        var scanner = FormatScanner(format, arguments)
+    static func formatted(
+        _ format: String, _ arguments: [Term], maximumByteCount: Int = .max
+    ) -> String? {
+        var scanner = FormatScanner(format, arguments, maximumByteCount: maximumByteCount)
         var text = ""
         while let scalar = scanner.next() {
             guard scalar == "~" else {
@@ -42,6 +52,7 @@ enum FormattedOutput {
                 return nil
             }
             text += part
+            if text.utf8.count >= maximumByteCount { return text }
         }
         return scanner.isAtEnd ? text : nil
     }
@@ -61,11 +72,14 @@ private struct FormatScanner {
     private let scalars: [Unicode.Scalar]
     private var position = 0
     private var arguments: ArraySlice<Term>
+    /// Of one argument's text.
+    private let maximumByteCount: Int
 
     /// Fields wider than this are a mistake, or meant to use up memory.
     private static let maximumWidth = 4096
 
-    init(_ format: String, _ arguments: [Term]) {
+    init(_ format: String, _ arguments: [Term], maximumByteCount: Int) {
+        self.maximumByteCount = maximumByteCount
         scalars = Array(format.unicodeScalars)
         self.arguments = arguments[...]
     }
@@ -139,7 +153,7 @@ private struct FormatScanner {
             return arguments.popFirst() == nil ? nil : ""
         case "W", "P":
             guard let value = arguments.popFirst(), arguments.popFirst() != nil else { return nil }
-            return "\(value)"
+            return value.erlangText(maximumByteCount: maximumByteCount)
         case "x", "X":
             guard let value = arguments.popFirst(), let prefix = arguments.popFirst()?.asText,
                 let digits = integer(value, sequence, isUppercase: sequence.control == "X")
@@ -149,8 +163,11 @@ private struct FormatScanner {
         }
         guard let value = arguments.popFirst() else { return nil }
         switch sequence.control {
-        case "p": return "\(value)"
-        case "w": return padded(value.plainErlangText, sequence)
+        case "p": return value.erlangText(maximumByteCount: maximumByteCount)
+        case "w":
+            var text = ""
+            value.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
+            return padded(text, sequence)
         case "s": return string(value, sequence).map { padded($0, sequence) }
         case "c":
             guard
@@ -252,24 +269,48 @@ private struct FormatScanner {
 }
 
 extension Term {
-    /// The term as `~w` writes it: no list and no binary is shown as a string.
-    fileprivate var plainErlangText: String {
-        func joined(_ terms: some Collection<Term>) -> String {
-            terms.map(\.plainErlangText).joined(separator: ",")
+    /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the limit is
+    /// left out.
+    fileprivate func appendPlainErlangText(to text: inout String, maximumByteCount: Int) {
+        func append(_ terms: some Collection<Term>) {
+            for (index, term) in terms.enumerated() where text.utf8.count < maximumByteCount {
+                if index > 0 { text += "," }
+                term.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
+            }
         }
         switch self {
-        case .tuple(let elements): return "{\(joined(elements))}"
-        case .list(let elements): return "[\(joined(elements))]"
+        case .tuple(let elements):
+            text += "{"
+            append(elements)
+            text += "}"
+        case .list(let elements):
+            text += "["
+            append(elements)
+            text += "]"
         case .improperList(let elements, let tail):
-            return "[\(joined(elements))|\(tail.plainErlangText)]"
+            text += "["
+            append(elements)
+            text += "|"
+            append([tail])
+            text += "]"
         case .map(let map):
-            let pairs = map.pairs.map { "\($0.key.plainErlangText) => \($0.value.plainErlangText)" }
-            return "#{\(pairs.joined(separator: ","))}"
+            text += "#{"
+            for (index, pair) in map.pairs.enumerated() where text.utf8.count < maximumByteCount {
+                if index > 0 { text += "," }
+                append([pair.key])
+                text += " => "
+                append([pair.value])
+            }
+            text += "}"
         case .binary(let bytes):
-            return "<<\(bytes.map { String($0) }.joined(separator: ","))>>"
+            text += "<<"
+            for (index, byte) in bytes.enumerated() where text.utf8.count < maximumByteCount {
+                text += index > 0 ? ",\(byte)" : "\(byte)"
+            }
+            text += ">>"
         case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .record,
             .fun, .export:
-            return "\(self)"
+            text += erlangText(maximumByteCount: maximumByteCount)
         }
     }
 }

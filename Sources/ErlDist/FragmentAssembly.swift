@@ -10,7 +10,7 @@ struct FragmentAssembly {
     struct Limits: Equatable, Sendable {
         /// Messages that may be unfinished at the same time.
         var sequences = 1024
-        /// Bytes of all unfinished messages together.
+        /// Bytes of all unfinished messages together, the names of their atoms included.
         var byteCount = 256 << 20
         /// How long a message may wait for its next fragment.
         var deadline: Duration = .seconds(60)
@@ -24,6 +24,8 @@ struct FragmentAssembly {
     private struct Sequence {
         var bytes: [UInt8]
         var atoms: [Atom]
+        /// What was counted for `atoms`.
+        var atomByteCount: Int
         /// The number that the next fragment has.
         var next: UInt64
         var deadline: MonotonicTime
@@ -51,9 +53,13 @@ struct FragmentAssembly {
         guard sequences.count < limits.sequences else {
             throw .tooManyFragmentSequences(maximum: limits.sequences)
         }
-        try count(bytes)
+        // A few bytes of references stand for up to 255 atoms of 1,020 bytes, which live as long as the
+        // sequence even when the cache forgets them.
+        let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
+        try count(bytes.count + atomByteCount)
         sequences[sequence] = Sequence(
-            bytes: Array(bytes), atoms: atoms, next: fragment - 1, deadline: now + limits.deadline)
+            bytes: Array(bytes), atoms: atoms, atomByteCount: atomByteCount, next: fragment - 1,
+            deadline: now + limits.deadline)
         return nil
     }
 
@@ -65,13 +71,13 @@ struct FragmentAssembly {
         guard let index = sequences.index(forKey: sequence),
             sequences.values[index].next == fragment
         else { throw .unexpectedFragment(sequence: sequence, fragment: fragment) }
-        try count(bytes)
+        try count(bytes.count)
         sequences.values[index].bytes += bytes
         sequences.values[index].next -= 1
         sequences.values[index].deadline = now + limits.deadline
         guard fragment == 1 else { return nil }
         let finished = sequences.remove(at: index).value
-        byteCount -= finished.bytes.count
+        byteCount -= finished.bytes.count + finished.atomByteCount
         return Whole(bytes: finished.bytes, atoms: finished.atoms)
     }
 
@@ -82,8 +88,8 @@ struct FragmentAssembly {
         }
     }
 
-    private mutating func count(_ bytes: ArraySlice<UInt8>) throws(ProtocolViolation) {
-        byteCount += bytes.count
+    private mutating func count(_ added: Int) throws(ProtocolViolation) {
+        byteCount += added
         guard byteCount <= limits.byteCount else { throw .fragmentsTooLong(byteCount: byteCount) }
     }
 }

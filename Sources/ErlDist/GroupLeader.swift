@@ -36,7 +36,8 @@ struct GroupLeader {
         case ("put_chars", 5):
             guard fields[2] == .atom("io_lib"), let function = fields[3].asAtom,
                 let arguments = fields[4].asList,
-                let text = FormattedOutput.text(function: function.name, arguments)
+                let text = FormattedOutput.text(
+                    function: function.name, arguments, maximumByteCount: remainingByteCount + 1)
             else { return Self.requestError }
             return put(text)
         case ("put_chars", 2):

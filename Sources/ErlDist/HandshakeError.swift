@@ -38,7 +38,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .nameRejected(let name):
             "the peer ended the connection once it had been told this node's name, \(name): it may"
                 + " have looked for another"
-        case .unexpectedStatus(let text): "unexpected handshake status \"\(text)\""
+        // Whatever listens there chose the text: control characters are escaped.
+        case .unexpectedStatus(let text): "unexpected handshake status \(text.debugDescription)"
         case .invalidName: "the peer sent a name that is not a node name"
         case .unexpectedMessage(let tag, let step):
             "the peer sent \(tag.map { "a message of type \($0)" } ?? "an empty message")"

@@ -15,6 +15,8 @@ struct IncomingCall {
     var task: Task<Void, Never>?
     var pid: PID
     var peer: Atom
+    /// How many bytes it came in.
+    var byteCount: Int
     var answer: Answer
 }
 

@@ -8,16 +8,22 @@ struct Mailbox {
     /// What became of a message.
     enum Outcome: Equatable {
         case kept
-        /// One message was thrown away, this or an older one.
+        /// This message was thrown away, or older ones.
         case dropped
         /// The process is to end.
         case overflowed
     }
 
+    private struct Entry {
+        var message: ErlangProcess.Message
+        var byteCount: Int
+    }
+
     private let capacity: MailboxCapacity
-    private var queue: [ErlangProcess.Message?] = []
+    private var queue: [Entry?] = []
     /// Where the queue begins: what was before is `nil` and cleared away from time to time.
     private var head = 0
+    private var byteCount = 0
 
     init(capacity: MailboxCapacity) {
         self.capacity = capacity
@@ -25,9 +31,15 @@ struct Mailbox {
 
     var count: Int { queue.count - head }
 
-    mutating func append(_ message: ErlangProcess.Message) -> Outcome {
-        guard Self.isLimited(message), count >= capacity.messageCount else {
-            queue.append(message)
+    /// - Parameter byteCount: what the message took on its way from another node.
+    mutating func append(_ message: ErlangProcess.Message, byteCount: Int = 0) -> Outcome {
+        guard Self.isLimited(message) else {
+            keep(Entry(message: message, byteCount: 0))
+            return .kept
+        }
+        let entry = Entry(message: message, byteCount: byteCount)
+        guard !hasRoom(for: entry) else {
+            keep(entry)
             return .kept
         }
         switch capacity.whenFull {
@@ -35,15 +47,38 @@ struct Mailbox {
         case .endProcess: return .overflowed
         case .dropOldest:
             guard let oldest = firstMessageIndex else { return .dropped }
-            if oldest == head { _ = popFirst() } else { queue.remove(at: oldest) }
-            queue.append(message)
+            remove(at: oldest)
+            while !hasBytes(for: entry), let oldest = firstMessageIndex { remove(at: oldest) }
+            keep(entry)
             return .dropped
+        }
+    }
+
+    private func hasRoom(for entry: Entry) -> Bool {
+        count < capacity.messageCount && hasBytes(for: entry)
+    }
+
+    private func hasBytes(for entry: Entry) -> Bool {
+        byteCount == 0 || byteCount + entry.byteCount <= capacity.byteCount
+    }
+
+    private mutating func keep(_ entry: Entry) {
+        queue.append(entry)
+        byteCount += entry.byteCount
+    }
+
+    private mutating func remove(at index: Int) {
+        if index == head {
+            _ = popFirst()
+        } else {
+            byteCount -= queue.remove(at: index)?.byteCount ?? 0
         }
     }
 
     mutating func popFirst() -> ErlangProcess.Message? {
         guard head < queue.count else { return nil }
         defer {
+            byteCount -= queue[head]?.byteCount ?? 0
             queue[head] = nil
             head += 1
             if head == queue.count {
@@ -54,13 +89,13 @@ struct Mailbox {
                 head = 0
             }
         }
-        return queue[head]
+        return queue[head]?.message
     }
 
     /// Takes out what was received for a monitor that is removed.
     mutating func removeDown(_ monitor: Reference) {
         queue.removeAll { entry in
-            guard case .down(let down)? = entry else { return false }
+            guard case .down(let down)? = entry?.message else { return false }
             return down.monitor == monitor
         }
     }
@@ -68,10 +103,11 @@ struct Mailbox {
     mutating func removeAll() {
         queue = []
         head = 0
+        byteCount = 0
     }
 
     private var firstMessageIndex: Int? {
-        queue[head...].firstIndex { $0.map(Self.isLimited) ?? false }
+        queue[head...].firstIndex { $0.map { Self.isLimited($0.message) } ?? false }
     }
 
     private static func isLimited(_ message: ErlangProcess.Message) -> Bool {

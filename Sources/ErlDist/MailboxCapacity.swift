@@ -1,4 +1,4 @@
-/// How many messages may wait in a process's mailbox, and what happens to one more.
+/// How much may wait in a process's mailbox, and what happens to one message more.
 public struct MailboxCapacity: Equatable, Sendable {
     /// What happens when the mailbox is full.
     public enum WhenFull: Equatable, Sendable {
@@ -13,14 +13,20 @@ public struct MailboxCapacity: Equatable, Sendable {
 
     /// Messages that may wait, 1 or more.
     public var messageCount: Int
+    /// Bytes that messages of other nodes may have, as they came; as terms they take more. A single message
+    /// may have any size.
+    public var byteCount: Int
     /// What happens to the one that is too many.
     public var whenFull: WhenFull
 
-    /// A limit on messages, not on their bytes.
+    /// Limits on messages and on their bytes.
     /// - Precondition: `messageCount` is positive.
-    public init(messageCount: Int = 100_000, whenFull: WhenFull = .endProcess) {
+    public init(
+        messageCount: Int = 100_000, byteCount: Int = 64 << 20, whenFull: WhenFull = .endProcess
+    ) {
         precondition(messageCount > 0, "A mailbox has room for a message")
         self.messageCount = messageCount
+        self.byteCount = byteCount
         self.whenFull = whenFull
     }
 }

@@ -20,6 +20,8 @@ struct MessageDecoder {
     }
 
     let form: Form
+    /// How many bytes the last message had, those of all its fragments together.
+    private(set) var messageByteCount = 0
     private var atomCache = AtomCache()
     private var fragments: FragmentAssembly
     private let termLimits: DecodingLimits
@@ -37,6 +39,7 @@ struct MessageDecoder {
     mutating func decode(
         _ bytes: [UInt8], _ frame: Range<Int>, now: MonotonicTime
     ) throws(ProtocolViolation) -> ControlMessage? {
+        messageByteCount = frame.count
         guard let tag = frame.isEmpty ? nil : bytes[frame.lowerBound] else {
             preconditionFailure("A tick is no message")
         }
@@ -90,6 +93,7 @@ struct MessageDecoder {
             throw .unexpectedFrame(tag: tag)
         }
         guard let whole else { return nil }
+        messageByteCount = whole.bytes.count
         return try terms(whole.bytes, whole.bytes.indices, atoms: whole.atoms, areVersioned: false)
     }
 
@@ -109,24 +113,34 @@ struct MessageDecoder {
         _ bytes: [UInt8], _ range: Range<Int>, atoms: [Atom], areVersioned: Bool
     ) throws(ProtocolViolation) -> ControlMessage {
         let control: Term
-        var payload: Term?
+        let payload: Term?
         do throws(TermError) {
-            var decoder = TermDecoder(
-                bytes, at: range.lowerBound, limits: termLimits, atoms: atoms)
-            if areVersioned { try decoder.versionByte() }
-            control = try decoder.term()
-            // The bytes of the next frame follow: a term that reaches into them is cut short.
-            if decoder.offset < range.upperBound {
-                if areVersioned { try decoder.versionByte() }
-                payload = try decoder.term()
-            }
-            guard decoder.offset <= range.upperBound else { throw .truncated }
-            guard decoder.offset == range.upperBound else {
-                throw .trailingBytes(count: range.upperBound - decoder.offset)
-            }
+            (control, payload) = try read(bytes, range, atoms, areVersioned)
         } catch {
-            throw .invalidTerm(error)
+            guard range.upperBound < bytes.count else { throw .invalidTerm(error) }
+            // What was read may have gone on into the next frame: what is wrong is told by this one alone.
+            return try terms(
+                Array(bytes[range]), 0..<range.count, atoms: atoms, areVersioned: areVersioned)
         }
         return try ControlMessage(control, payload: payload)
+    }
+
+    private func read(
+        _ bytes: [UInt8], _ range: Range<Int>, _ atoms: [Atom], _ areVersioned: Bool
+    ) throws(TermError) -> (control: Term, payload: Term?) {
+        var decoder = TermDecoder(bytes, at: range.lowerBound, limits: termLimits, atoms: atoms)
+        if areVersioned { try decoder.versionByte() }
+        let control = try decoder.term()
+        var payload: Term?
+        // The bytes of the next frame follow: a term that reaches into them is cut short.
+        if decoder.offset < range.upperBound {
+            if areVersioned { try decoder.versionByte() }
+            payload = try decoder.term()
+        }
+        guard decoder.offset <= range.upperBound else { throw .truncated }
+        guard decoder.offset == range.upperBound else {
+            throw .trailingBytes(count: range.upperBound - decoder.offset)
+        }
+        return (control, payload)
     }
 }

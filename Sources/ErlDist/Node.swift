@@ -32,7 +32,11 @@ public actor Node {
         public var connectTimeout: Duration = .seconds(7)
         /// Calls from other nodes that may run at the same time; more are refused (`system_limit`).
         public var maximumIncomingCalls = 1024
-        /// Connections whose handshake is not finished; more are closed at once.
+        /// Bytes, as they came, of calls from other nodes that run; a call that does not fit beside others is
+        /// refused (`system_limit`).
+        public var maximumIncomingCallByteCount = 64 << 20
+        /// Connections whose handshake is not finished. One more closes the oldest of the address that has
+        /// most of them.
         public var maximumHandshakes = 256
         /// Calls that may wait on one connection.
         public var maximumOutgoingCalls = 100_000
@@ -76,11 +80,15 @@ public actor Node {
     var attempts: [Atom: Attempt] = [:]
     /// Accepted connections whose handshake is not finished.
     var accepting: [ObjectIdentifier: Connection] = [:]
+    var handshakes: AcceptedHandshakes<ObjectIdentifier>
     var listener: TCPListener?
     var processes = ProcessTable()
     var leaders: [UInt32: GroupLeader] = [:]
     var exposed: [Atom: ExposedModule] = [:]
     var incomingCalls: [UInt32: IncomingCall] = [:]
+    var incomingCallByteCount = 0
+    /// The bytes of the message from a peer that is being handled; 0 between messages.
+    var receivedByteCount = 0
     /// Those that users hold, those that have ended included.
     var localProcesses: [UInt32: LocalProcess] = [:]
     /// Which process an alias of ours belongs to.
@@ -96,7 +104,7 @@ public actor Node {
     let referenceSalt = UInt32.random(in: 0 ... .max)
     var onEvent: (@Sendable (Event) -> Void)?
     var onLog: (@Sendable (LogLevel, String) -> Void)?
-    var reportedCauses: Set<String> = []
+    private var reports = ReportMemory()
 
     /// A node with a name of its own.
     /// - Parameter resolver: finds out where another node listens, unless its name has a port.
@@ -130,6 +138,7 @@ public actor Node {
         self.loop = loop
         self.configuration = configuration
         self.resolver = resolver
+        handshakes = AcceptedHandshakes(limit: configuration.maximumHandshakes)
         // 0 to 3 are those of nodes before OTP 23. EPMD gives out another one.
         creation = UInt32.random(in: 4 ... .max)
         // Who calls by these names first monitors them.
@@ -177,6 +186,7 @@ public actor Node {
         listener = nil
         for connection in accepting.values { connection.close() }
         accepting = [:]
+        handshakes.removeAll()
         for attempt in attempts.values {
             attempt.task?.cancel()
             attempt.connection?.close()
@@ -230,10 +240,15 @@ public actor Node {
     // MARK: Reporting
 
     /// Logs `text` the first time that `cause` comes up.
-    func report(_ level: LogLevel, cause: String, _ text: @autoclosure () -> String) {
+    /// - Parameter source: who can make it come up in many forms, see ``ReportMemory``.
+    func report(
+        _ level: LogLevel, cause: String, of source: String, _ text: @autoclosure () -> String
+    ) {
         guard let onLog else { return }
-        if reportedCauses.count >= 1024 { reportedCauses = [] }
-        guard reportedCauses.insert(cause).inserted else { return }
-        onLog(level, text())
+        switch reports.record(cause, of: source) {
+        case .tell: onLog(level, text())
+        case .tellAsLast: onLog(level, text() + " (nothing more is reported of \(source))")
+        case .leaveOut: return
+        }
     }
 }

@@ -41,13 +41,7 @@ extension Node {
     }
 
     private func accept(_ tcp: TCPStream) {
-        guard let name, accepting.count < configuration.maximumHandshakes else {
-            report(
-                .warning, cause: "handshakes",
-                "More than \(configuration.maximumHandshakes) connections are in their handshake:"
-                    + " closing the one from \(tcp.peerAddress)")
-            return tcp.close()
-        }
+        guard let name else { return tcp.close() }
         let stream: any ByteStream
         do throws(TLSConfigurationError) {
             stream =
@@ -55,7 +49,7 @@ extension Node {
                     tcp, on: loop, limits: streamLimits,
                     handshakeTimeout: configuration.connectTimeout) ?? tcp
         } catch {
-            return report(.error, cause: "accept \(error)", "\(error)")
+            return report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
         let creation = creation
         let handshake = ServerHandshake(
@@ -64,9 +58,27 @@ extension Node {
         let connection = Connection(
             stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
         accepting[ObjectIdentifier(connection)] = connection
+        makeRoom(for: connection)
         connection.start(lengthWidth: lengthWidth) { event in
             self.handleAccepted(event, connection, creation)
         }
+    }
+
+    private func makeRoom(for connection: Connection) {
+        let id = ObjectIdentifier(connection)
+        guard let oldest = handshakes.begin(id, from: connection.peerAddress.octets),
+            let oldest = accepting.removeValue(forKey: oldest)
+        else { return }
+        report(
+            .warning, cause: "too many", of: "handshakes",
+            "More than \(configuration.maximumHandshakes) connections are in their handshake:"
+                + " closing the oldest of \(oldest.peerAddress.host)")
+        oldest.close()
+    }
+
+    private func handshakeEnded(_ connection: Connection) {
+        accepting[ObjectIdentifier(connection)] = nil
+        handshakes.end(ObjectIdentifier(connection))
     }
 
     private func handleAccepted(
@@ -75,15 +87,15 @@ extension Node {
         switch event {
         case .applicant(let applicant): connection.decide(decision(applicant))
         case .connected(let peer):
-            accepting[ObjectIdentifier(connection)] = nil
+            handshakeEnded(connection)
             adopt(connection, peer, ownCreation: creation)
         case .received, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
-            accepting[ObjectIdentifier(connection)] = nil
+            handshakeEnded(connection)
             let address = connection.peerAddress
             report(
-                .warning, cause: "accept \(address.octets) \(error)",
+                .warning, cause: "\(error)", of: "connections from \(address.host)",
                 "A connection from \(address) was refused: \(error)")
         }
     }

@@ -218,7 +218,10 @@ extension Node {
 
     private func handle(_ event: Connection.Event, _ link: PeerLink) {
         switch event {
-        case .received(let message): receive(message, link)
+        case .received(let message):
+            receivedByteCount = link.connection.messageByteCount
+            receive(message, link)
+            receivedByteCount = 0
         case .quiet: probe(link)
         case .ended(.disconnected(let reason)): connectionEnded(link, reason)
         case .applicant, .connected, .ended(.handshake):
@@ -248,7 +251,7 @@ extension Node {
         switch reason {
         case .violation, .silent, .notReading:
             report(
-                .warning, cause: "\(name) \(reason)",
+                .warning, cause: "\(reason)", of: "\(name)",
                 "The connection to \(name) was closed: \(reason)")
         case .closedByPeer, .failed, .replaced, .disconnected: break
         }

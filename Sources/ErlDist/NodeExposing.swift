@@ -21,11 +21,11 @@ extension Node {
                         // Without it the caller's own token would be gone: see SPAWN_REPLY_TT.
                         token: request.token)))
         }
-        guard incomingCalls.count < configuration.maximumIncomingCalls else {
+        guard hasRoomForCall else {
             report(
-                .warning, cause: "incoming calls",
-                "More than \(configuration.maximumIncomingCalls) calls at once: refusing one from"
-                    + " \(link.peer.name)")
+                .warning, cause: "incoming calls", of: "\(link.peer.name)",
+                "\(incomingCalls.count) calls with \(incomingCallByteCount) bytes are running:"
+                    + " refusing one from \(link.peer.name)")
             return reply(.failed("system_limit"))
         }
         let target = SpawnTarget(request)
@@ -42,6 +42,14 @@ extension Node {
             as: pid)
     }
 
+    /// Whether one more call may run. A single one may have any size.
+    private var hasRoomForCall: Bool {
+        incomingCalls.count < configuration.maximumIncomingCalls
+            && (incomingCalls.isEmpty
+                || incomingCallByteCount + receivedByteCount
+                    <= configuration.maximumIncomingCallByteCount)
+    }
+
     private static let monitorOption = Term.atom("monitor")
 
     private static func isMonitorTuple(_ option: Term) -> Bool {
@@ -54,13 +62,15 @@ extension Node {
         _ answer: IncomingCall.Answer, as process: PID? = nil
     ) {
         let pid = process ?? pid(processes.start(), link)
-        let call = IncomingCall(pid: pid, peer: link.peer.name.atom, answer: answer)
+        let call = IncomingCall(
+            pid: pid, peer: link.peer.name.atom, byteCount: receivedByteCount, answer: answer)
         guard let handler = exposed[module] else { return finish(call, .failure(.undefined)) }
-        guard incomingCalls.count < configuration.maximumIncomingCalls else {
+        guard hasRoomForCall else {
             return finish(
                 call, .failure(.exception(class: .error, reason: .atom("system_limit"))))
         }
         incomingCalls[pid.id] = call
+        incomingCallByteCount += call.byteCount
         let caller = Caller(node: link.peer.name, pid: from)
         incomingCalls[pid.id]?.task = Task {
             let result: Result<Term, ExposedCallError>
@@ -71,7 +81,7 @@ extension Node {
             } catch {
                 result = .failure(.exception(class: .error, reason: .binary("\(error)")))
             }
-            guard let call = incomingCalls.removeValue(forKey: pid.id) else { return }
+            guard let call = takeCall(pid) else { return }
             finish(call, result)
         }
     }
@@ -93,10 +103,16 @@ extension Node {
 
     func kill(_ pid: PID, _ reason: Term) {
         guard reason != .atom(.normal), pid.serial != ProcessTable.leaderSerial,
-            let call = incomingCalls.removeValue(forKey: pid.id)
+            let call = takeCall(pid)
         else { return }
         call.task?.cancel()
         end(call.pid, reason: reason)
+    }
+
+    private func takeCall(_ pid: PID) -> IncomingCall? {
+        guard let call = incomingCalls.removeValue(forKey: pid.id) else { return nil }
+        incomingCallByteCount -= call.byteCount
+        return call
     }
 
     private func end(_ pid: PID, reason: Term) {

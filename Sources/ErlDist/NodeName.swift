@@ -81,13 +81,16 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
     /// OTP's `net_kernel` takes letters, digits, `_` and `-`; other nodes also dots and more, so that
     /// only what would make the name ambiguous is refused.
     private static func isAllowedInAlive(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value > 0x20 && scalar.value != 0x7F && scalar != "@" && scalar != "/"
-            && scalar != ":"
+        isVisible(scalar) && scalar != "@" && scalar != "/" && scalar != ":"
     }
 
     private static func isAllowedInHost(_ scalar: Unicode.Scalar) -> Bool {
-        scalar.value > 0x20 && scalar.value != 0x7F && scalar != "@" && scalar != "/"
-            && scalar != "[" && scalar != "]"
+        isVisible(scalar) && scalar != "@" && scalar != "/" && scalar != "[" && scalar != "]"
+    }
+
+    /// No control character and no space: names stand in logs and on terminals.
+    private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value > 0x20 && !(0x7F...0x9F).contains(scalar.value)
     }
 }
 

@@ -91,15 +91,15 @@ extension Node {
             waiter.timer?.cancel()
             return waiter.continuation.resume(returning: .success(message))
         }
-        switch process.mailbox.append(message) {
+        switch process.mailbox.append(message, byteCount: receivedByteCount) {
         case .kept: return
         case .dropped:
             report(
-                .warning, cause: "mailbox \(process.id)",
+                .warning, cause: "full", of: "mailbox \(process.id)",
                 "The mailbox of process \(process.id) is full: messages are thrown away")
         case .overflowed:
             report(
-                .warning, cause: "mailbox \(process.id)",
+                .warning, cause: "full", of: "mailbox \(process.id)",
                 "The mailbox of process \(process.id) is full: the process ends")
             end(process, reason: .atom("message_queue_full"))
         }

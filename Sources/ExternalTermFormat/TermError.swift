@@ -30,6 +30,8 @@ public enum TermError: Error, Equatable, Sendable {
     case invalidFun
     /// A map with this key twice.
     case repeatedKey(Term)
+    /// Maps whose keys are containers, nested so that looking for repeated keys would take very long.
+    case keysTooComplex
     /// A compressed term where ``DecodingLimits/allowsCompressed`` is false.
     case compressedNotAllowed
     /// Compressed data that zlib rejects.

@@ -137,13 +137,28 @@ extension TermMap: Hashable {
 
     /// A key that occurs twice, if any.
     var repeatedKey: Term? {
+        repeatedKey {}
+    }
+
+    /// A key that occurs twice, if any.
+    /// - Parameter willHash: is called before keys are hashed with all that is inside.
+    func repeatedKey<Failure: Error>(
+        willHash: () throws(Failure) -> Void
+    ) throws(Failure) -> Term? {
         // Up to here comparing each with each is faster than hashing, as long as one comparison is cheap.
-        guard count <= 16 else { return repeatedKeyOfMany }
+        guard count > 1 else { return nil }
+        guard count <= 16 else {
+            try willHash()
+            return repeatedKeyOfMany
+        }
         var digests = InlineArray<16, UInt64>(repeating: 0)
         // An element of an array would be retained to be looked at.
         let terms = terms.span
         for place in places {
-            guard let digest = terms[place &* 2].scalarDigest else { return repeatedKeyOfMany }
+            guard let digest = terms[place &* 2].scalarDigest else {
+                try willHash()
+                return repeatedKeyOfMany
+            }
             // Only keys of one digest can be equal, and comparing terms counts references.
             for earlier in 0..<place where digests[earlier] == digest {
                 if key(at: earlier) == key(at: place) { return key(at: place) }
@@ -151,6 +166,15 @@ extension TermMap: Hashable {
             digests[place] = digest
         }
         return nil
+    }
+
+    /// How many bytes the keys that are no scalars have when they are encoded.
+    var containerKeyByteCount: Int {
+        places.reduce(0) { sum, place in
+            let key = key(at: place)
+            return key.isScalar
+                ? sum : unsafe sum + withUnsafePointer(to: key) { unsafe EncodedByteCount.of($0) }
+        }
     }
 
     private var repeatedKeyOfMany: Term? {

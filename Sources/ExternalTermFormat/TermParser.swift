@@ -13,6 +13,9 @@ struct TermParser {
     /// How many terms the containers that are being read still wait for. Each takes a byte at least, so a count
     /// that does not fit beside them is a lie, and no more is ever reserved than the bytes at hand can fill.
     private var awaitedTerms = 0
+    /// How many more bytes of keys that are no scalars may be hashed to find repeated ones. A key is hashed
+    /// with all that is inside, so that in keys of keys the innermost bytes are hashed once for each level.
+    private var keyBudget = 0
 
     init(offset: Int, limits: DecodingLimits, atoms: [Atom] = []) {
         self.reader = ByteReader(offset: offset)
@@ -25,6 +28,7 @@ struct TermParser {
     mutating func topLevelTerm(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         termBudget = limits.maximumTerms
         awaitedTerms = 0
+        keyBudget = Self.keyBudget(byteCount: reader.remaining(in: bytes))
         if reader.offset < bytes.count, bytes[reader.offset] == Tag.compressed {
             return try compressedTerm(bytes)
         }
@@ -37,11 +41,17 @@ struct TermParser {
         let inflated = try Inflation.inflate(bytes, at: &reader, limits: limits)
         var inner = TermParser(offset: 0, limits: limits, atoms: atoms)
         inner.termBudget = termBudget
+        inner.keyBudget = Self.keyBudget(byteCount: inflated.count)
         let span = inflated.span
         let term = try inner.term(span, depth: 0)
         let unused = inner.reader.remaining(in: span)
         guard unused == 0 else { throw .trailingBytes(count: unused) }
         return term
+    }
+
+    /// Enough for each byte four times, and for any nesting in short messages.
+    private static func keyBudget(byteCount: Int) -> Int {
+        1 << 20 + 4 &* byteCount
     }
 
     private mutating func term(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
@@ -149,7 +159,7 @@ extension TermParser {
     private mutating func map(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         let count = Int(try reader.uint32(bytes))
         let map = TermMap(keysAndValues: try elements(count &* 2, bytes, depth: depth))
-        if let key = map.repeatedKey { throw .repeatedKey(key) }
+        try checkKeys(of: map)
         return .map(map)
     }
 
@@ -172,6 +182,16 @@ extension TermParser {
         var keys: [Atom] = []
         for _ in 0..<count { keys.append(try atom(bytes)) }
         return Record(module: module, name: name, flags: flags, keys: keys, values: [])
+    }
+
+    /// Apart from the recursion, so that its frames stay small.
+    @inline(never)
+    private mutating func checkKeys(of map: TermMap) throws(TermError) {
+        let key = try map.repeatedKey { () throws(TermError) in
+            keyBudget &-= map.containerKeyByteCount
+            guard keyBudget >= 0 else { throw .keysTooComplex }
+        }
+        if let key { throw .repeatedKey(key) }
     }
 
     private mutating func fun(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {

@@ -43,14 +43,18 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         return octets == [UInt8](repeating: 0, count: 15) + [1] || octets.starts(with: mapped)
     }
 
-    /// "127.0.0.1:4369" or "[::1]:4369"
-    public var description: String {
+    /// "127.0.0.1" or "::1", for logs.
+    package var host: String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let family = octets.count == 4 ? AF_INET : AF_INET6
         inet_ntop(family, octets, &text, socklen_t(text.count))
-        let host = String(
+        return String(
             decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return octets.count == 4 ? "\(host):\(port)" : "[\(host)]:\(port)"
+    }
+
+    /// "127.0.0.1:4369" or "[::1]:4369"
+    public var description: String {
+        octets.count == 4 ? "\(host):\(port)" : "[\(host)]:\(port)"
     }
 
     /// The addresses of `host`, IPv4 first as OTP prefers, with `port`. Blocks: call it through

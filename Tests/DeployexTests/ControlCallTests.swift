@@ -1,3 +1,4 @@
+import Deployment
 import ExternalTermFormat
 import Supervisor
 import Testing

@@ -196,6 +196,21 @@ import Testing
 }
 
 extension DeployexWorld {
+    /// Lets an instance start a program that cares for neither a closed pipe nor a lost parent.
+    func startProgram(in instance: Int) throws -> pid_t {
+        let result = try command(
+            "rpc", node(instance), "erlang", "open_port",
+            #"[{spawn_executable,"/bin/sleep"},[{args,["600"]}]]"#)
+        guard result.status == 0 else { throw WorldError("open_port: \(result)") }
+        let leader = answer(instance)?.osPID ?? 0
+        let found = ProcFolder.descendants(leader).first {
+            ProcFolder.arguments($0) == ["/bin/sleep", "600"]
+        }
+        guard let found else { throw WorldError("the program does not run") }
+        programs.append(found)
+        return found
+    }
+
     /// Waits until a package is being unpacked.
     func waitForStaging() throws {
         try wait("a package to be unpacked") {

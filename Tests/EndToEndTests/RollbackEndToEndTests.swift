@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Testing
 
 /// Versions that fail are ghosted, and the version before comes back.
@@ -57,7 +58,8 @@ import Testing
         }
     }
 
-    @Test func `pre-commands run once on the host, and their failure leaves the old version running`()
+    @Test
+    func `pre-commands run once on the host, and their failure leaves the old version running`()
         async throws
     {
         try await DeployexWorld.run(.init(replicas: 2, epmd: .deployex)) { world in

@@ -142,6 +142,21 @@ import Testing
         #expect(FormattedOutput.text(function: "unknown", []) == nil)
     }
 
+    @Test func `a short format cannot ask for more text than is wanted`() {
+        let bytes = Term.binary([UInt8](repeating: 200, count: 100_000))
+        for (format, arguments) in [
+            (String(repeating: "~4096n", count: 10_000), []),
+            ("~w", [[bytes, bytes]]), ("~p", [[bytes, bytes]]), ("~q", [bytes]),
+        ] as [(String, [Term])] {
+            let text = FormattedOutput.text(
+                function: "format", [.binary(format), .list(arguments)], maximumByteCount: 1000)
+            #expect((1000...65_000).contains(text?.utf8.count ?? 0))
+        }
+        #expect(
+            FormattedOutput.text(function: "write", [bytes], maximumByteCount: 1000)?.utf8.count
+                ?? 0 < 1010)
+    }
+
     @Test func `mutated formats never trap`() {
         var random = SplitMix(state: 4)
         let seed = Array("~-10.3.*ts~*.*.0f~w~+~x~c~#~P~K".utf8)

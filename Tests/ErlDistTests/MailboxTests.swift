@@ -47,6 +47,22 @@ import Testing
         }
     }
 
+    @Test func `bytes fill it too, and a single message may have any size`() {
+        for (policy, outcome, kept) in [
+            (MailboxCapacity.WhenFull.dropNewest, Mailbox.Outcome.dropped, [1, 2]),
+            (.dropOldest, .dropped, [3]), (.endProcess, .overflowed, [1, 2]),
+        ] {
+            var mailbox = Mailbox(capacity: MailboxCapacity(byteCount: 10, whenFull: policy))
+            #expect(mailbox.append(message(0), byteCount: 100) == .kept)
+            #expect(mailbox.popFirst() == message(0))
+            #expect(mailbox.append(message(1), byteCount: 4) == .kept)
+            #expect(mailbox.append(message(2), byteCount: 6) == .kept)
+            #expect(mailbox.append(message(3), byteCount: 5) == outcome)
+            for number in kept { #expect(mailbox.popFirst() == message(number)) }
+            #expect(mailbox.popFirst() == nil)
+        }
+    }
+
     @Test func `what a monitor asked for has room in any case and is not dropped`() {
         var mailbox = mailbox(.dropOldest)
         #expect(mailbox.append(down) == .kept)

@@ -191,6 +191,20 @@ enum Terms {
         }
     }
 
+    @Test func `unfinished fragments keep their atoms, which count as well`() throws {
+        let limits = FragmentAssembly.Limits(sequences: 100, byteCount: 10_000)
+        var decoder = MessageDecoder(form: .header, fragmentLimits: limits)
+        // An atom of 200 bytes, then 200 references to it.
+        let atom = [0, 200] + [UInt8](repeating: 97, count: 200)
+        let define = [131, 68, 1, 8] + atom + [104, 1, 97, 5]
+        #expect(try decoder.decode(define, define.indices, now: Terms.now) == .nodeLink)
+        let references = [200] + [UInt8](repeating: 0, count: 101 + 200)
+        let first = [131, 69] + [UInt8](repeating: 0, count: 15) + [2] + references + [104]
+        #expect(throws: ProtocolViolation.fragmentsTooLong(byteCount: 200 * 200 + 1)) {
+            try decoder.decode(first, first.indices, now: Terms.now)
+        }
+    }
+
     @Test func `unfinished fragments are limited in number, bytes and time`() throws {
         var limits = FragmentAssembly.Limits()
         limits.sequences = 2

@@ -33,6 +33,7 @@ import Testing
         ("a@h:", .invalidPort("")), ("a@h:0", .invalidPort("0")), ("a@h:x", .invalidPort("x")),
         ("a@h:70000", .invalidPort("70000")), ("a@h:+80", .invalidPort("+80")),
         ("a@[::1", .unexpectedCharacter("[")), ("a\n@h", .unexpectedCharacter("\n")),
+        ("a\u{9B}31m@h", .unexpectedCharacter("\u{9B}")),
     ])
     func `what is not a name is refused with the reason`(text: String, error: NodeNameError) {
         #expect(throws: error) { try NodeName(text) }

@@ -4,21 +4,25 @@ import Transport
 
 @testable import ErlDist
 
-/// A peer that does the handshake and then sends whatever bytes a test wants.
+/// A peer that does the handshake and then sends whatever bytes a test wants, over TCP or TLS.
 actor RawPeer {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private var stream: TCPStream?
+    private let tls: DistributionTLS?
+    private var stream: (any ByteStream)?
     private var received: [UInt8] = []
-    private var hasEnded = false
+    private(set) var hasEnded = false
 
-    init(loop: EventLoop) {
+    init(loop: EventLoop, tls: DistributionTLS? = nil) {
         self.loop = loop
+        self.tls = tls
     }
 
     func connect(to address: SocketAddress) async throws {
-        let stream = try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop)
+        let tcp = try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop)
+        let stream: any ByteStream =
+            try tls?.connect(tcp, to: "localhost", on: loop, handshakeTimeout: .seconds(10)) ?? tcp
         self.stream = stream
         hasEnded = false
         received = []
@@ -41,17 +45,43 @@ actor RawPeer {
             for action in actions {
                 switch action {
                 case .send(let message):
-                    send(HandshakePacketDecoder.framed(message, width: .twoBytes))
+                    send(HandshakePacketDecoder.framed(message, width: width))
                 case .complete: return
                 case .fail(let error): throw error
                 }
             }
-            let head = try await bytes(count: 2)
-            actions = handshake.receive(try await bytes(count: Int(head[0]) << 8 | Int(head[1])))
+            let head = try await bytes(count: width.rawValue)
+            let length = head.reduce(0) { $0 << 8 | Int($1) }
+            actions = handshake.receive(try await bytes(count: length))
         }
     }
 
+    private var width: HandshakePacketDecoder.LengthWidth {
+        tls == nil ? .twoBytes : .fourBytes
+    }
+
     func send(_ bytes: [UInt8]) { stream?.send(bytes) }
+
+    /// Sends one byte after the other, each after a pause, until the end of either.
+    func drip(_ bytes: [UInt8], every pause: Duration) async {
+        for byte in bytes where !hasEnded {
+            send([byte])
+            await loop.sleep(for: pause)
+        }
+    }
+
+    /// Reads no more from here on.
+    func stopReading() { stream?.isReadingPaused = true }
+
+    /// Sends the same again and again, as fast as the other side takes it, until `condition` holds.
+    func flood(_ bytes: [UInt8], until condition: @Sendable () async -> Bool) async throws {
+        let deadline = MonotonicTime.now + .seconds(30)
+        while await !condition(), !hasEnded {
+            guard MonotonicTime.now < deadline else { throw Late(what: "the end of a flood") }
+            if (stream?.queuedByteCount ?? 0) < 1 << 20 { send(bytes) }
+            await loop.sleep(for: .milliseconds(1))
+        }
+    }
 
     func close() { stream?.close() }
 

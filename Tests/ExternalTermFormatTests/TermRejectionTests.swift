@@ -86,6 +86,22 @@ private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
         #expect(throws: TermError.truncated) { try Term(decoding: fun) }
     }
 
+    @Test func `keys of keys of keys are not hashed again and again`() {
+        func nested(_ content: [UInt8]) -> [UInt8] {
+            repeated([116, 0, 0, 0, 2, 97, 1, 97, 1], 100) + content + repeated([97, 1], 100)
+        }
+        let small = [131] + nested([109, 0, 0, 1, 0] + [UInt8](repeating: 7, count: 256))
+        #expect(throws: Never.self) { try Term(decoding: small) }
+        let large = [131] + nested([109, 0, 16, 0, 0] + [UInt8](repeating: 7, count: 1 << 20))
+        #expect(throws: TermError.keysTooComplex) { try Term(decoding: large) }
+        // One level, as real maps have it, whatever the size of the keys.
+        var flat: [UInt8] = [131, 116, 0, 0, 0, 4]
+        for number: UInt8 in 0..<4 {
+            flat += [109, 0, 16, 0, 0] + [UInt8](repeating: number, count: 1 << 20) + [97, 1]
+        }
+        #expect(throws: Never.self) { try Term(decoding: flat) }
+    }
+
     @Test func `nested claims cannot share the bytes that justify them`() {
         // Each of the 200 lists claims all the bytes that are left; only the first could have them.
         let byteCount = 100_000

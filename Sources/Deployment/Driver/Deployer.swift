@@ -245,8 +245,9 @@ package actor Deployer {
                 await $0.hotUpgrade(number, from: from, to: release, isResumed: true)
             }
         case .spawn(let number, _):
-            // After the folders have been put in order there.
-            inTurn(number) { await $0.spawn(number) }
+            // Not in turn: a crashed instance does not wait for the next version's download. `current`
+            // is moved only while nothing is to run.
+            Task { await spawn(number) }
         case .terminate(let number): Task { await signal(number) { $0.terminate() } }
         case .killSession(let number): Task { await signal(number) { $0.killSession() } }
         case .probe(let number, let run, let kind):

@@ -178,7 +178,9 @@ package struct DeploymentEngine {
             apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
             processBegan(number - 1, now: now)
         case .spawnFailed(let number, let reason):
-            spawnFailed(number - 1, reason, now: now)
+            // No crash of what is to run: the host could not start it, such as for want of disk space.
+            apply(
+                instances[number - 1].machine.spawnFailed(reason: reason, now: now), to: number - 1)
         case .exited(let number, let status):
             exited(number - 1, status, now: now)
         case .sessionEnded(let number):

@@ -34,13 +34,6 @@ extension DeploymentEngine {
         instances[index].probeSoon(now: now)
     }
 
-    mutating func spawnFailed(_ index: Int, _ reason: String, now: MonotonicTime) {
-        let before = instances[index].machine.consecutiveCrashes
-        apply(instances[index].machine.spawnFailed(reason: reason, now: now), to: index)
-        guard instances[index].machine.consecutiveCrashes > before else { return }
-        countCrash(index, "it cannot be started: \(reason)", now: now)
-    }
-
     mutating func exited(_ index: Int, _ status: ProcessExit, now: MonotonicTime) {
         let before = instances[index].machine.restarts.crash
         instances[index].endRun()

@@ -132,8 +132,14 @@ package struct InstanceState: Sendable {
         try staging.remove()
     }
 
-    /// Removes the folders that were set aside, with all that is in them.
+    /// Removes the folders that were set aside, with all that is in them, and files that were being
+    /// written when somebody was killed.
     package func clean() throws(FileSystemError) {
+        let files = [
+            layout.journal(instance), layout.currentVersion(instance),
+            layout.previousVersion(instance),
+        ]
+        for path in files { try self.files.removeFile(path + ".tmp") }
         try staging.cleanLeftovers()
         try discarded.cleanLeftovers()
     }

@@ -223,12 +223,17 @@ actor DeployexWorld {
     }
 
     /// Starts `deployex ARGUMENTS`, which goes on until it is ended: see ``lastOutput``.
-    func startCommand(_ arguments: [String]) throws -> ChildProcess {
+    func startCommand(_ arguments: [String]) throws {
         commandCount += 1
         startedCommand = commandCount
-        let child = try spawn(ExamplePackages.deployex, arguments, "\(commandCount)")
-        others.append(child)
-        return child
+        others.append(
+            try spawn(ExamplePackages.deployex, arguments, "\(commandCount)"))
+    }
+
+    /// Sends a signal to what ``startCommand(_:)`` started last and returns its exit status.
+    func endStartedCommand(_ signal: Int32) -> Int32? {
+        others.last?.send(signal)
+        return others.last?.waitForEnd(.seconds(5))
     }
 
     /// What the command that ``startCommand(_:)`` started last has printed so far.

@@ -1,0 +1,47 @@
+/// Which connections are in their handshake, and which of them makes room for one more.
+///
+/// Whoever opens connections and says nothing must not keep others away. So when there are too many, the
+/// oldest of the address that holds most of them goes: another address has the whole time for its
+/// handshake, and on the same one a newcomer still has as long as it takes to open so many again.
+struct AcceptedHandshakes<ID: Hashable & Sendable>: Sendable {
+    private struct Entry {
+        var id: ID
+        var address: [UInt8]
+    }
+
+    private let limit: Int
+    /// Oldest first.
+    private var entries: [Entry] = []
+
+    /// - Precondition: `limit` is positive.
+    init(limit: Int) {
+        precondition(limit > 0, "There is room for a handshake")
+        self.limit = limit
+    }
+
+    var count: Int { entries.count }
+
+    /// A connection from `address` begins its handshake.
+    /// - Returns: the one that makes room for it.
+    mutating func begin(_ id: ID, from address: [UInt8]) -> ID? {
+        entries.append(Entry(id: id, address: address))
+        guard entries.count > limit else { return nil }
+        var counts: [[UInt8]: Int] = [:]
+        for entry in entries { counts[entry.address, default: 0] += 1 }
+        let most = counts.values.max()
+        // Of addresses that have as many, the oldest connection goes.
+        guard let victim = entries.firstIndex(where: { counts[$0.address] == most }) else {
+            preconditionFailure("One of the addresses has most")
+        }
+        return entries.remove(at: victim).id
+    }
+
+    /// A handshake has ended, well or not.
+    mutating func end(_ id: ID) {
+        entries.removeAll { $0.id == id }
+    }
+
+    mutating func removeAll() {
+        entries = []
+    }
+}

@@ -1,0 +1,50 @@
+import FoundationEssentials
+import Testing
+
+@testable import deployex
+
+@Suite struct DocumentationTests {
+    /// A file of this repository.
+    private func text(_ path: String) throws -> String {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let contents = FileManager.default.contents(atPath: "/\(root)/\(path)")
+        return String(decoding: try #require(contents), as: UTF8.self)
+    }
+
+    @Test func `every setting is documented, by its key and by its variable`() throws {
+        let (configuration, readme) = (try text("docs/configuration.md"), try text("README.md"))
+        for setting in Setting.allCases {
+            #expect(configuration.contains("`\(setting.key)`"), "\(setting.key)")
+            guard let variable = setting.variable else { continue }
+            #expect(configuration.contains("`\(variable)`"), "\(variable)")
+            #expect(readme.contains("`\(variable)`"), "\(variable)")
+        }
+    }
+
+    @Test func `the documented file is a configuration`() throws {
+        let document = try text("docs/configuration.md")
+        let block = try #require(document.split(separator: "```json\n").dropFirst().first)
+        let json = try #require(block.split(separator: "```").first)
+        let file = try ConfigurationFile(path: "/d.json", bytes: Array(json.utf8))
+        let found = try ServerConfiguration(file: file, environment: [:])
+        #expect(found.applications.map(\.name) == ["counter", "mailer"])
+        // All keys of the host and of an application stand in it.
+        let host = Setting.allCases.filter { $0.scopes.contains(.host) }.map(\.key)
+        #expect(Set(file.host.keys) == Set(host))
+        let own = Setting.allCases.filter { $0.scopes == [.application] }.map(\.key)
+        #expect(Set(own).subtracting(file.applications[0].keys) == [])
+    }
+
+    @Test func `every command is documented`() throws {
+        let (commands, readme) = (try text("docs/commands.md"), try text("README.md"))
+        for command in CommandName.allCases {
+            let isThere = ["deployex ", "deployex [", "\\|"].contains { before in
+                readme.contains(before + command.rawValue)
+            }
+            #expect(isThere, "\(command)")
+            if command.asksDeployex, command != .start, command != .completion {
+                #expect(commands.contains("deployex \(command.rawValue)"), "\(command)")
+            }
+        }
+    }
+}

@@ -1,0 +1,293 @@
+import ExternalTermFormat
+import Testing
+import Transport
+
+@testable import ErlDist
+
+/// Peers that want to harm: the node stays within its limits, serves the others, and says once what happened.
+@Suite(.timeLimit(.minutes(2)), .serialized) struct HostilePeerTests {
+    // MARK: Before the handshake has ended
+
+    @Test(arguments: HostileWay.allCases)
+    func `a thousand connections that say nothing keep nobody out`(way: HostileWay) async throws {
+        let fixture = try await HostileFixture(way) { $0.connectTimeout = .seconds(100) }
+        // Plain ones: who says nothing begins no TLS either.
+        var peers: [RawPeer] = []
+        for _ in 0..<1000 {
+            let peer = RawPeer(loop: fixture.loop)
+            try await peer.connect(to: fixture.address)
+            peers.append(peer)
+        }
+        try await HostileFixture.eventually("a full house") {
+            await fixture.node.handshakes.count == 256
+        }
+        await fixture.expectService()
+        // Each of the guest's handshakes took a place and left it.
+        #expect(await fixture.node.handshakes.count == 254)
+        let reports = fixture.lines.filter { $0.contains("More than 256 connections") }
+        #expect(reports.count == 1 && fixture.lines.count == 1, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `a handshake byte by byte has no more time than any`(way: HostileWay) async throws {
+        let fixture = try await HostileFixture(way) { $0.connectTimeout = .milliseconds(500) }
+        // The beginning of what a peer says first, over TLS of its ClientHello.
+        let bytes: [UInt8] =
+            way == .tls ? [22, 3, 1, 1, 0, 1, 0, 0, 252, 3, 3] : [0, 200, 78, 0, 0, 0, 0]
+        let start = MonotonicTime.now
+        let peer = RawPeer(loop: fixture.loop)
+        try await peer.connect(to: fixture.address)
+        let zeros = [UInt8](repeating: 0, count: 100)
+        await peer.drip(bytes + zeros, every: .milliseconds(50))
+        try await peer.waitForEnd()
+        #expect(start + .milliseconds(400) < .now)
+        #expect(await fixture.node.handshakes.count == 0)
+        await fixture.expectService()
+        #expect(fixture.lines.count == 1, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `a handshake message of 4 GB is refused at its length`(way: HostileWay) async throws {
+        let fixture = try await HostileFixture(way)
+        let peer = fixture.peer()
+        try await peer.connect(to: fixture.address)
+        await peer.send([255, 255, 255, 255])
+        try await peer.waitForEnd()
+        await fixture.expectService()
+        #expect(fixture.lines.count == 1)
+        #expect(fixture.lines.first?.contains("announced a handshake message") == true)
+        await fixture.end()
+    }
+
+    @Test func `who is wrong in a hundred ways does not fill the log`() async throws {
+        let fixture = try await HostileFixture(.tcp)
+        for length in 0..<100 {
+            let peer = fixture.peer()
+            try await peer.connect(to: fixture.address)
+            await peer.send([0xFF, UInt8(length)])
+            try await peer.waitForEnd()
+        }
+        #expect(fixture.lines.count == ReportMemory.causesPerSource)
+        #expect(fixture.lines.last?.contains("nothing more is reported") == true)
+        await fixture.end()
+    }
+
+    // MARK: After it
+
+    @Test(arguments: HostileWay.allCases)
+    func `a peer that sends single bytes stays connected and is served`(
+        way: HostileWay
+    ) async throws {
+        // The whole message takes longer than the tick time.
+        let fixture = try await HostileFixture(way) { $0.tickTime = .milliseconds(400) }
+        let peer = try await fixture.peer(as: "slow@localhost")
+        await peer.drip(Self.ping(.atom("tag")), every: .milliseconds(8))
+        guard case .send(_, Self.mine, .tuple(let answer), nil)? = try await peer.message() else {
+            Issue.record("no answer")
+            return
+        }
+        #expect(answer.last == .atom("yes"))
+        #expect(fixture.ends(of: "slow@localhost").isEmpty)
+        await fixture.end()
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `a peer that asks and does not read the answers is given up`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way) { $0.queuedByteCount = 1 << 20 }
+        let before = HostileFixture.residentByteCount
+        let peer = try await fixture.peer(as: "deaf@localhost")
+        await peer.stopReading()
+        let tag = Term.binary([UInt8](repeating: 0, count: 16 << 10))
+        try await peer.flood(Self.ping(tag)) { !fixture.ends(of: "deaf@localhost").isEmpty }
+        #expect(fixture.ends(of: "deaf@localhost") == [.notReading])
+        await fixture.expectService()
+        #expect(fixture.lines.count == 1, "\(fixture.lines)")
+        HostileFixture.expectMemory(since: before, below: 200 << 20)
+        await fixture.end()
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `a flood of messages ends the process that does not receive them, and only it`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way)
+        let process = await fixture.node.spawnProcess(mailbox: MailboxCapacity(byteCount: 8 << 20))
+        try await process.register("inbox")
+        let before = HostileFixture.residentByteCount
+        let peer = try await fixture.peer(as: "loud@localhost")
+        var encoder = MessageEncoder(flags: .standard)
+        let message = Term.binary([UInt8](repeating: 1, count: 1 << 20))
+        let frame = encoder.encode(
+            .registeredSend(from: Self.mine, to: "inbox", message: message, token: nil))
+        // Ten times what there is room for.
+        for _ in 0..<80 { await peer.send(frame) }
+        try await HostileFixture.eventually("the end of the process") {
+            await process.exitReason != nil
+        }
+        #expect(await process.exitReason == .atom("message_queue_full"))
+        await fixture.expectService()
+        HostileFixture.expectMemory(since: before, below: 300 << 20)
+        #expect(fixture.lines.count == 1, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    @Test func `a flood of calls is refused beyond their bytes`() async throws {
+        let fixture = try await HostileFixture(.tcp) {
+            $0.maximumIncomingCallByteCount = 4 << 20
+        }
+        let loop = fixture.loop
+        await fixture.node.expose(module: "m") { _, _, _ in
+            await loop.sleep(for: .seconds(60))
+            return .atom(.ok)
+        }
+        let peer = try await fixture.peer(as: "loud@localhost")
+        var encoder = MessageEncoder(flags: .standard)
+        let argument = Term.binary([UInt8](repeating: 1, count: 1 << 20))
+        for number: UInt32 in 0..<20 {
+            let request = SpawnRequest(
+                id: Reference(node: "loud@localhost", creation: 77, words: [number]),
+                from: Self.mine, groupLeader: Self.mine, module: "m", function: "f",
+                arguments: [argument], options: [], token: nil)
+            await peer.send(encoder.encode(.spawnRequest(request)))
+        }
+        var results: [Bool] = []
+        while results.count < 20 {
+            guard case .spawnReply(let reply)? = try await peer.message() else { continue }
+            if case .started = reply.result { results.append(true) } else { results.append(false) }
+        }
+        // Each has a little more than a megabyte.
+        #expect(results == [Bool](repeating: true, count: 3) + [Bool](repeating: false, count: 17))
+        await fixture.expectService()
+        #expect(fixture.lines.count == 1, "\(fixture.lines)")
+        // The connection takes its calls with it, and their bytes.
+        await peer.close()
+        await fixture.end()
+    }
+
+    // MARK: Lengths and depths
+
+    /// A frame of a registered send with these bytes as its payload.
+    private static func frame(payload: [UInt8]) -> [UInt8] {
+        var encoder = MessageEncoder(flags: .standard)
+        var frame = encoder.encode(
+            .registeredSend(from: mine, to: "nobody", message: [], token: nil))
+        frame.removeLast()
+        frame += payload
+        let length = UInt32(frame.count - 4)
+        for index in 0..<4 { frame[index] = UInt8(truncatingIfNeeded: length >> (24 - index * 8)) }
+        return frame
+    }
+
+    private static let huge: [UInt8] = [255, 255, 255, 255]
+
+    private static func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
+        Array(repeatElement(bytes, count: count).joined())
+    }
+
+    private static let lies: [(String, [UInt8])] = [
+        ("a list", [108] + huge), ("a tuple", [105] + huge), ("a map", [116] + huge),
+        ("a binary", [109] + huge), ("a bitstring", [77] + huge + [7]), ("a bignum", [111] + huge),
+        ("an atom", [118, 255, 255]), ("a string", [107, 255, 255]),
+        ("a reference", [90, 255, 255]),
+        ("a fun", [112] + huge + [UInt8](repeating: 0, count: 21) + huge),
+        ("lists in lists", repeated([108] + huge, 100)),
+        ("half a list in half a list", repeated([108, 0, 0, 2, 0], 100)),
+        ("a compressed term", [80] + huge),
+        ("lists too deep", repeated([108, 0, 0, 0, 1], 1_000_000)),
+        ("tuples too deep", repeated([104, 1], 100_000)),
+        ("map keys too deep", repeated([116, 0, 0, 0, 1], 100_000)),
+    ]
+
+    @Test(arguments: HostileWay.allCases)
+    func `what claims more than there is ends its connection and takes no memory`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way)
+        let before = HostileFixture.residentByteCount
+        for (what, payload) in Self.lies {
+            let peer = try await fixture.peer(as: "liar@localhost")
+            await peer.send(Self.frame(payload: payload))
+            try await peer.waitForEnd()
+            guard case .violation(.invalidTerm)? = fixture.ends(of: "liar@localhost").last else {
+                Issue.record("\(what): \(fixture.ends(of: "liar@localhost"))")
+                continue
+            }
+        }
+        #expect(fixture.ends(of: "liar@localhost").count == Self.lies.count)
+        await fixture.expectService()
+        HostileFixture.expectMemory(since: before, below: 200 << 20)
+        #expect(fixture.lines.count <= 5, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `a hundred peers that announce the longest frame cost nothing before they send it`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way)
+        let before = HostileFixture.residentByteCount
+        var peers: [RawPeer] = []
+        for number in 0..<100 {
+            let peer = try await fixture.peer(as: "big\(number)@localhost")
+            await peer.send([8, 0, 0, 0, 131, 68, 0, 104])
+            peers.append(peer)
+        }
+        await fixture.expectService()
+        HostileFixture.expectMemory(since: before, below: 100 << 20)
+        #expect(fixture.lines.isEmpty, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    // MARK: Fragments
+
+    private static func fragment(
+        _ sequence: UInt64, _ number: UInt64, references: [UInt8] = [0], _ bytes: [UInt8]
+    ) -> [UInt8] {
+        var frame: [UInt8] = []
+        frame.append(bigEndian: UInt32(18 + references.count + bytes.count))
+        frame += [131, 69]
+        frame.append(bigEndian: sequence)
+        frame.append(bigEndian: number)
+        return frame + references + bytes
+    }
+
+    @Test(arguments: HostileWay.allCases)
+    func `one unfinished sequence of fragments too many ends the connection`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way)
+        let peer = try await fixture.peer(as: "scattered@localhost")
+        for sequence in 0..<1024 {
+            await peer.send(Self.fragment(UInt64(sequence), .max, [104]))
+        }
+        await fixture.expectService()
+        #expect(fixture.ends(of: "scattered@localhost").isEmpty)
+        await peer.send(Self.fragment(1024, .max, [104]))
+        try await peer.waitForEnd()
+        #expect(
+            fixture.ends(of: "scattered@localhost")
+                == [.violation(.tooManyFragmentSequences(maximum: 1024))])
+        #expect(fixture.lines.count == 1, "\(fixture.lines)")
+        await fixture.end()
+    }
+
+    // MARK: A message
+
+    static let mine = PID(node: "p@localhost", id: 5, serial: 0, creation: 77)
+
+    /// A frame that asks the node whether it is there, with a tag that is echoed.
+    static func ping(_ tag: Term) -> [UInt8] {
+        var encoder = MessageEncoder(flags: .standard)
+        return encoder.encode(
+            .registeredSend(
+                from: mine, to: "net_kernel",
+                message: .tuple([
+                    .atom("$gen_call"), .tuple([.pid(mine), tag]),
+                    .tuple([.atom("is_auth"), .atom("p@localhost")]),
+                ]), token: nil))
+    }
+}
