@@ -9,7 +9,8 @@ struct EngineInstance {
     var previous: DeployedRelease?
     /// An operator wants it to stay stopped.
     var isStopped = false
-    /// Counts starts, so that an answer about an earlier process is not taken for one about this.
+    /// Counts starts, and what is as good as one, so that an answer about what ran before is not taken
+    /// for one about what runs now.
     var run = 0
     var isReady = false
     var isConnected = false
@@ -82,8 +83,15 @@ struct EngineInstance {
 
     /// The node has begun another life in the same process.
     mutating func reboot(now: MonotonicTime) {
-        isReady = false
         wasReady = false
+        forgetReadiness(now: now)
+    }
+
+    /// What its node runs has changed: an answer that is under way speaks of what was before.
+    mutating func forgetReadiness(now: MonotonicTime) {
+        run += 1
+        isReady = false
+        isProbing = false
         nextProbe = now
     }
 

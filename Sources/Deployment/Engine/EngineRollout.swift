@@ -246,9 +246,8 @@ extension DeploymentEngine {
                 + " from: \(from?.version ?? "none") to: \(release.version)")
         awaitReady(index, now: now)
         // Ready means: seen so since the upgrade.
-        instances[index].isReady = false
+        instances[index].forgetReadiness(now: now)
         instances[index].isUnknown = true
-        instances[index].probeSoon(now: now)
     }
 
     mutating func hotUpgradeFailed(

@@ -122,6 +122,9 @@ extension InstanceState {
             try completeReversion(journal.to)
             completed(journal, &found)
         case .revertInPlace:
+            guard try bootVersions(of: current)?.release == journal.to.version else {
+                return try undone(journal, &found)
+            }
             try completeReversionInPlace(journal.to)
             completed(journal, &found)
         case .hotUpgrade:

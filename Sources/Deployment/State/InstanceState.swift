@@ -143,9 +143,17 @@ package struct InstanceState: Sendable {
         try settle(journal, isRunning: false, &found)
     }
 
-    /// The release that stands in `current`, as its own marker describes it.
+    /// The release that stands in `current`, as its own marker, or a move that was cut off, describes it.
     package func standing() throws(FileSystemError) -> DeployedRelease? {
-        try deployed(in: current)
+        let journal = try StateFile.read(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
+        // The marker is changed after what boots.
+        if case .found(let journal) = journal, journal.operation == .revertInPlace,
+            try bootVersions(of: current)?.release == journal.to.version
+        {
+            return journal.to
+        }
+        return try deployed(in: current)
     }
 
     /// Removes what is staged.

@@ -13,7 +13,10 @@ final class CurrentWatch: Sendable {
 
     var violation: String? { state.withLock { $0.violation } }
 
-    /// Whether a whole release ever stood in an instance's `current`.
+    /// The first deployment of an instance is complete.
+    func deployed(_ number: Int) { state.withLock { _ = $0.deployed.insert(number) } }
+
+    /// Whether a whole release stands in an instance's `current` from now on.
     func wasDeployed(_ number: Int) -> Bool { state.withLock { $0.deployed.contains(number) } }
 
     /// A node, or a power cut, has changed what stands there.
@@ -21,9 +24,7 @@ final class CurrentWatch: Sendable {
 
     func look(_ number: Int, _ standing: StandingRelease, _ operation: DiskOperation) {
         state.withLock { state in
-            if case .whole = standing {
-                state.deployed.insert(number)
-            } else if case .whole? = state.standing[number] {
+            if standing.version == nil, state.standing[number]?.version != nil {
                 state.violation =
                     "instance \(number): \(standing) in current, after: \(operation)"
             }

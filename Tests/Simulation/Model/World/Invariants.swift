@@ -191,6 +191,11 @@ final class Invariants {
         _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
     ) {
         guard let deployer = world.deployer else { return }
+        if case .promoted(let number, _) = event,
+            world.disk.image.status(world.layout.instanceFolder(number) + "/journal.json") == nil
+        {
+            watch?.deployed(number)
+        }
         for action in actions {
             switch action {
             case .save(let record): examine(record, world, deployer)
@@ -213,8 +218,9 @@ final class Invariants {
         _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
     ) {
         ghosts.formIntersection(record.ghosted.map(\.id))
+        let seconds = 1_700_000_000 + world.now.nanoseconds / 1_000_000_000
         guard let last = record.history.last, last.outcome == .succeeded,
-            record.history.count != historyCount
+            record.history.count != historyCount, last.at >= seconds - 1
         else {
             historyCount = record.history.count
             return
