@@ -18,9 +18,9 @@ import Transport
             try await peer.connect(to: fixture.address)
             peers.append(peer)
         }
-        try await HostileFixture.eventually("a full house") {
-            await fixture.node.handshakes.count == 256
-        }
+        // Each one beyond the limit takes the oldest one's place; connecting is over before that.
+        for peer in peers.prefix(1000 - 256) { try await peer.waitForEnd() }
+        #expect(await fixture.node.handshakes.count == 256)
         await fixture.expectService()
         // The first of the guest's handshakes took somebody's place, and left it to the second.
         #expect(await fixture.node.handshakes.count == 255)
