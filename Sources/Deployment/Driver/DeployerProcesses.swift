@@ -181,6 +181,7 @@ extension Deployer {
     }
 
     func received(_ event: ProcessSession.Event, from number: Int) {
+        guard hasEngine else { return untold.append((number, event)) }
         switch event {
         case .exited(let exit):
             tell(.exited(number, exit))
