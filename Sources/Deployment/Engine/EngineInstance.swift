@@ -15,8 +15,8 @@ struct EngineInstance {
     var isConnected = false
     /// Whether this process has been ready, or was taken over from an earlier deployex.
     var wasReady = false
-    /// It was taken over, and nothing has been heard of it yet: it may serve.
-    private(set) var isUnknown = false
+    /// It was taken over, or upgraded in place, and nothing has been heard of it yet: it may serve.
+    var isUnknown = false
     /// An upgrade in place has failed in its node: what that runs is known only after a boot.
     var isDoubtful = false
     /// Which life of the node was seen last.

@@ -247,6 +247,7 @@ extension DeploymentEngine {
         awaitReady(index, now: now)
         // Ready means: seen so since the upgrade.
         instances[index].isReady = false
+        instances[index].isUnknown = true
         instances[index].probeSoon(now: now)
     }
 

@@ -107,7 +107,7 @@ extension InstanceState {
         }
     }
 
-    private func settle(
+    func settle(
         _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
     ) throws(FileSystemError) {
         let standing = try deployed(in: current)

@@ -31,8 +31,6 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case missesEndsOfAdopted
     /// A failed staging is not reported.
     case losesFailures
-    /// An answer about an earlier process is taken for one about this one.
-    case mixesUpRuns
     /// A node that does not answer in time is reported as ready.
     case ignoresSilence
     /// A hot upgrade is reported as done though it failed.

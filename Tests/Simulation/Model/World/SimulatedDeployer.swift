@@ -34,10 +34,6 @@ final class SimulatedDeployer {
     private var openCommands: [UInt64: EngineCommand] = [:]
     private var timerNumber = 0
     private(set) var hasFinished = false
-    private var runs: [Int: Int] = [:]
-
-    /// Which start of an instance the engine speaks of.
-    func latestRun(of number: Int) -> Int { runs[number] ?? 0 }
 
     init(_ world: SimulatedWorld) {
         self.world = world
@@ -120,7 +116,7 @@ final class SimulatedDeployer {
 
     func tell(_ event: EngineEvent) {
         guard isAlive, !isDetached, var engine else { return }
-        let event = world.sabotage?.reported(event, to: self) ?? event
+        let event = world.sabotage?.reported(event) ?? event
         world.note("> \(event)")
         var actions = engine.handle(event, now: world.now)
         self.engine = engine
@@ -194,14 +190,12 @@ final class SimulatedDeployer {
             inTurn(number, .zero ... .milliseconds(50)) {
                 self.hotUpgrade(number, from: from, to: release, isResumed: true, $0)
             }
-        case .spawn(let number, let run):
-            runs[number] = run
+        case .spawn(let number, _):
             // Not behind a staging, which may take minutes: the folders are at rest.
             after(.zero ... .milliseconds(20)) { self.spawn(number) }
         case .terminate(let number): signal(number, kills: false)
         case .killSession(let number): signal(number, kills: true)
         case .probe(let number, let run, let kind):
-            runs[number] = run
             probe(number, run: run, kind)
         case .finish: hasFinished = true
         }

@@ -207,7 +207,9 @@ extension SimulatedDeployer {
                 // An answer that is long under way, and perhaps no longer true.
                 let answer = self.readiness(process.identity, node.creation, kind)
                 return self.after(.milliseconds(200) ... .milliseconds(750)) {
-                    self.tell(.probed(number, run: run, answer))
+                    let isConnected = self.connections[number] == node.creation
+                    self.tell(
+                        .probed(number, run: run, isConnected ? answer : .unreachable("lost")))
                 }
             }
             self.after(.milliseconds(1) ... .milliseconds(200)) {

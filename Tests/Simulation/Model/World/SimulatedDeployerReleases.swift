@@ -23,6 +23,7 @@ extension SimulatedDeployer {
         let content = SimulatedRelease(
             application: Scenario.application, version: release.version, hash: package.content)
         do {
+            try states[number - 1].completeMove()
             try content.stage(
                 in: layout.new(number), as: release, world.disk,
                 syncs: world.sabotage != .stagesWithoutSync)
@@ -73,12 +74,13 @@ extension SimulatedDeployer {
             }
         } catch {
             guard !world.disk.isStopped else { return }
-            guard settled(number)?.id == release.id else {
-                guard !world.disk.isStopped else { return }
+            guard standing(number)?.id == release.id else {
                 discardStaged(number)
                 tell(.promotionFailed(number, release, reason: "\(error)"))
                 return done()
             }
+            tell(.promoted(number, release))
+            return done()
         }
         discardStaged(number)
         after(.zero ... .milliseconds(5)) {
@@ -106,7 +108,7 @@ extension SimulatedDeployer {
             tell(.reverted(number, release))
         } catch {
             guard !world.disk.isStopped else { return }
-            if let standing = settled(number), standing.id == id {
+            if let standing = standing(number), standing.id == id {
                 tell(.reverted(number, standing))
             } else {
                 tell(.reversionFailed(number, reason: "\(error)"))
@@ -117,13 +119,8 @@ extension SimulatedDeployer {
         done()
     }
 
-    /// What is current after a move that failed in its midst and has been settled as a start would.
-    private func settled(_ number: Int) -> DeployedRelease? {
-        do {
-            return try states[number - 1].recover(isRunning: false).current
-        } catch {
-            world.note("  putting the folders of \(number) in order: \(error)")
-            return nil
-        }
+    /// What is current after a move that failed in its midst.
+    private func standing(_ number: Int) -> DeployedRelease? {
+        do { return try states[number - 1].standing() } catch { return nil }
     }
 }

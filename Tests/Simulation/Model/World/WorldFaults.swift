@@ -100,7 +100,11 @@ extension SimulatedWorld {
                 case 1: Array(bytes.prefix(bytes.count / 2))
                 default: bytes.map { _ in UInt8(truncatingIfNeeded: random.next()) }
                 }
+            // Also on a full disk.
+            let capacity = image.capacity
+            image.capacity = .max
             try image.overwrite(path, with: damaged)
+            image.capacity = capacity
             image.synchronizeAll()
         }
     }
