@@ -62,7 +62,8 @@ let package = Package(
         .executableTarget(
             name: "deployex-reliability",
             dependencies: [
-                "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
+                "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
+                "Supervisor",
             ],
             swiftSettings: shipped),
         .executableTarget(

@@ -22,6 +22,8 @@ struct Itinerary {
     private var index = 0
     /// Steps that were completed.
     private(set) var stepCount = 0
+    /// Rollbacks that brought back another version than the one before.
+    private(set) var wrongRollbacks: [String] = []
 
     /// What is to run everywhere at the end of the step under way.
     private(set) var version = "0.1.0"
@@ -34,6 +36,12 @@ struct Itinerary {
         if case .rollBack(let from, _) = Self.steps[index], !status.ghosted.contains(from) {
             _ = await manager.command("rollback")
             return
+        }
+        if case .rollBack(let from, let to) = Self.steps[index], version == to,
+            let target = status.targetVersion, target != to
+        {
+            wrongRollbacks.append("from \(from) to \(target) instead of \(to)")
+            version = target
         }
         if case .unghost(let ghost) = Self.steps[index], status.ghosted.contains(ghost) {
             _ = await manager.command("unghost", [.binary(ghost)])

@@ -105,6 +105,7 @@ struct KillRun {
         let summary = Moment.allCases.compactMap { moment in
             moments[moment].map { "\($0) \(moment.rawValue)" }
         }
+        for text in itinerary.wrongRollbacks { Reliability.note("rolled back \(text)") }
         let crashes = status?.instances.map(\.crashRestarts).reduce(0, +) ?? 0
         return try await figures(site, watch, loads, crashes: crashes) + [
             Figure(
@@ -115,6 +116,9 @@ struct KillRun {
                 "kills",
                 "\(options.effort.kills) in \(Figure.text(time)), seed \(options.seed): "
                     + summary.joined(separator: ", ")),
+            Figure(
+                none: "rollbacks to another version than the one before",
+                itinerary.wrongRollbacks.count, of: "\(itinerary.stepCount) deployments"),
             Figure("deployments completed meanwhile", "\(itinerary.stepCount)"),
         ]
     }
@@ -225,10 +229,8 @@ struct KillRun {
     /// the same pid.
     private func adoption(_ manager: Manager, _ watch: ProcessWatch) async throws -> Duration {
         let before = await watch.running
-        var firstAnswer: Duration?
         while true {
             if let status = await manager.status() {
-                firstAnswer = firstAnswer ?? MonotonicTime.now - manager.begin
                 let time = MonotonicTime.now - manager.begin
                 let after = await watch.running
                 let isWhole = before.intersection(after).allSatisfy { process in
@@ -236,14 +238,7 @@ struct KillRun {
                         $0.number == process.instance && $0.pid == process.pid
                     }
                 }
-                if isWhole {
-                    if time > .milliseconds(500) {
-                        Reliability.note(
-                            "SLOW first answer \(firstAnswer.map(Figure.text) ?? "-") whole \(Figure.text(time)) before \(before.map(\.pid)) after \(after.map(\.pid)) status \(status.instances.map { "\($0.pid ?? 0) \($0.status)" })"
-                        )
-                    }
-                    return time
-                }
+                if isWhole { return time }
             }
             guard manager.process.isRunning, MonotonicTime.now - manager.begin < .seconds(20)
             else {
