@@ -1,7 +1,7 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
-.PHONY: help setup setup-otp build test interop tsan asan fuzz lint format bench demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test interop tsan asan fuzz lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -45,6 +45,13 @@ bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS=
 	scripts/build-bench-peers.sh .build/bench
 	swift build -c release --product deployex-bench
 	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
+
+reliability: setup ## kill, freeze and crash what docs/reliability.md speaks of (RELIABILITY_FLAGS="--kills 100")
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	swift build -c release --product deployex
+	swift build -c release --product deployex-reliability
+	@nice "$$(swift build -c release --show-bin-path)/deployex-reliability" \
+		--packages "$$DEPLOYEX_EXAMPLE_PACKAGES" $(RELIABILITY_FLAGS)
 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
 	@scripts/demo.sh

@@ -60,6 +60,13 @@ let package = Package(
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             swiftSettings: strict),
         .executableTarget(
+            name: "deployex-reliability",
+            dependencies: [
+                "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
+                "Supervisor",
+            ],
+            swiftSettings: shipped),
+        .executableTarget(
             name: "node-example",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             path: "Examples/node", swiftSettings: strict),

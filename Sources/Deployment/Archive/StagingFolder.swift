@@ -18,11 +18,19 @@ package struct StagingFolder: Sendable {
 
     /// Removes the staging folder with what is in it.
     package func remove() throws(FileSystemError) {
-        guard try files.status(path) != nil else { return }
         // Removing takes many steps. What is left when they are cut short must not have the name.
+        guard let aside = try setAside() else { return }
+        try files.removeTree(aside)
+    }
+
+    /// Takes its name from what is staged, in one step: ``cleanLeftovers()`` removes that later.
+    /// - Returns: the name that it has now; `nil` when there is nothing.
+    @discardableResult
+    package func setAside() throws(FileSystemError) -> String? {
+        guard try files.status(path) != nil else { return nil }
         let aside = try temporaryPath()
         try files.rename(path, to: aside)
-        try files.removeTree(aside)
+        return aside
     }
 
     /// Removes the temporary folders that a killed run has left. Only to be called when nothing is

@@ -63,7 +63,8 @@ extension Deployer {
     /// instance's program, from this instance's folder, and leads its own session.
     private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
         let folder = environment.layout.current(number)
-        let found = await offload { SessionLeaders.running(in: folder) }
+        let variable = "RELEASE_NODE_SUFFIX=-\(number)"
+        let found = await offload { SessionLeaders.running(in: folder, with: variable) }
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
@@ -180,6 +181,7 @@ extension Deployer {
     }
 
     func received(_ event: ProcessSession.Event, from number: Int) {
+        guard hasEngine else { return untold.append((number, event)) }
         switch event {
         case .exited(let exit):
             tell(.exited(number, exit))

@@ -37,7 +37,7 @@ extension InstanceState {
         if !isRunning { try repairBoot(&found) }
         if let journal { try settle(journal, isRunning: isRunning, &found) }
         // Nothing refers to it any more: the next deployment stages anew.
-        if found.interruptedUpgrade == nil { try discardStaged() }
+        if found.interruptedUpgrade == nil { try setStagedAside() }
         try find(isRunning: isRunning, &found)
         // What its files say is between two releases; the journal knows what it was before.
         if found.interruptedUpgrade != nil { found.current = journal?.from ?? found.current }

@@ -6,6 +6,9 @@ package import Supervisor
 /// removed. ``recover()`` completes a move whose exchange has happened and undoes one whose exchange has
 /// not. `current` is one whole release at any time after the first deployment.
 ///
+/// What a move no longer needs is only set aside, since an instance, or a start, waits for it:
+/// ``clean()`` removes it.
+///
 /// All of it blocks: callers `offload` it.
 package struct InstanceState: Sendable {
     package let layout: DeploymentLayout
@@ -56,7 +59,7 @@ package struct InstanceState: Sendable {
     ) throws(FileSystemError) {
         // Something else may have been staged there since the exchange.
         if let from, try deployed(in: new)?.id == from.id {
-            try discarded.remove()
+            try discarded.setAside()
             try files.rename(new, to: previous)
             try files.synchronizeFolder(folder)
         }
@@ -85,7 +88,7 @@ package struct InstanceState: Sendable {
     }
 
     func completeReversion(_ release: DeployedRelease) throws(FileSystemError) {
-        try discarded.remove()
+        try discarded.setAside()
         try files.synchronizeFolder(folder)
         try describe(current: release, previous: nil)
         try end()
@@ -131,6 +134,11 @@ package struct InstanceState: Sendable {
     /// Notes that it has not been.
     package func abandonHotUpgrade() throws(FileSystemError) {
         try end()
+    }
+
+    /// Takes away what is staged, as a move does.
+    func setStagedAside() throws(FileSystemError) {
+        try staging.setAside()
     }
 
     /// Completes, or forgets, a move that an error has cut off: before anything else is done to the

@@ -129,6 +129,8 @@ import Testing
         try state.promote(to: Self.two)
         try state.beginHotUpgrade(to: Self.three)
         // As `make_permanent` leaves it.
+        try FileManager.default.createDirectory(
+            atPath: state.current + "/releases/0.1.2", withIntermediateDirectories: true)
         try Data("13.1.5 0.1.2".utf8).write(
             to: URL(fileURLWithPath: state.current + "/releases/start_erl.data"))
         let running = try state.recover(isRunning: true)
