@@ -70,6 +70,15 @@ let package = Package(
             name: "node-example",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             path: "Examples/node", swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+            ],
+            path: "Tests/Simulation/Model", swiftSettings: strict),
+        .executableTarget(
+            name: "deployex-simulate", dependencies: ["Simulation"],
+            path: "Tests/Simulation/Command", swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
@@ -84,6 +93,7 @@ let package = Package(
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
+        tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),

@@ -1,7 +1,9 @@
-%% What deployex-bench runs inside a BEAM: the terms that both sides hold, and OTP's own codec timed.
+%% What deployex-bench runs inside a BEAM: the terms that both sides hold, OTP's own codec timed, messages
+%% sent and counted, and connecting.
 -module(deployex_bench_peer).
 
 -export([live_with_stdin/0, sample/1, codec/3]).
+-export([start_sink/1, sink_time/0, flood/3, connect/1]).
 
 %% The node ends with its stdin, so that it cannot outlive who started it.
 live_with_stdin() ->
@@ -108,3 +110,71 @@ process(I) ->
         label => <<"worker ", (integer_to_binary(I))/binary, " of the pool">>,
         garbage_collection => [{min_heap_size, 233}, {fullsweep_after, 65535}, {minor_gcs, I rem 40}]
     }.
+
+%% Messages one way. `bench_sink' is the receiver's name on every node, ours and libei's included.
+
+%% Starts a receiver of Count messages.
+start_sink(Count) ->
+    Caller = self(),
+    {Pid, Monitor} = spawn_monitor(fun() ->
+        register(bench_sink, self()),
+        Caller ! {self(), ready},
+        sink(Count)
+    end),
+    receive
+        {Pid, ready} -> demonitor(Monitor, [flush]);
+        {'DOWN', Monitor, process, Pid, Reason} -> exit(Reason)
+    end.
+
+%% Nanoseconds from the receiver's first message to its last.
+sink_time() ->
+    Monitor = monitor(process, bench_sink),
+    bench_sink ! {time, self()},
+    receive
+        {time, Nanoseconds} ->
+            %% The name is free once the receiver is gone.
+            receive {'DOWN', Monitor, process, _, _} -> Nanoseconds end;
+        {'DOWN', Monitor, process, _, Reason} ->
+            exit(Reason)
+    end.
+
+sink(Count) ->
+    receive {sample, _} -> ok end,
+    First = erlang:monotonic_time(nanosecond),
+    sink_rest(Count - 1),
+    Nanoseconds = erlang:monotonic_time(nanosecond) - First,
+    receive {time, Asker} -> Asker ! {time, Nanoseconds} end.
+
+sink_rest(0) ->
+    ok;
+sink_rest(Count) ->
+    receive {sample, _} -> ok end,
+    sink_rest(Count - 1).
+
+%% Sends Count messages: numbers, or binaries of so many bytes.
+flood(Node, Count, ByteCount) ->
+    Sink = {bench_sink, Node},
+    case ByteCount of
+        0 -> flood_numbers(Sink, Count);
+        _ -> flood_term(Sink, Count, {sample, binary:copy(<<7>>, ByteCount)})
+    end.
+
+flood_numbers(_, 0) ->
+    ok;
+flood_numbers(Sink, Count) ->
+    Sink ! {sample, Count},
+    flood_numbers(Sink, Count - 1).
+
+flood_term(_, 0, _) ->
+    ok;
+flood_term(Sink, Count, Term) ->
+    Sink ! Term,
+    flood_term(Sink, Count - 1, Term).
+
+%% Nanoseconds of a connection to Node, which is ended again.
+connect(Node) ->
+    Start = erlang:monotonic_time(nanosecond),
+    true = net_kernel:connect_node(Node),
+    Nanoseconds = erlang:monotonic_time(nanosecond) - Start,
+    true = erlang:disconnect_node(Node),
+    Nanoseconds.

@@ -7,10 +7,14 @@
  *
  *     call node|reverse COUNT     COUNT calls one after another on one connection
  *     connect COUNT               COUNT connections, handshake included, each by a new name
+ *     send COUNT                  COUNT messages to bench_sink, one after another
+ *     name                        this node's name, once it is connected
+ *     receive COUNT               COUNT messages, however they are addressed
  *     decode SAMPLE COUNT         COUNT times a sample of the node's deployex_bench_peer, into a tree
  *
- * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds; or
- * "error" and what failed. ERL_EPMD_PORT says where EPMD is.
+ * The answer is "ok", the whole time, and the time of each call or connection, in nanoseconds (of
+ * "receive": from the first message to the last; of "name": the name); or "error" and what failed.
+ * Calls and messages share one connection. ERL_EPMD_PORT says where EPMD is.
  */
 #include <arpa/inet.h>
 #include <ei.h>
@@ -27,7 +31,6 @@ enum { COUNT_MAX = 1000000 };
 
 static const char *peer_node;
 static const char *cookie;
-static int connection = -1;
 
 static int64_t now_ns(void)
 {
@@ -81,32 +84,37 @@ static int encode_arguments(const char *which, ei_x_buff *arguments)
     return ei_x_encode_empty_list(arguments) < 0 ? -1 : ei_x_encode_empty_list(arguments);
 }
 
-/* The connection that calls go through, made at the first of them; -1 after saying why there is none. */
-static int call_connection(ei_cnode **node)
-{
-    static ei_cnode own;
+/* The node and connection of calls and messages. */
+static ei_cnode node;
+static int connection = -1;
 
-    *node = &own;
+static int is_connected(void)
+{
     if (connection >= 0)
-        return connection;
-    if (make_node(&own) < 0) {
+        return 1;
+    if (make_node(&node) < 0) {
         fail("making a node: %s", strerror(erl_errno));
-        return -1;
+        return 0;
     }
-    connection = ei_connect(&own, (char *)peer_node);
+    connection = ei_connect(&node, (char *)peer_node);
     if (connection < 0)
         fail("connecting to %s: %s", peer_node, strerror(erl_errno));
-    return connection;
+    return connection >= 0;
+}
+
+static void disconnect(void)
+{
+    close(connection);
+    connection = -1;
 }
 
 static void measure_calls(const char *which, long count, int64_t *times)
 {
-    ei_cnode *node;
     char *module = strcmp(which, "node") == 0 ? "erlang" : "lists";
     char *function = strcmp(which, "node") == 0 ? "node" : "reverse";
     ei_x_buff arguments;
 
-    if (call_connection(&node) < 0)
+    if (!is_connected())
         return;
     ei_x_new(&arguments);
     if (encode_arguments(which, &arguments) < 0) {
@@ -117,13 +125,12 @@ static void measure_calls(const char *which, long count, int64_t *times)
     for (long i = 0; i < count; i++) {
         ei_x_buff result;
         ei_x_new(&result);
-        int status = ei_rpc(node, connection, module, function, arguments.buff, arguments.index,
+        int status = ei_rpc(&node, connection, module, function, arguments.buff, arguments.index,
                             &result);
         ei_x_free(&result);
         if (status < 0) {
             fail("calling %s:%s: %s", module, function, strerror(erl_errno));
-            close(connection);
-            connection = -1;
+            disconnect();
             ei_x_free(&arguments);
             return;
         }
@@ -135,24 +142,76 @@ static void measure_calls(const char *which, long count, int64_t *times)
     answer(before - start, times, count);
 }
 
+static void measure_sends(long count)
+{
+    ei_x_buff message;
+
+    if (!is_connected())
+        return;
+    ei_x_new(&message);
+    int64_t start = now_ns();
+    for (long i = 0; i < count; i++) {
+        message.index = 0;
+        if (ei_x_encode_version(&message) < 0 || ei_x_encode_tuple_header(&message, 2) < 0
+            || ei_x_encode_atom(&message, "sample") < 0 || ei_x_encode_long(&message, i) < 0
+            || ei_reg_send(&node, connection, "bench_sink", message.buff, message.index) < 0) {
+            fail("sending to bench_sink: %s", strerror(erl_errno));
+            disconnect();
+            ei_x_free(&message);
+            return;
+        }
+    }
+    ei_x_free(&message);
+    answer(now_ns() - start, NULL, 0);
+}
+
+static void measure_receives(long count)
+{
+    ei_x_buff message;
+    erlang_msg header;
+    int64_t first = 0;
+
+    if (!is_connected())
+        return;
+    ei_x_new(&message);
+    for (long received = 0; received < count;) {
+        message.index = 0;
+        switch (ei_xreceive_msg(connection, &header, &message)) {
+        case ERL_MSG:
+            if (received++ == 0)
+                first = now_ns();
+            break;
+        case ERL_TICK:
+            break;
+        default:
+            fail("receiving: %s", strerror(erl_errno));
+            disconnect();
+            ei_x_free(&message);
+            return;
+        }
+    }
+    ei_x_free(&message);
+    answer(now_ns() - first, NULL, 0);
+}
+
 static void measure_connects(long count, int64_t *times)
 {
     int64_t total = 0;
     for (long i = 0; i < count; i++) {
-        ei_cnode node;
-        if (make_node(&node) < 0) {
+        ei_cnode other;
+        if (make_node(&other) < 0) {
             fail("making a node: %s", strerror(erl_errno));
             return;
         }
         int64_t start = now_ns();
-        int connection = ei_connect(&node, (char *)peer_node);
+        int other_connection = ei_connect(&other, (char *)peer_node);
         times[i] = now_ns() - start;
-        if (connection < 0) {
+        if (other_connection < 0) {
             fail("connecting to %s: %s", peer_node, strerror(erl_errno));
             return;
         }
         total += times[i];
-        close(connection);
+        close(other_connection);
     }
     answer(total, times, count);
 }
@@ -329,7 +388,6 @@ static char *sample_bytes(const char *name)
 {
     static char cached_name[32];
     static char *cached;
-    ei_cnode *node;
     ei_x_buff arguments, result;
     int index = 0, type, size;
     long count;
@@ -338,14 +396,14 @@ static char *sample_bytes(const char *name)
         return cached;
     free(cached);
     cached = NULL;
-    if (call_connection(&node) < 0)
+    if (!is_connected())
         return NULL;
     ei_x_new(&arguments);
     ei_x_new(&result);
     if (ei_x_encode_list_header(&arguments, 1) < 0 || ei_x_encode_atom(&arguments, name) < 0
         || ei_x_encode_empty_list(&arguments) < 0)
         fail("encoding arguments");
-    else if (ei_rpc(node, connection, "deployex_bench_peer", "sample", arguments.buff,
+    else if (ei_rpc(&node, connection, "deployex_bench_peer", "sample", arguments.buff,
                     arguments.index, &result) < 0)
         fail("asking for the sample %s: %s", name, strerror(erl_errno));
     else if (ei_get_type(result.buff, &index, &type, &size) < 0 || type != ERL_BINARY_EXT
@@ -399,9 +457,18 @@ int main(int argc, char **argv)
             measure_calls(which, count, times);
         else if (sscanf(line, "connect %ld", &count) == 1 && count > 0 && count <= COUNT_MAX)
             measure_connects(count, times);
+        else if (sscanf(line, "send %ld", &count) == 1 && count > 0)
+            measure_sends(count);
+        else if (sscanf(line, "receive %ld", &count) == 1 && count > 0)
+            measure_receives(count);
         else if (sscanf(line, "decode %31s %ld", which, &count) == 2 && count > 0)
             measure_decoding(which, count);
-        else
+        else if (strcmp(line, "name\n") == 0) {
+            if (is_connected()) {
+                printf("ok %s\n", ei_thisnodename(&node));
+                fflush(stdout);
+            }
+        } else
             fail("no such command: %s", strtok(line, "\n"));
     }
     free(times);

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds what deployex-bench measures against into the folder given: the C program that uses libei,
-# and the module that the BEAM runs.
+# Builds what deployex-bench measures against into the folder given: the C program that uses libei, and
+# the module that the BEAM runs. Also makes the certificates there with which all sides speak TLS.
 #
 #     scripts/build-bench-peers.sh .build/bench
 set -euo pipefail
@@ -34,3 +34,13 @@ mkdir -p "$folder"
 erlc -Werror -o "$folder" bench/deployex_bench_peer.erl
 cc -std=c11 -D_DEFAULT_SOURCE -O2 -Wall -Wextra -Werror -pthread "${flags[@]}" \
     bench/libei_peer.c -lei -o "$folder/libei-peer"
+
+absolute=$(cd "$folder" && pwd)
+CERT_FOLDER=$absolute/certs OUTPUT_FOLDER=$absolute/certs CERT_NAMES=127.0.0.1 \
+    scripts/make-certs.sh >"$folder/certs.log" || fail "$(<"$folder/certs.log")"
+# Full handshakes and the same cipher on all sides: what is measured is not what they would agree on.
+side="{certfile, \"$absolute/certs/deployex.crt\"}, {keyfile, \"$absolute/certs/deployex.key\"},
+  {cacertfile, \"$absolute/certs/ca.crt\"}, {verify, verify_peer}, {versions, ['tlsv1.3']},
+  {ciphers, [\"TLS_AES_128_GCM_SHA256\"]}"
+printf '[{server, [%s, {fail_if_no_peer_cert, true}]},\n {client, [%s]}].\n' "$side" "$side" \
+    >"$folder/inet_tls.conf"

@@ -12,6 +12,8 @@ final class Connection {
         case applicant(ServerHandshake.Applicant)
         case connected(PeerNode)
         case received(ControlMessage)
+        /// The answer to a call that ``Connection/callFrames`` has recognised.
+        case answered(CallFrames.Answer)
         /// Nothing has come for a while: send something that the peer answers.
         case quiet
         /// The last event; never after ``Connection/close()``.
@@ -30,6 +32,8 @@ final class Connection {
         var frameByteCount = 128 << 20
         /// Bytes that may wait to be sent before a message is refused.
         var queuedByteCount = 64 << 20
+        /// Bytes that may wait before those who send are to wait too. Source: `+zdbbl` in erl(1).
+        var busyByteCount = 1 << 20
         var fragments = FragmentAssembly.Limits()
     }
 
@@ -53,12 +57,17 @@ final class Connection {
         case ended
     }
 
+    /// Small messages leave together in system calls of about this size.
+    private static let flushedByteCount = 64 << 10
+
     private let stream: any ByteStream
     private let loop: EventLoop
     private let limits: Limits
     private var phase: Phase
     /// Beside ``Phase``, because taking it out of an enum and putting it back for every message costs.
     private var established: Established?
+    /// Recognises answers to calls before messages are made of them.
+    var callFrames: CallFrames?
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
     /// How many bytes the message of the last ``Event/received(_:)`` came in.
@@ -247,6 +256,10 @@ final class Connection {
             while let frame = try established?.frames.next() {
                 if frame.isEmpty { continue }
                 guard let bytes = established?.frames.bytes else { return }
+                if let answer = callFrames?.answer(in: bytes, frame) {
+                    handle?(.answered(answer))
+                    continue
+                }
                 if let message = try established?.decoder.decode(bytes, frame, now: .now) {
                     handle?(.received(message))
                 }
@@ -275,6 +288,44 @@ final class Connection {
         established?.ticks.bytesSent()
         stream.send(bytes)
         return true
+    }
+
+    /// Sends a frame that ``CallFrames`` has written, unless too much waits to be sent already.
+    func sendIfRoom(frame bytes: [UInt8]) -> Bool {
+        guard established != nil,
+            stream.queuedByteCount + bytes.count <= limits.queuedByteCount
+        else { return false }
+        established?.ticks.bytesSent()
+        stream.send(bytes)
+        return true
+    }
+
+    /// What whoever has sent something and can wait is to do.
+    enum Pressure {
+        case none
+        /// Let others have their turn: a part has just left.
+        case yield
+        /// Wait until what is queued has left; see ``Connection/whenSent(_:)``.
+        case wait
+    }
+
+    /// Hands the kernel what waits to be sent once that is worth a system call, so that the peer reads
+    /// while more is written. The connection may end in it.
+    func relieve() -> Pressure {
+        let before = stream.queuedByteCount
+        guard before >= Self.flushedByteCount else { return .none }
+        stream.flush()
+        let after = stream.queuedByteCount
+        if after >= limits.busyByteCount { return .wait }
+        return after < before ? .yield : .none
+    }
+
+    /// Calls `body` once, when all that waits has been handed to the kernel; not when the connection ends.
+    func whenSent(_ body: @escaping () -> Void) {
+        stream.onDrain = { [weak self] in
+            self?.stream.onDrain = nil
+            body()
+        }
     }
 
     private func scheduleTick() {

@@ -106,7 +106,8 @@ public final class ErlangProcess: Sendable {
     // MARK: Sending
 
     /// Sends a message. That it has arrived is not known; two to the same process arrive in their order
-    /// when the second is sent after this has returned for the first.
+    /// when the second is sent after this has returned for the first. Those who send faster than the
+    /// other node reads wait here; cancelling the task ends that.
     /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or the
     ///   process has ended; what connecting throws.
     nonisolated(nonsending) public func send(_ message: Term, to destination: Destination)

@@ -31,6 +31,9 @@ struct FragmentAssembly {
         var deadline: MonotonicTime
     }
 
+    /// Room that may be made with a first fragment: for a message with 1 MiB.
+    private static let reservedByteCount = 17 << 16
+
     private let limits: Limits
     private var sequences: [UInt64: Sequence] = [:]
     private var byteCount = 0
@@ -57,8 +60,15 @@ struct FragmentAssembly {
         // sequence even when the cache forgets them.
         let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
         try count(bytes.count + atomByteCount)
+        var whole: [UInt8] = []
+        // Growing would copy it again and again. Memory that is reserved and not written to costs nothing,
+        // and it is not much whatever the peer claims.
+        if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
+            whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
+        }
+        whole += bytes
         sequences[sequence] = Sequence(
-            bytes: Array(bytes), atoms: atoms, atomByteCount: atomByteCount, next: fragment - 1,
+            bytes: whole, atoms: atoms, atomByteCount: atomByteCount, next: fragment - 1,
             deadline: now + limits.deadline)
         return nil
     }

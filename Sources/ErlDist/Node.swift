@@ -227,14 +227,25 @@ public actor Node {
     }
 
     private func makeReference(creation: UInt32) -> Reference {
-        nextReference &+= 1
-        // OTP takes 18 bits in the first word (MAX_REFERENCE in its erl_node_container_utils.h).
-        return Reference(
-            node: ownAtom, creation: creation,
-            words: [
-                UInt32(truncatingIfNeeded: nextReference & 0x3FFFF),
-                UInt32(truncatingIfNeeded: nextReference >> 18), referenceSalt,
-            ])
+        CallFrames.reference(
+            makeNumber(), of: PID(node: ownAtom, id: 0, serial: 0, creation: creation),
+            salt: referenceSalt)
+    }
+
+    /// What distinguishes a reference of ours from all others.
+    func makeNumber() -> UInt64 {
+        nextReference = nextReference == CallFrames.maximumNumber ? 1 : nextReference + 1
+        return nextReference
+    }
+
+    /// The reference of a call, whose number it has.
+    func reference(_ number: UInt64, _ link: PeerLink) -> Reference {
+        CallFrames.reference(number, of: pid(0, link), salt: referenceSalt)
+    }
+
+    /// The number of a call that an answer over this connection is for.
+    func number(_ reference: Reference, _ link: PeerLink) -> UInt64? {
+        CallFrames.number(of: reference, creation: link.ownCreation, salt: referenceSalt)
     }
 
     // MARK: Reporting

@@ -89,7 +89,7 @@ extension Node {
         case .connected(let peer):
             handshakeEnded(connection)
             adopt(connection, peer, ownCreation: creation)
-        case .received, .quiet, .ended(.disconnected):
+        case .received, .answered, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             handshakeEnded(connection)

@@ -17,9 +17,9 @@ extension Node {
         let deadline = MonotonicTime.now + timeout
         if links[node.atom] == nil { try await connect(to: node, deadline: deadline) }
         let link = try linkForCall(to: node)
-        let id = makeReference(link)
+        let id = makeNumber()
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withUnsafeContinuation { continuation in
                 start(id, link, module, function, arguments, deadline, output, continuation)
             }
         } onCancel: {
@@ -97,9 +97,9 @@ extension Node {
         let deadline = MonotonicTime.now + timeout
         if links[node.atom] == nil { try await connect(to: node, deadline: deadline) }
         let link = try linkForCall(to: node)
-        let id = makeReference(link)
+        let id = makeNumber()
         let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
+            await withUnsafeContinuation { continuation in
                 askWhetherAuthorized(id, link, deadline, continuation)
             }
         } onCancel: {
@@ -111,14 +111,13 @@ extension Node {
         }
     }
 
-    private typealias CallContinuation = CheckedContinuation<Result<Term, CallError>, Never>
+    private typealias CallContinuation = UnsafeContinuation<Result<Term, CallError>, Never>
 
     private func start(
-        _ id: Reference, _ link: PeerLink, _ module: Atom, _ function: Atom, _ arguments: [Term],
+        _ id: UInt64, _ link: PeerLink, _ module: Atom, _ function: Atom, _ arguments: [Term],
         _ deadline: MonotonicTime, _ output: (@Sendable (String) -> Void)?,
         _ continuation: CallContinuation
     ) {
-        let from = pid(0, link)
         var leaderID: UInt32?
         if let output {
             let id = processes.newID()
@@ -126,22 +125,32 @@ extension Node {
             leaders[id] = GroupLeader(
                 maximumByteCount: configuration.maximumOutputByteCount, output: output)
         }
+        if let frame = link.callFrames?.request(
+            id, leader: leaderID ?? 0, module, function, arguments)
+        {
+            let call = PeerLink.OutgoingCall(
+                continuation: continuation, way: .spawn(nil), leader: leaderID)
+            let isSent = link.connection.sendIfRoom(frame: frame)
+            return isSent ? waitForAnswer(id, call, deadline, link) : refuse(call, link)
+        }
+        let from = pid(0, link)
         let leader = pid(leaderID ?? 0, link, serial: ProcessTable.leaderSerial)
+        let reference = reference(id, link)
         let message: ControlMessage
         let way: PeerLink.OutgoingCall.Way
         if link.peer.flags.contains(.spawn) {
             way = .spawn(nil)
             message = .spawnRequest(
                 SpawnRequest(
-                    id: id, from: from, groupLeader: leader, module: "erpc",
+                    id: reference, from: from, groupLeader: leader, module: "erpc",
                     function: "execute_call",
                     arguments: [
-                        .reference(id), .atom(module), .atom(function), .list(arguments),
+                        .reference(reference), .atom(module), .atom(function), .list(arguments),
                     ], options: [.atom("monitor")], token: nil))
         } else {
             way = .rex
             message = Self.genCall(
-                "rex", from, id,
+                "rex", from, reference,
                 .tuple([
                     .atom("call"), .atom(module), .atom(function), .list(arguments), .pid(leader),
                 ]))
@@ -152,11 +161,12 @@ extension Node {
     }
 
     private func askWhetherAuthorized(
-        _ id: Reference, _ link: PeerLink, _ deadline: MonotonicTime,
+        _ id: UInt64, _ link: PeerLink, _ deadline: MonotonicTime,
         _ continuation: CallContinuation
     ) {
         let message = Self.genCall(
-            "net_kernel", pid(0, link), id, .tuple([.atom("is_auth"), .atom(ownAtom)]))
+            "net_kernel", pid(0, link), reference(id, link),
+            .tuple([.atom("is_auth"), .atom(ownAtom)]))
         let call = PeerLink.OutgoingCall(continuation: continuation, way: .message)
         send(message, id, call, deadline, link)
     }
@@ -183,16 +193,23 @@ extension Node {
     }
 
     private func send(
-        _ message: ControlMessage, _ id: Reference, _ call: PeerLink.OutgoingCall,
+        _ message: ControlMessage, _ id: UInt64, _ call: PeerLink.OutgoingCall,
         _ deadline: MonotonicTime, _ link: PeerLink
     ) {
-        guard link.connection.sendIfRoom(message) else {
-            let name = link.peer.name
-            return finish(
-                call,
-                .failure(
-                    .refused("too many bytes wait to be sent to \(name): it reads too slowly")))
-        }
+        guard link.connection.sendIfRoom(message) else { return refuse(call, link) }
+        waitForAnswer(id, call, deadline, link)
+    }
+
+    private func refuse(_ call: PeerLink.OutgoingCall, _ link: PeerLink) {
+        let name = link.peer.name
+        finish(
+            call,
+            .failure(.refused("too many bytes wait to be sent to \(name): it reads too slowly")))
+    }
+
+    private func waitForAnswer(
+        _ id: UInt64, _ call: PeerLink.OutgoingCall, _ deadline: MonotonicTime, _ link: PeerLink
+    ) {
         link.calls.insert(id, call, deadline: deadline)
         scheduleDeadline(link)
     }
@@ -218,18 +235,19 @@ extension Node {
         scheduleDeadline(link)
     }
 
-    private func cancelCall(_ id: Reference, on node: Atom) {
+    private func cancelCall(_ id: UInt64, on node: Atom) {
         guard let link = links[node], let call = link.calls.remove(id) else { return }
         abandon(call, id, link)
         finish(call, .failure(.cancelled))
     }
 
     /// Ends the monitor of a call that nobody waits for any more.
-    private func abandon(_ call: PeerLink.OutgoingCall, _ id: Reference, _ link: PeerLink) {
+    private func abandon(_ call: PeerLink.OutgoingCall, _ id: UInt64, _ link: PeerLink) {
         switch call.way {
         case .spawn(let process?):
             link.connection.send(
-                .demonitor(from: pid(0, link), to: .pid(process), reference: id))
+                .demonitor(
+                    from: pid(0, link), to: .pid(process), reference: reference(id, link)))
         case .spawn(nil):
             if link.abandoned.count < PeerLink.maximumAbandoned { link.abandoned.insert(id) }
         case .rex, .message: break
@@ -243,32 +261,44 @@ extension Node {
 
     // MARK: Answers
 
-    func receive(_ reply: SpawnReply, _ link: PeerLink) {
-        if link.abandoned.remove(reply.id) != nil {
-            if case .started(let process) = reply.result, reply.isMonitored {
-                link.connection.send(
-                    .demonitor(from: pid(0, link), to: .pid(process), reference: reply.id))
-            }
-            return
+    func receive(_ answer: CallFrames.Answer, _ link: PeerLink) {
+        switch answer {
+        case .started(let id, let process): started(id, process, link)
+        case .returned(let id, let value):
+            if let call = link.calls.remove(id) { finish(call, .success(value)) }
         }
+    }
+
+    func receive(_ reply: SpawnReply, _ link: PeerLink) {
+        guard let id = number(reply.id, link) else { return }
         switch reply.result {
-        case .started(let process):
-            link.calls.update(reply.id) { $0.way = .spawn(process) }
+        case .started(let process): started(id, process, link)
         case .failed(let reason):
-            guard let call = link.calls.remove(reply.id) else { return }
+            link.abandoned.remove(id)
+            guard let call = link.calls.remove(id) else { return }
             finish(call, .failure(.badRPC(.atom(reason))))
         }
     }
 
+    private func started(_ id: UInt64, _ process: PID, _ link: PeerLink) {
+        guard link.abandoned.isEmpty || link.abandoned.remove(id) == nil else {
+            return link.connection.send(
+                .demonitor(
+                    from: pid(0, link), to: .pid(process), reference: reference(id, link)))
+        }
+        link.calls.update(id) { $0.way = .spawn(process) }
+    }
+
     func receiveDown(_ reference: Reference, _ reason: Term, _ link: PeerLink) {
-        guard let call = link.calls.remove(reference) else { return }
+        guard let id = number(reference, link), let call = link.calls.remove(id) else { return }
         finish(call, CallReply.result(ofExit: reason, id: reference))
     }
 
     /// `{Tag, Result}` to our process: a `gen_server` has answered.
     func receiveReply(_ message: Term, _ link: PeerLink) {
         guard case .tuple(let fields) = message, fields.count == 2,
-            case .reference(let id) = fields[0], let call = link.calls.remove(id)
+            case .reference(let reference) = fields[0], let id = number(reference, link),
+            let call = link.calls.remove(id)
         else { return }
         switch call.way {
         case .rex: finish(call, CallReply.result(ofRex: fields[1]))

@@ -123,6 +123,7 @@ extension Node {
         limits.handshakeDeadline = configuration.connectTimeout
         limits.tickTime = configuration.tickTime
         limits.queuedByteCount = configuration.queuedByteCount
+        limits.busyByteCount = min(limits.busyByteCount, configuration.queuedByteCount / 2)
         return limits
     }
 
@@ -165,7 +166,7 @@ extension Node {
             let own = peer.assignedName?.creation ?? creation
             adopt(connection, peer, ownCreation: own)
             endHandshake(attempt, nil)
-        case .received, .quiet, .ended(.disconnected):
+        case .received, .answered, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             attempt.connection = nil
@@ -202,7 +203,10 @@ extension Node {
             old.connection.close()
             connectionEnded(old, .replaced)
         }
-        let link = PeerLink(connection: connection, peer: peer, ownCreation: ownCreation)
+        let link = PeerLink(
+            connection: connection, peer: peer, ownCreation: ownCreation,
+            callFrames: callFrames(peer, ownCreation))
+        connection.callFrames = link.callFrames
         links[peer.name.atom] = link
         connection.setHandler { event in
             self.handle(event, link)
@@ -216,8 +220,20 @@ extension Node {
         }
     }
 
+    private func callFrames(_ peer: PeerNode, _ creation: UInt32) -> CallFrames? {
+        guard peer.flags.contains(.spawn), !peer.flags.contains(.headerAtomCache) else {
+            return nil
+        }
+        let caller = PID(node: ownAtom, id: 0, serial: 0, creation: creation)
+        var leader = caller
+        leader.serial = ProcessTable.leaderSerial
+        return CallFrames(
+            caller: caller, leader: leader, salt: referenceSalt, form: .init(peer.flags))
+    }
+
     private func handle(_ event: Connection.Event, _ link: PeerLink) {
         switch event {
+        case .answered(let answer): receive(answer, link)
         case .received(let message):
             receivedByteCount = link.connection.messageByteCount
             receive(message, link)
@@ -243,6 +259,7 @@ extension Node {
         guard links[name.atom] === link else { return }
         links[name.atom] = nil
         link.timer?.cancel()
+        resumeSenders(link)
         processesLost(name.atom, reason)
         for call in link.calls.takeAll() {
             if let leader = call.leader { leaders[leader] = nil }

@@ -96,6 +96,42 @@ extension Node {
                 .aliasSend(from: from, to: alias, message: message, token: nil)
             }
         try transmitIfRoom(signal, to: node)
+        guard let link = links[node] else { return }
+        switch link.connection.relieve() {
+        case .none: return
+        case .yield: await Task.yield()
+        // The connection may have ended by now; then nothing will be sent any more.
+        case .wait: if links[node] === link { await waitUntilSent(link) }
+        }
+    }
+
+    /// Lets what has been sent leave first, so that a task which sends without end neither fills the queue
+    /// nor keeps the loop from all others. OTP suspends such processes too (`+zdbbl` in erl(1)).
+    private func waitUntilSent(_ link: PeerLink) async {
+        nextToken &+= 1
+        let token = nextToken
+        let node = link.peer.name.atom
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard !Task.isCancelled else { return continuation.resume() }
+                if link.senders.isEmpty {
+                    link.connection.whenSent { self.resumeSenders(link) }
+                }
+                link.senders[token] = continuation
+            }
+        } onCancel: {
+            Task { await self.resumeSender(token, on: node) }
+        }
+    }
+
+    func resumeSenders(_ link: PeerLink) {
+        let senders = link.senders
+        link.senders = [:]
+        for continuation in senders.values { continuation.resume() }
+    }
+
+    private func resumeSender(_ token: UInt64, on node: Atom) {
+        links[node]?.senders.removeValue(forKey: token)?.resume()
     }
 
     func sendExit(to pid: PID, reason: Term, from id: UInt32) async throws(CallError) {

@@ -15,7 +15,8 @@ final class PeerLink {
             case message
         }
 
-        var continuation: CheckedContinuation<Result<Term, CallError>, Never>
+        /// Resumed once, because ``PendingCalls`` gives each call back once.
+        var continuation: UnsafeContinuation<Result<Term, CallError>, Never>
         var way: Way
         /// The number of the call's own group leader.
         var leader: UInt32?
@@ -25,9 +26,13 @@ final class PeerLink {
     let peer: PeerNode
     /// Our creation as this peer knows it.
     let ownCreation: UInt32
+    /// How calls of functions are written; `nil` when they are not spawn requests, or use an atom cache.
+    let callFrames: CallFrames?
     var calls = PendingCalls<OutgoingCall>()
     /// Calls given up before the peer said which process it started: that one is demonitored then.
-    var abandoned: Set<Reference> = []
+    var abandoned: Set<UInt64> = []
+    /// Those who have sent, and wait until it has left.
+    var senders: [UInt64: CheckedContinuation<Void, Never>] = [:]
     /// Fires at ``timerTime``, for `calls.nextDeadline`.
     var timer: LoopTimer?
     var timerTime: MonotonicTime?
@@ -35,9 +40,12 @@ final class PeerLink {
     /// Beyond this a peer that never answers spawn requests costs no more memory.
     static let maximumAbandoned = 10_000
 
-    init(connection: Connection, peer: PeerNode, ownCreation: UInt32) {
+    init(
+        connection: Connection, peer: PeerNode, ownCreation: UInt32, callFrames: CallFrames?
+    ) {
         self.connection = connection
         self.peer = peer
         self.ownCreation = ownCreation
+        self.callFrames = callFrames
     }
 }

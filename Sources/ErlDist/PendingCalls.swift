@@ -1,9 +1,8 @@
-internal import ExternalTermFormat
 internal import Transport
 
 /// The calls of one connection that wait for an answer, with their deadlines.
 ///
-/// `Token` is whatever completes a call; the machine hands each one back exactly once. Deadlines are a heap
+/// A call is known by its number. `Token` is whatever completes a call; the machine hands each one back exactly once. Deadlines are a heap
 /// in which finished calls stay until they come up or are the majority, so that a connection needs one
 /// timer, for ``nextDeadline``, however many calls there are.
 struct PendingCalls<Token> {
@@ -12,8 +11,8 @@ struct PendingCalls<Token> {
         var deadline: MonotonicTime
     }
 
-    private var calls: [Reference: Call] = [:]
-    private var heap = DeadlineHeap<Reference>()
+    private var calls: [UInt64: Call] = [:]
+    private var heap = NumberedDeadlines()
 
     /// How many calls wait.
     var count: Int { calls.count }
@@ -22,34 +21,34 @@ struct PendingCalls<Token> {
     var heldDeadlineCount: Int { heap.count }
 
     /// No call's deadline is earlier. It may belong to a call that is finished already.
-    var nextDeadline: MonotonicTime? { heap.first?.time }
+    var nextDeadline: MonotonicTime? { heap.firstTime }
 
-    mutating func insert(_ id: Reference, _ token: Token, deadline: MonotonicTime) {
-        precondition(calls[id] == nil, "A call's reference is unique")
+    mutating func insert(_ id: UInt64, _ token: Token, deadline: MonotonicTime) {
+        precondition(calls[id] == nil, "A call's number is unique")
         calls[id] = Call(token: token, deadline: deadline)
         if heap.count > 64, heap.count > calls.count * 2 { removeFinished() }
         heap.insert(id, at: deadline)
     }
 
     /// The call, which goes on waiting.
-    func token(of id: Reference) -> Token? {
+    func token(of id: UInt64) -> Token? {
         calls[id]?.token
     }
 
     /// Changes what completes a call.
-    mutating func update(_ id: Reference, _ body: (inout Token) -> Void) {
+    mutating func update(_ id: UInt64, _ body: (inout Token) -> Void) {
         guard let index = calls.index(forKey: id) else { return }
         body(&calls.values[index].token)
     }
 
     /// Ends a call. `nil` for one that does not wait (any more).
-    mutating func remove(_ id: Reference) -> Token? {
+    mutating func remove(_ id: UInt64) -> Token? {
         calls.removeValue(forKey: id)?.token
     }
 
     /// Ends all calls whose deadline has come, the earliest first.
-    mutating func takeExpired(now: MonotonicTime) -> [(id: Reference, token: Token)] {
-        var expired: [(id: Reference, token: Token)] = []
+    mutating func takeExpired(now: MonotonicTime) -> [(id: UInt64, token: Token)] {
+        var expired: [(id: UInt64, token: Token)] = []
         while let id = heap.popFirst(dueAt: now) {
             if let call = calls.removeValue(forKey: id) { expired.append((id, call.token)) }
         }
@@ -60,7 +59,7 @@ struct PendingCalls<Token> {
     mutating func takeAll() -> [Token] {
         defer {
             calls = [:]
-            heap = DeadlineHeap()
+            heap = NumberedDeadlines()
         }
         return calls.values.map(\.token)
     }

@@ -21,6 +21,10 @@ package protocol ByteStream: AnyObject, Sendable {
     /// the stream ends with ``StreamEnd/sendQueueFull``.
     func send(_ bytes: [UInt8])
 
+    /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use inside of
+    /// its own callbacks.
+    func flush()
+
     /// Stops or goes on reading, so that the peer feels the pressure.
     var isReadingPaused: Bool { get set }
 

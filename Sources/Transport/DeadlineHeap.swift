@@ -28,6 +28,11 @@ package struct DeadlineHeap<Value> {
         entries.first.map { ($0.time, $0.value) }
     }
 
+    /// The time of ``first``, without a copy of its value.
+    @inlinable package var firstTime: MonotonicTime? {
+        entries.isEmpty ? nil : entries[0].time
+    }
+
     @inlinable package mutating func insert(_ value: Value, at time: MonotonicTime) {
         entries.append(Entry(time: time, order: nextOrder, value: value))
         nextOrder += 1
@@ -80,5 +85,27 @@ package struct DeadlineHeap<Value> {
             entries.swapAt(parent, child)
             parent = child
         }
+    }
+}
+
+/// Numbered deadlines. It is no generic type, because other modules would pay for one with every use.
+package struct NumberedDeadlines {
+    private var heap = DeadlineHeap<UInt64>()
+
+    package init() {}
+
+    package var count: Int { heap.count }
+    package var firstTime: MonotonicTime? { heap.firstTime }
+
+    package mutating func insert(_ number: UInt64, at time: MonotonicTime) {
+        heap.insert(number, at: time)
+    }
+
+    package mutating func popFirst(dueAt now: MonotonicTime) -> UInt64? {
+        heap.popFirst(dueAt: now)
+    }
+
+    package mutating func removeAll(where isUnwanted: (UInt64) -> Bool) {
+        heap.removeAll(where: isUnwanted)
     }
 }

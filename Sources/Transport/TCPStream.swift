@@ -6,8 +6,6 @@ internal import Glibc
 /// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
 package final class TCPStream: ByteStream, @unchecked Sendable {
     package let peerAddress: SocketAddress
-    /// This side's address.
-    package let localAddress: SocketAddress
     package var onDrain: (() -> Void)?
     package private(set) var queuedByteCount = 0
     /// Called before queued bytes are handed to the kernel, for a layer above that makes its bytes as
@@ -33,17 +31,25 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     /// Small sends are joined into chunks of about this size: one system call for many messages.
     private static let joinedByteCount = 64 << 10
 
-    init(owning descriptor: consuming FileDescriptor, loop: EventLoop, limits: StreamLimits) {
+    /// - Parameter peerAddress: the other side's, where it is known already.
+    init(
+        owning descriptor: consuming FileDescriptor, peerAddress: SocketAddress? = nil,
+        loop: EventLoop, limits: StreamLimits
+    ) {
         self.loop = loop
         self.limits = limits
         raw = descriptor.raw
-        peerAddress = Self.address(of: descriptor.raw, getpeername)
-        localAddress = Self.address(of: descriptor.raw, getsockname)
+        self.peerAddress = peerAddress ?? Self.address(of: descriptor.raw, getpeername)
         self.descriptor = consume descriptor
         // Distribution messages are small and waited for: never hold one back (tcp(7)).
         var one: Int32 = 1
         setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         setsockopt(raw, SOL_SOCKET, SO_KEEPALIVE, &one, 4)
+    }
+
+    /// This side's address, as long as the stream is open.
+    package var localAddress: SocketAddress {
+        descriptor == nil ? .any(port: 0) : Self.address(of: raw, getsockname)
     }
 
     // MARK: Connecting
@@ -54,9 +60,11 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         limits: StreamLimits = StreamLimits()
     ) async throws -> TCPStream {
         try await withCheckedThrowingContinuation { continuation in
-            loop.execute {
-                PendingConnect(to: address, on: loop, limits: limits, continuation)
-                    .start(timeout: timeout)
+            let pending = PendingConnect(to: address, on: loop, limits: limits, continuation)
+            if loop.isCurrent {
+                pending.start(timeout: timeout)
+            } else {
+                loop.execute { pending.start(timeout: timeout) }
             }
         }
     }
@@ -135,8 +143,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         loop.flushBeforeWaiting(self)
     }
 
-    /// Hands the kernel what it takes.
-    func flush() {
+    package func flush() {
         // While it is still scheduled, so that what the layer above sends does not schedule it again.
         willFlush?()
         isFlushScheduled = false
@@ -292,8 +299,12 @@ private final class PendingConnect: @unchecked Sendable {
             Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard raw >= 0 else { return fail(.last(attempt)) }
         descriptor = FileDescriptor(owning: raw)
-        if address.withSockAddr({ Glibc.connect(raw, $0, $1) }) == 0 { return succeed() }
+        if connects(raw) { return succeed() }
         guard clinux_errno() == EINPROGRESS else { return fail(.last(attempt)) }
+        // Over loopback the other side has answered by now, which a second call tells for less than what
+        // waiting takes: connect(2) says EALREADY as long as there is no answer.
+        if connects(raw) { return succeed() }
+        guard clinux_errno() == EALREADY else { return fail(.last(attempt)) }
         do throws(SystemError) {
             token = try loop.watch(raw, for: .writable) { [self] _ in finished(raw) }
         } catch {
@@ -302,6 +313,10 @@ private final class PendingConnect: @unchecked Sendable {
         timer = loop.schedule(after: timeout) { [self] in
             fail(SystemError(attempt, code: ETIMEDOUT))
         }
+    }
+
+    private func connects(_ raw: Int32) -> Bool {
+        address.withSockAddr { Glibc.connect(raw, $0, $1) } == 0
     }
 
     private func finished(_ raw: Int32) {
@@ -315,7 +330,8 @@ private final class PendingConnect: @unchecked Sendable {
         endWatching()
         guard let descriptor = descriptor.take() else { return }
         continuation?.resume(
-            returning: TCPStream(owning: descriptor, loop: loop, limits: limits))
+            returning: TCPStream(
+                owning: descriptor, peerAddress: address, loop: loop, limits: limits))
         continuation = nil
     }
 

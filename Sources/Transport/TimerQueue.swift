@@ -41,6 +41,7 @@ struct TimerQueue {
     /// Removes and returns what is due at `now`, in order. Firing is the caller's, because a timer may
     /// make another one.
     mutating func takeDue(now: MonotonicTime) -> [LoopTimer] {
+        guard let first = heap.firstTime, first <= now else { return [] }
         var due: [LoopTimer] = []
         while let timer = heap.popFirst(dueAt: now) { due.append(timer) }
         return due

@@ -3,7 +3,8 @@ internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
 
-/// A BEAM of our own, which is called and which times its own codec. See `bench/deployex_bench_peer.erl`.
+/// A BEAM of our own: it is called, times its own codec, sends, receives and connects. See
+/// `bench/deployex_bench_peer.erl`.
 struct BeamPeer: Sendable {
     let name: NodeName
     let process: Child
@@ -11,26 +12,26 @@ struct BeamPeer: Sendable {
 
     private static let module: Atom = "deployex_bench_peer"
 
+    /// - Parameter control: a node of ours that gives it its orders.
     init(
-        name: String, cookie: String, epmdPort: UInt16, folder: String, on processors: Processors,
-        epmd: EPMDClient, loop: EventLoop
+        _ alive: String, cookie: String, epmdPort: UInt16, folder: String, over wire: Wire,
+        on processors: Processors, control: Node
     ) throws {
-        self.name = try NodeName("\(name)@127.0.0.1")
+        name = try NodeName("\(alive)@\(wire.host)")
         process = try Self.start(
-            name, cookie: cookie, epmdPort: epmdPort, folder: folder, on: processors)
-        control = Node(
-            name: try NodeName("control@127.0.0.1"), cookie: cookie, loop: loop,
-            resolver: epmd.resolver)
+            alive, cookie: cookie, epmdPort: epmdPort, folder: folder, over: wire, on: processors)
+        self.control = control
     }
 
     /// Starts a BEAM as a release would, but for what it runs.
     static func start(
-        _ name: String, cookie: String, epmdPort: UInt16, folder: String, on processors: Processors
+        _ alive: String, cookie: String, epmdPort: UInt16, folder: String, over wire: Wire,
+        on processors: Processors
     ) throws(BenchError) -> Child {
         try processors.start(
             "erl",
-            [
-                "-noshell", "-name", "\(name)@127.0.0.1", "-setcookie", cookie,
+            wire.switches(alive: alive, folder: folder) + [
+                "-noshell", "-setcookie", cookie,
                 "-start_epmd", "false", "-kernel", "inet_dist_use_interface", "{127,0,0,1}",
                 "-pa", folder, "-run", module.name, "live_with_stdin",
             ],
@@ -56,8 +57,39 @@ struct BeamPeer: Sendable {
 
     /// How long so many encodings or decodings of a sample take.
     func codec(_ operation: Atom, _ sample: Atom, iterations: Int) async throws -> Duration {
-        let result = try await call(
-            Self.module, "codec", [.atom(operation), .atom(sample), .integer(iterations)])
+        try duration(
+            try await call(
+                Self.module, "codec", [.atom(operation), .atom(sample), .integer(iterations)]))
+    }
+
+    /// Starts its receiver of so many messages.
+    func startSink(count: Int) async throws {
+        _ = try await call(Self.module, "start_sink", [.integer(count)])
+    }
+
+    /// The time from the receiver's first message to its last, once they are all there.
+    func sinkTime() async throws -> Duration {
+        try duration(try await call(Self.module, "sink_time", []))
+    }
+
+    /// Sends numbers, or binaries of so many bytes, to the receiver on another node.
+    func flood(_ node: NodeName, count: Int, byteCount: Int) async throws {
+        _ = try await call(
+            Self.module, "flood", [.atom(node.atom), .integer(count), .integer(byteCount)])
+    }
+
+    /// How long it takes to connect to another node, which it is disconnected from again.
+    func connectTime(to node: NodeName) async throws -> Duration {
+        try duration(try await call(Self.module, "connect", [.atom(node.atom)]))
+    }
+
+    /// Whether it is connected to a node.
+    func isConnected(to node: NodeName) async throws -> Bool {
+        try await call("erlang", "nodes", [.atom("connected")]).asList?
+            .contains(.atom(node.atom)) == true
+    }
+
+    private func duration(_ result: Term) throws(BenchError) -> Duration {
         guard let nanoseconds = result.asInteger else {
             throw BenchError("the BEAM's time is no integer: \(result)")
         }

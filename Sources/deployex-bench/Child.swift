@@ -95,6 +95,16 @@ final class Child: @unchecked Sendable {
         close(output)
     }
 
+    /// The processor time that it has used. Source: clock_getcpuclockid(3).
+    func processorTime() throws(BenchError) -> Duration {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else {
+            throw BenchError("\(name) (pid \(pid)) has ended unexpectedly")
+        }
+        return .seconds(time.tv_sec) + .nanoseconds(time.tv_nsec)
+    }
+
     /// What it has in memory, in bytes. Source: `VmRSS` in proc_pid_status(5).
     var residentByteCount: Int? {
         Host.lines(of: "/proc/\(pid)/status").first { $0.hasPrefix("VmRSS:") }

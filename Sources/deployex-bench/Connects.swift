@@ -1,7 +1,7 @@
 internal import ErlDist
 internal import Transport
 
-/// Connecting over TCP, EPMD's answer and handshake included, each time as a node that the BEAM has not
+/// Connecting, EPMD's answer and handshake included, each time as a node that the BEAM has not
 /// seen before: one that comes back at once may have to wait until its last connection is noticed gone.
 struct Connects {
     private let peers: Peers
@@ -13,10 +13,15 @@ struct Connects {
     }
 
     func measure() async throws -> [Row] {
+        try await measureTCP() + TLSPeers.with(peers) { try await measureTLS($0) }
+    }
+
+    private func measureTCP() async throws -> [Row] {
         var median = Series()
         var tail = Series()
         for round in 0...effort.rounds {
-            let ours = Samples(try await times(round))
+            let ours = Samples(
+                try await times(round, to: peers.beam.name, .tcp, count: effort.connectCount))
             let libei = Samples(try await peers.libei.connects(count: effort.connectCount).each)
             // The first round warms up.
             guard round > 0 else { continue }
@@ -33,13 +38,38 @@ struct Connects {
         ]
     }
 
+    private func measureTLS(_ beam: BeamPeer) async throws -> [Row] {
+        let rival = try await peers.startBeam("rival_connecting", over: .tls, on: .ours)
+        defer { rival.process.end() }
+        var series = Series()
+        for round in 0...effort.rounds {
+            let ours = Samples(
+                try await times(round, to: beam.name, .tls, count: effort.tlsConnectCount))
+            var theirs: [Double] = []
+            for _ in 0..<effort.tlsConnectCount {
+                theirs.append(Double(try await rival.connectTime(to: beam.name).nanoseconds))
+                // Another connection by the same name waits for the end of the last one.
+                while try await beam.isConnected(to: rival.name) {}
+            }
+            guard round > 0 else { continue }
+            series.append(ours: ours.median / 1000, peer: Samples(theirs).median / 1000)
+        }
+        return [
+            Row(
+                measure: "connect over TLS, p50", unit: "µs", peer: "BEAM", series: series,
+                target: .atMost(1))
+        ]
+    }
+
     /// Nanoseconds of each connection.
-    private func times(_ round: Int) async throws -> [Double] {
+    private func times(
+        _ round: Int, to name: NodeName, _ wire: Wire, count: Int
+    ) async throws -> [Double] {
         var times: [Double] = []
-        for number in 0..<effort.connectCount {
-            let node = try peers.makeNode("connect\(round)_\(number)")
+        for number in 0..<count {
+            let node = try peers.makeNode("connect\(round)_\(number)", over: wire)
             let start = MonotonicTime.now
-            try await node.connect(to: peers.beam.name)
+            try await node.connect(to: name)
             times.append(Double((MonotonicTime.now - start).nanoseconds))
             await node.close()
         }

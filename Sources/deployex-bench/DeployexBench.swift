@@ -11,6 +11,8 @@ struct DeployexBench {
             switch invocation {
             case .help: print(Invocation.helpText)
             case .idle(let options): try runOnLoop { try await IdleNode.serve(options, on: $0) }
+            case .dial(let options):
+                try runOnLoop { try await ManyConnections.dial(options, on: $0) }
             case .measure(let options): try runOnLoop { try await measure(options, on: $0) }
             }
         } catch {
@@ -42,7 +44,10 @@ struct DeployexBench {
             switch measure {
             case .calls: report.rows += try await RoundTrips(peers, options.effort).measure()
             case .concurrency: report.rows += try await Concurrency(peers, options.effort).measure()
+            case .small: report.rows += try await SmallMessages(peers, options.effort).measure()
             case .connect: report.rows += try await Connects(peers, options.effort).measure()
+            case .large: report.rows += try await LargeMessages(peers, options.effort).measure()
+            case .many: report.rows += try await ManyConnections(peers, options.effort).measure()
             case .codec: report.rows += try await Codecs(peers, options.effort).measure()
             case .idle: report.rows += try await IdleNode.measure(peers, options.effort)
             }

@@ -8,13 +8,25 @@ internal import Transport
 enum IdleNode {
     /// Runs the node until stdin ends. It listens, it is registered, and it would answer a ping.
     static func serve(_ options: IdleOptions, on loop: EventLoop) async throws {
-        let name = try NodeName("\(options.name)@127.0.0.1")
+        let wire: Wire = options.tlsOptionsFile == nil ? .tcp : .tls
+        let name = try NodeName("\(options.name)@\(wire.host)")
         let epmd = EPMDClient(address: .loopback(port: options.epmdPort), loop: loop)
-        let node = Node(name: name, cookie: "idle", loop: loop, resolver: epmd.resolver)
+        let node = Node(
+            name: name, cookie: "idle", loop: loop, configuration: try options.configuration(),
+            resolver: epmd.resolver)
         let address = try await node.listen(on: .loopback(port: 0))
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: options.name, port: address.port), at: epmd.address, loop: loop)
         await node.setCreation(try await registration.register())
+        await sayReadyAndWait(on: loop)
+        await registration.stop()
+        await node.close()
+    }
+
+    /// Writes a line, for whoever has started this, and returns when stdin ends.
+    static func sayReadyAndWait(on loop: EventLoop) async {
+        let line = Array("ready\n".utf8)
+        _ = write(STDOUT_FILENO, line, line.count)
         await withCheckedContinuation { continuation in
             do throws(SystemError) {
                 var token: EventLoop.WatchToken?
@@ -28,8 +40,6 @@ enum IdleNode {
                 continuation.resume()
             }
         }
-        await registration.stop()
-        await node.close()
     }
 
     /// Time from the start of the process to its name in EPMD, and then what it has in memory.
@@ -44,7 +54,7 @@ enum IdleNode {
             let beam = try await start("idlebeam\(round)", peers) { name in
                 try BeamPeer.start(
                     name, cookie: peers.cookie, epmdPort: peers.epmdPort, folder: peers.folder,
-                    on: .all)
+                    over: .tcp, on: .all)
             }
             starting.append(ours: ours.milliseconds, peer: beam.milliseconds)
             memory.append(ours: ours.megabytes, peer: beam.megabytes)

@@ -1,14 +1,17 @@
+internal import ErlDist
+
 /// What `deployex-bench` is asked to do.
 enum Invocation {
     case measure(MeasureOptions)
     case idle(IdleOptions)
+    case dial(DialOptions)
     case help
 
     static let helpText = """
         usage: deployex-bench [--quick] [--json] [--unpinned] [--only MEASURE[,MEASURE…]] [--peers FOLDER]
 
-        Measures calls, connecting, the term codec and an idle node, each in turns with the same
-        done by libei or by a BEAM, and prints both and their ratios.
+        Measures calls, messages, connecting, the term codec, thousands of connections and an idle
+        node, mostly in turns with the same done by libei or by a BEAM, and prints both and their ratios.
 
           --quick          a few seconds, to see that everything works; the figures mean little
           --json           print the result as JSON
@@ -17,12 +20,18 @@ enum Invocation {
           --only MEASURES  some of: \(Measure.allCases.map(\.rawValue).joined(separator: ", "))
           --peers FOLDER   where `make bench` puts what it measures against (.build/bench)
 
-        `deployex-bench idle NAME EPMD-PORT` is a node that does nothing, until its stdin ends.
+        `deployex-bench idle NAME EPMD-PORT [TICK-SECONDS [TLS-OPTIONS]]` is a node that does nothing,
+        `deployex-bench dial NAME EPMD-PORT TICK-SECONDS COUNT [TLS-OPTIONS]` so many that are connected
+        to it; each until its stdin ends.
         """
 
     init(arguments: [String]) throws(UsageError) {
         if arguments.first == "idle" {
             self = .idle(try IdleOptions(arguments: Array(arguments.dropFirst())))
+            return
+        }
+        if arguments.first == "dial" {
+            self = .dial(try DialOptions(arguments: Array(arguments.dropFirst())))
             return
         }
         var options = MeasureOptions()
@@ -62,13 +71,16 @@ enum Invocation {
 
 /// What can be measured, in the order in which it is.
 enum Measure: String, CaseIterable {
-    case calls, concurrency, connect, codec, idle
+    case calls, concurrency, small, connect, large, many, codec, idle
 
     var summary: String {
         switch self {
         case .calls: "one call after another"
         case .concurrency: "64 calls in flight"
+        case .small: "small messages"
         case .connect: "connecting"
+        case .large: "messages with 1 MiB"
+        case .many: "connections that tick"
         case .codec: "decoding and encoding"
         case .idle: "an idle node"
         }
@@ -91,31 +103,75 @@ struct Effort: Sendable {
     var callRounds: Int
     /// Calls in one turn.
     var callCount: Int
+    /// Small messages in one turn.
+    var messageCount: Int
+    /// Rounds of messages with 1 MiB, and such messages in one turn.
+    var largeRounds: Int
+    var largeMessageCount: Int
     /// Connections in one turn.
     var connectCount: Int
+    var tlsConnectCount: Int
+    /// Connections that are held.
+    var manyConnections: Int
     /// How long one turn of a codec lasts, about.
     var codecTurn: Duration
     /// Nodes started of each kind.
     var nodeStarts: Int
 
     static let full = Effort(
-        rounds: 21, callRounds: 81, callCount: 250, connectCount: 40, codecTurn: .milliseconds(60),
-        nodeStarts: 7)
+        rounds: 21, callRounds: 81, callCount: 250, messageCount: 30_000, largeRounds: 15,
+        largeMessageCount: 32, connectCount: 40, tlsConnectCount: 5, manyConnections: 2000,
+        codecTurn: .milliseconds(60), nodeStarts: 7)
     static let quick = Effort(
-        rounds: 3, callRounds: 5, callCount: 100, connectCount: 10, codecTurn: .milliseconds(10),
-        nodeStarts: 1)
+        rounds: 3, callRounds: 5, callCount: 100, messageCount: 5000, largeRounds: 3,
+        largeMessageCount: 8, connectCount: 10, tlsConnectCount: 3, manyConnections: 100,
+        codecTurn: .milliseconds(10), nodeStarts: 1)
 }
 
 struct IdleOptions: Sendable {
     var name: String
     var epmdPort: UInt16
+    var tickTime = Duration.seconds(60)
+    var tlsOptionsFile: String?
 
     init(arguments: [String]) throws(UsageError) {
-        guard arguments.count == 2, let port = UInt16(arguments[1]) else {
-            throw UsageError("usage: deployex-bench idle NAME EPMD-PORT")
+        guard (2...4).contains(arguments.count), let port = UInt16(arguments[1]) else {
+            throw UsageError(
+                "usage: deployex-bench idle NAME EPMD-PORT [TICK-SECONDS [TLS-OPTIONS]]")
         }
         name = arguments[0]
         epmdPort = port
+        if arguments.count > 2 {
+            guard let seconds = Int(arguments[2]), seconds > 0 else {
+                throw UsageError("\(arguments[2]) is no number of seconds")
+            }
+            tickTime = .seconds(seconds)
+        }
+        tlsOptionsFile = arguments.count > 3 ? arguments[3] : nil
+    }
+
+    func configuration() throws -> Node.Configuration {
+        var configuration = Node.Configuration()
+        configuration.tickTime = tickTime
+        if let tlsOptionsFile {
+            configuration.tls = try DistributionTLS(optionsFile: tlsOptionsFile)
+        }
+        return configuration
+    }
+}
+
+struct DialOptions: Sendable {
+    /// The node that is connected to, and how.
+    var node: IdleOptions
+    var count: Int
+
+    init(arguments: [String]) throws(UsageError) {
+        guard (4...5).contains(arguments.count), let count = Int(arguments[3]), count > 0 else {
+            throw UsageError(
+                "usage: deployex-bench dial NAME EPMD-PORT TICK-SECONDS COUNT [TLS-OPTIONS]")
+        }
+        self.count = count
+        node = try IdleOptions(arguments: Array(arguments[..<3] + arguments[4...]))
     }
 }
 

@@ -24,17 +24,51 @@ struct LibeiPeer: Sendable {
         try await ask("connect \(count)")
     }
 
+    /// Messages to the receiver of the BEAM, which times them.
+    func send(count: Int) async throws {
+        _ = try await ask("send \(count)")
+    }
+
+    /// What the node is called that receives.
+    func name() async throws -> NodeName {
+        let words = try await answer(to: "name")
+        return try NodeName(String(words.first ?? ""))
+    }
+
+    /// Makes it receive; ``receivingTime()`` says when it has.
+    func startReceiving(count: Int) throws {
+        try process.send("receive \(count)")
+    }
+
+    /// Nanoseconds from the first message to the last.
+    func receivingTime() async throws -> Double {
+        try Self.times(try await answer()).total
+    }
+
     /// How long so many decodings of a sample into a tree of its own take, release included.
     func decode(_ sample: String, count: Int) async throws -> Duration {
         .nanoseconds(Int64(try await ask("decode \(sample) \(count)").total))
     }
 
     private func ask(_ command: String) async throws -> Times {
-        try process.send(command)
+        try Self.times(try await answer(to: command))
+    }
+
+    /// The words after `ok`.
+    private func answer(to command: String? = nil) async throws -> [Substring] {
+        if let command { try process.send(command) }
         let words = try await process.line().split(separator: " ")
-        let numbers = words.dropFirst().compactMap { Double($0) }
-        guard words.first == "ok", let total = numbers.first, numbers.count == words.count - 1
-        else { throw BenchError("libei: \(words.dropFirst().joined(separator: " "))") }
+        guard words.first == "ok" else {
+            throw BenchError("libei: \(words.dropFirst().joined(separator: " "))")
+        }
+        return Array(words.dropFirst())
+    }
+
+    private static func times(_ words: [Substring]) throws(BenchError) -> Times {
+        let numbers = words.compactMap { Double($0) }
+        guard let total = numbers.first, numbers.count == words.count else {
+            throw BenchError("libei's times are no numbers: \(words.joined(separator: " "))")
+        }
         return Times(total: total, each: Array(numbers.dropFirst()))
     }
 }

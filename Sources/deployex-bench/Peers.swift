@@ -13,10 +13,12 @@ struct Peers {
     let cookie: String
     let beam: BeamPeer
     let libei: LibeiPeer
+    let isPinned: Bool
+    private let tls: DistributionTLS
     private let epmdProcess: Child
 
     static func start(_ options: MeasureOptions, on loop: EventLoop) async throws -> Peers {
-        for file in ["libei-peer", "deployex_bench_peer.beam"] {
+        for file in ["libei-peer", "deployex_bench_peer.beam", "inet_tls.conf"] {
             guard access("\(options.peerFolder)/\(file)", R_OK) == 0 else {
                 throw BenchError(
                     "\(options.peerFolder)/\(file) is missing: build it with `make bench`,"
@@ -39,16 +41,22 @@ struct Peers {
         do {
             let epmd = EPMDClient(address: .loopback(port: port), loop: loop)
             try await wait("epmd", epmdProcess, on: loop) { _ = try await epmd.names() }
+            let tls = try DistributionTLS(
+                optionsFile: Wire.optionsFile(options.peerFolder))
             let beam = try BeamPeer(
-                name: "beam", cookie: cookie, epmdPort: port, folder: options.peerFolder,
-                on: options.isPinned ? .others : .all, epmd: epmd, loop: loop)
+                "beam", cookie: cookie, epmdPort: port, folder: options.peerFolder, over: .tcp,
+                on: options.isPinned ? .others : .all,
+                control: Node(
+                    name: try NodeName("control@127.0.0.1"), cookie: cookie, loop: loop,
+                    resolver: epmd.resolver))
             children.append(beam.process)
             try await wait("erl", beam.process, on: loop) { try await beam.connect() }
             let libei = try LibeiPeer(
                 folder: options.peerFolder, node: beam.name, cookie: cookie, epmdPort: port)
             return Peers(
                 loop: loop, folder: options.peerFolder, epmdPort: port, epmd: epmd, cookie: cookie,
-                beam: beam, libei: libei, epmdProcess: epmdProcess)
+                beam: beam, libei: libei, isPinned: options.isPinned, tls: tls,
+                epmdProcess: epmdProcess)
         } catch {
             for child in children.reversed() { child.end() }
             throw error
@@ -61,12 +69,32 @@ struct Peers {
         epmdProcess.end()
     }
 
+    /// One more BEAM, for some measures only: end its process after them.
+    func startBeam(
+        _ alive: String, over wire: Wire, on processors: Processors
+    ) async throws -> BeamPeer {
+        let beam = try BeamPeer(
+            alive, cookie: cookie, epmdPort: epmdPort, folder: folder, over: wire,
+            on: isPinned ? processors : .all,
+            control: try makeNode("control_\(alive)", over: wire))
+        do {
+            try await Self.wait("erl", beam.process, on: loop) { try await beam.connect() }
+        } catch {
+            beam.process.end()
+            throw error
+        }
+        return beam
+    }
+
     /// Our own node, under a name that no connection had before.
-    func makeNode(_ name: String, flags: DistributionFlags = .standard) throws -> Node {
+    func makeNode(
+        _ name: String, flags: DistributionFlags = .standard, over wire: Wire = .tcp
+    ) throws -> Node {
         var configuration = Node.Configuration()
         configuration.flags = flags
+        if wire == .tls { configuration.tls = tls }
         return Node(
-            name: try NodeName("\(name)@127.0.0.1"), cookie: cookie, loop: loop,
+            name: try NodeName("\(name)@\(wire.host)"), cookie: cookie, loop: loop,
             configuration: configuration, resolver: epmd.resolver)
     }
 

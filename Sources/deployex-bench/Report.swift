@@ -15,13 +15,21 @@ struct Row {
     var target: Target?
 
     var ours: Double { Samples(series.ours).median }
-    var theirs: Double { Samples(series.peer).median }
-    var ratio: Double { Samples(series.ratios).median }
+    /// `nil` when it is measured against nothing.
+    var theirs: Double? { series.peer.isEmpty ? nil : Samples(series.peer).median }
+    var ratio: Double? { series.peer.isEmpty ? nil : Samples(series.ratios).median }
+
+    /// The ratios' lower and upper quartile.
+    var middleHalf: (low: Double, high: Double)? {
+        guard !series.peer.isEmpty else { return nil }
+        let ratios = Samples(series.ratios)
+        return (ratios.quantile(0.25), ratios.quantile(0.75))
+    }
 
     var isMet: Bool? {
         switch target {
-        case .atMost(let bound)?: ratio <= bound
-        case .atLeast(let bound)?: ratio >= bound
+        case .atMost(let bound)?: ratio.map { $0 <= bound }
+        case .atLeast(let bound)?: ratio.map { $0 >= bound }
         case .oursBelow(let bound)?: ours < bound
         case nil: nil
         }
@@ -48,12 +56,13 @@ struct Report {
             ["measure", "unit", "ours", "peer", "", "ratio", "(middle half)", "target", "met"]
         ]
         for row in rows {
-            let ratios = Samples(row.series.ratios)
             cells.append([
-                row.measure, row.unit, Figure.text(row.ours), Figure.text(row.theirs), row.peer,
-                Figure.text(row.ratio, digits: 2),
-                "(\(Figure.text(ratios.quantile(0.25), digits: 2))–"
-                    + "\(Figure.text(ratios.quantile(0.75), digits: 2)))",
+                row.measure, row.unit, Figure.text(row.ours),
+                row.theirs.map { Figure.text($0) } ?? "–", row.peer,
+                row.ratio.map { Figure.text($0, digits: 2) } ?? "–",
+                row.middleHalf.map { low, high in
+                    "(\(Figure.text(low, digits: 2))–\(Figure.text(high, digits: 2)))"
+                } ?? "",
                 row.targetText, row.isMet.map { $0 ? "yes" : "no" } ?? "–",
             ])
         }
@@ -78,12 +87,13 @@ struct Report {
 
     var json: String {
         let lines = rows.map { row in
-            let ratios = Samples(row.series.ratios)
+            func number(_ value: Double?) -> String { value.map { "\($0)" } ?? "null" }
             let fields = [
                 "\"measure\":\(Self.quoted(row.measure))", "\"unit\":\(Self.quoted(row.unit))",
                 "\"peer_name\":\(Self.quoted(row.peer))", "\"ours\":\(row.ours)",
-                "\"peer\":\(row.theirs)", "\"ratio\":\(row.ratio)",
-                "\"ratio_q1\":\(ratios.quantile(0.25))", "\"ratio_q3\":\(ratios.quantile(0.75))",
+                "\"peer\":\(number(row.theirs))", "\"ratio\":\(number(row.ratio))",
+                "\"ratio_q1\":\(number(row.middleHalf?.low))",
+                "\"ratio_q3\":\(number(row.middleHalf?.high))",
                 "\"rounds\":\(row.series.ours.count)",
                 "\"target\":\(row.target == nil ? "null" : Self.quoted(row.targetText))",
                 "\"met\":\(row.isMet.map { "\($0)" } ?? "null")",

@@ -4,7 +4,7 @@ internal import Transport
 
 /// One call after another: ours as a spawn request and by `rex`, libei's `ei_rpc`, to the same BEAM.
 struct RoundTrips {
-    private struct Function {
+    private struct Function: Sendable {
         var label: String
         /// What the C program calls it.
         var key: String
@@ -75,18 +75,34 @@ struct RoundTrips {
 
     /// Nanoseconds of each call.
     private func times(of function: Function, _ node: Node) async throws -> [Double] {
-        var times: [Double] = []
-        times.reserveCapacity(effort.callCount)
-        var before = MonotonicTime.now
-        for _ in 0..<effort.callCount {
-            _ = try await node.call(
-                peers.beam.name, function.module, function.name, function.arguments,
-                timeout: .seconds(10))
-            let after = MonotonicTime.now
-            times.append(Double(after.nanoseconds - before.nanoseconds))
-            before = after
+        try await Caller(loop: peers.loop).times(of: function, node, peers.beam.name, effort)
+    }
+
+    /// Calls from where deployex does: an actor that lives on the loop.
+    private actor Caller {
+        private let loop: EventLoop
+        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+        init(loop: EventLoop) {
+            self.loop = loop
         }
-        return times
+
+        func times(
+            of function: Function, _ node: Node, _ peer: NodeName, _ effort: Effort
+        ) async throws -> [Double] {
+            var times: [Double] = []
+            times.reserveCapacity(effort.callCount)
+            var before = MonotonicTime.now
+            for _ in 0..<effort.callCount {
+                _ = try await node.call(
+                    peer, function.module, function.name, function.arguments,
+                    timeout: .seconds(10))
+                let after = MonotonicTime.now
+                times.append(Double(after.nanoseconds - before.nanoseconds))
+                before = after
+            }
+            return times
+        }
     }
 }
 

@@ -37,25 +37,21 @@ import Transport
 }
 
 @Suite struct PendingCallsTests {
-    private func reference(_ number: UInt32) -> Reference {
-        Reference(node: "a@h", creation: 1, words: [number])
-    }
-
     private func time(_ seconds: Int) -> MonotonicTime {
         MonotonicTime(nanoseconds: 0) + .seconds(seconds)
     }
 
     @Test func `a call ends once, by its answer or by its deadline`() {
         var calls = PendingCalls<String>()
-        calls.insert(reference(1), "one", deadline: time(5))
-        calls.insert(reference(2), "two", deadline: time(3))
+        calls.insert(1, "one", deadline: time(5))
+        calls.insert(2, "two", deadline: time(3))
         #expect(calls.nextDeadline == time(3))
-        #expect(calls.remove(reference(1)) == "one")
-        #expect(calls.remove(reference(1)) == nil)
+        #expect(calls.remove(1) == "one")
+        #expect(calls.remove(1) == nil)
         #expect(calls.takeExpired(now: time(2)).isEmpty)
         let expired = calls.takeExpired(now: time(3))
         #expect(expired.map(\.token) == ["two"])
-        #expect(calls.remove(reference(2)) == nil)
+        #expect(calls.remove(2) == nil)
         #expect(calls.count == 0)
     }
 
@@ -63,10 +59,10 @@ import Transport
         var calls = PendingCalls<Int>()
         var random = SplitMix(state: 3)
         for number in (0..<1000).shuffled(using: &random) {
-            calls.insert(reference(UInt32(number)), number, deadline: time(number))
+            calls.insert(UInt64(number), number, deadline: time(number))
         }
         for number in stride(from: 0, to: 1000, by: 2) {
-            #expect(calls.remove(reference(UInt32(number))) == number)
+            #expect(calls.remove(UInt64(number)) == number)
         }
         let expired = calls.takeExpired(now: time(1000)).map(\.token)
         #expect(expired == Array(stride(from: 1, to: 1000, by: 2)))
@@ -76,8 +72,8 @@ import Transport
     @Test func `finished calls do not pile up`() {
         var calls = PendingCalls<Int>()
         for number in 0..<20_000 {
-            calls.insert(reference(UInt32(number)), number, deadline: time(60))
-            _ = calls.remove(reference(UInt32(number)))
+            calls.insert(UInt64(number), number, deadline: time(60))
+            _ = calls.remove(UInt64(number))
         }
         #expect(calls.count == 0)
         #expect(calls.heldDeadlineCount <= 66)
@@ -86,7 +82,7 @@ import Transport
     @Test func `the end of the connection ends them all`() {
         var calls = PendingCalls<Int>()
         for number in 1...3 {
-            calls.insert(reference(UInt32(number)), number, deadline: time(number))
+            calls.insert(UInt64(number), number, deadline: time(number))
         }
         #expect(calls.takeAll().sorted() == [1, 2, 3])
         #expect(calls.count == 0 && calls.nextDeadline == nil)
@@ -94,10 +90,10 @@ import Transport
 
     @Test func `a call changes while it waits`() {
         var calls = PendingCalls<String>()
-        calls.insert(reference(1), "a", deadline: time(1))
-        calls.update(reference(1)) { $0 += "b" }
-        calls.update(reference(2)) { $0 += "c" }
-        #expect(calls.remove(reference(1)) == "ab")
+        calls.insert(1, "a", deadline: time(1))
+        calls.update(1) { $0 += "b" }
+        calls.update(2) { $0 += "c" }
+        #expect(calls.remove(1) == "ab")
     }
 }
 

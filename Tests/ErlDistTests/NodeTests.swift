@@ -286,6 +286,63 @@ import Transport
         loop.stop()
     }
 
+    @Test func `who sends more than may wait is held up, and loses nothing`() async throws {
+        var configuration = Node.Configuration()
+        configuration.queuedByteCount = 256 << 10
+        let sender = try await node("a@localhost", configuration: configuration)
+        let receiver = try await node("b@localhost")
+        let process = await receiver.node.spawnProcess()
+        try await process.register("sink")
+        let content = Term.binary([UInt8](repeating: 1, count: 10_000))
+        let sending = Task(executorPreference: loop) {
+            let process = await sender.node.spawnProcess()
+            for number in 0..<400 {
+                try await process.send(
+                    .tuple([.integer(number), content]), to: .name("sink", receiver.name))
+            }
+        }
+        for number in 0..<400 {
+            let message = try await process.receive(timeout: .seconds(20))
+            guard case .message(.tuple(let fields), _) = message else { break }
+            #expect(fields.first == .integer(number))
+        }
+        try await sending.value
+        loop.stop()
+    }
+
+    @Test func `a sender that is held up goes on when it is cancelled or the peer goes`()
+        async throws
+    {
+        let (node, name, address) = try await node("a@localhost")
+        let peer = RawPeer(loop: loop)
+        try await peer.connect(to: address, as: "b@localhost", node: name)
+        await peer.setReadingPaused(true)
+        let content = Term.binary([UInt8](repeating: 1, count: 1 << 20))
+        let process = await node.spawnProcess()
+        let peerName = try NodeName("b@localhost")
+        let sent = Atomic<Int>(0)
+        let send: @Sendable () async throws -> Void = {
+            while !Task.isCancelled, await !node.connectedNodes.isEmpty {
+                try await process.send(content, to: .name("x", peerName))
+                sent.add(1, ordering: .relaxed)
+            }
+        }
+        let first = Task(executorPreference: loop) { try await send() }
+        // It stands still once the kernel takes no more.
+        var before = -1
+        while sent.load(ordering: .relaxed) != before || before < 1 {
+            before = sent.load(ordering: .relaxed)
+            await loop.sleep(for: .milliseconds(50))
+        }
+        first.cancel()
+        try await first.value
+        let second = Task(executorPreference: loop) { try await send() }
+        await loop.sleep(for: .milliseconds(20))
+        await node.disconnect(from: peerName)
+        try await second.value
+        loop.stop()
+    }
+
     @Test func `a node that never reads is closed when too much waits for it`() async throws {
         var configuration = Node.Configuration()
         configuration.queuedByteCount = 1 << 20

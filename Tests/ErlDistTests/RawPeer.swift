@@ -85,6 +85,8 @@ actor RawPeer {
 
     func close() { stream?.close() }
 
+    func setReadingPaused(_ isPaused: Bool) { stream?.isReadingPaused = isPaused }
+
     /// The next bytes, of which there must be so many in time.
     func bytes(count: Int) async throws -> [UInt8] {
         try await eventually("\(count) bytes") { self.received.count >= count || self.hasEnded }

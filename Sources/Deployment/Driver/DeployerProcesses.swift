@@ -12,7 +12,9 @@ extension Deployer {
         let (records, name) = (records, name(number))
         var record = InstanceRecord(name: name)
         switch try await offload({ try records.read(name) }) {
-        case .absent: break
+        case .absent:
+            // Also when a start that set a damaged one aside came no further.
+            record.process = try await processWithoutRecord(number)
         case .damaged(let path, let reason):
             log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
             record.process = try await processWithoutRecord(number)
@@ -61,7 +63,8 @@ extension Deployer {
     /// instance's program, from this instance's folder, and leads its own session.
     private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
         let folder = environment.layout.current(number)
-        let found = await offload { SessionLeaders.running(in: folder) }
+        let variable = "RELEASE_NODE_SUFFIX=-\(number)"
+        let found = await offload { SessionLeaders.running(in: folder, with: variable) }
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
@@ -120,7 +123,7 @@ extension Deployer {
     func spawn(_ number: Int) async {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
-        let name = name(number)
+        let (name, state) = (name(number), states[number - 1])
         let version = snapshot?.instances[number - 1].current?.version
         let program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
@@ -129,6 +132,7 @@ extension Deployer {
             stderrPath: environment.logs.path(name, .stderr))
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
+        await mendBoot(state)
         await attempt("preparing \(layout.current(number))") {
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
@@ -153,6 +157,14 @@ extension Deployer {
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
             tell(.spawnFailed(number, reason: "\(error)"))
+        }
+    }
+
+    private func mendBoot(_ state: InstanceState) async {
+        do {
+            if let finding = try await offload({ try state.mendBoot() }) { log(.warning, finding) }
+        } catch {
+            log(.error, "looking at what \(state.layout.current(state.instance)) boots: \(error)")
         }
     }
 

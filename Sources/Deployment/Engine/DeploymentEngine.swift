@@ -228,6 +228,7 @@ package struct DeploymentEngine {
         } else {
             if catalog.beginIfDue(now: now) { actions.append(.readCatalog) }
             advanceRollout(now: now)
+            restartDoubtful(now: now)
             resumeInterrupted(now: now)
             beginRolloutIfNeeded(now: now)
             for index in instances.indices { probeIfDue(index, now: now) }

@@ -15,6 +15,10 @@ struct EngineInstance {
     var isConnected = false
     /// Whether this process has been ready, or was taken over from an earlier deployex.
     var wasReady = false
+    /// It was taken over, or upgraded in place, and nothing has been heard of it yet: it may serve.
+    var isUnknown = false
+    /// An upgrade in place has failed in its node: what that runs is known only after a boot.
+    var isDoubtful = false
     /// Which life of the node was seen last.
     var creation: UInt32?
     /// A new release on trial: how often it has crashed, and until when that counts.
@@ -57,6 +61,7 @@ struct EngineInstance {
     mutating func adopted(now: MonotonicTime) {
         run += 1
         wasReady = true
+        isUnknown = true
         nextProbe = now
     }
 
@@ -65,6 +70,8 @@ struct EngineInstance {
         isReady = false
         isConnected = false
         wasReady = false
+        isUnknown = false
+        isDoubtful = false
         creation = nil
         isProbing = false
         nextProbe = nil
@@ -108,6 +115,7 @@ struct EngineInstance {
 
     mutating func endProbe(next: MonotonicTime) {
         isProbing = false
+        isUnknown = false
         probe(at: next)
     }
 

@@ -87,7 +87,9 @@ extension DeploymentEngine {
             reason = text
         case .unresponsive(let text):
             reason = text
-            guard instances[index].wasReady else { break }
+            // A boot may take long, but not for ever.
+            let age = instances[index].machine.startedAt.map { now - $0 } ?? .zero
+            guard instances[index].wasReady || age >= timings.readyTimeout else { break }
             instances[index].unansweredProbes += 1
             if wasResponding {
                 log(.warning, "Instance: \(index + 1) does not respond: \(text)")

@@ -40,6 +40,7 @@ package struct InstanceState: Sendable {
 
     /// `current` becomes `previous` and `new` becomes `current`.
     package func promote(to release: DeployedRelease) throws(FileSystemError) {
+        try completeMove()
         let from = try deployed(in: current)
         try begin(InstanceJournal(operation: .promote, from: from, to: release))
         try ReleaseMarker.replace(release, in: new, files: files)
@@ -56,7 +57,8 @@ package struct InstanceState: Sendable {
     func completePromotion(
         _ from: DeployedRelease?, _ release: DeployedRelease
     ) throws(FileSystemError) {
-        if from != nil, try files.status(new) != nil {
+        // Something else may have been staged there since the exchange.
+        if let from, try deployed(in: new)?.id == from.id {
             try discarded.setAside()
             try files.rename(new, to: previous)
             try files.synchronizeFolder(folder)
@@ -68,6 +70,7 @@ package struct InstanceState: Sendable {
     /// `previous` becomes `current` again, whose release is removed.
     /// - Returns: what is current now.
     package func revert(to id: ReleaseID) throws(FileSystemError) -> DeployedRelease {
+        try completeMove()
         guard let from = try deployed(in: current) else { throw .notDeployed(path: current) }
         if let before = try deployed(in: previous), before.id == id {
             try begin(InstanceJournal(operation: .revert, from: from, to: before))
@@ -111,6 +114,7 @@ package struct InstanceState: Sendable {
 
     /// Notes that the node in `current` is about to be upgraded to `release` in place.
     package func beginHotUpgrade(to release: DeployedRelease) throws(FileSystemError) {
+        try completeMove()
         try begin(
             InstanceJournal(
                 operation: .hotUpgrade, from: try deployed(in: current), to: release))
@@ -120,6 +124,8 @@ package struct InstanceState: Sendable {
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
+        // `make_permanent` writes without fsync: what it made must not be on the disk later than this.
+        try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)
         try end()
@@ -133,6 +139,21 @@ package struct InstanceState: Sendable {
     /// Takes away what is staged, as a move does.
     func setStagedAside() throws(FileSystemError) {
         try staging.setAside()
+    }
+
+    /// Completes, or forgets, a move that an error has cut off: before anything else is done to the
+    /// folders.
+    package func completeMove() throws(FileSystemError) {
+        let journal = try StateFile.read(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
+        guard case .found(let journal) = journal, journal.operation != .hotUpgrade else { return }
+        var found = Found()
+        try settle(journal, isRunning: false, &found)
+    }
+
+    /// The release that stands in `current`, as its own marker describes it.
+    package func standing() throws(FileSystemError) -> DeployedRelease? {
+        try deployed(in: current)
     }
 
     /// Removes what is staged.

@@ -246,6 +246,10 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         if engine.isHandshakeFinished { tcp.scheduleFlush() }
     }
 
+    package func flush() {
+        if case .open = phase { tcp.flush() }
+    }
+
     private func sendOutgoing() {
         let bytes = engine.takeOutgoing()
         if !bytes.isEmpty { tcp.send(bytes) }

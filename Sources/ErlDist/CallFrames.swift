@@ -1,0 +1,219 @@
+internal import ExternalTermFormat
+
+/// The frames of calls over one connection, written and read without making terms of what is the same in
+/// each: the spawn request for `erpc:execute_call/4`, and its answers when all goes well.
+///
+/// A call's number is in its reference, which comes back in each answer. What is not exactly as expected is
+/// left to ``MessageEncoder`` and ``MessageDecoder``, which know everything else.
+///
+/// Source: SPAWN_REQUEST, SPAWN_REPLY and PAYLOAD_MONITOR_P_EXIT in erl_dist_protocol;
+/// `erpc:execute_call/4`.
+struct CallFrames {
+    enum Answer: Equatable {
+        /// SPAWN_REPLY: the process that runs the function.
+        case started(UInt64, PID)
+        /// The function has returned.
+        case returned(UInt64, Term)
+    }
+
+    /// References have room for so much. OTP takes 18 bits in the first word (MAX_REFERENCE in its
+    /// erl_node_container_utils.h).
+    static let maximumNumber: UInt64 = (1 << 50) - 1
+
+    /// The request up to the module, with zeros for what differs.
+    private let head: [UInt8]
+    private let numberOffsets: [Int]
+    private let leaderOffset: Int
+    /// What a frame begins with.
+    private let frameStart: [UInt8]
+    private let isVersioned: Bool
+    private let caller: [UInt8]
+    /// A reference of ours up to its words, and its last word.
+    private let referenceStart: [UInt8]
+    private let salt: UInt32
+
+    /// - Parameters:
+    ///   - caller: the process whose calls they are.
+    ///   - leader: a group leader with the number 0.
+    ///   - salt: the last word of the calls' references.
+    init(caller: PID, leader: PID, salt: UInt32, form: MessageDecoder.Form) {
+        let reference = Self.reference(0, of: caller, salt: salt)
+        self.salt = salt
+        self.caller = Self.bytes(.pid(caller))
+        let referenceBytes = Self.bytes(.reference(reference))
+        referenceStart = Array(referenceBytes.dropLast(12))
+        switch form {
+        case .passThrough:
+            isVersioned = true
+            frameStart = [MessageDecoder.passThroughTag, MessageDecoder.version]
+        case .header:
+            isVersioned = false
+            frameStart = [MessageDecoder.version, MessageDecoder.headerTag, 0]
+        }
+        let control: Term = .tuple([
+            .integer(ControlOperation.spawnRequest.rawValue), .reference(reference), .pid(caller),
+            .pid(leader), .tuple([.atom("erpc"), .atom("execute_call"), 4]), [.atom("monitor")],
+        ])
+        var encoder = TermEncoder([0, 0, 0, 0] + frameStart)
+        // The tuple's tag and arity, and the operation.
+        let referenceOffset = encoder.bytes.count + 4
+        encoder.append(control)
+        if isVersioned { encoder.appendVersionByte() }
+        encoder.bytes += Self.argumentsStart
+        encoder.bytes += referenceBytes
+        head = encoder.bytes
+        numberOffsets = [referenceOffset + referenceBytes.count - 12, head.count - 12]
+        // The number is followed by the serial number and the creation.
+        leaderOffset = referenceOffset + referenceBytes.count + self.caller.count * 2 - 12
+    }
+
+    /// The reference of a call.
+    static func reference(_ number: UInt64, of caller: PID, salt: UInt32) -> Reference {
+        Reference(
+            node: caller.node, creation: caller.creation,
+            words: [
+                UInt32(truncatingIfNeeded: number & 0x3FFFF),
+                UInt32(truncatingIfNeeded: number >> 18), salt,
+            ])
+    }
+
+    /// The number of a call by its reference, if it is one of this life of `node`.
+    static func number(of reference: Reference, creation: UInt32, salt: UInt32) -> UInt64? {
+        let words = reference.words
+        guard reference.creation == creation, words.count == 3, words[2] == salt else { return nil }
+        return UInt64(words[1]) << 18 | UInt64(words[0])
+    }
+
+    // MARK: Writing
+
+    /// The frame that starts a call; `nil` when it is too long for one.
+    func request(
+        _ number: UInt64, leader: UInt32, _ module: Atom, _ function: Atom, _ arguments: [Term]
+    ) -> [UInt8]? {
+        var encoder = TermEncoder()
+        encoder.bytes.reserveCapacity(head.count + 128)
+        encoder.bytes += head
+        for offset in numberOffsets {
+            encoder.patch(UInt32(truncatingIfNeeded: number & 0x3FFFF), at: offset)
+            encoder.patch(UInt32(truncatingIfNeeded: number >> 18), at: offset + 4)
+        }
+        encoder.patch(leader, at: leaderOffset)
+        encoder.append(.atom(module))
+        encoder.append(.atom(function))
+        encoder.append(.list(arguments))
+        encoder.bytes.append(Self.argumentsEnd)
+        guard encoder.bytes.count <= MessageEncoder.fragmentByteCount else { return nil }
+        encoder.patchLength(at: 0)
+        return encoder.bytes
+    }
+
+    // MARK: Reading
+
+    /// The answer in a frame, if it is one of those that are usual.
+    func answer(
+        in bytes: [UInt8], _ frame: Range<Int>, limits: DecodingLimits = .distribution
+    ) -> Answer? {
+        var position = frame.lowerBound
+        guard skip(frameStart, bytes, &position, frame), frame.upperBound - position > 4,
+            bytes[position] == Self.smallTuple, bytes[position + 2] == Self.smallInteger
+        else { return nil }
+        let (arity, operation) = (bytes[position + 1], bytes[position + 3])
+        position += 4
+        switch (Int(operation), arity) {
+        case (ControlOperation.spawnReply.rawValue, 5):
+            return started(bytes, position, frame, limits)
+        case (ControlOperation.payloadDown.rawValue, 4):
+            return returned(bytes, position, frame, limits)
+        default: return nil
+        }
+    }
+
+    /// `{31, Reference, To, Flags, Pid}`
+    private func started(
+        _ bytes: [UInt8], _ start: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+    ) -> Answer? {
+        var position = start
+        guard let number = number(bytes, &position, frame),
+            skip(caller, bytes, &position, frame), frame.upperBound - position > 2,
+            // Monitored, as was asked for, and not linked.
+            bytes[position] == Self.smallInteger, bytes[position + 1] == 2,
+            case .pid(let pid)? = lastTerm(bytes, position + 2, frame, limits)
+        else { return nil }
+        return .started(number, pid)
+    }
+
+    /// `{28, Pid, To, Reference}`, and the reason `{Reference, return, Value}`
+    private func returned(
+        _ bytes: [UInt8], _ start: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+    ) -> Answer? {
+        var position = start
+        // Only the length of the node's name is of interest: the tag and the atom's are before it.
+        guard frame.upperBound - position > 3, bytes[position] == Self.newPID,
+            bytes[position + 1] == Self.smallAtom
+        else { return nil }
+        position += 3 + Int(bytes[position + 2]) + 12
+        guard skip(caller, bytes, &position, frame), let number = number(bytes, &position, frame)
+        else { return nil }
+        if isVersioned {
+            guard skip([MessageDecoder.version], bytes, &position, frame) else { return nil }
+        }
+        guard skip(Self.resultStart, bytes, &position, frame),
+            let second = self.number(bytes, &position, frame), second == number,
+            skip(Self.resultReturn, bytes, &position, frame),
+            let value = lastTerm(bytes, position, frame, limits)
+        else { return nil }
+        return .returned(number, value)
+    }
+
+    private func number(
+        _ bytes: [UInt8], _ position: inout Int, _ frame: Range<Int>
+    ) -> UInt64? {
+        guard skip(referenceStart, bytes, &position, frame), frame.upperBound - position >= 12,
+            let low = bytes.bigEndian(at: position, as: UInt32.self),
+            let high = bytes.bigEndian(at: position + 4, as: UInt32.self),
+            bytes.bigEndian(at: position + 8, as: UInt32.self) == salt
+        else { return nil }
+        position += 12
+        return UInt64(high) << 18 | UInt64(low)
+    }
+
+    private func skip(
+        _ expected: [UInt8], _ bytes: [UInt8], _ position: inout Int, _ frame: Range<Int>
+    ) -> Bool {
+        guard frame.upperBound - position >= expected.count else { return false }
+        for index in expected.indices where bytes[position + index] != expected[index] {
+            return false
+        }
+        position += expected.count
+        return true
+    }
+
+    /// The term that the frame ends with.
+    private func lastTerm(
+        _ bytes: [UInt8], _ position: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+    ) -> Term? {
+        guard position < frame.upperBound else { return nil }
+        var decoder = TermDecoder(bytes, at: position, limits: limits)
+        // What is wrong with it the message decoder finds out, and says.
+        guard let term = try? decoder.term(), decoder.offset == frame.upperBound else { return nil }
+        return term
+    }
+
+    private static func bytes(_ term: Term) -> [UInt8] {
+        var encoder = TermEncoder()
+        encoder.append(term)
+        return encoder.bytes
+    }
+
+    // MARK: Pieces of the external term format
+
+    private static let newPID: UInt8 = 88
+    private static let smallInteger: UInt8 = 97
+    private static let smallTuple: UInt8 = 104
+    private static let smallAtom: UInt8 = 119
+    /// A list of four, and its end.
+    private static let argumentsStart: [UInt8] = [108, 0, 0, 0, 4]
+    private static let argumentsEnd: UInt8 = 106
+    private static let resultStart: [UInt8] = [104, 3]
+    private static let resultReturn: [UInt8] = [119, 6] + Array("return".utf8)
+}

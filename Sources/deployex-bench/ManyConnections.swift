@@ -1,0 +1,90 @@
+internal import EPMD
+internal import ErlDist
+internal import Glibc
+internal import Transport
+
+/// Thousands of connections that do nothing but tick, between two processes of ours: what they take in
+/// the one that has accepted them.
+struct ManyConnections {
+    private static let count = 2000
+    /// Of both sides. Ticks are due after each quarter of it: that is a round.
+    private static let tickSeconds = 8
+    /// The time between ticks with the usual 60 s.
+    private static let usualRound = Duration.seconds(15)
+
+    private let peers: Peers
+    private let effort: Effort
+
+    init(_ peers: Peers, _ effort: Effort) {
+        self.peers = peers
+        self.effort = effort
+    }
+
+    func measure() async throws -> [Row] {
+        try await measure(.tcp, limit: 8) + measure(.tls, limit: 100)
+    }
+
+    private func measure(_ wire: Wire, limit: Double) async throws -> [Row] {
+        let count = effort.manyConnections
+        let tls = wire == .tls ? [Wire.optionsFile(peers.folder)] : []
+        let name = "holding_\(wire)"
+        let holder = try start(["idle", name, "\(peers.epmdPort)", "\(Self.tickSeconds)"] + tls)
+        defer { holder.end() }
+        _ = try await holder.line()
+        let before = try Self.resident(holder)
+        let dialler = try start(
+            ["dial", name, "\(peers.epmdPort)", "\(Self.tickSeconds)", "\(count)"] + tls)
+        defer { dialler.end() }
+        _ = try await dialler.line()
+        // A whole round, for all to have come to rest.
+        let round = Duration.seconds(Self.tickSeconds) / 4
+        await peers.loop.sleep(for: round)
+        let start = try holder.processorTime()
+        await peers.loop.sleep(for: round)
+        let used = try holder.processorTime() - start
+        let added = try Self.resident(holder) - before
+        return [
+            Row(
+                measure: "\(count) connections over \(wire.rawValue), memory added", unit: "MB",
+                peer: "", series: Series(ours: [added], peer: []), target: .oursBelow(limit)),
+            Row(
+                measure: "\(count) connections over \(wire.rawValue), ticking", unit: "% of a core",
+                peer: "",
+                series: Series(
+                    ours: [100 * used.inSeconds / Self.usualRound.inSeconds], peer: []),
+                target: .oursBelow(1)),
+        ]
+    }
+
+    private func start(_ arguments: [String]) throws -> Child {
+        try Processors.all.start("/proc/\(getpid())/exe", arguments)
+    }
+
+    private static func resident(_ child: Child) throws(BenchError) -> Double {
+        guard let byteCount = child.residentByteCount else {
+            throw BenchError("a node of ours (pid \(child.pid)) has ended unexpectedly")
+        }
+        return Double(byteCount) / 1e6
+    }
+
+    /// Connects so many nodes to one, then says so and does nothing more until stdin ends.
+    static func dial(_ options: DialOptions, on loop: EventLoop) async throws {
+        let wire: Wire = options.node.tlsOptionsFile == nil ? .tcp : .tls
+        let epmd = EPMDClient(address: .loopback(port: options.node.epmdPort), loop: loop)
+        let name = try NodeName("\(options.node.name)@\(wire.host)")
+        // Where it listens is asked once.
+        let address = try await epmd.lookUp(name: name.alive).port
+        let configuration = try options.node.configuration()
+        var nodes: [Node] = []
+        for number in 0..<options.count {
+            let node = Node(
+                name: try NodeName("dialling\(number)@\(wire.host)"), cookie: "idle", loop: loop,
+                configuration: configuration,
+                resolver: { _ in [.loopback(port: address)] })
+            try await node.connect(to: name)
+            nodes.append(node)
+        }
+        await IdleNode.sayReadyAndWait(on: loop)
+        for node in nodes { await node.close() }
+    }
+}

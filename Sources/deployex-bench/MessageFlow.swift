@@ -1,0 +1,186 @@
+internal import ErlDist
+internal import ExternalTermFormat
+internal import Transport
+
+/// Messages in one direction between a BEAM and us, and between it and another BEAM, timed by who
+/// receives them, from the first to the last.
+///
+/// The other BEAM runs where we do, so that nothing but the software is different.
+struct MessageFlow {
+    /// The receiver's name on every node.
+    static let sink: Atom = "bench_sink"
+
+    let count: Int
+    /// Of each message's binary; 0 for a small number.
+    let byteCount: Int
+    private let beam: BeamPeer
+    private let rival: BeamPeer
+    private let node: NodeName
+    private let process: ErlangProcess
+
+    /// - Parameter node: is connected to `beam` from here on.
+    init(
+        between beam: BeamPeer, and node: Node, rival: BeamPeer, count: Int, byteCount: Int
+    ) async throws {
+        guard let name = await node.name else { throw BenchError("the node has no name") }
+        self.beam = beam
+        self.rival = rival
+        self.count = count
+        self.byteCount = byteCount
+        self.node = name
+        try await node.connect(to: beam.name)
+        process = await node.spawnProcess()
+        try await process.register(Self.sink)
+    }
+
+    /// Messages per second, or megabytes when they are large.
+    func rate(_ time: Duration) -> Double {
+        // The first one starts the clock.
+        let amount = Double(count - 1) * (byteCount == 0 ? 1 : Double(byteCount) / 1e6)
+        return amount / time.inSeconds
+    }
+
+    /// From us, or whoever `send` stands for, to the BEAM.
+    func toBeam(_ send: () async throws -> Void) async throws -> Double {
+        try await beam.startSink(count: count)
+        try await send()
+        return rate(try await beam.sinkTime())
+    }
+
+    func oursToBeam() async throws -> Double {
+        let binary = Term.binary([UInt8](repeating: 7, count: byteCount))
+        return try await toBeam {
+            for number in 0..<count {
+                let content = byteCount == 0 ? .integer(number) : binary
+                try await process.send(
+                    .tuple([.atom("sample"), content]), to: .name(Self.sink, beam.name))
+            }
+        }
+    }
+
+    func rivalToBeam() async throws -> Double {
+        try await toBeam {
+            try await rival.flood(beam.name, count: count, byteCount: byteCount)
+        }
+    }
+
+    func beamToOurs() async throws -> Double {
+        async let sent: Void = beam.flood(node, count: count, byteCount: byteCount)
+        _ = try await process.receive(timeout: .seconds(20))
+        let start = MonotonicTime.now
+        for _ in 1..<count { _ = try await process.receive(timeout: .seconds(20)) }
+        let time = MonotonicTime.now - start
+        try await sent
+        return rate(time)
+    }
+
+    func beamToRival() async throws -> Double {
+        try await rival.startSink(count: count)
+        try await beam.flood(rival.name, count: count, byteCount: byteCount)
+        return rate(try await rival.sinkTime())
+    }
+}
+
+/// Small messages one way, against the better of libei and another BEAM.
+struct SmallMessages {
+    private let peers: Peers
+    private let effort: Effort
+
+    init(_ peers: Peers, _ effort: Effort) {
+        self.peers = peers
+        self.effort = effort
+    }
+
+    func measure() async throws -> [Row] {
+        let rival = try await peers.startBeam("rival", over: .tcp, on: .ours)
+        defer { rival.process.end() }
+        let node = try peers.makeNode("small")
+        let flow = try await MessageFlow(
+            between: peers.beam, and: node, rival: rival, count: effort.messageCount, byteCount: 0)
+        var toBeam = Series()
+        var fromBeam = Series()
+        for round in 0...effort.rounds {
+            let sent = (ours: try await flow.oursToBeam(), peer: try await othersToBeam(flow))
+            let received = (ours: try await flow.beamToOurs(), peer: try await beamToOthers(flow))
+            // The first round warms up.
+            guard round > 0 else { continue }
+            toBeam.append(ours: sent.ours / 1000, peer: sent.peer / 1000)
+            fromBeam.append(ours: received.ours / 1000, peer: received.peer / 1000)
+        }
+        await node.close()
+        func row(_ direction: String, _ series: Series) -> Row {
+            Row(
+                measure: "small messages, \(direction)", unit: "1000/s",
+                peer: "libei or BEAM, the better", series: series, target: .atLeast(1))
+        }
+        return [row("to a BEAM", toBeam), row("from a BEAM", fromBeam)]
+    }
+
+    private func othersToBeam(_ flow: MessageFlow) async throws -> Double {
+        let libei = try await flow.toBeam { try await peers.libei.send(count: flow.count) }
+        return max(libei, try await flow.rivalToBeam())
+    }
+
+    private func beamToOthers(_ flow: MessageFlow) async throws -> Double {
+        let name = try await peers.libei.name()
+        try peers.libei.startReceiving(count: flow.count)
+        try await peers.beam.flood(name, count: flow.count, byteCount: 0)
+        let libei = Int64(try await peers.libei.receivingTime())
+        return max(flow.rate(.nanoseconds(libei)), try await flow.beamToRival())
+    }
+}
+
+/// Messages with 1 MiB, against two BEAMs.
+struct LargeMessages {
+    private let peers: Peers
+    private let effort: Effort
+
+    init(_ peers: Peers, _ effort: Effort) {
+        self.peers = peers
+        self.effort = effort
+    }
+
+    func measure() async throws -> [Row] {
+        try await measure(.tcp, peers.beam)
+            + TLSPeers.with(peers) { try await measure(.tls, $0) }
+    }
+
+    private func measure(_ wire: Wire, _ beam: BeamPeer) async throws -> [Row] {
+        let rival = try await peers.startBeam("rival_\(wire)", over: wire, on: .ours)
+        defer { rival.process.end() }
+        let node = try peers.makeNode("large_\(wire)", over: wire)
+        let flow = try await MessageFlow(
+            between: beam, and: node, rival: rival, count: effort.largeMessageCount,
+            byteCount: 1 << 20)
+        var toBeam = Series()
+        var fromBeam = Series()
+        for round in 0...effort.largeRounds {
+            let sent = try await flow.oursToBeam()
+            let sentByRival = try await flow.rivalToBeam()
+            let received = try await flow.beamToOurs()
+            let receivedByRival = try await flow.beamToRival()
+            // The first round warms up.
+            guard round > 0 else { continue }
+            toBeam.append(ours: sent, peer: sentByRival)
+            fromBeam.append(ours: received, peer: receivedByRival)
+        }
+        await node.close()
+        func row(_ direction: String, _ series: Series) -> Row {
+            Row(
+                measure: "1 MiB messages over \(wire.rawValue), \(direction)", unit: "MB/s",
+                peer: "BEAM", series: series, target: .atLeast(1))
+        }
+        return [row("to a BEAM", toBeam), row("from a BEAM", fromBeam)]
+    }
+}
+
+/// The BEAM that speaks TLS, which not every run needs.
+enum TLSPeers {
+    static func with<Result>(
+        _ peers: Peers, _ body: (BeamPeer) async throws -> Result
+    ) async throws -> Result {
+        let beam = try await peers.startBeam("secure", over: .tls, on: .others)
+        defer { beam.process.end() }
+        return try await body(beam)
+    }
+}
