@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-otp build test interop tsan asan fuzz lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -33,6 +33,15 @@ asan: setup ## run the same under the address sanitizer, leaks included
 
 fuzz: setup ## look for inputs that break the decoders (FUZZ_SECONDS=60 each, FUZZ_TARGETS="term text")
 	@scripts/fuzz.sh
+
+simulate: setup ## run seeds of the simulated world (SEEDS=20000), or replay one with its trace (SEED=K)
+	swift build -c release --product deployex-simulate
+	@"$$(swift build -c release --show-bin-path)/deployex-simulate" \
+		$(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),20000))
+
+simulate-crashes: setup ## stop every change of the releases on disk at every operation, in every way
+	swift build -c release --product deployex-simulate
+	@"$$(swift build -c release --show-bin-path)/deployex-simulate" crashes
 
 setup-otp: ## make .otp/27 and .otp/29 for make interop (Debians with Erlang; needs root)
 	@scripts/setup-otp.sh

@@ -123,8 +123,7 @@ extension Deployer {
     func spawn(_ number: Int) async {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
-        let (name, state) = (name(number), states[number - 1])
-        let version = snapshot?.instances[number - 1].current?.version
+        let name = name(number)
         let program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
@@ -132,7 +131,8 @@ extension Deployer {
             stderrPath: environment.logs.path(name, .stderr))
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
-        await mendBoot(state)
+        await prepareBoot(number)
+        let version = snapshot?.instances[number - 1].current?.version
         await attempt("preparing \(layout.current(number))") {
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
@@ -160,11 +160,16 @@ extension Deployer {
         }
     }
 
-    private func mendBoot(_ state: InstanceState) async {
+    /// Puts in order what is about to boot, and tells when it is something else than was known.
+    private func prepareBoot(_ number: Int) async {
+        let state = states[number - 1]
         do {
-            if let finding = try await offload({ try state.mendBoot() }) { log(.warning, finding) }
+            let found = try await offload { try state.prepareBoot() }
+            for finding in found.findings { log(.warning, finding) }
+            let known = snapshot?.instances[number - 1].current
+            if let current = found.current, current != known { tell(.stands(number, current)) }
         } catch {
-            log(.error, "looking at what \(state.layout.current(state.instance)) boots: \(error)")
+            log(.error, "looking at what \(environment.layout.current(number)) boots: \(error)")
         }
     }
 

@@ -174,6 +174,8 @@ package struct DeploymentEngine {
             reversionFailed(number - 1, reason, now: now)
         case .logTailRead(let number, let id, let lines):
             logTailRead(number, id, lines)
+        case .stands(let number, let release):
+            stands(number - 1, release)
         case .spawned(let number, let identity):
             apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
             processBegan(number - 1, now: now)

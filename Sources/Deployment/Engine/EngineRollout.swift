@@ -135,7 +135,8 @@ extension DeploymentEngine {
     private func maySpare(_ index: Int) -> Bool {
         guard instances[index].isReady else { return true }
         let others = instances.indices.filter { $0 != index && !instances[$0].isStopped }
-        return others.isEmpty || others.contains { instances[$0].isReady }
+        // One that was ready and is being stopped serves no longer.
+        return others.isEmpty || others.contains { instances[$0].isReady && instances[$0].isProbed }
     }
 
     /// Starts anew what a failed upgrade in place has left in doubt, as soon as that costs nobody

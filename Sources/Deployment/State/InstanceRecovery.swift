@@ -60,10 +60,8 @@ extension InstanceState {
     /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
     /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
     /// What an unfinished hot upgrade began from boots then, else what is on record.
-    ///
-    /// To be called when the instance does not run.
     /// - Returns: a line for the log when something was done.
-    package func mendBoot() throws(FileSystemError) -> String? {
+    private func mendBoot() throws(FileSystemError) -> String? {
         guard try files.status(current) != nil, try bootVersions(of: current) == nil else {
             return nil
         }
@@ -79,6 +77,20 @@ extension InstanceState {
             return "\(path) was damaged: \(version) boots"
         }
         return nil
+    }
+
+    /// Settles what an upgrade in place has left, and says what boots. To be called before the
+    /// instance is started.
+    package func prepareBoot() throws(FileSystemError) -> Found {
+        var found = Found()
+        if let finding = try mendBoot() { found.findings.append(finding) }
+        if let journal = try content(InstanceJournal.self, layout.journal(instance)),
+            journal.operation == .hotUpgrade
+        {
+            try settle(journal, isRunning: false, &found)
+        }
+        found.current = try standing()
+        return found
     }
 
     private func holds(_ version: String, in folder: String) throws(FileSystemError) -> Bool {

@@ -71,7 +71,7 @@ package struct InstanceOnDisk: Sendable {
 
     /// What a spawn does before the program runs.
     package func prepareSpawn() throws(FileSystemError) {
-        _ = try state.mendBoot()
+        _ = try state.prepareBoot()
         try HotUpgradeFiles.restorePristineConfiguration(layout.current(1), files: disk)
         // Without RELEASES it boots, too.
         do { try ReleasesFile.write(for: layout.current(1), name: "counter", files: disk) } catch {}

@@ -68,9 +68,14 @@ extension SimulatedDeployer {
     func spawn(_ number: Int) {
         let layout = world.layout
         let keeper = keepers[number - 1]
+        attempt("looking at what boots") {
+            let found = try states[number - 1].prepareBoot()
+            for finding in found.findings { world.note("  \(finding)") }
+            let known = snapshot.instances[number - 1].current
+            if let current = found.current, current != known { tell(.stands(number, current)) }
+        }
         let version = snapshot.instances[number - 1].current?.version
         attempt("preparing \(layout.current(number))") {
-            if let finding = try states[number - 1].mendBoot() { world.note("  \(finding)") }
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: world.disk)
             try ReleasesFile.write(
