@@ -96,7 +96,10 @@ let package = Package(
         tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
         tests(
             "DeploymentTests",
-            ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),
+            [
+                "Deployment", "ErlDist", "ExternalTermFormat", "Simulation", "Supervisor",
+                "Transport",
+            ]),
         // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
         .testTarget(
             name: "FuzzTests",

@@ -348,6 +348,7 @@ extension DeploymentEngine {
         _ outcome: DeploymentOutcome.Outcome, reason: String? = nil, now: MonotonicTime
     ) {
         guard let ended = rollout.take() else { return }
+        if outcome == .succeeded { retry = nil }
         record.note(
             DeploymentOutcome(
                 version: ended.release.version, hash: ended.release.hash, kind: ended.kind,

@@ -81,6 +81,8 @@ import Transport
         #expect(world.take() == [.hotUpgrade(1, from: "0.1.1", to: .three)])
         world.tell(.hotUpgraded(1, .three))
         #expect(world.take() == [.probe(1, run: 2, .readiness)])
+        world.tell(.probed(1, run: 1, .ready))
+        #expect(world.take() == [], "an answer that was under way speaks of the version before")
         world.tell(.probed(1, run: 2, .ready))
         let instance = world.snapshot.instances[0]
         #expect(instance.identity == identity)

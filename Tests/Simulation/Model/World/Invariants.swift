@@ -228,7 +228,9 @@ final class Invariants {
         historyCount = record.history.count
         let number = last.instance
         guard let process = world.host.processes(of: number).first, let node = process.node,
-            process.identity == deployer.sessions[number]?.identity
+            process.identity == deployer.sessions[number]?.identity,
+            // Not in the moment in which it reboots by itself.
+            node.isUp(at: world.now)
         else { return }
         check(
             node.running.version == last.version,

@@ -31,6 +31,7 @@ extension SimulatedDeployer {
             return fail("\(error)")
         }
         staged[number] = content
+        if !release.hash.isEmpty, release.hash != content.hash { world.isMislabelled = true }
         let isConnected = snapshot.instances[number - 1].isConnected
         let decision: UpgradeDecision =
             if let running, package.upgradesInPlace, isConnected, running != release.version {

@@ -22,6 +22,9 @@ final class SimulatedWorld {
     var isCalm = false
     /// Whether the operator has let everything run again after that.
     var isTidy = false
+    /// A release was staged whose package had been replaced by another one of the same version, as
+    /// after a rollback to an earlier publication: what then runs under its name nobody can know.
+    var isMislabelled = false
     /// Whether everything is to be stopped, at the end.
     private(set) var isStopping = false
     private(set) var stepCount = 0

@@ -23,6 +23,7 @@ extension SimulatedWorld {
         }
         // A bad release without a good one before it is left to its restarts.
         if !wanted.isGood, target == wanted.release.version { return nil }
+        if isMislabelled { return nil }
         for instance in snapshot.instances {
             if let wrong = whatIsWrong(with: instance, target, deployer) {
                 return "instance \(instance.number): \(wrong)"
