@@ -1,7 +1,9 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
-.PHONY: help setup setup-otp build test interop tsan asan fuzz lint format bench demo release tls-distribution-certs clean
+RELIABILITY_RUN ?= nice
+
+.PHONY: help setup setup-otp build test interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -15,7 +17,8 @@ build: ## build .build/release/deployex
 test: setup ## run all tests, those against real Erlang nodes and releases included
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build --build-tests
-	swift test --skip-build --skip InteropTests --skip EndToEndTests
+	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests
+	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --filter InteropTests
 	swift test --skip-build --filter EndToEndTests
 
@@ -31,6 +34,15 @@ asan: setup ## run the same under the address sanitizer, leaks included
 fuzz: setup ## look for inputs that break the decoders (FUZZ_SECONDS=60 each, FUZZ_TARGETS="term text")
 	@scripts/fuzz.sh
 
+simulate: setup ## run seeds of the simulated world (SEEDS=20000), or replay one with its trace (SEED=K)
+	swift build -c release --product deployex-simulate
+	@"$$(swift build -c release --show-bin-path)/deployex-simulate" \
+		$(if $(SEED),seed $(SEED),seeds $(or $(SEEDS),20000))
+
+simulate-crashes: setup ## stop every change of the releases on disk at every operation, in every way
+	swift build -c release --product deployex-simulate
+	@"$$(swift build -c release --show-bin-path)/deployex-simulate" crashes
+
 setup-otp: ## make .otp/27 and .otp/29 for make interop (Debians with Erlang; needs root)
 	@scripts/setup-otp.sh
 
@@ -45,6 +57,13 @@ bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS=
 	scripts/build-bench-peers.sh .build/bench
 	swift build -c release --product deployex-bench
 	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
+
+reliability: setup ## kill, freeze and crash what docs/reliability.md speaks of (RELIABILITY_FLAGS="--kills 100")
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	swift build -c release --product deployex
+	swift build -c release --product deployex-reliability
+	@$(RELIABILITY_RUN) "$$(swift build -c release --show-bin-path)/deployex-reliability" \
+		--packages "$$DEPLOYEX_EXAMPLE_PACKAGES" $(RELIABILITY_FLAGS)
 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
 	@scripts/demo.sh

@@ -60,9 +60,25 @@ let package = Package(
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             swiftSettings: strict),
         .executableTarget(
+            name: "deployex-reliability",
+            dependencies: [
+                "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
+                "Supervisor",
+            ],
+            swiftSettings: shipped),
+        .executableTarget(
             name: "node-example",
             dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
             path: "Examples/node", swiftSettings: strict),
+        .target(
+            name: "Simulation",
+            dependencies: [
+                "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+            ],
+            path: "Tests/Simulation/Model", swiftSettings: strict),
+        .executableTarget(
+            name: "deployex-simulate", dependencies: ["Simulation"],
+            path: "Tests/Simulation/Command", swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
         tests("TransportTests", ["Transport"]),
         tests("EPMDTests", ["EPMD", "Transport"]),
@@ -77,6 +93,7 @@ let package = Package(
         tests("SupervisorTests", ["Supervisor", "Transport"]),
         tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
         tests("EndToEndTests", ["deployex"]),
+        tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
         tests(
             "DeploymentTests",
             ["Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport"]),

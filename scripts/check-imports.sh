@@ -21,6 +21,7 @@ AWS: HTTP Deployment
 Dashboard: HTTP Deployment
 deployex: *
 deployex-bench: *
+deployex-reliability: *
 '
 
 # shellcheck disable=SC2016 # the backtick and the dollars are awk's

@@ -29,7 +29,7 @@ extension Term {
     /// Whether Erlang's syntax has a form for it that can be read back.
     var isReadable: Bool {
         switch self {
-        case .pid, .port, .reference, .fun: false
+        case .pid, .port, .reference, .fun, .record: false
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: true
         case .tuple(let elements): elements.allSatisfy(\.isReadable)
         case .list(let elements): elements.allSatisfy(\.isReadable)

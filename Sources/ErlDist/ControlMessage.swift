@@ -11,7 +11,7 @@ enum ProcessIdentifier: Hashable, Sendable {
         case .pid(let pid): self = .pid(pid)
         case .atom(let name): self = .name(name)
         case .integer, .bigInteger, .float, .binary, .bitstring, .tuple, .list, .improperList, .map,
-            .port, .reference, .fun, .export:
+            .port, .reference, .record, .fun, .export:
             return nil
         }
     }

@@ -214,7 +214,7 @@ private struct FormatScanner {
         case .bigInteger where base == 10:
             return "\(value)"
         case .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map,
-            .pid, .port, .reference, .fun, .export:
+            .pid, .port, .reference, .record, .fun, .export:
             return nil
         }
     }
@@ -308,8 +308,8 @@ extension Term {
                 text += index > 0 ? ",\(byte)" : "\(byte)"
             }
             text += ">>"
-        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .fun,
-            .export:
+        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .record,
+            .fun, .export:
             text += erlangText(maximumByteCount: maximumByteCount)
         }
     }

@@ -18,7 +18,7 @@ extension Node {
                     SpawnReply(
                         id: request.id, to: request.from, isLinked: isLinked && isStarted,
                         isMonitored: isMonitored && isStarted, result: result,
-                        // Without it the caller's own token would be gone: see SPAWN_REPLY_TT.
+                        // As a BEAM does: SPAWN_REPLY_TT.
                         token: request.token)))
         }
         guard hasRoomForCall else {

@@ -58,7 +58,7 @@ extension Node {
                 .aliasSend(from: from, to: alias, message: payload, token: nil),
                 from: link.peer.name.atom)
         case .atom, .integer, .bigInteger, .float, .binary, .bitstring, .tuple, .list,
-            .improperList, .map, .port, .fun, .export:
+            .improperList, .map, .port, .record, .fun, .export:
             return
         }
     }

@@ -73,6 +73,7 @@ struct SentAtomCache {
         // Its size counts its bytes: it stays as it is.
         case 112: rewriting.copy(1 + rewriting.number(at: 1, width: 4))
         case 113: rewriting.copy(1)
+        case 67: rewriting.copy(6)
         case 88, 120: node(&rewriting, head: 1, tail: 12)
         case 89: node(&rewriting, head: 1, tail: 8)
         case 90:

@@ -4,6 +4,7 @@
 enum Tag {
     static let version: UInt8 = 131
 
+    static let record: UInt8 = 67
     static let newFloat: UInt8 = 70
     static let bitBinary: UInt8 = 77
     static let compressed: UInt8 = 80

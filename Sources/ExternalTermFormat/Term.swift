@@ -25,6 +25,8 @@ public enum Term: Sendable {
     indirect case pid(PID)
     indirect case port(Port)
     indirect case reference(Reference)
+    /// A native record of OTP 29; those of the preprocessor are tuples.
+    indirect case record(Record)
     indirect case fun(Fun)
     indirect case export(Export)
 }
@@ -65,7 +67,7 @@ extension Term {
         case .list(let rest): return .list(elements + rest)
         case .improperList(let head, let last): return .improperList(elements + head, last)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .map, .pid, .port,
-            .reference, .fun, .export:
+            .reference, .record, .fun, .export:
             return elements.isEmpty ? tail : .improperList(elements, tail)
         }
     }

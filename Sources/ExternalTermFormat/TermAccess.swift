@@ -16,7 +16,7 @@ extension Term {
         case .integer(let value): UInt64(exactly: value)
         case .bigInteger(let value): UInt64(exactly: value)
         case .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map, .pid, .port,
-            .reference, .fun, .export:
+            .reference, .record, .fun, .export:
             nil
         }
     }
@@ -91,7 +91,7 @@ extension Term {
             return elements.allSatisfy { $0.appendTextElement(to: &text) }
                 && tail.appendText(to: &text)
         case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
-            .reference, .fun, .export:
+            .reference, .record, .fun, .export:
             return false
         }
     }
@@ -117,7 +117,7 @@ extension Term {
             return elements.allSatisfy { $0.appendByteElement(to: &bytes) }
                 && tail.appendBytes(to: &bytes)
         case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
-            .reference, .fun, .export:
+            .reference, .record, .fun, .export:
             return false
         }
     }

@@ -51,10 +51,17 @@ enum EncodedByteCount {
         switch term {
         case .improperList(let elements, let tail): 5 + ofAll(elements) + of(tail)
         case .fun: ofFun(term)
+        case .record: ofRecord(term)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: ofLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
         }
+    }
+
+    @inline(never)
+    private static func ofRecord(_ term: Term) -> Int {
+        guard case .record(let record) = term else { preconditionFailure("It is a record") }
+        return of(record) + ofAll(record.values)
     }
 
     @inline(never)
@@ -74,7 +81,8 @@ enum EncodedByteCount {
         case .port(let port): (port.isNarrow ? 9 : 13) + of(port.node)
         case .reference(let reference): 7 + of(reference.node) + 4 * Int(reference.count)
         case .export(let export): 3 + of(export.module) + of(export.function)
-        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .record,
+            .fun:
             preconditionFailure("It is no seldom leaf")
         }
     }
@@ -90,6 +98,11 @@ enum EncodedByteCount {
     private static func of(_ atom: Atom) -> Int {
         let count = atom.utf8Count
         return (count <= 255 ? 2 : 3) + count
+    }
+
+    /// A record without its values.
+    private static func of(_ record: Record) -> Int {
+        record.keys.reduce(6 + of(record.module) + of(record.name)) { $0 + of($1) }
     }
 
     /// A fun without its free variables.

@@ -53,7 +53,8 @@
             self = .pid(
                 nodeLow: low, nodeHigh: Atom.highWord(first, second, third), id: pid.id,
                 serial: pid.serial, creation: pid.creation)
-        case .bigInteger, .bitstring, .improperList, .port, .reference, .fun, .export:
+        case .bigInteger, .bitstring, .improperList, .port, .reference, .record, .fun,
+            .export:
             self = .other
         }
     }

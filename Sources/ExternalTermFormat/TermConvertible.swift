@@ -90,7 +90,7 @@ extension TermConvertible where Self: FixedWidthInteger {
             case .integer(let value): Self(exactly: value)
             case .bigInteger(let value): Self(exactly: value)
             case .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map, .pid,
-                .port, .reference, .fun, .export:
+                .port, .reference, .record, .fun, .export:
                 nil
             }
         guard let value else {

@@ -13,6 +13,8 @@ extension Term: Hashable {
             right.isImproperList(elements, tail)
         case .fun(let fun):
             right.isFun(fun)
+        case .record(let record):
+            right.isRecord(record)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .export:
             isSameLeaf(left, right)
@@ -54,7 +56,7 @@ extension Term: Hashable {
             if case .reference(let right) = right { left == right } else { false }
         case .export(let left):
             if case .export(let right) = right { left == right } else { false }
-        case .tuple, .list, .improperList, .map, .fun: false
+        case .tuple, .list, .improperList, .map, .record, .fun: false
         }
     }
 
@@ -70,6 +72,7 @@ extension Term: Hashable {
             tail.hash(into: &hasher)
         case .map(let map): map.hash(into: &hasher)
         case .fun(let fun): fun.hash(into: &hasher)
+        case .record(let record): record.hash(into: &hasher)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .export:
             hashLeaf(into: &hasher)
@@ -114,7 +117,7 @@ extension Term: Hashable {
         case .export(let value):
             hasher.combine(13 as UInt8)
             hasher.combine(value)
-        case .tuple, .list, .improperList, .map, .fun: break
+        case .tuple, .list, .improperList, .map, .record, .fun: break
         }
     }
 }

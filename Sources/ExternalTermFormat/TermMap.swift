@@ -216,7 +216,9 @@ extension Term {
         case .integer(let value): UInt64(truncatingIfNeeded: value)
         case .float(let value): value.bitPattern
         case .pid, .port, .reference, .export: 0
-        case .bigInteger, .binary, .bitstring, .tuple, .list, .improperList, .map, .fun: nil
+        case .bigInteger, .binary, .bitstring, .tuple, .list, .improperList, .map, .record,
+            .fun:
+            nil
         }
     }
 
@@ -224,7 +226,9 @@ extension Term {
     var isScalar: Bool {
         switch self {
         case .integer, .float, .atom, .pid, .port, .reference, .export: true
-        case .bigInteger, .binary, .bitstring, .tuple, .list, .improperList, .map, .fun: false
+        case .bigInteger, .binary, .bitstring, .tuple, .list, .improperList, .map, .record,
+            .fun:
+            false
         }
     }
 }

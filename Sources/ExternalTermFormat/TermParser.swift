@@ -68,6 +68,8 @@ struct TermParser {
             return try map(bytes, depth: depth)
         case Tag.newFun:
             return try fun(bytes, depth: depth)
+        case Tag.record:
+            return try record(bytes, depth: depth)
         default:
             return try leaf(tag, bytes)
         }
@@ -161,6 +163,27 @@ extension TermParser {
         return .map(map)
     }
 
+    private mutating func record(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
+        let head = try recordHead(bytes)
+        return .record(
+            Record(head, values: try elements(head.keys.count, bytes, depth: depth)))
+    }
+
+    /// What comes before the values: how many, flags, the module, the name, the keys.
+    @inline(never)
+    private mutating func recordHead(_ bytes: Span<UInt8>) throws(TermError) -> Record {
+        let count = Int(try reader.uint32(bytes))
+        let flags = try reader.uint8(bytes)
+        let module = try atom(bytes)
+        let name = try atom(bytes)
+        // A key and a value take a byte each at least.
+        guard count <= reader.remaining(in: bytes) / 2 else { throw .truncated }
+        try spend(count)
+        var keys: [Atom] = []
+        for _ in 0..<count { keys.append(try atom(bytes)) }
+        return Record(module: module, name: name, flags: flags, keys: keys, values: [])
+    }
+
     /// Apart from the recursion, so that its frames stay small.
     @inline(never)
     private mutating func checkKeys(of map: TermMap) throws(TermError) {
@@ -201,7 +224,7 @@ extension TermParser {
         switch try leaf(try reader.uint8(bytes), bytes) {
         case .integer(let value): return value
         case .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map,
-            .pid, .port, .reference, .fun, .export:
+            .pid, .port, .reference, .record, .fun, .export:
             throw .invalidFun
         }
     }

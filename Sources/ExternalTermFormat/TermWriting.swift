@@ -31,6 +31,7 @@ extension ByteSink {
         switch term {
         case .improperList(let elements, let tail): appendList(elements, tail: tail)
         case .fun: appendFun(term)
+        case .record: appendRecord(term)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: appendLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
@@ -96,6 +97,21 @@ extension ByteSink {
     }
 
     @inline(never)
+    private mutating func appendRecord(_ term: Term) {
+        guard case .record(let record) = term else { preconditionFailure("It is a record") }
+        appendHead(of: record)
+        appendAll(record.values)
+    }
+
+    private mutating func appendHead(of record: Record) {
+        append(Tag.record, UInt32(record.keys.count))
+        append(record.flags)
+        append(record.module)
+        append(record.name)
+        for key in record.keys { append(key) }
+    }
+
+    @inline(never)
     private mutating func appendFun(_ term: Term) {
         guard case .fun(let fun) = term else { preconditionFailure("It is a fun") }
         append(Tag.newFun)
@@ -129,7 +145,8 @@ extension ByteSink {
         case .port(let port): append(port)
         case .reference(let reference): append(reference)
         case .export(let export): append(export)
-        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .fun:
+        case .integer, .float, .binary, .tuple, .list, .improperList, .map, .record,
+            .fun:
             preconditionFailure("It is no seldom leaf")
         }
     }

@@ -61,6 +61,7 @@ extension TextWriter {
         case .list(let elements): write(elements)
         case .improperList(let elements, let tail): write(elements, tail: tail)
         case .map(let map): write(map)
+        case .record(let record): write(record)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
             .fun, .export:
             writeLeaf(term)
@@ -94,6 +95,21 @@ extension TextWriter {
         }
     }
 
+    private mutating func write(_ record: Record) {
+        append("#")
+        write(record.module)
+        append(":")
+        write(record.name)
+        append("{")
+        for index in record.keys.indices where !isFull {
+            if index > 0 { append(",") }
+            write(record.keys[index])
+            append(" = ")
+            write(record.values[index])
+        }
+        append("}")
+    }
+
     private mutating func write(_ map: TermMap) {
         append("#{")
         for place in map.places where !isFull {
@@ -120,7 +136,7 @@ extension TextWriter {
         case .reference(let reference): write(reference)
         case .fun(let fun): write(fun)
         case .export(let export): write(export)
-        case .tuple, .list, .improperList, .map: break
+        case .tuple, .list, .improperList, .map, .record: break
         }
     }
 }

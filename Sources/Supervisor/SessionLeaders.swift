@@ -1,14 +1,35 @@
+internal import CLinux
 internal import Glibc
+internal import Transport
 
-/// Looks for processes by where they run, for the case that nothing on disk names them.
+/// Looks for processes by where and how they were started, for the case that nothing on disk names them.
 package enum SessionLeaders {
-    /// The processes that lead a session, were started in `folder`, and still work there. It blocks.
-    package static func running(in folder: String) -> [ProcessIdentity] {
+    /// The processes that lead a session, work in `folder`, and were started with the environment
+    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. It
+    /// blocks.
+    package static func running(in folder: String, with variable: String) -> [ProcessIdentity] {
         guard let wanted = realPath(folder) else { return [] }
         return ProcessStatus.all().filter { status in
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
+                && environment(of: status.pid).contains(variable)
         }.map(ProcessIdentity.init)
+    }
+
+    /// As it was at the start. Source: proc_pid_environ(5).
+    private static func environment(of pid: Int32) -> [String] {
+        let raw = clinux_open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC, 0)
+        guard raw >= 0 else { return [] }
+        let descriptor = FileDescriptor(owning: raw)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < 4 << 20 {
+            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count > 0 else { break }
+            bytes += chunk[..<count]
+        }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func realPath(_ path: String) -> String? {

@@ -208,10 +208,13 @@ import Transport
     ) async throws {
         let fixture = try await HostileFixture(way)
         let before = HostileFixture.residentByteCount
-        for (what, payload) in Self.lies {
+        for (index, (what, payload)) in Self.lies.enumerated() {
             let peer = try await fixture.peer(as: "liar@localhost")
             await peer.send(Self.frame(payload: payload))
-            try await peer.waitForEnd()
+            // The peer sees the end before the node has told of it.
+            try await HostileFixture.eventually("the end to be told") {
+                fixture.ends(of: "liar@localhost").count == index + 1
+            }
             guard case .violation(.invalidTerm)? = fixture.ends(of: "liar@localhost").last else {
                 Issue.record("\(what): \(fixture.ends(of: "liar@localhost"))")
                 continue

@@ -49,6 +49,7 @@ import Transport
             1, -1, 3000, Term(UInt64.max), 2.5, .atom("ok"), .binary("text"), [1, 2, 3],
             [.atom("ok"), 1000], .list([1000], tail: .atom("tail")), .map([.atom("k"): .pid(pid)]),
             .reference(reference), .export(fun), .port(Port(node: "c@h", id: 1, creation: 1)),
+            .record(Record(module: "m", name: "r", keys: ["a", "b"], values: [.atom("a"), 1])),
             .port(Port(node: "c@h", id: 1 << 40, creation: 1)), [], .tuple([]),
             .bitstring(Bitstring(bytes: [0x80], lastBitCount: 1)),
             .atom(Atom(String(repeating: "ü", count: 200))),

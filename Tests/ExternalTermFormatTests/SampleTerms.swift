@@ -94,6 +94,17 @@ extension Sample {
             [112, 0, 0, 0, 59, 1] + Array(0..<16) + [0, 0, 0, 2, 0, 0, 0, 1, 119, 1, 109, 97, 3]
                 + [98, 0, 1, 17, 112, 88] + node + [1, 2, 3, 4, 0, 0, 0, 5, 6, 7, 8, 9, 97, 7],
             .fun(fun)),
+        // As OTP 29 writes `#rec:point{x = 1, y = [a]}`, and an empty one that is not exported.
+        Sample(
+            [67, 0, 0, 0, 2, 1, 119, 3, 114, 101, 99, 119, 5, 112, 111, 105, 110, 116]
+                + [119, 1, 120, 119, 1, 121, 97, 1, 108, 0, 0, 0, 1, 119, 1, 97, 106],
+            .record(
+                Record(
+                    module: "rec", name: "point", keys: ["x", "y"], values: [1, [.atom("a")]]))),
+        Sample(
+            [67, 0, 0, 0, 0, 0, 119, 3, 114, 101, 99, 119, 5, 101, 109, 112, 116, 121],
+            .record(
+                Record(module: "rec", name: "empty", isExported: false, keys: [], values: []))),
     ]
 
     /// What nodes of former times sent, and current ones still accept.

@@ -10,7 +10,7 @@ import Testing
 
     /// One container around a term, and how text writes it.
     enum Shape: CaseIterable {
-        case list, tuple, mapKey, mapValue, improperHead, improperTail, fun
+        case list, tuple, mapKey, mapValue, improperHead, improperTail, fun, record
 
         func wrap(_ inner: Term) -> Term {
             switch self {
@@ -20,6 +20,8 @@ import Testing
             case .mapValue: .map(TermMap([(key: .atom("a"), value: inner)]))
             case .improperHead: .improperList([inner], 1)
             case .improperTail: .improperList([1], .tuple([inner]))
+            case .record:
+                .record(Record(module: "m", name: "r", keys: ["k"], values: [inner]))
             case .fun:
                 .fun(
                     Fun(
@@ -47,7 +49,9 @@ import Testing
             _ = decoded.asText
             _ = decoded.asBytes
             let text = decoded.description
-            if shape != .fun, try Term(text: text) != decoded { return "other text" }
+            if ![.fun, .record].contains(shape), try Term(text: text) != decoded {
+                return "other text"
+            }
             let deeper = shape.wrap(decoded).encoded()
             guard (try? Term(decoding: deeper)) == nil else { return "no limit" }
             return "fine"

@@ -32,7 +32,7 @@ private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
             ([131, 106, 1, 2], .trailingBytes(count: 2)),
             ([131, 117], .unexpectedTag(117)),
             ([131, 121, 0], .unexpectedTag(121)),
-            ([131, 67, 0], .unexpectedTag(67)),
+            ([131, 66, 0], .unexpectedTag(66)),
             ([131, 0], .unexpectedTag(0)),
             ([131, 104, 1, 131], .unexpectedTag(131)),
             // Compression is for whole terms only.

@@ -28,6 +28,10 @@ import Testing
                 "#Ref<a@host.1.2.3>"
             ),
             (.export(Export(module: "lists", function: "A b", arity: 2)), "fun lists:'A b'/2"),
+            (
+                .record(Record(module: "rec", name: "P", keys: ["x", "y"], values: [1, [2]])),
+                "#rec:'P'{x = 1,y = [2]}"
+            ),
             (.fun(Sample.fun), "#Fun<m.3.70000>"),
         ] as [(Term, String)])
     func `terms are written as Erlang prints them`(term: Term, text: String) {

@@ -140,7 +140,17 @@ private actor RawServer {
 
     private func accept(_ stream: TCPStream, _ parts: [String], _ closing: Bool) {
         streams.append(stream)
-        stream.start(receive: { _ in }, end: { _ in })
+        var isAsked = false
+        // An end before the request has been read would be a reset.
+        stream.start(
+            receive: { _ in
+                guard !isAsked else { return }
+                isAsked = true
+                self.assumeIsolated { $0.answer(stream, parts, closing) }
+            }, end: { _ in })
+    }
+
+    private func answer(_ stream: TCPStream, _ parts: [String], _ closing: Bool) {
         Task {
             for part in parts {
                 stream.send(Array(part.utf8))

@@ -130,6 +130,30 @@ extension DistTests {
             #expect(try await world.peer("rpc:cast(\(here), swift, echo, [7])") == "true")
         }
 
+        /// `#rec:point{x = 1, y = a}`, whose module the peer need not have.
+        @Test(arguments: [false, true])
+        func `native records of OTP 29 come and go unchanged, in a cache of atoms as well`(
+            cached: Bool
+        ) async throws {
+            guard try await OTPRelease.number.value >= 29 else { return }
+            let world = try await World { if cached { $0.flags.insert(.headerAtomCache) } }
+            defer { world.end() }
+            let record =
+                "R = binary_to_term(<<131,67,2:32,1,119,3,\"rec\",119,5,\"point\",119,1,\"x\",119,1,\"y\","
+                + "97,1,119,1,\"a\">>)"
+            #expect(
+                try await world.peer(
+                    "\(record), {erpc:call(\(world.here), swift, echo, [#{r => [R]}]) =:= #{r => [R]}, R}"
+                )
+                    == "{true,#rec:point{x = 1,y = a}}")
+            let sent = try await world.node.call(
+                world.peer.name, "erlang", "binary_to_term",
+                [.binary([131, 67, 0, 0, 0, 1, 1, 119, 1, 109, 119, 1, 114, 119, 1, 107, 97, 7])],
+                timeout: .seconds(5))
+            #expect(sent == .record(Record(module: "m", name: "r", keys: ["k"], values: [7])))
+            #expect(sent.asRecord?["k"] == 7)
+        }
+
         @Test func `large arguments and results travel`() async throws {
             let world = try await World()
             defer { world.end() }

@@ -138,7 +138,7 @@ extension Term {
             }
             return .map(map)
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
-            .export:
+            .record, .export:
             return self
         }
     }
@@ -150,8 +150,8 @@ extension Term {
         case .list(let elements): elements.contains { $0.hasPort }
         case .improperList(let elements, let tail): tail.hasPort || elements.contains { $0.hasPort }
         case .map(let map): map.pairs.contains { $0.key.hasPort || $0.value.hasPort }
-        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .reference, .fun,
-            .export:
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .reference, .record,
+            .fun, .export:
             false
         }
     }

@@ -145,7 +145,7 @@ extension Term {
         case .list(let elements):
             elements.reduce(-1) { max($0, $1.largestMapCount) }
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .pid, .port, .reference,
-            .fun, .export:
+            .record, .fun, .export:
             -1
         }
     }

@@ -1,7 +1,7 @@
 package import Supervisor
 
 /// The folder into which a release is unpacked, such as `service/APP/I/new`, and the temporary
-/// folders beside it, such as `new.tmp-5f0c9a…`. What has the folder's own name is always whole.
+/// folders beside it, such as `new.tmp-1`. What has the folder's own name is always whole.
 ///
 /// All of it blocks: callers `offload` it.
 package struct StagingFolder: Sendable {
@@ -18,11 +18,19 @@ package struct StagingFolder: Sendable {
 
     /// Removes the staging folder with what is in it.
     package func remove() throws(FileSystemError) {
-        guard try files.status(path) != nil else { return }
         // Removing takes many steps. What is left when they are cut short must not have the name.
-        let aside = temporaryPath()
-        try files.rename(path, to: aside)
+        guard let aside = try setAside() else { return }
         try files.removeTree(aside)
+    }
+
+    /// Takes its name from what is staged, in one step: ``cleanLeftovers()`` removes that later.
+    /// - Returns: the name that it has now; `nil` when there is nothing.
+    @discardableResult
+    package func setAside() throws(FileSystemError) -> String? {
+        guard try files.status(path) != nil else { return nil }
+        let aside = try temporaryPath()
+        try files.rename(path, to: aside)
+        return aside
     }
 
     /// Removes the temporary folders that a killed run has left. Only to be called when nothing is
@@ -38,9 +46,9 @@ package struct StagingFolder: Sendable {
     }
 
     /// A new, empty folder beside the staging folder, which only its owner may enter.
-    func makeTemporary() throws(FileSystemError) -> String {
+    package func makeTemporary() throws(FileSystemError) -> String {
         try files.makeFolders(parent, mode: 0o700)
-        let temporary = temporaryPath()
+        let temporary = try temporaryPath()
         try files.makeFolder(temporary, mode: 0o700)
         return temporary
     }
@@ -54,7 +62,7 @@ package struct StagingFolder: Sendable {
     ///
     /// On an error the name is still, or already, that of one whole folder; what is left has the
     /// name `temporary`.
-    func put(_ temporary: String) throws(FileSystemError) {
+    package func put(_ temporary: String) throws(FileSystemError) {
         // Otherwise the name could be on the disk before what it stands for.
         try files.synchronizeFileSystem(holding: temporary)
         guard try files.status(path) != nil else {
@@ -69,9 +77,12 @@ package struct StagingFolder: Sendable {
 
     private static let temporarySuffix = ".tmp-"
 
-    /// A path that nothing has: 64 random bits do not come twice.
-    private func temporaryPath() -> String {
-        path + Self.temporarySuffix + String(UInt64.random(in: 0...UInt64.max), radix: 16)
+    /// A path that nothing has. Counting is enough: one task at a time works on a staging folder, and
+    /// what happened can be told again from its names.
+    private func temporaryPath() throws(FileSystemError) -> String {
+        var number = 1
+        while try files.status("\(path)\(Self.temporarySuffix)\(number)") != nil { number += 1 }
+        return "\(path)\(Self.temporarySuffix)\(number)"
     }
 
     private var parent: String {

@@ -52,6 +52,9 @@ package actor Deployer {
     var keepers: [InstanceRecordKeeper] = []
     private var engine: DeploymentEngine?
     var sessions: [Int: ProcessSession] = [:]
+    /// What became of adopted processes before there was an engine to tell: such a process may have
+    /// been ending already.
+    var untold: [(number: Int, event: ProcessSession.Event)] = []
     /// The latest work on each instance's folders.
     private var folderWork: [Int: Task<Void, Never>] = [:]
     /// The packages behind what is staged; a hot upgrade hands them to the node.
@@ -117,8 +120,12 @@ package actor Deployer {
         let actions = engine.start(found, now: .now)
         self.engine = engine
         perform(actions)
+        for (number, event) in untold { received(event, from: number) }
+        untold = []
         clean()
     }
+
+    var hasEngine: Bool { engine != nil }
 
     private func readRecord() async throws -> (ApplicationRecord, [String]) {
         let file = ApplicationRecordFile(layout: environment.layout, files: environment.files)

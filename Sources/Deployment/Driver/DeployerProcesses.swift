@@ -12,7 +12,9 @@ extension Deployer {
         let (records, name) = (records, name(number))
         var record = InstanceRecord(name: name)
         switch try await offload({ try records.read(name) }) {
-        case .absent: break
+        case .absent:
+            // Also when a start that set a damaged one aside came no further.
+            record.process = try await processWithoutRecord(number)
         case .damaged(let path, let reason):
             log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
             record.process = try await processWithoutRecord(number)
@@ -61,7 +63,8 @@ extension Deployer {
     /// instance's program, from this instance's folder, and leads its own session.
     private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
         let folder = environment.layout.current(number)
-        let found = await offload { SessionLeaders.running(in: folder) }
+        let variable = "RELEASE_NODE_SUFFIX=-\(number)"
+        let found = await offload { SessionLeaders.running(in: folder, with: variable) }
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
@@ -121,7 +124,6 @@ extension Deployer {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
         let name = name(number)
-        let version = snapshot?.instances[number - 1].current?.version
         let program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
@@ -129,6 +131,8 @@ extension Deployer {
             stderrPath: environment.logs.path(name, .stderr))
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
+        await prepareBoot(number)
+        let version = snapshot?.instances[number - 1].current?.version
         await attempt("preparing \(layout.current(number))") {
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
@@ -156,6 +160,19 @@ extension Deployer {
         }
     }
 
+    /// Puts in order what is about to boot, and tells when it is something else than was known.
+    private func prepareBoot(_ number: Int) async {
+        let state = states[number - 1]
+        do {
+            let found = try await offload { try state.prepareBoot() }
+            for finding in found.findings { log(.warning, finding) }
+            let known = snapshot?.instances[number - 1].current
+            if let current = found.current, current != known { tell(.stands(number, current)) }
+        } catch {
+            log(.error, "looking at what \(environment.layout.current(number)) boots: \(error)")
+        }
+    }
+
     func write(_ note: InstanceNote, of number: Int) async {
         let keeper = keepers[number - 1]
         await attempt("writing the record of \(name(number))") {
@@ -169,6 +186,7 @@ extension Deployer {
     }
 
     func received(_ event: ProcessSession.Event, from number: Int) {
+        guard hasEngine else { return untold.append((number, event)) }
         switch event {
         case .exited(let exit):
             tell(.exited(number, exit))

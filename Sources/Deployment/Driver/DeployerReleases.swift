@@ -24,7 +24,9 @@ extension Deployer {
     func stage(_ number: Int, _ release: Release, running: String?) async {
         let layout = environment.layout
         let begin = MonotonicTime.now
+        let state = states[number - 1]
         do {
+            try await offload { try state.completeMove() }
             let package = try await environment.store.package(
                 of: release, into: layout.instanceFolder(number))
             packages[number] = package
@@ -82,11 +84,13 @@ extension Deployer {
             try await offload { try state.promote(to: deployed) }
         } catch {
             // It may have failed after the folders had changed places: what stands there decides.
-            guard await settled(number)?.id == release.id else {
+            guard await standing(number)?.id == release.id else {
                 await discardStaged(number)
                 return tell(.promotionFailed(number, release, reason: "\(error)"))
             }
+            // The rest of it is done before the next work on the folders, or by the next start.
             log(.error, "deploying \(release.version) at instance: \(number): \(error)")
+            return tell(.promoted(number, release))
         }
         await discardStaged(number)
         tell(.promoted(number, release))
@@ -99,7 +103,7 @@ extension Deployer {
             let release = try await offload { try state.revert(to: id) }
             tell(.reverted(number, release))
         } catch {
-            guard let standing = await settled(number), standing.id == id else {
+            guard let standing = await standing(number), standing.id == id else {
                 return tell(.reversionFailed(number, reason: "\(error)"))
             }
             log(.error, "going back to \(id) at instance: \(number): \(error)")
@@ -108,15 +112,13 @@ extension Deployer {
         await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
     }
 
-    /// What is current after a move that failed in its midst and has been settled as a start would.
-    private func settled(_ number: Int) async -> DeployedRelease? {
+    /// What is current after a move that failed in its midst; to find that out, nothing is written.
+    private func standing(_ number: Int) async -> DeployedRelease? {
         let state = states[number - 1]
         do {
-            let found = try await offload { try state.recover(isRunning: false) }
-            for finding in found.findings { log(.warning, finding) }
-            return found.current
+            return try await offload { try state.standing() }
         } catch {
-            log(.error, "putting the folders of instance: \(number) in order: \(error)")
+            log(.error, "looking at the folders of instance: \(number): \(error)")
             return nil
         }
     }

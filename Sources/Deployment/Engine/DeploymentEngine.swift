@@ -174,6 +174,8 @@ package struct DeploymentEngine {
             reversionFailed(number - 1, reason, now: now)
         case .logTailRead(let number, let id, let lines):
             logTailRead(number, id, lines)
+        case .stands(let number, let release):
+            stands(number - 1, release)
         case .spawned(let number, let identity):
             apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
             processBegan(number - 1, now: now)
@@ -228,6 +230,7 @@ package struct DeploymentEngine {
         } else {
             if catalog.beginIfDue(now: now) { actions.append(.readCatalog) }
             advanceRollout(now: now)
+            restartDoubtful(now: now)
             resumeInterrupted(now: now)
             beginRolloutIfNeeded(now: now)
             for index in instances.indices { probeIfDue(index, now: now) }

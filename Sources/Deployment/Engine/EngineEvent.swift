@@ -35,6 +35,9 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/readLogTail(_:_:)``.
     case logTailRead(Int, ReleaseID, lines: [String])
 
+    /// What is about to be started is another release than was known: an upgrade in place that counted
+    /// as failed has taken effect after all, or one that was made permanent is lost.
+    case stands(Int, DeployedRelease)
     /// The answers to ``EngineAction/spawn(_:run:)``.
     case spawned(Int, ProcessIdentity)
     case spawnFailed(Int, reason: String)

@@ -9,12 +9,17 @@ struct EngineInstance {
     var previous: DeployedRelease?
     /// An operator wants it to stay stopped.
     var isStopped = false
-    /// Counts starts, so that an answer about an earlier process is not taken for one about this.
+    /// Counts starts, and what is as good as one, so that an answer about what ran before is not taken
+    /// for one about what runs now.
     var run = 0
     var isReady = false
     var isConnected = false
     /// Whether this process has been ready, or was taken over from an earlier deployex.
     var wasReady = false
+    /// It was taken over, or upgraded in place, and nothing has been heard of it yet: it may serve.
+    var isUnknown = false
+    /// An upgrade in place has failed in its node: what that runs is known only after a boot.
+    var isDoubtful = false
     /// Which life of the node was seen last.
     var creation: UInt32?
     /// A new release on trial: how often it has crashed, and until when that counts.
@@ -57,6 +62,7 @@ struct EngineInstance {
     mutating func adopted(now: MonotonicTime) {
         run += 1
         wasReady = true
+        isUnknown = true
         nextProbe = now
     }
 
@@ -65,6 +71,8 @@ struct EngineInstance {
         isReady = false
         isConnected = false
         wasReady = false
+        isUnknown = false
+        isDoubtful = false
         creation = nil
         isProbing = false
         nextProbe = nil
@@ -75,8 +83,15 @@ struct EngineInstance {
 
     /// The node has begun another life in the same process.
     mutating func reboot(now: MonotonicTime) {
-        isReady = false
         wasReady = false
+        forgetReadiness(now: now)
+    }
+
+    /// What its node runs has changed: an answer that is under way speaks of what was before.
+    mutating func forgetReadiness(now: MonotonicTime) {
+        run += 1
+        isReady = false
+        isProbing = false
         nextProbe = now
     }
 
@@ -108,6 +123,7 @@ struct EngineInstance {
 
     mutating func endProbe(next: MonotonicTime) {
         isProbing = false
+        isUnknown = false
         probe(at: next)
     }
 

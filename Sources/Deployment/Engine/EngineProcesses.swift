@@ -34,6 +34,17 @@ extension DeploymentEngine {
         instances[index].probeSoon(now: now)
     }
 
+    mutating func stands(_ index: Int, _ release: DeployedRelease) {
+        // While the instance is being changed the change's own end tells.
+        if rollout?.instance == index, rollout?.isChanging == true { return }
+        guard instances[index].current != release else { return }
+        log(
+            .warning,
+            "Instance: \(index + 1) boots version \(release.version), not "
+                + "\(instances[index].current?.version ?? "none")")
+        instances[index].current = release
+    }
+
     mutating func exited(_ index: Int, _ status: ProcessExit, now: MonotonicTime) {
         let before = instances[index].machine.restarts.crash
         instances[index].endRun()
@@ -87,7 +98,9 @@ extension DeploymentEngine {
             reason = text
         case .unresponsive(let text):
             reason = text
-            guard instances[index].wasReady else { break }
+            // A boot may take long, but not for ever.
+            let age = instances[index].machine.startedAt.map { now - $0 } ?? .zero
+            guard instances[index].wasReady || age >= timings.readyTimeout else { break }
             instances[index].unansweredProbes += 1
             if wasResponding {
                 log(.warning, "Instance: \(index + 1) does not respond: \(text)")

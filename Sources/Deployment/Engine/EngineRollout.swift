@@ -8,7 +8,11 @@ extension DeploymentEngine {
     // MARK: Choosing what to roll out
 
     mutating func beginRolloutIfNeeded(now: MonotonicTime) {
-        guard rollout == nil, let target else { return }
+        guard rollout == nil, let target, !instances.contains(where: \.isUnknown) else { return }
+        // A deployex that was killed before it had seen the target ready has not noted it.
+        if instances.contains(where: { $0.isReady && $0.current?.id == target.id }) {
+            _ = record.noteGood(target, latest: true)
+        }
         if let retry, retry.release == target, now < retry.notBefore { return }
         // What already runs the target must be ready before it is carried any further.
         let isProven = instances.indices.allSatisfy {
@@ -36,10 +40,7 @@ extension DeploymentEngine {
             !instances[$0].isStopped && isOutdated($0, target)
         }
         if let index = outdated.first(where: { !instances[$0].isReady }) { return index }
-        guard let index = outdated.first else { return nil }
-        let others = instances.indices.filter { $0 != index && !instances[$0].isStopped }
-        let leavesOneReady = others.contains { instances[$0].isReady }
-        return leavesOneReady || others.isEmpty ? index : nil
+        return outdated.first.flatMap { maySpare($0) ? $0 : nil }
     }
 
     /// A release whose trial an earlier deployex began, and that no instance has shown to be good, has
@@ -121,8 +122,38 @@ extension DeploymentEngine {
             log(.warning, "Instance: \(index + 1) is not ready: full deployment instead")
             stopForChange(index, now: now)
         case .fullDeployment:
+            guard maySpare(index) else {
+                actions.append(.discardStaged(index + 1))
+                return waitForOthers(index, release, now: now)
+            }
             stopForChange(index, now: now)
         }
+    }
+
+    /// Whether the instance may be stopped: it serves nobody, or another one is ready, or there is no
+    /// other. What was so when its rollout began may have changed while the package was fetched.
+    private func maySpare(_ index: Int) -> Bool {
+        guard instances[index].isReady else { return true }
+        let others = instances.indices.filter { $0 != index && !instances[$0].isStopped }
+        // One that was ready and is being stopped serves no longer.
+        return others.isEmpty || others.contains { instances[$0].isReady && instances[$0].isProbed }
+    }
+
+    /// Starts anew what a failed upgrade in place has left in doubt, as soon as that costs nobody
+    /// anything.
+    mutating func restartDoubtful(now: MonotonicTime) {
+        for index in instances.indices where instances[index].isDoubtful && maySpare(index) {
+            guard rollout?.instance != index else { continue }
+            instances[index].isDoubtful = false
+            apply(instances[index].machine.restartRequested(now: now), to: index)
+        }
+    }
+
+    private mutating func waitForOthers(_ index: Int, _ release: Release, now: MonotonicTime) {
+        rollout = nil
+        giveUpForNow(
+            release, "Instance: \(index + 1) is the only one that is ready, and is not stopped",
+            now: now)
     }
 
     // MARK: Pre-commands
@@ -220,8 +251,8 @@ extension DeploymentEngine {
                 + " from: \(from?.version ?? "none") to: \(release.version)")
         awaitReady(index, now: now)
         // Ready means: seen so since the upgrade.
-        instances[index].isReady = false
-        instances[index].probeSoon(now: now)
+        instances[index].forgetReadiness(now: now)
+        instances[index].isUnknown = true
     }
 
     mutating func hotUpgradeFailed(
@@ -239,10 +270,15 @@ extension DeploymentEngine {
             endRollout(.failed, reason: reason, now: now)
             actions.append(.discardStaged(index + 1))
             // What an interrupted installation has left in the node is known only after a boot.
-            if !nodeIsUntouched {
-                apply(instances[index].machine.restartRequested(now: now), to: index)
-            }
+            if !nodeIsUntouched { instances[index].isDoubtful = true }
             return
+        }
+        guard maySpare(index) else {
+            log(.error, "Hot upgrade failed at instance: \(index + 1): \(reason)")
+            endRollout(.failed, reason: reason, now: now)
+            actions.append(.discardStaged(index + 1))
+            if !nodeIsUntouched { instances[index].isDoubtful = true }
+            return waitForOthers(index, release, now: now)
         }
         log(
             .error,

@@ -21,10 +21,14 @@ extension DeploymentEngine {
     }
 
     /// Whether the instance is to be changed to `target`. What was published again with other bytes
-    /// replaces what was ghosted, though the version is the same.
+    /// replaces what was ghosted or never ready, though the version is the same.
     func isOutdated(_ index: Int, _ target: Release) -> Bool {
         guard let current = instances[index].current else { return true }
-        return current.version != target.version || record.isGhosted(current.id)
+        guard current.version == target.version else { return true }
+        guard current.hash != target.hash, !target.hash.isEmpty else {
+            return record.isGhosted(current.id)
+        }
+        return record.isGhosted(current.id) || !record.good.contains { $0.id == current.id }
     }
 
     mutating func catalogRead(_ release: Release?, now: MonotonicTime) {

@@ -26,7 +26,7 @@ extension HotUpgradeFiles {
     /// Removes what an earlier attempt left, then copies the package to where `unpack_release` expects it.
     ///
     /// `unpack_release` keeps files that are there already: another package's would stay, silently.
-    func placePackage(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func placePackage(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
         try removeRelease(plan)
         let folder = releaseFolder(plan.to)
         try wrap { () throws(FileSystemError) in
@@ -37,7 +37,7 @@ extension HotUpgradeFiles {
 
     /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look, and the new
     /// one also back to `releases/TO/`: `unpack_release` has deleted it there.
-    func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
         let name = plan.name
         try copyIfMissing(
             "\(releaseFolder(plan.from))/\(name).rel",
@@ -71,7 +71,7 @@ extension HotUpgradeFiles {
     ///
     /// Precondition: the node does not run it. When the libraries of some other release are unknown,
     /// all libraries stay.
-    func removeRelease(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func removeRelease(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
         guard isPathComponent(plan.name), isPathComponent(plan.to), plan.from != plan.to else {
             throw HotUpgradeFileError("\(plan.to) does not belong into a path")
         }
@@ -149,7 +149,7 @@ extension HotUpgradeFiles {
     /// Puts `text` in the place of the new version's `sys.config`, of which the pristine one is kept beside it.
     ///
     /// The pristine one is durable before anything changes, so that an interruption loses nothing.
-    func writeConfiguration(
+    package func writeConfiguration(
         _ text: [UInt8], _ plan: HotUpgrade.Plan
     ) throws(HotUpgradeFileError) {
         let path = "\(releaseFolder(plan.to))/sys.config"
@@ -160,11 +160,13 @@ extension HotUpgradeFiles {
                 try files.replaceFile(pristine, with: bytes, mode: 0o644)
             }
             try files.replaceFile(path, with: text, mode: 0o600)
+            // The node has synced nothing of what it unpacked, and is to boot from it soon.
+            try files.synchronizeFileSystem(holding: releaseFolder(plan.to))
         }
     }
 
     /// Puts the pristine `sys.config` of the new version back, if there is one beside it.
-    func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
         try wrap { () throws(FileSystemError) in
             try Self.restoreConfiguration(releaseFolder(plan.to), files)
         }
@@ -195,8 +197,8 @@ extension HotUpgradeFiles {
 }
 
 /// Why files could not be prepared for a hot upgrade.
-struct HotUpgradeFileError: Error, Equatable, CustomStringConvertible {
-    var description: String
+package struct HotUpgradeFileError: Error, Equatable, CustomStringConvertible {
+    package var description: String
 
     init(_ description: String) {
         self.description = description

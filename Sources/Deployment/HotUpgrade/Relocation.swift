@@ -14,8 +14,8 @@ struct Relocation {
 
     func apply(to term: Term) -> Term {
         switch term {
-        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .fun,
-            .export:
+        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .record,
+            .fun, .export:
             return term
         case .binary(let bytes):
             return .binary(relocated(bytes) ?? bytes)

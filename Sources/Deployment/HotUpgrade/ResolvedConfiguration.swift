@@ -125,7 +125,7 @@ extension Term {
     fileprivate var isExpressible: Bool {
         switch self {
         case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: true
-        case .pid, .port, .reference, .fun: false
+        case .pid, .port, .reference, .record, .fun: false
         case .tuple(let elements): elements.allSatisfy(\.isExpressible)
         case .list(let elements): elements.allSatisfy(\.isExpressible)
         case .improperList(let elements, let tail):

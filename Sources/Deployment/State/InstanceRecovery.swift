@@ -37,17 +37,19 @@ extension InstanceState {
         if !isRunning { try repairBoot(&found) }
         if let journal { try settle(journal, isRunning: isRunning, &found) }
         // Nothing refers to it any more: the next deployment stages anew.
-        if found.interruptedUpgrade == nil { try discardStaged() }
+        if found.interruptedUpgrade == nil { try setStagedAside() }
         try find(isRunning: isRunning, &found)
         // What its files say is between two releases; the journal knows what it was before.
         if found.interruptedUpgrade != nil { found.current = journal?.from ?? found.current }
         return found
     }
 
-    /// Cut off while it made a release permanent, a node leaves files from which nothing boots.
+    /// Cut off while it made a release permanent, a node leaves a `start_erl.data` from which nothing boots.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
+        if let finding = try mendBoot() { found.findings.append(finding) }
         guard try files.status(current) != nil, try bootVersions(of: current) == nil else { return }
         do throws(ReleasesFileError) {
+            // Nothing of ours names a release that is there; RELEASES may.
             try ReleasesFile.write(for: current, name: layout.application, files: files)
             found.findings.append("\(current)/releases/start_erl.data was damaged: made anew")
         } catch {
@@ -55,7 +57,69 @@ extension InstanceState {
         }
     }
 
-    private func settle(
+    /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
+    /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
+    /// What an unfinished hot upgrade began from boots then, else what is on record.
+    /// - Returns: a line for the log when something was done.
+    private func mendBoot() throws(FileSystemError) -> String? {
+        guard try files.status(current) != nil, try bootVersions(of: current) == nil else {
+            return nil
+        }
+        let journal = try content(InstanceJournal.self, layout.journal(instance))
+        let recorded = try content(DeployedRelease.self, layout.currentVersion(instance))
+        let marked = try ReleaseMarker.read(in: current, files: files)
+        for release in [journal?.from, journal?.to, marked, recorded] {
+            guard let version = release?.version, try holds(version, in: current),
+                let erts = try ertsVersion(of: version)
+            else { continue }
+            let path = "\(current)/releases/start_erl.data"
+            try files.replaceFile(path, with: Array("\(erts) \(version)".utf8), mode: 0o644)
+            return "\(path) was damaged: \(version) boots"
+        }
+        return nil
+    }
+
+    /// Settles what an upgrade in place has left, and says what boots. To be called before the
+    /// instance is started.
+    package func prepareBoot() throws(FileSystemError) -> Found {
+        var found = Found()
+        if let finding = try mendBoot() { found.findings.append(finding) }
+        if let journal = try content(InstanceJournal.self, layout.journal(instance)),
+            journal.operation == .hotUpgrade
+        {
+            try settle(journal, isRunning: false, &found)
+        }
+        found.current = try standing()
+        return found
+    }
+
+    private func holds(_ version: String, in folder: String) throws(FileSystemError) -> Bool {
+        guard isPathComponent(version) else { return false }
+        return try files.status("\(folder)/releases/\(version)")?.kind == .folder
+    }
+
+    /// What the release's `.rel` file says, or else the only ERTS that is there.
+    private func ertsVersion(of version: String) throws(FileSystemError) -> String? {
+        do throws(FileContentError) {
+            return try ReleaseContents.read(
+                current, name: layout.application, version: version, files: files
+            ).ertsVersion
+        } catch {
+            let folders = try files.list(current).filter { $0.hasPrefix("erts-") }
+            return folders.count == 1 ? String(folders[0].dropFirst(5)) : nil
+        }
+    }
+
+    private func content<Value: Decodable>(
+        _ type: Value.Type, _ path: String
+    ) throws(FileSystemError) -> Value? {
+        switch try StateFile.read(type, path, limit: Self.recordLimit, files: files) {
+        case .found(let value): value
+        case .absent, .damaged: nil
+        }
+    }
+
+    func settle(
         _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
     ) throws(FileSystemError) {
         let standing = try deployed(in: current)
@@ -70,6 +134,9 @@ extension InstanceState {
             try completeReversion(journal.to)
             completed(journal, &found)
         case .revertInPlace:
+            guard try bootVersions(of: current)?.release == journal.to.version else {
+                return try undone(journal, &found)
+            }
             try completeReversionInPlace(journal.to)
             completed(journal, &found)
         case .hotUpgrade:
@@ -163,7 +230,9 @@ extension InstanceState {
             let bytes = try files.read(
                 folder + "/releases/start_erl.data", limit: Self.recordLimit)
             let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            return words.count == 2 ? (String(words[0]), String(words[1])) : nil
+            // A name that was cut, or is garbage, boots nothing.
+            guard words.count == 2, try holds(String(words[1]), in: folder) else { return nil }
+            return (String(words[0]), String(words[1]))
         } catch {
             if error.isNotFound { return nil }
             guard case .tooLarge = error else { throw error }

@@ -6,6 +6,9 @@ package import Supervisor
 /// removed. ``recover()`` completes a move whose exchange has happened and undoes one whose exchange has
 /// not. `current` is one whole release at any time after the first deployment.
 ///
+/// What a move no longer needs is only set aside, since an instance, or a start, waits for it:
+/// ``clean()`` removes it.
+///
 /// All of it blocks: callers `offload` it.
 package struct InstanceState: Sendable {
     package let layout: DeploymentLayout
@@ -37,6 +40,7 @@ package struct InstanceState: Sendable {
 
     /// `current` becomes `previous` and `new` becomes `current`.
     package func promote(to release: DeployedRelease) throws(FileSystemError) {
+        try completeMove()
         let from = try deployed(in: current)
         try begin(InstanceJournal(operation: .promote, from: from, to: release))
         try ReleaseMarker.replace(release, in: new, files: files)
@@ -53,8 +57,9 @@ package struct InstanceState: Sendable {
     func completePromotion(
         _ from: DeployedRelease?, _ release: DeployedRelease
     ) throws(FileSystemError) {
-        if from != nil, try files.status(new) != nil {
-            try discarded.remove()
+        // Something else may have been staged there since the exchange.
+        if let from, try deployed(in: new)?.id == from.id {
+            try discarded.setAside()
             try files.rename(new, to: previous)
             try files.synchronizeFolder(folder)
         }
@@ -65,6 +70,7 @@ package struct InstanceState: Sendable {
     /// `previous` becomes `current` again, whose release is removed.
     /// - Returns: what is current now.
     package func revert(to id: ReleaseID) throws(FileSystemError) -> DeployedRelease {
+        try completeMove()
         guard let from = try deployed(in: current) else { throw .notDeployed(path: current) }
         if let before = try deployed(in: previous), before.id == id {
             try begin(InstanceJournal(operation: .revert, from: from, to: before))
@@ -82,7 +88,7 @@ package struct InstanceState: Sendable {
     }
 
     func completeReversion(_ release: DeployedRelease) throws(FileSystemError) {
-        try discarded.remove()
+        try discarded.setAside()
         try files.synchronizeFolder(folder)
         try describe(current: release, previous: nil)
         try end()
@@ -108,6 +114,7 @@ package struct InstanceState: Sendable {
 
     /// Notes that the node in `current` is about to be upgraded to `release` in place.
     package func beginHotUpgrade(to release: DeployedRelease) throws(FileSystemError) {
+        try completeMove()
         try begin(
             InstanceJournal(
                 operation: .hotUpgrade, from: try deployed(in: current), to: release))
@@ -117,6 +124,8 @@ package struct InstanceState: Sendable {
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
+        // `make_permanent` writes without fsync: what it made must not be on the disk later than this.
+        try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)
         try end()
@@ -125,6 +134,34 @@ package struct InstanceState: Sendable {
     /// Notes that it has not been.
     package func abandonHotUpgrade() throws(FileSystemError) {
         try end()
+    }
+
+    /// Takes away what is staged, as a move does.
+    func setStagedAside() throws(FileSystemError) {
+        try staging.setAside()
+    }
+
+    /// Completes, or forgets, a move that an error has cut off: before anything else is done to the
+    /// folders.
+    package func completeMove() throws(FileSystemError) {
+        let journal = try StateFile.read(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
+        guard case .found(let journal) = journal, journal.operation != .hotUpgrade else { return }
+        var found = Found()
+        try settle(journal, isRunning: false, &found)
+    }
+
+    /// The release that stands in `current`, as its own marker, or a move that was cut off, describes it.
+    package func standing() throws(FileSystemError) -> DeployedRelease? {
+        let journal = try StateFile.read(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
+        // The marker is changed after what boots.
+        if case .found(let journal) = journal, journal.operation == .revertInPlace,
+            try bootVersions(of: current)?.release == journal.to.version
+        {
+            return journal.to
+        }
+        return try deployed(in: current)
     }
 
     /// Removes what is staged.

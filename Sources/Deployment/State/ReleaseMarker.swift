@@ -1,16 +1,16 @@
 internal import FoundationEssentials
-internal import Supervisor
+package import Supervisor
 
 /// Which release a folder holds, in a file in the folder itself: so that the two change places in one
 /// step, and the version files can be made anew from what stands on disk.
 ///
 /// `FOLDER/.deployex.json`: `{"version":"0.1.2","hash":"local","deployment":"full_deployment"}`
-enum ReleaseMarker {
+package enum ReleaseMarker {
     static let name = ".deployex.json"
     private static let byteLimit = 64 << 10
 
     /// Writes it into a folder that is being filled: made durable with the rest of it.
-    static func put(
+    package static func put(
         _ release: DeployedRelease, in folder: String, files: any FileSystem
     ) throws(FileSystemError) {
         let path = "\(folder)/\(name)"

@@ -30,7 +30,8 @@ extension Term {
                 text += ": "
                 pair.value.writeJSON(into: &text, indent: indent + 1)
             }
-        case .bitstring, .tuple, .improperList, .pid, .port, .reference, .fun, .export:
+        case .bitstring, .tuple, .improperList, .pid, .port, .reference, .record, .fun,
+            .export:
             Self.writeJSONString(description, into: &text)
         }
     }

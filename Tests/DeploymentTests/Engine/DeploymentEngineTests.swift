@@ -80,8 +80,8 @@ import Transport
         world.tell(.staged(1, .three, .hotUpgrade(from: "0.1.1", to: "0.1.2")))
         #expect(world.take() == [.hotUpgrade(1, from: "0.1.1", to: .three)])
         world.tell(.hotUpgraded(1, .three))
-        #expect(world.take() == [.probe(1, run: 1, .readiness)])
-        world.tell(.probed(1, run: 1, .ready))
+        #expect(world.take() == [.probe(1, run: 2, .readiness)])
+        world.tell(.probed(1, run: 2, .ready))
         let instance = world.snapshot.instances[0]
         #expect(instance.identity == identity)
         #expect(instance.current?.version == "0.1.2")

@@ -129,6 +129,8 @@ import Testing
         try state.promote(to: Self.two)
         try state.beginHotUpgrade(to: Self.three)
         // As `make_permanent` leaves it.
+        try FileManager.default.createDirectory(
+            atPath: state.current + "/releases/0.1.2", withIntermediateDirectories: true)
         try Data("13.1.5 0.1.2".utf8).write(
             to: URL(fileURLWithPath: state.current + "/releases/start_erl.data"))
         let running = try state.recover(isRunning: true)
@@ -149,6 +151,24 @@ import Testing
         let found = try state.recover(isRunning: false)
         #expect(found.current == Self.two)
         #expect(found.interruptedUpgrade == nil)
+    }
+
+    @Test func `a start_erl.data that was cut is made anew from what the folder says of itself`()
+        throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try prepare(.promote, "cut")
+        let state = try self.state("cut")
+        try FileManager.default.createDirectory(
+            atPath: state.current + "/erts-13.1.5", withIntermediateDirectories: true)
+        for damage in ["", "13.1.5", "13.1.5 0.1", "\u{0}\u{0}\u{0} V", "13.1.5 ../x"] {
+            let path = state.current + "/releases/start_erl.data"
+            try Data(damage.utf8).write(to: URL(fileURLWithPath: path))
+            #expect(try state.recover(isRunning: false).current == Self.one, "\(damage)")
+            #expect(
+                String(decoding: try HostFileSystem().read(path, limit: 100), as: UTF8.self)
+                    == "13.1.5 0.1.0")
+        }
     }
 
     @Test func `a damaged journal is set aside, and what stands decides`() throws {

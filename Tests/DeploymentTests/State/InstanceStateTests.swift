@@ -26,7 +26,7 @@ private final class Base: Sendable {
 
     func put(_ version: String, in folder: String) throws {
         try FileManager.default.createDirectory(
-            atPath: folder + "/releases", withIntermediateDirectories: true)
+            atPath: "\(folder)/releases/\(version)", withIntermediateDirectories: true)
         try Data("13.1.5 \(version)".utf8).write(
             to: URL(fileURLWithPath: folder + "/releases/start_erl.data"))
     }

@@ -4,14 +4,22 @@ defmodule Counter.Pages do
 
       GET  /            the counter, and which process on which node holds it
       POST /increment   adds one first
+      GET  /print/TEXT  writes a line to stdout first
       POST /crash       ends the virtual machine at once, with exit status 1
   """
 
   @doc "The status and the members of the JSON object for one request."
   def answer("GET", "/"), do: {200, members(Counter.Server.report())}
   def answer("POST", "/increment"), do: {200, members(Counter.Server.increment())}
+  def answer("GET", "/print/" <> text), do: {200, members(print(text))}
   def answer("POST", "/crash"), do: :erlang.halt(1)
   def answer(_method, _path), do: {404, [error: "no such page"]}
+
+  # Returns when the line is on its way to the file behind stdout.
+  defp print(text) do
+    IO.puts(text)
+    Counter.Server.report()
+  end
 
   defp members(report) do
     [

@@ -1,0 +1,84 @@
+import ErlDist
+import ExternalTermFormat
+import Glibc
+import Supervisor
+import Synchronization
+import Testing
+import Transport
+
+@testable import Deployment
+
+/// A deployer that takes over what runs, while that changes.
+@Suite struct DeployerAdoptionTests {
+    /// Where there is nothing to deploy.
+    private struct EmptyStore: ReleaseStore {
+        let catalog = "nowhere"
+
+        func current() async throws(StoreError) -> Release? { nil }
+
+        func package(
+            of release: Release, into folder: String
+        ) async throws(StoreError) -> LocalPackage {
+            preconditionFailure("Nothing is published")
+        }
+    }
+
+    private struct UnreachableNode: RemoteNode {
+        func call(
+            _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
+            output: @escaping @Sendable (String) -> Void
+        ) async throws(RemoteCallError) -> Term {
+            throw .unreachable("there is no node")
+        }
+    }
+
+    /// A process of ours that sleeps.
+    private func startSleeper() throws -> ProcessIdentity {
+        var pid = pid_t()
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
+        defer { for argument in arguments { free(argument) } }
+        guard posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, environ) == 0 else {
+            throw SystemError.last("starting /bin/sleep")
+        }
+        return try #require(ProcessIdentity.ofRunning(pid: pid))
+    }
+
+    @Test func `a process that ends while others are still being looked for is noticed`()
+        async throws
+    {
+        let folder = try TemporaryFolder()
+        let loop = try EventLoop.onOwnThread()
+        let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
+        try records.prepare()
+        let sleeper = try startSleeper()
+        defer { waitpid(sleeper.pid, nil, 0) }
+        var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
+        record.begin(sleeper, version: "0.1.0")
+        record.hasBegun = true
+        record.isStopping = true
+        try records.write(record)
+        // The second is said to be damaged after the first has been adopted and before the engine exists.
+        try folder.write(Array("{".utf8), to: "run/counter-2.json")
+        let environment = Deployer.Environment(
+            layout: DeploymentLayout(basePath: folder.path, application: "counter"),
+            logs: LogFiles(root: folder / "log"), instances: InstanceEnvironment(firstPort: nil),
+            inherited: [:], store: EmptyStore(), files: HostFileSystem(),
+            node: { _ in UnreachableNode() },
+            log: { _, text in
+                guard text.contains("counter-2 is damaged") else { return }
+                kill(sleeper.pid, SIGKILL)
+                var status = siginfo_t()
+                waitid(P_PID, id_t(sleeper.pid), &status, WEXITED | WNOWAIT)
+            })
+        let deployer = Deployer(
+            configuration: EngineConfiguration(application: "counter", replicas: 2),
+            environment: environment, loop: loop)
+        try await deployer.start()
+        let deadline = ContinuousClock.now + .seconds(10)
+        while await deployer.snapshot?.instances[0].status != .idle {
+            try #require(ContinuousClock.now < deadline, "its end is not noticed")
+            await loop.sleep(for: .milliseconds(5))
+        }
+        await deployer.detach()
+    }
+}

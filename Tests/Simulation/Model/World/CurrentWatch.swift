@@ -1,0 +1,34 @@
+internal import Synchronization
+
+/// Watches that no disk operation of deployex takes the whole release out of an instance's `current`.
+final class CurrentWatch: Sendable {
+    private struct State {
+        /// What stood there after the last operation; `nil` after something else has changed it.
+        var standing: [Int: StandingRelease] = [:]
+        var deployed: Set<Int> = []
+        var violation: String?
+    }
+
+    private let state = Mutex(State())
+
+    var violation: String? { state.withLock { $0.violation } }
+
+    /// The first deployment of an instance is complete.
+    func deployed(_ number: Int) { state.withLock { _ = $0.deployed.insert(number) } }
+
+    /// Whether a whole release stands in an instance's `current` from now on.
+    func wasDeployed(_ number: Int) -> Bool { state.withLock { $0.deployed.contains(number) } }
+
+    /// A node, or a power cut, has changed what stands there.
+    func forget(_ number: Int) { state.withLock { $0.standing[number] = nil } }
+
+    func look(_ number: Int, _ standing: StandingRelease, _ operation: DiskOperation) {
+        state.withLock { state in
+            if standing.version == nil, state.standing[number]?.version != nil {
+                state.violation =
+                    "instance \(number): \(standing) in current, after: \(operation)"
+            }
+            state.standing[number] = standing
+        }
+    }
+}

@@ -1,0 +1,274 @@
+internal import Deployment
+internal import FoundationEssentials
+internal import Supervisor
+internal import Transport
+
+/// What must hold at every step, whatever goes wrong. The first thing that does not is kept.
+final class Invariants {
+    private(set) var violation: String?
+    var watch: CurrentWatch?
+    private let replicas: Int
+    /// Ghosts that are on record for certain.
+    private var ghosts: Set<ReleaseID> = []
+    /// Instances that an operator has asked to stop or to restart since they were last started.
+    private var disturbed: Set<Int> = []
+    private var historyCount = 0
+    private var reboots: [Int: Reboot] = [:]
+    /// Until when something of an ended session still holds the port.
+    private var lingering: [Int: MonotonicTime] = [:]
+    private var preparedCount: [ReleaseID: Int] = [:]
+    private var startCount = 0
+    /// Processes that are to end, whether or not they could be told yet.
+    private var ending: [Int: ProcessIdentity] = [:]
+    /// Instances whose record somebody has damaged since their process was started.
+    private var damagedRecords: Set<Int> = []
+
+    private struct Reboot {
+        var identity: ProcessIdentity
+        var crashRestarts: Int
+        var start: Int
+    }
+
+    init(replicas: Int) {
+        self.replicas = replicas
+    }
+
+    func fail(_ text: String) {
+        if violation == nil { violation = text }
+    }
+
+    private func check(_ holds: Bool, _ text: @autoclosure () -> String) {
+        if !holds { fail(text()) }
+    }
+
+    // MARK: After every step
+
+    func checkStep(_ world: SimulatedWorld) {
+        if let violation = watch?.violation { fail(violation) }
+        let strays = world.disk.strayOperations
+        check(strays.isEmpty, "outside its folders: \(strays.first.map { "\($0)" } ?? "")")
+    }
+
+    // MARK: deployex as a process
+
+    /// It has started: what stands and what runs is taken over.
+    func started(_ world: SimulatedWorld) {
+        startCount += 1
+        guard let deployer = world.deployer else { return }
+        for number in 1...replicas {
+            let running = world.host.processes(of: number)
+            let adopted = deployer.sessions[number]?.identity
+            for process in running where process.identity != adopted {
+                fail("instance \(number): \(process.identity) runs and is not adopted")
+            }
+            guard running.isEmpty, watch?.wasDeployed(number) == true else { continue }
+            let standing = world.standing(number)
+            guard case .whole(let release) = standing else {
+                // Put back before the release is started.
+                if isResolved(standing, number, world) { continue }
+                return fail("instance \(number): \(standing) in current after a start")
+            }
+            let current = deployer.snapshot.instances[number - 1].current
+            check(
+                current?.version == release.version,
+                "instance \(number): \(release.version) stands, \(current?.version ?? "none") is known"
+            )
+        }
+    }
+
+    private func isResolved(
+        _ standing: StandingRelease, _ number: Int, _ world: SimulatedWorld
+    ) -> Bool {
+        guard case .broken(let path) = standing, path.hasSuffix("sys.config") else { return false }
+        return world.disk.image.status("\(world.layout.current(number))/\(path).pristine") != nil
+    }
+
+    /// It has stopped everything, and says so.
+    func stopped(_ world: SimulatedWorld) {
+        let left = world.host.all.filter { $0.role != .stranger }
+        check(
+            left.isEmpty,
+            "after the stop of everything \(left.first?.identity.description ?? "") runs")
+    }
+
+    func rebooted() {
+        reboots = [:]
+        lingering = [:]
+        for number in 1...replicas { watch?.forget(number) }
+    }
+
+    func damaged(_ path: String, _ number: Int) {
+        if path.hasPrefix("/base/run/") { damagedRecords.insert(number) }
+        if path.hasSuffix("application.json") {
+            ghosts = []
+            preparedCount = [:]
+        }
+    }
+
+    // MARK: Processes
+
+    func programBegins(
+        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int
+    ) {
+        let others = world.host.processes(of: number).filter { $0.identity != identity }
+        check(
+            others.isEmpty,
+            "instance \(number): \(identity) is started beside \(others.first?.identity.description ?? "")"
+        )
+        check(
+            lingering[number].map { $0 <= world.now } ?? true,
+            "instance \(number): \(identity) is started beside what is left of the last session")
+        disturbed.remove(number)
+        damagedRecords.remove(number)
+        reboots[number] = nil
+    }
+
+    func lingers(_ number: Int, until time: MonotonicTime?) {
+        lingering[number] = time
+    }
+
+    func signalled(
+        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int, kills: Bool
+    ) {
+        let target = world.host.process(pid: identity.pid)
+        if let target, target.identity == identity, target.role != .instance(number) {
+            return fail("\(identity), a stranger, is signalled in place of instance \(number)")
+        }
+        guard !damagedRecords.contains(number) else { return }
+        let path = "/base/run/\(Scenario.application)-\(number).json"
+        var recorded: InstanceRecord?
+        if let bytes = try? world.disk.image.read(path, limit: .max) {
+            recorded = try? JSONDecoder().decode(InstanceRecord.self, from: Data(bytes))
+        }
+        check(
+            recorded?.process == identity && recorded?.isStopping == true,
+            "instance \(number) is signalled with no such decision on record")
+    }
+
+    func rebootedInPlace(_ world: SimulatedWorld, _ number: Int, _ before: UInt32) {
+        guard let deployer = world.deployer, deployer.connections[number] == before,
+            let identity = deployer.sessions[number]?.identity
+        else { return }
+        reboots[number] = Reboot(
+            identity: identity,
+            crashRestarts: deployer.snapshot.instances[number - 1].crashRestarts,
+            start: startCount)
+    }
+
+    /// A node that rebooted in place has been noticed, as far as that could be.
+    func unnoticedReboot(_ world: SimulatedWorld) -> Int? {
+        reboots.keys.sorted().first { number in
+            guard let reboot = reboots[number], let deployer = world.deployer,
+                startCount == reboot.start,
+                deployer.sessions[number]?.identity == reboot.identity
+            else { return false }
+            return deployer.snapshot.instances[number - 1].crashRestarts <= reboot.crashRestarts
+        }
+    }
+
+    // MARK: What the engine decides
+
+    func commanded(_ command: EngineCommand) {
+        switch command {
+        case .restart(let number), .stop(let number): disturbed.insert(number)
+        case .deploy, .start, .rollback, .unghost: break
+        }
+    }
+
+    func saved(_ record: ApplicationRecord) {
+        ghosts.formUnion(record.ghosted.map(\.id))
+    }
+
+    func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
+        guard succeeded else { return }
+        preparedCount[id, default: 0] += 1
+        check(
+            preparedCount[id, default: 0] <= startCount,
+            "the pre-commands of \(id) have run \(preparedCount[id] ?? 0) times")
+    }
+
+    func examine(
+        _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
+    ) {
+        guard let deployer = world.deployer else { return }
+        if case .promoted(let number, _) = event,
+            world.disk.image.status(world.layout.instanceFolder(number) + "/journal.json") == nil
+        {
+            watch?.deployed(number)
+        }
+        for action in actions {
+            switch action {
+            case .save(let record): examine(record, world, deployer)
+            case .stage(_, let release, _), .promote(_, let release),
+                .hotUpgrade(_, _, let release),
+                .runPreCommands(_, let release):
+                check(!ghosts.contains(release.id), "\(release.version) is ghosted: \(action)")
+            case .revert(_, let id):
+                check(!ghosts.contains(id), "\(id) is ghosted: \(action)")
+            case .terminate(let number): examineStop(number, after: event, world, deployer)
+            case .killSession(let number): examineKill(number, world, deployer)
+            case .readCatalog, .resumeHotUpgrade, .discardStaged, .spawn, .probe, .note,
+                .readLogTail, .reply, .log, .finish:
+                break
+            }
+        }
+    }
+
+    private func examine(
+        _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
+    ) {
+        ghosts.formIntersection(record.ghosted.map(\.id))
+        let seconds = 1_700_000_000 + world.now.nanoseconds / 1_000_000_000
+        guard let last = record.history.last, last.outcome == .succeeded,
+            record.history.count != historyCount, last.at >= seconds - 1
+        else {
+            historyCount = record.history.count
+            return
+        }
+        historyCount = record.history.count
+        let number = last.instance
+        guard let process = world.host.processes(of: number).first, let node = process.node,
+            process.identity == deployer.sessions[number]?.identity
+        else { return }
+        check(
+            node.running.version == last.version,
+            "instance \(number): \(last.kind) of \(last.version) succeeded, \(node.running.version) runs"
+        )
+        // What has been ready in this life is not taken back by a crash a moment ago.
+        check(
+            node.isReady(at: world.now),
+            "instance \(number): \(last.kind) of \(last.version) succeeded, and it is not ready")
+    }
+
+    private func examineStop(
+        _ number: Int, after event: EngineEvent, _ world: SimulatedWorld,
+        _ deployer: SimulatedDeployer
+    ) {
+        ending[number] = deployer.sessions[number]?.identity
+        guard event != .shutdownRequested, !disturbed.contains(number),
+            let node = world.nodeProcess(number)?.node, let readyAt = node.readyAt,
+            // Since a moment ago only, and nobody could know yet.
+            max(readyAt, node.reachableFrom, node.answersFrom) + .seconds(5) <= world.now
+        else { return }
+        let others = deployer.snapshot.instances.filter { $0.number != number && !$0.isStopped }
+        guard !others.isEmpty else { return }
+        check(
+            others.contains { $0.status == .running },
+            "instance \(number), the last one that is ready, is stopped after: \(event)")
+    }
+
+    private func examineKill(
+        _ number: Int, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
+    ) {
+        guard let identity = deployer.sessions[number]?.identity,
+            let process = world.host[identity], ending[number] != identity,
+            let node = process.node,
+            !disturbed.contains(number)
+        else { return }
+        check(
+            node.answersFrom + .seconds(3) > world.now,
+            "instance \(number) is killed, and answers since \(node.answersFrom)")
+        // It goes on until it can be put on record.
+        ending[number] = identity
+    }
+}

@@ -1,0 +1,189 @@
+internal import Deployment
+internal import Supervisor
+internal import Transport
+
+/// One host with deployex, its disk, its instances, a store and an operator, all decided by a seed.
+///
+/// Everything happens on one thread, in the order of the simulated clock; the same seed does the same
+/// again, whatever the machine.
+final class SimulatedWorld {
+    let scenario: Scenario
+    let sabotage: Sabotage?
+    var random: SeededRandom
+    private(set) var now = MonotonicTime(nanoseconds: 0)
+    private var queue = EventQueue()
+    let disk: SimulatedDisk
+    let layout: DeploymentLayout
+    var host = SimulatedHost()
+    var store = SimulatedStore()
+    var deployer: SimulatedDeployer?
+    var trace: Trace
+    let invariants: Invariants
+    var isCalm = false
+    /// Whether the operator has let everything run again after that.
+    var isTidy = false
+    /// Whether everything is to be stopped, at the end.
+    private(set) var isStopping = false
+    private(set) var stepCount = 0
+    /// The kernel writes back by itself what nobody has synced.
+    private var lastWriteBack = MonotonicTime(nanoseconds: 0)
+
+    init(seed: UInt64, sabotage: Sabotage?, isTraced: Bool) {
+        random = SeededRandom(seed: seed)
+        scenario = Scenario(using: &random)
+        self.sabotage = sabotage
+        layout = DeploymentLayout(basePath: "/base", application: Scenario.application)
+        disk = SimulatedDisk(roots: ["/base", "/log"])
+        trace = Trace(isKept: isTraced)
+        invariants = Invariants(replicas: scenario.configuration.replicas)
+    }
+
+    var replicas: Int { scenario.configuration.replicas }
+
+    // MARK: Time
+
+    func after(_ delay: Duration, _ event: @escaping () -> Void) {
+        queue.add(at: now + delay, event)
+    }
+
+    func after(_ range: ClosedRange<Duration>, _ event: @escaping () -> Void) {
+        after(random.duration(range), event)
+    }
+
+    func note(_ text: @autoclosure () -> String) {
+        trace.note(now, text())
+    }
+
+    // MARK: The run
+
+    private static let stepLimit = 200_000
+    /// How long after the last fault everything must be well.
+    private var patience: Duration {
+        .seconds(400) + scenario.configuration.timings.readyTimeout * 4
+    }
+
+    func run() {
+        watchDisk()
+        scheduleFaults()
+        after(.zero) { self.startDeployex() }
+        after(scenario.calmAfter) { self.calmDown() }
+        let end = MonotonicTime(nanoseconds: 0) + scenario.calmAfter + patience
+        while invariants.violation == nil, let (time, event) = queue.removeFirst() {
+            now = time
+            stepCount += 1
+            event()
+            settle()
+            if isCalm, isWell, !isStopping {
+                guard scenario.endsStopped else { return }
+                stopAll()
+            }
+            if isStopping, deployer?.hasFinished == true {
+                return invariants.stopped(self)
+            }
+            guard now <= end, stepCount < Self.stepLimit else {
+                let reason = isStopping ? "not everything has stopped" : whatIsWrong
+                return invariants.fail(
+                    "not well \(patience) after the last fault: \(reason ?? "too many steps")")
+            }
+        }
+        if invariants.violation == nil { invariants.fail("nothing happens any more") }
+    }
+
+    /// After every step.
+    private func settle() {
+        if disk.isStopped { deployexDies(.kill, "in a disk operation") }
+        if now - lastWriteBack > .seconds(30) {
+            lastWriteBack = now
+            disk.alter { $0.synchronizeAll() }
+        }
+        invariants.checkStep(self)
+    }
+
+    // MARK: deployex
+
+    func startDeployex() {
+        guard deployer == nil else { return }
+        note("deployex starts")
+        let started = SimulatedDeployer(self)
+        deployer = started
+        do {
+            try started.start()
+            if !disk.isStopped { invariants.started(self) }
+        } catch {
+            guard !disk.isStopped else { return }
+            note("deployex cannot start: \(error)")
+            deployexDies(.kill, "at start")
+        }
+    }
+
+    private func stopAll() {
+        isStopping = true
+        deployer?.tell(.shutdownRequested)
+    }
+
+    /// The process ends; what it has not done yet is never done.
+    func deployexDies(_ ending: SimulatedDisk.Ending, _ reason: String) {
+        guard deployer != nil || disk.isStopped else { return }
+        note("deployex ends \(reason) (\(ending))")
+        deployer = nil
+        for number in 1...replicas { invariants.lingers(number, until: nil) }
+        disk.restart(after: ending, using: &random)
+        if isFull { fillDisk() }
+        after(.milliseconds(10) ... .seconds(3)) { self.startDeployex() }
+    }
+
+    func cutPower() {
+        note("the power is cut")
+        host.reboot(now: now)
+        invariants.rebooted()
+        let survival = random.pick(DiskImage.Survival.allCases)
+        if deployer != nil {
+            deployexDies(.powerCut(survival), "with the host")
+        } else {
+            disk.restart(after: .powerCut(survival), using: &random)
+            if isFull { fillDisk() }
+        }
+    }
+
+    // MARK: The disk
+
+    var isFull = false
+
+    func fillDisk() {
+        isFull = true
+        let room = random.int(0...3000)
+        disk.alter { $0.capacity = $0.capacity - $0.availableByteCount + room }
+    }
+
+    func emptyDisk() {
+        isFull = false
+        disk.alter { $0.capacity = .max }
+    }
+
+    private func watchDisk() {
+        let folders = (1...replicas).map { layout.current($0) }
+        let parents = (1...replicas).map { layout.instanceFolder($0) }
+        let watch = CurrentWatch()
+        invariants.watch = watch
+        disk.watch { image, operation in
+            let names: Bool =
+                switch operation {
+                case .rename, .exchange, .removeTree, .removeFile: true
+                case .createFile, .write, .finish, .createSymbolicLink, .synchronizeFolder,
+                    .synchronizeFileSystem, .makeFolder, .copyFile:
+                    false
+                }
+            guard names else { return }
+            for index in folders.indices
+            where operation.paths.contains(where: { $0.isBelow(parents[index]) }) {
+                watch.look(
+                    index + 1, StandingRelease(in: folders[index], of: Scenario.application, image),
+                    operation)
+            }
+        }
+    }
+
+    func standing(_ number: Int) -> StandingRelease {
+        StandingRelease(in: layout.current(number), of: Scenario.application, disk.image)
+    }
+}
