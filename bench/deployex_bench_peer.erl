@@ -3,7 +3,7 @@
 -module(deployex_bench_peer).
 
 -export([live_with_stdin/0, sample/1, codec/3]).
--export([start_sink/1, sink_time/0, flood/3, connect/1]).
+-export([start_sink/1, await_sink/0, flood/3, connect/1]).
 
 %% The node ends with its stdin, so that it cannot outlive who started it.
 live_with_stdin() ->
@@ -126,30 +126,23 @@ start_sink(Count) ->
         {'DOWN', Monitor, process, Pid, Reason} -> exit(Reason)
     end.
 
-%% Nanoseconds from the receiver's first message to its last.
-sink_time() ->
+%% Returns when the receiver has all its messages.
+await_sink() ->
     Monitor = monitor(process, bench_sink),
-    bench_sink ! {time, self()},
+    bench_sink ! {finish, self()},
     receive
-        {time, Nanoseconds} ->
+        finished ->
             %% The name is free once the receiver is gone.
-            receive {'DOWN', Monitor, process, _, _} -> Nanoseconds end;
+            receive {'DOWN', Monitor, process, _, _} -> ok end;
         {'DOWN', Monitor, process, _, Reason} ->
             exit(Reason)
     end.
 
+sink(0) ->
+    receive {finish, Asker} -> Asker ! finished end;
 sink(Count) ->
     receive {sample, _} -> ok end,
-    First = erlang:monotonic_time(nanosecond),
-    sink_rest(Count - 1),
-    Nanoseconds = erlang:monotonic_time(nanosecond) - First,
-    receive {time, Asker} -> Asker ! {time, Nanoseconds} end.
-
-sink_rest(0) ->
-    ok;
-sink_rest(Count) ->
-    receive {sample, _} -> ok end,
-    sink_rest(Count - 1).
+    sink(Count - 1).
 
 %% Sends Count messages: numbers, or binaries of so many bytes.
 flood(Node, Count, ByteCount) ->

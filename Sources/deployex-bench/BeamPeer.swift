@@ -67,9 +67,9 @@ struct BeamPeer: Sendable {
         _ = try await call(Self.module, "start_sink", [.integer(count)])
     }
 
-    /// The time from the receiver's first message to its last, once they are all there.
-    func sinkTime() async throws -> Duration {
-        try duration(try await call(Self.module, "sink_time", []))
+    /// Returns when the receiver has all its messages.
+    func awaitSink() async throws {
+        _ = try await call(Self.module, "await_sink", [])
     }
 
     /// Sends numbers, or binaries of so many bytes, to the receiver on another node.

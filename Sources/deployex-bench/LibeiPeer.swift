@@ -35,14 +35,13 @@ struct LibeiPeer: Sendable {
         return try NodeName(String(words.first ?? ""))
     }
 
-    /// Makes it receive; ``receivingTime()`` says when it has.
+    /// Makes it receive; ``awaitReceived()`` returns when it has.
     func startReceiving(count: Int) throws {
         try process.send("receive \(count)")
     }
 
-    /// Nanoseconds from the first message to the last.
-    func receivingTime() async throws -> Double {
-        try Self.times(try await answer()).total
+    func awaitReceived() async throws {
+        _ = try await answer()
     }
 
     /// How long so many decodings of a sample into a tree of its own take, release included.

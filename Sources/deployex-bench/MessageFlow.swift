@@ -2,9 +2,10 @@ internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
 
-/// Messages in one direction between a BEAM and us, and between it and another BEAM, timed by who
-/// receives them, from the first to the last.
+/// Messages in one direction between a BEAM and us, and between it and another BEAM: how many a second,
+/// from before the first is sent until the receiver says that it has the last.
 ///
+/// The receiver's own first message would be too late a beginning: it may come together with many others.
 /// The other BEAM runs where we do, so that nothing but the software is different.
 struct MessageFlow {
     /// The receiver's name on every node.
@@ -34,17 +35,20 @@ struct MessageFlow {
     }
 
     /// Messages per second, or megabytes when they are large.
-    func rate(_ time: Duration) -> Double {
-        // The first one starts the clock.
-        let amount = Double(count - 1) * (byteCount == 0 ? 1 : Double(byteCount) / 1e6)
-        return amount / time.inSeconds
+    func rate(_ transfer: () async throws -> Void) async throws -> Double {
+        let start = MonotonicTime.now
+        try await transfer()
+        let amount = Double(count) * (byteCount == 0 ? 1 : Double(byteCount) / 1e6)
+        return amount / (MonotonicTime.now - start).inSeconds
     }
 
     /// From us, or whoever `send` stands for, to the BEAM.
     func toBeam(_ send: () async throws -> Void) async throws -> Double {
         try await beam.startSink(count: count)
-        try await send()
-        return rate(try await beam.sinkTime())
+        return try await rate {
+            try await send()
+            try await beam.awaitSink()
+        }
     }
 
     func oursToBeam() async throws -> Double {
@@ -65,19 +69,19 @@ struct MessageFlow {
     }
 
     func beamToOurs() async throws -> Double {
-        async let sent: Void = beam.flood(node, count: count, byteCount: byteCount)
-        _ = try await process.receive(timeout: .seconds(20))
-        let start = MonotonicTime.now
-        for _ in 1..<count { _ = try await process.receive(timeout: .seconds(20)) }
-        let time = MonotonicTime.now - start
-        try await sent
-        return rate(time)
+        try await rate {
+            async let sent: Void = beam.flood(node, count: count, byteCount: byteCount)
+            for _ in 0..<count { _ = try await process.receive(timeout: .seconds(20)) }
+            try await sent
+        }
     }
 
     func beamToRival() async throws -> Double {
         try await rival.startSink(count: count)
-        try await beam.flood(rival.name, count: count, byteCount: byteCount)
-        return rate(try await rival.sinkTime())
+        return try await rate {
+            try await beam.flood(rival.name, count: count, byteCount: byteCount)
+            try await rival.awaitSink()
+        }
     }
 }
 
@@ -124,9 +128,11 @@ struct SmallMessages {
     private func beamToOthers(_ flow: MessageFlow) async throws -> Double {
         let name = try await peers.libei.name()
         try peers.libei.startReceiving(count: flow.count)
-        try await peers.beam.flood(name, count: flow.count, byteCount: 0)
-        let libei = Int64(try await peers.libei.receivingTime())
-        return max(flow.rate(.nanoseconds(libei)), try await flow.beamToRival())
+        let libei = try await flow.rate {
+            try await peers.beam.flood(name, count: flow.count, byteCount: 0)
+            try await peers.libei.awaitReceived()
+        }
+        return max(libei, try await flow.beamToRival())
     }
 }
 
