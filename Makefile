@@ -1,6 +1,8 @@
 # Where the example packages are built; the end-to-end tests find them through this variable.
 export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
+RELIABILITY_RUN ?= nice
+
 .PHONY: help setup setup-otp build test interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
@@ -60,7 +62,7 @@ reliability: setup ## kill, freeze and crash what docs/reliability.md speaks of 
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build -c release --product deployex
 	swift build -c release --product deployex-reliability
-	@nice "$$(swift build -c release --show-bin-path)/deployex-reliability" \
+	@$(RELIABILITY_RUN) "$$(swift build -c release --show-bin-path)/deployex-reliability" \
 		--packages "$$DEPLOYEX_EXAMPLE_PACKAGES" $(RELIABILITY_FLAGS)
 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release

@@ -44,6 +44,24 @@ import Testing
         }
     }
 
+    @Test func `a tail and what follows are no elements, however much they look like some`() throws
+    {
+        for count in 1...12 {
+            let integers = [Sample](repeating: Self.elements[1], count: count)
+            let terms = integers.map(\.term)
+            for followers in 0...3 {
+                // The tail is an integer; then come integers of the tuple, and a nil.
+                let bytes =
+                    [131, 104, UInt8(followers + 2)]
+                    + Self.bytes(integers, tail: [97, 9]).dropFirst()
+                    + [UInt8](repeatElement([97, 8], count: followers).joined()) + [106]
+                let expected: [Term] =
+                    [.improperList(terms, 9)] + [Term](repeating: 8, count: followers) + [[]]
+                #expect(try Term(decoding: bytes) == .tuple(expected))
+            }
+        }
+    }
+
     @Test func `a list of integers is kept as numbers, any other is not`() throws {
         func isKeptAsNumbers(_ bytes: [UInt8]) throws -> Bool {
             guard case .list(let list) = try Term(decoding: bytes) else { return false }

@@ -204,7 +204,7 @@ package struct DeploymentEngine {
         var deadlines = instances.compactMap(\.nextDeadline)
         if !isShuttingDown {
             if let nextRead = catalog.nextRead { deadlines.append(nextRead) }
-            if rollout == nil, let retry { deadlines.append(retry.notBefore) }
+            if rollout == nil, let retry, !retry.isDue { deadlines.append(retry.notBefore) }
         }
         if case .awaitingReady(let deadline)? = rollout?.phase { deadlines.append(deadline) }
         return deadlines.min()
@@ -229,6 +229,7 @@ package struct DeploymentEngine {
             finishIfStopped()
         } else {
             if catalog.beginIfDue(now: now) { actions.append(.readCatalog) }
+            if let notBefore = retry?.notBefore, notBefore <= now { retry?.isDue = true }
             advanceRollout(now: now)
             restartDoubtful(now: now)
             resumeInterrupted(now: now)

@@ -9,6 +9,10 @@ extension DeploymentEngine {
 
     mutating func beginRolloutIfNeeded(now: MonotonicTime) {
         guard rollout == nil, let target, !instances.contains(where: \.isUnknown) else { return }
+        // A deployex that was killed before it had seen the target ready has not noted it.
+        if instances.contains(where: { $0.isReady && $0.current?.id == target.id }) {
+            _ = record.noteGood(target, latest: true)
+        }
         if let retry, retry.release == target, now < retry.notBefore { return }
         // What already runs the target must be ready before it is carried any further.
         let isProven = instances.indices.allSatisfy {
@@ -344,6 +348,7 @@ extension DeploymentEngine {
         _ outcome: DeploymentOutcome.Outcome, reason: String? = nil, now: MonotonicTime
     ) {
         guard let ended = rollout.take() else { return }
+        if outcome == .succeeded { retry = nil }
         record.note(
             DeploymentOutcome(
                 version: ended.release.version, hash: ended.release.hash, kind: ended.kind,

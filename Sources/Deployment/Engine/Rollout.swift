@@ -40,4 +40,6 @@ struct RetryState: Equatable {
     var failureCount: Int
     var notBefore: MonotonicTime
     var reason: String
+    /// Its time has come: nothing has to come back for it any more.
+    var isDue = false
 }

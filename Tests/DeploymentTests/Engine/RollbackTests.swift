@@ -173,6 +173,23 @@ import Transport
                 == .refused("there is no version before 0.1.0 that was ready once"))
     }
 
+    @Test func `what ran before is gone back to, though deployex was killed before it was ready`()
+        throws
+    {
+        var record = ApplicationRecord()
+        _ = record.noteGood(.one, latest: true)
+        _ = record.noteGood(.two, latest: true)
+        // 0.1.0 had been deployed again.
+        var world = EngineTranscript(found: [.running(.one)], record: record)
+        world.tell(.catalogRead(.one))
+        world.boot(1, run: 1)
+        let three = try Release(version: "0.1.2", hash: "c")
+        world.publish(three)
+        world.replace(1, with: three)
+        world.boot(1, run: 2)
+        #expect(world.command(.rollback) == .done("going back from 0.1.2 to 0.1.0"))
+    }
+
     @Test func `a ghost is known to the next deployex`() {
         var world = trial()
         world.spawn(1)
