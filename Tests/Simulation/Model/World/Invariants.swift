@@ -64,8 +64,6 @@ final class Invariants {
             guard running.isEmpty, watch?.wasDeployed(number) == true else { continue }
             let standing = world.standing(number)
             guard case .whole(let release) = standing else {
-                // Put back before the release is started.
-                if isResolved(standing, number, world) { continue }
                 return fail("instance \(number): \(standing) in current after a start")
             }
             let current = deployer.snapshot.instances[number - 1].current
@@ -74,13 +72,6 @@ final class Invariants {
                 "instance \(number): \(release.version) stands, \(current?.version ?? "none") is known"
             )
         }
-    }
-
-    private func isResolved(
-        _ standing: StandingRelease, _ number: Int, _ world: SimulatedWorld
-    ) -> Bool {
-        guard case .broken(let path) = standing, path.hasSuffix("sys.config") else { return false }
-        return world.disk.image.status("\(world.layout.current(number))/\(path).pristine") != nil
     }
 
     /// It has stopped everything, and says so.

@@ -148,8 +148,9 @@ package enum StandingRelease: Equatable, Sendable {
         let app = text("lib/\(application)-\(version)/ebin/\(application).app") ?? ""
         let hash = app.split(separator: " ").last.map { String($0.dropLast()) } ?? ""
         let release = SimulatedRelease(application: application, version: version, hash: hash)
+        // A pristine sys.config is put back before every start.
         for (path, bytes) in release.versionFiles
-        where text(path) != String(decoding: bytes, as: UTF8.self) {
+        where (text(path + ".pristine") ?? text(path)) != String(decoding: bytes, as: UTF8.self) {
             self = .broken(path)
             return
         }
