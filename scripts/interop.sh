@@ -103,7 +103,7 @@ for release in "${releases[@]}"; do
     build_packages "$release"
     for transport in "${transports[@]}"; do
         filter=${INTEROP_FILTER:-InteropTests}
-        [[ $transport == tcp || -n ${INTEROP_FILTER:-} ]] || filter='DistTests|HotUpgradeInteropTests|OTPReleaseTests'
+        [[ $transport == tcp || -n ${INTEROP_FILTER:-} ]] || filter='InteropTests\.(DistTests|HotUpgradeInteropTests|OTPReleaseTests)'
         say "OTP $release over $transport"
         verdict=passed
         DEPLOYEX_OTP=$release DEPLOYEX_TRANSPORT=$transport DEPLOYEX_EXAMPLE_PACKAGES=$packages \

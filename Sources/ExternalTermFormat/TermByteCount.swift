@@ -50,11 +50,17 @@ enum EncodedByteCount {
     private static func ofOther(_ term: Term) -> Int {
         switch term {
         case .improperList(let elements, let tail): 5 + ofAll(elements) + of(tail)
-        case .fun(let fun): of(fun) + ofAll(fun.freeVariables)
+        case .fun: ofFun(term)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: ofLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
         }
+    }
+
+    @inline(never)
+    private static func ofFun(_ term: Term) -> Int {
+        guard case .fun(let fun) = term else { preconditionFailure("It is a fun") }
+        return of(fun) + ofAll(fun.freeVariables)
     }
 
     @inline(never)

@@ -25,12 +25,12 @@ extension ByteSink {
         }
     }
 
-    /// What is seldom met.
+    /// What is seldom met. It recurses, and so leaves to others what takes room in a frame.
     @inline(never)
     private mutating func appendOther(_ term: Term) {
         switch term {
         case .improperList(let elements, let tail): appendList(elements, tail: tail)
-        case .fun(let fun): append(fun)
+        case .fun: appendFun(term)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: appendLeaf(term)
         case .integer, .float, .binary, .tuple, .list, .map:
             preconditionFailure("It is one of the frequent terms")
@@ -95,7 +95,9 @@ extension ByteSink {
         unsafe withUnsafePointer(to: tail) { unsafe append($0) }
     }
 
-    private mutating func append(_ fun: Fun) {
+    @inline(never)
+    private mutating func appendFun(_ term: Term) {
+        guard case .fun(let fun) = term else { preconditionFailure("It is a fun") }
         append(Tag.newFun)
         let start = count
         appendHead(of: fun)

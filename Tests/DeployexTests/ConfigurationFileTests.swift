@@ -114,7 +114,10 @@ private func one(_ text: String) -> String {
         (#"{"applications":[1]}"#, "applications[0]: an object, not 1"),
         (#"{"applications":[{}]}"#, "applications[0].name is not set: name the application"),
         (#"{"loq_path":"/x","applications":[]}"#, "loq_path: there is no such key here, only "),
-        (one(#""replcas":1"#), "applications[0].replcas: there is no such key here, only name,"),
+        (
+            one(#""replcas":1"#),
+            "applications[0].replcas: there is no such key here, only log, name,"
+        ),
         (
             one(#""timings":{"poll":1}"#),
             "applications[0].timings.poll: there is no such key here, only poll_interval,"
@@ -139,7 +142,10 @@ private func one(_ text: String) -> String {
         (one(#""environment":{"A=B":"1"}"#), "a variable's name is letters, digits and _"),
         (one(#""environment":["A"]"#), "applications[0].environment: an object, not an array"),
         (one(#""storage":{"path":"x"}"#), "applications[0].storage.path: an absolute path"),
-        (one(#""storage":{"adapter":"s3"}"#), "not available in this version"),
+        (
+            one(#""storage":{"adapter":"s3"}"#),
+            #"applications[0].storage.adapter: local, as s3 is not available in this version"#
+        ),
         (
             #"{"applications":[{"name":"a"},{"name":"a","first_port":5000}]}"#,
             "applications[1].name: a is applications[0].name already"

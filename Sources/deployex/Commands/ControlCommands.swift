@@ -132,13 +132,19 @@ struct ControlCommands {
             case .waiting(let text):
                 guard MonotonicTime.now < deadline else {
                     throw CommandFailure(
-                        "\(text) after \(patience.components.seconds) s; deployex goes on with "
+                        "\(text) after \(Self.text(patience)); deployex goes on with "
                             + "it: see `deployex status`", exitCode: ExitCode.refused)
                 }
                 progress.show(text)
             }
             await client.context.loop.sleep(for: Self.pollInterval)
         }
+    }
+
+    /// "120 s", "0.5 s"
+    private static func text(_ duration: Duration) -> String {
+        let seconds = duration.inSeconds
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 
     /// The answer comes when nothing runs any more; meanwhile the status tells how far it is.

@@ -104,9 +104,13 @@ struct ApplicationConfiguration: Equatable {
             guard let adapter = StorageAdapter(rawValue: try value.text()) else {
                 throw value.failure("local or s3")
             }
-            guard adapter == .local else { throw Self.noS3(settings) }
+            guard adapter == .local else {
+                throw value.failure("local, as s3 is not available in this version")
+            }
         } else if cloud != nil {
-            throw Self.noS3(settings)
+            throw UsageError(
+                "\(settings.name(of: .storageAdapter)) is not set: set local, as s3, which it "
+                    + "means with a cloud environment, is not available in this version", .start)
         }
         guard
             let path = try settings.path(.storagePath) ?? (cloud == nil ? "/tmp/\(name)" : nil)
@@ -118,13 +122,6 @@ struct ApplicationConfiguration: Equatable {
         return Storage(
             path: path,
             environment: try settings.pathComponent(.storageEnvironment) ?? cloud ?? "local")
-    }
-
-    private static func noS3(_ settings: Settings) -> UsageError {
-        UsageError(
-            "the s3 storage adapter is not available in this version: set "
-                + "\(settings.name(of: .storageAdapter)) to local, and "
-                + settings.name(of: .storagePath), .start)
     }
 
     private static func timings(

@@ -78,9 +78,13 @@ struct ConfigurationFile {
             guard seen.insert(key).inserted else {
                 throw UsageError("\(path): \(prefix)\(key): it stands there twice", .start)
             }
+            // A dot is ours: in the file an object is an object.
+            guard !member.key.contains(".") else {
+                throw unknownKey(key, prefix: prefix, section: section, of: keys)
+            }
             if keys.contains(key) {
                 found[key] = member.value
-            } else if !member.key.contains("."), keys.contains(where: { $0.hasPrefix(key + ".") }) {
+            } else if keys.contains(where: { $0.hasPrefix(key + ".") }) {
                 guard case .object(let inner) = member.value else {
                     throw SettingValue(member.value, in: .file(path, key: prefix + key))
                         .failure("an object")
