@@ -28,7 +28,7 @@ interop: setup ## run only the tests against real Erlang nodes, for each OTP tha
 tsan: setup ## run the unit tests and those against real Erlang nodes under the thread sanitizer
 	@scripts/sanitize.sh thread
 
-asan: setup ## run the same under the address sanitizer, leaks included
+asan: setup ## run the same under the address sanitizer
 	@scripts/sanitize.sh address
 
 fuzz: setup ## look for inputs that break the decoders (FUZZ_SECONDS=60 each, FUZZ_TARGETS="term text")

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the unit tests, then those against real Erlang nodes, under a sanitizer: thread or address. Each has
-# a build of its own. What scripts/sanitizers/*.supp names is not reported, and says why.
+# a build of its own. What scripts/sanitizers/thread.supp names is not reported, and says why.
 #
 #   SANITIZE_FILTER=DistTests   only the tests that match
 set -euo pipefail
@@ -18,8 +18,9 @@ suppressions=$PWD/scripts/sanitizers
 
 # The first finding is enough: what comes after it may be its consequence.
 export TSAN_OPTIONS="halt_on_error=1 suppressions=$suppressions/thread.supp ${TSAN_OPTIONS-}"
-export ASAN_OPTIONS="detect_leaks=1 quarantine_size_mb=64 ${ASAN_OPTIONS-}"
-export LSAN_OPTIONS="suppressions=$suppressions/leak.supp print_suppressions=0 ${LSAN_OPTIONS-}"
+# No leaks: Swift keeps an enum's case in spare bits of its pointer, which the search for pointers does not know.
+# The constants of the tests would be reported.
+export ASAN_OPTIONS="detect_leaks=0 quarantine_size_mb=64 ${ASAN_OPTIONS-}"
 # A report must not wait for the runtime's own backtrace.
 export SWIFT_BACKTRACE=enable=no
 
