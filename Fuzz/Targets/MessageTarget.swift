@@ -46,11 +46,14 @@ enum MessageTarget {
         var outcome = Outcome()
         do throws(ProtocolViolation) {
             for piece in pieces {
-                frames.append(piece.span)
-                while let frame = try frames.next() {
-                    if frame.isEmpty { continue }
-                    let message = try decoder.decode(
-                        frames.bytes, frame, now: MonotonicTime(nanoseconds: 0))
+                var position = 0
+                while let frame = try frames.next(in: piece.span, at: &position) {
+                    let message =
+                        switch frame {
+                        case .inPlace(let range):
+                            try decoded(piece.span.extracting(range), nil, &decoder)
+                        case .joined(let bytes): try decoded(bytes.span, bytes, &decoder)
+                        }
                     if let message { outcome.messages.append(message) }
                 }
             }
@@ -58,6 +61,13 @@ enum MessageTarget {
             outcome.violation = error
         }
         return outcome
+    }
+
+    private static func decoded(
+        _ frame: Span<UInt8>, _ owner: [UInt8]?, _ decoder: inout MessageDecoder
+    ) throws(ProtocolViolation) -> ControlMessage? {
+        if frame.isEmpty { return nil }
+        return try decoder.decode(frame, sharing: owner, now: MonotonicTime(nanoseconds: 0))
     }
 
     private static let agreements: [DistributionFlags] = [
@@ -69,7 +79,9 @@ enum MessageTarget {
         for flags in agreements {
             var encoder = MessageEncoder(flags: flags)
             // The second time the atoms are known.
-            let bytes = encoder.encode(message) + encoder.encode(message)
+            let (first, second) = (encoder.frames(of: message), encoder.frames(of: message))
+            let bytes =
+                first.head + first.rest.joined() + second.head + Array(second.rest.joined())
             let again = outcome([bytes[...]], .init(flags))
             try require(
                 again == Outcome(messages: [message, message]), "\(message) became \(again)")

@@ -11,14 +11,14 @@ struct AtomCache {
     /// index with, for new entries, the atom's text.
     /// - Returns: what the references 0, 1, … of this message stand for.
     mutating func readReferences(
-        _ bytes: [UInt8], at position: inout Int, end: Int
+        _ bytes: Span<UInt8>, at position: inout Int
     ) throws(ProtocolViolation) -> [Atom] {
-        let count = Int(try Self.byte(bytes, &position, end))
+        let count = Int(try Self.byte(bytes, &position))
         guard count > 0 else { return [] }
         // One nibble per reference and one for all, in whole bytes, the lower nibble first.
         let flagsAt = position
         position += count / 2 + 1
-        guard position <= end else { throw .truncatedHeader }
+        guard position <= bytes.count else { throw .truncatedHeader }
         func nibble(_ index: Int) -> UInt8 {
             let byte = bytes[flagsAt + index / 2]
             return index.isMultiple(of: 2) ? byte & 0xF : byte >> 4
@@ -28,15 +28,16 @@ struct AtomCache {
         var references: [Atom] = []
         for index in 0..<count {
             let flags = nibble(index)
-            let slot = Int(flags & 7) << 8 | Int(try Self.byte(bytes, &position, end))
+            let slot = Int(flags & 7) << 8 | Int(try Self.byte(bytes, &position))
             if flags & 8 != 0 {
-                var length = Int(try Self.byte(bytes, &position, end))
-                if hasLongAtoms { length = length << 8 | Int(try Self.byte(bytes, &position, end)) }
-                guard end - position >= length else { throw .truncatedHeader }
+                var length = Int(try Self.byte(bytes, &position))
+                if hasLongAtoms { length = length << 8 | Int(try Self.byte(bytes, &position)) }
+                guard bytes.count - position >= length else { throw .truncatedHeader }
+                let name = bytes.extracting(position..<(position + length))
                 guard
-                    let text = String(
-                        validating: bytes[position..<(position + length)], as: UTF8.self),
-                    text.unicodeScalars.count <= Atom.maximumLength
+                    let text = name.withUnsafeBufferPointer({
+                        String(validating: $0, as: UTF8.self)
+                    }), text.unicodeScalars.count <= Atom.maximumLength
                 else { throw .invalidAtomCache }
                 position += length
                 atoms[slot] = Atom(text)
@@ -48,9 +49,9 @@ struct AtomCache {
     }
 
     private static func byte(
-        _ bytes: [UInt8], _ position: inout Int, _ end: Int
+        _ bytes: Span<UInt8>, _ position: inout Int
     ) throws(ProtocolViolation) -> UInt8 {
-        guard position < end else { throw .truncatedHeader }
+        guard position < bytes.count else { throw .truncatedHeader }
         defer { position += 1 }
         return bytes[position]
     }

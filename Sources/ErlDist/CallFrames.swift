@@ -110,78 +110,78 @@ struct CallFrames {
     // MARK: Reading
 
     /// The answer in a frame, if it is one of those that are usual.
+    /// - Parameter owner: the array whose span the frame is, if large binaries may share it.
     func answer(
-        in bytes: [UInt8], _ frame: Range<Int>, limits: DecodingLimits = .distribution
+        in frame: Span<UInt8>, sharing owner: [UInt8]? = nil,
+        limits: DecodingLimits = .distribution
     ) -> Answer? {
-        var position = frame.lowerBound
-        guard skip(frameStart, bytes, &position, frame), frame.upperBound - position > 4,
-            bytes[position] == Self.smallTuple, bytes[position + 2] == Self.smallInteger
+        var position = 0
+        guard skip(frameStart, frame, &position), frame.count - position > 4,
+            frame[position] == Self.smallTuple, frame[position + 2] == Self.smallInteger
         else { return nil }
-        let (arity, operation) = (bytes[position + 1], bytes[position + 3])
+        let (arity, operation) = (frame[position + 1], frame[position + 3])
         position += 4
         switch (Int(operation), arity) {
         case (ControlOperation.spawnReply.rawValue, 5):
-            return started(bytes, position, frame, limits)
+            return started(frame, position, limits)
         case (ControlOperation.payloadDown.rawValue, 4):
-            return returned(bytes, position, frame, limits)
+            return returned(frame, position, limits, owner)
         default: return nil
         }
     }
 
     /// `{31, Reference, To, Flags, Pid}`
     private func started(
-        _ bytes: [UInt8], _ start: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+        _ frame: Span<UInt8>, _ start: Int, _ limits: DecodingLimits
     ) -> Answer? {
         var position = start
-        guard let number = number(bytes, &position, frame),
-            skip(caller, bytes, &position, frame), frame.upperBound - position > 2,
+        guard let number = number(frame, &position),
+            skip(caller, frame, &position), frame.count - position > 2,
             // Monitored, as was asked for, and not linked.
-            bytes[position] == Self.smallInteger, bytes[position + 1] == 2,
-            case .pid(let pid)? = lastTerm(bytes, position + 2, frame, limits)
+            frame[position] == Self.smallInteger, frame[position + 1] == 2,
+            case .pid(let pid)? = lastTerm(frame, position + 2, limits, nil)
         else { return nil }
         return .started(number, pid)
     }
 
     /// `{28, Pid, To, Reference}`, and the reason `{Reference, return, Value}`
     private func returned(
-        _ bytes: [UInt8], _ start: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+        _ frame: Span<UInt8>, _ start: Int, _ limits: DecodingLimits, _ owner: [UInt8]?
     ) -> Answer? {
         var position = start
         // Only the length of the node's name is of interest: the tag and the atom's are before it.
-        guard frame.upperBound - position > 3, bytes[position] == Self.newPID,
-            bytes[position + 1] == Self.smallAtom
+        guard frame.count - position > 3, frame[position] == Self.newPID,
+            frame[position + 1] == Self.smallAtom
         else { return nil }
-        position += 3 + Int(bytes[position + 2]) + 12
-        guard skip(caller, bytes, &position, frame), let number = number(bytes, &position, frame)
+        position += 3 + Int(frame[position + 2]) + 12
+        guard skip(caller, frame, &position), let number = number(frame, &position)
         else { return nil }
         if isVersioned {
-            guard skip([MessageDecoder.version], bytes, &position, frame) else { return nil }
+            guard skip([MessageDecoder.version], frame, &position) else { return nil }
         }
-        guard skip(Self.resultStart, bytes, &position, frame),
-            let second = self.number(bytes, &position, frame), second == number,
-            skip(Self.resultReturn, bytes, &position, frame),
-            let value = lastTerm(bytes, position, frame, limits)
+        guard skip(Self.resultStart, frame, &position),
+            let second = self.number(frame, &position), second == number,
+            skip(Self.resultReturn, frame, &position),
+            let value = lastTerm(frame, position, limits, owner)
         else { return nil }
         return .returned(number, value)
     }
 
-    private func number(
-        _ bytes: [UInt8], _ position: inout Int, _ frame: Range<Int>
-    ) -> UInt64? {
-        guard skip(referenceStart, bytes, &position, frame), frame.upperBound - position >= 12,
-            let low = bytes.bigEndian(at: position, as: UInt32.self),
-            let high = bytes.bigEndian(at: position + 4, as: UInt32.self),
-            bytes.bigEndian(at: position + 8, as: UInt32.self) == salt
+    private func number(_ frame: Span<UInt8>, _ position: inout Int) -> UInt64? {
+        guard skip(referenceStart, frame, &position),
+            let low = frame.bigEndian(at: position, as: UInt32.self),
+            let high = frame.bigEndian(at: position + 4, as: UInt32.self),
+            frame.bigEndian(at: position + 8, as: UInt32.self) == salt
         else { return nil }
         position += 12
         return UInt64(high) << 18 | UInt64(low)
     }
 
     private func skip(
-        _ expected: [UInt8], _ bytes: [UInt8], _ position: inout Int, _ frame: Range<Int>
+        _ expected: [UInt8], _ frame: Span<UInt8>, _ position: inout Int
     ) -> Bool {
-        guard frame.upperBound - position >= expected.count else { return false }
-        for index in expected.indices where bytes[position + index] != expected[index] {
+        guard frame.count - position >= expected.count else { return false }
+        for index in expected.indices where frame[position + index] != expected[index] {
             return false
         }
         position += expected.count
@@ -190,12 +190,12 @@ struct CallFrames {
 
     /// The term that the frame ends with.
     private func lastTerm(
-        _ bytes: [UInt8], _ position: Int, _ frame: Range<Int>, _ limits: DecodingLimits
+        _ frame: Span<UInt8>, _ position: Int, _ limits: DecodingLimits, _ owner: [UInt8]?
     ) -> Term? {
-        guard position < frame.upperBound else { return nil }
-        var decoder = TermDecoder(bytes, at: position, limits: limits)
+        guard position < frame.count else { return nil }
+        var decoder = TermDecoder(at: position, limits: limits, sharing: owner)
         // What is wrong with it the message decoder finds out, and says.
-        guard let term = try? decoder.term(), decoder.offset == frame.upperBound else { return nil }
+        guard let term = try? decoder.term(frame), decoder.offset == frame.count else { return nil }
         return term
     }
 

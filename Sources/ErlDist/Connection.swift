@@ -162,8 +162,7 @@ final class Connection {
     private func receive(_ bytes: borrowing Span<UInt8>) {
         if established != nil {
             established?.ticks.bytesReceived()
-            established?.frames.append(bytes)
-            receiveFrames()
+            receiveFrames(bytes)
             return
         }
         guard case .shakingHands(let handshake, var packets) = phase else { return }
@@ -239,29 +238,24 @@ final class Connection {
         guard case .shakingHands(_, var packets) = phase else { return }
         phase = .established
         timer?.cancel()
-        var established = Established(
+        established = Established(
             frames: FrameDecoder(maximumByteCount: limits.frameByteCount),
             decoder: MessageDecoder(form: .init(peer.flags), fragmentLimits: limits.fragments),
             encoder: MessageEncoder(flags: peer.flags),
             ticks: TickClock(time: limits.tickTime, now: .now))
-        established.frames.append(packets.takeRemainder().span)
-        self.established = established
+        let remainder = packets.takeRemainder()
         scheduleTick()
         handle?(.connected(peer))
-        receiveFrames()
+        receiveFrames(remainder.span)
     }
 
-    private func receiveFrames() {
+    private func receiveFrames(_ bytes: Span<UInt8>) {
+        var position = 0
         do throws(ProtocolViolation) {
-            while let frame = try established?.frames.next() {
-                if frame.isEmpty { continue }
-                guard let bytes = established?.frames.bytes else { return }
-                if let answer = callFrames?.answer(in: bytes, frame) {
-                    handle?(.answered(answer))
-                    continue
-                }
-                if let message = try established?.decoder.decode(bytes, frame, now: .now) {
-                    handle?(.received(message))
+            while let frame = try established?.frames.next(in: bytes, at: &position) {
+                switch frame {
+                case .inPlace(let range): try receive(frame: bytes.extracting(range), nil)
+                case .joined(let joined): try receive(frame: joined.span, joined)
                 }
             }
         } catch {
@@ -269,25 +263,40 @@ final class Connection {
         }
     }
 
+    private func receive(
+        frame: Span<UInt8>, _ owner: [UInt8]?
+    ) throws(ProtocolViolation) {
+        if frame.isEmpty { return }
+        if let answer = callFrames?.answer(in: frame, sharing: owner) {
+            handle?(.answered(answer))
+        } else if let message = try established?.decoder.decode(frame, sharing: owner, now: .now) {
+            handle?(.received(message))
+        }
+    }
+
     // MARK: Sending
 
     /// Sends a message, in its turn. Whoever does not read for too long loses the connection.
     func send(_ message: ControlMessage) {
-        guard let bytes = established?.encoder.encode(message) else { return }
-        established?.ticks.bytesSent()
-        stream.send(bytes)
+        guard let frames = established?.encoder.frames(of: message) else { return }
+        send(frames)
     }
 
     /// Sends a message unless too much waits to be sent already; then nothing has been sent.
     func sendIfRoom(_ message: ControlMessage) -> Bool {
-        guard let bytes = established?.encoder.encode(message) else { return false }
-        guard stream.queuedByteCount + bytes.count <= limits.queuedByteCount else {
+        guard let frames = established?.encoder.frames(of: message) else { return false }
+        guard stream.queuedByteCount + frames.byteCount <= limits.queuedByteCount else {
             established?.encoder.messageWasDropped()
             return false
         }
-        established?.ticks.bytesSent()
-        stream.send(bytes)
+        send(frames)
         return true
+    }
+
+    private func send(_ frames: MessageEncoder.Frames) {
+        established?.ticks.bytesSent()
+        stream.send(frames.head)
+        for part in frames.rest { stream.send(part) }
     }
 
     /// Sends a frame that ``CallFrames`` has written, unless too much waits to be sent already.

@@ -46,13 +46,17 @@ struct FragmentAssembly {
 
     /// Takes a sequence's first fragment, which holds the atoms and the control message.
     mutating func begin(
-        sequence: UInt64, fragment: UInt64, atoms: [Atom], bytes: ArraySlice<UInt8>,
+        sequence: UInt64, fragment: UInt64, atoms: [Atom], bytes: Span<UInt8>,
         now: MonotonicTime
     ) throws(ProtocolViolation) -> Whole? {
         guard fragment >= 1, sequences[sequence] == nil else {
             throw .unexpectedFragment(sequence: sequence, fragment: fragment)
         }
-        if fragment == 1 { return Whole(bytes: Array(bytes), atoms: atoms) }
+        if fragment == 1 {
+            var whole: [UInt8] = []
+            whole.append(bytes)
+            return Whole(bytes: whole, atoms: atoms)
+        }
         guard sequences.count < limits.sequences else {
             throw .tooManyFragmentSequences(maximum: limits.sequences)
         }
@@ -66,7 +70,7 @@ struct FragmentAssembly {
         if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
             whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
         }
-        whole += bytes
+        whole.append(bytes)
         sequences[sequence] = Sequence(
             bytes: whole, atoms: atoms, atomByteCount: atomByteCount, next: fragment - 1,
             deadline: now + limits.deadline)
@@ -76,13 +80,13 @@ struct FragmentAssembly {
     /// Takes a sequence's next fragment.
     /// - Returns: the whole message after its last one.
     mutating func `continue`(
-        sequence: UInt64, fragment: UInt64, bytes: ArraySlice<UInt8>, now: MonotonicTime
+        sequence: UInt64, fragment: UInt64, bytes: Span<UInt8>, now: MonotonicTime
     ) throws(ProtocolViolation) -> Whole? {
         guard let index = sequences.index(forKey: sequence),
             sequences.values[index].next == fragment
         else { throw .unexpectedFragment(sequence: sequence, fragment: fragment) }
         try count(bytes.count)
-        sequences.values[index].bytes += bytes
+        sequences.values[index].bytes.append(bytes)
         sequences.values[index].next -= 1
         sequences.values[index].deadline = now + limits.deadline
         guard fragment == 1 else { return nil }

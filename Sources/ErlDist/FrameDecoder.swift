@@ -1,49 +1,74 @@
 /// Splits a distribution byte stream into frames: a 4-byte big-endian length, then that many bytes.
 ///
-/// Frames are handed out as ranges of ``bytes``, valid until the next ``append(_:)``, so that what
-/// arrives is copied once, whatever number of frames it holds.
+/// A frame that is whole among the bytes that have come is handed out where it is; one that comes in several
+/// pieces is put together.
 ///
 /// Source: "Protocol between Connected Nodes", erl_dist_protocol.
 struct FrameDecoder {
+    enum Frame: Equatable {
+        /// A range of the bytes that have just come.
+        case inPlace(Range<Int>)
+        /// The bytes of a frame that came in pieces.
+        case joined([UInt8])
+    }
+
     /// The longest frame that is accepted. A node that fragments sends at most 64 KiB and a header; one
     /// that does not sends whole messages.
     let maximumByteCount: Int
 
-    /// What frames are ranges of.
-    private(set) var bytes: [UInt8] = []
-    private var position = 0
+    /// What has come of the length, and how many bytes of it.
+    private var length: UInt32 = 0
+    private var lengthByteCount = 0
+    /// What has come of a frame that is not whole.
+    private var part: [UInt8] = []
 
-    /// A buffer that had to grow beyond this is given back once it is empty.
-    private static let keptCapacity = 1 << 20
+    /// Room that is made for a frame at once: for one with 1 MiB. Memory that is reserved and not written to
+    /// costs nothing, and it is not much whatever the peer claims.
+    private static let reservedByteCount = 17 << 16
 
     init(maximumByteCount: Int = 128 << 20) {
         self.maximumByteCount = maximumByteCount
     }
 
-    /// Takes the next bytes of the stream. Ranges handed out before are no longer valid.
-    mutating func append(_ newBytes: borrowing Span<UInt8>) {
-        if position == bytes.count {
-            if bytes.capacity > Self.keptCapacity {
-                bytes = []
-            } else {
-                bytes.removeAll(keepingCapacity: true)
-            }
-        } else if position > 0 {
-            bytes.removeSubrange(..<position)
-        }
-        position = 0
-        newBytes.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
-    }
-
-    /// The next whole frame, or `nil` until more bytes are appended. An empty frame is a tick.
+    /// The next whole frame, or `nil` when `position` is at the end of `bytes` and more must come. An empty frame
+    /// is a tick.
     /// - Throws: ``ProtocolViolation/frameTooLong(byteCount:)``; the stream cannot be resynchronised
     ///   after it.
-    mutating func next() throws(ProtocolViolation) -> Range<Int>? {
-        guard let length = bytes.bigEndian(at: position, as: UInt32.self) else { return nil }
+    mutating func next(
+        in bytes: Span<UInt8>, at position: inout Int
+    ) throws(ProtocolViolation) -> Frame? {
+        guard try readLength(bytes, &position) else { return nil }
+        let count = Int(length)
+        let rest = bytes.count - position
+        if part.isEmpty, rest >= count {
+            let start = position
+            position += count
+            lengthByteCount = 0
+            return .inPlace(start..<position)
+        }
+        let added = min(count - part.count, rest)
+        guard added > 0 else { return nil }
+        if part.isEmpty { part.reserveCapacity(min(count, Self.reservedByteCount)) }
+        part.append(bytes.extracting(position..<(position + added)))
+        position += added
+        guard part.count == count else { return nil }
+        lengthByteCount = 0
+        defer { part = [] }
+        return .joined(part)
+    }
+
+    /// Whether the length of the next frame is known.
+    private mutating func readLength(
+        _ bytes: Span<UInt8>, _ position: inout Int
+    ) throws(ProtocolViolation) -> Bool {
+        guard lengthByteCount < 4 else { return true }
+        while lengthByteCount < 4 {
+            guard position < bytes.count else { return false }
+            length = length << 8 | UInt32(bytes[position])
+            position += 1
+            lengthByteCount += 1
+        }
         guard length <= maximumByteCount else { throw .frameTooLong(byteCount: Int(length)) }
-        let start = position + 4
-        guard bytes.count - start >= Int(length) else { return nil }
-        position = start + Int(length)
-        return start..<position
+        return true
     }
 }

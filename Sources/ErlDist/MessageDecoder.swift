@@ -36,20 +36,20 @@ struct MessageDecoder {
     }
 
     /// The message in a frame that is not empty; `nil` when it is a fragment and more follow.
+    /// - Parameter owner: the array whose span the frame is, if large binaries may share it.
     mutating func decode(
-        _ bytes: [UInt8], _ frame: Range<Int>, now: MonotonicTime
+        _ frame: Span<UInt8>, sharing owner: [UInt8]? = nil, now: MonotonicTime
     ) throws(ProtocolViolation) -> ControlMessage? {
+        precondition(!frame.isEmpty, "A tick is no message")
         messageByteCount = frame.count
-        guard let tag = frame.isEmpty ? nil : bytes[frame.lowerBound] else {
-            preconditionFailure("A tick is no message")
-        }
+        let tag = frame[0]
         switch form {
         case .passThrough:
             guard tag == Self.passThroughTag else { throw .unexpectedFrame(tag: tag) }
-            return try terms(bytes, frame.dropFirst(), atoms: [], areVersioned: true)
+            return try message(frame, at: 1, owner, areVersioned: true)
         case .header:
             guard tag == Self.version else { throw .unexpectedFrame(tag: tag) }
-            return try decodeHeader(bytes, frame, now: now)
+            return try decodeHeader(frame, owner, now: now)
         }
     }
 
@@ -68,79 +68,67 @@ struct MessageDecoder {
     static let fragmentTag: UInt8 = 70
 
     private mutating func decodeHeader(
-        _ bytes: [UInt8], _ frame: Range<Int>, now: MonotonicTime
+        _ frame: Span<UInt8>, _ owner: [UInt8]?, now: MonotonicTime
     ) throws(ProtocolViolation) -> ControlMessage? {
-        let end = frame.upperBound
-        var position = frame.lowerBound + 2
-        guard position <= end else { throw .truncatedHeader }
-        let tag = bytes[position - 1]
+        guard frame.count >= 2 else { throw .truncatedHeader }
+        let tag = frame[1]
+        var position = 2
         let whole: FragmentAssembly.Whole?
         switch tag {
         case Self.headerTag:
-            let atoms = try atomCache.readReferences(bytes, at: &position, end: end)
-            return try terms(bytes, position..<end, atoms: atoms, areVersioned: false)
+            let atoms = try atomCache.readReferences(frame, at: &position)
+            return try message(frame, at: position, owner, atoms: atoms, areVersioned: false)
         case Self.firstFragmentTag:
-            let (sequence, fragment) = try Self.identifiers(bytes, &position, end)
-            let atoms = try atomCache.readReferences(bytes, at: &position, end: end)
+            let (sequence, fragment) = try Self.identifiers(frame, &position)
+            let atoms = try atomCache.readReferences(frame, at: &position)
             whole = try fragments.begin(
                 sequence: sequence, fragment: fragment, atoms: atoms,
-                bytes: bytes[position..<end], now: now)
+                bytes: frame.extracting(position...), now: now)
         case Self.fragmentTag:
-            let (sequence, fragment) = try Self.identifiers(bytes, &position, end)
+            let (sequence, fragment) = try Self.identifiers(frame, &position)
             whole = try fragments.continue(
-                sequence: sequence, fragment: fragment, bytes: bytes[position..<end], now: now)
+                sequence: sequence, fragment: fragment, bytes: frame.extracting(position...),
+                now: now)
         default:
             throw .unexpectedFrame(tag: tag)
         }
         guard let whole else { return nil }
         messageByteCount = whole.bytes.count
-        return try terms(whole.bytes, whole.bytes.indices, atoms: whole.atoms, areVersioned: false)
+        return try message(
+            whole.bytes.span, at: 0, whole.bytes, atoms: whole.atoms, areVersioned: false)
     }
 
     private static func identifiers(
-        _ bytes: [UInt8], _ position: inout Int, _ end: Int
+        _ frame: Span<UInt8>, _ position: inout Int
     ) throws(ProtocolViolation) -> (sequence: UInt64, fragment: UInt64) {
-        guard end - position >= 16,
-            let sequence = bytes.bigEndian(at: position, as: UInt64.self),
-            let fragment = bytes.bigEndian(at: position + 8, as: UInt64.self)
+        guard let sequence = frame.bigEndian(at: position, as: UInt64.self),
+            let fragment = frame.bigEndian(at: position + 8, as: UInt64.self)
         else { throw .truncatedHeader }
         position += 16
         return (sequence, fragment)
     }
 
-    /// The control message at the beginning of `range`, and the payload if there are bytes left.
-    private func terms(
-        _ bytes: [UInt8], _ range: Range<Int>, atoms: [Atom], areVersioned: Bool
+    /// The control message from `position` on, with its payload if there are bytes left.
+    private func message(
+        _ bytes: Span<UInt8>, at position: Int, _ owner: [UInt8]?, atoms: [Atom] = [],
+        areVersioned: Bool
     ) throws(ProtocolViolation) -> ControlMessage {
+        var decoder = TermDecoder(at: position, limits: termLimits, atoms: atoms, sharing: owner)
         let control: Term
-        let payload: Term?
+        var payload: Term?
         do throws(TermError) {
-            (control, payload) = try read(bytes, range, atoms, areVersioned)
+            if areVersioned { try decoder.versionByte(bytes) }
+            control = try decoder.term(bytes)
+            if decoder.offset < bytes.count {
+                if areVersioned { try decoder.versionByte(bytes) }
+                payload = try decoder.term(bytes)
+            }
+            guard decoder.offset == bytes.count else {
+                throw .trailingBytes(count: bytes.count - decoder.offset)
+            }
         } catch {
-            guard range.upperBound < bytes.count else { throw .invalidTerm(error) }
-            // What was read may have gone on into the next frame: what is wrong is told by this one alone.
-            return try terms(
-                Array(bytes[range]), 0..<range.count, atoms: atoms, areVersioned: areVersioned)
+            throw .invalidTerm(error)
         }
         return try ControlMessage(control, payload: payload)
-    }
-
-    private func read(
-        _ bytes: [UInt8], _ range: Range<Int>, _ atoms: [Atom], _ areVersioned: Bool
-    ) throws(TermError) -> (control: Term, payload: Term?) {
-        var decoder = TermDecoder(bytes, at: range.lowerBound, limits: termLimits, atoms: atoms)
-        if areVersioned { try decoder.versionByte() }
-        let control = try decoder.term()
-        var payload: Term?
-        // The bytes of the next frame follow: a term that reaches into them is cut short.
-        if decoder.offset < range.upperBound {
-            if areVersioned { try decoder.versionByte() }
-            payload = try decoder.term()
-        }
-        guard decoder.offset <= range.upperBound else { throw .truncated }
-        guard decoder.offset == range.upperBound else {
-            throw .trailingBytes(count: range.upperBound - decoder.offset)
-        }
-        return (control, payload)
     }
 }

@@ -28,8 +28,17 @@ struct MessageEncoder {
         cache?.removeAll()
     }
 
-    /// The frames of a message, in one array, to be sent in one piece.
-    mutating func encode(_ message: ControlMessage) -> [UInt8] {
+    /// The frames of one message, to be sent piece by piece.
+    struct Frames {
+        /// The beginning; all of it when there are no fragments.
+        let head: [UInt8]
+        /// Parts of fragments, which share what the message was written into.
+        var rest: [ArraySlice<UInt8>] = []
+
+        var byteCount: Int { rest.reduce(head.count) { $0 + $1.count } }
+    }
+
+    mutating func frames(of message: ControlMessage) -> Frames {
         let (control, payload) = message.terms(flags)
         if cache != nil { return encodeCached(control, payload) }
         var encoder = TermEncoder()
@@ -59,10 +68,10 @@ struct MessageEncoder {
             }
         }
         encoder.patchLength(at: length)
-        return encoder.bytes
+        return Frames(head: encoder.bytes)
     }
 
-    private mutating func encodeCached(_ control: Term, _ payload: Term?) -> [UInt8] {
+    private mutating func encodeCached(_ control: Term, _ payload: Term?) -> Frames {
         var encoder = TermEncoder()
         encoder.bytes.reserveCapacity(256)
         encoder.append(control)
@@ -83,38 +92,40 @@ struct MessageEncoder {
         frame += [MessageDecoder.version, MessageDecoder.headerTag]
         frame += message.references
         frame += message.content
-        return frame
+        return Frames(head: frame)
     }
 
     /// The control message whole in the first fragment, with the references to atoms of all of them, then
     /// pieces of equal size, numbered down to 1.
     private mutating func fragment(
         _ content: ArraySlice<UInt8>, controlByteCount: Int, references: [UInt8]
-    ) -> [UInt8] {
+    ) -> Frames {
         let sequence = nextSequence
         nextSequence &+= 1
         let firstByteCount = max(controlByteCount, Self.fragmentByteCount)
         let rest = content.dropFirst(firstByteCount)
         let pieces = (rest.count + Self.fragmentByteCount - 1) / Self.fragmentByteCount
         var fragment = UInt64(pieces + 1)
-        var frames: [UInt8] = []
-        frames.reserveCapacity(content.count + references.count + (pieces + 1) * 22)
-        func appendFrame(_ tag: UInt8, _ piece: ArraySlice<UInt8>, references: [UInt8]) {
-            frames.append(bigEndian: UInt32(18 + references.count + piece.count))
-            frames += [MessageDecoder.version, tag]
-            frames.append(bigEndian: sequence)
-            frames.append(bigEndian: fragment)
-            frames += references
-            frames += piece
+        func header(_ tag: UInt8, _ byteCount: Int) -> [UInt8] {
+            var header: [UInt8] = []
+            header.reserveCapacity(22 + references.count)
+            header.append(bigEndian: UInt32(18 + byteCount))
+            header += [MessageDecoder.version, tag]
+            header.append(bigEndian: sequence)
+            header.append(bigEndian: fragment)
+            return header
         }
-        appendFrame(
-            MessageDecoder.firstFragmentTag, content.prefix(firstByteCount),
-            references: references)
+        var frames = Frames(
+            head: header(MessageDecoder.firstFragmentTag, references.count + firstByteCount)
+                + references)
+        frames.rest.reserveCapacity(2 * pieces + 1)
+        frames.rest.append(content.prefix(firstByteCount))
         var position = rest.startIndex
         while position < rest.endIndex {
             fragment -= 1
             let end = min(position + Self.fragmentByteCount, rest.endIndex)
-            appendFrame(MessageDecoder.fragmentTag, rest[position..<end], references: [])
+            frames.rest.append(header(MessageDecoder.fragmentTag, end - position)[...])
+            frames.rest.append(rest[position..<end])
             position = end
         }
         return frames

@@ -13,7 +13,7 @@ public enum Term: Sendable {
     /// A finite number: Erlang knows neither infinities nor NaN, and a decoder never returns one.
     case float(Double)
     case atom(Atom)
-    case binary([UInt8])
+    case binary(Binary)
     /// A sequence of bits whose count is not a multiple of eight.
     indirect case bitstring(Bitstring)
     case tuple([Term])
@@ -75,6 +75,11 @@ extension Term {
     /// A list of the text's code points, which is what `"text"` means in Erlang.
     public static func charlist(_ text: String) -> Term {
         .list(TermList(integers: text.unicodeScalars.map { Int($0.value) }))
+    }
+
+    /// A binary.
+    public static func binary(_ bytes: [UInt8]) -> Term {
+        .binary(Binary(bytes))
     }
 
     /// A binary of the text's UTF-8 bytes, which is what `<<"text"/utf8>>` means in Erlang and `"text"` in Elixir.

@@ -34,8 +34,9 @@ extension Term {
         }
     }
 
+    /// The bytes of a binary. They may be a copy: see ``Binary``.
     public var asBinary: [UInt8]? {
-        if case .binary(let bytes) = self { bytes } else { nil }
+        if case .binary(let bytes) = self { Array(bytes) } else { nil }
     }
 
     public var asTuple: [Term]? {

@@ -8,6 +8,8 @@ struct TermParser {
     let limits: DecodingLimits
     /// What `ATOM_CACHE_REF` means in this message.
     let atoms: [Atom]
+    /// Where the span's bytes are, if binaries may share them.
+    let owner: [UInt8]?
     /// How many more terms may come.
     private var termBudget: Int
     /// How many terms the containers that are being read still wait for. Each takes a byte at least, so a count
@@ -17,10 +19,13 @@ struct TermParser {
     /// with all that is inside, so that in keys of keys the innermost bytes are hashed once for each level.
     private var keyBudget = 0
 
-    init(offset: Int, limits: DecodingLimits, atoms: [Atom] = []) {
+    init(
+        offset: Int, limits: DecodingLimits, atoms: [Atom] = [], owner: [UInt8]? = nil
+    ) {
         self.reader = ByteReader(offset: offset)
         self.limits = limits
         self.atoms = atoms
+        self.owner = owner
         self.termBudget = 0
     }
 
@@ -39,7 +44,7 @@ struct TermParser {
         guard limits.allowsCompressed else { throw .compressedNotAllowed }
         _ = try reader.uint8(bytes)
         let inflated = try Inflation.inflate(bytes, at: &reader, limits: limits)
-        var inner = TermParser(offset: 0, limits: limits, atoms: atoms)
+        var inner = TermParser(offset: 0, limits: limits, atoms: atoms, owner: inflated)
         inner.termBudget = termBudget
         inner.keyBudget = Self.keyBudget(byteCount: inflated.count)
         let span = inflated.span

@@ -13,7 +13,7 @@ extension TermParser {
         case Tag.nil:
             return .list([])
         case Tag.binary:
-            return .binary(try reader.array(Int(try reader.uint32(bytes)), in: bytes))
+            return .binary(try binary(Int(try reader.uint32(bytes)), bytes))
         default:
             return try rareLeaf(tag, bytes)
         }
@@ -94,6 +94,14 @@ extension TermParser {
         let text = bytes.extracting(range)
         let integers = unsafe text.withUnsafeBufferPointer { unsafe $0.map { Int($0) } }
         return .list(TermList(integers: integers))
+    }
+
+    @inline(__always)
+    private mutating func binary(_ count: Int, _ bytes: Span<UInt8>) throws(TermError) -> Binary {
+        if let owner, Binary.sharesPart(count, of: owner) {
+            return Binary(partOf: owner, try reader.skip(count, in: bytes))
+        }
+        return Binary(try reader.array(count, in: bytes))
     }
 
     private mutating func bitBinary(_ bytes: Span<UInt8>) throws(TermError) -> Term {

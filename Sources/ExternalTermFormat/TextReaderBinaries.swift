@@ -127,7 +127,7 @@ extension ErlangTextReader {
         case (.float, .integer(let integer)):
             try append(Double(integer), segment, to: &bits)
         case (.binary, .binary(let bytes)):
-            try append(bytes, bitCount: bytes.count * 8, segment, to: &bits)
+            try append(Array(bytes), bitCount: bytes.count * 8, segment, to: &bits)
         case (.binary, .bitstring(let content)):
             try append(content.bytes, bitCount: content.bitCount, segment, to: &bits)
         case (.utf8, .integer(let code)), (.utf16, .integer(let code)),

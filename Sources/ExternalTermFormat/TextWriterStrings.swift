@@ -42,7 +42,7 @@ extension TextWriter {
     /// else as numbers.
     ///
     /// Source: `printable_bin/4` in OTP's `io_lib_pretty.erl`.
-    mutating func write(_ bytes: [UInt8]) {
+    mutating func write(_ bytes: Binary) {
         if bytes.isEmpty {
             append("<<>>")
         } else if let text = String(validating: bytes, as: UTF8.self) {
@@ -63,7 +63,7 @@ extension TextWriter {
         }
     }
 
-    private mutating func writeNumbers(_ bytes: [UInt8]) {
+    private mutating func writeNumbers(_ bytes: Binary) {
         append("<<")
         writeBytes(bytes)
         append(">>")

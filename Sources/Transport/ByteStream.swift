@@ -12,14 +12,15 @@ package protocol ByteStream: AnyObject, Sendable {
     /// Called each time everything queued has been handed to the kernel.
     var onDrain: (() -> Void)? { get set }
 
-    /// Begins reading. `receive` gets the bytes as they come, valid during the call only; `end` is
+    /// Begins reading. `receive` gets the bytes as they come, valid during the call only, in which the stream is
+    /// not to be flushed; `end` is
     /// called once, when the stream ended by itself, never after ``close()``.
     func start(
         receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void)
 
     /// Queues bytes; they leave before the loop waits again. Beyond ``StreamLimits/queuedByteCount``
     /// the stream ends with ``StreamEnd/sendQueueFull``.
-    func send(_ bytes: [UInt8])
+    func send(_ bytes: ArraySlice<UInt8>)
 
     /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use inside of
     /// its own callbacks.
@@ -33,6 +34,13 @@ package protocol ByteStream: AnyObject, Sendable {
 
     /// Ends the stream once everything queued has left or the send deadline has passed.
     func finish()
+}
+
+extension ByteStream {
+    /// Queues bytes; see ``send(_:)-(ArraySlice<UInt8>)``.
+    package func send(_ bytes: [UInt8]) {
+        send(bytes[...])
+    }
 }
 
 /// Why a stream ended by itself.

@@ -21,7 +21,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     private var end: ((StreamEnd) -> Void)?
 
     /// Whole chunks in order; small sends are joined. `sentOfFirst` bytes of the first have left.
-    private var chunks: [[UInt8]] = []
+    private var chunks: [ArraySlice<UInt8>] = []
     private var sentOfFirst = 0
     private var isFlushScheduled = false
     private var isWaitingForSpace = false
@@ -30,6 +30,9 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
 
     /// Small sends are joined into chunks of about this size: one system call for many messages.
     private static let joinedByteCount = 64 << 10
+
+    /// A message of 1 MiB in fragments fits into one.
+    private static let chunksPerCall = 64
 
     /// - Parameter peerAddress: the other side's, where it is known already.
     init(
@@ -118,7 +121,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
 
     // MARK: Writing
 
-    package func send(_ bytes: [UInt8]) {
+    package func send(_ bytes: ArraySlice<UInt8>) {
         guard descriptor != nil, !bytes.isEmpty, !isFinishing else { return }
         queuedByteCount += bytes.count
         if let last = chunks.indices.last,
@@ -151,13 +154,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         var flushedChunks = 0
         var isBlocked = false
         while flushedChunks < chunks.count, !isBlocked {
-            let chunk = chunks[flushedChunks]
-            let start = sentOfFirst
-            let sent = chunk.withUnsafeBytes { bytes in
-                Glibc.send(
-                    raw, bytes.baseAddress?.advanced(by: start), bytes.count - start,
-                    Int32(MSG_NOSIGNAL))
-            }
+            var sent = sendChunks(from: flushedChunks)
             if sent < 0 {
                 let code = clinux_errno()
                 if code == EINTR { continue }
@@ -167,12 +164,15 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
                 isBlocked = true
             } else {
                 queuedByteCount -= sent
-                sentOfFirst += sent
                 cancelSendTimer()
-                if sentOfFirst == chunk.count {
+                while flushedChunks < chunks.count {
+                    let rest = chunks[flushedChunks].count - sentOfFirst
+                    guard sent >= rest else { break }
+                    sent -= rest
                     sentOfFirst = 0
                     flushedChunks += 1
                 }
+                sentOfFirst += sent
             }
         }
         if flushedChunks == chunks.count {
@@ -191,6 +191,29 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         }
         if chunks.isEmpty {
             if isFinishing { close() } else { onDrain?() }
+        }
+    }
+
+    /// Hands the kernel as many chunks as one call takes.
+    /// - Returns: how many bytes it has taken; -1 with errno.
+    private func sendChunks(from first: Int) -> Int {
+        let count = min(chunks.count - first, Self.chunksPerCall)
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
+            for index in 0..<count {
+                // The queue holds the chunks until this returns.
+                let bytes = chunks[first + index].withUnsafeBytes { $0 }
+                let start = index == 0 ? sentOfFirst : 0
+                vectors.initializeElement(
+                    at: index,
+                    to: iovec(
+                        iov_base: UnsafeMutableRawPointer(
+                            mutating: bytes.baseAddress?.advanced(by: start)),
+                        iov_len: bytes.count - start))
+            }
+            var message = msghdr()
+            message.msg_iov = vectors.baseAddress
+            message.msg_iovlen = count
+            return sendmsg(raw, &message, Int32(MSG_NOSIGNAL))
         }
     }
 

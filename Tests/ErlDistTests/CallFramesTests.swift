@@ -31,8 +31,11 @@ import Testing
 
     private func answer(_ message: ControlMessage, _ flags: DistributionFlags) -> CallFrames.Answer?
     {
-        let bytes = encoded(message, flags)
-        return frames(flags).answer(in: bytes, 4..<bytes.count)
+        answer(encoded(message, flags), flags)
+    }
+
+    private func answer(_ bytes: [UInt8], _ flags: DistributionFlags) -> CallFrames.Answer? {
+        frames(flags).answer(in: bytes.span.extracting(4...))
     }
 
     private func down(_ reason: Term, _ reference: Reference = reference) -> ControlMessage {
@@ -104,11 +107,9 @@ import Testing
         ] {
             let bytes = encoded(message, flags)
             for end in 4..<bytes.count {
-                #expect(frames(flags).answer(in: Array(bytes[..<end]), 4..<end) == nil)
-                // Neither when the next frame's bytes follow.
-                #expect(frames(flags).answer(in: bytes, 4..<end) == nil)
+                #expect(answer(Array(bytes[..<end]), flags) == nil)
             }
-            #expect(frames(flags).answer(in: bytes + [0], 4..<(bytes.count + 1)) == nil)
+            #expect(answer(bytes + [0], flags) == nil)
         }
     }
 

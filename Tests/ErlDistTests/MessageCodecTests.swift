@@ -18,13 +18,41 @@ enum Terms {
         [88, 119, 3] + Array("b@h".utf8) + [0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]
 }
 
-@Suite struct FrameDecoderTests {
-    private func frames(_ decoder: inout FrameDecoder) throws -> [[UInt8]] {
+extension FrameDecoder {
+    /// The frames that are whole after `bytes`.
+    mutating func frames(in bytes: [UInt8]) throws(ProtocolViolation) -> [[UInt8]] {
         var frames: [[UInt8]] = []
-        while let range = try decoder.next() { frames.append(Array(decoder.bytes[range])) }
+        var position = 0
+        while let frame = try next(in: bytes.span, at: &position) {
+            switch frame {
+            case .inPlace(let range): frames.append(Array(bytes[range]))
+            case .joined(let joined): frames.append(joined)
+            }
+        }
+        #expect(position == bytes.count)
         return frames
     }
+}
 
+extension MessageEncoder {
+    /// The frames of a message in one piece.
+    mutating func encode(_ message: ControlMessage) -> [UInt8] {
+        let frames = frames(of: message)
+        let bytes = frames.head + frames.rest.joined()
+        #expect(bytes.count == frames.byteCount)
+        return bytes
+    }
+}
+
+extension MessageDecoder {
+    mutating func decode(
+        _ frame: [UInt8], now: MonotonicTime
+    ) throws(ProtocolViolation) -> ControlMessage? {
+        try decode(frame.span, sharing: frame, now: now)
+    }
+}
+
+@Suite struct FrameDecoderTests {
     @Test func `every split of the stream gives the same frames`() throws {
         let stream: [UInt8] = [0, 0, 0, 2, 7, 8, 0, 0, 0, 0, 0, 0, 0, 1, 9, 0, 0, 0, 3, 1, 2, 3]
         for first in 0...stream.count {
@@ -32,8 +60,7 @@ enum Terms {
                 var decoder = FrameDecoder()
                 var found: [[UInt8]] = []
                 for part in [stream[..<first], stream[first..<second], stream[second...]] {
-                    decoder.append(Array(part).span)
-                    found += try frames(&decoder)
+                    found += try decoder.frames(in: Array(part))
                 }
                 #expect(found == [[7, 8], [], [9], [1, 2, 3]])
             }
@@ -42,12 +69,12 @@ enum Terms {
 
     @Test func `a frame that is too long is refused before its bytes are there`() {
         var decoder = FrameDecoder(maximumByteCount: 16)
-        decoder.append(([0, 0, 0, 17] as [UInt8]).span)
-        #expect(throws: ProtocolViolation.frameTooLong(byteCount: 17)) { try decoder.next() }
+        #expect(throws: ProtocolViolation.frameTooLong(byteCount: 17)) {
+            try decoder.frames(in: [0, 0, 0, 17])
+        }
         var huge = FrameDecoder()
-        huge.append(([255, 255, 255, 255] as [UInt8]).span)
         #expect(throws: ProtocolViolation.frameTooLong(byteCount: 0xFFFF_FFFF)) {
-            try huge.next()
+            try huge.frames(in: [255, 255, 255, 255])
         }
     }
 }
@@ -60,14 +87,7 @@ enum Terms {
         _ decoder: inout MessageDecoder, _ stream: [UInt8]
     ) throws -> [ControlMessage] {
         var frames = FrameDecoder()
-        frames.append(stream.span)
-        var messages: [ControlMessage] = []
-        while let frame = try frames.next() {
-            if let message = try decoder.decode(frames.bytes, frame, now: Terms.now) {
-                messages.append(message)
-            }
-        }
-        return messages
+        return try frames.frames(in: stream).compactMap { try decoder.decode($0, now: Terms.now) }
     }
 
     @Test func `without fragments a frame is passed through, each term with its version`() throws {
@@ -116,12 +136,11 @@ enum Terms {
             message: .binary([UInt8](repeating: 7, count: 150_000)), token: nil)
         let bytes = encoder.encode(large)
         var frames = FrameDecoder()
-        frames.append(bytes.span)
         var heads: [[UInt8]] = []
         var lengths: [Int] = []
-        while let frame = try frames.next() {
-            let isFirst = frames.bytes[frame.lowerBound + 1] == 69
-            heads.append(Array(frames.bytes[frame.prefix(isFirst ? 19 : 18)]))
+        for frame in try frames.frames(in: bytes) {
+            let isFirst = frame[1] == 69
+            heads.append(Array(frame.prefix(isFirst ? 19 : 18)))
             lengths.append(frame.count - (isFirst ? 19 : 18))
         }
         let sequence: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 1]
@@ -146,17 +165,14 @@ enum Terms {
                 from: Terms.pid, to: Terms.other,
                 message: .binary([UInt8](repeating: byte, count: 140_000)), token: nil)
             var frames = FrameDecoder()
-            frames.append(encoder.encode(message).span)
-            var pieces: [[UInt8]] = []
-            while let frame = try frames.next() { pieces.append(Array(frames.bytes[frame])) }
-            return (message, pieces)
+            return (message, try frames.frames(in: encoder.encode(message)))
         }
         let (first, a) = try pieces(1)
         let (second, b) = try pieces(2)
         var decoder = MessageDecoder(form: .header)
         var messages: [ControlMessage] = []
         for piece in [a[0], b[0], b[1], a[1], a[2], b[2]] {
-            if let message = try decoder.decode(piece, piece.indices, now: Terms.now) {
+            if let message = try decoder.decode(piece, now: Terms.now) {
                 messages.append(message)
             }
         }
@@ -174,8 +190,8 @@ enum Terms {
         let first = fragment(69, 1, 3, [104])
         func after(_ wrong: [UInt8]) throws {
             var decoder = MessageDecoder(form: .header)
-            _ = try decoder.decode(first, first.indices, now: Terms.now)
-            _ = try decoder.decode(wrong, wrong.indices, now: Terms.now)
+            _ = try decoder.decode(first, now: Terms.now)
+            _ = try decoder.decode(wrong, now: Terms.now)
         }
         #expect(throws: ProtocolViolation.unexpectedFragment(sequence: 1, fragment: 1)) {
             try after(fragment(70, 1, 1, []))
@@ -197,11 +213,11 @@ enum Terms {
         // An atom of 200 bytes, then 200 references to it.
         let atom = [0, 200] + [UInt8](repeating: 97, count: 200)
         let define = [131, 68, 1, 8] + atom + [104, 1, 97, 5]
-        #expect(try decoder.decode(define, define.indices, now: Terms.now) == .nodeLink)
+        #expect(try decoder.decode(define, now: Terms.now) == .nodeLink)
         let references = [200] + [UInt8](repeating: 0, count: 101 + 200)
         let first = [131, 69] + [UInt8](repeating: 0, count: 15) + [2] + references + [104]
         #expect(throws: ProtocolViolation.fragmentsTooLong(byteCount: 200 * 200 + 1)) {
-            try decoder.decode(first, first.indices, now: Terms.now)
+            try decoder.decode(first, now: Terms.now)
         }
     }
 
@@ -214,22 +230,22 @@ enum Terms {
         var many = decoder()
         for sequence: UInt8 in 1...2 {
             let frame = fragment(69, sequence, 2, [1])
-            _ = try many.decode(frame, frame.indices, now: Terms.now)
+            _ = try many.decode(frame, now: Terms.now)
         }
         let third = fragment(69, 3, 2, [1])
         #expect(throws: ProtocolViolation.tooManyFragmentSequences(maximum: 2)) {
-            try many.decode(third, third.indices, now: Terms.now)
+            try many.decode(third, now: Terms.now)
         }
         var long = decoder()
         let piece = fragment(69, 1, 2, [UInt8](repeating: 1, count: 11))
         #expect(throws: ProtocolViolation.fragmentsTooLong(byteCount: 11)) {
-            try long.decode(piece, piece.indices, now: Terms.now)
+            try long.decode(piece, now: Terms.now)
         }
         var slow = decoder()
         let first = fragment(69, 1, 3, [1])
-        _ = try slow.decode(first, first.indices, now: Terms.now)
+        _ = try slow.decode(first, now: Terms.now)
         let next = fragment(70, 1, 2, [1])
-        _ = try slow.decode(next, next.indices, now: Terms.now + .seconds(4))
+        _ = try slow.decode(next, now: Terms.now + .seconds(4))
         try slow.check(now: Terms.now + .seconds(8))
         #expect(throws: ProtocolViolation.unfinishedFragments(sequence: 1)) {
             try slow.check(now: Terms.now + .seconds(9))
@@ -247,17 +263,17 @@ enum Terms {
             + [104, 2, 82, 1, 119, 1, 121]
         let expected = ControlMessage.send(
             from: nil, to: Terms.other, message: .tuple([.atom("x"), .atom("y")]), token: nil)
-        #expect(try decoder.decode(first, first.indices, now: Terms.now) == expected)
+        #expect(try decoder.decode(first, now: Terms.now) == expected)
         // The same again: two old entries, in another order.
         let second: [UInt8] =
             [131, 68, 2, 0x03, 0x00, 5, 2] + [104, 3, 97, 2, 119, 0]
             + [88, 82, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 5]
             + [104, 2, 82, 1, 119, 1, 121]
-        #expect(try decoder.decode(second, second.indices, now: Terms.now) == expected)
+        #expect(try decoder.decode(second, now: Terms.now) == expected)
         // An entry that nobody has defined.
         let third: [UInt8] = [131, 68, 1, 0x07, 9, 106]
         #expect(throws: ProtocolViolation.invalidAtomCache) {
-            try decoder.decode(third, third.indices, now: Terms.now)
+            try decoder.decode(third, now: Terms.now)
         }
     }
 
@@ -268,21 +284,19 @@ enum Terms {
             [131, 68, 1, 0x18, 0, 1, 0x90] + Array(name.utf8) + [104, 3, 97, 2, 119, 0]
             + Terms.otherBytes + [82, 0]
         #expect(
-            try decoder.decode(frame, frame.indices, now: Terms.now)
+            try decoder.decode(frame, now: Terms.now)
                 == .send(from: nil, to: Terms.other, message: .atom(Atom(name)), token: nil))
     }
 
-    @Test func `a term does not reach into the next frame`() throws {
+    @Test func `a cut frame closes the connection`() throws {
         let frame: [UInt8] = [131, 68, 0, 104, 3, 97, 1] + Terms.pidBytes + Terms.otherBytes
-        let bytes = frame + [1, 2, 3]
         var decoder = MessageDecoder(form: .header)
         #expect(
-            try decoder.decode(bytes, frame.indices, now: Terms.now)
-                == .link(from: Terms.pid, to: Terms.other))
+            try decoder.decode(frame, now: Terms.now) == .link(from: Terms.pid, to: Terms.other))
         for length in 2..<frame.count {
             var decoder = MessageDecoder(form: .header)
             #expect(throws: ProtocolViolation.self) {
-                try decoder.decode(bytes, 0..<length, now: Terms.now)
+                try decoder.decode(Array(frame.prefix(length)), now: Terms.now)
             }
         }
     }
@@ -292,7 +306,7 @@ enum Terms {
         let frame: [UInt8] =
             [131, 68, 0, 104, 3, 97, 22] + Terms.pidBytes + Terms.otherBytes + [106, 106]
         #expect(throws: ProtocolViolation.invalidTerm(.trailingBytes(count: 1))) {
-            try decoder.decode(frame, frame.indices, now: Terms.now)
+            try decoder.decode(frame, now: Terms.now)
         }
     }
 
@@ -309,9 +323,9 @@ enum Terms {
         for _ in 0..<50_000 {
             let frame = random.mutate(seeds[Int(random.next() % UInt64(seeds.count))])
             guard !frame.isEmpty else { continue }
-            _ = try? decoder.decode(frame, frame.indices, now: Terms.now)
+            _ = try? decoder.decode(frame, now: Terms.now)
             let other = [112, 131] + frame
-            _ = try? passThrough.decode(other, other.indices, now: Terms.now)
+            _ = try? passThrough.decode(other, now: Terms.now)
         }
     }
 }

@@ -108,7 +108,7 @@ actor RawPeer {
     func message() async throws -> ControlMessage? {
         var decoder = MessageDecoder(form: .header)
         let frame = try await frame()
-        return try decoder.decode(frame, frame.indices, now: .now)
+        return try decoder.decode(frame, now: .now)
     }
 
     func waitForEnd() async throws {

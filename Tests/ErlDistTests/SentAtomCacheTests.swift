@@ -16,10 +16,9 @@ import Transport
         -> ControlMessage?
     {
         var splitter = FrameDecoder(maximumByteCount: 128 << 20)
-        splitter.append(frames.span)
         var message: ControlMessage?
-        while let frame = try splitter.next() {
-            message = try decoder.decode(splitter.bytes, frame, now: .now)
+        for frame in try splitter.frames(in: frames) {
+            message = try decoder.decode(frame, now: .now)
         }
         return message
     }

@@ -18,7 +18,7 @@ struct Relocation {
             .fun, .export:
             return term
         case .binary(let bytes):
-            return .binary(relocated(bytes) ?? bytes)
+            return relocated(bytes).map(Term.binary(_:)) ?? term
         case .tuple(let elements):
             return .tuple(elements.map(apply(to:)))
         case .list(let elements):
@@ -34,7 +34,7 @@ struct Relocation {
         }
     }
 
-    private func relocated(_ bytes: [UInt8]) -> [UInt8]? {
+    private func relocated(_ bytes: some Collection<UInt8>) -> [UInt8]? {
         guard bytes.starts(with: old) else { return nil }
         let rest = bytes.dropFirst(old.count)
         guard rest.isEmpty || rest.first == UInt8(ascii: "/") else { return nil }

@@ -1,6 +1,6 @@
 /// Bytes that wait to be encrypted: whole chunks in order, small ones joined.
 struct PlaintextQueue {
-    private var chunks: [[UInt8]] = []
+    private var chunks: [ArraySlice<UInt8>] = []
     private var firstChunk = 0
     private var takenOfFirst = 0
     private(set) var byteCount = 0
@@ -10,7 +10,7 @@ struct PlaintextQueue {
 
     var isEmpty: Bool { byteCount == 0 }
 
-    mutating func append(_ bytes: [UInt8]) {
+    mutating func append(_ bytes: ArraySlice<UInt8>) {
         byteCount += bytes.count
         if let last = chunks.indices.last, chunks[last].count + bytes.count <= Self.joinedByteCount
         {

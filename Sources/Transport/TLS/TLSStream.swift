@@ -231,7 +231,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
 
     // MARK: Sending
 
-    package func send(_ bytes: [UInt8]) {
+    package func send(_ bytes: ArraySlice<UInt8>) {
         guard !bytes.isEmpty, !isOverfull else { return }
         switch phase {
         case .idle, .shakingHands, .open: break

@@ -1,0 +1,116 @@
+/// The bytes of a binary.
+///
+/// Large bytes that were decoded are not copied: they stay where they were received, as long as they are most
+/// of it. Which way bytes are kept is not to be seen but by the time that things take.
+public struct Binary: Sendable {
+    enum Storage: Sendable {
+        case bytes([UInt8])
+        case part(Part)
+    }
+
+    /// A part of an array, in one word.
+    final class Part: Sendable {
+        let bytes: [UInt8]
+        let range: Range<Int>
+
+        init(of bytes: [UInt8], _ range: Range<Int>) {
+            self.bytes = bytes
+            self.range = range
+        }
+    }
+
+    let storage: Storage
+
+    public init(_ bytes: [UInt8] = []) {
+        storage = .bytes(bytes)
+    }
+
+    public init(_ bytes: some Sequence<UInt8>) {
+        self.init(Array(bytes))
+    }
+
+    /// A part of `bytes`, which live as long as it does.
+    init(partOf bytes: [UInt8], _ range: Range<Int>) {
+        precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
+        storage = .part(Part(of: bytes, range))
+    }
+
+    /// A part of `bytes` may be shared if it is large enough to be worth it, and keeps no more than as much again.
+    @inline(__always)
+    static func sharesPart(_ count: Int, of bytes: [UInt8]) -> Bool {
+        count >= 16 << 10 && count >= bytes.count / 2
+    }
+
+    /// The bytes in place.
+    @inline(__always)
+    public func withUnsafeBufferPointer<Result, Failure: Error>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        switch storage {
+        case .bytes(let bytes): return try unsafe bytes.withUnsafeBufferPointer(body)
+        case .part(let part):
+            return try unsafe part.bytes.withUnsafeBufferPointer {
+                bytes throws(Failure) in
+                try unsafe body(UnsafeBufferPointer(rebasing: bytes[part.range]))
+            }
+        }
+    }
+}
+
+extension Binary: RandomAccessCollection {
+    public var startIndex: Int { 0 }
+
+    public var endIndex: Int {
+        switch storage {
+        case .bytes(let bytes): bytes.count
+        case .part(let part): part.range.count
+        }
+    }
+
+    public subscript(_ index: Int) -> UInt8 {
+        switch storage {
+        case .bytes(let bytes): return bytes[index]
+        case .part(let part):
+            precondition(part.range.count > index && index >= 0, "A binary's index is within it")
+            return part.bytes[part.range.lowerBound + index]
+        }
+    }
+
+    public func withContiguousStorageIfAvailable<Result>(
+        _ body: (UnsafeBufferPointer<UInt8>) throws -> Result
+    ) rethrows -> Result? {
+        try unsafe withUnsafeBufferPointer(body)
+    }
+}
+
+extension Binary: ExpressibleByArrayLiteral {
+    public init(arrayLiteral elements: UInt8...) {
+        self.init(elements)
+    }
+}
+
+extension Binary: Hashable {
+    public static func == (left: Binary, right: Binary) -> Bool {
+        switch (left.storage, right.storage) {
+        case (.bytes(let left), .bytes(let right)): left == right
+        case (.bytes, .part), (.part, .bytes), (.part, .part): left.elementsEqual(right)
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        unsafe withUnsafeBufferPointer { bytes in
+            hasher.combine(bytes.count)
+            unsafe hasher.combine(bytes: UnsafeRawBufferPointer(bytes))
+        }
+    }
+}
+
+extension [UInt8] {
+    /// The bytes of a binary. Those that are a part of others are copied.
+    public init(_ binary: Binary) {
+        switch binary.storage {
+        case .bytes(let bytes): self = bytes
+        case .part(let part): self = Array(part.bytes[part.range])
+        }
+    }
+}
