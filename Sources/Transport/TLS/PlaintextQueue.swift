@@ -1,22 +1,34 @@
-/// Bytes that wait to be encrypted: whole chunks in order, small ones joined.
+/// Bytes that wait to be encrypted, in chunks of full records: a record costs the peer the same whatever is in
+/// it.
 struct PlaintextQueue {
-    private var chunks: [ArraySlice<UInt8>] = []
+    private var chunks: [[UInt8]] = []
     private var firstChunk = 0
     private var takenOfFirst = 0
     private(set) var byteCount = 0
 
     /// Four full records.
-    private static let joinedByteCount = 64 << 10
+    private static let chunkByteCount = 64 << 10
 
     var isEmpty: Bool { byteCount == 0 }
 
     mutating func append(_ bytes: ArraySlice<UInt8>) {
         byteCount += bytes.count
-        if let last = chunks.indices.last, chunks[last].count + bytes.count <= Self.joinedByteCount
-        {
-            chunks[last].append(contentsOf: bytes)
-        } else {
-            chunks.append(bytes)
+        var rest = bytes
+        if let last = chunks.indices.last {
+            let added = rest.prefix(max(0, Self.chunkByteCount - chunks[last].count))
+            chunks[last] += added
+            rest = rest[added.endIndex...]
+        }
+        while !rest.isEmpty {
+            let added = rest.prefix(Self.chunkByteCount)
+            var chunk: [UInt8] = []
+            if rest.count < bytes.count || added.count == Self.chunkByteCount {
+                // More will come, and growing would copy it again.
+                chunk.reserveCapacity(Self.chunkByteCount)
+            }
+            chunk += added
+            chunks.append(chunk)
+            rest = rest[added.endIndex...]
         }
     }
 
