@@ -43,6 +43,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var nextWatch: UInt64 = 1
     private var timers = TimerQueue()
     private var isStopping = false
+    /// What streams tell of what they read and send.
+    var inflow = Inflow()
     /// Streams with bytes to hand to the kernel before the loop waits.
     private var unflushed: [TCPStream] = []
 
@@ -89,7 +91,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             flushStreams()
             // What has just fired may have enqueued jobs: then only look, do not wait.
             let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: .now) : 0
-            let count = epoll_wait(epoll.raw, &events, Int32(events.count), timeout)
+            let count = wait(for: &events, timeout)
             if count < 0 {
                 precondition(clinux_errno() == EINTR, "epoll_wait failed")
                 continue
@@ -105,6 +107,27 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 }
             }
         }
+    }
+
+    /// Waits for events, for at most so many milliseconds; -1 is for ever.
+    private func wait(for events: inout [epoll_event], _ timeout: Int32) -> Int32 {
+        func look(_ timeout: Int32) -> Int32 {
+            epoll_wait(epoll.raw, &events, Int32(events.count), timeout)
+        }
+        guard timeout != 0 else { return look(0) }
+        switch inflow.next(now: .now) {
+        case .block: break
+        case .look(let end):
+            repeat {
+                let count = look(0)
+                if count != 0 { return count }
+                // Whoever sends may need this processor.
+                sched_yield()
+            } while MonotonicTime.now < end
+        case .gather(let end):
+            repeat { sched_yield() } while MonotonicTime.now < end
+        }
+        return look(timeout)
     }
 
     /// A loop on a thread of its own, for tests and for programs whose main thread does other work.

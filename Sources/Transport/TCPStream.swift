@@ -107,6 +107,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         let buffer = loop.readBuffer
         let count = read(raw, buffer.baseAddress, buffer.count)
         if count > 0 {
+            loop.inflow.received(byteCount: count)
             guard let receive else { return }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             bytes.withMemoryRebound(to: UInt8.self) { receive(Span(_unsafeElements: $0)) }
@@ -163,6 +164,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
                 }
                 isBlocked = true
             } else {
+                loop.inflow.sent()
                 queuedByteCount -= sent
                 cancelSendTimer()
                 while flushedChunks < chunks.count {
