@@ -58,12 +58,18 @@ struct MessageEncoder {
             let contentStart = encoder.bytes.count
             encoder.append(control)
             let controlEnd = encoder.bytes.count
-            if let payload { encoder.append(payload) }
-            if flags.contains(.fragments),
-                encoder.bytes.count - contentStart > Self.fragmentByteCount
+            var leftOut: [TermEncoder.LeftOut] = []
+            if let payload {
+                leftOut = encoder.append(
+                    payload,
+                    copyingUpTo: flags.contains(.fragments) ? Self.fragmentByteCount : .max)
+            }
+            let content = encoder.bytes[contentStart...]
+            if !leftOut.isEmpty
+                || flags.contains(.fragments) && content.count > Self.fragmentByteCount
             {
                 return fragment(
-                    encoder.bytes[contentStart...], controlByteCount: controlEnd - contentStart,
+                    Self.pieces(of: content, leftOut), controlByteCount: controlEnd - contentStart,
                     references: [0])
             }
         }
@@ -82,7 +88,7 @@ struct MessageEncoder {
         else { preconditionFailure("There is a cache") }
         if flags.contains(.fragments), message.content.count > Self.fragmentByteCount {
             return fragment(
-                message.content[...], controlByteCount: message.controlByteCount,
+                [message.content[...]], controlByteCount: message.controlByteCount,
                 references: message.references)
         }
         var frame: [UInt8] = []
@@ -95,38 +101,63 @@ struct MessageEncoder {
         return Frames(head: frame)
     }
 
+    /// What was written, with what was left out of it where it belongs.
+    private static func pieces(
+        of content: ArraySlice<UInt8>, _ leftOut: [TermEncoder.LeftOut]
+    ) -> [ArraySlice<UInt8>] {
+        var pieces: [ArraySlice<UInt8>] = []
+        var position = content.startIndex
+        for part in leftOut {
+            pieces.append(content[position..<part.offset])
+            pieces.append(part.binary.slice)
+            position = part.offset
+        }
+        pieces.append(content[position...])
+        return pieces
+    }
+
     /// The control message whole in the first fragment, with the references to atoms of all of them, then
-    /// pieces of equal size, numbered down to 1.
+    /// fragments of equal size, numbered down to 1.
     private mutating func fragment(
-        _ content: ArraySlice<UInt8>, controlByteCount: Int, references: [UInt8]
+        _ pieces: [ArraySlice<UInt8>], controlByteCount: Int, references: [UInt8]
     ) -> Frames {
         let sequence = nextSequence
         nextSequence &+= 1
+        let byteCount = pieces.reduce(0) { $0 + $1.count }
         let firstByteCount = max(controlByteCount, Self.fragmentByteCount)
-        let rest = content.dropFirst(firstByteCount)
-        let pieces = (rest.count + Self.fragmentByteCount - 1) / Self.fragmentByteCount
-        var fragment = UInt64(pieces + 1)
-        func header(_ tag: UInt8, _ byteCount: Int) -> [UInt8] {
+        let count = 1 + (byteCount - firstByteCount + Self.fragmentByteCount - 1)
+            / Self.fragmentByteCount
+        func header(_ tag: UInt8, _ fragment: Int, _ byteCount: Int) -> [UInt8] {
             var header: [UInt8] = []
-            header.reserveCapacity(22 + references.count)
+            header.reserveCapacity(22)
             header.append(bigEndian: UInt32(18 + byteCount))
             header += [MessageDecoder.version, tag]
             header.append(bigEndian: sequence)
-            header.append(bigEndian: fragment)
+            header.append(bigEndian: UInt64(fragment))
             return header
         }
         var frames = Frames(
-            head: header(MessageDecoder.firstFragmentTag, references.count + firstByteCount)
+            head: header(
+                MessageDecoder.firstFragmentTag, count, references.count + firstByteCount)
                 + references)
-        frames.rest.reserveCapacity(2 * pieces + 1)
-        frames.rest.append(content.prefix(firstByteCount))
-        var position = rest.startIndex
-        while position < rest.endIndex {
-            fragment -= 1
-            let end = min(position + Self.fragmentByteCount, rest.endIndex)
-            frames.rest.append(header(MessageDecoder.fragmentTag, end - position)[...])
-            frames.rest.append(rest[position..<end])
-            position = end
+        frames.rest.reserveCapacity(2 * count + pieces.count)
+        /// Of the present fragment, and of all.
+        var (left, total) = (firstByteCount, byteCount)
+        var fragment = count
+        for piece in pieces {
+            var rest = piece
+            while !rest.isEmpty {
+                if left == 0 {
+                    fragment -= 1
+                    left = min(Self.fragmentByteCount, total)
+                    frames.rest.append(header(MessageDecoder.fragmentTag, fragment, left)[...])
+                }
+                let part = rest.prefix(left)
+                frames.rest.append(part)
+                rest = rest[part.endIndex...]
+                left -= part.count
+                total -= part.count
+            }
         }
         return frames
     }

@@ -41,6 +41,14 @@ public struct Binary: Sendable {
         count >= 16 << 10 && count >= bytes.count / 2
     }
 
+    /// The bytes as a part of an array, without a copy.
+    public var slice: ArraySlice<UInt8> {
+        switch storage {
+        case .bytes(let bytes): bytes[...]
+        case .part(let part): part.bytes[part.range]
+        }
+    }
+
     /// The bytes in place.
     @inline(__always)
     public func withUnsafeBufferPointer<Result, Failure: Error>(

@@ -7,13 +7,18 @@
     private let start: UnsafeMutableRawPointer
     /// How many bytes have been written.
     private(set) var count = 0
+    /// Binaries of so many bytes are left out.
+    private let longestCopied: Int
+    /// What was left out, and where it belongs.
+    private(set) var leftOut: [TermEncoder.LeftOut] = []
 
     /// What a write may touch behind its end: the words of an atom of which no byte counts.
     static let slack = 16
 
     /// - Precondition: `start` has room for all that is written, and the slack.
-    init(_ start: UnsafeMutableRawPointer) {
+    init(_ start: UnsafeMutableRawPointer, copyingUpTo longestCopied: Int = .max) {
         unsafe self.start = start
+        self.longestCopied = longestCopied
     }
 
     /// Stores a word at a distance behind the end.
@@ -53,6 +58,23 @@
             unsafe (start + count).copyMemory(from: from, byteCount: bytes.count)
         }
         count &+= bytes.count
+    }
+
+    /// Appends the bytes of a binary, or leaves them out.
+    /// - Parameter term: the binary.
+    @inline(__always)
+    mutating func append(_ bytes: UnsafeBufferPointer<UInt8>, of term: UnsafePointer<Term>) {
+        if bytes.count <= longestCopied {
+            unsafe append(UnsafeRawBufferPointer(bytes))
+        } else {
+            unsafe leaveOut(term.pointee)
+        }
+    }
+
+    @inline(never)
+    private mutating func leaveOut(_ term: Term) {
+        guard case .binary(let binary) = term else { preconditionFailure("It is a binary") }
+        leftOut.append(TermEncoder.LeftOut(offset: count, binary: binary))
     }
 
     /// Appends bytes as they are.

@@ -13,6 +13,13 @@
 ///
 /// Source: "External Term Format", erl_ext_dist; `enc_term` in OTP's `external.c`.
 public struct TermEncoder: Sendable {
+    /// A binary that was left out of the bytes.
+    public struct LeftOut: Sendable {
+        /// Where in the bytes it belongs, without those that were left out before it.
+        public var offset: Int
+        public let binary: Binary
+    }
+
     public var bytes: [UInt8]
 
     /// An encoder that continues after `bytes`.
@@ -28,12 +35,26 @@ public struct TermEncoder: Sendable {
     /// Appends a term without a version number.
     /// - Precondition: floats are finite, and atoms have no more than 65535 bytes.
     public mutating func append(_ term: Term) {
+        _ = append(term, copyingUpTo: .max)
+    }
+
+    /// Appends a term without a version number, and without the bytes of binaries that are longer than
+    /// `longestCopied`, for whoever can send those from where they are.
+    /// - Returns: the binaries that were left out, in order.
+    /// - Precondition: floats are finite, and atoms have no more than 65535 bytes.
+    public mutating func append(_ term: Term, copyingUpTo longestCopied: Int) -> [LeftOut] {
+        let start = bytes.count
+        var leftOut: [LeftOut] = []
         unsafe withUnsafePointer(to: term) { term in
             let count = unsafe EncodedByteCount.of(term)
             bytes.append(addingCapacity: count + ByteSink.slack) { output in
-                output.append(count) { unsafe $0.append(term) }
+                leftOut = output.append(count, copyingUpTo: longestCopied) {
+                    unsafe $0.append(term)
+                }
             }
         }
+        for index in leftOut.indices { leftOut[index].offset += start }
+        return leftOut
     }
 
     /// Appends four bytes for a length that is not known yet, and says where.
@@ -61,7 +82,7 @@ extension Term {
         unsafe withUnsafePointer(to: self) { term in
             let count = unsafe 1 + EncodedByteCount.of(term)
             return [UInt8](capacity: count + ByteSink.slack) { output in
-                output.append(count) { sink in
+                _ = output.append(count, copyingUpTo: .max) { sink in
                     sink.append(Tag.version)
                     unsafe sink.append(term)
                 }
@@ -89,16 +110,22 @@ extension Term {
 }
 
 extension OutputSpan<UInt8> {
-    /// Appends what the body writes, which is `count` bytes.
+    /// Appends what the body writes, which is `count` bytes with those that are left out.
     /// - Precondition: there is room for them and for the slack of a ``ByteSink``.
-    fileprivate mutating func append(_ count: Int, _ body: (inout ByteSink) -> Void) {
+    fileprivate mutating func append(
+        _ count: Int, copyingUpTo longestCopied: Int, _ body: (inout ByteSink) -> Void
+    ) -> [TermEncoder.LeftOut] {
         precondition(freeCapacity >= count + ByteSink.slack, "There is room for what was counted")
-        unsafe withUnsafeMutableBufferPointer { buffer, initializedCount in
-            guard let start = buffer.baseAddress else { return }
-            var sink = unsafe ByteSink(UnsafeMutableRawPointer(start + initializedCount))
+        return unsafe withUnsafeMutableBufferPointer { buffer, initializedCount in
+            guard let start = buffer.baseAddress else { return [] }
+            var sink = unsafe ByteSink(
+                UnsafeMutableRawPointer(start + initializedCount), copyingUpTo: longestCopied)
             body(&sink)
-            precondition(sink.count == count, "What was written is what was counted")
-            initializedCount += count
+            let leftOutCount = sink.leftOut.reduce(0) { $0 + $1.binary.count }
+            precondition(
+                sink.count + leftOutCount == count, "What was written is what was counted")
+            initializedCount += sink.count
+            return sink.leftOut
         }
     }
 }

@@ -44,6 +44,28 @@ extension MessageEncoder {
     }
 }
 
+extension FrameDecoder {
+    /// What fragments hold, joined.
+    static func parts(of frames: MessageEncoder.Frames) throws(ProtocolViolation) -> [UInt8] {
+        var decoder = FrameDecoder()
+        return try decoder.frames(in: frames.head + frames.rest.joined()).flatMap { frame in
+            frame.dropFirst(frame[1] == 69 ? 19 : 18)
+        }
+    }
+}
+
+extension Term {
+    /// Whether one of the terms in a tuple or list, at any depth, is that binary.
+    fileprivate func contains(_ bytes: [UInt8]) -> Bool {
+        switch self {
+        case .binary(let binary): Array(binary) == bytes
+        case .tuple(let elements): elements.contains { $0.contains(bytes) }
+        case .list(let elements): elements.contains { $0.contains(bytes) }
+        default: false
+        }
+    }
+}
+
 extension MessageDecoder {
     mutating func decode(
         _ frame: [UInt8], now: MonotonicTime
@@ -156,6 +178,40 @@ extension MessageDecoder {
         #expect(!decoder.hasUnfinishedFragments)
         // The next large message is another sequence.
         #expect(encoder.encode(large)[13] == 2)
+    }
+
+    @Test func `large binaries leave from where they are, at any place in a message`() throws {
+        let large = (0..<70_000).map { UInt8(truncatingIfNeeded: $0 / 7) }
+        let fitting = [UInt8](repeating: 3, count: 65_536)
+        for content: Term in [
+            .binary(large), .tuple([.binary(large), 1, .binary(large), .binary(fitting)]),
+            [.binary(fitting), .binary("x"), .binary(large)],
+            .binary([UInt8](repeating: 1, count: 65_537)),
+            .list((0..<3).map { .tuple([.integer($0), .binary(large)]) }),
+        ] {
+            let message = ControlMessage.send(
+                from: Terms.pid, to: Terms.other, message: content, token: nil)
+            var encoder = MessageEncoder(flags: .standard)
+            let frames = encoder.frames(of: message)
+            let shared = frames.rest.contains { part in
+                part.withUnsafeBufferPointer { part in
+                    large.withUnsafeBufferPointer { large in
+                        guard let start = part.baseAddress, let first = large.baseAddress else {
+                            return false
+                        }
+                        return start >= first && start < first + large.count
+                    }
+                }
+            }
+            #expect(shared == large.withUnsafeBufferPointer { _ in content.contains(large) })
+            var decoder = MessageDecoder(form: .header)
+            #expect(try decode(&decoder, encoder.encode(message)) == [message])
+            // The same as in one piece.
+            var whole = TermEncoder()
+            whole.append(content)
+            let pieces = try FrameDecoder.parts(of: frames)
+            #expect(Array(pieces.suffix(whole.bytes.count)) == whole.bytes)
+        }
     }
 
     @Test func `fragments of several messages may be mixed`() throws {

@@ -1,5 +1,6 @@
-@testable import ExternalTermFormat
 import Testing
+
+@testable import ExternalTermFormat
 
 @Suite struct TermCodecTests {
     @Test func `every current tag is read and written byte by byte`() throws {
