@@ -60,6 +60,7 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
             },
             end: { reason in self.assumeIsolated { $0.ended(reason) } })
         stream?.send(bytes)
+        loop.expectAnswer()
     }
 
     private func received(_ bytes: [UInt8]) {

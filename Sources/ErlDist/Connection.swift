@@ -103,6 +103,7 @@ final class Connection {
             let actions = client.start()
             phase = .shakingHands(.client(client), HandshakePacketDecoder(width: lengthWidth))
             for action in actions { perform(action, lengthWidth) }
+            loop.expectAnswer()
         }
     }
 
@@ -174,7 +175,7 @@ final class Connection {
     private func receivePackets() {
         while case .shakingHands(let handshake, var packets) = phase {
             do throws(HandshakeError) {
-                guard let message = try packets.next() else { return }
+                guard let message = try packets.next() else { return loop.expectAnswer() }
                 switch handshake {
                 case .client(var client):
                     let actions = client.receive(message)

@@ -125,7 +125,8 @@ struct MessageEncoder {
         nextSequence &+= 1
         let byteCount = pieces.reduce(0) { $0 + $1.count }
         let firstByteCount = max(controlByteCount, Self.fragmentByteCount)
-        let count = 1 + (byteCount - firstByteCount + Self.fragmentByteCount - 1)
+        let count =
+            1 + (byteCount - firstByteCount + Self.fragmentByteCount - 1)
             / Self.fragmentByteCount
         func header(_ tag: UInt8, _ fragment: Int, _ byteCount: Int) -> [UInt8] {
             var header: [UInt8] = []

@@ -128,6 +128,7 @@ extension Node {
         if let frame = link.callFrames?.request(
             id, leader: leaderID ?? 0, module, function, arguments)
         {
+            if link.connection.callFrames == nil { link.connection.callFrames = link.callFrames }
             let call = PeerLink.OutgoingCall(
                 continuation: continuation, way: .spawn(nil), leader: leaderID)
             let isSent = link.connection.sendIfRoom(frame: frame)

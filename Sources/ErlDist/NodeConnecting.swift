@@ -205,8 +205,7 @@ extension Node {
         }
         let link = PeerLink(
             connection: connection, peer: peer, ownCreation: ownCreation,
-            callFrames: callFrames(peer, ownCreation))
-        connection.callFrames = link.callFrames
+            callFrames: { [self] in callFrames(peer, ownCreation) })
         links[peer.name.atom] = link
         connection.setHandler { event in
             self.handle(event, link)

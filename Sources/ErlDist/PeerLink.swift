@@ -26,8 +26,9 @@ final class PeerLink {
     let peer: PeerNode
     /// Our creation as this peer knows it.
     let ownCreation: UInt32
-    /// How calls of functions are written; `nil` when they are not spawn requests, or use an atom cache.
-    let callFrames: CallFrames?
+    /// How calls of functions are written, made for the first one; `nil` when they are not spawn requests, or use an atom cache.
+    private(set) lazy var callFrames: CallFrames? = makeCallFrames()
+    private let makeCallFrames: () -> CallFrames?
     var calls = PendingCalls<OutgoingCall>()
     /// Calls given up before the peer said which process it started: that one is demonitored then.
     var abandoned: Set<UInt64> = []
@@ -41,11 +42,12 @@ final class PeerLink {
     static let maximumAbandoned = 10_000
 
     init(
-        connection: Connection, peer: PeerNode, ownCreation: UInt32, callFrames: CallFrames?
+        connection: Connection, peer: PeerNode, ownCreation: UInt32,
+        callFrames: @escaping () -> CallFrames?
     ) {
         self.connection = connection
         self.peer = peer
         self.ownCreation = ownCreation
-        self.callFrames = callFrames
+        makeCallFrames = callFrames
     }
 }

@@ -61,7 +61,7 @@ struct PendingCalls<Token> {
             calls = [:]
             heap = NumberedDeadlines()
         }
-        return calls.values.map(\.token)
+        return calls.values.map { $0.token }
     }
 
     private mutating func removeFinished() {

@@ -28,7 +28,7 @@ struct TickClock: Equatable {
 
     init(time: Duration, now: MonotonicTime) {
         precondition(time > .zero, "The tick time is positive")
-        quarter = time / 4
+        quarter = .nanoseconds(time.nanoseconds / 4)
         nextCheck = now + quarter
     }
 

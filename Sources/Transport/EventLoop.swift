@@ -45,6 +45,12 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var isStopping = false
     /// What streams tell of what they read and send.
     var inflow = Inflow()
+
+    /// For a handshake's next answer the loop looks for a moment before it waits. On the loop's thread only.
+    package func expectAnswer() {
+        inflow.expectAnswer()
+    }
+
     /// Streams with bytes to hand to the kernel before the loop waits.
     private var unflushed: [TCPStream] = []
 

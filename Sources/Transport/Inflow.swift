@@ -3,7 +3,8 @@
 /// A thread that sleeps has to be woken by the sender, which then has less time to send; while one sleeps and wakes,
 /// 100 KiB could have come. And a receiver that takes each of many small messages as it comes holds their
 /// sender up: the kernel acknowledges each read, and both sides want the same lock. Whoever asks and waits for
-/// answers is not affected, because there something leaves in between.
+/// answers is not affected, because there something leaves in between; unless it is a handshake, which is seldom
+/// and has several answers, that on the same host come before a thread has gone to sleep.
 struct Inflow {
     enum Wait: Equatable {
         /// Until something happens.
@@ -23,14 +24,21 @@ struct Inflow {
     /// Longer times of both made senders wait, shorter ones did less.
     static let lookingTime: Duration = .microseconds(30)
     static let gatheringTime: Duration = .microseconds(20)
+    static let answerTime: Duration = .microseconds(50)
 
     /// Bytes that were read since the last wait.
     private var byteCount = 0
     private var streak = 0
+    private var expectsAnswer = false
     private var lastTurn = MonotonicTime(nanoseconds: 0)
 
     mutating func received(byteCount: Int) {
         self.byteCount += byteCount
+    }
+
+    /// A step of a handshake has been taken, and the other side's is next.
+    mutating func expectAnswer() {
+        expectsAnswer = true
     }
 
     mutating func sent() {
@@ -40,6 +48,11 @@ struct Inflow {
 
     /// How to wait now, at the end of a turn.
     mutating func next(now: MonotonicTime) -> Wait {
+        if expectsAnswer {
+            expectsAnswer = false
+            byteCount = 0
+            return .look(until: now + Self.answerTime)
+        }
         guard byteCount > 0 else {
             streak = 0
             return .block

@@ -62,7 +62,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         to address: SocketAddress, timeout: Duration, on loop: EventLoop,
         limits: StreamLimits = StreamLimits()
     ) async throws -> TCPStream {
-        try await withCheckedThrowingContinuation { continuation in
+        try await withUnsafeThrowingContinuation { continuation in
             let pending = PendingConnect(to: address, on: loop, limits: limits, continuation)
             if loop.isCurrent {
                 pending.start(timeout: timeout)
@@ -299,14 +299,15 @@ private final class PendingConnect: @unchecked Sendable {
     private let address: SocketAddress
     private let loop: EventLoop
     private let limits: StreamLimits
-    private var continuation: CheckedContinuation<TCPStream, any Error>?
+    /// Resumed once: it is let go of when it is.
+    private var continuation: UnsafeContinuation<TCPStream, any Error>?
     private var descriptor: FileDescriptor?
     private var token: EventLoop.WatchToken?
     private var timer: LoopTimer?
 
     init(
         to address: SocketAddress, on loop: EventLoop, limits: StreamLimits,
-        _ continuation: CheckedContinuation<TCPStream, any Error>
+        _ continuation: UnsafeContinuation<TCPStream, any Error>
     ) {
         self.address = address
         self.loop = loop
