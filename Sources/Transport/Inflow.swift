@@ -16,7 +16,7 @@ struct Inflow {
     }
 
     /// As much in one turn is a part of something large.
-    static let largeByteCount = 64 << 10
+    static let largeByteCount = 8 << 10
     /// So many turns in a row with something small are a stream of small messages.
     static let streakLength = 32
     /// Turns further apart than this do not belong to one stream.

@@ -97,27 +97,34 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
         guard token != nil else { return }
         // A hang-up or an error is learnt from read(2), after what was still in the buffer.
         if !isReadingPaused, !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
-            readOnce()
+            // Others have their turn after 256 KiB.
+            var rounds = 0
+            repeat { rounds += 1 } while readOnce() && rounds < 4 && canRead
         } else if !readiness.isDisjoint(with: [.hangup, .error]) {
             finish(with: .closedByPeer)
         }
     }
 
-    private func readOnce() {
+    private var canRead: Bool { token != nil && !isReadingPaused }
+
+    /// - Returns: whether as much has come as was asked for, so that there may be more.
+    @discardableResult
+    private func readOnce() -> Bool {
         let buffer = loop.readBuffer
         let count = read(raw, buffer.baseAddress, buffer.count)
         if count > 0 {
             loop.inflow.received(byteCount: count)
-            guard let receive else { return }
+            guard let receive else { return false }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
             bytes.withMemoryRebound(to: UInt8.self) { receive(Span(_unsafeElements: $0)) }
         } else if count == 0 {
             finish(with: .closedByPeer)
         } else {
             let code = clinux_errno()
-            if code == EAGAIN || code == EINTR { return }
+            if code == EAGAIN || code == EINTR { return false }
             finish(with: .failed(SystemError("reading from \(peerAddress)", code: code)))
         }
+        return count == buffer.count
     }
 
     // MARK: Writing
@@ -223,7 +230,7 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     /// unread, when the reset is learnt from writing.
     private func failAfterReading(_ error: SystemError) {
         var rounds = 0
-        while token != nil, !isReadingPaused, rounds < 16 {
+        while canRead, rounds < 64 {
             rounds += 1
             readOnce()
         }

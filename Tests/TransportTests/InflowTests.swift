@@ -16,8 +16,8 @@ import Testing
 
     @Test func `after much it looks for more before it waits, once`() {
         var inflow = Inflow()
-        inflow.received(byteCount: 60 << 10)
-        inflow.received(byteCount: 4 << 10)
+        inflow.received(byteCount: 6 << 10)
+        inflow.received(byteCount: 2 << 10)
         #expect(inflow.next(now: time(5)) == .look(until: time(35)))
         #expect(inflow.next(now: time(35)) == .block)
     }
@@ -45,5 +45,13 @@ import Testing
         inflow.received(byteCount: 1 << 20)
         inflow.sent()
         #expect(inflow.next(now: time(2000)) == .block)
+    }
+
+    @Test func `for a handshake's answer it looks before it waits, once`() {
+        var inflow = Inflow()
+        inflow.expectAnswer()
+        inflow.sent()
+        #expect(inflow.next(now: time(0)) == .look(until: time(50)))
+        #expect(inflow.next(now: time(50)) == .block)
     }
 }
