@@ -24,6 +24,54 @@ extension FileSystem {
         try synchronizeFolder(Self.folder(of: path))
     }
 
+    /// As ``replaceFile(_:with:mode:)``, and on a full disk too. `bytes` has the same length every time.
+    ///
+    /// A spare file of that length is kept beside it, made while there is space. When there is none the
+    /// spare is written over, which needs none, and the two exchange their names: what was the file is
+    /// the spare for the next time. A spare holds nothing that counts.
+    ///
+    /// Source: a file system that writes a file's blocks where they are, as ext4, XFS and tmpfs do;
+    /// one that copies on write (btrfs) still needs space.
+    package func replaceFileOnFullDisk(
+        _ path: String, with bytes: [UInt8]
+    ) throws(FileSystemError) {
+        let spare = Self.sparePath(of: path)
+        var hasSpare = try status(spare)?.byteCount == Int64(bytes.count)
+        do throws(FileSystemError) {
+            // The fsync of the folder below makes its name durable as well.
+            if !hasSpare {
+                try removeFile(spare)
+                let file = try createFile(spare, mode: 0o600)
+                try file.write(bytes[...])
+                try file.finish()
+                hasSpare = true
+            }
+        } catch {
+            // Half a spare is made anew next time; what counts is the file itself.
+            if case .stopped = error { throw error }
+        }
+        do throws(FileSystemError) {
+            try replaceFile(path, with: bytes)
+        } catch {
+            guard error.isFull, hasSpare else { throw error }
+            try overwriteFile(spare, with: bytes)
+            if try status(path) == nil {
+                try rename(spare, to: path)
+            } else {
+                try exchange(spare, path)
+            }
+            try synchronizeFolder(Self.folder(of: path))
+        }
+    }
+
+    /// Removes such a file for good, with its spare.
+    package func removeFileAndSpare(_ path: String) throws(FileSystemError) {
+        try removeFile(Self.sparePath(of: path))
+        try removeFileDurably(path)
+    }
+
+    private static func sparePath(of path: String) -> String { path + ".spare" }
+
     /// Removes a file for good; one that is not there is no error.
     package func removeFileDurably(_ path: String) throws(FileSystemError) {
         try removeFile(path)

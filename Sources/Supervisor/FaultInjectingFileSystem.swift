@@ -79,6 +79,14 @@ package final class FaultInjectingFileSystem: FileSystem {
             base: try base.createFile(path, mode: mode), fileSystem: self, path: path)
     }
 
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        guard try changing("writing \(path)"), case .tear(let code) = fault else {
+            return try base.overwriteFile(path, with: bytes)
+        }
+        try base.overwriteFile(path, with: Array(bytes.prefix(bytes.count / 2)))
+        throw .system(SystemError("writing \(path)", code: code))
+    }
+
     package func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {
         try change("making the link \(path)")
         try base.createSymbolicLink(path, to: target)

@@ -11,6 +11,9 @@ package protocol FileSystem: Sendable {
     func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8]
     /// Makes a file that must not exist yet and opens it for writing.
     func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile
+    /// Writes over the first bytes of a file that is there, and makes that durable. It needs no space
+    /// where the file is that long already; an error, or a kill, leaves any mixture of old and new.
+    func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError)
     /// Makes a symbolic link that must not exist yet.
     func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError)
     /// Renames, replacing a file at `destination` in one step.

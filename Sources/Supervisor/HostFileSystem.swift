@@ -32,6 +32,14 @@ package struct HostFileSystem: FileSystem {
         return HostNewFile(path: path, descriptor: descriptor)
     }
 
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let descriptor = try Self.open(
+            path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, "opening \(path)")
+        let file = HostNewFile(path: path, descriptor: descriptor)
+        try file.write(bytes[...])
+        try file.finish()
+    }
+
     package func createSymbolicLink(
         _ path: String, to target: String
     ) throws(FileSystemError) {
@@ -140,7 +148,7 @@ package struct HostFileSystem: FileSystem {
     }
 }
 
-/// A new file of the host's file system.
+/// A file of the host's file system that is written from its first byte on.
 final class HostNewFile: NewFile {
     private let path: String
     private let raw: Int32

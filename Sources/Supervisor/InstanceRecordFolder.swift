@@ -31,19 +31,25 @@ package struct InstanceRecordFolder: Sendable {
         "\(path)/\(name).json"
     }
 
-    /// Writes a record durably.
+    /// A record has a multiple of this many bytes, filled up with spaces: so that one can be written
+    /// over another on a full disk.
+    static let slotByteCount = 1024
+
+    /// Writes a record durably, on a full disk too once there has been space for it.
     package func write(_ record: InstanceRecord) throws(FileSystemError) {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys]
         guard let data = try? encoder.encode(record) else {
             preconditionFailure("A record of strings and integers is always encoded")
         }
-        try fileSystem.replaceFile(filePath(record.name), with: [UInt8](data) + [0x0A])
+        let rest = Self.slotByteCount - 1 - data.count % Self.slotByteCount
+        let bytes = [UInt8](data) + [UInt8](repeating: 0x20, count: rest) + [0x0A]
+        try fileSystem.replaceFileOnFullDisk(filePath(record.name), with: bytes)
     }
 
     /// Removes the record of an instance, durably.
     package func remove(_ name: InstanceName) throws(FileSystemError) {
-        try fileSystem.removeFileDurably(filePath(name))
+        try fileSystem.removeFileAndSpare(filePath(name))
     }
 
     /// Reads the record of an instance. A damaged one becomes `….damaged`, replacing an older such

@@ -57,6 +57,7 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         package static let ghosted = 50
         package static let good = 10
         package static let prepared = 20
+        package static let published = 50
         package static let history = 200
         package static let logLines = 20
         package static let reasonByteCount = 2_000
@@ -70,18 +71,49 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
     package private(set) var good: [Release] = []
     /// Releases whose pre-commands have run on this host, the latest first.
     package private(set) var prepared: [ReleaseID] = []
+    /// The last publication of each version that the catalog has named, the latest first: what the
+    /// store's package of that version holds.
+    package private(set) var published: [Release] = []
     /// The oldest first.
     package private(set) var history: [DeploymentOutcome] = []
 
+    private enum CodingKeys: String, CodingKey {
+        case format, pinned, ghosted, good, prepared, published, history
+    }
+
     package init() {}
+
+    /// `published` is younger than the format: a record without it is none that is damaged.
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        format = try container.decode(Int.self, forKey: .format)
+        pinned = try container.decodeIfPresent(Release.self, forKey: .pinned)
+        ghosted = try container.decode([GhostedRelease].self, forKey: .ghosted)
+        good = try container.decode([Release].self, forKey: .good)
+        prepared = try container.decode([ReleaseID].self, forKey: .prepared)
+        published = try container.decodeIfPresent([Release].self, forKey: .published) ?? []
+        history = try container.decode([DeploymentOutcome].self, forKey: .history)
+    }
 
     package func isGhosted(_ id: ReleaseID) -> Bool {
         ghosted.contains { $0.id == id }
     }
 
-    /// The latest good release that is not ghosted and is not `id`.
-    package func lastGood(otherThan id: ReleaseID) -> Release? {
-        good.first { $0.id != id && !isGhosted($0.id) }
+    /// The good releases that are not ghosted and are not `id`, the latest first.
+    package func goodReleases(otherThan id: ReleaseID) -> [Release] {
+        good.filter { $0.id != id && !isGhosted($0.id) }
+    }
+
+    /// Whether the store's package of that version may hold those bytes: nothing says that another
+    /// publication has replaced it.
+    package func isInStore(_ id: ReleaseID) -> Bool {
+        guard !id.hash.isEmpty, let last = publication(of: id.version) else { return true }
+        return last.hash.isEmpty || last.hash == id.hash
+    }
+
+    /// The last publication of that version, as far as it is known.
+    package func publication(of version: String) -> Release? {
+        published.first { $0.version == version }
     }
 
     package func isPrepared(_ id: ReleaseID) -> Bool {
@@ -122,6 +154,13 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         good.insert(release, at: 0)
         good.removeLast(max(0, good.count - Limits.good))
         return true
+    }
+
+    mutating func notePublished(_ release: Release) {
+        guard publication(of: release.version) != release else { return }
+        published.removeAll { $0.version == release.version }
+        published.insert(release, at: 0)
+        published.removeLast(max(0, published.count - Limits.published))
     }
 
     mutating func notePrepared(_ id: ReleaseID) {

@@ -24,7 +24,9 @@ extension DeploymentEngine {
             .info,
             "Update is needed at instance: \(index + 1) from: \(running?.version ?? "none")"
                 + " to: \(target.version).")
-        if let running, record.isGhosted(running.id), instances[index].previous?.id == target.id {
+        if let running, instances[index].previous?.id == target.id,
+            record.isGhosted(running.id) || !record.isInStore(target.id)
+        {
             rollout = Rollout(
                 instance: index, release: target, phase: .stopping, kind: .rollback, begin: now)
             return stopForChange(index, now: now)

@@ -17,11 +17,29 @@ extension DeploymentEngine {
     var target: Release? {
         guard let wanted else { return nil }
         guard record.isGhosted(wanted.id) else { return wanted }
-        return record.lastGood(otherThan: wanted.id)
+        return fallback(from: wanted.id)
+    }
+
+    /// What to go back to from `id`: the latest good release of which every instance can get the very
+    /// bytes that were good. Where a later publication has taken the place of all of them in the store,
+    /// the latest such publication of a good version, as what it is: a new release, on trial.
+    func fallback(from id: ReleaseID) -> Release? {
+        let good = record.goodReleases(otherThan: id)
+        if let release = good.first(where: { isAvailable($0.id) }) { return release }
+        return good.lazy.compactMap { self.record.publication(of: $0.version) }
+            .first { $0.id != id && !self.record.isGhosted($0.id) }
+    }
+
+    /// Whether every instance has that release, or can get it from the store.
+    private func isAvailable(_ id: ReleaseID) -> Bool {
+        record.isInStore(id)
+            || instances.allSatisfy {
+                $0.isStopped || $0.current?.id == id || $0.previous?.id == id
+            }
     }
 
     /// Whether the instance is to be changed to `target`. What was published again with other bytes
-    /// replaces what was ghosted or never ready, though the version is the same.
+    /// replaces what was ghosted, was never ready, or does not stay up, though the version is the same.
     func isOutdated(_ index: Int, _ target: Release) -> Bool {
         guard let current = instances[index].current else { return true }
         guard current.version == target.version else { return true }
@@ -29,11 +47,13 @@ extension DeploymentEngine {
             return record.isGhosted(current.id)
         }
         return record.isGhosted(current.id) || !record.good.contains { $0.id == current.id }
+            || instances[index].machine.consecutiveCrashes > timings.maximumCrashes
     }
 
     mutating func catalogRead(_ release: Release?, now: MonotonicTime) {
         let before = catalog.target
         catalog.read(release, now: now)
+        if let release { record.notePublished(release) }
         guard catalog.target != before else { return }
         // Another release: what was wrong with the last one no longer matters.
         retry = nil
@@ -61,7 +81,7 @@ extension DeploymentEngine {
             endRollout(.failed, reason: outcome, now: now)
         }
         guard !record.isGhosted(current.id) else { return }
-        guard record.lastGood(otherThan: current.id) != nil else {
+        guard fallback(from: current.id) != nil else {
             log(
                 .error,
                 "Version \(current.version) failed at \(outcome); there is no earlier version to "
@@ -213,7 +233,7 @@ extension DeploymentEngine {
 
     private mutating func rollBack(now: MonotonicTime) -> CommandResult {
         guard let target else { return .refused("nothing is deployed yet") }
-        guard let good = record.lastGood(otherThan: target.id) else {
+        guard let good = fallback(from: target.id) else {
             return .refused("there is no version before \(target.version) that was ready once")
         }
         ghost(target.id, "rolled back by an operator", now: now)

@@ -1,3 +1,4 @@
+import Foundation
 import Supervisor
 import Testing
 import Transport
@@ -157,6 +158,85 @@ import Transport
         _ = world.take()
         world.tell(.reversionFailed(1, reason: "no such folder"))
         #expect(world.take().contains(.stage(1, .one, running: "0.1.1")))
+    }
+
+    /// 0.1.2 on trial at the first of two instances that ran 0.1.1, whose package has been published
+    /// again meanwhile; 0.1.0 was good before.
+    private func trialAfterRepublication(good: [Release]) throws -> EngineTranscript {
+        var record = ApplicationRecord()
+        for release in good { _ = record.noteGood(release, latest: true) }
+        var world = EngineTranscript(
+            replicas: 2, found: [.running(.two), .running(.two)], record: record)
+        for number in 1...2 { world.boot(number, run: 1) }
+        world.publish(try Release(version: "0.1.1", hash: "again"))
+        world.publish(.three)
+        world.replace(1, with: .three)
+        world.spawn(1)
+        world.advance(.seconds(600))
+        return world
+    }
+
+    @Test func `a good release that was published again comes back from where it still stands`()
+        throws
+    {
+        var world = try trialAfterRepublication(good: [.one, .two])
+        world.end(1, .code(0))
+        #expect(world.take().contains(.revert(1, Release.two.id)))
+    }
+
+    @Test func `other bytes of a good release are never deployed as that: an older one comes back`()
+        throws
+    {
+        var world = try trialAfterRepublication(good: [.one, .two])
+        world.end(1, .code(0))
+        world.tell(.reversionFailed(1, reason: "no such folder"))
+        #expect(world.take().contains(.stage(1, .one, running: "0.1.2")))
+        #expect(world.snapshot.targetVersion == "0.1.0")
+    }
+
+    @Test func `where nothing good is left the last publication of it comes, as a new release`()
+        throws
+    {
+        var world = try trialAfterRepublication(good: [.two])
+        world.end(1, .code(0))
+        world.tell(.reversionFailed(1, reason: "no such folder"))
+        let again = try Release(version: "0.1.1", hash: "again")
+        #expect(world.take().contains(.stage(1, again, running: "0.1.2")))
+        // Instance 2 runs what was good, and goes on with it.
+        world.spawn(1)
+        world.replace(1, with: again)
+        world.boot(1, run: 4)
+        #expect(!world.take().contains { if case .stage = $0 { true } else { false } })
+    }
+
+    @Test func `what was published again replaces a good release that does not stay up`() throws {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        let again = try Release(version: "0.1.0", hash: "again")
+        world.publish(again)
+        for run in 2...5 {
+            #expect(!world.take().contains { if case .stage = $0 { true } else { false } })
+            world.end(1, .code(1))
+            guard run < 5 else { break }
+            world.advance(.seconds(60))
+            world.boot(1, run: run)
+        }
+        #expect(world.take().contains(.stage(1, again, running: "0.1.0")))
+    }
+
+    @Test func `a record of before publications were kept is read`() throws {
+        var record = ApplicationRecord()
+        record.notePublished(.one)
+        _ = record.noteGood(.two, latest: true)
+        let bytes = try JSONEncoder().encode(record)
+        #expect(try JSONDecoder().decode(ApplicationRecord.self, from: bytes) == record)
+        var text = String(decoding: bytes, as: UTF8.self)
+        let key = try #require(text.firstRange(of: "\"published\":"))
+        let end = try #require(text[key.upperBound...].firstRange(of: "}]"))
+        text.replaceSubrange(key.lowerBound..<end.upperBound, with: "\"other\":[]")
+        let old = try JSONDecoder().decode(ApplicationRecord.self, from: Data(text.utf8))
+        #expect(old.good == [.two])
+        #expect(old.isInStore(Release.one.id))
     }
 
     @Test func `an operator goes back by hand, to where an instance after the other follows`() {

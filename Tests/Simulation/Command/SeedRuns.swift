@@ -61,9 +61,10 @@ struct SeedRuns {
             kinds[String(kind.prefix(90)), default: []].append(failure)
         }
         for alike in kinds.values.sorted(by: { $0.count > $1.count }) {
-            let first = alike.min { $0.seed < $1.seed }
-            print(
-                "\(alike.count): seed \(first?.seed ?? 0): \(first?.violation?.prefix(400) ?? "")")
+            let seeds = alike.sorted { $0.seed < $1.seed }
+            print("\(alike.count): \(seeds[0].violation?.prefix(400) ?? "")")
+            let numbers = seeds.prefix(20).map { "\($0.seed)" }.joined(separator: " ")
+            print("  seeds \(numbers)")
         }
     }
 

@@ -183,6 +183,19 @@ extension DiskImage {
         guard fitting.count == bytes.count else { throw .failure(attempt, ENOSPC) }
     }
 
+    /// Writes over a file's first bytes and makes them durable: only what makes it longer needs space.
+    mutating func overwriteInPlace(
+        _ path: String, with bytes: ArraySlice<UInt8>
+    ) throws(FileSystemError) {
+        let attempt = "writing \(path)"
+        let number = try node(path, attempt)
+        guard nodes[number].kind == .file else { throw .failure(attempt, EISDIR) }
+        let inPlace = min(bytes.count, nodes[number].bytes.count)
+        nodes[number].bytes.replaceSubrange(..<inPlace, with: bytes.prefix(inPlace))
+        try append(bytes.dropFirst(inPlace), to: number, attempt)
+        synchronize(number)
+    }
+
     /// What another program does that truncates a file and writes it anew: nothing of it is synced.
     package mutating func overwrite(
         _ path: String, with bytes: [UInt8]

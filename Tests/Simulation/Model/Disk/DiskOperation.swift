@@ -2,6 +2,7 @@
 package enum DiskOperation: Equatable, Sendable, CustomStringConvertible {
     case createFile(String)
     case write(String, byteCount: Int)
+    case overwrite(String, byteCount: Int)
     case finish(String)
     case createSymbolicLink(String, target: String)
     case rename(String, to: String)
@@ -16,8 +17,8 @@ package enum DiskOperation: Equatable, Sendable, CustomStringConvertible {
     /// What it changes; both paths of a rename.
     package var paths: [String] {
         switch self {
-        case .createFile(let path), .write(let path, _), .finish(let path),
-            .createSymbolicLink(let path, _), .synchronizeFolder(let path),
+        case .createFile(let path), .write(let path, _), .overwrite(let path, _),
+            .finish(let path), .createSymbolicLink(let path, _), .synchronizeFolder(let path),
             .synchronizeFileSystem(let path), .makeFolder(let path), .removeFile(let path),
             .removeTree(let path), .copyFile(_, let path):
             [path]
@@ -30,7 +31,7 @@ package enum DiskOperation: Equatable, Sendable, CustomStringConvertible {
     var attempt: String {
         switch self {
         case .createFile(let path): "making \(path)"
-        case .write(let path, _): "writing \(path)"
+        case .write(let path, _), .overwrite(let path, _): "writing \(path)"
         case .finish(let path), .synchronizeFolder(let path), .synchronizeFileSystem(let path):
             "making \(path) durable"
         case .createSymbolicLink(let path, _): "making the link \(path)"
@@ -46,6 +47,7 @@ package enum DiskOperation: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .createFile(let path): "create \(path)"
         case .write(let path, let byteCount): "write \(path), \(byteCount) bytes"
+        case .overwrite(let path, let byteCount): "overwrite \(path), \(byteCount) bytes"
         case .finish(let path): "fsync \(path)"
         case .createSymbolicLink(let path, let target): "symlink \(path) -> \(target)"
         case .rename(let source, let destination): "rename \(source) -> \(destination)"

@@ -73,6 +73,9 @@ package final class SimulatedDisk: FileSystem {
         state.withLock { $0.fault = ($0.operationCount + count, fault) }
     }
 
+    /// Whether an operation to come meets a fault.
+    package var hasFault: Bool { state.withLock { $0.fault != nil } }
+
     package func clearFault() {
         state.withLock { $0.fault = nil }
     }
@@ -184,6 +187,16 @@ package final class SimulatedDisk: FileSystem {
             try image.make(path, .file, mode: mode, operation.attempt)
         }
         return SimulatedFile(disk: self, path: path, number: number)
+    }
+
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let half = { (image: inout DiskImage) throws(FileSystemError) in
+            try image.overwriteInPlace(path, with: bytes.prefix(bytes.count / 2))
+        }
+        try change(.overwrite(path, byteCount: bytes.count), half: half) {
+            image throws(FileSystemError) in
+            try image.overwriteInPlace(path, with: bytes[...])
+        }
     }
 
     package func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {

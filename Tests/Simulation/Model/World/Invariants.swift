@@ -10,6 +10,8 @@ final class Invariants {
     private let replicas: Int
     /// Ghosts that are on record for certain.
     private var ghosts: Set<ReleaseID> = []
+    /// Those that the deployex that runs knows of.
+    private var knownGhosts: Set<ReleaseID> = []
     /// Instances that an operator has asked to stop or to restart since they were last started.
     private var disturbed: Set<Int> = []
     private var historyCount = 0
@@ -20,6 +22,8 @@ final class Invariants {
     private var startCount = 0
     /// Processes that are to end, whether or not they could be told yet.
     private var ending: [Int: ProcessIdentity] = [:]
+    /// Instances whose record was written when there was space for it.
+    private var recorded: Set<Int> = []
     /// Instances whose record somebody has damaged since their process was started.
     private var damagedRecords: Set<Int> = []
 
@@ -89,7 +93,10 @@ final class Invariants {
     }
 
     func damaged(_ path: String, _ number: Int) {
-        if path.hasPrefix("/base/run/") { damagedRecords.insert(number) }
+        if path.hasPrefix("/base/run/") {
+            damagedRecords.insert(number)
+            recorded.remove(number)
+        }
         if path.hasSuffix("application.json") {
             ghosts = []
             preparedCount = [:]
@@ -112,6 +119,15 @@ final class Invariants {
         disturbed.remove(number)
         damagedRecords.remove(number)
         reboots[number] = nil
+    }
+
+    /// A record was written, or was not, and nothing but a full disk can have been in the way: an
+    /// instance that has crashed does not stay down for want of space, nor one that is to stop run on.
+    func wroteRecord(of number: Int, isWritten: Bool, isFull: Bool) {
+        if isWritten, !isFull { recorded.insert(number) }
+        check(
+            isWritten || !recorded.contains(number),
+            "the record of instance \(number) is not written for want of space")
     }
 
     func lingers(_ number: Int, until time: MonotonicTime?) {
@@ -166,6 +182,10 @@ final class Invariants {
         }
     }
 
+    func loaded(_ record: ApplicationRecord) {
+        knownGhosts = Set(record.ghosted.map(\.id))
+    }
+
     func saved(_ record: ApplicationRecord) {
         ghosts.formUnion(record.ghosted.map(\.id))
     }
@@ -194,6 +214,11 @@ final class Invariants {
                 .hotUpgrade(_, _, let release),
                 .runPreCommands(_, let release):
                 check(!ghosts.contains(release.id), "\(release.version) is ghosted: \(action)")
+                // The store has other bytes under that version than those of this release.
+                let named = deployer.namedHashes[release.version] ?? release.hash
+                check(
+                    named == release.hash || release.hash.isEmpty,
+                    "\(release.version) has been published again as \(named): \(action)")
             case .revert(_, let id):
                 check(!ghosts.contains(id), "\(id) is ghosted: \(action)")
             case .terminate(let number): examineStop(number, after: event, world, deployer)
@@ -208,7 +233,10 @@ final class Invariants {
     private func examine(
         _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
     ) {
-        ghosts.formIntersection(record.ghosted.map(\.id))
+        // Only what this deployex knew as a ghost can it have let go of.
+        let known = Set(record.ghosted.map(\.id))
+        ghosts.subtract(knownGhosts.subtracting(known))
+        knownGhosts = known
         let seconds = 1_700_000_000 + world.now.nanoseconds / 1_000_000_000
         guard let last = record.history.last, last.outcome == .succeeded,
             record.history.count != historyCount, last.at >= seconds - 1

@@ -11,6 +11,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case forgetsGhosts
     /// The record of a stop is written after the signal.
     case signalsBeforeRecord
+    /// No space is kept for the records of processes.
+    case keepsNoSpare
     /// Something is kept outside the base folder.
     case strays
 

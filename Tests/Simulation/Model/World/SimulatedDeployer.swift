@@ -25,6 +25,8 @@ final class SimulatedDeployer {
     var connections: [Int: UInt32] = [:]
     /// What the package staged for each instance holds.
     var staged: [Int: SimulatedRelease] = [:]
+    /// By version: which publication of it the catalog has named last.
+    var namedHashes: [String: String] = [:]
     private var turns: [Int: [(@escaping () -> Void) -> Void]] = [:]
     private var busy: [Int: Bool] = [:]
     private var unsavedRecord: ApplicationRecord?
@@ -82,6 +84,7 @@ final class SimulatedDeployer {
         var findings: [String] = []
         let record = try recordFile.read(findings: &findings) ?? ApplicationRecord()
         for finding in findings { world.note("  \(finding)") }
+        world.invariants.loaded(record)
         var engine = DeploymentEngine(
             configuration: configuration, record: record, found: found, now: world.now,
             seconds: 1_700_000_000 + world.now.nanoseconds / 1_000_000_000)
@@ -278,7 +281,10 @@ final class SimulatedDeployer {
             switch self.world.store.catalog {
             case .missing: self.tell(.catalogRead(nil))
             case .garbage: self.tell(.catalogReadFailed("the catalog is garbage"))
-            case .names: self.tell(.catalogRead(self.world.store.named?.release))
+            case .names:
+                let release = self.world.store.named?.release
+                if let release { self.namedHashes[release.version] = release.hash }
+                self.tell(.catalogRead(release))
             }
         }
     }

@@ -67,7 +67,6 @@ extension SimulatedDeployer {
 
     func spawn(_ number: Int) {
         let layout = world.layout
-        let keeper = keepers[number - 1]
         attempt("looking at what boots") {
             let found = try states[number - 1].prepareBoot()
             for finding in found.findings { world.note("  \(finding)") }
@@ -83,29 +82,27 @@ extension SimulatedDeployer {
         }
         guard !world.disk.isStopped else { return }
         guard world.disk.image.status(layout.program(number)) != nil else {
-            attempt("recording") { try keeper.update { $0.end() } }
+            keep(number, "recording") { $0.end() }
             return tell(.spawnFailed(number, reason: "there is no program"))
         }
         let identity = start(number)
         if world.sabotage == .recordsAfterStart { world.programBegins(identity, number) }
-        let isRecorded = attempt("recording the start") {
-            try keeper.update { $0.begin(identity, version: version) }
+        let isRecorded = keep(number, "recording the start") {
+            $0.begin(identity, version: version)
         }
         guard isRecorded else {
             // It waits for its record before it becomes the program, and ends with deployex.
             if world.sabotage != .recordsAfterStart { world.host.end(identity) }
             guard !world.disk.isStopped else { return }
-            attempt("recording that it does not run") { try keeper.update { $0.end() } }
+            keep(number, "recording that it does not run") { $0.end() }
             return tell(.spawnFailed(number, reason: "its record cannot be written"))
         }
         if world.sabotage != .recordsAfterStart { world.programBegins(identity, number) }
         after(.zero ... .milliseconds(10)) {
             self.sessions[number] = Session(identity: identity, isChild: true)
             self.tell(.spawned(number, identity))
-            self.attempt("recording the start of \(number)") {
-                try keeper.update { record in
-                    if record.process == identity { record.hasBegun = true }
-                }
+            self.keep(number, "recording the start of \(number)") { record in
+                if record.process == identity { record.hasBegun = true }
             }
             if self.world.host[identity] == nil { self.processEnded(identity, .code(1)) }
         }
@@ -121,14 +118,28 @@ extension SimulatedDeployer {
     }
 
     func write(_ note: InstanceNote, of number: Int) {
-        let keeper = keepers[number - 1]
-        attempt("writing the record of \(number)") {
-            try keeper.update { record in
-                record.restarts = note.restarts
-                record.isStopped = note.isStopped
-                record.creation = record.process == nil ? nil : note.creation
-            }
+        keep(number, "writing the record of \(number)") { record in
+            record.restarts = note.restarts
+            record.isStopped = note.isStopped
+            record.creation = record.process == nil ? nil : note.creation
         }
+    }
+
+    /// Changes the record of an instance. Whether that is on the disk.
+    @discardableResult
+    private func keep(
+        _ number: Int, _ what: String, _ change: (inout InstanceRecord) -> Void
+    ) -> Bool {
+        if world.sabotage == .keepsNoSpare {
+            let path = records.filePath(name(number)) + ".spare"
+            attempt("dropping the spare") { try world.disk.removeFile(path) }
+        }
+        let (isSound, operations) = (!world.disk.hasFault, world.disk.operationCount)
+        let isWritten = attempt(what) { try keepers[number - 1].update(change) }
+        if isSound, world.disk.operationCount > operations {
+            world.invariants.wroteRecord(of: number, isWritten: isWritten, isFull: world.isFull)
+        }
+        return isWritten
     }
 
     // MARK: Ending
@@ -152,7 +163,7 @@ extension SimulatedDeployer {
     private func endSession(_ number: Int) {
         sessions[number] = nil
         after(.zero ... .milliseconds(5)) {
-            self.attempt("recording the end") { try self.keepers[number - 1].update { $0.end() } }
+            self.keep(number, "recording the end") { $0.end() }
             self.tell(.sessionEnded(number))
         }
     }
@@ -162,12 +173,11 @@ extension SimulatedDeployer {
     func signal(_ number: Int, kills: Bool) {
         after(.zero ... .milliseconds(5)) {
             guard let session = self.sessions[number] else { return }
-            let keeper = self.keepers[number - 1]
             if self.world.sabotage == .signalsBeforeRecord {
                 self.world.signal(session.identity, number, kills: kills)
             }
-            let isRecorded = self.attempt("recording that \(number) is to stop") {
-                try keeper.update { $0.isStopping = true }
+            let isRecorded = self.keep(number, "recording that \(number) is to stop") {
+                $0.isStopping = true
             }
             guard !self.world.disk.isStopped else { return }
             guard isRecorded else {

@@ -31,7 +31,6 @@ extension SimulatedDeployer {
             return fail("\(error)")
         }
         staged[number] = content
-        if !release.hash.isEmpty, release.hash != content.hash { world.isMislabelled = true }
         let isConnected = snapshot.instances[number - 1].isConnected
         let decision: UpgradeDecision =
             if let running, package.upgradesInPlace, isConnected, running != release.version {
@@ -41,6 +40,12 @@ extension SimulatedDeployer {
             }
         tell(.staged(number, release, decision))
         done()
+    }
+
+    /// What is staged is about to be run.
+    func useStaged(_ number: Int, _ release: Release) {
+        guard let content = staged[number], !release.hash.isEmpty else { return }
+        if content.hash != release.hash { world.isMislabelled = true }
     }
 
     func discardStaged(_ number: Int) {
@@ -62,6 +67,7 @@ extension SimulatedDeployer {
 
     func promote(_ number: Int, _ release: Release, _ done: @escaping () -> Void) {
         let state = states[number - 1]
+        useStaged(number, release)
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .fullDeployment)
         do {

@@ -16,6 +16,7 @@ extension SimulatedDeployer {
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
         if !isResumed {
+            useStaged(number, release)
             do {
                 try state.beginHotUpgrade(to: deployed)
             } catch {

@@ -22,8 +22,8 @@ final class SimulatedWorld {
     var isCalm = false
     /// Whether the operator has let everything run again after that.
     var isTidy = false
-    /// A release was staged whose package had been replaced by another one of the same version, as
-    /// after a rollback to an earlier publication: what then runs under its name nobody can know.
+    /// A release was deployed whose package had been replaced by another one of the same version, before
+    /// the catalog was read that says so: what then runs under its name nobody can know.
     var isMislabelled = false
     /// Whether everything is to be stopped, at the end.
     private(set) var isStopping = false
@@ -172,7 +172,8 @@ final class SimulatedWorld {
             let names: Bool =
                 switch operation {
                 case .rename, .exchange, .removeTree, .removeFile: true
-                case .createFile, .write, .finish, .createSymbolicLink, .synchronizeFolder,
+                case .createFile, .write, .overwrite, .finish, .createSymbolicLink,
+                    .synchronizeFolder,
                     .synchronizeFileSystem, .makeFolder, .copyFile:
                     false
                 }
