@@ -1,4 +1,3 @@
-internal import Synchronization
 internal import Transport
 
 /// A file system that fails, or stops for good, at a chosen operation, so that a test can try every
@@ -22,7 +21,7 @@ package final class FaultInjectingFileSystem: FileSystem {
     private let base: any FileSystem
     private let target: Int?
     private let fault: Fault
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     /// Without `target` it only counts.
     package init(_ base: any FileSystem, at target: Int? = nil, fault: Fault = .stop) {

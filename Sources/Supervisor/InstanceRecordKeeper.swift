@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import Transport
 
 /// The record of one instance, in memory and on disk. Changes come from several sides, each of its own
 /// part: they are written one after the other, each as the whole record.
@@ -9,12 +9,12 @@ package final class InstanceRecordKeeper: Sendable {
     }
 
     private let folder: InstanceRecordFolder
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// - Parameter record: what was found on disk, or a new one.
     package init(_ record: InstanceRecord, in folder: InstanceRecordFolder) {
         self.folder = folder
-        state = Mutex(State(record: record, written: nil))
+        state = Guarded(State(record: record, written: nil))
     }
 
     package var record: InstanceRecord { state.withLock { $0.record } }

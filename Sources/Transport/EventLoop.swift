@@ -31,9 +31,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private let epoll: FileDescriptor
     private let wakeUp: FileDescriptor
-    private let inbox = Mutex(Inbox())
-    /// See ``withInbox(_:)``.
-    private let inboxOrder = Atomic<UInt8>(0)
+    private let inbox = Guarded(Inbox())
     /// The loop's thread once `run()` has been entered. Written once, before any job runs.
     private let thread = Atomic<UInt>(0)
 
@@ -164,7 +162,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Ends ``run()`` after the job or callback that runs now. May be called from any thread.
     public func stop() {
-        let mustWake = withInbox { inbox in
+        let mustWake = inbox.withLock { inbox in
             inbox.isStopped = true
             defer { inbox.isWoken = true }
             return !inbox.isWoken
@@ -186,7 +184,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             localJobs.append(job)
             return
         }
-        let mustWake = withInbox { inbox in
+        let mustWake = inbox.withLock { inbox in
             inbox.jobs.append(job)
             defer { inbox.isWoken = true }
             return !inbox.isWoken
@@ -215,19 +213,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         Task(executorPreference: self) { body() }
     }
 
-    /// The mutex alone orders what its holders do. But where one waits for another it does so in the runtime's
-    /// library, which the thread sanitizer cannot look into: it would take the inbox, and all that jobs hand from
-    /// thread to thread, for races. These two it sees, and they cost next to nothing.
-    private func withInbox<Result>(_ body: (inout Inbox) -> Result) -> Result {
-        inbox.withLock { inbox in
-            _ = inboxOrder.load(ordering: .acquiring)
-            defer { inboxOrder.store(0, ordering: .releasing) }
-            return body(&inbox)
-        }
-    }
-
     private func runJobs() {
-        withInbox { inbox in
+        inbox.withLock { inbox in
             inbox.isWoken = false
             isStopping = isStopping || inbox.isStopped
             if !inbox.jobs.isEmpty {

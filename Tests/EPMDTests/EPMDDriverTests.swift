@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 import Transport
 
@@ -10,7 +9,7 @@ final class Reports<Event: Sendable & Equatable>: Sendable {
         var events: [Event] = []
         var waiter: (count: Int, done: CheckedContinuation<Bool, Never>)?
     }
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     func append(_ event: Event) {
         state.withLock { $0.events.append(event) }

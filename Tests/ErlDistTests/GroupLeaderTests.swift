@@ -1,13 +1,13 @@
 import ExternalTermFormat
-import Synchronization
 import Testing
+import Transport
 
 @testable import ErlDist
 
 @Suite struct GroupLeaderTests {
     /// The replies to requests, and what was printed.
     private func answers(_ requests: [Term], limit: Int = 1000) -> (replies: [Term], text: String) {
-        let printed = Mutex("")
+        let printed = Guarded("")
         var leader = GroupLeader(maximumByteCount: limit) { text in printed.withLock { $0 += text }
         }
         let replies = requests.map { leader.answer($0) }

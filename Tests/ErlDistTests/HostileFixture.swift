@@ -1,6 +1,5 @@
 import ExternalTermFormat
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -25,8 +24,8 @@ struct HostileFixture {
     private let log = Log()
 
     private final class Log: Sendable {
-        let lines = Mutex<[String]>([])
-        let downs = Mutex<[(NodeName, DisconnectReason)]>([])
+        let lines = Guarded<[String]>([])
+        let downs = Guarded<[(NodeName, DisconnectReason)]>([])
     }
 
     init(

@@ -53,7 +53,7 @@ import Transport
         var configuration = Node.Configuration()
         configuration.connectTimeout = .milliseconds(100)
         let (node, _, address) = try await node("a@localhost", configuration: configuration)
-        let logged = Mutex<[String]>([])
+        let logged = Guarded<[String]>([])
         await node.setLogHandler { _, text in logged.withLock { $0.append(text) } }
         let peer = RawPeer(loop: loop)
         try await peer.connect(to: address)
@@ -109,8 +109,8 @@ import Transport
         let (node, name, address) = try await node("a@localhost")
         let other = try await self.node("b@localhost")
         try await other.node.connect(to: name)
-        let downs = Mutex<[Node.Event]>([])
-        let logged = Mutex(0)
+        let downs = Guarded<[Node.Event]>([])
+        let logged = Guarded(0)
         await node.setEventHandler { event in
             if case .nodeDown = event { downs.withLock { $0.append(event) } }
         }
@@ -218,7 +218,7 @@ import Transport
 
     @Test func `a newer connection of a node takes the place of the old one`() async throws {
         let (node, name, address) = try await node("a@localhost")
-        let downs = Mutex<[Node.Event]>([])
+        let downs = Guarded<[Node.Event]>([])
         await node.setEventHandler { event in
             if case .nodeDown = event { downs.withLock { $0.append(event) } }
         }

@@ -1,7 +1,6 @@
 import ErlDist
 import ExternalTermFormat
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -62,7 +61,7 @@ extension DistTests {
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
             let node = try fixture.node("caller")
-            let ups = Mutex(0)
+            let ups = Guarded(0)
             await node.setEventHandler { event in
                 if case .nodeUp = event { ups.withLock { $0 += 1 } }
             }
@@ -120,7 +119,7 @@ extension DistTests {
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
             let node = try fixture.node("caller")
-            let downs = Mutex<[Node.Event]>([])
+            let downs = Guarded<[Node.Event]>([])
             await node.setEventHandler { event in
                 if case .nodeDown = event { downs.withLock { $0.append(event) } }
             }
@@ -202,7 +201,7 @@ extension DistTests {
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
             let node = try fixture.node("caller")
-            let printed = Mutex("")
+            let printed = Guarded("")
             func prints(_ module: Atom, _ function: Atom, _ arguments: [Term]) async throws
                 -> String
             {

@@ -2,7 +2,6 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -58,7 +57,7 @@ extension DistTests {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let (node, name, registration) = try await fixture.listeningNode("here")
-            let logged = Mutex<[String]>([])
+            let logged = Guarded<[String]>([])
             await node.setLogHandler { _, text in logged.withLock { $0.append(text) } }
             let peer = try await fixture.peer("peer", cookie: "wrong")
             #expect(try await peer("net_adm:ping('\(name)')") == "pang")
@@ -171,7 +170,7 @@ extension DistTests {
             let peer = try await fixture.peer(
                 "peer", arguments: ["-kernel", "net_ticktime", "4", "net_tickintensity", "4"])
             let node = try fixture.node("caller") { $0.tickTime = .seconds(4) }
-            let downs = Mutex(0)
+            let downs = Guarded(0)
             await node.setEventHandler { event in
                 if case .nodeDown = event { downs.withLock { $0 += 1 } }
             }

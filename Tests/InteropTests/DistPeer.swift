@@ -2,7 +2,6 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -22,7 +21,7 @@ final class DistFixture: Sendable {
     private let tls: DistributionTLS?
     /// The switches that real nodes have TLS by.
     let transportArguments: [String]
-    private let children = Mutex<[DistProcess]>([])
+    private let children = Guarded<[DistProcess]>([])
 
     init(over transport: DistTransport = .current) async throws {
         loop = try .onOwnThread()
@@ -235,7 +234,7 @@ final class DistProcess: @unchecked Sendable {
     private var buffer: [UInt8] = []
     /// All lines that were skipped.
     private(set) var said = ""
-    private let isEnded = Mutex(false)
+    private let isEnded = Guarded(false)
 
     /// - Parameter ofOTP: a program of the OTP under test; otherwise one of this host.
     init(_ arguments: [String], environment: [String: String], ofOTP: Bool = true) throws {
@@ -384,7 +383,7 @@ func eventually(
 
 /// Collects what a call prints.
 final class Printed: Sendable {
-    private let content = Mutex("")
+    private let content = Guarded("")
     var text: String { content.withLock { $0 } }
     func append(_ text: String) { content.withLock { $0 += text } }
 }

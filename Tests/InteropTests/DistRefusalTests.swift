@@ -1,7 +1,6 @@
 import EPMD
 import ErlDist
 import ExternalTermFormat
-import Synchronization
 import Testing
 import Transport
 
@@ -220,7 +219,7 @@ extension DistTests {
 
 /// What a node of ours has logged.
 final class Log: Sendable {
-    private let lines = Mutex<[String]>([])
+    private let lines = Guarded<[String]>([])
 
     func append(_ line: String) {
         lines.withLock { $0.append(line) }

@@ -1,5 +1,4 @@
 import EPMD
-import Synchronization
 import Testing
 import Transport
 
@@ -164,7 +163,7 @@ private final class Mailbox<Event: Sendable>: Sendable {
         var events: [Event] = []
         var waiter: (isMet: @Sendable ([Event]) -> Bool, done: CheckedContinuation<Bool, Never>)?
     }
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     var all: [Event] { state.withLock { $0.events } }
 

@@ -4,7 +4,6 @@ import ErlDist
 import ExternalTermFormat
 import Foundation
 import Supervisor
-import Synchronization
 import Testing
 import Transport
 
@@ -25,8 +24,8 @@ final class HotUpgradeFixture: Sendable {
     private let packages: String
     private let epmdPort: UInt16
     private let counterPort: UInt16
-    private let sessions = Mutex<[Started]>([])
-    let logLines = Mutex<[String]>([])
+    private let sessions = Guarded<[Started]>([])
+    let logLines = Guarded<[String]>([])
 
     var current: String { folder + "/current" }
     var staged: String { folder + "/new" }
@@ -230,9 +229,9 @@ final class HotUpgradeFixture: Sendable {
 final class Started: Sendable {
     let output: String
     let errors: String
-    let session = Mutex<ProcessSession?>(nil)
+    let session = Guarded<ProcessSession?>(nil)
     private let loop: EventLoop
-    private let state = Mutex<(exit: ProcessExit?, waiting: [CheckedContinuation<Void, Never>])>(
+    private let state = Guarded<(exit: ProcessExit?, waiting: [CheckedContinuation<Void, Never>])>(
         (nil, []))
 
     init(folder: String, loop: EventLoop) {
@@ -274,7 +273,7 @@ final class Started: Sendable {
 
 /// The packages of Examples/counter, built once for all tests.
 enum ExamplePackages {
-    private static let built = Mutex<String?>(nil)
+    private static let built = Guarded<String?>(nil)
 
     static func folder(_ loop: EventLoop) async throws -> String {
         if let folder = ProcessInfo.processInfo.environment["DEPLOYEX_EXAMPLE_PACKAGES"] {

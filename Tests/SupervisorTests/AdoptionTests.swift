@@ -13,13 +13,16 @@ import Transport
         starter = try Starter()
     }
 
-    /// Starts a script as the leader of a session whose parent is not this process.
+    /// Starts a script as the leader of a session whose parent is not this process. Its parent ends when it has
+    /// left the parent's session: what is found in a session whose leader has ended is killed.
     func orphan(_ script: String) async throws -> ProcessIdentity {
         let parent = try Starter()
         try await parent.start(
             Program(
                 path: "/bin/sh",
-                arguments: ["-c", "setsid -f sh -c '\(script)'"],
+                arguments: [
+                    "-c", "mkfifo left; setsid -f sh -c 'echo > left; \(script)'; read line < left",
+                ],
                 environment: ["PATH": "/usr/bin:/bin"], folder: folder.path,
                 stdoutPath: folder("out.log"), stderrPath: folder("err.log")))
         var identity: ProcessIdentity?

@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -227,7 +226,7 @@ nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) as
     @Test func `the record is written before the program runs, and without it it does not run`()
         async throws
     {
-        let recorded = Mutex<ProcessIdentity?>(nil)
+        let recorded = Guarded<ProcessIdentity?>(nil)
         let ran = folder("ran")
         let identity = try await starter.start(shell("echo > ran")) { identity in
             recorded.withLock { $0 = identity }
@@ -239,7 +238,7 @@ nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) as
         _ = try await starter.allEvents()
         #expect(folder.text("ran") == "\n")
 
-        let refused = Mutex<ProcessIdentity?>(nil)
+        let refused = Guarded<ProcessIdentity?>(nil)
         await #expect(throws: SpawnError.self) {
             try await starter.start(shell("echo > never")) { identity in
                 refused.withLock { $0 = identity }

@@ -1,4 +1,3 @@
-import Synchronization
 import Testing
 
 @testable import Transport
@@ -107,7 +106,7 @@ actor Pinned {
 }
 
 final class Tally: Sendable {
-    let count = Mutex(0)
+    let count = Guarded(0)
 }
 
 @Suite struct TimerQueueTests {

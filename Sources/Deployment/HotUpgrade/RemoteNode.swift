@@ -1,5 +1,5 @@
 package import ExternalTermFormat
-internal import Synchronization
+internal import Transport
 
 /// The node that is upgraded, as far as it can be called.
 package protocol RemoteNode: Sendable {
@@ -38,7 +38,7 @@ extension RemoteCallError: CustomStringConvertible {
 final class PrintedText: Sendable {
     private static let maximumByteCount = 16 << 10
 
-    private let content = Mutex("")
+    private let content = Guarded("")
 
     var text: String { content.withLock { $0 } }
 

@@ -1,5 +1,5 @@
 internal import Dispatch
-internal import Synchronization
+internal import Transport
 
 /// A log file of our own, for lines from any thread.
 ///
@@ -18,7 +18,7 @@ package final class FileLog: Sendable {
     package let path: String
     private let queue: DispatchQueue
     private let writer: FileLogWriter
-    private let pending = Mutex(Pending())
+    private let pending = Guarded(Pending())
 
     /// Bytes that may wait for the disk.
     package static let maximumPendingByteCount = 1 << 20

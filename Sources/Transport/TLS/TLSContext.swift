@@ -1,6 +1,5 @@
 internal import COpenSSL
 internal import Glibc
-internal import Synchronization
 
 /// A ``TLSConfiguration`` that has been loaded, from which the connections of one role are made.
 ///
@@ -41,7 +40,7 @@ package final class TLSContext: Sendable {
     package let configuration: TLSConfiguration
     package let role: Role
     private let report: @Sendable (Report) -> Void
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// Loads the files. It reads them on the calling thread.
     /// - Parameter report: hears of a private key that others can read, of a certificate of ours that has
@@ -56,7 +55,7 @@ package final class TLSContext: Sendable {
         // Before loading: what changes while it loads is then seen as a change next time.
         let stamps = configuration.files.map { FileStamp($0) }
         let loaded = try SharedContext(configuration, role, report)
-        state = Mutex(State(loaded: loaded, stamps: stamps))
+        state = Guarded(State(loaded: loaded, stamps: stamps))
         warnAboutKey(stamps)
     }
 

@@ -1,6 +1,5 @@
 import Glibc
 import Supervisor
-import Synchronization
 import Testing
 import Transport
 
@@ -258,7 +257,7 @@ import Transport
 
     @Test func `a full disk is told with the file's name, and nothing is left`() async throws {
         var unpacker = PackageUnpacker(files: HostFileSystem())
-        let written = Mutex(0)
+        let written = Guarded(0)
         unpacker.write = { descriptor, bytes in
             guard
                 written.withLock({
@@ -306,7 +305,7 @@ import Transport
         let big = TarBuilder.release { $0.addFile("big", String(repeating: "x", count: 3 << 20)) }
         let bytes = gzip(big.ended)
         try writeFile(bytes, to: package)
-        let reports = Mutex<[UnpackProgress]>([])
+        let reports = Guarded<[UnpackProgress]>([])
         _ = try await PackageUnpacker(files: HostFileSystem()).unpack(
             package, into: new, application: "app", version: "1.0.0"
         ) { report in reports.withLock { $0.append(report) } }

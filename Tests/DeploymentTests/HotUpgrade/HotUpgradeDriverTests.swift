@@ -1,8 +1,8 @@
 import ExternalTermFormat
 import Foundation
 import Supervisor
-import Synchronization
 import Testing
+import Transport
 
 @testable import Deployment
 
@@ -126,7 +126,7 @@ struct HotUpgradeDriverTests {
 
 /// Lines of a log.
 private final class Log: Sendable {
-    private let content = Mutex<[String]>([])
+    private let content = Guarded<[String]>([])
     var lines: [String] { content.withLock { $0 } }
     func append(_ line: String) { content.withLock { $0.append(line) } }
 }
@@ -141,7 +141,7 @@ private final class PretendedNode: RemoteNode {
 
     private let tree: ReleaseTree
     private let installAnswer: Term
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     var installedConfiguration: String? { state.withLock { $0.configuration } }
     var installedConfigurationMode: UInt32? { state.withLock { $0.mode } }

@@ -1,6 +1,5 @@
 import Glibc
 import Supervisor
-import Synchronization
 import Testing
 import Transport
 
@@ -31,9 +30,9 @@ import Transport
     /// What the watcher has called.
     final class Calls: Sendable {
         /// Since the last call that was waited for.
-        let count = Mutex(0)
-        let total = Mutex(0)
-        let failures = Mutex<[SystemError]>([])
+        let count = Guarded(0)
+        let total = Guarded(0)
+        let failures = Guarded<[SystemError]>([])
     }
 
     var current: String { store.currentPath }

@@ -211,7 +211,7 @@ import Transport
 private final class Rotating: Sendable {
     private let isEnding = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
-    private let result = Mutex<Result<Int, FileSystemError>>(.success(0))
+    private let result = Guarded<Result<Int, FileSystemError>>(.success(0))
 
     init(_ rotation: LogRotation) {
         Thread.detachNewThread { [self] in

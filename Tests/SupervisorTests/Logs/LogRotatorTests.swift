@@ -1,6 +1,5 @@
 import Foundation
 import Glibc
-import Synchronization
 import Testing
 import Transport
 
@@ -15,7 +14,7 @@ import Transport
     let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 2)
 
     final class Notices: Sendable {
-        private let all = Mutex<[LogRotationPolicy.Notice]>([])
+        private let all = Guarded<[LogRotationPolicy.Notice]>([])
         func add(_ notice: LogRotationPolicy.Notice) { all.withLock { $0.append(notice) } }
         var list: [LogRotationPolicy.Notice] { all.withLock { $0 } }
     }

@@ -1,5 +1,4 @@
 import Glibc
-import Synchronization
 import Testing
 
 @testable import Transport
@@ -117,7 +116,7 @@ import Testing
     // MARK: Reports and reloading
 
     private final class Reports: Sendable {
-        let texts = Mutex<[String]>([])
+        let texts = Guarded<[String]>([])
         func add(_ report: TLSContext.Report) { texts.withLock { $0.append(report.description) } }
         var all: [String] { texts.withLock { $0 } }
     }

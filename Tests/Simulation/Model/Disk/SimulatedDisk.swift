@@ -1,6 +1,6 @@
 internal import Glibc
 package import Supervisor
-internal import Synchronization
+internal import Transport
 
 /// A disk in memory that stops, fails, runs full and loses its power where it is told to.
 ///
@@ -25,11 +25,11 @@ package final class SimulatedDisk: FileSystem {
         var watch: (@Sendable (DiskImage, DiskOperation) -> Void)?
     }
 
-    private let state: Mutex<State>
+    private let state: Guarded<State>
 
     /// - Parameter roots: all folders below which anything may change. They are made.
     package init(roots: [String]) {
-        state = Mutex(State(roots: roots))
+        state = Guarded(State(roots: roots))
         for root in roots { makeAll(root) }
         state.withLock { $0.image.synchronizeAll() }
     }

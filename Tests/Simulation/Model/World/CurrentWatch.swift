@@ -1,4 +1,4 @@
-internal import Synchronization
+internal import Transport
 
 /// Watches that no disk operation of deployex takes the whole release out of an instance's `current`.
 final class CurrentWatch: Sendable {
@@ -9,7 +9,7 @@ final class CurrentWatch: Sendable {
         var violation: String?
     }
 
-    private let state = Mutex(State())
+    private let state = Guarded(State())
 
     var violation: String? { state.withLock { $0.violation } }
 
