@@ -143,4 +143,21 @@ private let first = InstanceName(app: "counter", index: 1)
                 "RELEASE_NODE_SUFFIX": "-2", "GREETING": "its", "RELEASE_COOKIE": "secret",
             ])
     }
+
+    @Test(arguments: [
+        (nil, "-proto_dist inet_tls -ssl_dist_optfile /tmp/a.conf"),
+        ("+S 1", "+S 1 -proto_dist inet_tls -ssl_dist_optfile /tmp/a.conf"),
+        (
+            "-proto_dist inet_tls -ssl_dist_optfile /tmp/own.conf",
+            "-proto_dist inet_tls -ssl_dist_optfile /tmp/own.conf"
+        ),
+    ])
+    func `TLS that was asked for by arguments is the shell's as well`(
+        own: String?, expected: String
+    ) {
+        let variables = RemoteCommand.variables(
+            own.map { ["ELIXIR_ERL_OPTIONS": $0] } ?? [:], instance: [:], cookie: "secret",
+            tlsOptionsFile: "/tmp/a.conf")
+        #expect(variables["ELIXIR_ERL_OPTIONS"] == expected)
+    }
 }

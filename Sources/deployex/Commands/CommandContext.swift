@@ -11,6 +11,8 @@ struct CommandContext: Sendable {
     let timeout: Duration
     /// What our node is let in with.
     let cookie: String
+    /// The options file of our TLS, if there is one.
+    let tlsOptionsFile: String?
     private let usesLongNames: Bool
 
     init(
@@ -24,6 +26,7 @@ struct CommandContext: Sendable {
             if level == .warning || level == .error { Output.error(text) }
         }
         cookie = try Cookie.find(options, environment: environment)
+        tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
         self.loop = loop
         node = Node(
             dynamicOn: options.usesLongNames ? HostName.full : HostName.short,

@@ -32,7 +32,8 @@ struct RemoteCommand {
         return Replacement(
             path: path, arguments: ["remote"],
             environment: Self.variables(
-                environment, instance: own, cookie: client.context.cookie))
+                environment, instance: own, cookie: client.context.cookie,
+                tlsOptionsFile: client.context.tlsOptionsFile))
     }
 
     private func instance(_ text: String?) async throws -> InstanceName {
@@ -51,11 +52,19 @@ struct RemoteCommand {
     /// The user's variables without those of another release and without deployex's secrets, then
     /// what makes it the instance's shell. Not in the arguments, which everybody on the host can read.
     static func variables(
-        _ user: [String: String], instance: [String: String], cookie: String
+        _ user: [String: String], instance: [String: String], cookie: String,
+        tlsOptionsFile: String? = nil
     ) -> [String: String] {
         // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
         var variables = user.filter { name, _ in
             !InstanceEnvironment.isRemoved(name) || name == "ELIXIR_ERL_OPTIONS"
+        }
+        let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
+        if let tlsOptionsFile, !switches.contains("-proto_dist") {
+            // As we were told by arguments, which the shell does not see.
+            variables["ELIXIR_ERL_OPTIONS"] =
+                switches + (switches.isEmpty ? "" : " ")
+                + "-proto_dist inet_tls -ssl_dist_optfile \(tlsOptionsFile)"
         }
         variables.merge(instance) { $1 }
         variables["RELEASE_COOKIE"] = cookie
