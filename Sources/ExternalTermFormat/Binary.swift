@@ -49,8 +49,19 @@ public struct Binary: Sendable {
         }
     }
 
+    /// Where the bytes are, as long as the binary lives. It is not always inlined: whoever recurses asks, and in a debug
+    /// build would have all of this in each of its frames.
+    var place: UnsafeBufferPointer<UInt8> {
+        switch storage {
+        case .bytes(let bytes): unsafe bytes.withUnsafeBufferPointer { unsafe $0 }
+        case .part(let part):
+            unsafe part.bytes.withUnsafeBufferPointer {
+                unsafe UnsafeBufferPointer(rebasing: $0[part.range])
+            }
+        }
+    }
+
     /// The bytes in place.
-    @inline(__always)
     public func withUnsafeBufferPointer<Result, Failure: Error>(
         _ body: (UnsafeBufferPointer<UInt8>) throws(Failure) -> Result
     ) throws(Failure) -> Result {

@@ -33,7 +33,7 @@
                 return
             }
             self = .atom(low: low, high: Atom.highWord(first, second, third))
-        case .binary(let bytes): self = unsafe .binary(bytes.withUnsafeBufferPointer { unsafe $0 })
+        case .binary(let binary): self = unsafe .binary(binary.place)
         case .tuple(let elements):
             self = unsafe .tuple(elements.withUnsafeBufferPointer { unsafe $0 })
         case .list(let elements):

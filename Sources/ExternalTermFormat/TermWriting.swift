@@ -29,7 +29,7 @@ extension ByteSink {
     @inline(never)
     private mutating func appendOther(_ term: Term) {
         switch term {
-        case .improperList(let elements, let tail): appendList(elements, tail: tail)
+        case .improperList: appendImproperList(term)
         case .fun: appendFun(term)
         case .record: appendRecord(term)
         case .bigInteger, .atom, .bitstring, .pid, .port, .reference, .export: appendLeaf(term)
@@ -90,7 +90,11 @@ extension ByteSink {
         }
     }
 
-    private mutating func appendList(_ elements: [Term], tail: Term) {
+    @inline(never)
+    private mutating func appendImproperList(_ term: Term) {
+        guard case .improperList(let elements, let tail) = term else {
+            preconditionFailure("It is an improper list")
+        }
         append(Tag.list, UInt32(elements.count))
         appendAll(elements)
         unsafe withUnsafePointer(to: tail) { unsafe append($0) }
