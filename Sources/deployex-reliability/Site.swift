@@ -32,6 +32,7 @@ struct Site: Sendable {
             throw MeasureError("\(SystemError.last("making a folder in /tmp"))")
         }
         folder = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)
+        Leftovers.add(folder: folder)
         for name in ["home", "log"] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
@@ -126,14 +127,10 @@ struct Site: Sendable {
     /// Ends what still runs from this folder, and EPMD, and removes the folder.
     func end() async {
         epmd.kill()
-        for _ in 0..<100 {
-            let strays = ProcFiles.pids.filter {
-                ProcFiles.program($0)?.hasPrefix(folder + "/") == true
-            }
-            guard !strays.isEmpty else { break }
-            for pid in strays { kill(pid, SIGKILL) }
+        for _ in 0..<100 where Leftovers.killPrograms(of: folder) > 0 {
             await loop.sleep(for: .milliseconds(50))
         }
         try? FileManager.default.removeItem(atPath: folder)
+        Leftovers.remove(folder: folder)
     }
 }
