@@ -62,8 +62,9 @@
 
     /// Appends the bytes of a binary, or leaves them out.
     /// - Parameter term: the binary.
-    @inline(__always)
-    mutating func append(_ bytes: UnsafeBufferPointer<UInt8>, of term: UnsafePointer<Term>) {
+    mutating func appendContent(
+        _ bytes: UnsafeBufferPointer<UInt8>, of term: UnsafePointer<Term>
+    ) {
         if bytes.count <= longestCopied {
             unsafe append(UnsafeRawBufferPointer(bytes))
         } else {

@@ -8,7 +8,7 @@ extension ByteSink {
         case .float(let value): append(value)
         case .binary(let bytes):
             append(Tag.binary, UInt32(bytes.count))
-            unsafe append(bytes, of: term)
+            unsafe appendContent(bytes, of: term)
         case .tuple(let elements): unsafe appendTuple(elements)
         case .list(let elements): unsafe appendList(elements)
         case .integers(let integers): unsafe appendList(integers)

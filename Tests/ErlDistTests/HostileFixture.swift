@@ -62,8 +62,14 @@ struct HostileFixture {
     var lines: [String] { log.lines.withLock { $0 } }
 
     /// Why the node has ended its connections to a peer.
-    func ends(of name: String) -> [DisconnectReason] {
-        log.downs.withLock { $0 }.filter { $0.0.text == name }.map(\.1)
+    func ends(of name: String) async -> [DisconnectReason] {
+        await settle()
+        return log.downs.withLock { $0 }.filter { $0.0.text == name }.map(\.1)
+    }
+
+    /// A peer sees the end of a connection before the node has told of it: after this it has.
+    func settle() async {
+        _ = await node.name
     }
 
     func peer() -> RawPeer { RawPeer(loop: loop, tls: tls) }

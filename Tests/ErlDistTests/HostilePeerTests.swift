@@ -69,6 +69,7 @@ import Transport
             await peer.send([0xFF, UInt8(length)])
             try await peer.waitForEnd()
         }
+        await fixture.settle()
         #expect(fixture.lines.count == ReportMemory.causesPerSource)
         #expect(fixture.lines.last?.contains("nothing more is reported") == true)
         await fixture.end()
@@ -89,7 +90,7 @@ import Transport
             return
         }
         #expect(answer.last == .atom("yes"))
-        #expect(fixture.ends(of: "slow@localhost").isEmpty)
+        #expect(await fixture.ends(of: "slow@localhost").isEmpty)
         await fixture.end()
     }
 
@@ -102,8 +103,8 @@ import Transport
         let peer = try await fixture.peer(as: "deaf@localhost")
         await peer.stopReading()
         let tag = Term.binary([UInt8](repeating: 0, count: 16 << 10))
-        try await peer.flood(Self.ping(tag)) { !fixture.ends(of: "deaf@localhost").isEmpty }
-        #expect(fixture.ends(of: "deaf@localhost") == [.notReading])
+        try await peer.flood(Self.ping(tag)) { await !fixture.ends(of: "deaf@localhost").isEmpty }
+        #expect(await fixture.ends(of: "deaf@localhost") == [.notReading])
         await fixture.expectService()
         #expect(fixture.lines.count == 1, "\(fixture.lines)")
         HostileFixture.expectMemory(since: before, below: 200 << 20)
@@ -213,14 +214,15 @@ import Transport
             await peer.send(Self.frame(payload: payload))
             // The peer sees the end before the node has told of it.
             try await HostileFixture.eventually("the end to be told") {
-                fixture.ends(of: "liar@localhost").count == index + 1
+                await fixture.ends(of: "liar@localhost").count == index + 1
             }
-            guard case .violation(.invalidTerm)? = fixture.ends(of: "liar@localhost").last else {
-                Issue.record("\(what): \(fixture.ends(of: "liar@localhost"))")
+            guard case .violation(.invalidTerm)? = await fixture.ends(of: "liar@localhost").last
+            else {
+                Issue.record("\(what): \(await fixture.ends(of: "liar@localhost"))")
                 continue
             }
         }
-        #expect(fixture.ends(of: "liar@localhost").count == Self.lies.count)
+        #expect(await fixture.ends(of: "liar@localhost").count == Self.lies.count)
         await fixture.expectService()
         HostileFixture.expectMemory(since: before, below: 200 << 20)
         #expect(fixture.lines.count <= 5, "\(fixture.lines)")
@@ -268,11 +270,11 @@ import Transport
             await peer.send(Self.fragment(UInt64(sequence), .max, [104]))
         }
         await fixture.expectService()
-        #expect(fixture.ends(of: "scattered@localhost").isEmpty)
+        #expect(await fixture.ends(of: "scattered@localhost").isEmpty)
         await peer.send(Self.fragment(1024, .max, [104]))
         try await peer.waitForEnd()
         #expect(
-            fixture.ends(of: "scattered@localhost")
+            await fixture.ends(of: "scattered@localhost")
                 == [.violation(.tooManyFragmentSequences(maximum: 1024))])
         #expect(fixture.lines.count == 1, "\(fixture.lines)")
         await fixture.end()
