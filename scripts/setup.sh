@@ -5,7 +5,8 @@ set -euo pipefail
 
 swift_needed=6.2
 erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir)
-packages=(libssl-dev openssl zlib1g-dev pkg-config make gcc binutils curl jq util-linux python3 logrotate)
+packages=(libssl-dev openssl zlib1g-dev pkg-config make gcc binutils curl jq util-linux python3 logrotate
+    zsh fish) # whose completions are tested
 
 fail() {
     printf 'setup: %s\n' "$@" >&2
@@ -29,7 +30,7 @@ is_installed() {
 # Another system: say what is missing, and let a machine pass that has it all.
 check_commands() {
     local tool missing=()
-    for tool in erl epmd mix openssl pkg-config make cc strip curl jq flock python3; do
+    for tool in erl epmd mix openssl pkg-config make cc strip curl jq flock python3 zsh fish; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     for tool in openssl zlib; do

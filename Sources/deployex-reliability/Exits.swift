@@ -42,10 +42,12 @@ struct Exits {
                     path: sleep, arguments: ["1000"], environment: [:], folder: "/",
                     stdoutPath: "/dev/null", stderrPath: "/dev/null"),
                 on: loop, onEvent: { end.received($0) })
+            Leftovers.add(session.identity.pid)
             let begin = MonotonicTime.now
             kill(session.identity.pid, SIGKILL)
             times.append(await end.exitTime() - begin)
             await end.wait()
+            Leftovers.remove(session.identity.pid)
         }
         return times
     }

@@ -48,6 +48,7 @@ struct Launched: Sendable {
             throw MeasureError("\(SystemError("starting \(path)", code: code))")
         }
         self.pid = pid
+        Leftovers.add(pid)
     }
 
     /// Kills it and waits for its end.
@@ -55,6 +56,7 @@ struct Launched: Sendable {
         Glibc.kill(pid, SIGKILL)
         var status: Int32 = 0
         while waitpid(pid, &status, 0) < 0, errno == EINTR {}
+        Leftovers.remove(pid)
     }
 
     /// Whether it has not ended.
@@ -67,6 +69,7 @@ struct Launched: Sendable {
     func end() -> Int32? {
         var status: Int32 = 0
         guard waitpid(pid, &status, WNOHANG) == pid else { return nil }
+        Leftovers.remove(pid)
         let signal = status & 0x7F
         return signal == 0 ? (status >> 8) & 0xFF : 128 + signal
     }

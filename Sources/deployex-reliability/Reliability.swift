@@ -10,7 +10,16 @@ struct Reliability {
             switch try Invocation(arguments: Array(CommandLine.arguments.dropFirst())) {
             case .help: print(Invocation.helpText)
             case .measure(let options):
-                let figures = try runOnLoop { try await measure(options, on: $0) }
+                SignalWatch.block(Leftovers.endingSignals)
+                let figures = try runOnLoop { loop in
+                    let signals = try SignalWatch(Leftovers.endingSignals, on: loop) { number in
+                        note("ended by a signal; ending what was started")
+                        Leftovers.end()
+                        _exit(128 + number)
+                    }
+                    defer { signals.close() }
+                    return try await measure(options, on: loop)
+                }
                 exit(figures.allSatisfy { $0.isMet ?? true } ? 0 : 1)
             case .tryReusedPIDs(let count):
                 print(try runOnLoop { try await ReusedPIDs.runInside(count: count, on: $0) })

@@ -18,7 +18,11 @@ enum ReusedPIDs {
 
     static func measure(_ options: MeasureOptions) async throws -> [Figure] {
         let output = "/tmp/deployex-reliability-pids-\(getpid())"
-        defer { unlink(output) }
+        Leftovers.add(path: output)
+        defer {
+            unlink(output)
+            Leftovers.remove(path: output)
+        }
         var arguments = ["--pid", "--fork", "--kill-child", "--mount-proc"]
         // Whoever is not root has the right to all this in a user namespace.
         if getuid() != 0 { arguments.insert("--map-root-user", at: 0) }

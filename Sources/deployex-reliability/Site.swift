@@ -32,6 +32,7 @@ struct Site: Sendable {
             throw MeasureError("\(SystemError.last("making a folder in /tmp"))")
         }
         folder = String(decoding: template.dropLast().map { UInt8($0) }, as: UTF8.self)
+        Leftovers.add(path: folder)
         for name in ["home", "log"] {
             try FileManager.default.createDirectory(
                 atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
@@ -73,13 +74,16 @@ struct Site: Sendable {
 
     // MARK: Paths
 
+    /// No other site's processes have this home.
+    static func home(in folder: String) -> String { folder + "/home" }
+
     var base: String { folder + "/varlib" }
     var storage: String { folder + "/storage" }
     var logPath: String { folder + "/deployex.log" }
 
     func environment(replicas: Int, adding variables: [String: String]) -> [String: String] {
         [
-            "PATH": Environment.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
+            "PATH": Environment.path, "HOME": Self.home(in: folder), "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": "\(epmdPort)",
             // Schedulers that wait for work asleep leave the processor to the others.
             "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
@@ -123,17 +127,14 @@ struct Site: Sendable {
 
     // MARK: Ending
 
-    /// Ends what still runs from this folder, and EPMD, and removes the folder.
+    /// Ends what still runs here, and EPMD, and removes the folder.
     func end() async {
         epmd.kill()
         for _ in 0..<100 {
-            let strays = ProcFiles.pids.filter {
-                ProcFiles.program($0)?.hasPrefix(folder + "/") == true
-            }
-            guard !strays.isEmpty else { break }
-            for pid in strays { kill(pid, SIGKILL) }
+            if Leftovers.killPrograms(of: folder) == 0 { break }
             await loop.sleep(for: .milliseconds(50))
         }
         try? FileManager.default.removeItem(atPath: folder)
+        Leftovers.remove(path: folder)
     }
 }

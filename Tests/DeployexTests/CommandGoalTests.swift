@@ -160,4 +160,12 @@ private let first = InstanceName(app: "counter", index: 1)
             tlsOptionsFile: "/tmp/a.conf")
         #expect(variables["ELIXIR_ERL_OPTIONS"] == expected)
     }
+
+    @Test func `the shell finds an options file that was named by a relative path`() {
+        let variables = RemoteCommand.variables(
+            [:], instance: [:], cookie: "secret", tlsOptionsFile: "tls/a.conf", folder: "/srv")
+        #expect(
+            variables["ELIXIR_ERL_OPTIONS"]
+                == "-proto_dist inet_tls -ssl_dist_optfile /srv/tls/a.conf")
+    }
 }

@@ -25,6 +25,26 @@ import Testing
         }
     }
 
+    @Test(arguments: [SIGTERM, SIGINT])
+    func `a second signal ends at once what something holds up`(signal: Int32) async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            let name = signal == SIGINT ? "Ctrl-C" : "SIGTERM"
+            try await world.place("0.1.0")
+            // Deployex does not leave a folder that a pre-command works in.
+            try await world.publish(
+                catalog: #"""
+                    {"version":"0.1.0","hash":"local",
+                     "pre_commands":["eval 'IO.puts(:begun); Process.sleep(60000)'"]}
+                    """#)
+            try await world.waitForPreCommand("begun")
+            try await world.signalDeployex(signal)
+            try await world.waitForLog("[info] \(name): the applications go on running")
+            let status = try await world.endDeployex(signal)
+            #expect(status == 128 + signal)
+            #expect(await world.log.hasSuffix("[warning] \(name) again: ending at once\n"))
+        }
+    }
+
     @Test func `after kill -9 the next one goes on as if nothing had happened`() async throws {
         try await DeployexWorld.run(.init(replicas: 2, epmd: .deployex)) { world in
             try await world.bring(to: "0.1.0")
@@ -209,6 +229,13 @@ extension DeployexWorld {
         guard let found else { throw WorldError("the program does not run") }
         programs.append(found)
         return found
+    }
+
+    /// Waits until a pre-command has printed a line.
+    func waitForPreCommand(_ line: String) throws {
+        try wait("a pre-command to print \(line)") {
+            text(folder + "/log/counter/counter-pre-commands.log")?.contains(line + "\n") == true
+        }
     }
 
     /// Waits until a package is being unpacked.

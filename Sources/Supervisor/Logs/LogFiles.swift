@@ -83,12 +83,14 @@ package struct LogFiles: Sendable {
 
     /// What `body` makes of a snapshot that was current all the while. A rotation takes longer than
     /// reading does, so that a second attempt is rare and a tenth is not seen.
-    private static func withSnapshot<Result>(
-        _ path: String, _ body: (LogSnapshot) throws(FileSystemError) -> Result
+    static func withSnapshot<Result>(
+        _ path: String, onStep: @escaping LogSnapshot.OnStep = { _ throws(FileSystemError) in },
+        _ body: (LogSnapshot) throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         for _ in 0..<100 {
-            let snapshot = try LogSnapshot(path: path)
+            let snapshot = try LogSnapshot(path: path, onStep: onStep)
             let result = try body(snapshot)
+            try onStep(.read)
             if try snapshot.isCurrent() { return result }
         }
         throw .system(SystemError("reading \(path), which is being rotated", code: EAGAIN))

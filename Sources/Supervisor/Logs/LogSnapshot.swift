@@ -12,6 +12,16 @@ struct LogSnapshot {
         var range: Range<Int64>
     }
 
+    /// How far reading is, for tests that rotate the log there.
+    enum Step: CaseIterable, Sendable {
+        /// The names are known; then the log's size, but not yet where its bytes begin; then all.
+        case listed, sized, opened
+        /// The bytes have been read; then one half of ``LogSnapshot/isCurrent()`` is done.
+        case read, halfCompared
+    }
+
+    typealias OnStep = (Step) throws(FileSystemError) -> Void
+
     let path: String
     /// Oldest first, with gaps where a piece is missing. The last is the log itself, if it is there.
     let parts: [Part]
@@ -21,11 +31,16 @@ struct LogSnapshot {
     let inode: UInt64
     private let names: [String]
     private let firstData: Int64
+    private let onStep: OnStep
 
-    init(path: String) throws(FileSystemError) {
+    init(
+        path: String, onStep: @escaping OnStep = { _ throws(FileSystemError) in }
+    ) throws(FileSystemError) {
         self.path = path
+        self.onStep = onStep
         names = try Self.names(path)
-        let log = try OpenedLog(path)
+        try onStep(.listed)
+        let log = try OpenedLog(path) { () throws(FileSystemError) in try onStep(.sized) }
         var found: [(start: Int64, log: OpenedLog)] = []
         for name in names {
             guard let kind = LogPieceName(name, of: Self.lastComponent(path)) else { continue }
@@ -52,6 +67,7 @@ struct LogSnapshot {
         inode = log?.inode ?? 0
         firstData = log?.firstData ?? 0
         self.parts = parts
+        try onStep(.opened)
     }
 
     /// The number of the oldest byte that is still there.
@@ -59,10 +75,16 @@ struct LogSnapshot {
     var end: Int64 { live.upperBound }
 
     /// Whether nothing has been rotated since this snapshot was taken.
+    ///
+    /// The log first, then the names. While the names stay the same, the log's beginning changes
+    /// once at most: freed while a copy is named, shortened when it is a piece. The other way round
+    /// a whole rotation may pass between the two looks, after which the log begins where it began
+    /// before the last one.
     func isCurrent() throws(FileSystemError) -> Bool {
-        guard try Self.names(path) == names else { return false }
         let now = try OpenedLog(path)
-        return (now?.inode ?? 0) == inode && (now?.firstData ?? 0) == firstData
+        guard (now?.inode ?? 0) == inode, (now?.firstData ?? 0) == firstData else { return false }
+        try onStep(.halfCompared)
+        return try Self.names(path) == names
     }
 
     /// Up to `count` bytes from number `offset` on: of one file, so that there may be fewer, but none

@@ -19,8 +19,13 @@ final class OpenedLog {
 
     /// `nil` when there is no such file, or something else that is not a log to rotate or to read
     /// (a link that dangles, a pipe, a terminal).
-    /// - Parameter isChanged: opened for taking its head off; then no link is followed.
-    init?(_ path: String, isChanged: Bool = false) throws(FileSystemError) {
+    /// - Parameters:
+    ///   - isChanged: opened for taking its head off; then no link is followed.
+    ///   - onSized: for tests, between the looks at its size and at where its bytes begin.
+    init?(
+        _ path: String, isChanged: Bool = false,
+        onSized: () throws(FileSystemError) -> Void = { () throws(FileSystemError) in }
+    ) throws(FileSystemError) {
         let access = isChanged ? O_RDWR | O_NOFOLLOW : O_RDONLY
         let raw = clinux_open(path, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
         guard raw >= 0 else {
@@ -37,26 +42,35 @@ final class OpenedLog {
         inode = UInt64(status.st_ino)
         mode = status.st_mode & 0o777
         guard status.st_mode & S_IFMT == S_IFREG else { return nil }
-        try measure()
+        try measure(onSized: onSized)
     }
 
-    /// Looks at the size and the hole again.
-    func measure() throws(FileSystemError) {
-        var status = stat()
-        guard fstat(raw, &status) == 0 else { throw .last("looking at \(path)") }
-        let size = Int64(status.st_size)
-        firstData = try Self.firstData(raw, byteCount: size, path)
-        byteCount = max(size, firstData)
+    /// Looks at the size and the hole again, until both are of one moment: a size from before the
+    /// hole was taken out would count bytes that are not there.
+    func measure(
+        onSized: () throws(FileSystemError) -> Void = { () throws(FileSystemError) in }
+    ) throws(FileSystemError) {
+        var dataBegin = try findData()
+        while true {
+            var status = stat()
+            guard fstat(raw, &status) == 0 else { throw .last("looking at \(path)") }
+            try onSized()
+            let before = dataBegin
+            dataBegin = try findData()
+            guard dataBegin == before else { continue }
+            let size = Int64(status.st_size)
+            firstData = dataBegin ?? size
+            byteCount = max(size, firstData)
+            return
+        }
     }
 
-    private static func firstData(
-        _ raw: Int32, byteCount: Int64, _ path: String
-    ) throws(FileSystemError) -> Int64 {
-        guard byteCount > 0 else { return 0 }
+    /// `nil` when there is nothing but holes.
+    private func findData() throws(FileSystemError) -> Int64? {
         let found = clinux_seek_data(raw, 0)
         if found >= 0 { return found }
         switch clinux_errno() {
-        case ENXIO: return byteCount
+        case ENXIO: return nil
         // Without holes all is content.
         case EINVAL, EOPNOTSUPP: return 0
         default: throw .last("looking at \(path)")

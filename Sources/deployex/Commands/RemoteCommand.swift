@@ -1,4 +1,5 @@
 internal import ExternalTermFormat
+internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
 
@@ -33,7 +34,8 @@ struct RemoteCommand {
             path: path, arguments: ["remote"],
             environment: Self.variables(
                 environment, instance: own, cookie: client.context.cookie,
-                tlsOptionsFile: client.context.tlsOptionsFile))
+                tlsOptionsFile: client.context.tlsOptionsFile,
+                folder: FileManager.default.currentDirectoryPath))
     }
 
     private func instance(_ text: String?) async throws -> InstanceName {
@@ -51,9 +53,10 @@ struct RemoteCommand {
 
     /// The user's variables without those of another release and without deployex's secrets, then
     /// what makes it the instance's shell. Not in the arguments, which everybody on the host can read.
+    /// - Parameter folder: the one that a relative path is in.
     static func variables(
         _ user: [String: String], instance: [String: String], cookie: String,
-        tlsOptionsFile: String? = nil
+        tlsOptionsFile: String? = nil, folder: String = ""
     ) -> [String: String] {
         // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
         var variables = user.filter { name, _ in
@@ -61,10 +64,13 @@ struct RemoteCommand {
         }
         let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
         if let tlsOptionsFile, !switches.contains("-proto_dist") {
-            // As we were told by arguments, which the shell does not see.
+            // As we were told by arguments, which the shell does not see. A BEAM that boots does not
+            // find a file by a relative path.
+            let file =
+                tlsOptionsFile.hasPrefix("/") ? tlsOptionsFile : folder + "/" + tlsOptionsFile
             variables["ELIXIR_ERL_OPTIONS"] =
                 switches + (switches.isEmpty ? "" : " ")
-                + "-proto_dist inet_tls -ssl_dist_optfile \(tlsOptionsFile)"
+                + "-proto_dist inet_tls -ssl_dist_optfile \(file)"
         }
         variables.merge(instance) { $1 }
         variables["RELEASE_COOKIE"] = cookie

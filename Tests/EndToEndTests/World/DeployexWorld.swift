@@ -154,10 +154,14 @@ actor DeployexWorld {
 
     var deployexPID: pid_t? { deployex?.pid }
 
-    /// Sends deployex a signal and returns its exit status.
-    func endDeployex(_ signal: Int32) throws -> Int32 {
+    func signalDeployex(_ signal: Int32) throws {
         guard let deployex else { throw WorldError("no deployex runs") }
         deployex.send(signal)
+    }
+
+    /// Sends deployex a signal and returns its exit status.
+    func endDeployex(_ signal: Int32) throws -> Int32 {
+        try signalDeployex(signal)
         return try waitForDeployex()
     }
 
