@@ -254,6 +254,10 @@ final class DistProcess: @unchecked Sendable {
         var variables = environment
         variables["PATH"] = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
         variables["HOME"] = getenv("HOME").map { String(cString: $0) } ?? "/tmp"
+        // A program of ours is built as the tests are: its sanitizer is to be told the same.
+        for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] {
+            variables[name] = getenv(name).map { String(cString: $0) }
+        }
         let release = ofOTP ? OTPRelease.current : .host
         variables = release.environment(variables)
         let command = release.command(arguments)
