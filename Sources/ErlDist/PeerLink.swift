@@ -26,7 +26,8 @@ final class PeerLink {
     let peer: PeerNode
     /// Our creation as this peer knows it.
     let ownCreation: UInt32
-    /// How calls of functions are written, made for the first one; `nil` when they are not spawn requests, or use an atom cache.
+    /// How calls of functions are written, made for the first one; `nil` when they are not spawn requests,
+    /// or use an atom cache.
     private(set) lazy var callFrames: CallFrames? = makeCallFrames()
     private let makeCallFrames: () -> CallFrames?
     var calls = PendingCalls<OutgoingCall>()

@@ -12,8 +12,7 @@ package protocol ByteStream: AnyObject, Sendable {
     /// Called each time everything queued has been handed to the kernel.
     var onDrain: (() -> Void)? { get set }
 
-    /// Begins reading. `receive` gets the bytes as they come, valid during the call only, in which the stream is
-    /// not to be flushed; `end` is
+    /// Begins reading. `receive` gets the bytes as they come, valid during the call only; `end` is
     /// called once, when the stream ended by itself, never after ``close()``.
     func start(
         receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void)

@@ -43,21 +43,17 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var isStopping = false
     /// What streams tell of what they read and send.
     var inflow = Inflow()
-
-    /// For a handshake's next answer the loop looks for a moment before it waits. On the loop's thread only.
-    package func expectAnswer() {
-        inflow.expectAnswer()
-    }
-
     /// Streams with bytes to hand to the kernel before the loop waits.
     private var unflushed: [TCPStream] = []
 
     /// One buffer for all reads on this loop: what is read is handed on before the next read.
     ///
-    ///
     /// With more at a time large messages came more slowly: their sender waits for room, and the copy that is made next
     /// finds less of it in the processor's cache.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+
+    /// Whether what is in ``readBuffer`` is being handed on: no stream may read meanwhile.
+    var isHandingOn = false
 
     /// One buffer for what TLS streams decrypt, handed on before the next read too: as much as a full
     /// ``readBuffer`` can hold, and the record that was incomplete before it (RFC 8446, section 5.2).
@@ -115,6 +111,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 }
             }
         }
+    }
+
+    /// For a handshake's next answer the loop looks for a moment before it waits. On the loop's thread only.
+    package func expectAnswer() {
+        inflow.expectAnswer()
     }
 
     /// Waits for events, for at most so many milliseconds; -1 is for ever.

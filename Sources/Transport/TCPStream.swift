@@ -116,7 +116,9 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
             loop.inflow.received(byteCount: count)
             guard let receive else { return false }
             let bytes = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+            loop.isHandingOn = true
             bytes.withMemoryRebound(to: UInt8.self) { receive(Span(_unsafeElements: $0)) }
+            loop.isHandingOn = false
         } else if count == 0 {
             finish(with: .closedByPeer)
         } else {
@@ -229,6 +231,11 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     /// A peer that refuses us says why, closes, and resets what we still send: its reason is here,
     /// unread, when the reset is learnt from writing.
     private func failAfterReading(_ error: SystemError) {
+        // Another stream's bytes are still in the buffer when its owner closes or flushes this one.
+        guard !loop.isHandingOn else {
+            loop.schedule(after: .zero) { [self] in failAfterReading(error) }
+            return
+        }
         var rounds = 0
         while canRead, rounds < 64 {
             rounds += 1
