@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import Transport
 
 /// What `deployex start` runs with, read from the environment, or from a file and the environment,
 /// and nothing touched yet.
@@ -15,6 +16,8 @@ struct ServerConfiguration: Equatable {
     var keepsOwnLog: Bool
     /// The file with the cookie, if one is named.
     var cookieFile: String?
+    /// Whose files and sockets on this host are believed.
+    var trustedUsers: TrustedUsers
     /// Of deployex's own log.
     var logLimits: LogLimits
     var listening: ListeningOptions
@@ -56,8 +59,21 @@ struct ServerConfiguration: Equatable {
         logPath = try host.path(.logPath) ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
         keepsOwnLog = cloud != nil
         cookieFile = try host.path(.cookieFile)
+        trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
         listening = try ListeningOptions(host)
+    }
+
+    private static func trustedUsers(_ host: Settings) throws(UsageError) -> TrustedUsers {
+        guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
+        var users = TrustedUsers()
+        for name in try value.words() {
+            guard let user = UserDatabase.user(named: name) else {
+                throw value.failure("names or numbers of users of this host; \(name) is none")
+            }
+            users = users.adding(user.id)
+        }
+        return users
     }
 
     /// Variables that would mean one application would be ignored: they are refused instead.

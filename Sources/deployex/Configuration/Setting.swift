@@ -2,7 +2,7 @@
 /// configuration file, or by both.
 enum Setting: CaseIterable {
     // Of the host.
-    case basePath, logPath, cloudEnvironment, cookieFile
+    case basePath, logPath, cloudEnvironment, cookieFile, trustedUsers
     case distributionInterface, distributionPortMinimum, distributionPortMaximum, tickTime
     // Of the host and, if it says something else, of an application.
     case logMaximumBytes, logFiles
@@ -21,8 +21,8 @@ enum Setting: CaseIterable {
 
     var scopes: Set<Scope> {
         switch self {
-        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .distributionInterface,
-            .distributionPortMinimum, .distributionPortMaximum, .tickTime:
+        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
+            .distributionInterface, .distributionPortMinimum, .distributionPortMaximum, .tickTime:
             [.host]
         case .logMaximumBytes, .logFiles:
             [.host, .application]
@@ -42,6 +42,7 @@ enum Setting: CaseIterable {
         case .logPath: "log_path"
         case .cloudEnvironment: "cloud_environment"
         case .cookieFile: "cookie_file"
+        case .trustedUsers: "trusted_users"
         case .distributionInterface: "distribution.interface"
         case .distributionPortMinimum: "distribution.port_min"
         case .distributionPortMaximum: "distribution.port_max"
@@ -77,6 +78,7 @@ enum Setting: CaseIterable {
         case .logPath: "DEPLOYEX_LOG_PATH"
         case .cloudEnvironment: "DEPLOYEX_CLOUD_ENVIRONMENT"
         case .cookieFile: "DEPLOYEX_COOKIE_FILE"
+        case .trustedUsers: "DEPLOYEX_TRUSTED_USERS"
         case .distributionInterface: "DEPLOYEX_DIST_INTERFACE"
         case .distributionPortMinimum: "DEPLOYEX_DIST_PORT_MIN"
         case .distributionPortMaximum: "DEPLOYEX_DIST_PORT_MAX"
@@ -113,9 +115,9 @@ enum Setting: CaseIterable {
         case .distributionPortMinimum: "inet_dist_listen_min"
         case .distributionPortMaximum: "inet_dist_listen_max"
         case .tickTime: "net_ticktime"
-        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .logMaximumBytes, .logFiles,
-            .name, .replicas, .firstPort, .environment, .storageAdapter, .storagePath,
-            .storageEnvironment, .pollInterval, .stopTimeout, .preCommandTimeout,
+        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
+            .logMaximumBytes, .logFiles, .name, .replicas, .firstPort, .environment,
+            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout, .preCommandTimeout,
             .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
             .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,
             .rollbackCrashes:

@@ -113,6 +113,24 @@ struct SettingValue {
         return text
     }
 
+    /// Words: with commas between them in a variable, a list of strings in the file.
+    func words() throws(UsageError) -> [String] {
+        switch given {
+        case .text(let text):
+            return text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }.filter {
+                !$0.isEmpty
+            }
+        case .json(.array(let elements)):
+            var words: [String] = []
+            for element in elements {
+                guard case .string(let word) = element else { throw failure("a list of strings") }
+                words.append(word)
+            }
+            return words
+        case .json: throw failure("a list of strings")
+        }
+    }
+
     /// The members of an object, which only the file can hold.
     func members() throws(UsageError) -> [(key: String, value: SettingValue)] {
         guard case .json(.object(let members)) = given, case .file(let path, let key) = place

@@ -1,0 +1,91 @@
+internal import Glibc
+
+/// The users of this host whose files and sockets are believed: root, the one that this process runs
+/// as, and those that the operator has named.
+///
+/// Everybody else on the host is a stranger.
+public struct TrustedUsers: Equatable, Sendable {
+    /// User ids beside root and this process's own.
+    public var others: Set<UInt32>
+
+    /// Root and this process's own user, and `others`.
+    public init(others: Set<UInt32> = []) {
+        self.others = others
+    }
+
+    /// The user that this process acts as.
+    public static var own: UInt32 { geteuid() }
+
+    /// Whether what belongs to `user` is believed.
+    public func contains(_ user: UInt32) -> Bool {
+        user == 0 || user == Self.own || others.contains(user)
+    }
+
+    /// The same and one more.
+    public func adding(_ user: UInt32) -> TrustedUsers {
+        TrustedUsers(others: others.union([user]))
+    }
+}
+
+/// What the host's user and group database says. It blocks: some hosts ask a server.
+package enum UserDatabase {
+    /// A user as a process can be started as.
+    package struct User: Equatable, Sendable {
+        package var name: String
+        package var id: UInt32
+        /// The primary group.
+        package var group: UInt32
+        package var home: String
+    }
+
+    /// The user of a name; of digits, the one with that number. `nil` when there is none.
+    /// Source: getpwnam_r(3).
+    package static func user(named text: String) -> User? {
+        guard !text.isEmpty, !text.utf8.contains(0) else { return nil }
+        let found = entry { entry, buffer, count, result in
+            getpwnam_r(text, entry, buffer, count, result)
+        }
+        if let found { return found }
+        guard let id = UInt32(text) else { return nil }
+        return user(id: id)
+    }
+
+    /// The user of a number. Source: getpwuid_r(3).
+    package static func user(id: UInt32) -> User? {
+        entry { entry, buffer, count, result in getpwuid_r(id, entry, buffer, count, result) }
+    }
+
+    /// "alice (uid 1000)", or "uid 1000" for one without a name.
+    package static func text(_ id: UInt32) -> String {
+        user(id: id).map { "\($0.name) (uid \(id))" } ?? "uid \(id)"
+    }
+
+    private typealias Question = (
+        UnsafeMutablePointer<passwd>, UnsafeMutablePointer<CChar>, Int,
+        UnsafeMutablePointer<UnsafeMutablePointer<passwd>?>
+    ) -> Int32
+
+    private static func entry(_ ask: Question) -> User? {
+        var count = 1 << 10
+        // An entry of a megabyte is none.
+        while count <= 1 << 20 {
+            var entry = passwd()
+            var result: UnsafeMutablePointer<passwd>?
+            var buffer = [CChar](repeating: 0, count: count)
+            let found = buffer.withUnsafeMutableBufferPointer { buffer -> (Int32, User?) in
+                guard let base = buffer.baseAddress else { preconditionFailure("Never empty") }
+                let code = ask(&entry, base, buffer.count, &result)
+                guard code == 0, result != nil else { return (code, nil) }
+                return (
+                    0,
+                    User(
+                        name: String(cString: entry.pw_name), id: entry.pw_uid,
+                        group: entry.pw_gid, home: String(cString: entry.pw_dir))
+                )
+            }
+            guard found.0 == ERANGE else { return found.1 }
+            count *= 4
+        }
+        return nil
+    }
+}
