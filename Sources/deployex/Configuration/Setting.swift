@@ -117,7 +117,8 @@ enum Setting: CaseIterable {
         case .tickTime: "net_ticktime"
         case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
             .logMaximumBytes, .logFiles, .name, .replicas, .firstPort, .environment,
-            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout, .preCommandTimeout,
+            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout,
+            .preCommandTimeout,
             .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
             .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,
             .rollbackCrashes:
