@@ -12,6 +12,8 @@ package struct InstanceRecordFolder: Sendable {
 
     /// A record is some hundred bytes; a longer file is damaged.
     private static let byteLimit = 16 << 10
+    /// Of instances and restarts. What is computed with them fits.
+    private static let counts = 0...Int(Int32.max)
 
     package let path: String
     private let fileSystem: any FileSystem
@@ -77,21 +79,27 @@ package struct InstanceRecordFolder: Sendable {
         guard record.name == name, record.process.map({ $0.pid > 1 }) ?? true else {
             return try setAside(path, reason: "it is of another instance or process")
         }
+        // They are counted on.
+        guard [record.restarts.crash, record.restarts.forced].allSatisfy(Self.counts.contains)
+        else { return try setAside(path, reason: "no instance restarts so often") }
         return .found(record)
     }
 
     /// The instances that have a record, whether or not they are configured any more.
     package func names() throws(FileSystemError) -> [InstanceName] {
-        try fileSystem.list(path).compactMap { file in
-            guard file.hasSuffix(".json") else { return nil }
-            let stem = file.dropLast(5)
-            guard
-                let dash = stem.lastIndex(of: "-"), dash != stem.startIndex,
-                let index = Int(stem[stem.index(after: dash)...]), index > 0
-            else { return nil }
-            let name = InstanceName(app: String(stem[..<dash]), index: index)
-            return "\(name).json" == file ? name : nil
-        }
+        try fileSystem.list(path).compactMap(Self.name(ofFile:))
+    }
+
+    /// The instance whose record has that name; `nil` for what is no record of ours.
+    static func name(ofFile file: String) -> InstanceName? {
+        guard file.hasSuffix(".json") else { return nil }
+        let stem = file.dropLast(5)
+        guard
+            let dash = stem.lastIndex(of: "-"), dash != stem.startIndex,
+            let index = Int(stem[stem.index(after: dash)...]), counts.contains(index), index > 0
+        else { return nil }
+        let name = InstanceName(app: String(stem[..<dash]), index: index)
+        return "\(name).json" == file ? name : nil
     }
 
     private func setAside(

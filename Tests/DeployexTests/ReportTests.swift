@@ -1,6 +1,7 @@
 import ExternalTermFormat
 import Testing
 
+@testable import Deployment
 @testable import deployex
 
 private func map(_ pairs: (Atom, Term)...) -> Term {
@@ -11,7 +12,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
     @Test func `a table's columns are as wide as their widest cell`() {
         var table = Table(header: ["A", "LONG"])
         table.append(["value", "x"])
-        #expect(table.lines == ["A      LONG", "value  x"])
+        #expect(table.lines.map(\.text) == ["A      LONG", "value  x"])
     }
 
     @Test func `status is a line for the node, one for each application and a table`() {
@@ -32,7 +33,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 ]
             ))
         #expect(
-            StatusTable(status).lines == [
+            StatusTable(status).lines.map(\.text) == [
                 "deployex@host  deployex 1.0.0  up 59s  mTLS off",
                 "",
                 "counter  target version 0.1.0",
@@ -65,12 +66,12 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                         ))
                 ]
             ))
-        let lines = StatusTable(status).lines
+        let lines = StatusTable(status).lines.map(\.rendered)
         #expect(lines[2] == "counter  target version 1.0 (pinned)  ghosted 1.1")
         #expect(lines[4].hasPrefix("1         idle (stopped)            -"))
         #expect(lines[5].hasPrefix("2         running (not responding)  -"))
         #expect(!lines.joined().contains("\u{1B}"))
-        let coloured = StatusTable(status, usesColours: true).lines
+        let coloured = StatusTable(status, usesColours: true).lines.map(\.rendered)
         #expect(coloured[4].contains("\u{1B}[33midle (stopped)\u{1B}[0m"))
         #expect(coloured[5].contains("\u{1B}[31mrunning (not responding)\u{1B}[0m"))
     }
@@ -110,7 +111,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 ]
             ))
         #expect(
-            VersionsTable(versions).lines == [
+            VersionsTable(versions).lines.map(\.text) == [
                 "counter  target version 1.0",
                 "ghosted 1.1 (h) at 2026-01-02T03:04:06Z: not ready",
                 "    no database",
@@ -124,6 +125,56 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
 
     @Test(arguments: [Term.atom("odd"), [], 1, map(("apps", 1)), map(("apps", [1, []]))])
     func `a status of another shape is shown as far as it goes`(odd: Term) {
-        #expect(StatusTable(odd).lines[0] == "-  deployex -  up -  mTLS off")
+        #expect(StatusTable(odd).lines[0].text == "-  deployex -  up -  mTLS off")
+    }
+
+    @Test func `text of others reaches no terminal as it is`() {
+        let evil = "1.0\u{1B}[2J\u{202E}\nmore"
+        let status = map(
+            ("node", .binary(evil)), ("version", .binary(evil)),
+            (
+                "apps",
+                [
+                    map(
+                        ("name", .binary(evil)), ("problem", .binary(evil)),
+                        ("instances", [map(("status", .binary(evil)))]))
+                ]
+            ))
+        let versions = map(
+            (
+                "apps",
+                [
+                    map(
+                        ("name", .binary(evil)),
+                        (
+                            "ghosted",
+                            [map(("reason", .binary(evil)), ("log_lines", [.binary(evil)]))]
+                        ),
+                        ("history", [map(("reason", .binary(evil)))]))
+                ]
+            ))
+        let lines =
+            StatusTable(status, usesColours: true).lines + VersionsTable(versions).lines
+        for line in lines {
+            #expect(!line.rendered.contains("\u{1B}[2J") && !line.rendered.contains("\n"))
+            #expect(!line.rendered.contains("\u{202E}"))
+        }
+        #expect(lines.count { $0.text.contains("1.0\\x{1B}[2J\\x{202E} | more") } == 8)
+        #expect(!status.json.contains("\u{1B}") && !status.json.contains("\u{202E}"))
+        #expect(status.json.contains("\\u001b[2J\\u202e\\nmore"))
+    }
+
+    @Test(arguments: [Int.max, Int.min, -1, 0, 1 << 20, 3 << 19])
+    func `a node may say any figure of its health`(_ figure: Int) {
+        var health = Health(boot: .atom("started"), started: [])
+        health.memoryByteCount = figure
+        health.processCount = figure
+        let report = HealthReport(node: "a@b", application: nil, health: health)
+        #expect(report.line.contains("processes \(figure)"))
+        switch figure {
+        case ..<0: #expect(report.line.contains("memory unknown"))
+        case 3 << 19: #expect(report.line.contains("memory 1.5 MiB"))
+        default: #expect(report.line.contains("memory \(figure >> 20).0 MiB") || figure == .max)
+        }
     }
 }

@@ -52,6 +52,11 @@ import Testing
     @Test(arguments: [
         ("", "it is empty"), ("[]", "it is no instance record"),
         (String(repeating: " ", count: 20_000), "it is longer than 16384 bytes"),
+        (
+            #"{"app":"my-app","format":1,"has_begun":false,"instance":2,"is_stopped":false,"#
+                + #""is_stopping":false,"restarts":{"crash":9223372036854775807,"forced":0}}"#,
+            "no instance restarts so often"
+        ),
     ])
     func `a damaged record says what is wrong`(_ text: String, _ reason: String) throws {
         folder.write(text, "run/my-app-2.json")

@@ -19,7 +19,10 @@ package enum PolicyViolation: Error, Equatable, Sendable {
     case belowFile(file: String)
     /// A member that stands where an earlier one of another kind is.
     case conflictsWithEarlier
+    /// Folders that members imply are counted as well.
     case tooManyEntries(limit: Int)
+    /// All names together.
+    case pathsTooLong(limit: Int)
     /// The archive's links together take too many steps to follow.
     case linksTooComplex
 
@@ -39,7 +42,10 @@ package enum PolicyViolation: Error, Equatable, Sendable {
         case .throughLink(let link): "would be written through the link `\(link)`"
         case .belowFile(let file): "is below `\(file)`, which is no folder"
         case .conflictsWithEarlier: "stands where an earlier entry of another kind is"
-        case .tooManyEntries(let limit): "is one more than the \(limit) allowed"
+        case .tooManyEntries(let limit):
+            "is one more than the \(limit) allowed, folders that are only implied counted too"
+        case .pathsTooLong(let limit):
+            "makes the names of the archive longer than \(limit) bytes together"
         case .linksTooComplex: "links to other links in too complex a way"
         }
     }
@@ -77,6 +83,10 @@ package struct ArchivePolicy {
     /// In the archive's order, so that the first bad one is the one reported.
     private var links: [ArchivePath] = []
     package private(set) var entryCount = 0
+    /// Folders that members only imply: they cost the disk as much as those that are named.
+    private var impliedFolderCount = 0
+    /// Bytes of all names that are kept.
+    private var keptByteCount = 0
 
     package init(limits: ArchiveLimits = ArchiveLimits()) {
         self.limits = limits
@@ -85,9 +95,7 @@ package struct ArchivePolicy {
     /// Folders that no member names get mode `0o755`.
     package mutating func admit(_ entry: TarEntry) throws(PolicyViolation) -> Placement {
         entryCount += 1
-        guard entryCount <= limits.entryCount else {
-            throw .tooManyEntries(limit: limits.entryCount)
-        }
+        try checkCounts()
         let path = try ArchivePath(entry.path, limits: limits)
         guard path != .root else {
             guard entry.kind == .folder else { throw .emptyPath }
@@ -162,8 +170,26 @@ package struct ArchivePolicy {
         _ = try admitsParents(of: path)
         var parent = path.parent
         while nodes[parent] == nil {
+            impliedFolderCount += 1
+            try checkCounts()
+            try keep(parent)
             nodes[parent] = .folder
             parent = parent.parent
+        }
+        if nodes[path] == nil { try keep(path) }
+    }
+
+    private func checkCounts() throws(PolicyViolation) {
+        guard entryCount + impliedFolderCount <= limits.entryCount else {
+            throw .tooManyEntries(limit: limits.entryCount)
+        }
+    }
+
+    /// Counts the memory that a name takes as long as the archive is unpacked.
+    private mutating func keep(_ path: ArchivePath) throws(PolicyViolation) {
+        keptByteCount += path.names.reduce(0) { $0 + $1.count }
+        guard keptByteCount <= limits.allPathsByteCount else {
+            throw .pathsTooLong(limit: limits.allPathsByteCount)
         }
     }
 

@@ -1,4 +1,5 @@
 package import ExternalTermFormat
+internal import Transport
 
 extension Term {
     /// The term as JSON text, indented by two spaces: maps become objects, lists arrays, binaries and
@@ -52,7 +53,7 @@ extension Term {
         text += "\n" + margin + close
     }
 
-    /// Source: RFC 8259, section 7.
+    /// Source: RFC 8259, section 7. What a terminal would obey is written as a number as well.
     private static func writeJSONString(_ string: String, into text: inout String) {
         text += "\""
         for scalar in string.unicodeScalars {
@@ -62,9 +63,11 @@ extension Term {
             case "\n": text += "\\n"
             case "\r": text += "\\r"
             case "\t": text += "\\t"
-            case _ where scalar.value < 0x20:
-                let hex = String(scalar.value, radix: 16)
-                text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+            case _ where SafeText.isHarmful(scalar):
+                for unit in UTF16.encode(scalar) ?? UTF16.EncodedScalar() {
+                    let hex = String(unit, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - hex.count) + hex
+                }
             default: text.unicodeScalars.append(scalar)
             }
         }

@@ -55,7 +55,9 @@ package struct VersionsReport {
 
     /// "2026-11-26T15:42:12Z"
     private static func text(unixSeconds: Int64) -> String {
-        Date(timeIntervalSince1970: Double(unixSeconds)).formatted(.iso8601)
+        // A record may hold any number; ISO 8601 has years of four digits.
+        let seconds = min(max(unixSeconds, 0), 253_402_300_799)
+        return Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
 
     private static func tenths(_ milliseconds: Int64) -> Double {

@@ -30,14 +30,9 @@ package final class FileLog: Sendable {
         writer = FileLogWriter(path: path, limits: limits)
     }
 
-    /// Adds a line; it is given its end, and ends within it become ` | `.
+    /// Adds a line; it is given its end, and what others wrote in it is made safe: see ``SafeText``.
     package func write(_ line: String) {
-        var bytes = Array(line.utf8)
-        if bytes.contains(0x0A) {
-            let parts = bytes.split(separator: 0x0A)
-            bytes = Array(parts.joined(separator: Array(" | ".utf8)))
-        }
-        bytes.append(0x0A)
+        let bytes = Array(SafeText.line(line).utf8) + [0x0A]
         let mustSchedule = pending.withLock { pending in
             guard pending.bytes.count + bytes.count <= Self.maximumPendingByteCount else {
                 pending.droppedCount += 1

@@ -57,7 +57,7 @@ final class FileLogWriter: @unchecked Sendable {
     /// Opens the file that has the name now, after rotating one that has no room left.
     private func open(room count: Int) -> Bool {
         if let size = currentSize() {
-            guard !limits.isOff, size > 0, size + Int64(count) > limits.fileByteCount else {
+            guard !limits.isOff, size > 0, size > limits.fileByteCount - Int64(count) else {
                 return true
             }
             do throws(FileSystemError) {

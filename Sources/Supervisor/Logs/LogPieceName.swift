@@ -21,26 +21,31 @@ enum LogPieceName: Equatable {
         }
     }
 
-    /// `nil` for what is not ours, such as logrotate's `NAME.log.1` and `NAME.log-20260101`.
+    /// `nil` for what is not ours, such as logrotate's `NAME.log.1` and `NAME.log-20260101`, and for
+    /// numbers that no log reaches: what is computed with ours always fits.
     init?(_ name: String, of log: String) {
         guard name.hasPrefix(log + ".") else { return nil }
         let rest = name.dropFirst(log.count + 1)
         if rest == "copying" {
             self = .copying
-        } else if let start = Self.number(rest, digits: Self.digitCount...19) {
+        } else if let start = Self.number(rest, digits: Self.digitCount...Self.maximumDigitCount) {
             self = .piece(start: start)
         } else {
             let parts = rest.split(separator: "-", omittingEmptySubsequences: false)
             guard parts.count == 3, parts[0] == "rotating",
-                let start = Self.number(parts[1], digits: Self.digitCount...19),
-                let position = Self.number(parts[2], digits: 1...19)
+                let start = Self.number(parts[1], digits: Self.digitCount...Self.maximumDigitCount),
+                let position = Self.number(parts[2], digits: 1...Self.maximumDigitCount)
             else { return nil }
             self = .rotating(start: start, position: position)
         }
+        // A number with zeros too many would be looked for under another name.
+        guard suffix.dropFirst() == rest else { return nil }
     }
 
     /// Enough for a petabyte.
     private static let digitCount = 15
+    /// So that sums of two such numbers and of a log's size (``OpenedLog/maximumByteCount``) fit.
+    private static let maximumDigitCount = 18
 
     private static func padded(_ number: Int64) -> String {
         let text = String(number)

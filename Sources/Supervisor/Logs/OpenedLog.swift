@@ -13,6 +13,10 @@ final class OpenedLog {
     private(set) var firstData: Int64 = 0
     private let descriptor: FileDescriptor
 
+    /// What a file may have, holes included. Its writer can make it longer, since it can seek in its
+    /// own output; no log is as long.
+    static let maximumByteCount: Int64 = 1 << 60
+
     var raw: Int32 { descriptor.raw }
     /// How many bytes it holds.
     var contentByteCount: Int64 { byteCount - firstData }
@@ -59,6 +63,9 @@ final class OpenedLog {
             dataBegin = try findData()
             guard dataBegin == before else { continue }
             let size = Int64(status.st_size)
+            guard max(size, dataBegin ?? 0) <= Self.maximumByteCount else {
+                throw .tooLarge(path: path, limit: Int(Self.maximumByteCount))
+            }
             firstData = dataBegin ?? size
             byteCount = max(size, firstData)
             return

@@ -122,6 +122,7 @@ enum CommandName: String, CaseIterable {
             [
                 Option("--stderr", nil, "standard error instead of standard output"),
                 Option("--follow", nil, "go on with what is written from now on (also -f)"),
+                Option("--raw", nil, "to a terminal, too, exactly what was printed"),
                 Option("--lines", "N", "how many of the last lines (also -n; default: 20)"),
             ]
         case .probe:

@@ -13,7 +13,7 @@ extension CommandName {
         case .unghost: "deployex unghost VERSION [--app APPLICATION]"
         case .restart: "deployex restart INSTANCE [--app APPLICATION] [--no-wait]"
         case .stop: "deployex stop INSTANCE|--all [--app APPLICATION] [--no-wait]"
-        case .logs: "deployex logs INSTANCE [--stderr] [-f] [-n N] [--app APPLICATION]"
+        case .logs: "deployex logs INSTANCE [--stderr] [-f] [-n N] [--raw] [--app APPLICATION]"
         case .remote: "deployex remote [INSTANCE] [--app APPLICATION]"
         case .ping: "deployex ping NODE"
         case .probe: "deployex probe NODE [--app APPLICATION] [--json]"

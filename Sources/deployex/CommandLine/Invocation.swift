@@ -29,6 +29,8 @@ struct Invocation: Equatable {
         var instance: String
         var stream = "stdout"
         var follows = false
+        /// Not made safe for a terminal.
+        var isRaw = false
         var lines = 20
     }
 
@@ -204,6 +206,7 @@ struct Invocation: Equatable {
         var request = LogRequest(instance: try self.instance(instance, .logs))
         if flags.contains("--stderr") { request.stream = "stderr" }
         request.follows = flags.contains("--follow")
+        request.isRaw = flags.contains("--raw")
         if let text = values["--lines"] {
             guard let lines = Int(text), 0...ControlCall.maximumLineCount ~= lines else {
                 throw UsageError(

@@ -57,7 +57,8 @@ struct ControlCommands {
                         + application.instances.compactMap(\.version)
                 }
             }
-        for word in Set(found).sorted() { Output.line(word) }
+        // A shell expands what it completes from: nothing but plain names goes there.
+        for word in Set(found).sorted() where Release.isVersion(word) { Output.line(word) }
         return ExitCode.done
     }
 

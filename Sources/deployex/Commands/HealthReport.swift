@@ -57,8 +57,9 @@ struct HealthReport {
     }
 
     private static func megabytes(_ byteCount: Int?) -> String {
-        guard let byteCount else { return "unknown" }
-        let tenths = byteCount * 10 / (1 << 20)
-        return "\(tenths / 10).\(tenths % 10) MiB"
+        guard let byteCount, byteCount >= 0 else { return "unknown" }
+        // The node may say any number: nothing is multiplied before it is small.
+        let tenths = (byteCount % (1 << 20) * 10) >> 20
+        return "\(byteCount >> 20).\(tenths) MiB"
     }
 }

@@ -14,6 +14,7 @@ struct LogCommand {
     func run(_ request: Invocation.LogRequest) async throws -> Int32 {
         let directory = StatusView(try await client.status()).directory
         let instance = try directory.instance(named: request.instance, of: application)
+        var output = ApplicationOutput(isRaw: request.isRaw)
         var start = Term.tuple([.atom("last"), .integer(request.lines)])
         while true {
             let answer = try await client.call(
@@ -30,8 +31,11 @@ struct LogCommand {
             if let lost = answer["lost_bytes"]?.asInteger, lost > 0 {
                 Output.error("\(lost) bytes were rotated away before they could be read")
             }
-            Output.bytes(text)
-            guard request.follows, !Output.hasLostReader else { return ExitCode.done }
+            output.write(text)
+            guard request.follows, !Output.hasLostReader else {
+                output.finish()
+                return ExitCode.done
+            }
             start = next
             // There may be more at once where a piece was cut off at its limit.
             if text.isEmpty { await client.context.loop.sleep(for: Self.pollInterval) }

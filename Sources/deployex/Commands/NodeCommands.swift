@@ -26,9 +26,11 @@ struct NodeCommands {
     ) async throws -> Int32 {
         let name = try context.name(text)
         let arguments = try Self.arguments(arguments)
+        let printed = Guarded(ApplicationOutput())
         let result = try await context.call(
             name, Self.module(module), Atom(function), arguments,
-            output: { Output.text($0) })
+            output: { text in printed.withLock { $0.write(Array(text.utf8)) } })
+        printed.withLock { $0.finish() }
         Output.line(result.description)
         return ExitCode.done
     }

@@ -3,17 +3,20 @@ internal import ExternalTermFormat
 /// The answer of `deployex:status()` for people. What the answer lacks is shown as `-`: the node may
 /// be of another version.
 struct StatusTable {
-    let lines: [String]
+    let lines: [StyledLine]
 
     init(_ status: Term, usesColours: Bool = false) {
         var lines = [
-            "\(Self.text(status, "node"))  deployex \(Self.text(status, "version"))"
-                + "  up \(Self.duration(status, "uptime_seconds"))"
-                + "  mTLS \(status["tls"] == .atom(.true) ? "on" : "off")"
+            StyledLine(
+                "\(Self.text(status, "node"))  deployex \(Self.text(status, "version"))"
+                    + "  up \(Self.duration(status, "uptime_seconds"))"
+                    + "  mTLS \(status["tls"] == .atom(.true) ? "on" : "off")")
         ]
         for application in status["apps"]?.asList ?? [] {
-            lines += ["", Self.heading(application)]
-            if let problem = application["problem"]?.asText { lines.append("problem: \(problem)") }
+            lines += ["", StyledLine(Self.heading(application))]
+            if let problem = application["problem"]?.asText {
+                lines.append(StyledLine("problem: \(problem)"))
+            }
             var table = Table(header: [
                 "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "LAST DEPLOYMENT", "OTP", "PID",
                 "PORT", "UPTIME", "CRASHES", "FORCED",

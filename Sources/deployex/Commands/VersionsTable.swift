@@ -2,16 +2,17 @@ internal import ExternalTermFormat
 
 /// The answer of `deployex:versions()` for people. What the answer lacks is shown as `-`.
 struct VersionsTable {
-    let lines: [String]
+    let lines: [StyledLine]
 
     init(_ versions: Term) {
-        var lines: [String] = []
+        var lines: [StyledLine] = []
         for application in versions["apps"]?.asList ?? [] {
             if !lines.isEmpty { lines.append("") }
             let pinned = application["pinned_version"]?.asText == nil ? "" : "  (pinned)"
             lines.append(
-                "\(Self.text(application, "name"))  target version "
-                    + Self.text(application, "target_version") + pinned)
+                StyledLine(
+                    "\(Self.text(application, "name"))  target version "
+                        + Self.text(application, "target_version") + pinned))
             for release in application["ghosted"]?.asList ?? [] {
                 lines += Self.ghosted(release)
             }
@@ -20,16 +21,17 @@ struct VersionsTable {
         self.lines = lines
     }
 
-    private static func ghosted(_ release: Term) -> [String] {
+    private static func ghosted(_ release: Term) -> [StyledLine] {
         let logged = (release["log_lines"]?.asList ?? []).compactMap(\.asText)
         return [
-            "ghosted \(text(release, "version")) (\(text(release, "hash"))) at "
-                + "\(text(release, "at")): \(text(release, "reason"))"
-        ] + logged.map { "    \($0)" }
+            StyledLine(
+                "ghosted \(text(release, "version")) (\(text(release, "hash"))) at "
+                    + "\(text(release, "at")): \(text(release, "reason"))")
+        ] + logged.map { StyledLine("    \($0)") }
     }
 
     /// The newest first.
-    private static func history(_ outcomes: [Term]) -> [String] {
+    private static func history(_ outcomes: [Term]) -> [StyledLine] {
         guard !outcomes.isEmpty else { return ["nothing has been deployed yet"] }
         var table = Table(header: [
             "WHEN", "INSTANCE", "VERSION", "HASH", "KIND", "OUTCOME", "TOOK", "REASON",
@@ -48,7 +50,6 @@ struct VersionsTable {
     private static func text(_ map: Term, _ key: Atom) -> String {
         guard let value = map[key], value != .atom("null") else { return "-" }
         let text = value.asText ?? value.description
-        // A line is one line, whatever is quoted in it.
-        return text.isEmpty ? "-" : text.split(separator: "\n").joined(separator: " | ")
+        return text.isEmpty ? "-" : text
     }
 }

@@ -2,6 +2,7 @@ internal import Dispatch
 internal import ErlDist
 internal import Glibc
 internal import Synchronization
+internal import Transport
 
 /// The log on stdout: `[info] text`, coloured on a terminal.
 ///
@@ -44,7 +45,7 @@ final class ConsoleLog: ServerLog {
     private func write(_ level: LogLevel, _ text: String) {
         let mark = "[\(level.rawValue)]"
         // A line is one line, whatever is quoted in it.
-        let text = text.split(separator: "\n").joined(separator: " | ")
+        let text = SafeText.line(text)
         let line =
             usesColours ? "\(Self.colour(level))\(mark)\u{1B}[0m \(text)\n" : "\(mark) \(text)\n"
         Output.write(line, to: STDOUT_FILENO)

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Transport
 
 /// What commands print.
 enum Output {
@@ -11,24 +12,29 @@ enum Output {
         return poll(&entry, 1, 0) == 1 && Int32(entry.revents) & (POLLERR | POLLNVAL) != 0
     }
 
-    /// A line for the user.
+    /// A line for the user, or several; what others wrote in it is made safe.
     static func line(_ text: String) {
-        self.text(text + "\n")
+        write(SafeText.text(text) + "\n", to: STDOUT_FILENO)
     }
 
-    /// Text for the user as it is, without a line's end of our own.
-    static func text(_ text: String) {
-        write(text, to: STDOUT_FILENO)
+    /// A line in which we have coloured something, made safe as well.
+    static func line(_ line: StyledLine) {
+        write(line.rendered + "\n", to: STDOUT_FILENO)
+    }
+
+    /// A line of our own that replaces the one before it on a terminal; empty, it only removes that.
+    static func replaceLine(_ text: String) {
+        write("\r\u{1B}[K" + SafeText.line(text), to: STDOUT_FILENO)
     }
 
     /// One line on stderr that says what went wrong and what to do.
     static func error(_ text: String) {
         let isTerminal = isatty(STDERR_FILENO) == 1 && getenv("NO_COLOR") == nil
         let mark = isTerminal ? "\u{1B}[31mdeployex:\u{1B}[0m" : "deployex:"
-        write("\(mark) \(text)\n", to: STDERR_FILENO)
+        write("\(mark) \(SafeText.line(text))\n", to: STDERR_FILENO)
     }
 
-    /// Bytes for the user as they are.
+    /// What an application printed, as it came: for other programs. See ``ApplicationOutput``.
     static func bytes(_ bytes: [UInt8]) {
         bytes.withUnsafeBufferPointer { write($0, to: STDOUT_FILENO) }
     }

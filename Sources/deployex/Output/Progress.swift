@@ -12,13 +12,12 @@ struct Progress {
         let line = isTerminal && seconds > 0 ? "\(text) (\(seconds) s)" : text
         guard line != shown else { return }
         shown = line
-        // Back to the line's beginning, and nothing left of what stood there.
-        Output.text(isTerminal ? "\r\u{1B}[K" + line : line + "\n")
+        if isTerminal { Output.replaceLine(line) } else { Output.line(line) }
     }
 
     /// Removes the line again, so that what follows stands on a line of its own.
     mutating func clear() {
-        if isTerminal, shown != nil { Output.text("\r\u{1B}[K") }
+        if isTerminal, shown != nil { Output.replaceLine("") }
         shown = nil
     }
 }

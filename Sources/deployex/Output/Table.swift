@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Columns for people: as wide as their widest cell, two spaces apart.
 struct Table {
     private var rows: [[Cell]]
@@ -8,7 +10,8 @@ struct Table {
         var colour: Colour?
 
         init(_ text: String, _ colour: Colour? = nil) {
-            self.text = text
+            // Before it is measured.
+            self.text = SafeText.line(text)
             self.colour = colour
         }
 
@@ -30,18 +33,18 @@ struct Table {
         rows.append(row)
     }
 
-    var lines: [String] {
+    var lines: [StyledLine] {
         let widths = rows[0].indices.map { column in
             rows.map { $0[column].text.count }.max() ?? 0
         }
         return rows.map { row in
-            var line = ""
+            var line = StyledLine()
             var gap = 0
             for (cell, width) in zip(row, widths) {
                 // Nothing but spaces to the end of the line is left out.
                 if !cell.text.isEmpty {
-                    line += String(repeating: " ", count: gap)
-                    line += cell.colour.map { $0.around(cell.text) } ?? cell.text
+                    line.append(String(repeating: " ", count: gap))
+                    line.append(cell.text, cell.colour)
                     gap = 0
                 }
                 gap += width - cell.text.count + 2
@@ -49,13 +52,4 @@ struct Table {
             return line
         }
     }
-}
-
-/// What a terminal shows text in.
-enum Colour: Int {
-    case red = 31
-    case green = 32
-    case yellow = 33
-
-    func around(_ text: String) -> String { "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" }
 }

@@ -113,6 +113,27 @@ import Testing
                 == .init(entry: "c", violation: .tooManyEntries(limit: 2)))
     }
 
+    @Test func `folders that members only imply are counted`() {
+        var limits = ArchiveLimits()
+        limits.entryCount = 4
+        // One member and three folders fit; another folder does not.
+        #expect(Self.violation([Self.file("a/b/c/d")], limits: limits) == nil)
+        #expect(
+            Self.violation([Self.file("a/b/c/d/e")], limits: limits)
+                == .init(entry: "a/b/c/d/e", violation: .tooManyEntries(limit: 4)))
+        #expect(
+            Self.violation([Self.file("a/1"), Self.file("b/1"), Self.file("a/2")], limits: limits)
+                == .init(entry: "a/2", violation: .tooManyEntries(limit: 4)))
+    }
+
+    @Test func `the names of an archive have a limit together`() {
+        var limits = ArchiveLimits()
+        limits.allPathsByteCount = 12
+        let fits = [Self.file("aaa/bbb"), Self.file("aaa/b")]
+        #expect(Self.violation(fits, limits: limits)?.violation == .pathsTooLong(limit: 12))
+        #expect(Self.violation([fits[0], Self.file("ccc")], limits: limits) == nil)
+    }
+
     @Test func `links that stay inside are admitted`() {
         let good: [[TarEntry]] = [
             [Self.link("a", "b")],

@@ -144,4 +144,16 @@ import Transport
         #expect(Term.map(TermMap([])).json == "{}")
         #expect(Term.float(1.5).json == "1.5")
     }
+
+    @Test(arguments: [Int64.min, -1, Int64.max])
+    func `a record may hold any time`(_ at: Int64) {
+        let ghosted = GhostedRelease(
+            version: "1.0", hash: "", reason: "", logLines: [], at: at)
+        let snapshot = ApplicationSnapshot(
+            application: "counter", targetVersion: nil, ghosted: [ghosted], history: [],
+            instances: [])
+        let json = VersionsReport(node: "n@h", applications: [snapshot]).term.json
+        let end = at < 0 ? "1970-01-01T00:00:00Z" : "9999-12-31T23:59:59Z"
+        #expect(json.contains(end))
+    }
 }

@@ -1,0 +1,43 @@
+internal import Transport
+
+/// A line of which parts have a colour. Its text may be others': it is made safe when it is rendered,
+/// and only our colours are left.
+struct StyledLine: Equatable, ExpressibleByStringLiteral {
+    struct Span: Equatable {
+        var text: String
+        var colour: Colour?
+    }
+
+    private(set) var spans: [Span] = []
+
+    init() {}
+
+    init(_ text: String, _ colour: Colour? = nil) {
+        append(text, colour)
+    }
+
+    init(stringLiteral text: String) {
+        self.init(text)
+    }
+
+    mutating func append(_ text: String, _ colour: Colour? = nil) {
+        spans.append(Span(text: SafeText.line(text), colour: colour))
+    }
+
+    /// Without colours.
+    var text: String { spans.map(\.text).joined() }
+
+    /// For a terminal.
+    var rendered: String {
+        spans.map { span in span.colour.map { $0.around(span.text) } ?? span.text }.joined()
+    }
+}
+
+/// What a terminal shows text in.
+enum Colour: Int {
+    case red = 31
+    case green = 32
+    case yellow = 33
+
+    func around(_ text: String) -> String { "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" }
+}
