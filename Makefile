@@ -68,13 +68,19 @@ reliability: setup ## kill, freeze and crash what docs/reliability.md speaks of 
 demo: setup build ## deploy, crash, replace and hot-upgrade three replicas of a real release
 	@scripts/demo.sh
 
-release: ## build dist/deployex: stripped, with Swift's libraries inside
-	swift build -c release --static-swift-stdlib --product deployex
+# In a folder of its own: with other options, everything is compiled anew.
+RELEASE_BUILD := swift build -c release --static-swift-stdlib --scratch-path .build-dist \
+	--disable-local-rpath -Xswiftc -no-toolchain-stdlib-rpath \
+	-Xlinker -z -Xlinker relro -Xlinker -z -Xlinker now
+
+release: ## build dist/deployex: hardened, stripped, with Swift's libraries inside
+	$(RELEASE_BUILD) --product deployex
 	mkdir -p dist
-	strip -o dist/deployex "$$(swift build -c release --show-bin-path)/deployex"
+	strip -o dist/deployex "$$($(RELEASE_BUILD) --show-bin-path)/deployex"
+	scripts/check-release.sh dist/deployex
 
 tls-distribution-certs: ## make certs/ca.crt once, and a node's certificate for mutual TLS
 	@scripts/make-certs.sh
 
 clean: ## remove everything that was built
-	rm -rf .build .build-tsan .build-asan .build-fuzz dist Examples/*/_build
+	rm -rf .build .build-dist .build-tsan .build-asan .build-fuzz dist Examples/*/_build

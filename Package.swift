@@ -39,7 +39,10 @@ let package = Package(
     targets: [
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
-        .target(name: "CLinux"),
+        .target(
+            name: "CLinux",
+            // glibc checks the buffers of its calls where the compiler knows their sizes.
+            cSettings: [.define("_FORTIFY_SOURCE", to: "3", .when(configuration: .release))]),
         library("ExternalTermFormat", ["CZlib"], settings: pure),
         library("Transport", ["CLinux", "COpenSSL"]),
         library("EPMD", ["Transport"]),
