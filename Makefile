@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-otp build test test-as-user interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test test-as-user walk-through interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -21,6 +21,10 @@ test: setup ## run all tests, those against real Erlang nodes and releases inclu
 	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --filter InteropTests
 	swift test --skip-build --filter EndToEndTests
+
+walk-through: setup release ## walk through /tmp as the documents print it, as root and as an ordinary user
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	@scripts/walk-through.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
 test-as-user: ## run the unit tests that "make test" has built as a user without rights (root starts it)
 	@scripts/test-as-user.sh
