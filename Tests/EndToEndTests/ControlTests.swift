@@ -139,6 +139,24 @@ struct ControlTests {
         #expect(errors == ChildProcess.Result(status: 0, stdout: "", stderr: ""))
     }
 
+    @Test func `a terminal obeys nothing that an application has printed, but shows its colours`()
+        async throws
+    {
+        try await world.print("\\e[31mred\\e[0m \\e[2J\\x{202E}\n", at: 1)
+        let raw = "\u{1B}[31mred\u{1B}[0m \u{1B}[2J\u{202E}"
+        #expect(try await world.command("logs", "1", "-n", "1").stdout == raw + "\n")
+        // script(1) gives its program a terminal, which ends lines with a carriage return.
+        func shown(_ options: String) async throws -> String {
+            try await world.run(
+                "/usr/bin/script",
+                ["-qec", "\(ExamplePackages.deployex) logs 1 -n 1 \(options)", "/dev/null"]
+            ).stdout
+        }
+        let safe = "\u{1B}[31mred\u{1B}[0m \\x{1B}[2J\\x{202E}"
+        #expect(try await shown("") == safe + "\r\n")
+        #expect(try await shown("--raw") == raw + "\r\n")
+    }
+
     @Test func `logs -f shows every line once, also over a restart, and ends on Ctrl-C`()
         async throws
     {
