@@ -319,7 +319,7 @@ actor RawClient {
     @Test func `a peer is local on loopback, or when it comes from the address it goes to`() throws
     {
         func isLocal(_ peer: String, _ own: String) throws -> Bool {
-            EPMDDaemon.isLocal(
+            AdmittedPeers.isOfThisHost(
                 peer: try #require(SocketAddress(peer, port: 1)),
                 own: try #require(SocketAddress(own, port: 2)))
         }
