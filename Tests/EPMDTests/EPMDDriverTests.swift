@@ -320,8 +320,8 @@ actor RawClient {
     {
         func isLocal(_ peer: String, _ own: String) throws -> Bool {
             AdmittedPeers.isOfThisHost(
-                peer: try #require(SocketAddress(peer, port: 1)),
-                own: try #require(SocketAddress(own, port: 2)))
+                try #require(SocketAddress(peer, port: 1)),
+                to: try #require(SocketAddress(own, port: 2)))
         }
         #expect(try isLocal("127.0.0.1", "127.0.0.1"))
         #expect(try isLocal("127.1.2.3", "10.0.0.1"))

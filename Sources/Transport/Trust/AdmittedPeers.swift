@@ -5,6 +5,9 @@ public enum AdmittedPeers: Equatable, Sendable {
     /// From this host, and from these networks.
     case thisHost(and: [IPNetwork])
 
+    /// From these networks alone, of which this host may be none.
+    case networks([IPNetwork])
+
     /// From this host alone: the peer's address is one of the host's own.
     public static let thisHost = AdmittedPeers.thisHost(and: [])
 
@@ -16,6 +19,7 @@ public enum AdmittedPeers: Equatable, Sendable {
     ) -> Bool {
         switch self {
         case .everybody: true
+        case .networks(let networks): networks.contains { $0.contains(peer) }
         case .thisHost(let networks):
             Self.isOfThisHost(peer, to: own, host: host)
                 || networks.contains { $0.contains(peer) }

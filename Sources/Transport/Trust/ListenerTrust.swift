@@ -1,6 +1,3 @@
-internal import CLinux
-internal import Glibc
-
 /// Which listeners on this host are believed: whoever connects to a port must know whose it is before it
 /// says a secret there, or takes what it hears for true.
 ///
@@ -39,16 +36,12 @@ public struct ListenerTrust: Sendable {
         limits: StreamLimits = StreamLimits()
     ) async throws -> TCPStream {
         let before = try await listeners(at: address)
-        if let before { try await verify(before, at: address, isCheckedFurther: false) }
         let stream = try await TCPStream.connect(
             to: address, timeout: timeout, on: loop, limits: limits)
         guard let before else { return stream }
         do {
-            let after = try await listeners(at: address)
-            if let after { try await verify(after, at: address, isCheckedFurther: true) }
-            guard after == before, !before.isEmpty else {
-                throw ListenerRefusal(address: address, reason: .changed)
-            }
+            let after = try await listeners(at: address) ?? []
+            try await verify(before, after, at: address)
         } catch {
             stream.close()
             throw error
@@ -57,31 +50,41 @@ public struct ListenerTrust: Sendable {
     }
 
     /// Who could take a connection to `address`; `nil` when it is not this host's.
+    /// - Throws: ``ListenerRefusal`` when it is a stranger.
     private func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
-        try await offload { () throws -> Set<ListeningSocket>? in
+        let (users, remedy) = (users, remedy)
+        return try await offload { () throws -> Set<ListeningSocket>? in
             guard HostAddresses.current().contains(address) else { return nil }
+            let found: Set<ListeningSocket>
             do throws(SystemError) {
-                return ListeningSocket.taking(address, among: try SocketTableFile.listening())
+                found = ListeningSocket.taking(address, among: try SocketTableFile.listening())
             } catch {
                 throw ListenerRefusal(address: address, reason: .unreadable(error))
             }
+            if let user = Self.stranger(among: found, users) {
+                throw ListenerRefusal(
+                    address: address, reason: .stranger(UserDatabase.text(user), remedy: remedy))
+            }
+            return found
         }
     }
 
     private func verify(
-        _ sockets: Set<ListeningSocket>, at address: SocketAddress, isCheckedFurther: Bool
+        _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>, at address: SocketAddress
     ) async throws {
-        let (users, check, remedy) = (users, isCheckedFurther ? check : nil, remedy)
-        try await offload { () throws in
-            if let refusal = Self.stranger(among: sockets, users) {
-                throw ListenerRefusal(
-                    address: address,
-                    reason: .stranger(UserDatabase.text(refusal), remedy: remedy))
-            }
-            if let text = check?(sockets) {
-                throw ListenerRefusal(address: address, reason: .notItsOwn(text))
-            }
+        guard Self.isSame(before, after) else {
+            throw ListenerRefusal(address: address, reason: .changed)
         }
+        guard let check, let text = await offload({ check(after) }) else { return }
+        throw ListenerRefusal(address: address, reason: .notItsOwn(text))
+    }
+
+    /// Whether it was one of these sockets that has taken a connection in between: they were there all
+    /// the time, since a number is not given out again as long as its socket is there.
+    package static func isSame(
+        _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>
+    ) -> Bool {
+        !before.isEmpty && before == after
     }
 
     /// A user of one of the sockets who is not trusted.

@@ -32,7 +32,7 @@ enum EPMDAccess {
         let networks =
             switch peers {
             case .everybody: IPNetwork.all
-            case .thisHost(let networks): networks
+            case .thisHost(let networks), .networks(let networks): networks
             }
         var variables = environment
         variables["DEPLOYEX_DIST_NETWORKS"] =
