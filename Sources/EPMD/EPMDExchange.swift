@@ -104,6 +104,9 @@ extension EPMDError {
     /// Why connecting failed, or what listens is not believed.
     init(ofFailedConnect error: any Error, attempt: String) {
         switch error {
+        // One that has begun to listen just now, as a rule: the next attempt tells.
+        case let error as ListenerRefusal where error.reason == .changed:
+            self = .unreachable(attempt: attempt, reason: error.text("EPMD"))
         case let error as ListenerRefusal: self = .untrusted(attempt: attempt, error)
         case let error as SystemError:
             self = .unreachable(attempt: attempt, reason: SystemError.text(error.code))

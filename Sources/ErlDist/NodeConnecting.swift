@@ -106,7 +106,7 @@ extension Node {
                 failure = error
                 // Someone listens there: other addresses of the same name say the same.
                 break
-            } catch let refusal as ListenerRefusal {
+            } catch let refusal as ListenerRefusal where refusal.reason != .changed {
                 report(
                     .error, cause: "\(refusal.reason)", of: "listeners for \(node)",
                     "\(node) is not connected to: \(refusal)")

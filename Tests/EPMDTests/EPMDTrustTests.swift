@@ -71,6 +71,18 @@ struct EPMDTrustTests {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct EPMDAdmissionTests {
+    @Test func `a daemon that has begun to listen just now is one to ask again, not a stranger's`()
+    {
+        let changed = ListenerRefusal(address: .loopback(port: 7), reason: .changed)
+        let error = EPMDError(ofFailedConnect: changed, attempt: "asking")
+        #expect(error == .unreachable(attempt: "asking", reason: changed.text("EPMD")))
+        let stranger = ListenerRefusal(
+            address: .loopback(port: 7), reason: .stranger("uid 1", remedy: "beware"))
+        #expect(
+            EPMDError(ofFailedConnect: stranger, attempt: "asking")
+                == .untrusted(attempt: "asking", stranger))
+    }
+
     @Test func `another host's questions are not answered, and told of`() async throws {
         let loop = try EventLoop.onOwnThread()
         let reports = Reports<EPMDDaemon.Event>()

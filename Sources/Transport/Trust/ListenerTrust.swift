@@ -38,8 +38,15 @@ public struct ListenerTrust: Sendable {
         let before = try await listeners(at: address)
         let stream = try await TCPStream.connect(
             to: address, timeout: timeout, on: loop, limits: limits)
-        guard let before else { return stream }
         do {
+            guard let before else {
+                // A host takes the address that it connects to for its own: an address that no interface
+                // has, or one that is not known because nobody is told of interfaces.
+                guard stream.localAddress.unmapped.octets != address.unmapped.octets else {
+                    throw ListenerRefusal(address: address, reason: .changed)
+                }
+                return stream
+            }
             let after = try await listeners(at: address) ?? []
             try await verify(before, after, at: address)
         } catch {
