@@ -3,6 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/inet_diag.h>
+#include <linux/netlink.h>
+#include <linux/sock_diag.h>
 #include <stdio.h>
 #include <pthread.h>
 #include <string.h>
@@ -154,4 +157,54 @@ int64_t clinux_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK
 
 int clinux_open_at(int folder, const char *name, int flags) {
     return openat(folder, name, flags);
+}
+
+int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
+                    uint16_t remote_port, uint32_t *user) {
+    struct {
+        struct nlmsghdr head;
+        struct inet_diag_req_v2 body;
+    } request;
+    memset(&request, 0, sizeof request);
+    request.head.nlmsg_len = sizeof request;
+    request.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    request.head.nlmsg_flags = NLM_F_REQUEST;
+    request.body.sdiag_family = (uint8_t)family;
+    request.body.sdiag_protocol = IPPROTO_TCP;
+    request.body.idiag_states = ~0u;
+    size_t count = family == AF_INET ? 4 : 16;
+    memcpy(request.body.id.idiag_src, local, count);
+    memcpy(request.body.id.idiag_dst, remote, count);
+    request.body.id.idiag_sport = htons(local_port);
+    request.body.id.idiag_dport = htons(remote_port);
+    request.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0) return -1;
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[4096];
+    } answer;
+    // The kernel answers within the call: recv(2) finds the answer there.
+    ssize_t length = send(fd, &request, sizeof request, 0);
+    if (length >= 0) length = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
+    int code = errno;
+    close(fd);
+    errno = code;
+    if (length < 0) return -1;
+    errno = ENOENT;
+    if ((size_t)length < sizeof(struct nlmsghdr) || answer.head.nlmsg_len > (size_t)length) return -1;
+    if (answer.head.nlmsg_type == NLMSG_ERROR) {
+        if (answer.head.nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+            errno = -((struct nlmsgerr *)NLMSG_DATA(&answer.head))->error;
+        return -1;
+    }
+    if (answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+        answer.head.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
+        return -1;
+    struct inet_diag_msg *found = NLMSG_DATA(&answer.head);
+    // Without a connection the kernel tells of a listener; without an inode nobody holds the socket.
+    if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return -1;
+    *user = found->idiag_uid;
+    return 0;
 }

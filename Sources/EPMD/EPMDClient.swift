@@ -13,17 +13,22 @@ public struct EPMDClient: Sendable {
     public let address: SocketAddress
     /// How long one question may take.
     public let timeout: Duration
+    /// Whose daemons on this host are believed.
+    public let trust: ListenerTrust
     private let loop: EventLoop
 
     /// A client that makes no connection before it is asked something.
-    /// - Parameter loop: what its connections run on.
+    /// - Parameters:
+    ///   - loop: what its connections run on.
+    ///   - trust: whose daemons on this host are believed: EPMD's port is anybody's.
     public init(
         address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort), loop: EventLoop,
-        timeout: Duration = .seconds(5)
+        timeout: Duration = .seconds(5), trust: ListenerTrust = ListenerTrust()
     ) {
         self.address = address
         self.loop = loop
         self.timeout = timeout
+        self.trust = trust
     }
 
     /// What the daemon knows of the node `name` (without `@host`).
@@ -82,7 +87,7 @@ public struct EPMDClient: Sendable {
         _ request: EPMDRequest, _ decoder: Decoder, _ attempt: String
     ) async throws(EPMDError) -> Decoder.Reply {
         try await EPMDExchange(attempt, decoder: decoder, timeout: timeout, loop: loop)
-            .reply(to: request, from: address)
+            .reply(to: request, from: address, trust)
     }
 
     private func onEachAddress<Answer>(
@@ -99,7 +104,8 @@ public struct EPMDClient: Sendable {
         var failure: EPMDError?
         for address in addresses {
             do throws(EPMDError) {
-                return try await body(EPMDClient(address: address, loop: loop, timeout: timeout))
+                return try await body(
+                    EPMDClient(address: address, loop: loop, timeout: timeout, trust: trust))
             } catch {
                 // A daemon that answers has spoken for the host.
                 if case .notRegistered = error { throw error }

@@ -3,7 +3,7 @@ public import Transport
 /// An Erlang port mapper daemon: BEAM nodes, C nodes and OTP's `epmd -names` use it as they use OTP's.
 ///
 /// A registration lasts as long as its connection. Registrations, DUMP, KILL and STOP are taken from this
-/// host only. A connection that has not asked its one question, or not taken its answer, within
+/// host only; by default other hosts are not answered at all. A connection that has not asked its one question, or not taken its answer, within
 /// ``Limits/silence`` is closed. Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
 public actor EPMDDaemon {
     /// What the daemon takes of others.
@@ -38,6 +38,7 @@ public actor EPMDDaemon {
     private nonisolated let loop: EventLoop
     private let limits: Limits
     private let isRelaxed: Bool
+    private let peers: AdmittedPeers
     private let report: @Sendable (Event) -> Void
     private var machine: DaemonMachine?
     private var isStopped = false
@@ -53,14 +54,17 @@ public actor EPMDDaemon {
 
     /// - Parameters:
     ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check` does.
+    ///   - peers: From where questions are taken.
     ///   - report: Called on the loop's thread, in the order of events.
     public init(
         loop: EventLoop, limits: Limits = Limits(), isRelaxed: Bool = false,
+        peers: AdmittedPeers = .thisHost,
         report: @escaping @Sendable (Event) -> Void = { _ in }
     ) {
         self.loop = loop
         self.limits = limits
         self.isRelaxed = isRelaxed
+        self.peers = peers
         self.report = report
     }
 
@@ -129,6 +133,11 @@ public actor EPMDDaemon {
 
     private func accepted(_ stream: TCPStream) {
         guard machine != nil else { return stream.close() }
+        let (peer, own) = (stream.peerAddress, stream.localAddress)
+        guard peers.admit(peer, to: own) else {
+            stream.close()
+            return report(.refused("a connection from \(peer.host), which is another host"))
+        }
         let id = nextConnection
         nextConnection += 1
         let timer = loop.schedule(after: limits.silence) { [self] in
@@ -147,13 +156,8 @@ public actor EPMDDaemon {
                     $0.feed { $0.connectionClosed(id) }
                 }
             })
-        let isLocal = Self.isLocal(peer: stream.peerAddress, own: stream.localAddress)
+        let isLocal = AdmittedPeers.isOfThisHost(peer, to: own)
         feed { $0.connectionOpened(id, isLocal: isLocal) }
-    }
-
-    /// Whether a connection comes from this host: from loopback, or from the very address it came to.
-    static func isLocal(peer: SocketAddress, own: SocketAddress) -> Bool {
-        peer.isLoopback || (peer.octets == own.octets && peer.octets.contains { $0 != 0 })
     }
 
     private func feed(_ event: (inout DaemonMachine) -> [DaemonMachine.Action]) {

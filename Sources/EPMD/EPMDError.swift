@@ -8,6 +8,8 @@ public enum EPMDError: Error, Equatable, Sendable, CustomStringConvertible {
     case duplicateName(name: String, address: SocketAddress)
     /// No connection, or one that was lost: `reason` is the kernel's.
     case unreachable(attempt: String, reason: String)
+    /// What listens there, on this host, is not believed: it may be somebody's who wants our secrets.
+    case untrusted(attempt: String, ListenerRefusal)
     case timedOut(attempt: String, after: Duration)
     case badReply(attempt: String, EPMDReplyError)
     /// The request cannot be written: a name or an extra outside of the limits.
@@ -25,6 +27,7 @@ public enum EPMDError: Error, Equatable, Sendable, CustomStringConvertible {
         case .duplicateName(let name, let address):
             "registering `\(name)` with EPMD at \(address): the name is already in use"
         case .unreachable(let attempt, let reason): "\(attempt): \(reason)"
+        case .untrusted(let attempt, let refusal): "\(attempt): \(refusal.text("EPMD"))"
         case .timedOut(let attempt, let duration):
             "\(attempt): no answer within \(duration.inSeconds) s"
         case .badReply(let attempt, let error): "\(attempt): \(error)"

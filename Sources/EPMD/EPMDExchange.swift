@@ -23,7 +23,7 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
 
     /// The reply. The timeout covers connecting and answering together.
     func reply(
-        to request: EPMDRequest, from address: SocketAddress
+        to request: EPMDRequest, from address: SocketAddress, _ trust: ListenerTrust
     ) async throws(EPMDError) -> Decoder.Reply {
         let bytes: [UInt8]
         do throws(EPMDRequestError) { bytes = try request.encoded() } catch {
@@ -34,7 +34,7 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
         }
         await withTaskCancellationHandler {
             // Not awaited: a cancelled caller need not wait for connect(2), which ends by its timeout.
-            Task { await connect(to: address, sending: bytes) }
+            Task { await connect(to: address, trust, sending: bytes) }
             if outcome == nil { await withCheckedContinuation { waiter = $0 } }
         } onCancel: {
             Task { await self.cancel() }
@@ -43,15 +43,16 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
         return try outcome.get()
     }
 
-    private func connect(to address: SocketAddress, sending bytes: [UInt8]) async {
+    private func connect(
+        to address: SocketAddress, _ trust: ListenerTrust, sending bytes: [UInt8]
+    ) async {
         guard outcome == nil else { return }
         do {
-            let stream = try await TCPStream.connect(to: address, timeout: timeout, on: loop)
+            let stream = try await trust.connect(to: address, timeout: timeout, on: loop)
             guard outcome == nil else { return stream.close() }
             self.stream = stream
         } catch {
-            let reason = EPMDError.reason(ofFailedConnect: error)
-            return end(.failure(.unreachable(attempt: attempt, reason: reason)))
+            return end(.failure(EPMDError(ofFailedConnect: error, attempt: attempt)))
         }
         stream?.start(
             receive: { bytes in
@@ -100,10 +101,17 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
 }
 
 extension EPMDError {
-    /// Why `TCPStream.connect` failed, without what was attempted.
-    static func reason(ofFailedConnect error: any Error) -> String {
-        guard let error = error as? SystemError else { return "\(error)" }
-        return SystemError.text(error.code)
+    /// Why connecting failed, or what listens is not believed.
+    init(ofFailedConnect error: any Error, attempt: String) {
+        switch error {
+        // One that has begun to listen just now, as a rule: the next attempt tells.
+        case let error as ListenerRefusal where error.reason == .changed:
+            self = .unreachable(attempt: attempt, reason: error.text("EPMD"))
+        case let error as ListenerRefusal: self = .untrusted(attempt: attempt, error)
+        case let error as SystemError:
+            self = .unreachable(attempt: attempt, reason: SystemError.text(error.code))
+        default: self = .unreachable(attempt: attempt, reason: "\(error)")
+        }
     }
 }
 

@@ -25,6 +25,7 @@ public actor EPMDRegistration {
     private nonisolated let loop: EventLoop
     private let report: @Sendable (Event) -> Void
     private let timeout: Duration
+    private let trust: ListenerTrust
     private var machine: RegistrationMachine
     private var stream: TCPStream?
     private var timer: LoopTimer?
@@ -41,18 +42,21 @@ public actor EPMDRegistration {
     /// - Parameters:
     ///   - timeout: Of one attempt, connecting included.
     ///   - retryDelay: Between a loss or a failure and the next attempt.
+    ///   - trust: Whose daemon, on this host, may be registered with.
     ///   - report: Called on the loop's thread, in the order of events.
     /// - Throws: ``EPMDError/badRequest(attempt:_:)`` for a name or an extra outside of the limits.
     public init(
         _ node: EPMDNodeInfo,
         at address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort),
         loop: EventLoop, timeout: Duration = .seconds(5), retryDelay: Duration = .seconds(2),
+        trust: ListenerTrust = ListenerTrust(),
         report: @escaping @Sendable (Event) -> Void = { _ in }
     ) throws(EPMDError) {
         self.node = node
         self.address = address
         self.loop = loop
         self.timeout = timeout
+        self.trust = trust
         self.report = report
         do throws(EPMDRequestError) {
             machine = try RegistrationMachine(
@@ -139,12 +143,13 @@ public actor EPMDRegistration {
         // Ends by its own timeout; its result counts only while the number is the current one.
         Task {
             do {
-                let stream = try await TCPStream.connect(to: address, timeout: timeout, on: loop)
+                let stream = try await trust.connect(to: address, timeout: timeout, on: loop)
                 connected(stream, number)
             } catch {
                 guard number == connectNumber else { return }
-                let failure = EPMDError.reason(ofFailedConnect: error)
-                perform(machine.connectFailed(reason: failure))
+                perform(
+                    machine.connectFailed(
+                        EPMDError(ofFailedConnect: error, attempt: machine.attempt)))
             }
         }
     }

@@ -89,8 +89,11 @@ struct RegistrationMachine {
         }
     }
 
-    mutating func connectFailed(reason: String) -> [Action] {
-        connectionEnded(reason: reason)
+    mutating func connectFailed(_ error: EPMDError) -> [Action] {
+        switch state {
+        case .connecting: fail(error)
+        case .idle, .awaitingReply, .registered, .waiting, .stopped: []
+        }
     }
 
     mutating func received(_ bytes: some Collection<UInt8>) -> [Action] {

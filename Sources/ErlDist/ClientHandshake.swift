@@ -33,12 +33,15 @@ struct ClientHandshake {
     private let cookie: String
     /// Our own challenge: random, chosen by the caller.
     private let challenge: UInt32
+    /// Whether a challenge is one that we have sent to somebody ourselves.
+    private let isOwn: (UInt32) -> Bool
     private var state = State.initial
 
     init(
         identity: Identity, to peer: NodeName, flags: DistributionFlags, cookie: String,
-        challenge: UInt32
+        challenge: UInt32, isOwnChallenge: @escaping (UInt32) -> Bool = { _ in false }
     ) {
+        isOwn = isOwnChallenge
         self.identity = identity
         self.expectedPeer = peer
         self.cookie = cookie
@@ -142,6 +145,8 @@ struct ClientHandshake {
         }
         let missing = DistributionFlags.mandatory25.subtracting(theirs.flags)
         guard missing.isEmpty else { throw .missingFlags(missing) }
+        // The answer would prove to our own acceptor that whoever sent it knows the cookie.
+        guard !isOwn(theirs.challenge) else { throw .reflectedChallenge }
         state = .awaitingAcknowledgement(
             PeerNode(
                 name: name, creation: theirs.creation, peerFlags: theirs.flags, ownFlags: flags,

@@ -22,6 +22,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case truncated(HandshakeStep)
     case messageTooLong(byteCount: Int)
     case timedOut
+    /// The peer's challenge is one of our own that waits for its answer: whoever listens there relays it.
+    case reflectedChallenge
     /// The stream ended in the middle of the handshake.
     case connectionClosed(String)
 
@@ -48,6 +50,9 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .messageTooLong(let count):
             "the peer announced a handshake message of \(count) bytes; it may not be an Erlang"
                 + " node, or use TLS"
+        case .reflectedChallenge:
+            "whoever listens there shows a challenge of our own as its own: it wants to pass for this"
+                + " node with our answer"
         case .timedOut: "the handshake was not finished in time"
         case .connectionClosed(let reason): "the connection ended during the handshake: \(reason)"
         }

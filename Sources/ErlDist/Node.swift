@@ -22,6 +22,9 @@ public actor Node {
     /// Finds out where a node listens. A node name with a port is not asked for.
     public typealias Resolver = @Sendable (NodeName) async throws -> [SocketAddress]
 
+    /// Whose listeners on this host are believed to be a node that is dialled; see ``ListenerTrust``.
+    public typealias Trust = @Sendable (NodeName) async -> ListenerTrust
+
     /// How a node behaves.
     public struct Configuration: Sendable {
         /// What is offered to peers.
@@ -42,6 +45,11 @@ public actor Node {
         public var maximumOutgoingCalls = 100_000
         /// TLS for every connection, in both directions; plain TCP without it.
         public var tls: DistributionTLS?
+        /// From where connections are taken; `nil` for everybody with TLS, and for this host without.
+        public var admittedPeers: AdmittedPeers?
+        /// Asked for each node before it is dialled. Whoever is dialled gets an answer to its challenge that
+        /// only the cookie can give.
+        public var trust: Trust = { _ in ListenerTrust() }
         /// Bytes that may wait to be sent to one peer.
         public var queuedByteCount = 64 << 20
         /// What one call may print before the rest is left out.
@@ -81,6 +89,8 @@ public actor Node {
     /// Accepted connections whose handshake is not finished.
     var accepting: [ObjectIdentifier: Connection] = [:]
     var handshakes: AcceptedHandshakes<ObjectIdentifier>
+    var challenges = OutstandingChallenges<ObjectIdentifier>()
+    var identification = PeerIdentification()
     var listener: TCPListener?
     var processes = ProcessTable()
     var leaders: [UInt32: GroupLeader] = [:]
@@ -187,6 +197,7 @@ public actor Node {
         for connection in accepting.values { connection.close() }
         accepting = [:]
         handshakes.removeAll()
+        challenges.removeAll()
         for attempt in attempts.values {
             attempt.task?.cancel()
             attempt.connection?.close()

@@ -42,6 +42,8 @@ extension Node {
 
     private func accept(_ tcp: TCPStream) {
         guard let name else { return tcp.close() }
+        guard isAdmitted(tcp) else { return tcp.close() }
+        let caller = identify(tcp)
         let stream: any ByteStream
         do throws(TLSConfigurationError) {
             stream =
@@ -52,16 +54,45 @@ extension Node {
             return report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
         let creation = creation
+        let challenge = UInt32.random(in: 0 ... .max)
         let handshake = ServerHandshake(
             name: name, creation: creation, flags: configuration.flags, cookie: cookie,
-            challenge: .random(in: 0 ... .max))
+            challenge: challenge)
         let connection = Connection(
             stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
         accepting[ObjectIdentifier(connection)] = connection
+        challenges.begin(ObjectIdentifier(connection), challenge)
         makeRoom(for: connection)
         connection.start(lengthWidth: lengthWidth) { event in
-            self.handleAccepted(event, connection, creation)
+            self.handleAccepted(event, connection, creation, caller)
         }
+    }
+
+    /// Without TLS only this host is answered, unless the owner of the node wants more.
+    private func isAdmitted(_ tcp: TCPStream) -> Bool {
+        let peers =
+            configuration.admittedPeers ?? (configuration.tls == nil ? .thisHost : .everybody)
+        let peer = tcp.peerAddress
+        guard !peers.admit(peer, to: tcp.localAddress) else { return true }
+        report(
+            .warning, cause: "another host", of: "connections from \(peer.host)",
+            "A connection from \(peer) was refused: it comes from another host, and this node"
+                + " answers only those of its own")
+        return false
+    }
+
+    private func identify(_ tcp: TCPStream) -> PeerIdentification.Finding {
+        let (peer, own) = (tcp.peerAddress, tcp.localAddress)
+        guard AdmittedPeers.isOfThisHost(peer, to: own) else {
+            return PeerIdentification.Finding(isKnown: true)
+        }
+        let finding = identification.begin()
+        guard !finding.isKnown else { return finding }
+        Task {
+            let user = await offload { ConnectingUser.text(peer: peer, own: own) }
+            identification.end(finding, user)
+        }
+        return finding
     }
 
     private func makeRoom(for connection: Connection) {
@@ -69,6 +100,7 @@ extension Node {
         guard let oldest = handshakes.begin(id, from: connection.peerAddress.octets),
             let oldest = accepting.removeValue(forKey: oldest)
         else { return }
+        challenges.end(ObjectIdentifier(oldest))
         report(
             .warning, cause: "too many", of: "handshakes",
             "More than \(configuration.maximumHandshakes) connections are in their handshake:"
@@ -79,24 +111,32 @@ extension Node {
     private func handshakeEnded(_ connection: Connection) {
         accepting[ObjectIdentifier(connection)] = nil
         handshakes.end(ObjectIdentifier(connection))
+        challenges.end(ObjectIdentifier(connection))
     }
 
     private func handleAccepted(
-        _ event: Connection.Event, _ connection: Connection, _ creation: UInt32
+        _ event: Connection.Event, _ connection: Connection, _ creation: UInt32,
+        _ caller: PeerIdentification.Finding
     ) {
         switch event {
         case .applicant(let applicant): connection.decide(decision(applicant))
         case .connected(let peer):
             handshakeEnded(connection)
             adopt(connection, peer, ownCreation: creation)
+            let address = connection.peerAddress
+            caller.whenKnown {
+                self.onLog?(.info, "\(peer.name) has connected from \(address)\(caller.text)")
+            }
         case .received, .answered, .quiet, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             handshakeEnded(connection)
             let address = connection.peerAddress
-            report(
-                .warning, cause: "\(error)", of: "connections from \(address.host)",
-                "A connection from \(address) was refused: \(error)")
+            caller.whenKnown {
+                self.report(
+                    .warning, cause: "\(error)", of: "connections from \(address.host)",
+                    "A connection from \(address)\(caller.text) was refused: \(error)")
+            }
         }
     }
 

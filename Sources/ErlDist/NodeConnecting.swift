@@ -90,10 +90,12 @@ extension Node {
             return .unreachable("connecting to \(node): \(error)")
         }
         var failure = CallError.unreachable("connecting to \(node): it has no address")
+        let trust = await configuration.trust(node)
         for address in addresses {
             guard links[node.atom] == nil else { return nil }
             do {
-                let tcp = try await TCPStream.connect(
+                // Under TLS too, where the certificate is the proof: it costs next to nothing.
+                let tcp = try await trust.connect(
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: streamLimits)
                 let stream: any ByteStream =
@@ -104,6 +106,11 @@ extension Node {
                 failure = error
                 // Someone listens there: other addresses of the same name say the same.
                 break
+            } catch let refusal as ListenerRefusal where refusal.reason != .changed {
+                report(
+                    .error, cause: "\(refusal.reason)", of: "listeners for \(node)",
+                    "\(node) is not connected to: \(refusal)")
+                failure = .refused("connecting to \(node): \(refusal)")
             } catch {
                 failure = .unreachable("connecting to \(node): \(error)")
             }
@@ -138,7 +145,8 @@ extension Node {
             if let name { .named(name, creation: creation) } else { .asking(host: host) }
         let handshake = ClientHandshake(
             identity: identity, to: node, flags: configuration.flags, cookie: cookie,
-            challenge: .random(in: 0 ... .max))
+            challenge: .random(in: 0 ... .max),
+            isOwnChallenge: { self.challenges.contains($0) })
         let connection = Connection(
             stream: stream, loop: loop, handshake: .client(handshake), limits: connectionLimits)
         attempt.connection = connection
@@ -170,6 +178,12 @@ extension Node {
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             attempt.connection = nil
+            if error == .reflectedChallenge {
+                let address = connection.peerAddress
+                report(
+                    .error, cause: "\(error)", of: "listeners for \(node)",
+                    "\(node) at \(address) is not connected to: \(error)")
+            }
             guard error == .simultaneousConnect else {
                 return endHandshake(attempt, Self.callError(error, node))
             }
@@ -189,7 +203,7 @@ extension Node {
         switch error {
         case .wrongCookie: .wrongCookie
         case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .nameRejected, .unexpectedStatus, .invalidName:
+            .nameRejected, .unexpectedStatus, .invalidName, .reflectedChallenge:
             .refused("connecting to \(node): \(error)")
         case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
             .unreachable("connecting to \(node): \(error)")

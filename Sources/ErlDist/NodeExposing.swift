@@ -7,6 +7,8 @@ extension Node {
     /// A process is asked for: `erpc:execute_call/4`, `erpc:execute_cast/3`, or a function of an exposed
     /// module itself.
     func receive(_ request: SpawnRequest, _ link: PeerLink) {
+        // As for monitors and links: its end would be told to a node that never asked.
+        guard request.from.node == link.peer.name.atom else { return }
         let isMonitored =
             request.options.contains(Self.monitorOption)
             || request.options.contains(where: Self.isMonitorTuple)

@@ -214,7 +214,7 @@ struct ServerHandshake {
         case .missingFlags: [status(.notAllowed)]
         case .wrongCookie, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
             .nameRejected, .unexpectedStatus, .invalidName, .unexpectedMessage, .truncated,
-            .messageTooLong,
+            .messageTooLong, .reflectedChallenge,
             .timedOut, .connectionClosed:
             []
         }

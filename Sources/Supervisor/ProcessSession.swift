@@ -86,6 +86,11 @@ package final class ProcessSession: @unchecked Sendable {
         return session
     }
 
+    /// Tells which sockets its processes hold.
+    package var sockets: SessionSockets {
+        SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
+    }
+
     /// Whether the leader has not ended.
     package var isRunning: Bool { !leader.hasExited }
 

@@ -5,15 +5,18 @@ internal import Transport
 /// Looks for processes by where and how they were started, for the case that nothing on disk names them.
 package enum SessionLeaders {
     /// The processes that lead a session, work in `folder`, and were started with the environment
-    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. It
-    /// blocks.
+    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. Those
+    /// that one of them has started are left out: a virtual machine's `erl_child_setup` leads a session too.
+    /// It blocks.
     package static func running(in folder: String, with variable: String) -> [ProcessIdentity] {
         guard let wanted = realPath(folder) else { return [] }
-        return ProcessStatus.all().filter { status in
+        let found = ProcessStatus.all().filter { status in
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
-        }.map(ProcessIdentity.init)
+        }
+        let pids = Set(found.map(\.pid))
+        return found.filter { !pids.contains($0.parent) }.map(ProcessIdentity.init)
     }
 
     /// As it was at the start. Source: proc_pid_environ(5).

@@ -19,7 +19,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         SocketAddress(octets: [0, 0, 0, 0], port: port)
     }
 
-    private init(octets: [UInt8], port: UInt16) {
+    init(octets: [UInt8], port: UInt16) {
         self.octets = octets
         self.port = port
     }

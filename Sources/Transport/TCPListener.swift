@@ -8,6 +8,9 @@ package final class TCPListener: @unchecked Sendable {
     /// Where it listens; the port is the one that the kernel chose when 0 was asked for.
     package let address: SocketAddress
 
+    /// Connections that may wait to be accepted, unless `net.core.somaxconn` is less (listen(2)).
+    private static let backlog: Int32 = 1024
+
     private let loop: EventLoop
     private let limits: StreamLimits
     private let raw: Int32
@@ -27,7 +30,9 @@ package final class TCPListener: @unchecked Sendable {
         var one: Int32 = 1
         // A restart must not wait for the old connections' TIME_WAIT (socket(7)).
         setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
-        guard address.withSockAddr({ bind(raw, $0, $1) }) == 0, listen(raw, 128) == 0 else {
+        guard address.withSockAddr({ bind(raw, $0, $1) }) == 0,
+            listen(raw, Self.backlog) == 0
+        else {
             throw .last(attempt)
         }
         var storage = sockaddr_storage()

@@ -1,6 +1,7 @@
 import Deployment
 import Supervisor
 import Testing
+import Transport
 
 @testable import deployex
 
@@ -61,6 +62,48 @@ private func message(_ environment: [String: String]) -> String? {
         #expect(try listening(["DEPLOYEX_DIST_PORT_MIN": "9200"]).ports == 9200...9200)
         let six = "-kernel inet_dist_use_interface {0,0,0,0,0,0,0,1}"
         #expect(try listening(["ELIXIR_ERL_OPTIONS": six]).interface == both.interface)
+    }
+
+    @Test func `other hosts are answered where TLS, an interface or a network is named`() throws {
+        func listening(_ environment: [String: String]) throws -> ListeningOptions {
+            try ServerConfiguration(environment: environment).listening
+        }
+        #expect(try listening([:]).admittedPeers(usesTLS: false) == .thisHost)
+        #expect(try listening([:]).admittedPeers(usesTLS: true) == .everybody)
+        let interface = try listening(["DEPLOYEX_DIST_INTERFACE": "0.0.0.0"])
+        #expect(interface.admittedPeers(usesTLS: false) == .everybody)
+        let switches = "-kernel inet_dist_use_interface {10,0,0,1}"
+        #expect(
+            try listening(["ELIXIR_ERL_OPTIONS": switches]).admittedPeers(usesTLS: false)
+                == .everybody)
+        let networks = try listening([
+            "DEPLOYEX_DIST_NETWORKS": "10.0.0.0/8, fd00::/8", "DEPLOYEX_DIST_INTERFACE": "0.0.0.0",
+        ])
+        let named = ["10.0.0.0/8", "fd00::/8"].compactMap(IPNetwork.init)
+        for usesTLS in [false, true] {
+            #expect(networks.admittedPeers(usesTLS: usesTLS) == .thisHost(and: named))
+        }
+        #expect(
+            throws: UsageError(
+                "DEPLOYEX_DIST_NETWORKS=10.0.0.1/8: networks such as 10.0.0.0/8 and fd00::/8; "
+                    + "10.0.0.1/8 is none", .start)
+        ) { try listening(["DEPLOYEX_DIST_NETWORKS": "10.0.0.1/8"]) }
+    }
+
+    @Test func `an EPMD of ours answers whom the node answers`() throws {
+        func peers(_ environment: [String: String]) throws -> AdmittedPeers {
+            try EPMDAccess.admittedPeers(environment)
+        }
+        #expect(try peers([:]) == .thisHost)
+        #expect(try peers(["ERL_EPMD_ADDRESS": "10.0.0.1"]) == .everybody)
+        #expect(try peers(EPMDAccess.variables([:], admitting: .thisHost)) == .thisHost)
+        #expect(
+            try peers(EPMDAccess.variables(["A": "B"], admitting: .everybody))
+                == .thisHost(and: IPNetwork.all))
+        let ten = try #require(IPNetwork("10.0.0.0/8"))
+        #expect(
+            try peers(EPMDAccess.variables([:], admitting: .thisHost(and: [ten])))
+                == .thisHost(and: [ten]))
     }
 
     @Test func `a cloud environment moves everything to its place on a server`() throws {

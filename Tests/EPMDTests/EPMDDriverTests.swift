@@ -319,9 +319,9 @@ actor RawClient {
     @Test func `a peer is local on loopback, or when it comes from the address it goes to`() throws
     {
         func isLocal(_ peer: String, _ own: String) throws -> Bool {
-            EPMDDaemon.isLocal(
-                peer: try #require(SocketAddress(peer, port: 1)),
-                own: try #require(SocketAddress(own, port: 2)))
+            AdmittedPeers.isOfThisHost(
+                try #require(SocketAddress(peer, port: 1)),
+                to: try #require(SocketAddress(own, port: 2)))
         }
         #expect(try isLocal("127.0.0.1", "127.0.0.1"))
         #expect(try isLocal("127.1.2.3", "10.0.0.1"))

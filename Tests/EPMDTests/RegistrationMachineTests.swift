@@ -51,7 +51,7 @@ import Transport
         for _ in 0..<100 {
             #expect(machine.timerFired() == [.setTimer(.seconds(5)), .connect])
             #expect(
-                machine.connectFailed(reason: "connection refused") == [
+                machine.connectFailed(refused) == [
                     .disconnect, .setTimer(.seconds(2)), .report(.failed(refused)),
                 ])
         }
@@ -68,7 +68,7 @@ import Transport
         for _ in 0..<2 {
             #expect(machine.start(persistently: false) == [.setTimer(.seconds(5)), .connect])
             #expect(
-                machine.connectFailed(reason: "connection refused") == [
+                machine.connectFailed(refused) == [
                     .cancelTimer, .disconnect, .report(.failed(refused)),
                 ])
         }

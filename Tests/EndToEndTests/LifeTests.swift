@@ -108,6 +108,7 @@ import Testing
             let mark = await world.logMark
             try await world.startDeployex()
             try await world.waitForLog("The record of counter-1 is damaged", after: mark)
+            try await world.waitForLog("Found the process of instance: 1", after: mark)
             try await world.waitForLog("current.json is damaged", after: mark)
             try await world.waitUntilAllRun("0.1.0")
             #expect(try await world.answers() == before)

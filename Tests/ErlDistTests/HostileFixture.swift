@@ -50,7 +50,11 @@ struct HostileFixture {
             configuration: guestConfiguration
         ) { _ in [] }
         let log = log
-        await node.setLogHandler { _, text in log.lines.withLock { $0.append(text) } }
+        await node.setLogHandler { level, text in
+            // Who has connected is no trouble.
+            guard level != .info else { return }
+            log.lines.withLock { $0.append(text) }
+        }
         await node.setEventHandler { event in
             if case .nodeDown(let name, let reason) = event {
                 log.downs.withLock { $0.append((name, reason)) }

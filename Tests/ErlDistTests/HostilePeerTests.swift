@@ -55,6 +55,8 @@ import Transport
         try await peer.connect(to: fixture.address)
         await peer.send([255, 255, 255, 255])
         try await peer.waitForEnd()
+        // Who it was is found out meanwhile.
+        try await HostileFixture.eventually("a line") { !fixture.lines.isEmpty }
         await fixture.expectService()
         #expect(fixture.lines.count == 1)
         #expect(fixture.lines.first?.contains("announced a handshake message") == true)
@@ -151,8 +153,9 @@ import Transport
         for number: UInt32 in 0..<20 {
             let request = SpawnRequest(
                 id: Reference(node: "loud@localhost", creation: 77, words: [number]),
-                from: Self.mine, groupLeader: Self.mine, module: "m", function: "f",
-                arguments: [argument], options: [], token: nil)
+                from: PID(node: "loud@localhost", id: 5, serial: 0, creation: 77),
+                groupLeader: Self.mine, module: "m", function: "f", arguments: [argument],
+                options: [], token: nil)
             await peer.send(encoder.encode(.spawnRequest(request)))
         }
         var results: [Bool] = []

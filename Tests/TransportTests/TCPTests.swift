@@ -9,6 +9,7 @@ actor Endpoint {
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private var stream: TCPStream?
+    private var listener: TCPListener?
     private var received: [UInt8] = []
     private var end: StreamEnd?
     private var waiters: [(condition: (Endpoint) -> Bool, done: CheckedContinuation<Void, Never>)] =
@@ -48,9 +49,14 @@ actor Endpoint {
     /// Listens on loopback; each connection goes to `accept`.
     func listen(_ accept: @escaping @Sendable (TCPStream) -> Void) throws -> SocketAddress {
         let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+        self.listener = listener
         try listener.start(accept: accept)
         return listener.address
     }
+
+    func stopListening() { listener?.close() }
+    var hasVisitor: Bool { stream != nil }
+    var localAddress: SocketAddress { stream?.localAddress ?? .any(port: 0) }
 
     func send(_ bytes: [UInt8]) { stream?.send(bytes) }
     func finish() { stream?.finish() }

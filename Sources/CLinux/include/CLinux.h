@@ -26,6 +26,12 @@ const char *clinux_error_text(int code);
 /// Accepts a connection as a non-blocking, close-on-exec descriptor. -1 with errno set on failure.
 int clinux_accept(int listener);
 
+/// Who holds the end of a TCP connection of this host that has these addresses (4 or 16 bytes, network
+/// order) as its own and its peer's: the user of an established socket. Returns 0, or -1 with errno set,
+/// ENOENT when there is none. Source: sock_diag(7).
+int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
+                    uint16_t remote_port, uint32_t *user);
+
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
 int clinux_pidfd_open(pid_t pid);

@@ -19,9 +19,11 @@ struct CommandContext: Sendable {
         _ invocation: Invocation, environment: [String: String], loop: EventLoop
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
-        let epmd = try EPMDAccess.client(environment, loop: loop)
+        let trust = try CommandTrust.listeners(environment)
+        let epmd = try EPMDAccess.client(environment, loop: loop, trust: trust)
         var configuration = Node.Configuration()
         configuration.connectTimeout = invocation.answerTimeout
+        configuration.trust = { _ in trust }
         configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
             if level == .warning || level == .error { Output.error(text) }
         }

@@ -5,13 +5,39 @@ internal import Transport
 /// EPMD as the environment names it: `ERL_EPMD_PORT`, `ERL_EPMD_ADDRESS`.
 enum EPMDAccess {
     static func client(
-        _ environment: [String: String], loop: EventLoop
+        _ environment: [String: String], loop: EventLoop, trust: ListenerTrust
     ) throws(UsageError) -> EPMDClient {
         do throws(EPMDError) {
-            return EPMDClient(address: try EPMDEnvironment.clientAddress(environment), loop: loop)
+            return EPMDClient(
+                address: try EPMDEnvironment.clientAddress(environment), loop: loop, trust: trust)
         } catch {
             throw UsageError("\(error)", nil)
         }
+    }
+
+    /// From where our own EPMD answers: from this host alone, unless a network or an address is named.
+    static func admittedPeers(
+        _ environment: [String: String]
+    ) throws(UsageError) -> AdmittedPeers {
+        if let networks = try ListeningOptions.networks(Settings([.variables(environment)])) {
+            return .thisHost(and: networks)
+        }
+        return environment["ERL_EPMD_ADDRESS"]?.isEmpty == false ? .everybody : .thisHost
+    }
+
+    /// The variables of an EPMD that answers those whom the node answers.
+    static func variables(
+        _ environment: [String: String], admitting peers: AdmittedPeers
+    ) -> [String: String] {
+        let networks =
+            switch peers {
+            case .everybody: IPNetwork.all
+            case .thisHost(let networks), .networks(let networks): networks
+            }
+        var variables = environment
+        variables["DEPLOYEX_DIST_NETWORKS"] =
+            networks.isEmpty ? nil : networks.map(\.description).joined(separator: ",")
+        return variables
     }
 
     /// Finds nodes by asking EPMD on their hosts.

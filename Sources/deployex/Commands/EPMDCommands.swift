@@ -10,7 +10,8 @@ struct EPMDCommands {
 
     /// `deployex names [HOST]`: what `epmd -names` prints.
     func names(host: String?) async throws -> Int32 {
-        let client = try EPMDAccess.client(environment, loop: loop)
+        let client = try EPMDAccess.client(
+            environment, loop: loop, trust: try CommandTrust.listeners(environment))
         let names: [EPMDName]
         do throws(EPMDError) {
             names =
@@ -25,7 +26,14 @@ struct EPMDCommands {
     /// `deployex epmd [--daemon]`
     func serve(inBackground: Bool) async throws -> Int32 {
         if inBackground { return try await startInBackground() }
-        let daemon = EPMDDaemon(loop: loop)
+        let refusals = Guarded<Set<String>>([])
+        let daemon = EPMDDaemon(loop: loop, peers: try EPMDAccess.admittedPeers(environment)) {
+            // Each once, however often: what comes from a stranger must not fill a log.
+            guard case .refused(let text) = $0,
+                refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
+            else { return }
+            Output.error("refused: \(text)")
+        }
         do {
             try await daemon.start(on: try EPMDEnvironment.daemonAddresses(environment))
         } catch let error as EPMDError {
@@ -39,7 +47,8 @@ struct EPMDCommands {
 
     /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
     private func startInBackground() async throws -> Int32 {
-        let client = try EPMDAccess.client(environment, loop: loop)
+        let client = try EPMDAccess.client(
+            environment, loop: loop, trust: try CommandTrust.listeners(environment))
         let deadline = MonotonicTime.now + .seconds(5)
         var hasStarted = false
         while true {

@@ -18,7 +18,9 @@ enum EPMDProcess {
         }
         let path = String(
             decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let names = ["ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "PATH", "LANG"]
+        let names = [
+            "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "DEPLOYEX_DIST_NETWORKS", "PATH", "LANG",
+        ]
         do {
             _ = try await ProcessSession.start(
                 Program(

@@ -9,6 +9,8 @@ internal import Transport
 struct ListeningOptions: Equatable {
     /// `nil` for all interfaces.
     var interface: SocketAddress?
+    /// From where other hosts' nodes are answered, beside this host; `nil` when nothing is said of it.
+    var networks: [IPNetwork]?
     /// `nil` when the system chooses.
     var ports: ClosedRange<UInt16>?
     var tickTime: Duration = .seconds(60)
@@ -24,6 +26,7 @@ struct ListeningOptions: Equatable {
             }
             interface = address
         }
+        networks = try Self.networks(settings)
         let ports = 1...Int(UInt16.max)
         let minimum = try settings.integer(.distributionPortMinimum, in: ports)
         let maximum = try settings.integer(.distributionPortMaximum, in: ports)
@@ -44,6 +47,25 @@ struct ListeningOptions: Equatable {
         if let seconds = try settings.integer(.tickTime, in: Self.tickTimes) {
             tickTime = .seconds(seconds)
         }
+    }
+
+    static func networks(_ settings: Settings) throws(UsageError) -> [IPNetwork]? {
+        guard let value = settings.value(.distributionNetworks) else { return nil }
+        var networks: [IPNetwork] = []
+        for text in try value.words() {
+            guard let network = IPNetwork(text) else {
+                throw value.failure("networks such as 10.0.0.0/8 and fd00::/8; \(text) is none")
+            }
+            networks.append(network)
+        }
+        return networks
+    }
+
+    /// From where connections of other nodes are taken. Without TLS a cookie is all that other hosts need,
+    /// so only a network or an interface that is named lets them in.
+    func admittedPeers(usesTLS: Bool) -> AdmittedPeers {
+        if let networks { return .thisHost(and: networks) }
+        return usesTLS || interface != nil ? .everybody : .thisHost
     }
 
     /// Where to listen, on a port that ``ports`` or the system gives.

@@ -64,7 +64,7 @@ struct ServerConfiguration: Equatable {
         listening = try ListeningOptions(host)
     }
 
-    private static func trustedUsers(_ host: Settings) throws(UsageError) -> TrustedUsers {
+    static func trustedUsers(_ host: Settings) throws(UsageError) -> TrustedUsers {
         guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
         var users = TrustedUsers()
         for name in try value.words() {

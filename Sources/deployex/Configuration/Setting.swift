@@ -3,7 +3,8 @@
 enum Setting: CaseIterable {
     // Of the host.
     case basePath, logPath, cloudEnvironment, cookieFile, trustedUsers
-    case distributionInterface, distributionPortMinimum, distributionPortMaximum, tickTime
+    case distributionInterface, distributionNetworks, distributionPortMinimum
+    case distributionPortMaximum, tickTime
     // Of the host and, if it says something else, of an application.
     case logMaximumBytes, logFiles
     // Of an application.
@@ -22,7 +23,8 @@ enum Setting: CaseIterable {
     var scopes: Set<Scope> {
         switch self {
         case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
-            .distributionInterface, .distributionPortMinimum, .distributionPortMaximum, .tickTime:
+            .distributionInterface, .distributionNetworks, .distributionPortMinimum,
+            .distributionPortMaximum, .tickTime:
             [.host]
         case .logMaximumBytes, .logFiles:
             [.host, .application]
@@ -44,6 +46,7 @@ enum Setting: CaseIterable {
         case .cookieFile: "cookie_file"
         case .trustedUsers: "trusted_users"
         case .distributionInterface: "distribution.interface"
+        case .distributionNetworks: "distribution.networks"
         case .distributionPortMinimum: "distribution.port_min"
         case .distributionPortMaximum: "distribution.port_max"
         case .tickTime: "distribution.tick_time"
@@ -80,6 +83,7 @@ enum Setting: CaseIterable {
         case .cookieFile: "DEPLOYEX_COOKIE_FILE"
         case .trustedUsers: "DEPLOYEX_TRUSTED_USERS"
         case .distributionInterface: "DEPLOYEX_DIST_INTERFACE"
+        case .distributionNetworks: "DEPLOYEX_DIST_NETWORKS"
         case .distributionPortMinimum: "DEPLOYEX_DIST_PORT_MIN"
         case .distributionPortMaximum: "DEPLOYEX_DIST_PORT_MAX"
         case .tickTime: "DEPLOYEX_NET_TICKTIME"
@@ -116,7 +120,8 @@ enum Setting: CaseIterable {
         case .distributionPortMaximum: "inet_dist_listen_max"
         case .tickTime: "net_ticktime"
         case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
-            .logMaximumBytes, .logFiles, .name, .replicas, .firstPort, .environment,
+            .distributionNetworks, .logMaximumBytes, .logFiles, .name, .replicas, .firstPort,
+            .environment,
             .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout,
             .preCommandTimeout,
             .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,

@@ -15,6 +15,8 @@ actor Server {
     private let name: NodeName
     private let cookie: String
     private let tls: DistributionTLS?
+    private let trust: ListenerTrust
+    private let instanceTrust: InstanceTrust
     private let console: any ServerLog
     private let begin = MonotonicTime.now
     private var phase = Phase.running
@@ -53,7 +55,9 @@ actor Server {
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
-        _ = try EPMDAccess.client(environment, loop: loop)
+        trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
+        instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host)
+        _ = try EPMDAccess.client(environment, loop: loop, trust: trust)
         self.environment = environment
         self.console =
             configuration.keepsOwnLog
@@ -185,11 +189,14 @@ actor Server {
     }
 
     private func startNode() async throws -> ListeningNode {
-        let client = try EPMDAccess.client(environment, loop: loop)
+        let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
         let listening = configuration.listening
         var settings = Node.Configuration()
         settings.tls = tls
         settings.tickTime = listening.tickTime
+        settings.admittedPeers = admittedPeers
+        let instanceTrust = instanceTrust
+        settings.trust = { await instanceTrust.trust($0) }
         let node = Node(
             name: name, cookie: cookie, loop: loop, configuration: settings,
             resolver: EPMDAccess.resolver(client))
@@ -219,47 +226,56 @@ actor Server {
 
     /// Registers with EPMD, starting one where none listens, as OTP's nodes do.
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
-        let client = try EPMDAccess.client(environment, loop: loop)
+        let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
         let (console, node, name) = (console, listening.node, name)
+        let revival = EPMDRevival(
+            environment: EPMDAccess.variables(environment, admitting: admittedPeers),
+            address: client.address, loop: loop, log: logger)
+        let isWaiting = Guarded(true)
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: name.alive, port: listening.port, type: .hidden),
-            at: client.address, loop: loop
+            at: client.address, loop: loop, trust: trust
         ) { event in
             switch event {
             case .registered(let creation):
-                Task { await node.setCreation(creation) }
+                Task {
+                    await node.setCreation(creation)
+                    await revival.registered()
+                }
                 console.log(.info, "Registered \(name) with EPMD at \(client.address)")
             case .lost(let error):
                 console.log(.warning, "\(error); registering again until EPMD is back")
-            case .failed:
-                // Told once by `lost`, or by whoever waits for the first success.
-                break
+            case .failed(let error):
+                // The first success is waited for below.
+                guard !isWaiting.withLock({ $0 }) else { break }
+                Task { await revival.failed(error) }
             }
         }
         let deadline = MonotonicTime.now + .seconds(5)
-        var hasStarted = false
         while true {
             do throws(EPMDError) {
                 let creation = try await registration.register()
+                isWaiting.withLock { $0 = false }
                 await node.setCreation(creation)
                 return registration
             } catch {
                 guard case .unreachable = error, MonotonicTime.now < deadline else {
                     throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
                 }
-                if !hasStarted {
-                    hasStarted = true
-                    console.log(.info, "No EPMD at \(client.address): starting one")
-                    try await EPMDProcess.start(environment: environment, loop: loop)
-                }
+                await revival.failed(error)
                 await loop.sleep(for: .milliseconds(20))
             }
         }
     }
 
+    /// From where other nodes connect, to us and to an EPMD that we start.
+    private var admittedPeers: AdmittedPeers {
+        configuration.listening.admittedPeers(usesTLS: tls != nil)
+    }
+
     private func serve(on node: Node) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
-        return configuration.applications.map { application in
+        let applications = configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
                 inherited: environment, loop: loop,
@@ -268,6 +284,8 @@ actor Server {
                     logger(level, isOnly ? text : "\(application.name): \(text)")
                 })
         }
+        instanceTrust.serve(applications)
+        return applications
     }
 
     // MARK: Being called

@@ -146,10 +146,15 @@ actor DeployexWorld {
     /// - Parameter extraDescriptor: open in deployex under this number.
     func startDeployex(extraDescriptor: Int32? = nil) throws {
         let mark = logMark
+        try launchDeployex(extraDescriptor: extraDescriptor)
+        try waitForLog("Initialising deployment server", after: mark)
+    }
+
+    /// Starts deployex without waiting for anything.
+    func launchDeployex(extraDescriptor: Int32? = nil) throws {
         deployex = try ChildProcess(
             ExamplePackages.deployex, ["start", "--sname", "deployex"], environment: variables,
             stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
-        try waitForLog("Initialising deployment server", after: mark)
     }
 
     var deployexPID: pid_t? { deployex?.pid }
@@ -224,6 +229,27 @@ actor DeployexWorld {
         let child = try spawn(Host.find("sleep"), ["600"], "stranger")
         others.append(child)
         return child.pid
+    }
+
+    /// Starts a program as a user without an account, which only root can; it lives as long as this world.
+    func startAs(user: UInt32, _ path: String, _ arguments: [String]) throws {
+        let identity = ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
+        others.append(
+            try spawn(
+                Host.find("setpriv"), identity + [path] + arguments, "user-\(user)",
+                environment: variables.merging(["HOME": "/"]) { $1 }))
+    }
+
+    /// Waits until EPMD knows a node.
+    func waitForName(_ alive: String) throws {
+        try wait("\(alive) to be registered") {
+            try command("names").stdout.contains("name \(alive) at port ")
+        }
+    }
+
+    /// Ends what ``startAs(user:_:_:)`` started last.
+    func endOther() {
+        others.popLast()?.end(within: .seconds(1))
     }
 
     /// Starts `deployex ARGUMENTS`, which goes on until it is ended: see ``lastOutput``.

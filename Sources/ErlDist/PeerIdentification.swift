@@ -1,0 +1,52 @@
+internal import Transport
+
+/// Finds out who on this host made a connection that was accepted, for the log.
+///
+/// The answer comes from a table of all sockets, so a flood of connections gets none beyond a few at once.
+struct PeerIdentification {
+    /// What is found out about one connection.
+    final class Finding {
+        private(set) var isKnown = false
+        private var user: String?
+        private var waiters: [() -> Void] = []
+
+        /// - Parameter isKnown: whether nothing is to be found out.
+        init(isKnown: Bool) {
+            self.isKnown = isKnown
+        }
+
+        fileprivate func end(_ user: String?) {
+            self.user = user
+            isKnown = true
+            let waiters = waiters
+            self.waiters = []
+            for waiter in waiters { waiter() }
+        }
+
+        /// " of alice (uid 1000)", or nothing for a peer of another host.
+        var text: String { user.map { " of \($0)" } ?? "" }
+
+        /// Calls `body` once when it is known, which is now as good as always.
+        func whenKnown(_ body: @escaping () -> Void) {
+            guard !isKnown else { return body() }
+            waiters.append(body)
+        }
+    }
+
+    private static let limit = 16
+    private var count = 0
+
+    /// - Returns: what the search is for, until ``end(_:_:)``; beyond the limit what is known already,
+    ///   nothing, and there is no search.
+    mutating func begin() -> Finding {
+        guard count < Self.limit else { return Finding(isKnown: true) }
+        count += 1
+        return Finding(isKnown: false)
+    }
+
+    /// The search has ended.
+    mutating func end(_ finding: Finding, _ user: String?) {
+        count -= 1
+        finding.end(user)
+    }
+}

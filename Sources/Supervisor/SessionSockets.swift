@@ -1,0 +1,81 @@
+internal import CLinux
+internal import Glibc
+internal import Transport
+
+/// Tells whether a session's processes hold a socket, so that a node that answers under an instance's name
+/// can be told from one that took the name. Everything blocks.
+package struct SessionSockets: Sendable {
+    package enum Answer: Equatable, Sendable {
+        case held
+        case notHeld
+        /// The kernel does not show us the descriptors of all the processes, as for a program with file
+        /// capabilities where we are not root.
+        case unknown
+    }
+
+    let leader: ProcessHandle
+    let isLeaderReserved: Bool
+    let known: [ProcessHandle]
+
+    /// The leader's.
+    package var pid: Int32 { leader.identity.pid }
+
+    /// The user that the session runs as, when it still does. Source: proc_pid_status(5).
+    package var user: UInt32? {
+        let text = String(
+            decoding: ProcFile.read("/proc/\(leader.identity.pid)/status") ?? [], as: UTF8.self)
+        guard !leader.hasExited,
+            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Uid:") })
+        else { return nil }
+        // Real, effective, saved and for files.
+        let fields = line.split(whereSeparator: \.isWhitespace)
+        return fields.count > 2 ? UInt32(fields[2]) : nil
+    }
+
+    /// Whether each of `inodes`, as of `/proc/net/tcp`, is a socket of one of the processes.
+    package func hold(_ inodes: Set<UInt64>) -> Answer {
+        var missing = inodes
+        var isUnknown = false
+        func look(_ handle: ProcessHandle) {
+            guard let found = Self.sockets(of: handle.identity.pid, among: missing) else {
+                isUnknown = isUnknown || !handle.hasExited
+                return
+            }
+            // Who has not ended after the look had the pid during the look.
+            if !handle.hasExited { missing.subtract(found) }
+        }
+        // As good as always it is the virtual machine itself.
+        look(leader)
+        if !missing.isEmpty, !leader.hasExited {
+            let members = SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)
+            for member in members.find(known: known) where !missing.isEmpty { look(member) }
+        }
+        if missing.isEmpty { return .held }
+        return isUnknown ? .unknown : .notHeld
+    }
+
+    /// Source: proc_pid_fd(5): a descriptor of a socket is a link to `socket:[INODE]`.
+    /// - Returns: `nil` when the descriptors are not shown.
+    private static func sockets(of pid: Int32, among wanted: Set<UInt64>) -> Set<UInt64>? {
+        let path = "/proc/\(pid)/fd"
+        guard let folder = opendir(path) else { return nil }
+        defer { closedir(folder) }
+        var found: Set<UInt64> = []
+        var target = [CChar](repeating: 0, count: 64)
+        while found.count < wanted.count, let entry = readdir(folder) {
+            let count = withUnsafePointer(to: &entry.pointee.d_name) { name in
+                readlinkat(
+                    dirfd(folder), UnsafeRawPointer(name).assumingMemoryBound(to: CChar.self),
+                    &target, target.count)
+            }
+            guard count > 0 else { continue }
+            let text = String(
+                decoding: target[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard text.hasPrefix("socket:["), text.hasSuffix("]"),
+                let inode = UInt64(text.dropFirst(8).dropLast()), wanted.contains(inode)
+            else { continue }
+            found.insert(inode)
+        }
+        return found
+    }
+}

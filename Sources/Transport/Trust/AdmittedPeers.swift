@@ -1,0 +1,40 @@
+/// From where connections are taken at all, before a byte of them is read.
+public enum AdmittedPeers: Equatable, Sendable {
+    /// From everywhere.
+    case everybody
+    /// From this host, and from these networks.
+    case thisHost(and: [IPNetwork])
+
+    /// From these networks alone, of which this host may be none.
+    case networks([IPNetwork])
+
+    /// From this host alone: the peer's address is one of the host's own.
+    public static let thisHost = AdmittedPeers.thisHost(and: [])
+
+    /// Whether a connection from `peer` is taken. This host's addresses are looked up when nothing else decides.
+    /// - Parameter own: the address that it came to.
+    package func admit(
+        _ peer: SocketAddress, to own: SocketAddress,
+        host: () -> HostAddresses = HostAddresses.current
+    ) -> Bool {
+        switch self {
+        case .everybody: true
+        case .networks(let networks): networks.contains { $0.contains(peer) }
+        case .thisHost(let networks):
+            Self.isOfThisHost(peer, to: own, host: host)
+                || networks.contains { $0.contains(peer) }
+        }
+    }
+
+    /// Whether a connection comes from this host.
+    package static func isOfThisHost(
+        _ peer: SocketAddress, to own: SocketAddress,
+        host: () -> HostAddresses = HostAddresses.current
+    ) -> Bool {
+        let (peer, own) = (peer.unmapped, own.unmapped)
+        // As good as always one of these two: a host takes the address that it connects to for its own.
+        if peer.isLoopback || (peer.octets == own.octets && !peer.isWildcard) { return true }
+        // A connection that has ended already has no address: it is nobody's.
+        return !peer.isWildcard && host().contains(peer)
+    }
+}

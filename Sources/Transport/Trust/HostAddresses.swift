@@ -1,0 +1,32 @@
+internal import Glibc
+
+/// The addresses of this host's interfaces, to tell its own peers and nodes from those of other hosts.
+///
+/// Ports and the ways to write an address mean nothing.
+package struct HostAddresses: Equatable, Sendable {
+    private var octets: Set<[UInt8]>
+
+    package init(_ addresses: [SocketAddress]) {
+        octets = Set(addresses.map(\.unmapped.octets))
+    }
+
+    /// What they are now; loopback alone when the kernel does not say. Source: getifaddrs(3).
+    package static func current() -> HostAddresses {
+        var list: UnsafeMutablePointer<ifaddrs>?
+        guard getifaddrs(&list) == 0 else { return HostAddresses([]) }
+        defer { freeifaddrs(list) }
+        var found: [SocketAddress] = []
+        var next = list
+        while let entry = next {
+            if let address = SocketAddress(entry.pointee.ifa_addr) { found.append(address) }
+            next = entry.pointee.ifa_next
+        }
+        return HostAddresses(found)
+    }
+
+    /// Whether a connection from or to `address` stays on this host.
+    package func contains(_ address: SocketAddress) -> Bool {
+        let plain = address.unmapped
+        return plain.isLoopback || plain.isWildcard || octets.contains(plain.octets)
+    }
+}

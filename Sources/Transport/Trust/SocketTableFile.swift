@@ -1,0 +1,75 @@
+internal import CLinux
+internal import Glibc
+
+/// The kernel's tables of TCP sockets, `/proc/net/tcp` and `/proc/net/tcp6`. To read them blocks.
+enum SocketTableFile {
+    /// Tables beyond this are not read to their end: some 100,000 sockets.
+    private static let maximumByteCount = 16 << 20
+
+    private static let paths = ["/proc/net/tcp", "/proc/net/tcp6"]
+
+    /// All sockets that listen. They come first in each table, so the others are not read.
+    /// - Throws: also when there are more than can be looked at.
+    static func listening() throws(SystemError) -> [SocketTableEntry] {
+        var found: [SocketTableEntry] = []
+        for path in paths {
+            let isWhole = try read(path) { entry in
+                guard entry.state == .listening else { return false }
+                found.append(entry)
+                return true
+            }
+            guard isWhole else { throw SystemError("reading \(path)", code: EFBIG) }
+        }
+        return found
+    }
+
+    /// The first socket of which `body` wants to hear no more; `nil` for none.
+    static func first(
+        where body: (SocketTableEntry) -> Bool
+    ) throws(SystemError) -> SocketTableEntry? {
+        for path in paths {
+            var found: SocketTableEntry?
+            _ = try read(path) { entry in
+                guard body(entry) else { return true }
+                found = entry
+                return false
+            }
+            if let found { return found }
+        }
+        return nil
+    }
+
+    /// - Parameter body: returns whether it wants to hear of more.
+    /// - Returns: whether it has heard all that it wanted.
+    private static func read(
+        _ path: String, _ body: (SocketTableEntry) -> Bool
+    ) throws(SystemError) -> Bool {
+        let raw = clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+        guard raw >= 0 else {
+            // A host without IPv6 has no table for it.
+            if clinux_errno() == ENOENT, path.hasSuffix("6") { return true }
+            throw .last("reading \(path)")
+        }
+        let descriptor = FileDescriptor(owning: raw)
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        var line: [UInt8] = []
+        var byteCount = 0
+        while byteCount < maximumByteCount {
+            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count >= 0 else { throw .last("reading \(path)") }
+            guard count > 0 else { return true }
+            byteCount += count
+            for byte in chunk[..<count] {
+                guard byte == UInt8(ascii: "\n") else {
+                    line.append(byte)
+                    continue
+                }
+                let entry = SocketTableEntry(line: line)
+                line.removeAll(keepingCapacity: true)
+                if let entry, !body(entry) { return true }
+            }
+        }
+        return false
+    }
+}

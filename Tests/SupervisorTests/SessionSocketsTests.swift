@@ -1,0 +1,41 @@
+import Glibc
+import Testing
+
+@testable import Supervisor
+
+@Suite struct SessionSocketsTests {
+    private func own() throws -> SessionSockets {
+        let identity = try #require(ProcessIdentity.ofRunning(pid: getpid()))
+        return SessionSockets(
+            leader: try #require(ProcessHandle(identity)), isLeaderReserved: false, known: [])
+    }
+
+    @Test func `a session holds the sockets of its processes and no others`() throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(raw) }
+        var status = stat()
+        #expect(fstat(raw, &status) == 0)
+        let inode = UInt64(status.st_ino)
+        let sockets = try own()
+        #expect(sockets.hold([inode]) == .held)
+        #expect(sockets.hold([inode, .max]) == .notHeld)
+        #expect(sockets.hold([.max]) == .notHeld)
+        #expect(sockets.user == geteuid())
+    }
+
+    @Test func `a process that has ended holds nothing, and has no user`() throws {
+        var pid = pid_t()
+        let arguments = [strdup("/bin/sleep"), strdup("600"), nil]
+        defer { for argument in arguments { free(argument) } }
+        #expect(posix_spawn(&pid, "/bin/sleep", nil, nil, arguments, environ) == 0)
+        let identity = try #require(ProcessIdentity.ofRunning(pid: pid))
+        let sockets = SessionSockets(
+            leader: try #require(ProcessHandle(identity)), isLeaderReserved: false, known: [])
+        #expect(sockets.user == geteuid())
+        #expect(sockets.hold([1]) == .notHeld)
+        kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
+        #expect(sockets.hold([1]) == .notHeld)
+        #expect(sockets.user == nil)
+    }
+}
