@@ -1,6 +1,7 @@
 internal import Deployment
 internal import HTTP
 internal import Supervisor
+internal import Transport
 
 /// What one application is to run with.
 struct ApplicationConfiguration: Equatable {
@@ -23,11 +24,15 @@ struct ApplicationConfiguration: Equatable {
     }
 
     var name: String
+    /// The user that its releases run as; `nil` for deployex's own.
+    var user: ProcessUser?
     var replicas: Int
     /// Instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
     /// Variables that its instances get beside those that they inherit.
     var environment: [String: String]
+    /// How many descriptors an instance may have; `nil` for the usual number.
+    var maximumOpenFiles: UInt64?
     var storage: Storage
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.Readiness
@@ -41,6 +46,7 @@ struct ApplicationConfiguration: Equatable {
     /// - Throws: ``UsageError`` that names the setting, its value and what it takes.
     init(_ settings: Settings, cloud: String?) throws(UsageError) {
         name = try Self.name(settings, cloud: cloud)
+        user = try Self.user(settings)
         replicas = try settings.integer(.replicas, in: 1...100) ?? 3
         let port = try settings.integer(.firstPort, in: 1...65_535) ?? 4000
         firstPort = UInt16(port)
@@ -49,6 +55,7 @@ struct ApplicationConfiguration: Equatable {
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
         environment = try Self.environment(settings)
+        maximumOpenFiles = try Self.maximumOpenFiles(settings)
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.Readiness()
@@ -72,6 +79,30 @@ struct ApplicationConfiguration: Equatable {
             name.first?.isLetter == true, name.count <= 64
         else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
         return name
+    }
+
+    private static func user(_ settings: Settings) throws(UsageError) -> ProcessUser? {
+        guard let value = settings.value(.user) else { return nil }
+        guard let user = UserDatabase.processUser(named: try value.text()) else {
+            throw value.failure("the name or number of a user of this host")
+        }
+        // Whoever it runs as anyway needs nobody's permission.
+        guard user.id != TrustedUsers.own else { return nil }
+        guard TrustedUsers.own == 0 else {
+            throw value.failure(
+                "deployex's own user, \(UserDatabase.text(TrustedUsers.own)): only a deployex that "
+                    + "runs as root can start programs as another one")
+        }
+        return user
+    }
+
+    private static func maximumOpenFiles(_ settings: Settings) throws(UsageError) -> UInt64? {
+        guard let value = settings.value(.maximumOpenFiles) else { return nil }
+        let count = UInt64(try value.integer(in: 64...(1 << 30)))
+        guard TrustedUsers.own != 0, let hard = ResourceLimit.current(.descriptors)?.hard,
+            count > hard
+        else { return count }
+        throw value.failure("\(hard) at most, which is the hard limit that deployex was given")
     }
 
     private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {

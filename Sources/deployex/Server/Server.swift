@@ -12,6 +12,7 @@ actor Server {
     private let configuration: ServerConfiguration
     private let usesIPv6: Bool
     private let environment: [String: String]
+    private let conditions: StartConditions
     private let name: NodeName
     private let cookie: String
     private let tls: DistributionTLS?
@@ -40,8 +41,8 @@ actor Server {
 
     /// Checks everything that can be checked before anything is touched.
     init(
-        _ invocation: Invocation, environment: [String: String], console: ConsoleLog,
-        loop: EventLoop
+        _ invocation: Invocation, environment: [String: String], conditions: StartConditions,
+        console: ConsoleLog, loop: EventLoop
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
@@ -55,6 +56,7 @@ actor Server {
         }
         _ = try EPMDAccess.client(environment, loop: loop)
         self.environment = environment
+        self.conditions = conditions
         self.console =
             configuration.keepsOwnLog
             ? SeveralLogs([
@@ -82,6 +84,7 @@ actor Server {
         defer { signals.close() }
         // Held until the very end: what is under way may take as long.
         let lock = try await lockBaseFolder()
+        warnOfWeakCookie()
         let listening = try await startNode()
         let registration = try await register(listening)
         let applications = serve(on: listening.node)
@@ -172,16 +175,30 @@ actor Server {
 
     private func lockBaseFolder() async throws -> FolderLock {
         let path = configuration.basePath
+        let reach = configuration.reach
         do {
             return try await offload {
+                try reach.prepareAncestors()
                 try HostFileSystem().makePrivateFolder(path)
-                return try FolderLock(folder: path)
+                let lock = try FolderLock(folder: path)
+                try reach.apply()
+                return lock
             }
         } catch let error as FileSystemError {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         } catch let error as FolderLock.Failure {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
+    }
+
+    private func warnOfWeakCookie() {
+        let names = configuration.applications.map(\.name) + [name.alive, name.host]
+        guard let weakness = CookieStrength.weakness(of: cookie, names: names) else { return }
+        console.log(
+            .warning,
+            "The cookie is weak: \(weakness). Whoever guesses it runs programs here: put a long random "
+                + "one into a file that only deployex's user can read, and name it in "
+                + "DEPLOYEX_COOKIE_FILE")
     }
 
     private func startNode() async throws -> ListeningNode {
@@ -262,7 +279,8 @@ actor Server {
         return configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
-                inherited: environment, loop: loop,
+                inherited: environment, cookie: cookie,
+                process: conditions.setting(for: application), loop: loop,
                 log: { level, text in
                     // Where there are several, whose instance it is must be said.
                     logger(level, isOnly ? text : "\(application.name): \(text)")

@@ -143,11 +143,18 @@ actor DeployexWorld {
         epmd = nil
     }
 
-    /// - Parameter extraDescriptor: open in deployex under this number.
-    func startDeployex(extraDescriptor: Int32? = nil) throws {
+    /// - Parameters:
+    ///   - options: further arguments.
+    ///   - extraDescriptor: open in deployex under this number.
+    ///   - extra: variables that win over the world's own.
+    func startDeployex(
+        _ options: [String] = [], extraDescriptor: Int32? = nil,
+        adding extra: [String: String] = [:]
+    ) throws {
         let mark = logMark
         deployex = try ChildProcess(
-            ExamplePackages.deployex, ["start", "--sname", "deployex"], environment: variables,
+            ExamplePackages.deployex, ["start", "--sname", "deployex"] + options,
+            environment: variables.merging(extra) { $1 },
             stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
         try waitForLog("Initialising deployment server", after: mark)
     }
