@@ -81,28 +81,40 @@ struct ApplicationConfiguration: Equatable {
         return name
     }
 
+    /// Whom its programs are to become; `nil` where they are that already.
+    var otherUser: ProcessUser? {
+        user.flatMap { $0.id == TrustedUsers.own ? nil : $0 }
+    }
+
+    /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or with as
+    ///   many descriptors.
+    func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
+        guard own != 0 else { return }
+        if let user, user.id != own {
+            throw UsageError(
+                "\(name) is to run as \(user.name), and deployex runs as \(UserDatabase.text(own)): "
+                    + "only a deployex that runs as root can start programs as somebody else",
+                .start)
+        }
+        if let maximumOpenFiles, maximumOpenFiles > hardLimit {
+            throw UsageError(
+                "\(name) is to have \(maximumOpenFiles) open files, and deployex's hard limit is "
+                    + "\(hardLimit): raise it (LimitNOFILE= in a systemd unit, `ulimit -H -n`)",
+                .start)
+        }
+    }
+
     private static func user(_ settings: Settings) throws(UsageError) -> ProcessUser? {
         guard let value = settings.value(.user) else { return nil }
         guard let user = UserDatabase.processUser(named: try value.text()) else {
             throw value.failure("the name or number of a user of this host")
-        }
-        // Whoever it runs as anyway needs nobody's permission.
-        guard user.id != TrustedUsers.own else { return nil }
-        guard TrustedUsers.own == 0 else {
-            throw value.failure(
-                "deployex's own user, \(UserDatabase.text(TrustedUsers.own)): only a deployex that "
-                    + "runs as root can start programs as another one")
         }
         return user
     }
 
     private static func maximumOpenFiles(_ settings: Settings) throws(UsageError) -> UInt64? {
         guard let value = settings.value(.maximumOpenFiles) else { return nil }
-        let count = UInt64(try value.integer(in: 64...(1 << 30)))
-        guard TrustedUsers.own != 0, let hard = ResourceLimit.current(.descriptors)?.hard,
-            count > hard
-        else { return count }
-        throw value.failure("\(hard) at most, which is the hard limit that deployex was given")
+        return UInt64(try value.integer(in: 64...(1 << 30)))
     }
 
     private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {

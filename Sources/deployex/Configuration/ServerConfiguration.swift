@@ -71,7 +71,7 @@ struct ServerConfiguration: Equatable {
             applications: applications.map {
                 .init(
                     layout: DeploymentLayout(basePath: basePath, application: $0.name),
-                    replicas: $0.replicas, user: $0.user)
+                    replicas: $0.replicas, user: $0.otherUser)
             })
     }
 

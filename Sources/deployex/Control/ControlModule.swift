@@ -125,7 +125,9 @@ struct ControlModule: Sendable {
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
         ]
-        if let user = served.configuration.user { fields.append(("user", .integer(Int(user.id)))) }
+        if let user = served.configuration.otherUser {
+            fields.append(("user", .integer(Int(user.id))))
+        }
         return Self.map(fields)
     }
 

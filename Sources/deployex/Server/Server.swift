@@ -47,6 +47,9 @@ actor Server {
         let options = try invocation.distribution.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(invocation, environment: environment)
+        for application in configuration.applications {
+            try application.checkRights(hardLimit: conditions.descriptorHardLimit)
+        }
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(

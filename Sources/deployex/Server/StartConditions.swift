@@ -29,7 +29,7 @@ struct StartConditions: Equatable, Sendable {
     /// As whom and with what an application's programs run.
     func setting(for application: ApplicationConfiguration) -> ProcessSetting {
         ProcessSetting(
-            user: application.user, umask: umask,
+            user: application.otherUser, umask: umask,
             descriptorLimit: DescriptorAllowance.limit(
                 wanted: application.maximumOpenFiles, hard: descriptorHardLimit),
             coreLimit: coreLimit)

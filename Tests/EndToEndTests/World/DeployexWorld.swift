@@ -149,11 +149,12 @@ actor DeployexWorld {
     ///   - extra: variables that win over the world's own.
     func startDeployex(
         _ options: [String] = [], extraDescriptor: Int32? = nil,
-        adding extra: [String: String] = [:]
+        adding extra: [String: String] = [:], through prefix: [String] = []
     ) throws {
         let mark = logMark
+        let line = prefix + [ExamplePackages.deployex, "start", "--sname", "deployex"] + options
         deployex = try ChildProcess(
-            ExamplePackages.deployex, ["start", "--sname", "deployex"] + options,
+            line[0], Array(line.dropFirst()),
             environment: variables.merging(extra) { $1 },
             stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
         try waitForLog("Initialising deployment server", after: mark)
