@@ -33,14 +33,13 @@ import Testing
             #expect(environment["RELEASE_NAME"] == "counter")
             #expect(environment["RELEASE_ROOT"] == world.service(1, "current"))
             #expect(environment["RELEASE_NODE"] == "counter-1")
-            #expect(environment["RELEASE_COOKIE"] == "confidential-3")
+            // deployex's own.
+            #expect(environment["RELEASE_COOKIE"] == "cookie")
             for name in [
                 "DEPLOYEX_ERLANG_COOKIE", "DEPLOYEX_SECRET_KEY_BASE", "DEPLOYEX_ADMIN_PASSWORD",
                 "NOTIFY_SOCKET", "ELIXIR_ERL_OPTIONS",
             ] { #expect(environment[name] == nil, "\(name)") }
-            #expect(
-                environment.filter { $0.value.contains("confidential") }.map(\.key)
-                    == ["RELEASE_COOKIE"])
+            #expect(!environment.values.contains { $0.contains("confidential") })
 
             let descriptors = ProcFolder.descriptors(pid)
             let log = world.folder + "/log/counter/counter-1-std"

@@ -131,8 +131,8 @@ import Testing
             #expect(unknown.status == 2)
             #expect(
                 unknown.stderr.hasPrefix(
-                    "deployex: DEPLOYEX_MONITORED_APP_USER: the name or number of a user of this "
-                        + "host, not no-such-user"), "\(unknown.stderr)")
+                    "deployex: DEPLOYEX_MONITORED_APP_USER=no-such-user: the name or number of a "
+                        + "user of this host"), "\(unknown.stderr)")
             let variables = world.variables.merging(
                 ["DEPLOYEX_MONITORED_APP_USER": geteuid() == 0 ? "root" : "daemon"]) { $1 }
             let other =
