@@ -93,11 +93,23 @@ import Transport
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can become another user"))
+    func `what keeps it from becoming its user is told, and it does not run`() async throws {
+        chmod(folder.path, 0o711)
+        var user = Self.stranger
+        // More than a process may have.
+        user.groups = Array(repeating: 1, count: 70_000)
+        await #expect(throws: SpawnError("becoming stranger for /bin/sh: invalid argument")) {
+            try await starter.start(shell("echo > ran", ProcessSetting(user: user)))
+        }
+        #expect(folder.text("ran") == nil)
+    }
+
     @Test(.enabled(if: geteuid() != 0, "an ordinary user is needed"))
     func `nobody but root starts programs as another user`() async throws {
         await #expect(
             throws: SpawnError(
-                "becoming the user as stranger for /bin/sh: operation not permitted")
+                "starting /bin/sh: giving stranger its log: operation not permitted")
         ) {
             try await starter.start(shell("true", ProcessSetting(user: Self.stranger)))
         }
