@@ -54,7 +54,56 @@ package struct ActingFileSystem: FileSystem {
     }
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
-        try at(path) { () throws(FileSystemError) in try base.read(path, limit: limit) }
+        guard isUsers(path) else { return try base.read(path, limit: limit) }
+        let attempt = "reading \(path)"
+        let file = try open(path, attempt)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try Self.read(file.raw, into: &chunk, attempt)
+            guard count > 0 else { return bytes }
+            guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// Opens a file for reading. Something else in the user's part, such as a pipe that keeps its readers
+    /// waiting, is as if it were not there, and so is what the user may not read: whoever looks after the
+    /// other applications as well must not come to a stop over it.
+    private func open(
+        _ path: String, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let raw = try at(path) { () throws(FileSystemError) in
+            let raw = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
+            guard raw >= 0 else { throw absence(.last(attempt), at: path, attempt) }
+            return raw
+        }
+        let file = FileDescriptor(owning: raw)
+        var status = stat()
+        guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
+        guard status.st_mode & S_IFMT == S_IFREG || !isUsers(path) else {
+            throw .system(SystemError(attempt, code: ENOENT))
+        }
+        return file
+    }
+
+    private func absence(
+        _ error: FileSystemError, at path: String, _ attempt: String
+    ) -> FileSystemError {
+        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV]
+        guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else { return error }
+        return .system(SystemError(attempt, code: ENOENT))
+    }
+
+    private static func read(
+        _ raw: Int32, into chunk: inout [UInt8], _ attempt: String
+    ) throws(FileSystemError) -> Int {
+        while true {
+            let count = Glibc.read(raw, &chunk, chunk.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count >= 0 else { throw .last(attempt) }
+            return count
+        }
     }
 
     package func createFile(
@@ -108,11 +157,21 @@ package struct ActingFileSystem: FileSystem {
     }
 
     package func list(_ path: String) throws(FileSystemError) -> [String] {
-        try at(path) { () throws(FileSystemError) in try base.list(path) }
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.list(path) }
+        } catch {
+            throw absence(error, at: path, "listing \(path)")
+        }
     }
 
     package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
-        try at(path) { () throws(FileSystemError) in try base.status(path) }
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.status(path) }
+        } catch {
+            let error = absence(error, at: path, "looking at \(path)")
+            guard !error.isNotFound else { return nil }
+            throw error
+        }
     }
 
     /// The source is opened as whoever owns its place, and the copy made as whoever owns the other: a
@@ -121,18 +180,11 @@ package struct ActingFileSystem: FileSystem {
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
-        let raw = try at(source) { () throws(FileSystemError) in
-            let raw = clinux_open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
-            guard raw >= 0 else { throw .last(attempt) }
-            return raw
-        }
-        let input = FileDescriptor(owning: raw)
+        let input = try open(source, attempt)
         let output = try createFile(destination, mode: mode)
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count = Glibc.read(input.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
+            let count = try Self.read(input.raw, into: &chunk, attempt)
             if count == 0 { break }
             try output.write(chunk[..<count])
         }

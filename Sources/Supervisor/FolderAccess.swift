@@ -6,9 +6,22 @@ package import Transport
 package enum FolderAccess {
     /// Makes a folder that is ours passable, or not, for others and for a group. One that is not there
     /// is no error; one that is somebody else's, or a link, is left as it is.
-    /// - Parameter group: ours where it is `nil`.
+    /// - Parameters:
+    ///   - mode: all that it has then.
+    ///   - group: as it is where it is `nil`.
     package static func set(
         _ path: String, mode: UInt32, group: UInt32? = nil
+    ) throws(FileSystemError) {
+        try change(path, group) { _ in mode }
+    }
+
+    /// As ``set(_:mode:group:)``, and what it had stays.
+    package static func add(_ path: String, mode: UInt32) throws(FileSystemError) {
+        try change(path, nil) { $0 | mode }
+    }
+
+    private static func change(
+        _ path: String, _ group: UInt32?, _ newMode: (UInt32) -> UInt32
     ) throws(FileSystemError) {
         let attempt = "setting the permissions of \(path)"
         let raw = clinux_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
@@ -24,25 +37,36 @@ package enum FolderAccess {
         if let group, status.st_gid != group, fchown(folder.raw, status.st_uid, group) != 0 {
             throw .last(attempt)
         }
+        let mode = newMode(status.st_mode & 0o7777)
         guard status.st_mode & 0o7777 == mode || fchmod(folder.raw, mode) == 0 else {
             throw .last(attempt)
         }
     }
 
-    /// Whether a user can come to what is at `path`; else what stands in the way.
+    /// What keeps a user from coming to `path`: the first folder on the way that it may not pass through.
+    /// `nil` when nothing does.
     package static func obstacle(
         for user: ProcessUser, on path: String
     ) -> FileSystemError? {
-        do throws(FileSystemError) {
-            try user.acting { () throws(FileSystemError) in
-                let raw = clinux_open(path, onlyName | O_CLOEXEC, 0)
-                guard raw >= 0 else { throw .last("reaching \(path) as \(user.name)") }
-                close(raw)
+        var folder = ""
+        for name in path.split(separator: "/") {
+            let parent = folder.isEmpty ? "/" : folder
+            folder += "/" + name
+            let place = folder
+            do throws(FileSystemError) {
+                try user.acting { () throws(FileSystemError) in
+                    let raw = clinux_open(place, onlyName | O_CLOEXEC, 0)
+                    guard raw < 0 else {
+                        _ = close(raw)
+                        return
+                    }
+                    throw .last("reaching \(place) as \(user.name) (`chmod o+x \(parent)` helps)")
+                }
+            } catch {
+                return error
             }
-            return nil
-        } catch {
-            return error
         }
+        return nil
     }
 
     /// `O_PATH`, which the Glibc module lacks: it takes the right to come there and no other.

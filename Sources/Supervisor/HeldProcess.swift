@@ -73,7 +73,8 @@ struct HeldProcess: ~Copyable {
             case Int32(CLINUX_STAGE_DIRECTORY): "entering \(folder)\(setting.asWhom)"
             case Int32(CLINUX_STAGE_PROGRAM): "starting \(path)\(setting.asWhom)"
             case Int32(CLINUX_STAGE_LIMITS): "setting the limits of \(path)"
-            case Int32(CLINUX_STAGE_USER): "becoming \(setting.user?.name ?? "nobody else") for \(path)"
+            case Int32(CLINUX_STAGE_USER):
+                "becoming \(setting.user?.name ?? "nobody else") for \(path)"
             default: "preparing to start \(path)"
             }
         abandon()

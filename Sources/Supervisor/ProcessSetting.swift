@@ -24,7 +24,7 @@ package struct ProcessSetting: Equatable, Sendable {
         self.passed = passed
     }
 
-    /// Of its working folder and of what deployex does for it to files, in words for errors.
+    /// For errors: " as shop", or nothing.
     var asWhom: String { user.map { " as \($0.name)" } ?? "" }
 }
 

@@ -127,29 +127,65 @@ struct UserTests {
     @Test func `what it plants in its release leads deployex to nothing else`() async throws {
         try await DeployexWorld.run(as: ()) { world, account in
             try await world.bring(to: "0.1.1")
+            let pid = try await world.answers()[0].osPID
+            // A folder of root's, whose file deployex would believe and copy beside the link.
+            let releases = world.service(1, "current/releases")
             let secret = world.folder + "/secret"
-            try "13.1.5 0.1.1".write(toFile: secret, atomically: true, encoding: .utf8)
-            chmod(secret, 0o600)
+            try FileManager.default.createDirectory(
+                atPath: secret, withIntermediateDirectories: false,
+                attributes: [.posixPermissions: 0o700])
+            try #require(world.text(releases + "/0.1.1/counter.rel")).write(
+                toFile: secret + "/counter.rel", atomically: true, encoding: .utf8)
+            for call in [
+                "file:delete(\"\(releases)/counter-0.1.1.rel\")",
+                "file:rename(\"\(releases)/0.1.1\", \"\(releases)/elsewhere\")",
+                "file:make_symlink(\"\(secret)\", \"\(releases)/0.1.1\")",
+            ] {
+                #expect(try await world.asInstance(call) == "ok")
+            }
+            try await world.publish("0.1.2")
+            try await world.waitForLog(
+                "full deployment required", "releases/0.1.1/counter.rel does not exist")
+            try await world.waitUntilAllRun("0.1.2")
+            #expect(try await world.answers()[0].osPID != pid)
+            let copy = world.service(1, "previous/releases/counter-0.1.1.rel")
+            #expect(!FileManager.default.fileExists(atPath: copy))
+            #expect(FileOwner(secret) == FileOwner(user: 0, group: 0, mode: 0o700))
+        }
+    }
+
+    @Test func `what it makes unreadable keeps deployex from nothing`() async throws {
+        try await DeployexWorld.run(as: ()) { world, account in
+            try await world.bring(to: "0.1.1")
             let pid = try await world.answers()[0].osPID
             let data = world.service(1, "current/releases/start_erl.data")
             _ = try await world.asInstance("file:delete(\"\(data)\")")
-            _ = try await world.asInstance("file:make_symlink(\"\(secret)\", \"\(data)\")")
-            // Where a hot upgrade puts its package.
-            let folder = world.folder + "/target"
-            try FileManager.default.createDirectory(
-                atPath: folder, withIntermediateDirectories: false,
-                attributes: [.posixPermissions: 0o755])
-            let planted = world.service(1, "current/releases/0.1.2")
-            #expect(
-                try await world.asInstance("file:make_symlink(\"\(folder)\", \"\(planted)\")")
-                    == "ok")
+            #expect(mkfifo(data, 0o666) == 0)
+            _ = try await world.asInstance(
+                "file:change_mode(\"\(world.service(1, "current/lib"))\", 0)")
+            #expect(try await world.endDeployex(SIGTERM) == 0)
+            try await world.startDeployex()
+            let mark = await world.logMark
+            try await world.waitForStatus("running")
+            #expect(try await world.answers()[0].osPID == pid)
             try await world.publish("0.1.2")
-            // It is refused there and deployed in full, into a folder of its own.
+            try await world.waitForLog(
+                "Hot upgrade failed at instance: 1, running full deployment", after: mark)
             try await world.waitUntilAllRun("0.1.2")
-            #expect(try await world.answers()[0].osPID != pid)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: folder) == [])
-            #expect(world.text(secret) == "13.1.5 0.1.1")
-            #expect(FileOwner(secret)?.user == 0)
+        }
+    }
+
+    @Test func `a base folder that it cannot come to is refused, with the remedy`() async throws {
+        try await TestAccount.run { account in
+            try await DeployexWorld.runWithoutSlot { world in
+                let result = try await world.command(
+                    ["start"], adding: ["DEPLOYEX_MONITORED_APP_USER": account.name])
+                #expect(result.status == 2)
+                #expect(
+                    result.stderr.contains(
+                        "(`chmod o+x \(world.folder)` helps): permission denied"),
+                    "\(result)")
+            }
         }
     }
 
@@ -261,6 +297,10 @@ extension DeployexWorld {
             #expect(status.contains("Gid:\t\(ids(account.group))\n"), "\(status)")
             #expect(status.contains("Groups:\t\(account.group) \n"), "\(status)")
         }
+    }
+
+    fileprivate func waitForStatus(_ wanted: String) throws {
+        try wait("instance 1 to be \(wanted)") { try status(of: 1).status == wanted }
     }
 
     /// What an expression gives when instance 1 evaluates it.

@@ -62,6 +62,42 @@ struct ActingFileSystemTests {
         #expect(owner("forged") == nil)
     }
 
+    @Test func `what the user makes unreadable, a pipe or a folder is as if it were not there`()
+        throws
+    {
+        mkfifo(folder("theirs/pipe"), 0o666)
+        mkdir(folder("theirs/folder"), 0o777)
+        try files.replaceFile(folder("theirs/closed"), with: [], mode: 0)
+        symlink("loop", folder("theirs/loop"))
+        symlink(folder("ours"), folder("theirs/link"))
+        for name in ["pipe", "folder", "closed", "loop", "link", "closed/x"] {
+            let path = folder("theirs/\(name)")
+            let error = #expect(throws: FileSystemError.self) {
+                try files.read(path, limit: 100)
+            }
+            #expect(error?.isNotFound == true, "\(name)")
+        }
+        chmod(folder("theirs"), 0)
+        #expect(try files.status(folder("theirs/folder")) == nil)
+        let error = #expect(throws: FileSystemError.self) {
+            try files.list(folder("theirs/folder"))
+        }
+        #expect(error?.isNotFound == true)
+    }
+
+    @Test func `what stands in a user's way is named with the remedy`() throws {
+        mkdir(folder("a"), 0o711)
+        mkdir(folder("a/b"), 0o700)
+        mkdir(folder("a/b/c"), 0o711)
+        let error = FolderAccess.obstacle(for: user, on: folder("a/b/c"))
+        #expect(
+            error?.description
+                == "reaching \(folder("a/b/c")) as stranger (`chmod o+x \(folder("a/b"))` helps): "
+                + "permission denied")
+        chmod(folder("a/b"), 0o711)
+        #expect(FolderAccess.obstacle(for: user, on: folder("a/b/c")) == nil)
+    }
+
     @Test func `a file of ours is copied into the user's part`() throws {
         try files.copyFile(folder("ours"), to: folder("theirs/copy"), mode: 0o600)
         #expect(folder.text("theirs/copy") == "secret")

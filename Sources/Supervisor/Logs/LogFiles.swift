@@ -46,7 +46,7 @@ package struct LogFiles: Sendable {
         try files.makeFolders(root, mode: 0o711)
         try prepare(app: app, fileSystem: files)
         // Others pass through and list nothing; the logs are closed to them.
-        try FolderAccess.set(folder(app: app), mode: 0o751)
+        try FolderAccess.add(folder(app: app), mode: 0o001)
         let path = crashDumpFolder(app: app, user: user)
         try files.makeFolders(path, mode: 0o750)
         if try files.status(path)?.owner == geteuid() {

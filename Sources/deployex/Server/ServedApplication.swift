@@ -98,25 +98,30 @@ struct ServedApplication: Sendable {
                 InstanceName(app: configuration.name, index: $0)
             })
         await rotator.start()
-        try await prepareUser()
+        await prepareUser()
         try await deployer.start()
     }
 
     /// Gives the user of the application what is its: releases that were unpacked before it had one, and
     /// a place for crash dumps.
-    private func prepareUser() async throws {
+    private func prepareUser() async {
         guard let user = ownership.user else { return }
         let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)
         let numbers = 1...configuration.replicas
-        let obstacle = try await offload {
-            for number in numbers {
-                for folder in [layout.current(number), layout.previous(number)] {
-                    try ownership.handOver(folder)
+        do {
+            let obstacle = try await offload {
+                for number in numbers {
+                    for folder in [layout.current(number), layout.previous(number)] {
+                        try ownership.handOver(folder)
+                    }
                 }
+                return try logs.prepareCrashDumps(app: name, user: user)
             }
-            return try logs.prepareCrashDumps(app: name, user: user)
+            if let obstacle { log(.warning, "\(obstacle): crash dumps are lost") }
+        } catch {
+            // What has not become the user's is not started: the other applications are.
+            log(.error, "giving \(user.name) what is of \(name): \(error)")
         }
-        if let obstacle { log(.warning, "\(obstacle): crash dumps are lost") }
     }
 
     /// Lets go of the instances, which go on if they have not been stopped.
