@@ -9,6 +9,10 @@
 #include <stdio.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,17 +50,51 @@ static void fail(int gate, int stage) {
     _exit(127);
 }
 
+int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count) {
+    // The C library's calls tell all threads of a process, by locks that the parent's other threads may
+    // have held when it forked. In this order: with another user id nobody may change groups any more.
+    if (syscall(SYS_setgroups, group_count, groups) != 0) return -1;
+    if (syscall(SYS_setresgid, group, group, group) != 0) return -1;
+    if (syscall(SYS_setresuid, user, user, user) != 0) return -1;
+    // It must not work: a saved id or a kept capability would let the program go back.
+    if (user != 0 && (syscall(SYS_setresuid, -1, 0, -1) == 0 || syscall(SYS_setuid, 0) == 0)) {
+        errno = EPERM;
+        return -1;
+    }
+    return 0;
+}
+
+static int set_limit(int resource, const struct clinux_limit *limit) {
+    if (!limit->is_set) return 0;
+    struct rlimit value = {(rlim_t)limit->soft, (rlim_t)limit->hard};
+    return setrlimit(resource, &value);
+}
+
 /// The child's side of clinux_spawn_held. Only async-signal-safe calls: the parent has threads.
-static void become(const char *path, char *const argv[], char *const envp[], const char *directory,
-                   int in, int out, int err, int gate) {
-    // Sources are at 10 and above, so no target overwrites a source that is still needed.
-    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || dup2(gate, 3) < 0)
-        fail(gate, CLINUX_STAGE_SETUP);
+///
+/// Every source in `in`, `out`, `err`, `passed` and the gate itself are above all targets, so that
+/// no target overwrites a source that is still needed.
+static void become(const struct clinux_program *program, int in, int out, int err,
+                   const int *passed, int source) {
+    int gate = 3;
+    for (size_t index = 0; index < program->passed_count; index++)
+        if (program->passed[index].target >= gate) gate = program->passed[index].target + 1;
+    if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || dup2(source, gate) < 0)
+        fail(source, CLINUX_STAGE_SETUP);
+    for (int number = 3; number < gate; number++) {
+        int wanted = -1;
+        for (size_t index = 0; index < program->passed_count; index++)
+            if (program->passed[index].target == number) wanted = passed[index];
+        if (wanted < 0)
+            close(number);
+        else if (dup2(wanted, number) < 0)
+            fail(gate, CLINUX_STAGE_SETUP);
+    }
     // Closes, among others, the gates of children that are held at the same time: theirs must end
     // with our parent, not with us.
-    closefrom(4);
-    if (fcntl(3, F_SETFD, FD_CLOEXEC) != 0) fail(3, CLINUX_STAGE_SETUP);
-    if (setsid() < 0) fail(3, CLINUX_STAGE_SETUP);
+    closefrom(gate + 1);
+    if (fcntl(gate, F_SETFD, FD_CLOEXEC) != 0) fail(gate, CLINUX_STAGE_SETUP);
+    if (setsid() < 0) fail(gate, CLINUX_STAGE_SETUP);
     // The kernel's own call, with its structure all zero: no handler, no flags, an empty mask.
     // The C library's refuses two signals, which posix_spawn(3) leaves ignored in a child.
     // SIGKILL and SIGSTOP cannot be changed and need not be.
@@ -69,29 +107,55 @@ static void become(const char *path, char *const argv[], char *const envp[], con
 
     char go;
     ssize_t count;
-    do count = read(3, &go, 1);
+    do count = read(gate, &go, 1);
     while (count < 0 && errno == EINTR);
     // The parent is gone or has changed its mind.
     if (count != 1) _exit(127);
-    if (chdir(directory) != 0) fail(3, CLINUX_STAGE_DIRECTORY);
-    execve(path, argv, envp);
-    fail(3, CLINUX_STAGE_PROGRAM);
+    // Limits first: only root may raise a hard one.
+    if (set_limit(RLIMIT_CORE, &program->core_limit) != 0 ||
+        set_limit(RLIMIT_NOFILE, &program->descriptor_limit) != 0)
+        fail(gate, CLINUX_STAGE_LIMITS);
+    if (program->sets_umask) umask(program->umask);
+    // Until the exec this is a copy of deployex's memory: the change of user, as deployex's own
+    // setting, keeps that user from tracing it (PR_SET_DUMPABLE(2const)).
+    if (program->changes_user && clinux_become(program->user, program->group, program->groups,
+                                               program->group_count) != 0)
+        fail(gate, CLINUX_STAGE_USER);
+    // As the user that it runs as: what this one may not enter is not its folder.
+    if (chdir(program->directory) != 0) fail(gate, CLINUX_STAGE_DIRECTORY);
+    execve(program->path, program->argv, program->envp);
+    fail(gate, CLINUX_STAGE_PROGRAM);
 }
 
-int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[],
-                      char *const envp[], const char *directory, int out, int err) {
+int clinux_spawn_held(pid_t *pid, int *gate, const struct clinux_program *program) {
     int ends[2] = {-1, -1};
     // The child's in, out, err and gate.
     int child[4] = {-1, -1, -1, -1};
+    int passed[CLINUX_MAXIMUM_PASSED];
+    size_t passed_count = 0;
     int code = 0;
+    // Above every number that a source may have to get.
+    int above = 10;
+    if (program->passed_count > CLINUX_MAXIMUM_PASSED) return EINVAL;
+    for (size_t index = 0; index < program->passed_count; index++) {
+        int target = program->passed[index].target;
+        if (target < 3 || target >= CLINUX_MAXIMUM_TARGET) return EINVAL;
+        if (target + 2 > above) above = target + 2;
+    }
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
         code = errno;
     } else {
-        int sources[4] = {null, out, err, ends[1]};
+        int in = program->in < 0 ? null : program->in;
+        int sources[4] = {in, program->out, program->err, ends[1]};
         for (int index = 0; index < 4 && code == 0; index++) {
-            child[index] = fcntl(sources[index], F_DUPFD_CLOEXEC, 10);
+            child[index] = fcntl(sources[index], F_DUPFD_CLOEXEC, above);
             if (child[index] < 0) code = errno;
+        }
+        for (; passed_count < program->passed_count && code == 0; passed_count++) {
+            int source = program->passed[passed_count].source;
+            passed[passed_count] = fcntl(source, F_DUPFD_CLOEXEC, above);
+            if (passed[passed_count] < 0) code = errno;
         }
     }
     if (code == 0) {
@@ -100,8 +164,7 @@ int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[
         // No handler of ours may run in the child.
         pthread_sigmask(SIG_SETMASK, &all, &before);
         pid_t forked = fork();
-        if (forked == 0)
-            become(path, argv, envp, directory, child[0], child[1], child[2], child[3]);
+        if (forked == 0) become(program, child[0], child[1], child[2], passed, child[3]);
         if (forked < 0) code = errno;
         pthread_sigmask(SIG_SETMASK, &before, NULL);
         *pid = forked;
@@ -110,6 +173,8 @@ int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[
     if (ends[1] >= 0) close(ends[1]);
     for (int index = 0; index < 4; index++)
         if (child[index] >= 0) close(child[index]);
+    for (size_t index = 0; index < passed_count; index++)
+        if (passed[index] >= 0) close(passed[index]);
     if (code != 0) {
         if (ends[0] >= 0) close(ends[0]);
         return code;
@@ -207,4 +272,39 @@ int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const
     if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return -1;
     *user = found->idiag_uid;
     return 0;
+}
+
+/// What the kernel gave this process, from before main: the memory that /proc/PID/cmdline shows.
+static int argument_count;
+static char **arguments;
+
+__attribute__((constructor)) static void keep_arguments(int count, char **values) {
+    argument_count = count;
+    arguments = values;
+}
+
+void clinux_overwrite_argument(int index, size_t from) {
+    if (index < 0 || index >= argument_count) return;
+    char *text = arguments[index];
+    size_t length = strlen(text);
+    // A compiler may not drop it, though nothing here reads it again.
+    for (size_t place = from; place < length; place++) ((volatile char *)text)[place] = '*';
+}
+
+int clinux_refuse_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
+
+int clinux_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
+
+int clinux_act_as(uid_t user, gid_t group, const gid_t *groups, size_t group_count) {
+    if (syscall(SYS_setgroups, group_count, groups) != 0) return -1;
+    setfsgid(group);
+    setfsuid(user);
+    // They say what was the case before, never whether it worked (setfsuid(2)).
+    if ((gid_t)setfsgid((gid_t)-1) == group && (uid_t)setfsuid((uid_t)-1) == user) return 0;
+    errno = EPERM;
+    return -1;
+}
+
+int clinux_change_owner(int folder, const char *name, uid_t user, gid_t group) {
+    return fchownat(folder, name, user, group, AT_SYMLINK_NOFOLLOW);
 }

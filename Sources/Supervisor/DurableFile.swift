@@ -97,8 +97,9 @@ extension FileSystem {
     }
 
     /// Makes a folder that only its owner may enter, or checks that it is one: a real folder,
-    /// `owner`'s (by default the user that runs deployex), closed to everyone else. One that is not
-    /// is refused rather than changed: somebody has opened it on purpose.
+    /// `owner`'s (by default the user that runs deployex), that nobody else may list or write to. One
+    /// that is not is refused rather than changed: somebody has opened it on purpose. Others may pass
+    /// through where there are releases that run as another user.
     package func makePrivateFolder(
         _ path: String, owner: UInt32? = nil
     ) throws(FileSystemError) {
@@ -111,7 +112,7 @@ extension FileSystem {
             throw .notPrivate(
                 path: path, reason: "it belongs to user \(status.owner), not \(owner)")
         }
-        guard status.mode & 0o077 == 0 else {
+        guard status.mode & 0o066 == 0 else {
             throw .notPrivate(
                 path: path, reason: "others may enter it; run: chmod 700 \(path)")
         }

@@ -11,12 +11,14 @@ struct HeldProcess: ~Copyable {
     private let gate: FileDescriptor
     private let path: String
     private let folder: String
+    private let setting: ProcessSetting
 
     private init(handle: ProcessHandle, gate: consuming FileDescriptor, program: Program) {
         self.handle = handle
         self.gate = gate
         path = program.path
         folder = program.folder
+        setting = program.setting
     }
 
     static func start(_ program: Program) throws(SpawnError) -> HeldProcess {
@@ -28,12 +30,21 @@ struct HeldProcess: ~Copyable {
         }
         let out = try Self.openLog(program.stdoutPath, attempt)
         let err = try Self.openLog(program.stderrPath, attempt)
+        for log in [out.raw, err.raw] { try program.setting.own(log: log, attempt) }
         var pid: pid_t = 0
         var gate: Int32 = -1
         let code = Self.withCStrings([program.path] + program.arguments) { argv in
             Self.withCStrings(variables) { envp in
-                clinux_spawn_held(
-                    &pid, &gate, program.path, argv, envp, program.folder, out.raw, err.raw)
+                program.setting.withCProgram { start in
+                    program.path.withCString { path in
+                        program.folder.withCString { folder in
+                            (start.path, start.directory) = (path, folder)
+                            (start.argv, start.envp) = (argv, envp)
+                            (start.in, start.out, start.err) = (-1, out.raw, err.raw)
+                            return clinux_spawn_held(&pid, &gate, &start)
+                        }
+                    }
+                }
             }
         }
         guard code == 0 else {
@@ -59,8 +70,11 @@ struct HeldProcess: ~Copyable {
         guard code != 0 else { return handle }
         let place =
             switch stage {
-            case Int32(CLINUX_STAGE_DIRECTORY): "entering \(folder)"
-            case Int32(CLINUX_STAGE_PROGRAM): "starting \(path)"
+            case Int32(CLINUX_STAGE_DIRECTORY): "entering \(folder)\(setting.asWhom)"
+            case Int32(CLINUX_STAGE_PROGRAM): "starting \(path)\(setting.asWhom)"
+            case Int32(CLINUX_STAGE_LIMITS): "setting the limits of \(path)"
+            case Int32(CLINUX_STAGE_USER):
+                "becoming \(setting.user?.name ?? "nobody else") for \(path)"
             default: "preparing to start \(path)"
             }
         abandon()
@@ -95,4 +109,42 @@ struct HeldProcess: ~Copyable {
             return body(base)
         }
     }
+}
+
+extension ProcessSetting {
+    /// The setting as C has it; the rest of the value is for `body` to fill in.
+    fileprivate func withCProgram<Result>(
+        _ body: (inout clinux_program) -> Result
+    ) -> Result {
+        var program = clinux_program()
+        if let umask { (program.sets_umask, program.umask) = (1, umask) }
+        if let descriptorLimit { program.descriptor_limit = descriptorLimit.cLimit }
+        if let coreLimit { program.core_limit = coreLimit.cLimit }
+        let groups = user?.groups ?? []
+        let passed = passed.map { clinux_passed(source: $0.source, target: $0.target) }
+        return groups.withUnsafeBufferPointer { groups in
+            passed.withUnsafeBufferPointer { passed in
+                if let user {
+                    (program.changes_user, program.user, program.group) = (1, user.id, user.group)
+                    (program.groups, program.group_count) = (groups.baseAddress, groups.count)
+                }
+                (program.passed, program.passed_count) = (passed.baseAddress, passed.count)
+                return body(&program)
+            }
+        }
+    }
+
+    /// Gives an opened log to the user of the program, which may open it again: as /dev/stdout.
+    fileprivate func own(log: Int32, _ attempt: String) throws(SpawnError) {
+        guard let user else { return }
+        var status = stat()
+        guard fstat(log, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
+        guard fchown(log, user.id, user.group) == 0 else {
+            throw SpawnError("\(attempt): \(SystemError.last("giving \(user.name) its log"))")
+        }
+    }
+}
+
+extension ResourceLimit {
+    fileprivate var cLimit: clinux_limit { clinux_limit(is_set: 1, soft: soft, hard: hard) }
 }

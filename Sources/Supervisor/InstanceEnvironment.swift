@@ -1,3 +1,5 @@
+package import Transport
+
 /// The environment that an instance gets: deployex's own, less what is deployex's, plus what makes
 /// it this instance.
 ///
@@ -10,16 +12,29 @@
 ///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`.
 ///
 /// Everything else is passed on: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
-/// so it can only be meant for the applications; and `AWS_*`, since the application runs as the same
-/// user on the same host and may need the same account.
+/// so it can only be meant for the applications; and `AWS_*`, since the application runs on the same
+/// host and may need the same account.
+///
+/// Added: `RELEASE_NODE_SUFFIX`, `PORT`; `RELEASE_COOKIE`, deployex's own cookie, without which the two
+/// would not talk: every release ships a random one in `releases/COOKIE`, or falls back to one that
+/// everybody knows. An application with another user has that user's `HOME`, `USER` and `LOGNAME`.
 package struct InstanceEnvironment: Equatable, Sendable {
     /// The port of instance 1; `nil` for an application without one.
     package var firstPort: UInt16?
+    /// Deployex's own; `nil` for an application that is no distribution node.
+    package var cookie: String?
+    /// The user that it runs as, where that is not deployex's.
+    package var user: ProcessUser?
     /// Variables that the operator or the deployment adds; they win over all others.
     package var extra: [String: String]
 
-    package init(firstPort: UInt16?, extra: [String: String] = [:]) {
+    package init(
+        firstPort: UInt16?, cookie: String? = nil, user: ProcessUser? = nil,
+        extra: [String: String] = [:]
+    ) {
         self.firstPort = firstPort
+        self.cookie = cookie
+        self.user = user
         self.extra = extra
     }
 
@@ -29,7 +44,10 @@ package struct InstanceEnvironment: Equatable, Sendable {
         instance index: Int, inherited: [String: String]
     ) -> [String: String] {
         var variables = inherited.filter { !Self.isRemoved($0.key) }
+        if let user { variables.merge(user.variables) { $1 } }
         variables["RELEASE_NODE_SUFFIX"] = "-\(index)"
+        // The operator's `extra`, and what the release's env.sh exports, come after it and win.
+        variables["RELEASE_COOKIE"] = cookie
         if let firstPort {
             variables["PORT"] = Self.port(first: firstPort, instance: index).map { "\($0)" }
         }

@@ -7,13 +7,14 @@ package struct Program: Equatable, Sendable {
     package var environment: [String: String]
     /// The working directory.
     package var folder: String
-    /// Opened for append and made with mode 0640; the folder exists.
+    /// Opened for append and made with mode 0640, as the program's user's; the folder exists.
     package var stdoutPath: String
     package var stderrPath: String
+    package var setting: ProcessSetting
 
     package init(
         path: String, arguments: [String], environment: [String: String], folder: String,
-        stdoutPath: String, stderrPath: String
+        stdoutPath: String, stderrPath: String, setting: ProcessSetting = ProcessSetting()
     ) {
         self.path = path
         self.arguments = arguments
@@ -21,6 +22,7 @@ package struct Program: Equatable, Sendable {
         self.folder = folder
         self.stdoutPath = stdoutPath
         self.stderrPath = stderrPath
+        self.setting = setting
     }
 }
 

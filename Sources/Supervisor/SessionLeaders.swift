@@ -5,18 +5,33 @@ internal import Transport
 /// Looks for processes by where and how they were started, for the case that nothing on disk names them.
 package enum SessionLeaders {
     /// The processes that lead a session, work in `folder`, and were started with the environment
-    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. Those
-    /// that one of them has started are left out: a virtual machine's `erl_child_setup` leads a session too.
+    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. What
+    /// one of them has started in a session of its own, as a virtual machine starts its ports, is none.
     /// It blocks.
     package static func running(in folder: String, with variable: String) -> [ProcessIdentity] {
         guard let wanted = realPath(folder) else { return [] }
-        let found = ProcessStatus.all().filter { status in
+        let all = ProcessStatus.all()
+        let parents = Dictionary(all.map { ($0.pid, $0.parent) }) { $1 }
+        let found = all.filter { status in
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
         }
         let pids = Set(found.map(\.pid))
-        return found.filter { !pids.contains($0.parent) }.map(ProcessIdentity.init)
+        return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
+    }
+
+    private static func isDescendant(
+        _ pid: Int32, of pids: Set<Int32>, _ parents: [Int32: Int32]
+    ) -> Bool {
+        var pid = pid
+        // As deep as no tree is: pids may be reused while they are looked up, in a circle even.
+        for _ in 0..<100 {
+            guard let parent = parents[pid], parent > 1 else { return false }
+            if pids.contains(parent) { return true }
+            pid = parent
+        }
+        return false
     }
 
     /// As it was at the start. Source: proc_pid_environ(5).

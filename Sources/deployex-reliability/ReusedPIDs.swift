@@ -137,8 +137,22 @@ enum ReusedPIDs {
             defer { close(null) }
             var arguments: [UnsafeMutablePointer<CChar>?] = [nil]
             var variables: [UnsafeMutablePointer<CChar>?] = [nil]
-            let code = clinux_spawn_held(
-                &pid, &gate, "/bin/true", &arguments, &variables, "/", null, null)
+            var started: (pid_t, Int32) = (0, -1)
+            let code = "/bin/true".withCString { path in
+                "/".withCString { folder in
+                    arguments.withUnsafeMutableBufferPointer { arguments in
+                        variables.withUnsafeMutableBufferPointer { variables in
+                            var program = clinux_program()
+                            (program.path, program.directory) = (path, folder)
+                            program.argv = UnsafePointer(arguments.baseAddress)
+                            program.envp = UnsafePointer(variables.baseAddress)
+                            (program.in, program.out, program.err) = (null, null, null)
+                            return clinux_spawn_held(&started.0, &started.1, &program)
+                        }
+                    }
+                }
+            }
+            (pid, gate) = started
             guard code == 0 else { throw MeasureError("\(SystemError("forking", code: code))") }
         }
 

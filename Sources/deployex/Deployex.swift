@@ -5,9 +5,11 @@ internal import Transport
 struct Deployex {
     /// The main thread becomes the event loop's thread; whatever is done is done on it.
     static func main() {
+        // Before all else: whoever looks later sees no cookie.
+        let arguments = ArgumentSecrets.take()
         let invocation: Invocation
         do throws(UsageError) {
-            invocation = try Invocation(arguments: Array(CommandLine.arguments.dropFirst()))
+            invocation = try Invocation(arguments: Array(arguments.dropFirst()))
         } catch {
             exit(report(error))
         }
@@ -84,10 +86,13 @@ struct Deployex {
     ) async throws -> Int32 {
         switch invocation.command {
         case .start:
+            // Before anything is made or read.
+            let conditions = StartConditions.close()
             let console = ConsoleLog()
             defer { console.flush() }
             return try await Server(
-                invocation, environment: environment, console: console, loop: loop
+                invocation, environment: environment, conditions: conditions, console: console,
+                loop: loop
             ).run()
         case .names(let host):
             return try await EPMDCommands(environment: environment, loop: loop).names(host: host)

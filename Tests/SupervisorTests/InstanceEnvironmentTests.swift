@@ -1,4 +1,5 @@
 import Testing
+import Transport
 
 @testable import Supervisor
 
@@ -30,6 +31,34 @@ import Testing
         #expect(
             environment.variables(instance: 1, inherited: ["RELEASE_COOKIE": "c"]) == [
                 "PORT": "1", "RELEASE_COOKIE": "x", "RELEASE_NODE_SUFFIX": "-1",
+            ])
+    }
+
+    @Test func `an instance gets deployex's cookie, unless it is configured with its own`() {
+        let inherited = ["RELEASE_COOKIE": "another release's"]
+        let environment = InstanceEnvironment(firstPort: nil, cookie: "deployex's")
+        #expect(
+            environment.variables(instance: 1, inherited: inherited)["RELEASE_COOKIE"]
+                == "deployex's")
+        let own = InstanceEnvironment(
+            firstPort: nil, cookie: "deployex's", extra: ["RELEASE_COOKIE": "its own"])
+        #expect(
+            own.variables(instance: 1, inherited: inherited)["RELEASE_COOKIE"] == "its own")
+        let none = InstanceEnvironment(firstPort: nil)
+        #expect(none.variables(instance: 1, inherited: inherited)["RELEASE_COOKIE"] == nil)
+    }
+
+    @Test func `an instance with a user of its own knows who it is`() {
+        let user = ProcessUser(
+            name: "shop", id: 700, group: 701, groups: [701], home: "/srv/shop")
+        let environment = InstanceEnvironment(firstPort: nil, user: user, extra: ["USER": "x"])
+        let variables = environment.variables(
+            instance: 1,
+            inherited: ["HOME": "/root", "USER": "root", "LOGNAME": "root", "LANG": "C"])
+        #expect(
+            variables == [
+                "HOME": "/srv/shop", "USER": "x", "LOGNAME": "shop", "LANG": "C",
+                "RELEASE_NODE_SUFFIX": "-1",
             ])
     }
 

@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -46,17 +47,67 @@ int clinux_rename_exchange(const char *first, const char *second);
 /// Source: syncfs(2).
 int clinux_syncfs(int fd);
 
-/// Where a start failed: before the program's folder was entered, there, or at the program itself.
-enum { CLINUX_STAGE_SETUP = 0, CLINUX_STAGE_DIRECTORY = 1, CLINUX_STAGE_PROGRAM = 2 };
+/// Where a start failed: before the program's folder was entered, at its limits, at its user, at the
+/// folder, or at the program itself.
+enum {
+    CLINUX_STAGE_SETUP = 0,
+    CLINUX_STAGE_DIRECTORY = 1,
+    CLINUX_STAGE_PROGRAM = 2,
+    CLINUX_STAGE_LIMITS = 3,
+    CLINUX_STAGE_USER = 4
+};
 
-/// Forks a child that leads a session of its own, with default signals, an empty mask, stdin from
-/// /dev/null, `out` and `err` as stdout and stderr, and no other descriptor, and holds it there:
-/// it becomes the program at `path` only after clinux_release_held(), and exits with status 127
-/// when `gate` is closed instead, by whatever ended the caller too. So its identity can be on disk
-/// before the program runs. `directory` is the working directory.
+/// How many descriptors can be passed, and below which number each has to be.
+enum { CLINUX_MAXIMUM_PASSED = 64, CLINUX_MAXIMUM_TARGET = 256 };
+
+/// A resource limit. Source: setrlimit(2).
+struct clinux_limit {
+    /// Otherwise the child has ours.
+    int is_set;
+    uint64_t soft;
+    uint64_t hard;
+};
+
+/// A descriptor of ours and the number, from 3 on, that it has in the child.
+struct clinux_passed {
+    int source;
+    int target;
+};
+
+/// What clinux_spawn_held starts. All that it refers to stays as it is until that has returned.
+struct clinux_program {
+    const char *path;
+    char *const *argv;
+    char *const *envp;
+    /// The working directory, entered with the user's rights.
+    const char *directory;
+    /// Standard input; -1 for /dev/null.
+    int in;
+    int out;
+    int err;
+    const struct clinux_passed *passed;
+    size_t passed_count;
+    struct clinux_limit descriptor_limit;
+    struct clinux_limit core_limit;
+    int sets_umask;
+    mode_t umask;
+    /// Whether it runs with the ids below and no others. Only root can.
+    int changes_user;
+    uid_t user;
+    gid_t group;
+    const gid_t *groups;
+    size_t group_count;
+};
+
+/// Forks a child that leads a session of its own, with default signals, an empty mask, stdin, stdout
+/// and stderr, the descriptors passed, and no other one, and holds it there: it becomes the program
+/// only after clinux_release_held(), and exits with status 127 when `gate` is closed instead, by
+/// whatever ended the caller too. So its identity can be on disk before the program runs.
+///
+/// Released, it sets its limits and umask, becomes its user, for good, enters its folder, and becomes
+/// the program. PR_SET_NO_NEW_PRIVS is left as it is: an application may use sudo, ping or a mailer.
 /// Returns 0 and sets `pid` and `gate` (close-on-exec), or an errno value.
-int clinux_spawn_held(pid_t *pid, int *gate, const char *path, char *const argv[],
-                      char *const envp[], const char *directory, int out, int err);
+int clinux_spawn_held(pid_t *pid, int *gate, const struct clinux_program *program);
 
 /// Lets a held child become its program and waits until it has. Returns 0, or an errno value with
 /// `stage` telling what failed; then the child exits at once. `gate` stays open.
@@ -86,5 +137,30 @@ int64_t clinux_seek_data(int fd, int64_t offset);
 
 /// openat(2) of an existing name.
 int clinux_open_at(int folder, const char *name, int flags);
+
+/// Writes `*` over this process's argument `index` (0 is its own name) from byte `from` on, where
+/// everybody on the host can read it. Source: proc_pid_cmdline(5).
+void clinux_overwrite_argument(int index, size_t from);
+
+/// Makes this process leave no core dump, and lets nobody but root trace it or read its memory and
+/// environment in /proc; what it starts is its own. Source: PR_SET_DUMPABLE(2const).
+int clinux_refuse_dumps(void);
+
+/// Whether it may be dumped and traced. Source: PR_GET_DUMPABLE(2const).
+int clinux_is_dumpable(void);
+
+/// Gives the calling thread, and no other, the rights of a user for what it does to files, without
+/// any capability of root for that. With our own user's ids it is undone. Only root can.
+/// Returns -1 with errno set; then the thread may have any mixture.
+/// Source: setfsuid(2); setgroups(2), whose system call is of one thread.
+int clinux_act_as(uid_t user, gid_t group, const gid_t *groups, size_t group_count);
+
+/// Gives the calling thread the ids and groups of a user and no others, for good: it fails with EPERM
+/// where root could be had back. A program that the thread becomes then is the user's, and the other
+/// threads are gone. Returns -1 with errno set. Async-signal-safe.
+int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count);
+
+/// Changes the owner of what has `name` in an opened folder, of a link itself. Source: fchownat(2).
+int clinux_change_owner(int folder, const char *name, uid_t user, gid_t group);
 
 #endif

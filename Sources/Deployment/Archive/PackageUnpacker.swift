@@ -1,7 +1,7 @@
 internal import Glibc
 package import Supervisor
 internal import Synchronization
-internal import Transport
+package import Transport
 
 /// What was unpacked.
 package struct UnpackSummary: Equatable, Sendable {
@@ -28,13 +28,18 @@ package struct UnpackProgress: Equatable, Sendable {
 package struct PackageUnpacker: Sendable {
     package let files: any FileSystem
     package var limits: ArchiveLimits
+    /// Who is to run the release; `nil` for ourselves.
+    package var owner: ProcessUser?
     var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
 
     /// - Parameter files: where folders are made, renamed and removed. The members themselves are
     ///   written by ``FolderWriter``.
-    package init(files: any FileSystem, limits: ArchiveLimits = ArchiveLimits()) {
+    package init(
+        files: any FileSystem, limits: ArchiveLimits = ArchiveLimits(), owner: ProcessUser? = nil
+    ) {
         self.files = files
         self.limits = limits
+        self.owner = owner
     }
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.

@@ -22,6 +22,7 @@ struct UnpackJob: Sendable {
                 version: layout.version, hash: hash, deployment: .fullDeployment)
             try staged { () throws(FileSystemError) in
                 try ReleaseMarker.put(release, in: temporary, files: unpacker.files)
+                try ReleaseOwnership(user: unpacker.owner).handOver(temporary)
                 try staging.put(temporary)
             }
             return summary

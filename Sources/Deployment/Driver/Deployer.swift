@@ -18,6 +18,10 @@ package actor Deployer {
         package var inherited: [String: String]
         package var store: any ReleaseStore
         package var files: any FileSystem
+        /// As whom and within which limits a release's programs run.
+        package var process = ProcessSetting()
+        /// Awaited before a release is started; throws why it must not be. It blocks.
+        package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
         /// The node of an instance, by number.
         package var node: @Sendable (Int) -> any RemoteNode
         /// What an instance must show beside its node to be ready, such as an answer by HTTP.

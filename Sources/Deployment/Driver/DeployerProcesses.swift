@@ -128,7 +128,7 @@ extension Deployer {
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
             stdoutPath: environment.logs.path(name, .stdout),
-            stderrPath: environment.logs.path(name, .stderr))
+            stderrPath: environment.logs.path(name, .stderr), setting: environment.process)
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
         await prepareBoot(number)
@@ -138,7 +138,9 @@ extension Deployer {
                 layout.current(number), files: files)
             try ReleasesFile.write(for: layout.current(number), name: application, files: files)
         }
+        let check = environment.checkRelease
         do {
+            try await offload { try check?(layout.current(number)) }
             let session = try await ProcessSession.start(
                 program, on: loop,
                 record: { identity in
@@ -265,7 +267,8 @@ extension Deployer {
             instance: number, inherited: environment.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
             // By default it would land in the release's folder and go with it.
-            let folder = environment.logs.folder(app: application)
+            let folder = environment.logs.crashDumpFolder(
+                app: application, user: environment.process.user)
             variables["ERL_CRASH_DUMP"] = "\(folder)/\(name(number))-erl_crash.dump"
         }
         return variables

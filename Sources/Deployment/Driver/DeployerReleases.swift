@@ -30,7 +30,9 @@ extension Deployer {
             let package = try await environment.store.package(
                 of: release, into: layout.instanceFolder(number))
             packages[number] = package
-            let summary = try await PackageUnpacker(files: environment.files).unpack(
+            let summary = try await PackageUnpacker(
+                files: environment.files, owner: environment.process.user
+            ).unpack(
                 package.path, into: layout.new(number), application: application,
                 version: release.version, hash: release.hash)
             log(
@@ -63,6 +65,7 @@ extension Deployer {
         let runner = PreCommandRunner(
             program: environment.layout.stagedProgram(number),
             folder: environment.layout.new(number), environment: variables(number),
+            setting: environment.process,
             logPath: "\(environment.logs.folder(app: application))/\(application)-pre-commands.log",
             record: CommandRecordFile(
                 folder: records.path, application: application,
@@ -142,7 +145,11 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
-        let runner = ProgramRunner(folder: records.path, files: files, loop: loop)
+        // What is staged can be entered by whoever is to run it; where the output goes cannot.
+        let runner = ProgramRunner(
+            folder: records.path, files: files, loop: loop,
+            workingFolder: environment.process.user == nil ? nil : layout.new(number),
+            setting: environment.process)
         let outcome = await HotUpgrade.run(
             .init(name: application, from: from, to: release.version),
             on: environment.node(number),

@@ -12,6 +12,8 @@ struct PreCommandRunner {
     /// Where it runs.
     var folder: String
     var environment: [String: String]
+    /// As whom they run.
+    var setting: ProcessSetting
     var logPath: String
     var record: CommandRecordFile
     /// For all of them together.
@@ -54,7 +56,7 @@ struct PreCommandRunner {
         let session = try await ProcessSession.start(
             Program(
                 path: program, arguments: arguments, environment: environment, folder: folder,
-                stdoutPath: logPath, stderrPath: logPath),
+                stdoutPath: logPath, stderrPath: logPath, setting: setting),
             on: loop, record: { try record.write($0) }, onEvent: { end.received($0) })
         let timer = loop.schedule(at: deadline) { session.killSession() }
         let exit = await withCheckedContinuation { end.wait($0) }

@@ -10,12 +10,22 @@ package struct ProgramRunner: Sendable {
     private let folder: String
     private let files: any FileSystem
     private let loop: EventLoop
+    private let workingFolder: String
+    private let setting: ProcessSetting
 
-    /// - Parameter folder: exists, is deployex's alone, and is where the program runs.
-    package init(folder: String, files: any FileSystem, loop: EventLoop) {
+    /// - Parameters:
+    ///   - folder: exists and is deployex's alone; the output goes there.
+    ///   - workingFolder: where the program runs; there, where it is `nil`.
+    ///   - setting: as whom it runs.
+    package init(
+        folder: String, files: any FileSystem, loop: EventLoop, workingFolder: String? = nil,
+        setting: ProcessSetting = ProcessSetting()
+    ) {
         self.folder = folder
         self.files = files
         self.loop = loop
+        self.workingFolder = workingFolder ?? folder
+        self.setting = setting
     }
 
     package nonisolated(nonsending) func run(
@@ -31,8 +41,9 @@ package struct ProgramRunner: Sendable {
         let end = ProgramEnd()
         let session = try await ProcessSession.start(
             Program(
-                path: path, arguments: arguments, environment: environment, folder: folder,
-                stdoutPath: standardOutput, stderrPath: standardError),
+                path: path, arguments: arguments, environment: environment,
+                folder: workingFolder, stdoutPath: standardOutput, stderrPath: standardError,
+                setting: setting),
             on: loop, onEvent: { end.received($0) })
         let timer = loop.schedule(after: timeout) { session.killSession() }
         let exit = await withCheckedContinuation { end.wait($0) }

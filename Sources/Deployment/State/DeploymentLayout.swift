@@ -16,8 +16,10 @@ package struct DeploymentLayout: Equatable, Sendable {
         self.application = application
     }
 
+    /// What holds the folders of the application's instances.
+    package var applicationFolder: String { "\(basePath)/service/\(application)" }
     package func instanceFolder(_ instance: Int) -> String {
-        "\(basePath)/service/\(application)/\(instance)"
+        "\(applicationFolder)/\(instance)"
     }
 
     /// A release on its way in.

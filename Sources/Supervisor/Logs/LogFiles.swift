@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Transport
+package import Transport
 
 /// Where the output of the instances goes: `LOGPATH/APP/APP-I-stdout.log` and `…-stderr.log`, and how
 /// it is read there, over all that ``LogRotator`` and logrotate do to the files meanwhile.
@@ -28,6 +28,31 @@ package struct LogFiles: Sendable {
     /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
     package func prepare(app: String, fileSystem: any FileSystem) throws(FileSystemError) {
         try fileSystem.makeFolders(folder(app: app), mode: 0o750)
+    }
+
+    /// Where a virtual machine leaves its crash dump: beside its logs. One with a user of its own has a
+    /// folder there, since it may write to no other.
+    package func crashDumpFolder(app: String, user: ProcessUser?) -> String {
+        folder(app: app) + (user == nil ? "" : "/crash-dumps")
+    }
+
+    /// As ``prepare(app:fileSystem:)``, and makes that folder, where the user can come to it. It
+    /// blocks.
+    /// - Returns: what is in the user's way.
+    package func prepareCrashDumps(
+        app: String, user: ProcessUser
+    ) throws(FileSystemError) -> FileSystemError? {
+        let files = HostFileSystem()
+        try files.makeFolders(root, mode: 0o711)
+        try prepare(app: app, fileSystem: files)
+        // Others pass through and list nothing; the logs are closed to them.
+        try FolderAccess.add(folder(app: app), mode: 0o001)
+        let path = crashDumpFolder(app: app, user: user)
+        try files.makeFolders(path, mode: 0o750)
+        if try files.status(path)?.owner == geteuid() {
+            try TreeOwnership.give(path, to: user)
+        }
+        return FolderAccess.obstacle(for: user, on: path)
     }
 
     /// The last `count` lines, oldest first, without their ends; none when there is no log yet. They

@@ -2,6 +2,7 @@ internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
+internal import Transport
 
 /// `deployex remote [INSTANCE]`: what this process is to become.
 struct RemoteCommand {
@@ -20,7 +21,8 @@ struct RemoteCommand {
                 "\(client.name) does not say where \(instance) is: is it another version of "
                     + "deployex?", exitCode: ExitCode.refused)
         }
-        guard access(path, X_OK) == 0 else {
+        let user = try Self.user(answer["user"]?.asInteger, of: instance)
+        guard user != nil || access(path, X_OK) == 0 else {
             let reason = String(cString: strerror(errno))
             throw CommandFailure(
                 "\(path): \(reason); the remote shell needs the release itself: run it on its host, "
@@ -35,7 +37,22 @@ struct RemoteCommand {
             environment: Self.variables(
                 environment, instance: own, cookie: client.context.cookie,
                 tlsOptionsFile: client.context.tlsOptionsFile,
-                folder: FileManager.default.currentDirectoryPath))
+                folder: FileManager.default.currentDirectoryPath, user: user),
+            user: user)
+    }
+
+    /// Whom to become: root runs no program of a release that runs as somebody else, who may have
+    /// changed it. Everybody else is who they are; whether they may read it they will see.
+    private static func user(
+        _ id: Int?, of instance: InstanceName
+    ) throws(CommandFailure) -> ProcessUser? {
+        guard let id, geteuid() == 0, id != 0 else { return nil }
+        guard let user = UserDatabase.processUser(named: "\(id)"), user.id == id else {
+            throw CommandFailure(
+                "\(instance) runs as uid \(id), which is no user of this host",
+                exitCode: ExitCode.refused)
+        }
+        return user
     }
 
     private func instance(_ text: String?) async throws -> InstanceName {
@@ -56,7 +73,7 @@ struct RemoteCommand {
     /// - Parameter folder: the one that a relative path is in.
     static func variables(
         _ user: [String: String], instance: [String: String], cookie: String,
-        tlsOptionsFile: String? = nil, folder: String = ""
+        tlsOptionsFile: String? = nil, folder: String = "", user owner: ProcessUser? = nil
     ) -> [String: String] {
         // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
         var variables = user.filter { name, _ in
@@ -72,8 +89,10 @@ struct RemoteCommand {
                 switches + (switches.isEmpty ? "" : " ")
                 + "-proto_dist inet_tls -ssl_dist_optfile \(file)"
         }
-        variables.merge(instance) { $1 }
+        if let owner { variables.merge(owner.variables) { $1 } }
         variables["RELEASE_COOKIE"] = cookie
+        // An application with a cookie of its own was started with that.
+        variables.merge(instance) { $1 }
         return variables
     }
 }
@@ -84,11 +103,19 @@ struct Replacement: Equatable, Sendable {
     /// Those after the program's name.
     var arguments: [String]
     var environment: [String: String]
+    /// Whom this process becomes first, where that is somebody else.
+    var user: ProcessUser?
 
     /// Returns only when it failed, with the exit status of a program that cannot be run.
     func execute() -> Int32 {
         // What is ignored stays ignored in the new program (execve(2)).
         signal(SIGPIPE, SIG_DFL)
+        do throws(SystemError) {
+            try user?.become()
+        } catch {
+            Output.error("\(error)")
+            return ExitCode.refused
+        }
         let arguments = Self.strings([path] + arguments)
         let variables = Self.strings(environment.map { "\($0.key)=\($0.value)" })
         execve(path, arguments, variables)

@@ -1,6 +1,7 @@
 internal import Deployment
 internal import HTTP
 internal import Supervisor
+internal import Transport
 
 /// What one application is to run with.
 struct ApplicationConfiguration: Equatable {
@@ -23,11 +24,15 @@ struct ApplicationConfiguration: Equatable {
     }
 
     var name: String
+    /// The user that its releases run as; `nil` for deployex's own.
+    var user: ProcessUser?
     var replicas: Int
     /// Instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
     /// Variables that its instances get beside those that they inherit.
     var environment: [String: String]
+    /// How many descriptors an instance may have; `nil` for the usual number.
+    var maximumOpenFiles: UInt64?
     var storage: Storage
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.Readiness
@@ -41,6 +46,7 @@ struct ApplicationConfiguration: Equatable {
     /// - Throws: ``UsageError`` that names the setting, its value and what it takes.
     init(_ settings: Settings, cloud: String?) throws(UsageError) {
         name = try Self.name(settings, cloud: cloud)
+        user = try Self.user(settings)
         replicas = try settings.integer(.replicas, in: 1...100) ?? 3
         let port = try settings.integer(.firstPort, in: 1...65_535) ?? 4000
         firstPort = UInt16(port)
@@ -49,6 +55,7 @@ struct ApplicationConfiguration: Equatable {
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
         environment = try Self.environment(settings)
+        maximumOpenFiles = try Self.maximumOpenFiles(settings)
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.Readiness()
@@ -72,6 +79,42 @@ struct ApplicationConfiguration: Equatable {
             name.first?.isLetter == true, name.count <= 64
         else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
         return name
+    }
+
+    /// Whom its programs are to become; `nil` where they are that already.
+    var otherUser: ProcessUser? {
+        user.flatMap { $0.id == TrustedUsers.own ? nil : $0 }
+    }
+
+    /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or with as
+    ///   many descriptors.
+    func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
+        guard own != 0 else { return }
+        if let user, user.id != own {
+            throw UsageError(
+                "\(name) is to run as \(user.name), and deployex runs as \(UserDatabase.text(own)): "
+                    + "only a deployex that runs as root can start programs as somebody else",
+                .start)
+        }
+        if let maximumOpenFiles, maximumOpenFiles > hardLimit {
+            throw UsageError(
+                "\(name) is to have \(maximumOpenFiles) open files, and deployex's hard limit is "
+                    + "\(hardLimit): raise it (LimitNOFILE= in a systemd unit, `ulimit -H -n`)",
+                .start)
+        }
+    }
+
+    private static func user(_ settings: Settings) throws(UsageError) -> ProcessUser? {
+        guard let value = settings.value(.user) else { return nil }
+        guard let user = UserDatabase.processUser(named: try value.text()) else {
+            throw value.failure("the name or number of a user of this host")
+        }
+        return user
+    }
+
+    private static func maximumOpenFiles(_ settings: Settings) throws(UsageError) -> UInt64? {
+        guard let value = settings.value(.maximumOpenFiles) else { return nil }
+        return UInt64(try value.integer(in: 64...(1 << 30)))
     }
 
     private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {

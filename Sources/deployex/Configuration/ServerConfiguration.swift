@@ -64,6 +64,17 @@ struct ServerConfiguration: Equatable {
         listening = try ListeningOptions(host)
     }
 
+    /// Who is to come to which releases.
+    var reach: ReleaseReach {
+        ReleaseReach(
+            basePath: basePath,
+            applications: applications.map {
+                .init(
+                    layout: DeploymentLayout(basePath: basePath, application: $0.name),
+                    replicas: $0.replicas, user: $0.otherUser)
+            })
+    }
+
     static func trustedUsers(_ host: Settings) throws(UsageError) -> TrustedUsers {
         guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
         var users = TrustedUsers()

@@ -8,7 +8,7 @@ enum Setting: CaseIterable {
     // Of the host and, if it says something else, of an application.
     case logMaximumBytes, logFiles
     // Of an application.
-    case name, replicas, firstPort, environment
+    case name, user, replicas, firstPort, environment, maximumOpenFiles
     case storageAdapter, storagePath, storageEnvironment
     case pollInterval, stopTimeout, preCommandTimeout
     case livenessInterval, livenessTimeout, livenessFailures
@@ -28,8 +28,9 @@ enum Setting: CaseIterable {
             [.host]
         case .logMaximumBytes, .logFiles:
             [.host, .application]
-        case .name, .replicas, .firstPort, .environment, .storageAdapter, .storagePath,
-            .storageEnvironment, .pollInterval, .stopTimeout, .preCommandTimeout,
+        case .name, .user, .replicas, .firstPort, .environment, .maximumOpenFiles,
+            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout,
+            .preCommandTimeout,
             .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
             .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,
             .rollbackCrashes:
@@ -53,9 +54,11 @@ enum Setting: CaseIterable {
         case .logMaximumBytes: "log.max_bytes"
         case .logFiles: "log.files"
         case .name: "name"
+        case .user: "user"
         case .replicas: "replicas"
         case .firstPort: "first_port"
         case .environment: "environment"
+        case .maximumOpenFiles: "max_open_files"
         case .storageAdapter: "storage.adapter"
         case .storagePath: "storage.path"
         case .storageEnvironment: "storage.environment"
@@ -90,8 +93,10 @@ enum Setting: CaseIterable {
         case .logMaximumBytes: "DEPLOYEX_LOG_MAX_BYTES"
         case .logFiles: "DEPLOYEX_LOG_FILES"
         case .name: "DEPLOYEX_MONITORED_APP_NAME"
+        case .user: "DEPLOYEX_MONITORED_APP_USER"
         case .replicas: "DEPLOYEX_MONITORED_REPLICAS"
         case .firstPort: "DEPLOYEX_MONITORED_APP_PORT"
+        case .maximumOpenFiles: "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES"
         case .environment, .storageEnvironment: nil
         case .storageAdapter: "DEPLOYEX_STORAGE_ADAPTER"
         case .storagePath: "DEPLOYEX_STORAGE_PATH"
@@ -120,9 +125,10 @@ enum Setting: CaseIterable {
         case .distributionPortMaximum: "inet_dist_listen_max"
         case .tickTime: "net_ticktime"
         case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
-            .distributionNetworks, .logMaximumBytes, .logFiles, .name, .replicas, .firstPort,
-            .environment,
-            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout,
+            .distributionNetworks,
+            .logMaximumBytes, .logFiles, .name, .user, .replicas, .firstPort, .environment,
+            .maximumOpenFiles, .storageAdapter, .storagePath, .storageEnvironment, .pollInterval,
+            .stopTimeout,
             .preCommandTimeout,
             .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
             .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,

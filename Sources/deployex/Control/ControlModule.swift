@@ -114,7 +114,7 @@ struct ControlModule: Sendable {
             (key: Term.binary(variable.key), value: Term.binary(variable.value))
         }
         let port = Int(served.configuration.firstPort) + instance.index - 1
-        return Self.map([
+        var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
             ("instance", .integer(instance.index)),
             ("node", .binary("\(instance)@\(name.host)")),
@@ -124,7 +124,11 @@ struct ControlModule: Sendable {
             ("environment", .map(TermMap(variables))),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
-        ])
+        ]
+        if let user = served.configuration.otherUser {
+            fields.append(("user", .integer(Int(user.id))))
+        }
+        return Self.map(fields)
     }
 
     private static func text(_ command: EngineCommand) -> String {

@@ -11,15 +11,19 @@ struct ServedApplication: Sendable {
     let logs: LogFiles
     let store: FolderStore
     let deployer: Deployer
+    private let ownership: ReleaseOwnership
     private let rotator: LogRotator
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
     ///   - node: deployex's own, by which the instances are watched.
     ///   - inherited: deployex's variables.
+    ///   - cookie: deployex's.
+    ///   - process: as whom and with what its programs run.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, inherited: [String: String], loop: EventLoop,
+        host: String, inherited: [String: String], cookie: String, process: ProcessSetting,
+        loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
@@ -30,19 +34,27 @@ struct ServedApplication: Sendable {
         store = FolderStore(
             root: configuration.storage.path, application: name,
             environment: configuration.storage.environment)
+        let ownership = ReleaseOwnership(user: process.user)
+        self.ownership = ownership
         let engine = EngineConfiguration(
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
         var environment = Deployer.Environment(
             layout: layout, logs: logs,
             instances: InstanceEnvironment(
-                firstPort: configuration.firstPort, extra: configuration.environment),
-            inherited: inherited, store: store, files: HostFileSystem(),
+                firstPort: configuration.firstPort,
+                cookie: configuration.readiness.usesDistribution ? cookie : nil,
+                user: process.user, extra: configuration.environment),
+            inherited: inherited, store: store, files: ownership.files(layout),
             node: { number in
                 let instance = InstanceName(app: name, index: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
+        environment.process = process
+        environment.checkRelease = { folder in
+            if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
+        }
         if let http = configuration.httpReadiness {
             let firstPort = configuration.firstPort
             environment.checkReadiness = { number in
@@ -86,7 +98,30 @@ struct ServedApplication: Sendable {
                 InstanceName(app: configuration.name, index: $0)
             })
         await rotator.start()
+        await prepareUser()
         try await deployer.start()
+    }
+
+    /// Gives the user of the application what is its: releases that were unpacked before it had one, and
+    /// a place for crash dumps.
+    private func prepareUser() async {
+        guard let user = ownership.user else { return }
+        let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)
+        let numbers = 1...configuration.replicas
+        do {
+            let obstacle = try await offload {
+                for number in numbers {
+                    for folder in [layout.current(number), layout.previous(number)] {
+                        try ownership.handOver(folder)
+                    }
+                }
+                return try logs.prepareCrashDumps(app: name, user: user)
+            }
+            if let obstacle { log(.warning, "\(obstacle): crash dumps are lost") }
+        } catch {
+            // What has not become the user's is not started: the other applications are.
+            log(.error, "giving \(user.name) what is of \(name): \(error)")
+        }
     }
 
     /// Lets go of the instances, which go on if they have not been stopped.

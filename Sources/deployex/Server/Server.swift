@@ -12,6 +12,7 @@ actor Server {
     private let configuration: ServerConfiguration
     private let usesIPv6: Bool
     private let environment: [String: String]
+    private let conditions: StartConditions
     private let name: NodeName
     private let cookie: String
     private let tls: DistributionTLS?
@@ -42,12 +43,15 @@ actor Server {
 
     /// Checks everything that can be checked before anything is touched.
     init(
-        _ invocation: Invocation, environment: [String: String], console: ConsoleLog,
-        loop: EventLoop
+        _ invocation: Invocation, environment: [String: String], conditions: StartConditions,
+        console: ConsoleLog, loop: EventLoop
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(invocation, environment: environment)
+        for application in configuration.applications {
+            try application.checkRights(hardLimit: conditions.descriptorHardLimit)
+        }
         name = try HostName.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(
@@ -59,6 +63,7 @@ actor Server {
         instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host)
         _ = try EPMDAccess.client(environment, loop: loop, trust: trust)
         self.environment = environment
+        self.conditions = conditions
         self.console =
             configuration.keepsOwnLog
             ? SeveralLogs([
@@ -86,6 +91,7 @@ actor Server {
         defer { signals.close() }
         // Held until the very end: what is under way may take as long.
         let lock = try await lockBaseFolder()
+        warnOfWeakCookie()
         let listening = try await startNode()
         let registration = try await register(listening)
         let applications = serve(on: listening.node)
@@ -176,16 +182,30 @@ actor Server {
 
     private func lockBaseFolder() async throws -> FolderLock {
         let path = configuration.basePath
+        let reach = configuration.reach
         do {
             return try await offload {
+                try reach.prepareAncestors()
                 try HostFileSystem().makePrivateFolder(path)
-                return try FolderLock(folder: path)
+                let lock = try FolderLock(folder: path)
+                try reach.apply()
+                return lock
             }
         } catch let error as FileSystemError {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         } catch let error as FolderLock.Failure {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
+    }
+
+    private func warnOfWeakCookie() {
+        let names = configuration.applications.map(\.name) + [name.alive, name.host]
+        guard let weakness = CookieStrength.weakness(of: cookie, names: names) else { return }
+        console.log(
+            .warning,
+            "The cookie is weak: \(weakness). Whoever guesses it runs programs here: put a long random "
+                + "one into a file that only deployex's user can read, and name it in "
+                + "DEPLOYEX_COOKIE_FILE")
     }
 
     private func startNode() async throws -> ListeningNode {
@@ -278,7 +298,8 @@ actor Server {
         let applications = configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
-                inherited: environment, loop: loop,
+                inherited: environment, cookie: cookie,
+                process: conditions.setting(for: application), loop: loop,
                 log: { level, text in
                     // Where there are several, whose instance it is must be said.
                     logger(level, isOnly ? text : "\(application.name): \(text)")

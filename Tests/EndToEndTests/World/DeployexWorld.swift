@@ -143,17 +143,29 @@ actor DeployexWorld {
         epmd = nil
     }
 
-    /// - Parameter extraDescriptor: open in deployex under this number.
-    func startDeployex(extraDescriptor: Int32? = nil) throws {
+    /// - Parameters:
+    ///   - options: further arguments.
+    ///   - extraDescriptor: open in deployex under this number.
+    ///   - extra: variables that win over the world's own.
+    func startDeployex(
+        _ options: [String] = [], extraDescriptor: Int32? = nil,
+        adding extra: [String: String] = [:], through prefix: [String] = []
+    ) throws {
         let mark = logMark
-        try launchDeployex(extraDescriptor: extraDescriptor)
+        try launchDeployex(
+            options, extraDescriptor: extraDescriptor, adding: extra, through: prefix)
         try waitForLog("Initialising deployment server", after: mark)
     }
 
     /// Starts deployex without waiting for anything.
-    func launchDeployex(extraDescriptor: Int32? = nil) throws {
+    func launchDeployex(
+        _ options: [String] = [], extraDescriptor: Int32? = nil,
+        adding extra: [String: String] = [:], through prefix: [String] = []
+    ) throws {
+        let line = prefix + [ExamplePackages.deployex, "start", "--sname", "deployex"] + options
         deployex = try ChildProcess(
-            ExamplePackages.deployex, ["start", "--sname", "deployex"], environment: variables,
+            line[0], Array(line.dropFirst()),
+            environment: variables.merging(extra) { $1 },
             stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
     }
 

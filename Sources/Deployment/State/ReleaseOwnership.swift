@@ -1,0 +1,135 @@
+internal import Glibc
+package import Supervisor
+package import Transport
+
+/// Whose a release's files are where the application has a user of its own.
+///
+/// | what | owner | why |
+/// |---|---|---|
+/// | the release's folder, `bin/`, `erts-…/`, what else is in it | deployex's; the user's group reads it | nothing writes there |
+/// | `tmp/` | the user's | the release writes its configuration there when it starts |
+/// | `lib/`, `releases/` | the user's | a hot upgrade unpacks and notes the new version there, from within the node |
+/// | `.deployex.json` | deployex's alone | it says which release the folder holds |
+///
+/// What is the user's, deployex reads and writes with the user's rights only: see ``files(base:)``. A
+/// release that somebody else could change is not started.
+package struct ReleaseOwnership: Equatable, Sendable {
+    /// `nil`: everything is deployex's own.
+    package var user: ProcessUser?
+
+    package init(user: ProcessUser?) {
+        self.user = user
+    }
+
+    private static let usersNames = ["tmp", "lib", "releases"]
+
+    /// The file system in which everything below a release's folder is done as the user.
+    package func files(_ layout: DeploymentLayout) -> any FileSystem {
+        guard let user else { return HostFileSystem() }
+        return ActingFileSystem(as: user) { Self.isInside($0, layout) }
+    }
+
+    /// Whether `path` is in a folder such as `service/APP/I/current`, and not deployex's own there.
+    static func isInside(_ path: String, _ layout: DeploymentLayout) -> Bool {
+        let service = layout.applicationFolder + "/"
+        guard path.hasPrefix(service) else { return false }
+        let names = path.dropFirst(service.count).split(separator: "/", maxSplits: 2)
+        return names.count == 3 && !names[2].hasPrefix(ReleaseMarker.name)
+    }
+
+    /// Makes a release that is deployex's alone, as it is when it has just been unpacked, the user's to
+    /// run. Does nothing where there is no user, no release, or one that is not deployex's alone. It
+    /// may be repeated, and blocks.
+    package func handOver(_ folder: String) throws(FileSystemError) {
+        guard let user else { return }
+        let files = HostFileSystem()
+        // Given last of all.
+        guard try files.status(folder + "/releases")?.owner == geteuid() else { return }
+        let tmp = folder + "/tmp"
+        if try files.status(tmp) == nil { try files.makeFolder(tmp, mode: 0o700) }
+        try FolderAccess.set(folder, mode: 0o750, group: user.group)
+        for name in try files.list(folder)
+        where !Self.usersNames.contains(name) && !name.hasPrefix(ReleaseMarker.name) {
+            try TreeOwnership.show("\(folder)/\(name)", to: user)
+        }
+        for name in Self.usersNames where try files.status("\(folder)/\(name)") != nil {
+            try TreeOwnership.give("\(folder)/\(name)", to: user)
+        }
+    }
+
+    /// Why the release in `folder` is not to be started as the user: somebody else could change it, as
+    /// when the configured user has changed since. `nil` when it may be. It blocks.
+    package func objection(to folder: String) throws(FileSystemError) -> String? {
+        let path = folder + "/releases"
+        let wanted = user?.id ?? geteuid()
+        guard let owner = try HostFileSystem().status(path)?.owner, owner != wanted else {
+            return nil
+        }
+        return
+            "\(path) belongs to \(UserDatabase.text(owner)), who can change it, and it would run "
+            + "as \(UserDatabase.text(wanted)): stop the instance, remove \(folder), and start it "
+            + "again, or publish the release with another hash"
+    }
+}
+
+/// Who may pass through deployex's folders to a release: with mode 0711 others can enter what they are
+/// told of and list nothing; what else there is stays closed.
+package struct ReleaseReach: Sendable {
+    package struct Application: Sendable {
+        package var layout: DeploymentLayout
+        package var replicas: Int
+        package var user: ProcessUser?
+
+        package init(layout: DeploymentLayout, replicas: Int, user: ProcessUser?) {
+            self.layout = layout
+            self.replicas = replicas
+            self.user = user
+        }
+    }
+
+    private let basePath: String
+    private let applications: [Application]
+
+    package init(basePath: String, applications: [Application]) {
+        self.basePath = basePath
+        self.applications = applications
+    }
+
+    private var hasUsers: Bool { applications.contains { $0.user != nil } }
+
+    /// Makes what is above the base folder, where it is missing; before the base folder itself. It
+    /// blocks.
+    package func prepareAncestors() throws(FileSystemError) {
+        guard hasUsers, let slash = basePath.lastIndex(of: "/"), slash != basePath.startIndex
+        else { return }
+        try HostFileSystem().makeFolders(String(basePath[..<slash]), mode: 0o711)
+    }
+
+    /// Opens the folders to the instances' users, and closes those that have none. The base folder is
+    /// ours and locked. It blocks.
+    package func apply() throws(FileSystemError) {
+        let files = HostFileSystem()
+        let passable: UInt32 = hasUsers ? 0o711 : 0o700
+        try FolderAccess.set(basePath, mode: passable)
+        try FolderAccess.set(basePath + "/service", mode: passable)
+        for application in applications {
+            let folder = application.layout.applicationFolder
+            guard let user = application.user else {
+                try FolderAccess.set(folder, mode: 0o700)
+                continue
+            }
+            try files.makeFolders(folder, mode: 0o711)
+            try FolderAccess.set(folder, mode: 0o711)
+            for number in 1...application.replicas {
+                let instance = application.layout.instanceFolder(number)
+                try files.makeFolders(instance, mode: 0o700)
+                try FolderAccess.set(instance, mode: 0o710, group: user.group)
+            }
+            if let obstacle = FolderAccess.obstacle(
+                for: user, on: application.layout.instanceFolder(1))
+            {
+                throw obstacle
+            }
+        }
+    }
+}

@@ -1,0 +1,197 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+extension ProcessUser {
+    /// Runs `body` with this user's rights to files instead of ours: what the user may not read, enter
+    /// or write, `body` may not either, and what it makes is the user's. Only root can.
+    ///
+    /// Other threads notice nothing. `body` starts no thread and waits for nothing but files: a thread
+    /// begins with the rights of the one that starts it.
+    package func acting<Result>(
+        _ body: () throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        let before = Self.ownGroups()
+        defer {
+            // With a user's rights the thread would be of no use to whoever has it next, nor to us.
+            guard clinux_act_as(geteuid(), getegid(), before, before.count) == 0 else {
+                fatalError("The thread's own rights cannot be had back")
+            }
+        }
+        guard clinux_act_as(id, group, groups, groups.count) == 0 else {
+            throw .last("acting as \(name)")
+        }
+        return try body()
+    }
+
+    private static func ownGroups() -> [gid_t] {
+        let count = getgroups(0, nil)
+        guard count > 0 else { return [] }
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        return Array(groups.prefix(Int(getgroups(count, &groups))))
+    }
+}
+
+/// The host's file system, where a part of it is a user's: there everything is done with that user's
+/// rights. Whatever the user has put there, such as a link to a file of ours, is worth no more than
+/// what the user may do anyway.
+package struct ActingFileSystem: FileSystem {
+    private let base = HostFileSystem()
+    private let user: ProcessUser
+    private let isUsers: @Sendable (String) -> Bool
+
+    /// - Parameter isUsers: whether a path, as it is given, leads into the user's part.
+    package init(as user: ProcessUser, isUsers: @escaping @Sendable (String) -> Bool) {
+        self.user = user
+        self.isUsers = isUsers
+    }
+
+    /// Does `body` as whoever owns the place of `path`.
+    private func at<Result>(
+        _ path: String, _ body: () throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        isUsers(path) ? try user.acting(body) : try body()
+    }
+
+    package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
+        guard isUsers(path) else { return try base.read(path, limit: limit) }
+        let attempt = "reading \(path)"
+        let file = try open(path, attempt)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try Self.read(file.raw, into: &chunk, attempt)
+            guard count > 0 else { return bytes }
+            guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
+            bytes.append(contentsOf: chunk[..<count])
+        }
+    }
+
+    /// Opens a file for reading. Something else in the user's part, such as a pipe that keeps its readers
+    /// waiting, is as if it were not there, and so is what the user may not read: whoever looks after the
+    /// other applications as well must not come to a stop over it.
+    private func open(
+        _ path: String, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let raw = try at(path) { () throws(FileSystemError) in
+            let raw = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
+            guard raw >= 0 else { throw absence(.last(attempt), at: path, attempt) }
+            return raw
+        }
+        let file = FileDescriptor(owning: raw)
+        var status = stat()
+        guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
+        guard status.st_mode & S_IFMT == S_IFREG || !isUsers(path) else {
+            throw .system(SystemError(attempt, code: ENOENT))
+        }
+        return file
+    }
+
+    private func absence(
+        _ error: FileSystemError, at path: String, _ attempt: String
+    ) -> FileSystemError {
+        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV]
+        guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else { return error }
+        return .system(SystemError(attempt, code: ENOENT))
+    }
+
+    private static func read(
+        _ raw: Int32, into chunk: inout [UInt8], _ attempt: String
+    ) throws(FileSystemError) -> Int {
+        while true {
+            let count = Glibc.read(raw, &chunk, chunk.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count >= 0 else { throw .last(attempt) }
+            return count
+        }
+    }
+
+    package func createFile(
+        _ path: String, mode: UInt32
+    ) throws(FileSystemError) -> any NewFile {
+        try at(path) { () throws(FileSystemError) in try base.createFile(path, mode: mode) }
+    }
+
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.overwriteFile(path, with: bytes) }
+    }
+
+    package func createSymbolicLink(
+        _ path: String, to target: String
+    ) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in
+            try base.createSymbolicLink(path, to: target)
+        }
+    }
+
+    package func rename(_ source: String, to destination: String) throws(FileSystemError) {
+        try at(destination) { () throws(FileSystemError) in
+            try base.rename(source, to: destination)
+        }
+    }
+
+    package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+        try at(first) { () throws(FileSystemError) in try base.exchange(first, second) }
+    }
+
+    package func synchronizeFolder(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.synchronizeFolder(path) }
+    }
+
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in
+            try base.synchronizeFileSystem(holding: path)
+        }
+    }
+
+    package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.makeFolder(path, mode: mode) }
+    }
+
+    package func removeFile(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.removeFile(path) }
+    }
+
+    package func removeTree(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.removeTree(path) }
+    }
+
+    package func list(_ path: String) throws(FileSystemError) -> [String] {
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.list(path) }
+        } catch {
+            throw absence(error, at: path, "listing \(path)")
+        }
+    }
+
+    package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.status(path) }
+        } catch {
+            let error = absence(error, at: path, "looking at \(path)")
+            guard !error.isNotFound else { return nil }
+            throw error
+        }
+    }
+
+    /// The source is opened as whoever owns its place, and the copy made as whoever owns the other: a
+    /// package that the user may not read comes into the user's folder, and nothing else of ours does.
+    package func copyFile(
+        _ source: String, to destination: String, mode: UInt32
+    ) throws(FileSystemError) {
+        let attempt = "copying \(source) to \(destination)"
+        let input = try open(source, attempt)
+        let output = try createFile(destination, mode: mode)
+        var chunk = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = try Self.read(input.raw, into: &chunk, attempt)
+            if count == 0 { break }
+            try output.write(chunk[..<count])
+        }
+        try output.finish()
+    }
+
+    package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
+        try base.availableByteCount(path)
+    }
+}

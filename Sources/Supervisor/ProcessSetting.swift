@@ -1,0 +1,93 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+/// As whom and within which limits a program runs. What is `nil` it has from deployex.
+package struct ProcessSetting: Equatable, Sendable {
+    /// It gets this user's ids and groups and loses all of ours, for good. Only root can.
+    package var user: ProcessUser?
+    /// The permissions that files which it makes do not get.
+    package var umask: UInt32?
+    package var descriptorLimit: ResourceLimit?
+    package var coreLimit: ResourceLimit?
+    /// Descriptors beside the standard ones; the caller keeps its own open until the start is over.
+    package var passed: [PassedDescriptor]
+
+    package init(
+        user: ProcessUser? = nil, umask: UInt32? = nil, descriptorLimit: ResourceLimit? = nil,
+        coreLimit: ResourceLimit? = nil, passed: [PassedDescriptor] = []
+    ) {
+        self.user = user
+        self.umask = umask
+        self.descriptorLimit = descriptorLimit
+        self.coreLimit = coreLimit
+        self.passed = passed
+    }
+
+    /// For errors: " as shop", or nothing.
+    var asWhom: String { user.map { " as \($0.name)" } ?? "" }
+}
+
+/// A descriptor of ours, and the number that it has in a program: from 3 on, below 256, each once.
+package struct PassedDescriptor: Equatable, Sendable {
+    package var source: Int32
+    package var target: Int32
+
+    package init(source: Int32, target: Int32) {
+        self.source = source
+        self.target = target
+    }
+}
+
+/// How much of something a process may have. Source: setrlimit(2).
+package struct ResourceLimit: Equatable, Sendable {
+    package enum Resource: Sendable {
+        case descriptors, coreBytes
+
+        fileprivate var number: Int32 {
+            switch self {
+            case .descriptors: Int32(RLIMIT_NOFILE.rawValue)
+            case .coreBytes: Int32(RLIMIT_CORE.rawValue)
+            }
+        }
+    }
+
+    /// What holds.
+    package var soft: UInt64
+    /// What the process may raise the other to.
+    package var hard: UInt64
+
+    package init(soft: UInt64, hard: UInt64) {
+        self.soft = soft
+        self.hard = hard
+    }
+
+    /// This process's own.
+    package static func current(_ resource: Resource) -> ResourceLimit? {
+        var limit = rlimit()
+        guard getrlimit(resource.number, &limit) == 0 else { return nil }
+        return ResourceLimit(soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
+    }
+
+    /// Makes it this process's own: lower than it was, which nothing can refuse.
+    package func apply(to resource: Resource) {
+        var limit = rlimit(rlim_cur: rlim_t(soft), rlim_max: rlim_t(hard))
+        precondition(setrlimit(resource.number, &limit) == 0, "A limit is lowered by anybody")
+    }
+}
+
+/// How many descriptors an instance may have.
+package enum DescriptorAllowance {
+    /// Enough for the ports that a virtual machine makes room for by default, and no more: some
+    /// programs do something for every descriptor that they may have.
+    package static let usual: UInt64 = 65_536
+
+    /// - Parameters:
+    ///   - wanted: what is configured, if anything.
+    ///   - hard: deployex's own hard limit.
+    /// - Returns: the limits; the hard one is raised where more is wanted, which only root can.
+    package static func limit(wanted: UInt64?, hard: UInt64) -> ResourceLimit {
+        guard let wanted else { return ResourceLimit(soft: min(usual, hard), hard: hard) }
+        return ResourceLimit(soft: wanted, hard: max(wanted, hard))
+    }
+}
