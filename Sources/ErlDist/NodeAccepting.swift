@@ -66,11 +66,11 @@ extension Node {
 
     private func makeRoom(for connection: Connection) {
         let id = ObjectIdentifier(connection)
-        guard let oldest = handshakes.begin(id, from: connection.peerAddress.octets),
+        guard let oldest = handshakes.begin(id, from: PeerSource(connection.peerAddress)),
             let oldest = accepting.removeValue(forKey: oldest)
         else { return }
         report(
-            .warning, cause: "too many", of: "handshakes",
+            .warning, cause: "too many handshakes", of: PeerSource(oldest.peerAddress),
             "More than \(configuration.maximumHandshakes) connections are in their handshake:"
                 + " closing the oldest of \(oldest.peerAddress.host)")
         oldest.close()
@@ -88,16 +88,27 @@ extension Node {
         case .applicant(let applicant): connection.decide(decision(applicant))
         case .connected(let peer):
             handshakeEnded(connection)
+            let source = PeerSource(connection.peerAddress)
             adopt(connection, peer, ownCreation: creation)
-        case .received, .answered, .quiet, .ended(.disconnected):
+            admit(peer.name.atom, from: source)
+        case .received, .answered, .quiet, .holding, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             handshakeEnded(connection)
             let address = connection.peerAddress
             report(
-                .warning, cause: "\(error)", of: "connections from \(address.host)",
+                .warning, cause: "\(error)", of: PeerSource(address),
                 "A connection from \(address) was refused: \(error)")
         }
+    }
+
+    private func admit(_ peer: Atom, from source: PeerSource) {
+        guard let oldest = budget.admit(peer, from: source), let victim = links[oldest] else {
+            return
+        }
+        makeRoom(
+            closing: victim, cause: "too many connections",
+            "More than \(configuration.maximumAcceptedConnections) nodes have connected themselves")
     }
 
     /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.

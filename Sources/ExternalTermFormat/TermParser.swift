@@ -86,6 +86,12 @@ struct TermParser {
         guard count <= termBudget else { throw .tooManyTerms(maximum: limits.maximumTerms) }
         termBudget &-= count
     }
+
+    /// Takes what `count` bytes that are copied cost off the budget, where they cost anything.
+    @inline(__always)
+    mutating func spend(byteCount count: Int) throws(TermError) {
+        if limits.countsBytes { try spend(1 &+ count / 64) }
+    }
 }
 
 // MARK: - Containers
@@ -152,12 +158,13 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) -> [Int]? {
         // Whatever is wrong with the list is said by those that read any list.
-        guard depth < limits.maximumDepth, count <= termBudget,
+        let cost = (count &+ limits.integersPerTerm &- 1) / limits.integersPerTerm
+        guard depth < limits.maximumDepth, cost <= termBudget,
             count <= reader.remaining(in: bytes) &- awaitedTerms,
             let run = IntegerRun(count, at: reader.offset, in: bytes)
         else { return nil }
         reader.offset = run.end &+ 1
-        termBudget &-= count
+        termBudget &-= cost
         return run.integers(in: bytes)
     }
 

@@ -85,6 +85,9 @@ actor RawPeer {
 
     func close() { stream?.close() }
 
+    /// Closes once everything has left.
+    func finish() { stream?.finish() }
+
     func setReadingPaused(_ isPaused: Bool) { stream?.isReadingPaused = isPaused }
 
     /// The next bytes, of which there must be so many in time.
@@ -109,6 +112,17 @@ actor RawPeer {
         var decoder = MessageDecoder(form: .header)
         let frame = try await frame()
         return try decoder.decode(frame, now: .now)
+    }
+
+    /// Reads until a ping is answered or the connection has ended, whatever else comes.
+    func waitForPong() async throws {
+        let deadline = MonotonicTime.now + .seconds(60)
+        let pong = Array("after".utf8)
+        while !hasEnded {
+            guard MonotonicTime.now < deadline else { throw Late(what: "the answer to a ping") }
+            if received.count >= 64, received.suffix(64).firstRange(of: pong) != nil { return }
+            await loop.sleep(for: .milliseconds(2))
+        }
     }
 
     func waitForEnd() async throws {

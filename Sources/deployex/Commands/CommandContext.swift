@@ -21,6 +21,8 @@ struct CommandContext: Sendable {
         let options = try invocation.distribution.merging(environment)
         let epmd = try EPMDAccess.client(environment, loop: loop)
         var configuration = Node.Configuration()
+        // One node's answer is all that it waits for.
+        configuration.terms = .answers
         configuration.connectTimeout = invocation.answerTimeout
         configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
             if level == .warning || level == .error { Output.error(text) }
@@ -67,7 +69,7 @@ struct CommandFailure: Error, Equatable {
 
     /// What the other side answered instead of a result, in Erlang syntax.
     private init(term: Term) {
-        self.init("\(term)", exitCode: ExitCode.refused)
+        self.init(term.erlangText(maximumByteCount: 4096), exitCode: ExitCode.refused)
     }
 
     init(_ error: CallError, node: NodeName) {

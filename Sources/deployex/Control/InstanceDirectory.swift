@@ -23,7 +23,7 @@ struct InstanceDirectory: Equatable {
             return only
         }
         guard let found = applications.first(where: { $0.name == name }) else {
-            throw ControlRefusal("there is no application \(name), only \(names)")
+            throw ControlRefusal("there is no application \(shown(name)), only \(names)")
         }
         return found
     }
@@ -46,11 +46,11 @@ struct InstanceDirectory: Equatable {
         guard let dash = text.lastIndex(of: "-"), let number = Int(text[text.index(after: dash)...])
         else {
             throw ControlRefusal(
-                "\(text) is no instance: give its number, or its name as in \(example)")
+                "\(shown(text)) is no instance: give its number, or its name as in \(example)")
         }
         let name = String(text[..<dash])
         guard application == nil || application == name else {
-            throw ControlRefusal("\(text) is no instance of \(application ?? "")")
+            throw ControlRefusal("\(shown(text)) is no instance of \(application ?? "")")
         }
         return try instance(number, of: name)
     }
@@ -59,6 +59,11 @@ struct InstanceDirectory: Equatable {
     func instance(alive: String) -> InstanceName? {
         guard Int(alive) == nil else { return nil }
         return try? instance(named: alive, of: nil)
+    }
+
+    /// What was asked for, for the answer: not more than a name can be.
+    private func shown(_ text: String) -> String {
+        text.utf8.count > 128 ? String(text.prefix(64)) + "…" : text
     }
 
     private var names: String { applications.map(\.name).joined(separator: ", ") }

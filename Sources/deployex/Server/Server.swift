@@ -16,6 +16,7 @@ actor Server {
     private let cookie: String
     private let tls: DistributionTLS?
     private let console: any ServerLog
+    private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
     private var phase = Phase.running
     /// Whether every application has been taken over.
@@ -190,6 +191,11 @@ actor Server {
         var settings = Node.Configuration()
         settings.tls = tls
         settings.tickTime = listening.tickTime
+        // The rest is for files, for starting instances, and for the connections to them.
+        settings.maximumHandshakes = descriptors.connectionCount(
+            wanted: settings.maximumHandshakes)
+        settings.maximumAcceptedConnections = descriptors.connectionCount(
+            wanted: settings.maximumAcceptedConnections)
         let node = Node(
             name: name, cookie: cookie, loop: loop, configuration: settings,
             resolver: EPMDAccess.resolver(client))
@@ -275,7 +281,13 @@ actor Server {
     private func expose(_ applications: [ServedApplication], on node: Node) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
-            applications: applications, log: logger,
+            applications: applications,
+            report: { level, text in
+                // Whoever asks again and again does not fill the log.
+                node.assumeIsolated {
+                    $0.report(level, cause: nil, of: "callers of the module deployex", text)
+                }
+            },
             stopAll: { caller in try await self.stopAll(applications, for: caller) })
         let (host, directory) = (name.host, module.directory)
         await node.setEventHandler { event in
