@@ -103,7 +103,9 @@ let package = Package(
         // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
         .testTarget(
             name: "FuzzTests",
-            dependencies: ["Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport"],
+            dependencies: [
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Transport", "deployex",
+            ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
             swiftSettings: strict),
     ]

@@ -20,6 +20,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "archive", check: ArchiveTarget.check),
         FuzzTarget(name: "json", check: JSONTarget.check),
         FuzzTarget(name: "output", check: OutputTarget.check),
+        FuzzTarget(name: "control", check: ControlTarget.check),
     ]
 }
 

@@ -289,8 +289,10 @@ extension Term {
     /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the limit is
     /// left out.
     fileprivate func appendPlainErlangText(to text: inout String, maximumByteCount: Int) {
+        // Each part takes a byte at least: what comes after so many is not even passed over.
         func append(_ terms: some Collection<Term>) {
-            for (index, term) in terms.enumerated() where text.utf8.count < maximumByteCount {
+            for (index, term) in terms.prefix(maximumByteCount).enumerated()
+            where text.utf8.count < maximumByteCount {
                 if index > 0 { text += "," }
                 term.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
             }
@@ -321,7 +323,8 @@ extension Term {
             text += "}"
         case .binary(let bytes):
             text += "<<"
-            for (index, byte) in bytes.enumerated() where text.utf8.count < maximumByteCount {
+            for (index, byte) in bytes.prefix(maximumByteCount).enumerated()
+            where text.utf8.count < maximumByteCount {
                 text += index > 0 ? ",\(byte)" : "\(byte)"
             }
             text += ">>"

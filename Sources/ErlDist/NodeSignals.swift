@@ -182,7 +182,9 @@ extension Node {
         }
         process.monitors = [:]
         for reference in Array(process.calls.keys) {
-            endCall(reference, of: process, .failure(.refused("the process has ended: \(reason.brief)")))
+            endCall(
+                reference, of: process, .failure(.refused("the process has ended: \(reason.brief)"))
+            )
         }
         let waiters = process.waiters
         process.waiters = []

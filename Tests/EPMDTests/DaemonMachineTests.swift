@@ -212,7 +212,8 @@ import Testing
         #expect(try register(&machine, 4, 1000))
     }
 
-    @Test func `a connection that ends, or goes on talking, before its user is known registers nothing`()
+    @Test
+    func `a connection that ends, or goes on talking, before its user is known registers nothing`()
         throws
     {
         var machine = identifying(.init(count: 9, countOfUser: 2, countOfRoot: 1))

@@ -93,7 +93,8 @@ import Transport
         let requests: [Term] = [
             .tuple(atoms("put_chars", "unicode") + [large]),
             .tuple([.atom("put_chars"), large, [large, .atom("no_text")]]),
-            .tuple(io + [[format, []]]), .tuple(io + [[.binary("~p ~s ~w"), [large, large, large]]]),
+            .tuple(io + [[format, []]]),
+            .tuple(io + [[.binary("~p ~s ~w"), [large, large, large]]]),
             .tuple(io + [[.binary("~w ~p ~b"), [number, number, number]]]),
             .tuple(io + [[.binary("~5w~5w~5w~5w"), [large, large, large, large]]]),
         ]

@@ -75,7 +75,8 @@ import Transport
         await fixture.end()
     }
 
-    @Test func `changing the address and what is wrong does not fill the log either`() async throws {
+    @Test func `changing the address and what is wrong does not fill the log either`() async throws
+    {
         let fixture = try await HostileFixture(.tcp) { $0.reports.summary = .seconds(1) }
         for number in 0..<2000 {
             // From another address of loopback each time, with another length.
@@ -229,12 +230,13 @@ import Transport
         let long = Term.binary([UInt8](repeating: 7, count: 1 << 20))
         var encoder = MessageEncoder(flags: .standard)
         let id = Reference(node: "echo@localhost", creation: 77, words: [1])
+        let mine = PID(node: "echo@localhost", id: 5, serial: 0, creation: 77)
         await peer.send(Self.ping(long))
         await peer.send(
             encoder.encode(
                 .spawnRequest(
                     SpawnRequest(
-                        id: id, from: Self.mine, groupLeader: Self.mine, module: "m",
+                        id: id, from: mine, groupLeader: mine, module: "m",
                         function: "f", arguments: [long], options: [.atom("monitor")],
                         token: nil))))
         var answers: [ControlMessage] = []
@@ -413,7 +415,7 @@ import Transport
         var peers: [RawPeer] = []
         for number in 0..<100 {
             let peer = try await fixture.peer(as: "big\(number)@localhost")
-            await peer.send([8, 0, 0, 0, 131, 68, 0, 104])
+            await peer.send([4, 0, 0, 0, 131, 68, 0, 104])
             peers.append(peer)
         }
         await fixture.expectService()

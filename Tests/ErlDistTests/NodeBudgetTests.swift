@@ -14,7 +14,8 @@ struct NodeBudgetTests {
         return NodeBudget(limits: limits)
     }
 
-    @Test func `one connection too many takes the place of the oldest where there are most`() throws {
+    @Test func `one connection too many takes the place of the oldest where there are most`() throws
+    {
         let far = try #require(far)
         var budget = budget { $0.connectionCount = 3 }
         #expect(budget.admit("a", from: far) == nil)

@@ -118,9 +118,12 @@ actor RawPeer {
     func waitForPong() async throws {
         let deadline = MonotonicTime.now + .seconds(60)
         let pong = Array("after".utf8)
+        var position = 0
         while !hasEnded {
             guard MonotonicTime.now < deadline else { throw Late(what: "the answer to a ping") }
-            if received.count >= 64, received.suffix(64).firstRange(of: pong) != nil { return }
+            let end = received.count
+            if received[position...].firstRange(of: pong) != nil { return }
+            position = max(end - pong.count, 0)
             await loop.sleep(for: .milliseconds(2))
         }
     }

@@ -5,7 +5,8 @@ import Testing
 /// Text of terms that others have sent: no more is made, or looked at, than is wanted.
 @Suite struct BoundedTextTests {
     private static let terms: [Term] = [
-        .binary("plain text that is longer than the limits below"), .charlist("a list of characters"),
+        .binary("plain text that is longer than the limits below"),
+        .charlist("a list of characters"),
         .binary("öäü→𝄞 and more"), .charlist("öäü→𝄞 and more"),
         .binary([UInt8](repeating: 200, count: 40)), .binary([UInt8](repeating: 3, count: 40)),
         .list([1, 2, 3, .binary("x"), .atom("y")]), .list((0..<50).map { .integer($0) }),

@@ -1,3 +1,4 @@
+internal import ExternalTermFormat
 internal import Supervisor
 
 /// The applications and instances that there are, and how they are named by those who ask.
@@ -61,9 +62,11 @@ struct InstanceDirectory: Equatable {
         return try? instance(named: alive, of: nil)
     }
 
-    /// What was asked for, for the answer: not more than a name can be.
+    /// What was asked for, for the answer, which is one line: as Erlang writes it when it cannot be a name.
     private func shown(_ text: String) -> String {
-        text.utf8.count > 128 ? String(text.prefix(64)) + "…" : text
+        let isPlain = text.utf8.allSatisfy { 0x20...0x7E ~= $0 }
+        return isPlain && text.utf8.count <= 128
+            ? text : Term.binary(text).erlangText(maximumByteCount: 64)
     }
 
     private var names: String { applications.map(\.name).joined(separator: ", ") }
