@@ -281,7 +281,9 @@ public actor Node {
     ) {
         guard let onLog else { return }
         switch reports.record(cause, of: source.description, now: .now) {
-        case .tell: onLog(level, text())
+        case .tell:
+            // A peer may have chosen a part of it.
+            onLog(level, String(decoding: text().utf8.prefix(1000), as: UTF8.self))
         case .leaveOut(let time?):
             loop.schedule(at: time) { [weak self] in
                 self?.assumeIsolated { $0.tellWhatWasLeftOut() }

@@ -61,6 +61,8 @@ package struct ReportBudget: Sendable {
     /// sources together is never forgotten.
     private static let sourceCount = 1024
     private static let causeCount = 64
+    /// How much of a cause is remembered.
+    private static let causeByteCount = 160
 
     private let limits: Limits
     private var all: Bucket?
@@ -77,6 +79,9 @@ package struct ReportBudget: Sendable {
     package mutating func record(
         _ cause: String?, of source: String, now: MonotonicTime
     ) -> Verdict {
+        let cause = cause.map {
+            String(decoding: $0.utf8.prefix(Self.causeByteCount), as: UTF8.self)
+        }
         if sources[source] == nil, sources.count >= Self.sourceCount { sources = [:] }
         var entry =
             sources[source]
