@@ -108,6 +108,7 @@ let package = Package(
             name: "FuzzTests",
             dependencies: [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+                "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
             swiftSettings: strict),

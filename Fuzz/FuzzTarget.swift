@@ -22,6 +22,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "output", check: OutputTarget.check),
         FuzzTarget(name: "file-name", check: FileNameTarget.check),
         FuzzTarget(name: "terminal", check: TerminalTarget.check),
+        FuzzTarget(name: "control", check: ControlTarget.check),
     ]
 }
 

@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${FUZZ_SECONDS:-60}
 build=.build-fuzz
 corpus=${FUZZ_CORPUS:-$build/corpus}
-all='term text handshake message epmd tls-options archive json output file-name terminal'
+all='term text handshake message epmd tls-options archive json output file-name terminal control'
 read -ra targets <<<"${FUZZ_TARGETS:-$all}"
 for target in "${targets[@]}"; do
     [[ " $all " == *" $target "* ]] || {
@@ -34,12 +34,14 @@ flags=(
     -Xcc -fmodule-map-file="$build/CLinux.modulemap"
 )
 
-# Compiles a library if one of its sources, or a library before it, is newer than it.
+# Compiles a library, or what is named of it, if one of its sources, or a library before it, is newer than it.
 compile_library() {
     local name=$1 object=$build/$1.o
-    if [[ ! -e $object || -n $(find "Sources/$name" "$last" -newer "$object" -print -quit) ]]; then
+    local -a sources=("${@:2}")
+    ((${#sources[@]})) || sources=("Sources/$name")
+    if [[ ! -e $object || -n $(find "${sources[@]}" "$last" -newer "$object" -print -quit) ]]; then
         printf 'fuzz: compiling %s\n' "$name"
-        find "Sources/$name" -name '*.swift' -print0 | LC_ALL=C sort -z | xargs -0 swiftc "${flags[@]}" \
+        find "${sources[@]}" -name '*.swift' -print0 | LC_ALL=C sort -z | xargs -0 swiftc "${flags[@]}" \
             -enable-upcoming-feature NonisolatedNonsendingByDefault -module-name "$name" \
             -emit-module -emit-module-path "$build/$name.swiftmodule" -c -o "$object"
         # The compiler leaves an object alone that would be the same.
@@ -59,6 +61,8 @@ last=scripts/fuzz.sh
 for library in ExternalTermFormat Transport EPMD ErlDist Supervisor Deployment; do
     compile_library "$library"
 done
+# Of the program itself what reads the arguments of its module.
+compile_library deployex Sources/deployex/Control/{ControlCall,InstanceDirectory}.swift
 if [[ ! -e $build/fuzz || -n $(find Fuzz "$last" -name '*.swift' -newer "$build/fuzz" -print -quit) ||
     $last -nt $build/fuzz ]]; then
     printf 'fuzz: compiling the targets\n'

@@ -111,7 +111,7 @@ enum EPMDTarget {
                 case .send(_, let id), .closeAfterSending(let id), .end(let id):
                     try require(open.contains(id), "\(action) after the end of \(id)")
                 case .close(let id): open.removeAll { $0 == id }
-                case .report: continue
+                case .report, .identify: continue
                 }
             }
             try require(open.count == machine.connectionCount, "\(open) is not what is counted")

@@ -2,6 +2,8 @@
 #include "CLinux.h"
 
 #include <errno.h>
+#include <grp.h>
+#include <sys/prctl.h>
 #include <fcntl.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
@@ -26,6 +28,14 @@ const char *clinux_error_text(int code) {
     const char *text = strerrordesc_np(code);
     return text ? text : "unknown error";
 }
+
+int clinux_become_user(uid_t user, gid_t group) {
+    // The user last: without root's rights the groups could not be changed any more.
+    if (setgroups(0, NULL) != 0 || setresgid(group, group, group) != 0) return -1;
+    return setresuid(user, user, user);
+}
+
+int clinux_renounce_new_rights(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
 int clinux_accept(int listener) {
     return accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -8,6 +8,8 @@ struct DaemonMachine {
 
     enum Action: Equatable {
         case send([UInt8], to: ConnectionID)
+        /// Find out which user the peer is, for ``DaemonMachine/identified(_:user:)``.
+        case identify(ConnectionID)
         /// Close once everything sent has left; then comes ``DaemonMachine/drained(_:)``.
         case closeAfterSending(ConnectionID)
         case close(ConnectionID)
@@ -18,7 +20,9 @@ struct DaemonMachine {
 
     private enum Connection {
         case awaitingRequest(EPMDRequestDecoder, isLocal: Bool)
-        case registered
+        /// It wants to register a node, and its user is being found out.
+        case identifying(EPMDNodeInfo)
+        case registered(user: UInt32?)
         /// Answered, and waiting for the answer to leave.
         case closing
     }
@@ -28,9 +32,21 @@ struct DaemonMachine {
     private let isRelaxed: Bool
     private var connections: [ConnectionID: Connection] = [:]
     private(set) var registry: EPMDRegistry
+    private var share: RegistrationShare
+    private let identifiesUsers: Bool
 
-    init(port: UInt16, connectionLimit: Int, isRelaxed: Bool, firstCreation: UInt32) {
+    /// - Parameters:
+    ///   - registrations: by default as many as there are connections.
+    ///   - identifiesUsers: whether ``Action/identify(_:)`` is asked for; else all are the same, unknown user.
+    init(
+        port: UInt16, connectionLimit: Int, isRelaxed: Bool, firstCreation: UInt32,
+        registrations: RegistrationShare.Limits? = nil, identifiesUsers: Bool = false
+    ) {
         self.port = port
+        self.identifiesUsers = identifiesUsers
+        share = RegistrationShare(
+            limits: registrations
+                ?? .init(count: connectionLimit, countOfUser: connectionLimit, countOfRoot: 0))
         self.connectionLimit = connectionLimit
         self.isRelaxed = isRelaxed
         registry = EPMDRegistry(firstCreation: firstCreation)
@@ -46,7 +62,7 @@ struct DaemonMachine {
         if connections.count >= connectionLimit {
             let idle = connections.filter { entry in
                 switch entry.value {
-                case .awaitingRequest, .closing: true
+                case .awaitingRequest, .identifying, .closing: true
                 case .registered: false
                 }
             }
@@ -70,7 +86,7 @@ struct DaemonMachine {
             } catch {
                 return close(id, reporting: .refused("\(error)"))
             }
-        case .registered:
+        case .identifying, .registered:
             // A node says nothing after it registered: something else is talking.
             return close(id, reporting: .refused("bytes after a registration"))
         case .closing, nil: return []
@@ -79,14 +95,22 @@ struct DaemonMachine {
 
     /// The connection ended by itself.
     mutating func connectionClosed(_ id: ConnectionID) -> [Action] {
-        connections[id] = nil
-        return unregister(id)
+        let connection = connections.removeValue(forKey: id)
+        return unregister(id, connection)
+    }
+
+    /// The user of a connection is known, or cannot be.
+    mutating func identified(_ id: ConnectionID, user: UInt32?) -> [Action] {
+        switch connections[id] {
+        case .identifying(let node): return register(node, id, user)
+        case .awaitingRequest, .registered, .closing, nil: return []
+        }
     }
 
     /// The time for a request and its answer is over.
     mutating func timedOut(_ id: ConnectionID) -> [Action] {
         switch connections[id] {
-        case .awaitingRequest, .closing: return close(id)
+        case .awaitingRequest, .identifying, .closing: return close(id)
         case .registered, nil: return []
         }
     }
@@ -95,7 +119,7 @@ struct DaemonMachine {
     mutating func drained(_ id: ConnectionID) -> [Action] {
         switch connections[id] {
         case .closing: return close(id)
-        case .awaitingRequest, .registered, nil: return []
+        case .awaitingRequest, .identifying, .registered, nil: return []
         }
     }
 
@@ -107,7 +131,9 @@ struct DaemonMachine {
         switch request {
         case .alive(let node):
             guard isLocal else { return refuse("a registration", id) }
-            return register(node, id)
+            guard identifiesUsers else { return register(node, id, nil) }
+            connections[id] = .identifying(node)
+            return [.identify(id)]
         case .portPlease(let name):
             guard let registration = registry.lookUp(name) else {
                 return reply(EPMDPortReply.notRegistered(result: 1).encoded, id)
@@ -136,19 +162,29 @@ struct DaemonMachine {
         }
     }
 
-    private mutating func register(_ node: EPMDNodeInfo, _ id: ConnectionID) -> [Action] {
+    private mutating func register(
+        _ node: EPMDNodeInfo, _ id: ConnectionID, _ user: UInt32?
+    ) -> [Action] {
         let version = node.highestVersion
+        if let reason = share.refusal(of: user) { return refuse(node, id, reason) }
         guard let creation = registry.register(node, by: id) else {
-            let refused = EPMDAliveReply.refused(result: 1).encoded(highestVersion: version)
-            return [.report(.refused("`\(node.name)`: the name is already in use"))]
-                + reply(refused, id)
+            return refuse(node, id, "the name is already in use")
         }
-        connections[id] = .registered
+        share.registered(by: user)
+        connections[id] = .registered(user: user)
         let registered = EPMDAliveReply.registered(creation: creation)
         return [
             .send(registered.encoded(highestVersion: version), to: id),
             .report(.registered(node, creation: creation)),
         ]
+    }
+
+    private mutating func refuse(
+        _ node: EPMDNodeInfo, _ id: ConnectionID, _ reason: String
+    ) -> [Action] {
+        let refused = EPMDAliveReply.refused(result: 1)
+        return [.report(.refused("`\(node.name)`: \(reason)"))]
+            + reply(refused.encoded(highestVersion: node.highestVersion), id)
     }
 
     /// One line for each registration, ended by a NUL too. OTP's daemon prints a descriptor where this
@@ -176,13 +212,14 @@ struct DaemonMachine {
     private mutating func close(
         _ id: ConnectionID, reporting event: EPMDDaemon.Event? = nil
     ) -> [Action] {
-        connections[id] = nil
-        let unregistered = unregister(id)
+        let connection = connections.removeValue(forKey: id)
+        let unregistered = unregister(id, connection)
         return [.close(id)] + (event.map { [.report($0)] } ?? []) + unregistered
     }
 
-    private mutating func unregister(_ id: ConnectionID) -> [Action] {
+    private mutating func unregister(_ id: ConnectionID, _ connection: Connection?) -> [Action] {
         guard let registration = registry.unregister(by: id) else { return [] }
+        if case .registered(let user)? = connection { share.unregistered(by: user) }
         return [.report(.unregistered(registration.node))]
     }
 }

@@ -13,6 +13,12 @@ public actor EPMDDaemon {
         public var connectionCount = 1000
         /// From a connection's beginning to the end of its answer, as long as OTP's daemon waits.
         public var silence: Duration = .seconds(60)
+        /// Registrations at once. The other connections are left for questions.
+        public var registrationCount = 900
+        /// Registrations of one user of this host, as far as the daemon is told who that is. Root's have no such limit.
+        public var registrationCountOfUser = 300
+        /// So many of all are only for root.
+        public var registrationCountOfRoot = 100
 
         /// The limits of a daemon for one host.
         public init() {}
@@ -30,6 +36,11 @@ public actor EPMDDaemon {
         case killed
     }
 
+    /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that is not known. It is
+    /// called off the loop and may block.
+    public typealias UserOfPeer =
+        @Sendable (_ peer: SocketAddress, _ own: SocketAddress) -> UInt32?
+
     private struct Connection {
         var stream: TCPStream
         var timer: LoopTimer
@@ -39,6 +50,7 @@ public actor EPMDDaemon {
     private let limits: Limits
     private let isRelaxed: Bool
     private let peers: AdmittedPeers
+    private let userOfPeer: UserOfPeer?
     private let report: @Sendable (Event) -> Void
     private var machine: DaemonMachine?
     private var isStopped = false
@@ -56,15 +68,18 @@ public actor EPMDDaemon {
     ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check` does.
     ///   - peers: From where questions are taken.
     ///   - report: Called on the loop's thread, in the order of events.
+    ///   - userOfPeer: Without it all registrations count as those of one user.
     public init(
         loop: EventLoop, limits: Limits = Limits(), isRelaxed: Bool = false,
         peers: AdmittedPeers = .thisHost,
-        report: @escaping @Sendable (Event) -> Void = { _ in }
+        report: @escaping @Sendable (Event) -> Void = { _ in },
+        userOfPeer: UserOfPeer? = nil
     ) {
         self.loop = loop
         self.limits = limits
         self.isRelaxed = isRelaxed
         self.peers = peers
+        self.userOfPeer = userOfPeer
         self.report = report
     }
 
@@ -98,7 +113,12 @@ public actor EPMDDaemon {
         self.listeners = listeners
         machine = DaemonMachine(
             port: port, connectionLimit: limits.connectionCount, isRelaxed: isRelaxed,
-            firstCreation: .random(in: 4...UInt32.max))
+            firstCreation: .random(in: 4...UInt32.max),
+            registrations: .init(
+                count: min(limits.registrationCount, limits.connectionCount),
+                countOfUser: userOfPeer == nil ? .max : limits.registrationCountOfUser,
+                countOfRoot: userOfPeer == nil ? 0 : limits.registrationCountOfRoot),
+            identifiesUsers: userOfPeer != nil)
         return listeners.map(\.address)
     }
 
@@ -169,6 +189,7 @@ public actor EPMDDaemon {
     private func perform(_ action: DaemonMachine.Action) {
         switch action {
         case .send(let bytes, let id): connections[id]?.stream.send(bytes)
+        case .identify(let id): identify(id)
         case .closeAfterSending(let id):
             connections[id]?.stream.onDrain = {
                 self.assumeIsolated { $0.feed { $0.drained(id) } }
@@ -184,6 +205,15 @@ public actor EPMDDaemon {
             // The peer may be gone, or not read.
             loop.schedule(after: .seconds(1)) { [self] in assumeIsolated { $0.endKilled() } }
         case .report(let event): report(event)
+        }
+    }
+
+    private func identify(_ id: DaemonMachine.ConnectionID) {
+        guard let userOfPeer, let stream = connections[id]?.stream else { return }
+        let (peer, own) = (stream.peerAddress, stream.localAddress)
+        Task {
+            let user = await offload { userOfPeer(peer, own) }
+            feed { $0.identified(id, user: user) }
         }
     }
 

@@ -1,12 +1,13 @@
-/// Which connections are in their handshake, and which of them makes room for one more.
+/// Which connections are in their handshake, or otherwise those of strangers, and which of them makes room for one
+/// more.
 ///
 /// Whoever opens connections and says nothing must not keep others away. So when there are too many, the
-/// oldest of the address that holds most of them goes: another address has the whole time for its
-/// handshake, and on the same one a newcomer still has as long as it takes to open so many again.
-struct AcceptedHandshakes<ID: Hashable & Sendable>: Sendable {
+/// oldest of the source that holds most of them goes: another source has the whole time for its
+/// handshake, and of the same one a newcomer still has as long as it takes to open so many again.
+struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>: Sendable {
     private struct Entry {
         var id: ID
-        var address: [UInt8]
+        var source: Source
     }
 
     private let limit: Int
@@ -21,17 +22,17 @@ struct AcceptedHandshakes<ID: Hashable & Sendable>: Sendable {
 
     var count: Int { entries.count }
 
-    /// A connection from `address` begins its handshake.
+    /// A connection from `source` begins its handshake.
     /// - Returns: the one that makes room for it.
-    mutating func begin(_ id: ID, from address: [UInt8]) -> ID? {
-        entries.append(Entry(id: id, address: address))
+    mutating func begin(_ id: ID, from source: Source) -> ID? {
+        entries.append(Entry(id: id, source: source))
         guard entries.count > limit else { return nil }
-        var counts: [[UInt8]: Int] = [:]
-        for entry in entries { counts[entry.address, default: 0] += 1 }
+        var counts: [Source: Int] = [:]
+        for entry in entries { counts[entry.source, default: 0] += 1 }
         let most = counts.values.max()
-        // Of addresses that have as many, the oldest connection goes.
-        guard let victim = entries.firstIndex(where: { counts[$0.address] == most }) else {
-            preconditionFailure("One of the addresses has most")
+        // Of sources that have as many, the oldest connection goes.
+        guard let victim = entries.firstIndex(where: { counts[$0.source] == most }) else {
+            preconditionFailure("One of the sources has most")
         }
         return entries.remove(at: victim).id
     }

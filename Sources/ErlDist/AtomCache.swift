@@ -6,6 +6,8 @@ internal import ExternalTermFormat
 struct AtomCache {
     /// 8 segments of 256 atoms.
     private var atoms: [Atom?] = []
+    /// Bytes of all their names.
+    private(set) var byteCount = 0
 
     /// Reads a header's atom references from `position` on: the count, the flags, and per reference an
     /// index with, for new entries, the atom's text.
@@ -40,6 +42,7 @@ struct AtomCache {
                     }), text.unicodeScalars.count <= Atom.maximumLength
                 else { throw .invalidAtomCache }
                 position += length
+                byteCount += length - (atoms[slot]?.name.utf8.count ?? 0)
                 atoms[slot] = Atom(text)
             }
             guard let atom = atoms[slot] else { throw .invalidAtomCache }

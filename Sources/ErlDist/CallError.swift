@@ -34,8 +34,13 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer came in time"
         case .cancelled: "the task was cancelled"
-        case .exception(let kind, let reason, _): "\(kind.rawValue): \(reason)"
-        case .badRPC(let reason): "badrpc: \(reason)"
+        case .exception(let kind, let reason, _): "\(kind.rawValue): \(Self.text(reason))"
+        case .badRPC(let reason): "badrpc: \(Self.text(reason))"
         }
+    }
+
+    /// What the other side gave as its reason, cut when it is long.
+    private static func text(_ reason: Term) -> String {
+        reason.erlangText(maximumByteCount: 4096)
     }
 }

@@ -109,11 +109,14 @@ enum CallReply {
         }
     }
 
-    /// For `undef` the stack's first entry carries the arguments themselves.
+    /// For `undef` the stack's first entry carries the arguments themselves, unless they are long.
     private static func undefinedStack(
         _ module: Atom, _ function: Atom, _ arguments: [Term]
     ) -> Term {
-        [.tuple([.atom(module), .atom(function), .list(arguments), []])]
+        guard Echo.isShort(.list(arguments)) else {
+            return stack(module, function, arguments.count)
+        }
+        return [.tuple([.atom(module), .atom(function), .list(arguments), []])]
     }
 
     private static func stack(_ module: Atom, _ function: Atom, _ arity: Int) -> Term {

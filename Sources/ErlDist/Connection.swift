@@ -16,6 +16,8 @@ final class Connection {
         case answered(CallFrames.Answer)
         /// Nothing has come for a while: send something that the peer answers.
         case quiet
+        /// So many bytes are kept for this peer, some more or less than when it was told last.
+        case holding(byteCount: Int)
         /// The last event; never after ``Connection/close()``.
         case ended(Ending)
     }
@@ -29,7 +31,12 @@ final class Connection {
         /// From the connection to the end of the handshake. Source: `net_setuptime`, kernel(6).
         var handshakeDeadline: Duration = .seconds(7)
         var tickTime: Duration = .seconds(60)
-        var frameByteCount = 128 << 20
+        var frameByteCount = 64 << 20
+        var terms = DecodingLimits.distribution
+        /// What one turn of the loop may do for this peer, in bytes of messages; a message costs
+        /// ``messageCost`` besides.
+        var turnCost = 512 << 10
+        var messageCost = 256
         /// Bytes that may wait to be sent before a message is refused.
         var queuedByteCount = 64 << 20
         /// Bytes that may wait before those who send are to wait too. Source: `+zdbbl` in erl(1).
@@ -48,6 +55,8 @@ final class Connection {
         var decoder: MessageDecoder
         var encoder: MessageEncoder
         var ticks: TickClock
+
+        var heldByteCount: Int { frames.heldByteCount + decoder.heldByteCount }
     }
 
     private enum Phase {
@@ -68,6 +77,15 @@ final class Connection {
     private var established: Established?
     /// Recognises answers to calls before messages are made of them.
     var callFrames: CallFrames?
+    /// What has been done for this peer in a turn of the loop, and in which.
+    private var spentCost = 0
+    private var spentTurn: UInt64 = 0
+    /// What has come and waits for the next turn, while reading is paused.
+    private var waiting: [UInt8] = []
+    private var isWaiting = false
+    /// What was told by ``Event/holding(byteCount:)``.
+    private var toldByteCount = 0
+    private var isTelling = false
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
     /// How many bytes the message of the last ``Event/received(_:)`` came in.
@@ -120,6 +138,7 @@ final class Connection {
         }
         phase = .ended
         established = nil
+        waiting = []
         handle = nil
         timer?.cancel()
         timer = nil
@@ -164,6 +183,7 @@ final class Connection {
         if established != nil {
             established?.ticks.bytesReceived()
             receiveFrames(bytes)
+            tellIfHoldingChanged()
             return
         }
         guard case .shakingHands(let handshake, var packets) = phase else { return }
@@ -241,7 +261,8 @@ final class Connection {
         timer?.cancel()
         established = Established(
             frames: FrameDecoder(maximumByteCount: limits.frameByteCount),
-            decoder: MessageDecoder(form: .init(peer.flags), fragmentLimits: limits.fragments),
+            decoder: MessageDecoder(
+                form: .init(peer.flags), fragmentLimits: limits.fragments, termLimits: limits.terms),
             encoder: MessageEncoder(flags: peer.flags),
             ticks: TickClock(time: limits.tickTime, now: .now))
         let remainder = packets.takeRemainder()
@@ -253,24 +274,90 @@ final class Connection {
     private func receiveFrames(_ bytes: Span<UInt8>) {
         var position = 0
         do throws(ProtocolViolation) {
-            while let frame = try established?.frames.next(in: bytes, at: &position) {
+            while hasTurn, let frame = try established?.frames.next(in: bytes, at: &position) {
                 switch frame {
                 case .inPlace(let range): try receive(frame: bytes.extracting(range), nil)
                 case .joined(let joined): try receive(frame: joined.span, joined)
                 }
             }
         } catch {
-            end(.disconnected(.violation(error)))
+            return end(.disconnected(.violation(error)))
         }
+        if position < bytes.count, established != nil {
+            waitForTurn(bytes.extracting(position...))
+        }
+    }
+
+    // MARK: Turns
+
+    /// Whether more may be done for this peer in this turn of the loop. Many small messages take their time, and so
+    /// do large ones of which the last fragments come together.
+    private var hasTurn: Bool {
+        if spentTurn != loop.turn {
+            spentTurn = loop.turn
+            spentCost = 0
+        }
+        return spentCost < limits.turnCost
+    }
+
+    /// Counts work that a message has caused, in bytes that were made for it.
+    func spend(_ byteCount: Int) {
+        spentCost += byteCount
+    }
+
+    private func waitForTurn(_ rest: Span<UInt8>) {
+        waiting.append(rest)
+        guard !isWaiting else { return }
+        isWaiting = true
+        stream.isReadingPaused = true
+        loop.schedule(after: .zero) { [weak self] in self?.takeTurn() }
+    }
+
+    private func takeTurn() {
+        isWaiting = false
+        guard established != nil else { return }
+        let bytes = waiting
+        waiting = []
+        receiveFrames(bytes.span)
+        if !isWaiting, established != nil { stream.isReadingPaused = false }
+        tellIfHoldingChanged()
+    }
+
+    // MARK: What is kept
+
+    private static let toldDifference = 64 << 10
+
+    private var heldByteCount: Int {
+        (established?.heldByteCount ?? 0) + waiting.count + stream.queuedByteCount
+    }
+
+    /// Not from inside of what the owner is doing: the connection, or another one, may end for it.
+    private func tellIfHoldingChanged() {
+        guard !isTelling, abs(heldByteCount - toldByteCount) >= Self.toldDifference else { return }
+        isTelling = true
+        loop.schedule(after: .zero) { [weak self] in self?.tell() }
+    }
+
+    private func tell() {
+        isTelling = false
+        guard established != nil else { return }
+        toldByteCount = heldByteCount
+        handle?(.holding(byteCount: toldByteCount))
+        tellIfHoldingChanged()
     }
 
     private func receive(
         frame: Span<UInt8>, _ owner: [UInt8]?
     ) throws(ProtocolViolation) {
+        spend(limits.messageCost)
         if frame.isEmpty { return }
-        if let answer = callFrames?.answer(in: frame, sharing: owner) {
+        if let answer = callFrames?.answer(
+            in: frame, sharing: owner, limits: limits.terms)
+        {
+            spend(frame.count)
             handle?(.answered(answer))
         } else if let message = try established?.decoder.decode(frame, sharing: owner, now: .now) {
+            spend(messageByteCount)
             handle?(.received(message))
         }
     }
@@ -298,6 +385,7 @@ final class Connection {
         established?.ticks.bytesSent()
         stream.send(frames.head)
         for part in frames.rest { stream.send(part) }
+        tellIfHoldingChanged()
     }
 
     /// Sends a frame that ``CallFrames`` has written, unless too much waits to be sent already.
@@ -307,6 +395,7 @@ final class Connection {
         else { return false }
         established?.ticks.bytesSent()
         stream.send(bytes)
+        tellIfHoldingChanged()
         return true
     }
 

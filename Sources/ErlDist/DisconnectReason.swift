@@ -12,6 +12,8 @@ public enum DisconnectReason: Error, Equatable, Sendable, CustomStringConvertibl
     case violation(ProtocolViolation)
     /// A newer connection of the same node has taken its place.
     case replaced
+    /// All peers together cost too much, and this one most of it.
+    case madeRoom
     /// This side ended it.
     case disconnected
 
@@ -23,6 +25,7 @@ public enum DisconnectReason: Error, Equatable, Sendable, CustomStringConvertibl
         case .notReading: "the node does not read what is sent to it"
         case .violation(let violation): "protocol violation: \(violation)"
         case .replaced: "a newer connection of the node has taken its place"
+        case .madeRoom: "this node needed the room for others"
         case .disconnected: "disconnected by this node"
         }
     }

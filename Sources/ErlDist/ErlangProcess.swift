@@ -229,7 +229,7 @@ public enum ProcessError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String {
         switch self {
         case .nameTaken(let name): "the name \(name.name) is taken"
-        case .ended(let reason): "the process has ended: \(reason)"
+        case .ended(let reason): "the process has ended: \(reason.brief)"
         }
     }
 }
@@ -244,7 +244,7 @@ public enum ReceiveError: Error, Equatable, Sendable, CustomStringConvertible {
 
     public var description: String {
         switch self {
-        case .ended(let reason): "the process has ended: \(reason)"
+        case .ended(let reason): "the process has ended: \(reason.brief)"
         case .timedOut: "no message came in time"
         case .cancelled: "the task was cancelled"
         }

@@ -10,7 +10,8 @@ internal import Glibc
 enum FormattedOutput {
     /// The text of `io_lib:function(arguments…)`; `nil` for functions that are not known.
     ///
-    /// Not much more than `maximumByteCount` bytes are made: a format of six bytes can ask for 4 KiB.
+    /// Not much more than `maximumByteCount` bytes are made, and of a format not much more is looked at: a format of
+    /// six bytes can ask for 4 KiB, and one of 20 MiB for nothing.
     static func text(
         function: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
@@ -19,9 +20,9 @@ enum FormattedOutput {
         case ("write", 1...3), ("write_string", 1...2), ("write_atom", 1), ("print", 1...4):
             return arguments[0].erlangText(maximumByteCount: maximumByteCount)
         case ("format", 2), ("fwrite", 2):
-            guard let format = format(arguments[0]), let values = arguments[1].asList else {
-                return nil
-            }
+            guard let format = format(arguments[0], maximumByteCount),
+                let values = arguments[1].asList
+            else { return nil }
             // Erlang would raise an exception in the function that prints; to show what there is helps more.
             if let text = formatted(format, values, maximumByteCount: maximumByteCount) {
                 return text
@@ -32,16 +33,18 @@ enum FormattedOutput {
         }
     }
 
-    private static func format(_ term: Term) -> String? {
+    private static func format(_ term: Term, _ maximumByteCount: Int) -> String? {
         if case .atom(let atom) = term { return atom.name }
-        return term.asText
+        return term.text(upTo: maximumByteCount)
     }
 
-    /// `format` with its control sequences replaced; `nil` when they do not fit the arguments.
+    /// `format` with its control sequences replaced; `nil` when they do not fit the arguments. A format that is as
+    /// long as the text may be was cut: then what stands before its end will do.
     static func formatted(
         _ format: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
         var scanner = FormatScanner(format, arguments, maximumByteCount: maximumByteCount)
+        let isCut = format.utf8.count + 4 > maximumByteCount
         var text = ""
         while let scalar = scanner.next() {
             guard scalar == "~" else {
@@ -49,12 +52,13 @@ enum FormattedOutput {
                 continue
             }
             guard let sequence = scanner.sequence(), let part = scanner.text(sequence) else {
-                return nil
+                return isCut ? text : nil
             }
             text += part
-            if text.utf8.count >= maximumByteCount { return text }
+            // Text that is made and does not show, such as what is cut to a width, takes its time too.
+            if text.utf8.count >= maximumByteCount || scanner.isExhausted { return text }
         }
-        return scanner.isAtEnd ? text : nil
+        return scanner.isAtEnd || isCut ? text : nil
     }
 }
 
@@ -72,16 +76,25 @@ private struct FormatScanner {
     private let scalars: [Unicode.Scalar]
     private var position = 0
     private var arguments: ArraySlice<Term>
-    /// Of one argument's text.
-    private let maximumByteCount: Int
+    /// What may still be made of the arguments.
+    private var remainingByteCount: Int
 
     /// Fields wider than this are a mistake, or meant to use up memory.
     private static let maximumWidth = 4096
 
     init(_ format: String, _ arguments: [Term], maximumByteCount: Int) {
-        self.maximumByteCount = maximumByteCount
+        remainingByteCount = maximumByteCount
         scalars = Array(format.unicodeScalars)
         self.arguments = arguments[...]
+    }
+
+    /// Whether no more may be made.
+    var isExhausted: Bool { remainingByteCount <= 0 }
+
+    /// Counts what has been made of an argument.
+    private mutating func made(_ text: String) -> String {
+        remainingByteCount -= text.utf8.count
+        return text
     }
 
     var isAtEnd: Bool { position == scalars.count && arguments.isEmpty }
@@ -153,9 +166,10 @@ private struct FormatScanner {
             return arguments.popFirst() == nil ? nil : ""
         case "W", "P":
             guard let value = arguments.popFirst(), arguments.popFirst() != nil else { return nil }
-            return value.erlangText(maximumByteCount: maximumByteCount)
+            return made(value.erlangText(maximumByteCount: remainingByteCount))
         case "x", "X":
-            guard let value = arguments.popFirst(), let prefix = arguments.popFirst()?.asText,
+            guard let value = arguments.popFirst(),
+                let prefix = arguments.popFirst()?.shortText(maximumByteCount: 64),
                 let digits = integer(value, sequence, isUppercase: sequence.control == "X")
             else { return nil }
             return padded(Self.prefixed(digits, prefix), sequence)
@@ -163,12 +177,13 @@ private struct FormatScanner {
         }
         guard let value = arguments.popFirst() else { return nil }
         switch sequence.control {
-        case "p": return value.erlangText(maximumByteCount: maximumByteCount)
+        case "p": return made(value.erlangText(maximumByteCount: remainingByteCount))
         case "w":
             var text = ""
-            value.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
-            return padded(text, sequence)
-        case "s": return string(value, sequence).map { padded($0, sequence) }
+            value.appendPlainErlangText(to: &text, maximumByteCount: remainingByteCount)
+            return padded(made(text), sequence)
+        case "s":
+            return string(value, sequence).map { padded(made($0), sequence) }
         case "c":
             guard
                 let scalar = value.asInteger.flatMap({ UInt32(exactly: $0) })
@@ -188,19 +203,21 @@ private struct FormatScanner {
     }
 
     private func string(_ value: Term, _ sequence: ControlSequence) -> String? {
+        // Without a precision the width cuts as well; a character has four bytes at most.
+        let length = sequence.precision ?? sequence.width.map(abs)
+        let limit = length.map { min($0 * 4, remainingByteCount) } ?? remainingByteCount
         let text: String
         if case .atom(let atom) = value {
             text = atom.name
-        } else if !sequence.isUnicode, let bytes = value.asBytes {
+        } else if !sequence.isUnicode, let bytes = value.bytes(upTo: limit) {
             text = String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) }))
-        } else if let unicode = value.asText {
+        } else if let unicode = value.text(upTo: limit) {
             text = unicode
         } else {
             return nil
         }
-        // Without a precision the width cuts as well.
-        guard let limit = sequence.precision ?? sequence.width.map(abs) else { return text }
-        return String(text.prefix(limit))
+        guard let length else { return text }
+        return String(text.prefix(length))
     }
 
     private func integer(
@@ -212,7 +229,7 @@ private struct FormatScanner {
         case .integer(let number):
             return String(number, radix: base, uppercase: isUppercase)
         case .bigInteger where base == 10:
-            return "\(value)"
+            return value.erlangText(maximumByteCount: remainingByteCount)
         case .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map,
             .pid, .port, .reference, .record, .fun, .export:
             return nil
@@ -272,8 +289,10 @@ extension Term {
     /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the limit is
     /// left out.
     fileprivate func appendPlainErlangText(to text: inout String, maximumByteCount: Int) {
+        // Each part takes a byte at least: what comes after so many is not even passed over.
         func append(_ terms: some Collection<Term>) {
-            for (index, term) in terms.enumerated() where text.utf8.count < maximumByteCount {
+            for (index, term) in terms.prefix(maximumByteCount).enumerated()
+            where text.utf8.count < maximumByteCount {
                 if index > 0 { text += "," }
                 term.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
             }
@@ -304,7 +323,8 @@ extension Term {
             text += "}"
         case .binary(let bytes):
             text += "<<"
-            for (index, byte) in bytes.enumerated() where text.utf8.count < maximumByteCount {
+            for (index, byte) in bytes.prefix(maximumByteCount).enumerated()
+            where text.utf8.count < maximumByteCount {
                 text += index > 0 ? ",\(byte)" : "\(byte)"
             }
             text += ">>"

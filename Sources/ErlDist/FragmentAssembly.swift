@@ -10,8 +10,8 @@ struct FragmentAssembly {
     struct Limits: Equatable, Sendable {
         /// Messages that may be unfinished at the same time.
         var sequences = 1024
-        /// Bytes of all unfinished messages together, the names of their atoms included.
-        var byteCount = 256 << 20
+        /// Bytes of all unfinished messages together, the names of their atoms included: the largest message.
+        var byteCount = 64 << 20
         /// How long a message may wait for its next fragment.
         var deadline: Duration = .seconds(60)
     }
@@ -36,7 +36,7 @@ struct FragmentAssembly {
 
     private let limits: Limits
     private var sequences: [UInt64: Sequence] = [:]
-    private var byteCount = 0
+    private(set) var byteCount = 0
 
     init(limits: Limits = Limits()) {
         self.limits = limits

@@ -26,9 +26,12 @@ struct FrameDecoder {
     /// costs nothing, and it is not much whatever the peer claims.
     private static let reservedByteCount = 17 << 16
 
-    init(maximumByteCount: Int = 128 << 20) {
+    init(maximumByteCount: Int = 64 << 20) {
         self.maximumByteCount = maximumByteCount
     }
+
+    /// What is kept of a frame that is not whole.
+    var heldByteCount: Int { part.count }
 
     /// The next whole frame, or `nil` when `position` is at the end of `bytes` and more must come. An empty frame
     /// is a tick.

@@ -3,10 +3,22 @@ internal import ExternalTermFormat
 /// Answers the I/O requests of remote functions: what they print goes to one place, and there is
 /// nothing to read.
 ///
+/// Of what is printed no more is made than is passed on, whatever a request asks for, and nothing of it comes back
+/// in the reply.
 /// Source: "The Erlang I/O Protocol", STDLIB user's guide.
 struct GroupLeader {
+    /// What one request may have formatted here, and how much of a format is looked at: that takes some
+    /// milliseconds.
+    static let maximumFormattedByteCount = 256 << 10
+    /// What one request may print that brings its characters with it.
+    static let maximumCharactersByteCount = 4 << 20
+    /// Requests that one may hold.
+    static let maximumRequestCount = 64
+
     /// What may still be printed.
     private var remainingByteCount: Int
+    /// How many bytes of text have been made, which is what took time.
+    private(set) var madeByteCount = 0
     private let output: @Sendable (String) -> Void
 
     init(maximumByteCount: Int, output: @escaping @Sendable (String) -> Void) {
@@ -35,11 +47,9 @@ struct GroupLeader {
             return put(fields[2], encoding: fields[1])
         case ("put_chars", 5):
             guard fields[2] == .atom("io_lib"), let function = fields[3].asAtom,
-                let arguments = fields[4].asList,
-                let text = FormattedOutput.text(
-                    function: function.name, arguments, maximumByteCount: remainingByteCount + 1)
+                let arguments = fields[4].asList
             else { return Self.requestError }
-            return put(text)
+            return format(function, arguments)
         case ("put_chars", 2):
             // Before unicode: bytes are Latin-1.
             return put(fields[1], encoding: .atom("latin1"))
@@ -47,7 +57,9 @@ struct GroupLeader {
             return answer(
                 .tuple([fields[0], .atom("latin1"), fields[1], fields[2], fields[3]]), depth: depth)
         case ("requests", 2):
-            guard let requests = fields[1].asList, depth < 4 else { return Self.requestError }
+            guard case .list(let requests) = fields[1], depth < 4,
+                requests.count <= Self.maximumRequestCount
+            else { return Self.requestError }
             var reply = Term.atom(.ok)
             for request in requests {
                 reply = answer(request, depth: depth + 1)
@@ -65,27 +77,56 @@ struct GroupLeader {
         }
     }
 
-    private mutating func put(_ characters: Term, encoding: Term) -> Term {
-        if encoding == .atom("latin1"), let bytes = characters.asBytes {
-            return put(String(String.UnicodeScalarView(bytes.map { Unicode.Scalar($0) })))
-        }
-        guard let text = characters.asText else {
-            return .tuple([.atom(.error), .tuple([.atom("put_chars"), encoding, characters])])
-        }
-        return put(text)
+    private mutating func format(_ function: Atom, _ arguments: [Term]) -> Term {
+        let limit = min(remainingByteCount, Self.maximumFormattedByteCount)
+        guard
+            let text = FormattedOutput.text(
+                function: function.name, arguments, maximumByteCount: limit + 1)
+        else { return Self.requestError }
+        return put(text, limit: limit)
     }
 
-    private mutating func put(_ text: String) -> Term {
+    private mutating func put(_ characters: Term, encoding: Term) -> Term {
+        let limit = min(remainingByteCount, Self.maximumCharactersByteCount)
+        // One more, which tells that there are more.
+        if encoding == .atom("latin1"), let bytes = characters.bytes(upTo: limit + 1) {
+            return put(Self.text(latin1: bytes), limit: limit)
+        }
+        guard let text = characters.text(upTo: limit + 4) else {
+            return .tuple([.atom(.error), .atom("put_chars")])
+        }
+        return put(text, limit: limit)
+    }
+
+    private static func text(latin1 bytes: [UInt8]) -> String {
+        guard bytes.contains(where: { $0 >= 0x80 }) else {
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        var utf8: [UInt8] = []
+        utf8.reserveCapacity(bytes.count * 2)
+        for byte in bytes {
+            if byte < 0x80 {
+                utf8.append(byte)
+            } else {
+                utf8.append(0xC0 | byte >> 6)
+                utf8.append(0x80 | byte & 0x3F)
+            }
+        }
+        return String(decoding: utf8, as: UTF8.self)
+    }
+
+    private mutating func put(_ text: String, limit: Int) -> Term {
         let count = text.utf8.count
+        madeByteCount += count
         guard remainingByteCount > 0, count > 0 else { return .atom(.ok) }
-        if count <= remainingByteCount {
+        if count <= limit {
             output(text)
         } else {
             // Cut before a character that would be broken.
-            let part = text.utf8.prefix(remainingByteCount)
+            let part = text.utf8.prefix(limit)
             output(String(decoding: part, as: UTF8.self) + "\n[the rest is left out]\n")
         }
-        remainingByteCount -= min(count, remainingByteCount)
+        remainingByteCount -= min(count, limit)
         return .atom(.ok)
     }
 }

@@ -37,7 +37,8 @@ struct SpawnTarget {
         let arguments = request.arguments
         switch (request.module.name, request.function.name, arguments.count) {
         case ("erpc", "execute_call", 4):
-            if let module = arguments[1].asAtom, let function = arguments[2].asAtom,
+            if Echo.isShort(arguments[0]), let module = arguments[1].asAtom,
+                let function = arguments[2].asAtom,
                 let list = arguments[3].asList
             {
                 form = .call(resultID: arguments[0])

@@ -53,6 +53,9 @@ struct MessageDecoder {
         }
     }
 
+    /// What is kept for messages to come: unfinished fragments and the names of atoms.
+    var heldByteCount: Int { fragments.byteCount + atomCache.byteCount }
+
     /// Whether there are unfinished fragments whose time must be watched with ``check(now:)``.
     var hasUnfinishedFragments: Bool { !fragments.isEmpty }
 

@@ -35,12 +35,25 @@ public actor Node {
         public var connectTimeout: Duration = .seconds(7)
         /// Calls from other nodes that may run at the same time; more are refused (`system_limit`).
         public var maximumIncomingCalls = 1024
+        /// Those of one node among them.
+        public var maximumIncomingCallsPerPeer = 512
         /// Bytes, as they came, of calls from other nodes that run; a call that does not fit beside others is
         /// refused (`system_limit`).
-        public var maximumIncomingCallByteCount = 64 << 20
-        /// Connections whose handshake is not finished. One more closes the oldest of the address that has
-        /// most of them.
+        public var maximumIncomingCallByteCount = 16 << 20
+        /// Connections whose handshake is not finished. One more closes the oldest of the source that has
+        /// most of them; all addresses of loopback are one source, and so is a /64 of IPv6.
         public var maximumHandshakes = 256
+        /// Connections that others have made, and that this node has never called over. One more closes the oldest of
+        /// the source that has most of them.
+        public var maximumAcceptedConnections = 256
+        /// Bytes that may be kept for all peers together: parts of frames and messages, and what waits to be sent. More
+        /// close the connection of the peer that has most.
+        public var maximumHeldByteCount = 256 << 20
+        /// The limits of a message's terms. By default as much as is read in less than 50 ms; whoever waits for the
+        /// answers of nodes that it trusts may take ``DecodingLimits/answers``.
+        public var terms = DecodingLimits.distribution
+        /// How much of what peers cause is logged.
+        var reports = ReportBudget.Limits()
         /// Calls that may wait on one connection.
         public var maximumOutgoingCalls = 100_000
         /// TLS for every connection, in both directions; plain TCP without it.
@@ -88,7 +101,8 @@ public actor Node {
     var attempts: [Atom: Attempt] = [:]
     /// Accepted connections whose handshake is not finished.
     var accepting: [ObjectIdentifier: Connection] = [:]
-    var handshakes: AcceptedHandshakes<ObjectIdentifier>
+    var handshakes: AcceptedHandshakes<ObjectIdentifier, PeerSource>
+    var budget: NodeBudget
     var challenges = OutstandingChallenges<ObjectIdentifier>()
     var identification = PeerIdentification()
     var listener: TCPListener?
@@ -96,7 +110,6 @@ public actor Node {
     var leaders: [UInt32: GroupLeader] = [:]
     var exposed: [Atom: ExposedModule] = [:]
     var incomingCalls: [UInt32: IncomingCall] = [:]
-    var incomingCallByteCount = 0
     /// The bytes of the message from a peer that is being handled; 0 between messages.
     var receivedByteCount = 0
     /// Those that users hold, those that have ended included.
@@ -114,7 +127,7 @@ public actor Node {
     let referenceSalt = UInt32.random(in: 0 ... .max)
     var onEvent: (@Sendable (Event) -> Void)?
     var onLog: (@Sendable (LogLevel, String) -> Void)?
-    private var reports = ReportMemory()
+    private var reports: ReportBudget
 
     /// A node with a name of its own.
     /// - Parameter resolver: finds out where another node listens, unless its name has a port.
@@ -149,6 +162,14 @@ public actor Node {
         self.configuration = configuration
         self.resolver = resolver
         handshakes = AcceptedHandshakes(limit: configuration.maximumHandshakes)
+        var limits = NodeBudget.Limits()
+        limits.connectionCount = configuration.maximumAcceptedConnections
+        limits.byteCount = configuration.maximumHeldByteCount
+        limits.callCount = configuration.maximumIncomingCalls
+        limits.callCountOfPeer = configuration.maximumIncomingCallsPerPeer
+        limits.callByteCount = configuration.maximumIncomingCallByteCount
+        budget = NodeBudget(limits: limits)
+        reports = ReportBudget(limits: configuration.reports)
         // 0 to 3 are those of nodes before OTP 23. EPMD gives out another one.
         creation = UInt32.random(in: 4 ... .max)
         // Who calls by these names first monitors them.
@@ -261,16 +282,29 @@ public actor Node {
 
     // MARK: Reporting
 
-    /// Logs `text` the first time that `cause` comes up.
-    /// - Parameter source: who can make it come up in many forms, see ``ReportMemory``.
-    func report(
-        _ level: LogLevel, cause: String, of source: String, _ text: @autoclosure () -> String
+    /// Logs `text` about what a peer has caused, as far as there is room for it: see ``ReportBudget``.
+    /// - Parameters:
+    ///   - cause: what is not told again soon; `nil` when each time counts.
+    ///   - source: whom it is counted for. It must not be something that a peer can vary, such as its name.
+    package func report(
+        _ level: LogLevel, cause: String?, of source: some CustomStringConvertible,
+        _ text: @autoclosure () -> String
     ) {
         guard let onLog else { return }
-        switch reports.record(cause, of: source) {
-        case .tell: onLog(level, text())
-        case .tellAsLast: onLog(level, text() + " (nothing more is reported of \(source))")
-        case .leaveOut: return
+        switch reports.record(cause, of: source.description, now: .now) {
+        case .tell:
+            // A peer may have chosen a part of it.
+            onLog(level, String(decoding: text().utf8.prefix(1000), as: UTF8.self))
+        case .leaveOut(let time?):
+            loop.schedule(at: time) { [weak self] in
+                self?.assumeIsolated { $0.tellWhatWasLeftOut() }
+            }
+        case .known, .leaveOut(nil): return
         }
+    }
+
+    private func tellWhatWasLeftOut() {
+        let count = reports.takeSummary()
+        if count > 0 { onLog?(.warning, "\(count) more lines about peers were left out") }
     }
 }

@@ -75,7 +75,7 @@ extension Node {
         let peer = tcp.peerAddress
         guard !peers.admit(peer, to: tcp.localAddress) else { return true }
         report(
-            .warning, cause: "another host", of: "connections from \(peer.host)",
+            .warning, cause: "another host", of: PeerSource(peer),
             "A connection from \(peer) was refused: it comes from another host, and this node"
                 + " answers only those of its own")
         return false
@@ -97,12 +97,12 @@ extension Node {
 
     private func makeRoom(for connection: Connection) {
         let id = ObjectIdentifier(connection)
-        guard let oldest = handshakes.begin(id, from: connection.peerAddress.octets),
+        guard let oldest = handshakes.begin(id, from: PeerSource(connection.peerAddress)),
             let oldest = accepting.removeValue(forKey: oldest)
         else { return }
         challenges.end(ObjectIdentifier(oldest))
         report(
-            .warning, cause: "too many", of: "handshakes",
+            .warning, cause: "too many handshakes", of: PeerSource(oldest.peerAddress),
             "More than \(configuration.maximumHandshakes) connections are in their handshake:"
                 + " closing the oldest of \(oldest.peerAddress.host)")
         oldest.close()
@@ -122,22 +122,33 @@ extension Node {
         case .applicant(let applicant): connection.decide(decision(applicant))
         case .connected(let peer):
             handshakeEnded(connection)
+            let source = PeerSource(connection.peerAddress)
             adopt(connection, peer, ownCreation: creation)
             let address = connection.peerAddress
             caller.whenKnown {
                 self.onLog?(.info, "\(peer.name) has connected from \(address)\(caller.text)")
             }
-        case .received, .answered, .quiet, .ended(.disconnected):
+            admit(peer.name.atom, from: source)
+        case .received, .answered, .quiet, .holding, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             handshakeEnded(connection)
             let address = connection.peerAddress
             caller.whenKnown {
                 self.report(
-                    .warning, cause: "\(error)", of: "connections from \(address.host)",
+                    .warning, cause: "\(error)", of: PeerSource(address),
                     "A connection from \(address)\(caller.text) was refused: \(error)")
             }
         }
+    }
+
+    private func admit(_ peer: Atom, from source: PeerSource) {
+        guard let oldest = budget.admit(peer, from: source), let victim = links[oldest] else {
+            return
+        }
+        makeRoom(
+            closing: victim, cause: "too many connections",
+            "More than \(configuration.maximumAcceptedConnections) nodes have connected themselves")
     }
 
     /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.

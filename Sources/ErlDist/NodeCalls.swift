@@ -107,7 +107,7 @@ extension Node {
         }
         let answer = try result.get()
         guard answer == .atom("yes") else {
-            throw .refused("\(node) answers a ping with \(answer)")
+            throw .refused("\(node) answers a ping with \(answer.brief)")
         }
     }
 
@@ -190,6 +190,10 @@ extension Node {
             throw .refused("\(link.calls.count) calls to \(node) are under way already")
         }
         guard !Task.isCancelled else { throw .cancelled }
+        if !link.isUsed {
+            link.isUsed = true
+            budget.use(node.atom)
+        }
         return link
     }
 

@@ -129,6 +129,7 @@ extension Node {
         var limits = Connection.Limits()
         limits.handshakeDeadline = configuration.connectTimeout
         limits.tickTime = configuration.tickTime
+        limits.terms = configuration.terms
         limits.queuedByteCount = configuration.queuedByteCount
         limits.busyByteCount = min(limits.busyByteCount, configuration.queuedByteCount / 2)
         return limits
@@ -173,8 +174,9 @@ extension Node {
             attempt.connection = nil
             let own = peer.assignedName?.creation ?? creation
             adopt(connection, peer, ownCreation: own)
+            links[peer.name.atom]?.isUsed = true
             endHandshake(attempt, nil)
-        case .received, .answered, .quiet, .ended(.disconnected):
+        case .received, .answered, .quiet, .holding, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
             attempt.connection = nil
@@ -252,10 +254,34 @@ extension Node {
             receive(message, link)
             receivedByteCount = 0
         case .quiet: probe(link)
+        case .holding(let byteCount): hold(byteCount, link)
         case .ended(.disconnected(let reason)): connectionEnded(link, reason)
         case .applicant, .connected, .ended(.handshake):
             preconditionFailure("The handshake is over")
         }
+    }
+
+    private func hold(_ byteCount: Int, _ link: PeerLink) {
+        var most = budget.hold(byteCount: byteCount, for: link.peer.name.atom)
+        while let name = most {
+            guard let victim = links[name] else { return }
+            makeRoom(
+                closing: victim, cause: "bytes",
+                "More than \(configuration.maximumHeldByteCount) bytes are kept for peers")
+            // As many as before are kept for this one, unless it was the victim.
+            most =
+                victim === link ? nil : budget.hold(byteCount: byteCount, for: link.peer.name.atom)
+        }
+    }
+
+    /// Ends the connection of the peer that has most of what there is too much of.
+    func makeRoom(closing victim: PeerLink, cause: String, _ text: String) {
+        let name = victim.peer.name
+        report(
+            .warning, cause: cause, of: victim.source,
+            "\(text): closing the connection to \(name), which has most of it")
+        victim.connection.close()
+        connectionEnded(victim, .madeRoom)
     }
 
     /// Makes the peer say something, whatever its own tick time: a monitor of a name that nobody has is
@@ -271,6 +297,7 @@ extension Node {
         let name = link.peer.name
         guard links[name.atom] === link else { return }
         links[name.atom] = nil
+        budget.end(name.atom)
         link.timer?.cancel()
         resumeSenders(link)
         processesLost(name.atom, reason)
@@ -281,9 +308,9 @@ extension Node {
         switch reason {
         case .violation, .silent, .notReading:
             report(
-                .warning, cause: "\(reason)", of: "\(name)",
+                .warning, cause: "\(name): \(reason)", of: link.source,
                 "The connection to \(name) was closed: \(reason)")
-        case .closedByPeer, .failed, .replaced, .disconnected: break
+        case .closedByPeer, .failed, .replaced, .disconnected, .madeRoom: break
         }
         onEvent?(.nodeDown(name, reason))
     }

@@ -9,6 +9,15 @@ extension Node {
     func receive(_ request: SpawnRequest, _ link: PeerLink) {
         // As for monitors and links: its end would be told to a node that never asked.
         guard request.from.node == link.peer.name.atom else { return }
+        guard request.options.count <= Self.maximumOptionCount,
+            Echo.isShort(request.token ?? [])
+        else {
+            return link.connection.send(
+                .spawnReply(
+                    SpawnReply(
+                        id: request.id, to: request.from, isLinked: false, isMonitored: false,
+                        result: .failed("badarg"), token: nil)))
+        }
         let isMonitored =
             request.options.contains(Self.monitorOption)
             || request.options.contains(where: Self.isMonitorTuple)
@@ -23,10 +32,10 @@ extension Node {
                         // As a BEAM does: SPAWN_REPLY_TT.
                         token: request.token)))
         }
-        guard hasRoomForCall else {
+        guard hasRoomForCall(of: link.peer) else {
             report(
-                .warning, cause: "incoming calls", of: "\(link.peer.name)",
-                "\(incomingCalls.count) calls with \(incomingCallByteCount) bytes are running:"
+                .warning, cause: "incoming calls", of: link.source,
+                "\(budget.callCount) calls with \(budget.callByteCount) bytes are running:"
                     + " refusing one from \(link.peer.name)")
             return reply(.failed("system_limit"))
         }
@@ -44,14 +53,12 @@ extension Node {
             as: pid)
     }
 
-    /// Whether one more call may run. A single one may have any size.
-    private var hasRoomForCall: Bool {
-        incomingCalls.count < configuration.maximumIncomingCalls
-            && (incomingCalls.isEmpty
-                || incomingCallByteCount + receivedByteCount
-                    <= configuration.maximumIncomingCallByteCount)
+    private func hasRoomForCall(of peer: PeerNode) -> Bool {
+        budget.hasRoomForCall(byteCount: receivedByteCount, of: peer.name.atom)
     }
 
+    /// There are seven.
+    private static let maximumOptionCount = 32
     private static let monitorOption = Term.atom("monitor")
 
     private static func isMonitorTuple(_ option: Term) -> Bool {
@@ -67,12 +74,12 @@ extension Node {
         let call = IncomingCall(
             pid: pid, peer: link.peer.name.atom, byteCount: receivedByteCount, answer: answer)
         guard let handler = exposed[module] else { return finish(call, .failure(.undefined)) }
-        guard hasRoomForCall else {
+        guard hasRoomForCall(of: link.peer) else {
             return finish(
                 call, .failure(.exception(class: .error, reason: .atom("system_limit"))))
         }
         incomingCalls[pid.id] = call
-        incomingCallByteCount += call.byteCount
+        budget.callBegan(byteCount: call.byteCount, of: call.peer)
         let caller = Caller(node: link.peer.name, pid: from)
         incomingCalls[pid.id]?.task = Task {
             let result: Result<Term, ExposedCallError>
@@ -81,7 +88,7 @@ extension Node {
             } catch let error as ExposedCallError {
                 result = .failure(error)
             } catch {
-                result = .failure(.exception(class: .error, reason: .binary("\(error)")))
+                result = .failure(.exception(class: .error, reason: Echo.text("\(error)")))
             }
             guard let call = takeCall(pid) else { return }
             finish(call, result)
@@ -113,7 +120,7 @@ extension Node {
 
     private func takeCall(_ pid: PID) -> IncomingCall? {
         guard let call = incomingCalls.removeValue(forKey: pid.id) else { return nil }
-        incomingCallByteCount -= call.byteCount
+        budget.callEnded(byteCount: call.byteCount, of: call.peer)
         return call
     }
 

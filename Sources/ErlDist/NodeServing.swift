@@ -90,10 +90,13 @@ extension Node {
 
     private func receiveIORequest(_ message: Term, leader: PID, _ link: PeerLink) {
         guard case .tuple(let fields) = message, fields.count == 4,
-            fields[0] == .atom("io_request"), case .pid(let from) = fields[1]
+            fields[0] == .atom("io_request"), case .pid(let from) = fields[1],
+            Echo.isShort(fields[2])
         else { return }
         var sink = GroupLeader(maximumByteCount: 0) { _ in }
+        let before = leaders[leader.id]?.madeByteCount ?? 0
         let reply = leaders[leader.id]?.answer(fields[3]) ?? sink.answer(fields[3])
+        link.connection.spend((leaders[leader.id] ?? sink).madeByteCount - before)
         link.connection.send(
             .send(
                 from: leader, to: from, message: .tuple([.atom("io_reply"), fields[2], reply]),
@@ -105,7 +108,7 @@ extension Node {
     /// `{'$gen_call', {Pid, Tag}, {is_auth, Node}}`, by which `net_adm:ping/1` asks.
     private func receiveForNetKernel(_ message: Term, _ link: PeerLink) {
         guard let call = ServerCall(message), case .tuple(let fields) = call.request,
-            fields.count == 2, fields[0] == .atom("is_auth")
+            fields.count == 2, fields[0] == .atom("is_auth"), Echo.isShort(call.caller.tag)
         else { return }
         answer(call.caller, .atom("yes"), link)
     }
@@ -113,7 +116,9 @@ extension Node {
     /// `{'$gen_call', From, {call, M, F, A, GroupLeader}}`, or `{Pid, {call, …}}` of the oldest clients.
     private func receiveForRex(_ message: Term, _ link: PeerLink) {
         if let request = ServerCall(message) {
-            guard let call = RexCall(request.request) else { return }
+            guard Echo.isShort(request.caller.tag), let call = RexCall(request.request) else {
+                return
+            }
             run(
                 call.module, call.function, call.arguments, request.pid, link,
                 .reply(request.caller, call))

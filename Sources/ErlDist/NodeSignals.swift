@@ -45,14 +45,16 @@ extension Node {
             transmit(.unlinkAcknowledgement(id: number, from: to, to: from), to: node)
         case .unlinkAcknowledgement(let number, let from, let to):
             processes.acknowledgeUnlink(number: number, from: from, to: to)
-        case .exit(let from, let to, let reason, _):
+        case .exit(let from, let to, let sent, _):
+            let reason = Echo.reason(sent)
             guard processes.exitReceived(from: from, to: to) else { return }
             if let process = localProcesses[to.id] {
                 exitSignal(process, from: from, reason: reason, isLink: true)
             } else {
                 kill(to, reason)
             }
-        case .exitRequest(let from, let to, let reason, _):
+        case .exitRequest(let from, let to, let sent, _):
+            let reason = Echo.reason(sent)
             guard isCurrent(to, for: node) else { return }
             if to.serial != ProcessTable.leaderSerial, let process = localProcesses[to.id] {
                 exitSignal(process, from: from, reason: reason, isLink: false)
@@ -95,11 +97,11 @@ extension Node {
         case .kept: return
         case .dropped:
             report(
-                .warning, cause: "full", of: "mailbox \(process.id)",
+                .warning, cause: "full \(process.id)", of: "mailboxes",
                 "The mailbox of process \(process.id) is full: messages are thrown away")
         case .overflowed:
             report(
-                .warning, cause: "full", of: "mailbox \(process.id)",
+                .warning, cause: "full \(process.id)", of: "mailboxes",
                 "The mailbox of process \(process.id) is full: the process ends")
             end(process, reason: .atom("message_queue_full"))
         }
@@ -180,7 +182,9 @@ extension Node {
         }
         process.monitors = [:]
         for reference in Array(process.calls.keys) {
-            endCall(reference, of: process, .failure(.refused("the process has ended: \(reason)")))
+            endCall(
+                reference, of: process, .failure(.refused("the process has ended: \(reason.brief)"))
+            )
         }
         let waiters = process.waiters
         process.waiters = []

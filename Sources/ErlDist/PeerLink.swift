@@ -30,6 +30,8 @@ final class PeerLink {
     /// or use an atom cache.
     private(set) lazy var callFrames: CallFrames? = makeCallFrames()
     private let makeCallFrames: () -> CallFrames?
+    /// Whether this node has called over it, or connected it.
+    var isUsed = false
     var calls = PendingCalls<OutgoingCall>()
     /// Calls given up before the peer said which process it started: that one is demonitored then.
     var abandoned: Set<UInt64> = []
@@ -38,6 +40,9 @@ final class PeerLink {
     /// Fires at ``timerTime``, for `calls.nextDeadline`.
     var timer: LoopTimer?
     var timerTime: MonotonicTime?
+
+    /// Whom it is counted for.
+    var source: PeerSource { PeerSource(connection.peerAddress) }
 
     /// Beyond this a peer that never answers spawn requests costs no more memory.
     static let maximumAbandoned = 10_000

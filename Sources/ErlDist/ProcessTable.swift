@@ -31,8 +31,9 @@ struct ProcessTable {
         var names: Set<Atom> = []
     }
 
-    /// Monitors and links that there may be on our processes, all together.
-    static let maximumWatchers = 100_000
+    /// Monitors and links that there may be on our processes, all together: when a process ends all of its own are
+    /// told in one go.
+    static let maximumWatchers = 10_000
 
     /// Group leaders have this serial number, whatever their id. They never end: a function that goes on
     /// after its call has ended must not crash because it prints.

@@ -33,6 +33,8 @@ public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertib
             "unfinished fragmented messages of \(count) bytes are more than is accepted"
         case .unfinishedFragments(let sequence):
             "the fragmented message \(sequence) was not finished in time"
+        // The key may be as long as the message.
+        case .invalidTerm(.repeatedKey): "a term cannot be read: a map has a key twice"
         case .invalidTerm(let error): "a term cannot be read: \(error)"
         case .invalidControlMessage: "a control message has an unknown shape"
         case .unknownOperation(let code): "the control operation \(code) is unknown"

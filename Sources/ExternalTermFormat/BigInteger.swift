@@ -9,10 +9,12 @@ public struct BigInteger: Hashable, Sendable {
 
     /// The number with that sign and magnitude, least significant byte first; zeros at the top are dropped.
     public init(isNegative: Bool, littleEndianMagnitude: [UInt8]) {
-        var magnitude = littleEndianMagnitude
-        while magnitude.last == 0 { magnitude.removeLast() }
-        self.littleEndianMagnitude = magnitude
-        self.isNegative = isNegative && !magnitude.isEmpty
+        // Not byte by byte: a peer may send millions of zeros.
+        let top = littleEndianMagnitude.lastIndex { $0 != 0 } ?? -1
+        self.littleEndianMagnitude =
+            top == littleEndianMagnitude.count - 1
+            ? littleEndianMagnitude : Array(littleEndianMagnitude[..<(top + 1)])
+        self.isNegative = isNegative && top >= 0
     }
 
     public init(_ value: some BinaryInteger) {

@@ -69,8 +69,25 @@ extension BigInteger: CustomStringConvertible {
     /// Decimal digits, or `16#…` above ``maximumDecimalByteCount`` bytes: the same integer in Erlang's syntax.
     public var description: String {
         if let decimal = text(radix: 10) { return decimal }
-        let magnitude = isNegative ? negated : self
-        return (isNegative ? "-16#" : "16#") + (magnitude.text(radix: 16) ?? "")
+        return hexadecimal(digitCount: .max)
+    }
+
+    /// As ``description``, but not much more than `maximumByteCount` digits are worked out, and none in decimal of
+    /// a number that takes long: there are the first ones in base 16.
+    func text(maximumByteCount: Int) -> String {
+        // Each byte is worth more than two decimal digits, and two in base 16.
+        let longest = maximumByteCount == .max ? .max : min(maximumByteCount, 1024)
+        guard littleEndianMagnitude.count > longest else { return description }
+        return hexadecimal(digitCount: maximumByteCount)
+    }
+
+    /// The number in base 16, at most its first `digitCount` digits or one more.
+    private func hexadecimal(digitCount: Int) -> String {
+        let magnitude = littleEndianMagnitude
+        let count = digitCount < magnitude.count * 2 ? max(digitCount / 2 + 1, 1) : magnitude.count
+        let first = BigInteger(
+            isNegative: false, littleEndianMagnitude: Array(magnitude.suffix(count)))
+        return (isNegative ? "-16#" : "16#") + (first.text(radix: 16) ?? "")
     }
 }
 

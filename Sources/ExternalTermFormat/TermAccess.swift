@@ -68,65 +68,8 @@ extension Term {
     ///
     /// It is what `unicode:characters_to_binary/1` accepts whole; `nil` for anything else, also for
     /// a binary that is not UTF-8.
-    public var asText: String? {
-        var text = ""
-        return appendText(to: &text) ? text : nil
-    }
+    public var asText: String? { text(upTo: .max) }
 
     /// An iolist or binary as bytes, as `iolist_to_binary/1` joins it.
-    public var asBytes: [UInt8]? {
-        var bytes: [UInt8] = []
-        return appendBytes(to: &bytes) ? bytes : nil
-    }
-
-    private func appendText(to text: inout String) -> Bool {
-        switch self {
-        case .binary(let bytes):
-            guard let part = String(validating: bytes, as: UTF8.self) else { return false }
-            text += part
-            return true
-        case .list(let elements):
-            return elements.allSatisfy { $0.appendTextElement(to: &text) }
-        case .improperList(let elements, let tail):
-            guard case .binary = tail else { return false }
-            return elements.allSatisfy { $0.appendTextElement(to: &text) }
-                && tail.appendText(to: &text)
-        case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
-            .reference, .record, .fun, .export:
-            return false
-        }
-    }
-
-    private func appendTextElement(to text: inout String) -> Bool {
-        guard case .integer(let value) = self else { return appendText(to: &text) }
-        guard let scalar = UInt32(exactly: value).flatMap(Unicode.Scalar.init) else {
-            return false
-        }
-        text.unicodeScalars.append(scalar)
-        return true
-    }
-
-    private func appendBytes(to bytes: inout [UInt8]) -> Bool {
-        switch self {
-        case .binary(let content):
-            bytes += content
-            return true
-        case .list(let elements):
-            return elements.allSatisfy { $0.appendByteElement(to: &bytes) }
-        case .improperList(let elements, let tail):
-            guard case .binary = tail else { return false }
-            return elements.allSatisfy { $0.appendByteElement(to: &bytes) }
-                && tail.appendBytes(to: &bytes)
-        case .integer, .bigInteger, .float, .atom, .bitstring, .tuple, .map, .pid, .port,
-            .reference, .record, .fun, .export:
-            return false
-        }
-    }
-
-    private func appendByteElement(to bytes: inout [UInt8]) -> Bool {
-        guard case .integer(let value) = self else { return appendBytes(to: &bytes) }
-        guard let byte = UInt8(exactly: value) else { return false }
-        bytes.append(byte)
-        return true
-    }
+    public var asBytes: [UInt8]? { bytes(upTo: .max) }
 }

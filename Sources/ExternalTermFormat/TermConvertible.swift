@@ -53,8 +53,8 @@ public struct TermConversionError: Error, Equatable, Sendable, CustomStringConve
 
     /// "expected an integer at [<<"ages">>, 2], found foo"
     public var description: String {
-        let place = path.isEmpty ? "" : " at [\(path.map(\.description).joined(separator: ", "))]"
-        return "expected \(expected)\(place), found \(found)"
+        let place = path.isEmpty ? "" : " at [\(path.map(\.brief).joined(separator: ", "))]"
+        return "expected \(expected)\(place), found \(found.brief)"
     }
 
     fileprivate func inside(_ step: Term) -> TermConversionError {

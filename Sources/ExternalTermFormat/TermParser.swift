@@ -33,7 +33,7 @@ struct TermParser {
     mutating func topLevelTerm(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         termBudget = limits.maximumTerms
         awaitedTerms = 0
-        keyBudget = Self.keyBudget(byteCount: reader.remaining(in: bytes))
+        keyBudget = keyBudget(byteCount: reader.remaining(in: bytes))
         if reader.offset < bytes.count, bytes[reader.offset] == Tag.compressed {
             return try compressedTerm(bytes)
         }
@@ -46,7 +46,7 @@ struct TermParser {
         let inflated = try Inflation.inflate(bytes, at: &reader, limits: limits)
         var inner = TermParser(offset: 0, limits: limits, atoms: atoms, owner: inflated)
         inner.termBudget = termBudget
-        inner.keyBudget = Self.keyBudget(byteCount: inflated.count)
+        inner.keyBudget = keyBudget(byteCount: inflated.count)
         let span = inflated.span
         let term = try inner.term(span, depth: 0)
         let unused = inner.reader.remaining(in: span)
@@ -54,9 +54,11 @@ struct TermParser {
         return term
     }
 
-    /// Enough for each byte four times, and for any nesting in short messages.
-    private static func keyBudget(byteCount: Int) -> Int {
-        1 << 20 + 4 &* byteCount
+    /// Enough for each byte four times, and for any nesting in short messages; where bytes count not more than takes
+    /// some ten milliseconds.
+    private func keyBudget(byteCount: Int) -> Int {
+        let budget = 1 << 20 + 4 &* byteCount
+        return limits.countsBytes ? min(budget, 8 << 20) : budget
     }
 
     private mutating func term(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
@@ -85,6 +87,12 @@ struct TermParser {
     mutating func spend(_ count: Int) throws(TermError) {
         guard count <= termBudget else { throw .tooManyTerms(maximum: limits.maximumTerms) }
         termBudget &-= count
+    }
+
+    /// Takes what `count` bytes that are copied cost off the budget, where they cost anything.
+    @inline(__always)
+    mutating func spend(byteCount count: Int) throws(TermError) {
+        if limits.countsBytes { try spend(1 &+ count / 64) }
     }
 }
 
@@ -152,12 +160,13 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) -> [Int]? {
         // Whatever is wrong with the list is said by those that read any list.
-        guard depth < limits.maximumDepth, count <= termBudget,
+        let cost = (count &+ limits.integersPerTerm &- 1) / limits.integersPerTerm
+        guard depth < limits.maximumDepth, cost <= termBudget,
             count <= reader.remaining(in: bytes) &- awaitedTerms,
             let run = IntegerRun(count, at: reader.offset, in: bytes)
         else { return nil }
         reader.offset = run.end &+ 1
-        termBudget &-= count
+        termBudget &-= cost
         return run.integers(in: bytes)
     }
 

@@ -78,6 +78,7 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>
     ) throws(TermError) -> Term {
         let isNegative = try reader.uint8(bytes) != 0
+        try spend(byteCount: count)
         return Term(
             BigInteger(
                 isNegative: isNegative,
@@ -90,7 +91,7 @@ extension TermParser {
     private mutating func string(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         let count = Int(try reader.uint16(bytes))
         let range = try reader.skip(count, in: bytes)
-        try spend(count)
+        try spend((count &+ limits.integersPerTerm &- 1) / limits.integersPerTerm)
         let text = bytes.extracting(range)
         let integers = unsafe text.withUnsafeBufferPointer { unsafe $0.map { Int($0) } }
         return .list(TermList(integers: integers))
@@ -101,12 +102,14 @@ extension TermParser {
         if let owner, Binary.sharesPart(count, of: owner) {
             return Binary(partOf: owner, try reader.skip(count, in: bytes))
         }
+        if count >= 64 { try spend(byteCount: count) }
         return Binary(try reader.array(count, in: bytes))
     }
 
     private mutating func bitBinary(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         let count = Int(try reader.uint32(bytes))
         let lastBitCount = try reader.uint8(bytes)
+        try spend(byteCount: count)
         let content = try reader.array(count, in: bytes)
         switch (count, lastBitCount) {
         case (0, 0), (1..., 8): return .binary(content)
@@ -152,6 +155,7 @@ extension TermParser {
     @inline(never)
     private mutating func anyAtom(_ count: Int, _ bytes: Span<UInt8>) throws(TermError) -> Atom {
         let name = bytes.extracting(try reader.skip(count, in: bytes))
+        try spend(byteCount: count)
         do {
             let text = try UTF8Span(validating: name)
             // No character has less than one byte.
@@ -173,6 +177,7 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>
     ) throws(TermError) -> Atom {
         let name = try reader.array(count, in: bytes)
+        try spend(byteCount: count)
         guard count <= Atom.maximumLength else { throw .atomTooLong(byteCount: count) }
         var text = ""
         for byte in name { text.unicodeScalars.append(Unicode.Scalar(byte)) }

@@ -25,6 +25,12 @@ struct TextWriter {
     /// Whether more would be cut off anyway.
     var isFull: Bool { utf8.count > maximumByteCount }
 
+    /// How many bytes are looked at of something of which each takes a byte of text at least: one more than
+    /// there is room for, so that it is cut.
+    var room: Int {
+        maximumByteCount == .max ? .max : max(maximumByteCount - utf8.count, 0) + 1
+    }
+
     mutating func append(_ text: StaticString) {
         unsafe utf8.append(
             contentsOf: UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
@@ -69,7 +75,8 @@ extension TextWriter {
     }
 
     private mutating func write(_ list: TermList) {
-        let elements = [Term](list)
+        // What does not fit is not looked at, so that a long list costs no more than a short one.
+        let elements = list.count > room ? Array(list.prefix(room)) : [Term](list)
         if !writeIfPrintable(elements) { write(elements, "[", "]") }
     }
 
@@ -126,7 +133,7 @@ extension TextWriter {
     private mutating func writeLeaf(_ term: Term) {
         switch term {
         case .integer(let value): append(String(value))
-        case .bigInteger(let value): append(value.description)
+        case .bigInteger(let value): append(value.text(maximumByteCount: room))
         case .float(let value): write(value)
         case .atom(let atom): write(atom)
         case .binary(let bytes): write(bytes)

@@ -43,6 +43,8 @@ extension TextWriter {
     ///
     /// Source: `printable_bin/4` in OTP's `io_lib_pretty.erl`.
     mutating func write(_ bytes: Binary) {
+        // What does not fit is not looked at, so that a long binary costs no more than a short one.
+        let bytes = bytes.count > room ? bytes.cut(atCharacterBefore: room) : bytes
         if bytes.isEmpty {
             append("<<>>")
         } else if let text = String(validating: bytes, as: UTF8.self) {
@@ -71,6 +73,7 @@ extension TextWriter {
 
     mutating func write(_ bits: Bitstring) {
         append("<<")
+        guard bits.bytes.count <= room else { return writeBytes(bits.bytes.prefix(room)) }
         writeBytes(bits.bytes.dropLast())
         if bits.bytes.count > 1 { append(",") }
         let last = (bits.bytes.last ?? 0) >> UInt8(8 - bits.lastBitCount)

@@ -41,6 +41,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var nextWatch: UInt64 = 1
     private var timers = TimerQueue()
     private var isStopping = false
+    /// Counts the rounds of ``run()``: in each, every descriptor that is ready has had its turn.
+    package private(set) var turn: UInt64 = 0
     /// What streams tell of what they read and send.
     var inflow = Inflow()
     /// Streams with bytes to hand to the kernel before the loop waits.
@@ -90,6 +92,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         precondition(wasFree, "An event loop runs once")
         var events = [epoll_event](repeating: epoll_event(), count: 256)
         while !isStopping {
+            turn &+= 1
             runJobs()
             for timer in timers.takeDue(now: .now) { timer.fire() }
             flushStreams()
@@ -270,6 +273,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
         package static let hangup = Readiness(rawValue: EPOLLHUP.rawValue)
         package static let error = Readiness(rawValue: EPOLLERR.rawValue)
+        /// Once for each change, instead of as long as it lasts: for a hang-up that cannot be left out.
+        package static let onceForEach = Readiness(rawValue: EPOLLET.rawValue)
     }
 
     /// Names a watched descriptor. It is never reused, so a late event cannot reach a newcomer.

@@ -44,7 +44,10 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// "127.0.0.1" or "::1", for logs.
-    package var host: String {
+    package var host: String { Self.host(of: octets) }
+
+    /// Four or sixteen bytes as text.
+    static func host(of octets: [UInt8]) -> String {
         var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
         let family = octets.count == 4 ? AF_INET : AF_INET6
         inet_ntop(family, octets, &text, socklen_t(text.count))

@@ -100,9 +100,8 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
             // Others have their turn after 256 KiB.
             var rounds = 0
             repeat { rounds += 1 } while readOnce() && rounds < 4 && canRead
-        } else if !readiness.isDisjoint(with: [.hangup, .error]) {
-            finish(with: .closedByPeer)
         }
+        // While reading is paused the end is learnt later, after what is still in the buffer.
     }
 
     private var canRead: Bool { token != nil && !isReadingPaused }
@@ -281,7 +280,8 @@ package final class TCPStream: ByteStream, @unchecked Sendable {
     }
 
     private var interest: EventLoop.Readiness {
-        var interest: EventLoop.Readiness = isReadingPaused ? [] : .readable
+        // A hang-up is told whether it is asked for or not (epoll_ctl(2)): not again and again.
+        var interest: EventLoop.Readiness = isReadingPaused ? .onceForEach : .readable
         if isWaitingForSpace { interest.insert(.writable) }
         return interest
     }

@@ -39,6 +39,14 @@ struct Deployex {
         // A reader that went away is an error of write(2), not the end of us.
         signal(SIGPIPE, SIG_IGN)
         if case .start = invocation.command { SignalWatch.block(Server.endingSignals) }
+        if case .epmd = invocation.command {
+            do throws(SystemError) {
+                try RootRights.renounceNewOnes()
+            } catch {
+                Output.error("\(error)")
+                return .exit(ExitCode.refused)
+            }
+        }
         let loop: EventLoop
         do throws(SystemError) {
             loop = try EventLoop()

@@ -136,6 +136,33 @@ private func refusal(
         }
     }
 
+    @Test func `of arguments that are megabytes a few bytes are looked at and shown`() {
+        let large: [Term] = [
+            .binary([UInt8](repeating: 97, count: 16 << 20)),
+            .list(TermList(integers: [Int](repeating: 97, count: 4_000_000))),
+            Term(
+                BigInteger(
+                    isNegative: false,
+                    littleEndianMagnitude: [UInt8](repeating: 255, count: 16 << 20))),
+            .list([Term](repeating: .binary("x"), count: 100_000)), .atom(Atom(Self.longName)),
+        ]
+        for term in large {
+            for function in ["deploy", "unghost", "restart", "stop", "start", "instance"] {
+                let start = ContinuousClock.now
+                let message = refusal(function, [term]) ?? ""
+                #expect(!message.isEmpty && message.utf8.count < 400, "\(message)")
+                #expect(ContinuousClock.now - start < .seconds(1))
+            }
+            for arguments in [[1, term, 1], [1, .atom("stdout"), term]] {
+                #expect((refusal("tail", arguments) ?? "").utf8.count < 400)
+                #expect((refusal("read_log", arguments) ?? "").utf8.count < 400)
+            }
+            #expect((refusal("auto", [term]) ?? "").utf8.count < 400)
+        }
+    }
+
+    private static let longName = String(repeating: "a", count: 255)
+
     @Test func `a node's name leads to its instance, and others lead nowhere`() {
         #expect(two.instance(alive: "counter-2") == second)
         #expect(two.instance(alive: "web_app-1") == web)

@@ -160,6 +160,74 @@ import Testing
         #expect(machine.connectionCount == 3)
     }
 
+    private func identifying(_ limits: RegistrationShare.Limits) -> DaemonMachine {
+        DaemonMachine(
+            port: 4369, connectionLimit: 1000, isRelaxed: false, firstCreation: 4,
+            registrations: limits, identifiesUsers: true)
+    }
+
+    /// Registers a node of that user on connection `id`.
+    private func register(
+        _ machine: inout DaemonMachine, _ id: UInt64, _ user: UInt32?
+    ) throws -> Bool {
+        let node = EPMDNodeInfo(name: "n\(id)", port: 1)
+        #expect(try ask(&machine, id, .alive(node)) == [.identify(id)])
+        let actions = machine.identified(id, user: user)
+        return actions.contains { action in
+            if case .report(.registered) = action { true } else { false }
+        }
+    }
+
+    @Test func `one user's registrations leave room for others, and all of them for questions`()
+        throws
+    {
+        var machine = identifying(.init(count: 900, countOfUser: 300, countOfRoot: 100))
+        var counts: [UInt32: Int] = [:]
+        var next: UInt64 = 1
+        for user: UInt32 in [1000, 1001, 1002, 0] {
+            for _ in 0..<950 {
+                if try register(&machine, next, user) { counts[user, default: 0] += 1 }
+                _ = machine.drained(next)
+                next += 1
+            }
+        }
+        #expect(counts == [1000: 300, 1001: 300, 1002: 200, 0: 100])
+        #expect(machine.connectionCount == 900)
+        // Everybody is still answered.
+        #expect(try ask(&machine, next, .names).last == .closeAfterSending(next))
+        #expect(
+            try ask(&machine, next + 1, .portPlease(name: "n1")).last
+                == .closeAfterSending(next + 1))
+        // A place that becomes free is the user's own.
+        _ = machine.connectionClosed(1)
+        #expect(try !register(&machine, next + 2, 1001))
+        #expect(try register(&machine, next + 3, 1000))
+    }
+
+    @Test func `those whose user is not known count as one`() throws {
+        var machine = identifying(.init(count: 9, countOfUser: 2, countOfRoot: 1))
+        #expect(try register(&machine, 1, nil))
+        #expect(try register(&machine, 2, nil))
+        #expect(try !register(&machine, 3, nil))
+        #expect(try register(&machine, 4, 1000))
+    }
+
+    @Test
+    func `a connection that ends, or goes on talking, before its user is known registers nothing`()
+        throws
+    {
+        var machine = identifying(.init(count: 9, countOfUser: 2, countOfRoot: 1))
+        #expect(try ask(&machine, 1, .alive(node)) == [.identify(1)])
+        #expect(machine.connectionClosed(1) == [])
+        #expect(machine.identified(1, user: 1000) == [])
+        #expect(try ask(&machine, 2, .alive(node)) == [.identify(2)])
+        #expect(machine.received([0], from: 2).first == .close(2))
+        #expect(machine.identified(2, user: 1000) == [])
+        #expect(try ask(&machine, 3, .alive(node)) == [.identify(3)])
+        #expect(machine.timedOut(3) == [.close(3)])
+        #expect(machine.registry.isEmpty && machine.connectionCount == 0)
+    }
+
     @Test func `garbage closes its connection and says why`() {
         var machine = machine()
         _ = machine.connectionOpened(1, isLocal: true)

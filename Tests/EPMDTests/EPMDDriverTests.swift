@@ -125,6 +125,43 @@ actor RawClient {
         loop.stop()
     }
 
+    @Test func `one user's registrations do not blind the daemon`() async throws {
+        var limits = EPMDDaemon.Limits()
+        (limits.connectionCount, limits.registrationCount) = (40, 30)
+        (limits.registrationCountOfUser, limits.registrationCountOfRoot) = (20, 5)
+        // In place of /proc/net/tcp: the first connections are those of the one user.
+        let user = Guarded<UInt32>(1000)
+        let daemon = EPMDDaemon(
+            loop: loop, limits: limits,
+            userOfPeer: { peer, own in
+                peer.isLoopback && own.port != 0 ? user.withLock { $0 } : nil
+            })
+        let address = try #require(try await daemon.start(on: [.loopback(port: 0)]).first)
+        var registrations: [EPMDRegistration] = []
+        var refusedCount = 0
+        for number in 0..<35 {
+            let registration = try EPMDRegistration(
+                EPMDNodeInfo(name: "n\(number)", port: 1), at: address, loop: loop)
+            do {
+                _ = try await registration.register()
+                registrations.append(registration)
+            } catch {
+                refusedCount += 1
+            }
+        }
+        #expect(registrations.count == 20 && refusedCount == 15)
+        user.withLock { $0 = 1001 }
+        let other = try EPMDRegistration(
+            EPMDNodeInfo(name: "other", port: 7), at: address, loop: loop)
+        _ = try await other.register()
+        let client = EPMDClient(address: address, loop: loop)
+        #expect(try await client.lookUp(name: "other").port == 7)
+        #expect(try await client.names().count == 21)
+        for registration in registrations + [other] { await registration.stop() }
+        await daemon.stop()
+        loop.stop()
+    }
+
     @Test func `a name in use is refused with a clear error, and free again afterwards`()
         async throws
     {

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Testing
 
@@ -60,6 +61,66 @@ import Testing
             let second = try await world.command("epmd")
             #expect(second.status == 1)
             #expect(second.stderr.contains("\(world.epmdPort)"))
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root has rights to give up"))
+    func `deployex epmd as root is nobody once it listens, and its socket is root's`() async throws
+    {
+        try await DeployexWorld.run(isStarted: false) { world in
+            #expect(try await world.command("epmd", "--daemon").status == 0)
+            let pid = try #require(await world.strays.first)
+            // It listens first: what it gives up it gives up in a moment.
+            let deadline = ContinuousClock.now + .seconds(10)
+            while try threads(of: pid).contains(where: { $0["Uid"] != Self.nobody }) {
+                guard ContinuousClock.now < deadline else { break }
+                usleep(2000)
+            }
+            let threads = try threads(of: pid)
+            #expect(!threads.isEmpty)
+            for thread in threads {
+                #expect(thread["Uid"] == Self.nobody)
+                #expect(thread["Gid"] == Self.nobody)
+                #expect(thread["Groups"] == [])
+                #expect(thread["NoNewPrivs"] == ["1"])
+                for set in ["CapPrm", "CapEff", "CapAmb"] {
+                    #expect(thread[set] == ["0000000000000000"], "\(set)")
+                }
+            }
+            let sockets = try await world.run(Host.find("cat"), ["/proc/net/tcp"]).stdout
+            #expect(listeners(sockets, port: world.epmdPort) == [0])
+            // It goes on serving.
+            let names = try await world.command("names")
+            #expect(names == ChildProcess.Result(status: 0, stdout: "", stderr: ""))
+        }
+    }
+
+    private static let nobody = [String](repeating: "65534", count: 4)
+
+    /// The lines of each thread's `status`, by their names.
+    private func threads(of pid: pid_t) throws -> [[String: [String]]] {
+        try FileManager.default.contentsOfDirectory(atPath: "/proc/\(pid)/task").map { thread in
+            let text = try String(
+                contentsOfFile: "/proc/\(pid)/task/\(thread)/status", encoding: .utf8)
+            var fields: [String: [String]] = [:]
+            for line in text.split(separator: "\n") {
+                let parts = line.split(separator: ":", maxSplits: 1)
+                fields[String(parts[0])] =
+                    parts.dropFirst().first?.split(whereSeparator: \.isWhitespace).map(String.init)
+                    ?? []
+            }
+            return fields
+        }
+    }
+
+    /// The owners of the sockets that listen on a port, IPv4. Source: proc_net_tcp in the kernel's documentation.
+    private func listeners(_ text: String, port: Int) -> [Int] {
+        text.split(separator: "\n").dropFirst().compactMap { line in
+            let fields = line.split(separator: " ")
+            guard fields.count > 7, fields[3] == "0A",
+                fields[1].split(separator: ":").last.flatMap({ Int($0, radix: 16) }) == port
+            else { return nil }
+            return Int(fields[7])
         }
     }
 }

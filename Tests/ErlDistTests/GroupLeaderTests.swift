@@ -70,9 +70,7 @@ import Transport
                     .tuple(atoms("binary", "false")), .tuple(atoms("encoding", "unicode")),
                 ],
                 .atom(.ok), error, error,
-                .tuple([
-                    .atom("error"), .tuple(atoms("put_chars", "unicode", "no_text")),
-                ]), error, error,
+                .tuple(atoms("error", "put_chars")), error, error,
             ])
         #expect(text.isEmpty)
     }
@@ -82,6 +80,38 @@ import Transport
         let (replies, text) = answers([request, request, request], limit: 12)
         #expect(replies == [Term](repeating: .atom(.ok), count: 3))
         #expect(text == "123456781234\n[the rest is left out]\n")
+    }
+
+    @Test func `what was sent does not come back, and no more is made of it than is shown`() {
+        let large = Term.binary([UInt8](repeating: 0xFF, count: 8 << 20))
+        let format = Term.binary([UInt8](repeating: UInt8(ascii: "x"), count: 8 << 20))
+        let number = Term(
+            BigInteger(
+                isNegative: false,
+                littleEndianMagnitude: [UInt8](repeating: 0xFF, count: 8 << 20)))
+        let io = atoms("put_chars", "unicode", "io_lib", "format")
+        let requests: [Term] = [
+            .tuple(atoms("put_chars", "unicode") + [large]),
+            .tuple([.atom("put_chars"), large, [large, .atom("no_text")]]),
+            .tuple(io + [[format, []]]),
+            .tuple(io + [[.binary("~p ~s ~w"), [large, large, large]]]),
+            .tuple(io + [[.binary("~w ~p ~b"), [number, number, number]]]),
+            .tuple(io + [[.binary("~5w~5w~5w~5w"), [large, large, large, large]]]),
+        ]
+        for request in requests {
+            let time = ThreadTime()
+            let (replies, text) = answers([request, request], limit: 16 << 20)
+            #expect(time.used < .seconds(5), "\(request.brief)")
+            #expect(text.utf8.count < 3 * GroupLeader.maximumCharactersByteCount)
+            for reply in replies { #expect(reply.isShort(maximumByteCount: 100)) }
+        }
+    }
+
+    @Test func `a list of requests is not without end`() {
+        let many = Term.list([Term](repeating: .atom("getopts"), count: 65))
+        #expect(
+            answers([.tuple([.atom("requests"), many])]).replies
+                == [.tuple(atoms("error", "request"))])
     }
 }
 

@@ -97,6 +97,43 @@ struct HostileFixture {
         }
     }
 
+    /// A group leader of the node's, as the functions that it calls have one.
+    func leader(printing output: @escaping @Sendable (String) -> Void) async throws -> PID {
+        await node.makeLeader(printing: output)
+    }
+
+    /// Someone else who asks the node whether it is there, again and again, and for how long it waits at most.
+    func pings() -> Pings { Pings(guest, name) }
+
+    final class Pings: Sendable {
+        private final class Flag: Sendable {
+            private let value = Guarded(false)
+            var isSet: Bool { value.withLock { $0 } }
+            func set() { value.withLock { $0 = true } }
+        }
+
+        private let end = Flag()
+        private let task: Task<Duration, Never>
+
+        init(_ guest: Node, _ name: NodeName) {
+            let end = end
+            task = Task {
+                var longest = Duration.zero
+                while !end.isSet {
+                    let start = MonotonicTime.now
+                    try? await guest.ping(name, timeout: .seconds(60))
+                    longest = max(longest, MonotonicTime.now - start)
+                }
+                return longest
+            }
+        }
+
+        func stop() async -> Duration {
+            end.set()
+            return await task.value
+        }
+    }
+
     func end() async {
         await guest.close()
         await node.close()
@@ -114,11 +151,15 @@ struct HostileFixture {
         return (Int(fields.split(separator: " ")[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE)))
     }
 
+    static var isSanitized: Bool {
+        dlsym(nil, "__asan_init") != nil || dlsym(nil, "__tsan_init") != nil
+    }
+
     /// Less memory than `limit` has been taken since. A sanitizer takes its own.
     static func expectMemory(
         since before: Int, below limit: Int, _ location: SourceLocation = #_sourceLocation
     ) {
-        guard dlsym(nil, "__asan_init") == nil, dlsym(nil, "__tsan_init") == nil else { return }
+        guard !isSanitized else { return }
         #expect(residentByteCount - before < limit, sourceLocation: location)
     }
 
@@ -163,5 +204,14 @@ private struct TestCertificates {
         let options = try DistributionTLSOptions(
             text: "[{server,[\(files)]},{client,[\(files)]}].", file: "inet_tls.conf")
         return try DistributionTLS(options, file: "inet_tls.conf")
+    }
+}
+
+extension Node {
+    fileprivate func makeLeader(printing output: @escaping @Sendable (String) -> Void) -> PID {
+        let id = processes.newID()
+        leaders[id] = GroupLeader(maximumByteCount: 16 << 20, output: output)
+        return PID(
+            node: ownAtom, id: id, serial: ProcessTable.leaderSerial, creation: creation)
     }
 }

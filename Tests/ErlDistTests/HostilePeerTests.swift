@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import Glibc
 import Testing
 import Transport
 
@@ -72,8 +73,184 @@ import Transport
             try await peer.waitForEnd()
         }
         await fixture.settle()
-        #expect(fixture.lines.count == ReportMemory.causesPerSource)
-        #expect(fixture.lines.last?.contains("nothing more is reported") == true)
+        #expect(fixture.lines.count == ReportBudget.Limits().burstOfSource)
+        await fixture.end()
+    }
+
+    @Test func `changing the address and what is wrong does not fill the log either`() async throws
+    {
+        let fixture = try await HostileFixture(.tcp) { $0.reports.summary = .seconds(1) }
+        for number in 0..<2000 {
+            // From another address of loopback each time, with another length.
+            let bytes: [UInt8] = [0xFF, UInt8(number % 256)]
+            try connectAndSend(
+                bytes, from: [127, 1, UInt8(number / 250), UInt8(1 + number % 250)],
+                to: fixture.address)
+        }
+        try await HostileFixture.eventually("the number of lines that were left out") {
+            fixture.lines.contains { $0.contains("more lines about peers were left out") }
+        }
+        #expect(fixture.lines.count <= ReportBudget.Limits().burst + 5, "\(fixture.lines.count)")
+        #expect(fixture.lines.reduce(0) { $0 + $1.utf8.count } < 20_000)
+        await fixture.end()
+    }
+
+    /// What a program of another user of this host does: it chooses its own address, and does not wait.
+    private func connectAndSend(
+        _ bytes: [UInt8], from own: [UInt8], to address: SocketAddress
+    ) throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        guard raw >= 0 else { throw RawPeer.Late(what: "a socket") }
+        defer { close(raw) }
+        func name(_ octets: [UInt8], _ port: UInt16) -> sockaddr_in {
+            var name = sockaddr_in()
+            name.sin_family = sa_family_t(AF_INET)
+            name.sin_port = port.bigEndian
+            withUnsafeMutableBytes(of: &name.sin_addr) { $0.copyBytes(from: octets) }
+            return name
+        }
+        func call(
+            _ name: sockaddr_in, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32
+        ) -> Bool {
+            withUnsafePointer(to: name) { pointer in
+                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    body($0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+        }
+        guard call(name(own, 0), { bind(raw, $0, $1) }),
+            call(name(address.octets, address.port), { connect(raw, $0, $1) })
+        else { throw RawPeer.Late(what: "a connection from \(own)") }
+        _ = bytes.withUnsafeBytes { Glibc.send(raw, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
+    }
+
+    // MARK: All together
+
+    @Test(arguments: HostileWay.allCases)
+    func `peers that keep unfinished messages have one limit together`(
+        way: HostileWay
+    ) async throws {
+        let fixture = try await HostileFixture(way) { $0.maximumHeldByteCount = 32 << 20 }
+        let before = HostileFixture.residentByteCount
+        let part = Self.fragment(1, .max, [UInt8](repeating: 106, count: 1 << 20))
+        var peers: [RawPeer] = []
+        for number in 0..<12 {
+            let peer = try await fixture.peer(as: "hoarder\(number)@localhost")
+            await peer.send(part)
+            // Each two at least, and one of them most.
+            for rest in 1..<(number == 5 ? 6 : 4) {
+                await peer.send(
+                    Self.continuation(
+                        1, .max - UInt64(rest), [UInt8](repeating: 106, count: 1 << 20)))
+            }
+            peers.append(peer)
+        }
+        try await HostileFixture.eventually("room to be made") {
+            await !fixture.ends(of: "hoarder5@localhost").isEmpty
+        }
+        #expect(await fixture.ends(of: "hoarder5@localhost") == [.madeRoom])
+        await fixture.expectService()
+        #expect(await fixture.node.budget.heldByteCount <= 32 << 20)
+        #expect(fixture.lines.filter { $0.contains("bytes are kept for peers") }.count == 1)
+        HostileFixture.expectMemory(since: before, below: 200 << 20)
+        await fixture.end()
+    }
+
+    private static func continuation(
+        _ sequence: UInt64, _ number: UInt64, _ bytes: [UInt8]
+    ) -> [UInt8] {
+        var frame: [UInt8] = []
+        frame.append(bigEndian: UInt32(18 + bytes.count))
+        frame += [131, 70]
+        frame.append(bigEndian: sequence)
+        frame.append(bigEndian: number)
+        return frame + bytes
+    }
+
+    @Test func `peers that do not read have one limit together`() async throws {
+        let fixture = try await HostileFixture(.tcp) { $0.maximumHeldByteCount = 8 << 20 }
+        let tag = Term.binary([UInt8](repeating: 0, count: 48 << 10))
+        var peers: [RawPeer] = []
+        for number in 0..<8 {
+            let peer = try await fixture.peer(as: "deaf\(number)@localhost")
+            await peer.stopReading()
+            peers.append(peer)
+        }
+        let question = Self.ping(tag)
+        try await HostileFixture.eventually("room to be made") {
+            for peer in peers where await !peer.hasEnded {
+                for _ in 0..<8 { await peer.send(question) }
+            }
+            return fixture.lines.contains { $0.contains("bytes are kept for peers") }
+        }
+        await fixture.expectService()
+        #expect(await fixture.node.budget.heldByteCount <= 8 << 20)
+        await fixture.end()
+    }
+
+    @Test func `a flood of nodes that know the cookie leaves room for others`() async throws {
+        let fixture = try await HostileFixture(.tcp) { $0.maximumAcceptedConnections = 20 }
+        let app = try await fixture.peer(as: "app-1@localhost")
+        await fixture.node.useAsOwn("app-1@localhost")
+        var peers: [RawPeer] = []
+        for number in 0..<60 {
+            peers.append(try await fixture.peer(as: "flood\(number)@localhost"))
+        }
+        await fixture.settle()
+        #expect(await fixture.node.connectedNodes.count == 21)
+        #expect(await fixture.ends(of: "flood0@localhost") == [.madeRoom])
+        #expect(await fixture.ends(of: "flood59@localhost").isEmpty)
+        #expect(await fixture.ends(of: "app-1@localhost").isEmpty)
+        await fixture.expectService()
+        #expect(fixture.lines.count <= 2, "\(fixture.lines)")
+        await app.close()
+        await fixture.end()
+    }
+
+    @Test func `what came before the peer ended is handled, however much at once`() async throws {
+        let fixture = try await HostileFixture(.tcp)
+        let process = await fixture.node.spawnProcess()
+        try await process.register("inbox")
+        let peer = try await fixture.peer(as: "hasty@localhost")
+        var encoder = MessageEncoder(flags: .standard)
+        let frame = encoder.encode(
+            .registeredSend(from: Self.mine, to: "inbox", message: 1, token: nil))
+        await peer.send(Self.repeated(frame, 20_000))
+        await peer.finish()
+        try await HostileFixture.eventually("the end") {
+            await !fixture.ends(of: "hasty@localhost").isEmpty
+        }
+        #expect(await fixture.ends(of: "hasty@localhost") == [.closedByPeer])
+        for _ in 0..<20_000 { _ = try await process.receive(timeout: .seconds(5)) }
+        await fixture.end()
+    }
+
+    @Test func `a long reason, tag or list of arguments does not come back`() async throws {
+        let fixture = try await HostileFixture(.tcp)
+        await fixture.node.expose(module: "m") { _, _, _ in throw ExposedCallError.undefined }
+        let peer = try await fixture.peer(as: "echo@localhost")
+        let long = Term.binary([UInt8](repeating: 7, count: 1 << 20))
+        var encoder = MessageEncoder(flags: .standard)
+        let id = Reference(node: "echo@localhost", creation: 77, words: [1])
+        let mine = PID(node: "echo@localhost", id: 5, serial: 0, creation: 77)
+        await peer.send(Self.ping(long))
+        await peer.send(
+            encoder.encode(
+                .spawnRequest(
+                    SpawnRequest(
+                        id: id, from: mine, groupLeader: mine, module: "m",
+                        function: "f", arguments: [long], options: [.atom("monitor")],
+                        token: nil))))
+        var answers: [ControlMessage] = []
+        while answers.count < 2 {
+            if let message = try await peer.message() { answers.append(message) }
+        }
+        guard case .spawnReply? = answers.first, case .down(_, _, _, let reason)? = answers.last
+        else {
+            Issue.record("\(answers)")
+            return
+        }
+        #expect(reason.isShort(maximumByteCount: 100), "\(reason.brief)")
         await fixture.end()
     }
 
@@ -241,7 +418,7 @@ import Transport
         var peers: [RawPeer] = []
         for number in 0..<100 {
             let peer = try await fixture.peer(as: "big\(number)@localhost")
-            await peer.send([8, 0, 0, 0, 131, 68, 0, 104])
+            await peer.send([4, 0, 0, 0, 131, 68, 0, 104])
             peers.append(peer)
         }
         await fixture.expectService()
@@ -298,4 +475,9 @@ import Transport
                     .tuple([.atom("is_auth"), .atom("p@localhost")]),
                 ]), token: nil))
     }
+}
+
+extension Node {
+    /// As if this node had called the other one.
+    fileprivate func useAsOwn(_ peer: Atom) { budget.use(peer) }
 }

@@ -85,6 +85,9 @@ actor RawPeer {
 
     func close() { stream?.close() }
 
+    /// Closes once everything has left.
+    func finish() { stream?.finish() }
+
     func setReadingPaused(_ isPaused: Bool) { stream?.isReadingPaused = isPaused }
 
     /// The next bytes, of which there must be so many in time.
@@ -109,6 +112,20 @@ actor RawPeer {
         var decoder = MessageDecoder(form: .header)
         let frame = try await frame()
         return try decoder.decode(frame, now: .now)
+    }
+
+    /// Reads until a ping is answered or the connection has ended, whatever else comes.
+    func waitForPong() async throws {
+        let deadline = MonotonicTime.now + .seconds(60)
+        let pong = Array("after".utf8)
+        var position = 0
+        while !hasEnded {
+            guard MonotonicTime.now < deadline else { throw Late(what: "the answer to a ping") }
+            let end = received.count
+            if received[position...].firstRange(of: pong) != nil { return }
+            position = max(end - pong.count, 0)
+            await loop.sleep(for: .milliseconds(2))
+        }
     }
 
     func waitForEnd() async throws {

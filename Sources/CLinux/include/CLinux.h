@@ -24,6 +24,15 @@ int clinux_errno(void);
 /// Source: strerrordesc_np(3). Unlike strerror(3) it is safe in threads.
 const char *clinux_error_text(int code);
 
+/// Makes every thread of the process one of `user` and `group`, without other groups and without a way back.
+/// Returns -1 with errno set. Source: credentials(7); setgroups(2), setresgid(2) and setresuid(2), which the
+/// C library does in all threads: nptl(7).
+int clinux_become_user(uid_t user, gid_t group);
+
+/// No program that the calling thread starts, nor a thread that it makes, gets more rights than it has: see
+/// PR_SET_NO_NEW_PRIVS in prctl(2). Returns -1 with errno set.
+int clinux_renounce_new_rights(void);
+
 /// Accepts a connection as a non-blocking, close-on-exec descriptor. -1 with errno set on failure.
 int clinux_accept(int listener);
 

@@ -51,6 +51,8 @@ func shortened(_ text: String) -> String {
 
 /// `text`, and what was printed behind it, on one line.
 func withOutput(_ text: String, _ output: String) -> String {
+    // More would not be shown, and may be megabytes.
+    let output = String(decoding: output.utf8.prefix(16 << 10), as: UTF8.self)
     let lines = output.split(whereSeparator: \.isNewline).map {
         $0.trimming { $0.isWhitespace }
     }.filter { !$0.isEmpty }

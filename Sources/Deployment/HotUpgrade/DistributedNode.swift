@@ -34,8 +34,7 @@ extension RemoteCallError {
         case .connectionLost(let reason): self = .connectionLost("\(reason)")
         case .timedOut: self = .timedOut
         case .cancelled: self = .connectionLost("\(error)")
-        case .exception(let kind, let reason, _): self = .exception("\(kind.rawValue): \(reason)")
-        case .badRPC(let reason): self = .exception("badrpc: \(reason)")
+        case .exception, .badRPC: self = .exception("\(error)")
         }
     }
 }

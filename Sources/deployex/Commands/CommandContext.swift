@@ -22,6 +22,8 @@ struct CommandContext: Sendable {
         let trust = try CommandTrust.listeners(environment)
         let epmd = try EPMDAccess.client(environment, loop: loop, trust: trust)
         var configuration = Node.Configuration()
+        // One node's answer is all that it waits for.
+        configuration.terms = .answers
         configuration.connectTimeout = invocation.answerTimeout
         configuration.trust = { _ in trust }
         configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
@@ -69,7 +71,7 @@ struct CommandFailure: Error, Equatable {
 
     /// What the other side answered instead of a result, in Erlang syntax.
     private init(term: Term) {
-        self.init("\(term)", exitCode: ExitCode.refused)
+        self.init(term.erlangText(maximumByteCount: 4096), exitCode: ExitCode.refused)
     }
 
     init(_ error: CallError, node: NodeName) {

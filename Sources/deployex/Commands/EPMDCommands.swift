@@ -41,6 +41,14 @@ struct EPMDCommands {
         } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.refused)
         }
+        // What it does from here on needs no rights; its listening sockets stay root's.
+        if RootRights.areHeld {
+            do throws(SystemError) {
+                try RootRights.drop()
+            } catch {
+                throw CommandFailure("\(error)", exitCode: ExitCode.refused)
+            }
+        }
         await daemon.waitUntilStopped()
         return ExitCode.done
     }

@@ -24,6 +24,9 @@ enum ControlCall: Equatable {
         case position(Term)
     }
 
+    /// The longest name or version, in bytes: more is not even looked at.
+    static let maximumTextByteCount = 1024
+
     /// The most lines that can be asked for.
     static let maximumLineCount = 100_000
 
@@ -97,7 +100,7 @@ enum ControlCall: Equatable {
     // MARK: Arguments
 
     private static func text(_ term: Term) -> String? {
-        term.asAtom?.name ?? term.asText
+        term.asAtom?.name ?? term.shortText(maximumByteCount: maximumTextByteCount)
     }
 
     private static func version(_ term: Term) throws(ControlRefusal) -> String {
@@ -143,11 +146,13 @@ enum ControlCall: Equatable {
         if case .tuple(let fields) = term, fields.count == 2, fields[0] == .atom("last") {
             return .last(try count(fields[1]))
         }
+        guard term.isShort(maximumByteCount: 64) else {
+            throw ControlRefusal("a position is {last,N}, or what an answer gave as next")
+        }
         return .position(term)
     }
 
     private static func brief(_ term: Term) -> String {
-        let text = term.description
-        return text.count > 64 ? text.prefix(64) + "…" : text
+        term.erlangText(maximumByteCount: 64)
     }
 }

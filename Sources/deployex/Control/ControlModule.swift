@@ -13,7 +13,8 @@ struct ControlModule: Sendable {
     let usesTLS: Bool
     let begin: MonotonicTime
     let applications: [ServedApplication]
-    let log: @Sendable (LogLevel, String) -> Void
+    /// Says what a caller wants, as far as there is room for it. On the loop's thread.
+    let report: @Sendable (LogLevel, String) -> Void
     /// Stops everything, and lets the server end once the caller has its answer.
     let stopAll: @Sendable (Caller) async throws -> Void
 
@@ -46,19 +47,22 @@ struct ControlModule: Sendable {
             return await versions(of: application)
         case .command(let application, let command):
             let served = served(application)
-            log(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
+            report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
             switch await served.deployer.perform(command) {
             case .done(let text): return Self.ok(text)
             case .refused(let text): return Self.error(text)
             }
         case .stopAll:
-            log(.info, "stop --all asked for by \(caller.node): stopping the applications")
+            report(.info, "stop --all asked for by \(caller.node): stopping the applications")
             try await stopAll(caller)
             return Self.ok("every instance is stopped, and deployex ends")
         case .tail(let instance, let stream, let lines):
             let logs = served(instance.app).logs
-            let found = try await offload { try logs.tail(instance, stream, lines: lines) }
-            return Self.ok(found.map { $0 + "\n" }.joined())
+            // Joined there as well: a hundred thousand lines take their time.
+            let found = try await offload {
+                try logs.tail(instance, stream, lines: lines).map { $0 + "\n" }.joined()
+            }
+            return Self.ok(found)
         case .readLog(let instance, let stream, let start):
             let logs = served(instance.app).logs
             let piece = try await offload {

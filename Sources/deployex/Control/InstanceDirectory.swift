@@ -1,3 +1,4 @@
+internal import ExternalTermFormat
 internal import Supervisor
 
 /// The applications and instances that there are, and how they are named by those who ask.
@@ -23,7 +24,7 @@ struct InstanceDirectory: Equatable {
             return only
         }
         guard let found = applications.first(where: { $0.name == name }) else {
-            throw ControlRefusal("there is no application \(name), only \(names)")
+            throw ControlRefusal("there is no application \(shown(name)), only \(names)")
         }
         return found
     }
@@ -46,11 +47,11 @@ struct InstanceDirectory: Equatable {
         guard let dash = text.lastIndex(of: "-"), let number = Int(text[text.index(after: dash)...])
         else {
             throw ControlRefusal(
-                "\(text) is no instance: give its number, or its name as in \(example)")
+                "\(shown(text)) is no instance: give its number, or its name as in \(example)")
         }
         let name = String(text[..<dash])
         guard application == nil || application == name else {
-            throw ControlRefusal("\(text) is no instance of \(application ?? "")")
+            throw ControlRefusal("\(shown(text)) is no instance of \(application ?? "")")
         }
         return try instance(number, of: name)
     }
@@ -59,6 +60,13 @@ struct InstanceDirectory: Equatable {
     func instance(alive: String) -> InstanceName? {
         guard Int(alive) == nil else { return nil }
         return try? instance(named: alive, of: nil)
+    }
+
+    /// What was asked for, for the answer, which is one line: as Erlang writes it when it cannot be a name.
+    private func shown(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { 0x20...0x7E ~= $0 }
+        return isPlain && text.utf8.count <= 128
+            ? text : Term.binary(text).erlangText(maximumByteCount: 64)
     }
 
     private var names: String { applications.map(\.name).joined(separator: ", ") }

@@ -19,6 +19,7 @@ actor Server {
     private let trust: ListenerTrust
     private let instanceTrust: InstanceTrust
     private let console: any ServerLog
+    private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
     private var phase = Phase.running
     /// Whether every application has been taken over.
@@ -217,6 +218,11 @@ actor Server {
         settings.admittedPeers = admittedPeers
         let instanceTrust = instanceTrust
         settings.trust = { await instanceTrust.trust($0) }
+        // The rest is for files, for starting instances, and for the connections to them.
+        settings.maximumHandshakes = descriptors.connectionCount(
+            wanted: settings.maximumHandshakes)
+        settings.maximumAcceptedConnections = descriptors.connectionCount(
+            wanted: settings.maximumAcceptedConnections)
         let node = Node(
             name: name, cookie: cookie, loop: loop, configuration: settings,
             resolver: EPMDAccess.resolver(client))
@@ -314,7 +320,13 @@ actor Server {
     private func expose(_ applications: [ServedApplication], on node: Node) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
-            applications: applications, log: logger,
+            applications: applications,
+            report: { level, text in
+                // Whoever asks again and again does not fill the log.
+                node.assumeIsolated {
+                    $0.report(level, cause: nil, of: "callers of the module deployex", text)
+                }
+            },
             stopAll: { caller in try await self.stopAll(applications, for: caller) })
         let (host, directory) = (name.host, module.directory)
         await node.setEventHandler { event in
