@@ -9,7 +9,7 @@ extension Node {
     public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
         precondition(name != nil, "A node that asks for its name cannot be connected to")
         let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
-        try listener.start { stream in self.accept(stream) }
+        try listener.start { stream in self.acceptTCP(stream) }
         self.listener?.close()
         self.listener = listener
         return listener.address
@@ -40,17 +40,27 @@ extension Node {
         configuration.tls == nil ? .twoBytes : .fourBytes
     }
 
-    private func accept(_ tcp: TCPStream) {
-        guard let name else { return tcp.close() }
-        let stream: any ByteStream
+    private func acceptTCP(_ tcp: TCPStream) {
+        guard let tls = configuration.tls else { return accept(tcp) }
+        // Its files are looked at elsewhere; it ends when the connection has begun or is closed.
+        Task(executorPreference: loop) { await self.accept(tcp, with: tls) }
+    }
+
+    private func accept(_ tcp: TCPStream, with tls: DistributionTLS) async {
         do throws(TLSConfigurationError) {
-            stream =
-                try configuration.tls?.accept(
-                    tcp, on: loop, limits: streamLimits,
-                    handshakeTimeout: configuration.connectTimeout) ?? tcp
+            let stream = try await tls.accept(
+                tcp, on: loop, limits: streamLimits,
+                handshakeTimeout: configuration.connectTimeout)
+            // The node may have been closed meanwhile.
+            guard listener != nil else { return stream.close() }
+            accept(stream)
         } catch {
-            return report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
+            report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
+    }
+
+    private func accept(_ stream: any ByteStream) {
+        guard let name else { return stream.close() }
         let creation = creation
         let handshake = ServerHandshake(
             name: name, creation: creation, flags: configuration.flags, cookie: cookie,

@@ -124,11 +124,13 @@ extension Deployer {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
         let name = name(number)
-        let program = Program(
+        var program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
             stdoutPath: environment.logs.path(name, .stdout),
             stderrPath: environment.logs.path(name, .stderr))
+        program.logOwners = environment.logs.owners
+        let starting = program
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
         await prepareBoot(number)
@@ -140,7 +142,7 @@ extension Deployer {
         }
         do {
             let session = try await ProcessSession.start(
-                program, on: loop,
+                starting, on: loop,
                 record: { identity in
                     try keeper.update { $0.begin(identity, version: version) }
                 },

@@ -64,6 +64,7 @@ extension Deployer {
             program: environment.layout.stagedProgram(number),
             folder: environment.layout.new(number), environment: variables(number),
             logPath: "\(environment.logs.folder(app: application))/\(application)-pre-commands.log",
+            logOwners: environment.logs.owners,
             record: CommandRecordFile(
                 folder: records.path, application: application,
                 files: environment.files),
