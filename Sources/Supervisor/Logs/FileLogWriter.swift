@@ -85,7 +85,7 @@ final class FileLogWriter: @unchecked Sendable {
         descriptor = nil
         isInLine = false
         do throws(FileSystemError) {
-            try HostFileSystem().makeFoldersIfMissing(LogSnapshot.folder(path))
+            try LogOpening.makeFolder(of: path)
         } catch {
             // Opening the file fails then, too.
         }
@@ -97,12 +97,5 @@ final class FileLogWriter: @unchecked Sendable {
         } catch {
             return false
         }
-    }
-}
-
-extension HostFileSystem {
-    /// Leaves a folder that is there as it is, its mode too.
-    fileprivate func makeFoldersIfMissing(_ path: String) throws(FileSystemError) {
-        if try status(path) == nil { try makeFolders(path, mode: 0o750) }
     }
 }

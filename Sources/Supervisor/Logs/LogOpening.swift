@@ -31,6 +31,29 @@ package enum LogOpening {
         try open(path, isChanged ? O_RDWR : O_RDONLY, owners)
     }
 
+    /// The folder of the log at `path`, for what stands beside it.
+    static func folder(
+        of path: String, owners: TrustedUsers
+    ) throws(FileSystemError) -> FolderAnchor {
+        let folder = HostFileSystem.folder(of: path)
+        do throws(PathTrustError) {
+            return FolderAnchor(try trust(owners).folder(folder), path: folder)
+        } catch {
+            throw FileSystemError(error)
+        }
+    }
+
+    /// Makes the folder of the log at `path`, mode 0750, where it is missing.
+    static func makeFolder(
+        of path: String, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) {
+        do throws(PathTrustError) {
+            _ = try trust(owners).makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
+        } catch {
+            throw FileSystemError(error)
+        }
+    }
+
     /// How the folders of logs are walked.
     package static func trust(_ owners: TrustedUsers) -> PathTrust {
         PathTrust(users: owners, acceptsSystemGroups: true)

@@ -36,7 +36,12 @@ struct LogRotation: Sendable {
     var owners = TrustedUsers()
     var onStep: @Sendable (Step) throws(FileSystemError) -> Void = { _ throws(FileSystemError) in }
 
-    private var files: HostFileSystem { HostFileSystem() }
+    /// From the opened folder, as far as names in it go.
+    private var files: HostFileSystem {
+        get throws(FileSystemError) {
+            HostFileSystem(below: try LogOpening.folder(of: path, owners: owners))
+        }
+    }
     private var folder: String { LogSnapshot.folder(path) }
 
     private func path(of name: LogPieceName) -> String { path + name.suffix }

@@ -184,14 +184,23 @@ actor Server {
     /// Looks at all folders before anything is touched, and takes the base folder.
     private func openFolders() async throws -> Folders {
         let folders = TrustedFolders(configuration)
-        let isOnly = configuration.applications.count == 1
+        let applications = configuration.applications
+        let isOnly = applications.count == 1
         do {
             return try await offload {
-                let refusals = try folders.check()
+                var refusals = try folders.check()
                 if isOnly, let refusal = refusals.values.first { throw refusal }
                 let base = try folders.openBase()
-                return Folders(
-                    base: base, lock: try FolderLock(folder: base.path), refusals: refusals)
+                let lock = try FolderLock(folder: base.path)
+                for application in applications where refusals[application.name] == nil {
+                    do throws(PathTrustError) {
+                        try folders.makeLogFolder(application)
+                    } catch {
+                        if isOnly { throw error }
+                        refusals[application.name] = error
+                    }
+                }
+                return Folders(base: base, lock: lock, refusals: refusals)
             }
         } catch let error as PathTrustError {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)

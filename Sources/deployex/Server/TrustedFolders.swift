@@ -17,16 +17,15 @@ struct TrustedFolders: Sendable {
     func check() throws(PathTrustError) -> [String: PathTrustError] {
         try base.check(configuration.basePath, as: .folder)
         if configuration.keepsOwnLog {
-            try logs().check("\(configuration.logPath)/deployex", as: .folder)
+            try logs(TrustedUsers()).check("\(configuration.logPath)/deployex", as: .folder)
         }
         var refusals: [String: PathTrustError] = [:]
         for application in configuration.applications {
             do throws(PathTrustError) {
                 try FolderStore.trust(configuration.trustedUsers)
                     .check(application.storage.path, as: .folder)
-                try logs().check(
-                    LogFiles(root: configuration.logPath).folder(app: application.name),
-                    as: .folder)
+                try logs(configuration.trustedUsers)
+                    .check(logFolder(application), as: .folder)
             } catch {
                 refusals[application.name] = error
             }
@@ -48,14 +47,23 @@ struct TrustedFolders: Sendable {
         return FolderAnchor(folder, path: path)
     }
 
+    /// Makes the folder for an application's logs, mode 0750, where it is missing.
+    func makeLogFolder(_ application: ApplicationConfiguration) throws(PathTrustError) {
+        _ = try logs(configuration.trustedUsers).makeFolder(logFolder(application), mode: 0o750)
+    }
+
+    private func logFolder(_ application: ApplicationConfiguration) -> String {
+        LogFiles(root: configuration.logPath).folder(app: application.name)
+    }
+
     private var base: PathTrust {
         PathTrust(remedy: "set DEPLOYEX_BASE_PATH (base_path) to another folder")
     }
 
     /// Who can publish can have anything run; so he may own the folder of the logs, too.
-    private func logs() -> PathTrust {
-        var trust = LogOpening.trust(configuration.trustedUsers)
-        trust.mayNameUsers = true
+    private func logs(_ users: TrustedUsers) -> PathTrust {
+        var trust = LogOpening.trust(users)
+        trust.mayNameUsers = users == configuration.trustedUsers
         trust.remedy = "set DEPLOYEX_LOG_PATH (log_path) to another folder"
         return trust
     }
