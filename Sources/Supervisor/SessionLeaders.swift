@@ -1,18 +1,22 @@
 internal import CLinux
 internal import Glibc
-internal import Transport
+package import Transport
 
 /// Looks for processes by where and how they were started, for the case that nothing on disk names them.
 package enum SessionLeaders {
     /// The processes that lead a session, work in `folder`, and were started with the environment
     /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. It
     /// blocks.
-    package static func running(in folder: String, with variable: String) -> [ProcessIdentity] {
+    /// - Parameter owners: whose processes count; anybody can start one that looks like these.
+    package static func running(
+        in folder: String, with variable: String, owners: TrustedUsers = TrustedUsers()
+    ) -> [ProcessIdentity] {
         guard let wanted = realPath(folder) else { return [] }
         return ProcessStatus.all().filter { status in
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
+                && user(of: status.pid).map(owners.contains) == true
         }.map(ProcessIdentity.init)
     }
 
@@ -30,6 +34,14 @@ package enum SessionLeaders {
             bytes += chunk[..<count]
         }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The real one, which a program that changes its user keeps. Source: proc_pid_status(5).
+    private static func user(of pid: Int32) -> UInt32? {
+        guard let bytes = ProcFile.read("/proc/\(pid)/status") else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix("Uid:") }) else { return nil }
+        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) }
     }
 
     private static func realPath(_ path: String) -> String? {

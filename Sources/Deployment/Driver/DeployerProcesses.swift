@@ -64,7 +64,10 @@ extension Deployer {
     private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
         let folder = environment.layout.current(number)
         let variable = "RELEASE_NODE_SUFFIX=-\(number)"
-        let found = await offload { SessionLeaders.running(in: folder, with: variable) }
+        let owners = environment.logs.owners
+        let found = await offload {
+            SessionLeaders.running(in: folder, with: variable, owners: owners)
+        }
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
