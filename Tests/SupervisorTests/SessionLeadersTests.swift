@@ -1,4 +1,3 @@
-import Foundation
 import Glibc
 import Testing
 import Transport
@@ -11,22 +10,20 @@ import Transport
     private static let variable = "RELEASE_NODE_SUFFIX=-7"
 
     /// Starts a process in the folder that leads a session.
-    private func start(_ arguments: [String]) throws {
-        let process = Process()
-        process.executableURL = URL(filePath: "/usr/bin/setsid")
-        process.arguments = ["--fork"] + arguments + ["env", Self.variable, "sleep", "600"]
-        process.currentDirectoryURL = URL(filePath: folder.path)
-        process.standardOutput = FileHandle.nullDevice
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
+    private func start(_ arguments: [String]) throws -> ProcessHandle {
+        let arguments = arguments + ["/usr/bin/env", Self.variable, "/bin/sleep", "600"]
+        return try HeldProcess.start(
+            Program(
+                path: arguments[0], arguments: Array(arguments.dropFirst()), environment: [:],
+                folder: folder.path, stdoutPath: "/dev/null", stderrPath: "/dev/null")
+        ).release()
     }
 
-    private func found(_ owners: TrustedUsers) -> [ProcessIdentity] {
-        SessionLeaders.running(in: folder.path, with: Self.variable, owners: owners)
+    private func found(_ owners: TrustedUsers) -> [Int32] {
+        SessionLeaders.running(in: folder.path, with: Self.variable, owners: owners).map(\.pid)
     }
 
-    private func waitUntilFound(_ owners: TrustedUsers) -> [ProcessIdentity] {
+    private func waitUntilFound(_ owners: TrustedUsers) -> [Int32] {
         let deadline = MonotonicTime.now + .seconds(20)
         while MonotonicTime.now < deadline {
             let found = found(owners)
@@ -37,19 +34,20 @@ import Transport
     }
 
     @Test func `a process of ours is found by its folder and its variable`() throws {
-        try start([])
-        let found = waitUntilFound(TrustedUsers())
-        defer { for process in found { kill(process.pid, SIGKILL) } }
-        #expect(found.count == 1)
+        let process = try start([])
+        defer { process.killAndReap() }
+        #expect(waitUntilFound(TrustedUsers()) == [process.identity.pid])
         #expect(SessionLeaders.running(in: folder.path, with: "RELEASE_NODE_SUFFIX=-8") == [])
     }
 
     @Test(.enabled(if: geteuid() == 0, "only root can start a process of another user"))
     func `another user's process that looks the same is none`() throws {
-        try start(["setpriv", "--reuid=54321", "--regid=54321", "--clear-groups"])
-        let found = waitUntilFound(TrustedUsers(others: [54321]))
-        defer { for process in found { kill(process.pid, SIGKILL) } }
-        #expect(found.count == 1)
-        #expect(self.found(TrustedUsers()) == [])
+        let process = try start([
+            "/usr/bin/setpriv", "--reuid=54321", "--regid=54321", "--clear-groups",
+        ])
+        defer { process.killAndReap() }
+        let his = TrustedUsers(others: [54321])
+        #expect(waitUntilFound(his) == [process.identity.pid])
+        #expect(found(TrustedUsers()) == [])
     }
 }
