@@ -84,7 +84,13 @@ package struct HostFileSystem: FileSystem {
         let attempt = "making the folder \(path)"
         let place = try place(path)
         guard mkdirat(place.raw, place.name, mode) != 0 else {
-            return try check(fchmodat(place.raw, place.name, mode, 0), attempt)
+            // The mode that was asked for, whatever the umask; not by its name, which may be another's by
+            // now.
+            let made = clinux_open_at(
+                place.raw, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard made >= 0 else { throw .last(attempt) }
+            let folder = FileDescriptor(owning: made)
+            return try check(fchmod(folder.raw, mode), attempt)
         }
         let error = FileSystemError.last(attempt)
         guard error.code == EEXIST else { throw error }

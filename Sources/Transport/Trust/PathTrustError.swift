@@ -13,30 +13,37 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
     }
 
     /// What was asked for.
-    package var path: String
+    package let path: String
     /// The name on the way to it that is in the way, as a path.
-    package var place: String
-    package var reason: Reason
-    /// What helps beside changing what is at `place`, such as another setting.
-    package var remedy: String?
+    package let place: String
+    package let reason: Reason
+    /// What is wrong and what helps. Made with the error, as the names of users may have to be asked for.
+    package let description: String
+
+    /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does not
+    /// trust: …"
+    /// - Parameter remedy: what helps beside changing what is at `place`, such as another setting.
+    package init(path: String, place: String, reason: Reason, remedy: String? = nil) {
+        self.path = path
+        self.place = place
+        self.reason = reason
+        if case .system(let error) = reason {
+            description = error.description
+        } else {
+            let prefix = path == place ? "" : "using \(path): "
+            let other = remedy.map { ", or \($0)" } ?? ""
+            description = "\(prefix)\(place) \(Self.text(reason, place))\(other)"
+        }
+    }
 
     /// Nothing is there. All that is above it can be believed.
     package var isNotFound: Bool {
         if case .system(let error) = reason { error.code == ENOENT } else { false }
     }
 
-    /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does not
-    /// trust: …"
-    package var description: String {
-        if case .system(let error) = reason { return error.description }
-        let prefix = path == place ? "" : "using \(path): "
-        let other = remedy.map { ", or \($0)" } ?? ""
-        return "\(prefix)\(place) \(text)\(other)"
-    }
-
-    private var text: String {
+    private static func text(_ reason: Reason, _ place: String) -> String {
         switch reason {
-        case .untrusted(let problem): Self.text(problem, place)
+        case .untrusted(let problem): text(problem, place)
         case .link: "is a symbolic link, which is not followed here: remove it"
         case .tooManyLinks: "leads through too many symbolic links: name the path without them"
         case .system(let error): error.description

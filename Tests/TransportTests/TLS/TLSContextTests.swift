@@ -185,14 +185,15 @@ import Testing
     func `a key that others can read, and what they can write to, is refused`(
         name: String, mode: mode_t, problem: String
     ) throws {
-        let configuration = try copies("open")
-        chmod(files.path("open/\(name)"), mode)
+        let folder = "open-\(mode)"
+        let configuration = try copies(folder)
+        chmod(files.path("\(folder)/\(name)"), mode)
         let error = #expect(throws: TLSConfigurationError.self) {
             try TLSContext(configuration, role: .client)
         }
         let text = error?.description ?? ""
-        #expect(text.contains(" file: \(files.path("open/\(name)")) \(problem)"), "\(text)")
-        chmod(files.path("open/\(name)"), 0o600)
+        #expect(text.contains(" file: \(files.path("\(folder)/\(name)")) \(problem)"), "\(text)")
+        chmod(files.path("\(folder)/\(name)"), 0o600)
         _ = try TLSContext(configuration, role: .client)
     }
 

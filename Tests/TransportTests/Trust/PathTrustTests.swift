@@ -189,10 +189,10 @@ final class TrustFolder: Sendable {
 
     @Test func `an entry for another user in an access control list is a problem`() throws {
         folder.folder("shared", 0o755)
-        // Version 2; owner, user 54321, group, mask and everybody.
+        // Version 2; owner, user 54323, group, mask and everybody.
         let list = """
             import os, struct
-            entries = [(1, 7, -1), (2, 7, 54321), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+            entries = [(1, 7, -1), (2, 7, 54323), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
             value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in entries)
             os.setxattr("\(folder("shared"))", "system.posix_acl_access", value)
             """
@@ -200,7 +200,7 @@ final class TrustFolder: Sendable {
         // A file system without them has none that could be a problem.
         if status != 0, output.contains("Errno 95") { return }
         #expect(status == 0, "\(output)")
-        #expect(refusal("shared")?.reason == .untrusted(.writableByUser(54321)))
+        #expect(refusal("shared")?.reason == .untrusted(.writableByUser(54323)))
     }
 
     @Test func `a refusal names the path, the owner and what helps`() {
