@@ -54,9 +54,12 @@ compile_library() {
 mkdir -p "$build"
 printf 'module CLinux { header "%s" export * }\n' "$PWD/Sources/CLinux/include/CLinux.h" \
     >"$build/CLinux.modulemap"
-clang -g -O1 -fsanitize=fuzzer-no-link,address -I Sources/CLinux/include \
-    -c Sources/CLinux/CLinux.c -o "$build/CLinux.o"
-objects=("$build/CLinux.o")
+objects=()
+for source in Sources/CLinux/*.c; do
+    object=$build/$(basename "$source" .c).o
+    clang -g -O1 -fsanitize=fuzzer-no-link,address -I Sources/CLinux/include -c "$source" -o "$object"
+    objects+=("$object")
+done
 last=scripts/fuzz.sh
 for library in ExternalTermFormat Transport EPMD ErlDist Supervisor Deployment; do
     compile_library "$library"

@@ -9,7 +9,7 @@ extension Node {
     public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
         precondition(name != nil, "A node that asks for its name cannot be connected to")
         let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
-        try listener.start { stream in self.accept(stream) }
+        try listener.start { stream in self.acceptTCP(stream) }
         self.listener?.close()
         self.listener = listener
         return listener.address
@@ -40,19 +40,31 @@ extension Node {
         configuration.tls == nil ? .twoBytes : .fourBytes
     }
 
-    private func accept(_ tcp: TCPStream) {
-        guard let name else { return tcp.close() }
+    private func acceptTCP(_ tcp: TCPStream) {
         guard isAdmitted(tcp) else { return tcp.close() }
         let caller = identify(tcp)
-        let stream: any ByteStream
+        guard let tls = configuration.tls else { return accept(tcp, caller) }
+        // Its files are looked at elsewhere; it ends when the connection has begun or is closed.
+        Task(executorPreference: loop) { await self.accept(tcp, with: tls, caller) }
+    }
+
+    private func accept(
+        _ tcp: TCPStream, with tls: DistributionTLS, _ caller: PeerIdentification.Finding
+    ) async {
         do throws(TLSConfigurationError) {
-            stream =
-                try configuration.tls?.accept(
-                    tcp, on: loop, limits: streamLimits,
-                    handshakeTimeout: configuration.connectTimeout) ?? tcp
+            let stream = try await tls.accept(
+                tcp, on: loop, limits: streamLimits,
+                handshakeTimeout: configuration.connectTimeout)
+            // The node may have been closed meanwhile.
+            guard listener != nil else { return stream.close() }
+            accept(stream, caller)
         } catch {
-            return report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
+            report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
+    }
+
+    private func accept(_ stream: any ByteStream, _ caller: PeerIdentification.Finding) {
+        guard let name else { return stream.close() }
         let creation = creation
         let challenge = UInt32.random(in: 0 ... .max)
         let handshake = ServerHandshake(

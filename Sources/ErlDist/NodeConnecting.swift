@@ -99,7 +99,7 @@ extension Node {
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: streamLimits)
                 let stream: any ByteStream =
-                    try configuration.tls?.connect(
+                    try await configuration.tls?.connect(
                         tcp, to: node.host, on: loop, limits: streamLimits,
                         handshakeTimeout: configuration.connectTimeout) ?? tcp
                 guard let error = await shakeHands(stream, node, attempt) else { return nil }

@@ -36,12 +36,16 @@ extension ProcessUser {
 /// rights. Whatever the user has put there, such as a link to a file of ours, is worth no more than
 /// what the user may do anyway.
 package struct ActingFileSystem: FileSystem {
-    private let base = HostFileSystem()
+    private let base: HostFileSystem
     private let user: ProcessUser
     private let isUsers: @Sendable (String) -> Bool
 
     /// - Parameter isUsers: whether a path, as it is given, leads into the user's part.
-    package init(as user: ProcessUser, isUsers: @escaping @Sendable (String) -> Bool) {
+    package init(
+        as user: ProcessUser, base: HostFileSystem = HostFileSystem(),
+        isUsers: @escaping @Sendable (String) -> Bool
+    ) {
+        self.base = base
         self.user = user
         self.isUsers = isUsers
     }

@@ -28,8 +28,8 @@ struct HeldProcess: ~Copyable {
         guard !texts.contains(where: { $0.utf8.contains(0) }) else {
             throw SpawnError("\(attempt): an argument or variable holds a NUL")
         }
-        let out = try Self.openLog(program.stdoutPath, attempt)
-        let err = try Self.openLog(program.stderrPath, attempt)
+        let out = try Self.openLog(program.stdoutPath, program, attempt)
+        let err = try Self.openLog(program.stderrPath, program, attempt)
         for log in [out.raw, err.raw] { try program.setting.own(log: log, attempt) }
         var pid: pid_t = 0
         var gate: Int32 = -1
@@ -89,13 +89,13 @@ struct HeldProcess: ~Copyable {
     }
 
     private static func openLog(
-        _ path: String, _ attempt: String
+        _ path: String, _ program: Program, _ attempt: String
     ) throws(SpawnError) -> FileDescriptor {
-        let raw = clinux_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0o640)
-        guard raw >= 0 else {
-            throw SpawnError("\(attempt): \(SystemError.last("opening its log \(path)"))")
+        do throws(FileSystemError) {
+            return try LogOpening.append(to: path, owners: program.logOwners)
+        } catch {
+            throw SpawnError("\(attempt): opening its log: \(error)")
         }
-        return FileDescriptor(owning: raw)
     }
 
     private static func withCStrings<Result>(

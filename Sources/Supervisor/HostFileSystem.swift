@@ -1,14 +1,21 @@
 internal import CLinux
 internal import Glibc
-internal import Transport
+package import Transport
 
 /// The host's own file system. Every call blocks.
+///
+/// With an anchor, what is inside of it is reached from there by descriptors: no link of an untrusted
+/// user leads such a call anywhere. Other paths are the kernel's to walk.
 package struct HostFileSystem: FileSystem {
-    package init() {}
+    private let anchor: FolderAnchor?
+
+    package init() { anchor = nil }
+
+    package init(below anchor: FolderAnchor) { self.anchor = anchor }
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         let attempt = "reading \(path)"
-        let descriptor = try Self.open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY, attempt)
+        let descriptor = try opened(path, O_RDONLY | O_NOCTTY, attempt)
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -24,17 +31,15 @@ package struct HostFileSystem: FileSystem {
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {
-        let descriptor = try Self.open(
-            path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode: mode,
-            "making \(path)")
+        let descriptor = try opened(
+            path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, "making \(path)")
         // The mode that was asked for, whatever the umask.
         guard fchmod(descriptor.raw, mode) == 0 else { throw .last("making \(path)") }
         return HostNewFile(path: path, descriptor: descriptor)
     }
 
     package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
-        let descriptor = try Self.open(
-            path, O_WRONLY | O_NOFOLLOW | O_CLOEXEC, "opening \(path)")
+        let descriptor = try opened(path, O_WRONLY | O_NOFOLLOW, "opening \(path)")
         let file = HostNewFile(path: path, descriptor: descriptor)
         try file.write(bytes[...])
         try file.finish()
@@ -43,58 +48,97 @@ package struct HostFileSystem: FileSystem {
     package func createSymbolicLink(
         _ path: String, to target: String
     ) throws(FileSystemError) {
-        try check(symlink(target, path), "making the link \(path)")
+        let place = try place(path)
+        try check(symlinkat(target, place.raw, place.name), "making the link \(path)")
     }
 
     package func rename(_ source: String, to destination: String) throws(FileSystemError) {
-        try check(Glibc.rename(source, destination), "renaming \(source) to \(destination)")
+        let old = try place(source)
+        let new = try place(destination)
+        try check(
+            renameat(old.raw, old.name, new.raw, new.name),
+            "renaming \(source) to \(destination)")
     }
 
     package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+        let one = try place(first)
+        let other = try place(second)
         try check(
-            clinux_rename_exchange(first, second), "exchanging \(first) and \(second)")
+            clinux_rename_exchange_at(one.raw, one.name, other.raw, other.name),
+            "exchanging \(first) and \(second)")
     }
 
     package func synchronizeFolder(_ path: String) throws(FileSystemError) {
         let attempt = "making \(path) durable"
-        let descriptor = try Self.open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, attempt)
+        let descriptor = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
         try check(fsync(descriptor.raw), attempt)
     }
 
     package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
         let attempt = "making \(path) durable"
-        let descriptor = try Self.open(path, O_RDONLY | O_CLOEXEC, attempt)
+        let descriptor = try opened(path, O_RDONLY, attempt)
         try check(clinux_syncfs(descriptor.raw), attempt)
     }
 
     package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
         let attempt = "making the folder \(path)"
-        guard mkdir(path, mode) != 0 else {
-            return try check(chmod(path, mode), attempt)
+        let place = try place(path)
+        guard mkdirat(place.raw, place.name, mode) != 0 else {
+            // The mode that was asked for, whatever the umask; not by its name, which may be another's by
+            // now.
+            let made = clinux_open_at(
+                place.raw, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+            guard made >= 0 else { throw .last(attempt) }
+            let folder = FileDescriptor(owning: made)
+            return try check(fchmod(folder.raw, mode), attempt)
         }
         let error = FileSystemError.last(attempt)
+        guard error.code == EEXIST else { throw error }
         // A link to a folder is one, too: /var/log may be a link.
-        guard error.code == EEXIST, let folder = opendir(path) else { throw error }
-        closedir(folder)
+        do throws(FileSystemError) {
+            _ = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
+        } catch {
+            throw .system(SystemError(attempt, code: EEXIST))
+        }
     }
 
     package func removeFile(_ path: String) throws(FileSystemError) {
-        guard unlink(path) != 0, clinux_errno() != ENOENT else { return }
+        let place: Place
+        do throws(FileSystemError) {
+            place = try self.place(path)
+        } catch {
+            if error.isNotFound { return }
+            throw error
+        }
+        guard unlinkat(place.raw, place.name, 0) != 0, clinux_errno() != ENOENT else { return }
         throw .last("removing \(path)")
     }
 
     package func removeTree(_ path: String) throws(FileSystemError) {
-        try TreeRemoval.remove(path)
+        guard let anchor, anchor.holds(path) else { return try TreeRemoval.remove(path) }
+        let place: Place
+        do throws(FileSystemError) {
+            place = try self.place(path)
+        } catch {
+            if error.isNotFound { return }
+            throw error
+        }
+        try TreeRemoval.remove(place.name, in: place.raw, path: path)
     }
 
     package func list(_ path: String) throws(FileSystemError) -> [String] {
-        try FolderEntries.texts(of: path, in: AT_FDCWD)
+        let folder = try opened(path, O_RDONLY | O_DIRECTORY, "listing \(path)")
+        return try FolderEntries.texts(of: ".", in: folder.raw)
     }
 
     package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
         var status = stat()
-        guard lstat(path, &status) == 0 else {
-            let error = FileSystemError.last("looking at \(path)")
+        do throws(FileSystemError) {
+            let place = try place(path)
+            try check(
+                fstatat(place.raw, place.name, &status, AT_SYMLINK_NOFOLLOW),
+                "looking at \(path)")
+        } catch {
             if error.code == ENOENT || error.code == ENOTDIR { return nil }
             throw error
         }
@@ -114,7 +158,7 @@ package struct HostFileSystem: FileSystem {
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
-        let input = try Self.open(source, O_RDONLY | O_CLOEXEC | O_NOCTTY, attempt)
+        let input = try opened(source, O_RDONLY | O_NOCTTY, attempt)
         let output = try createFile(destination, mode: mode)
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
@@ -128,8 +172,10 @@ package struct HostFileSystem: FileSystem {
     }
 
     package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
+        let attempt = "asking for the space at \(path)"
+        let descriptor = try opened(path, clinux_o_path, attempt)
         var status = statvfs()
-        try check(statvfs(path, &status), "asking for the space at \(path)")
+        try check(fstatvfs(descriptor.raw, &status), attempt)
         let (product, overflow) = UInt64(status.f_bavail)
             .multipliedReportingOverflow(by: UInt64(status.f_frsize))
         return overflow ? .max : product
@@ -139,12 +185,67 @@ package struct HostFileSystem: FileSystem {
         guard result == 0 else { throw .last(attempt) }
     }
 
-    private static func open(
+    // MARK: Places
+
+    /// A name and the folder that it is looked up in, for calls like openat(2).
+    private struct Place: ~Copyable {
+        private let entry: FolderAnchor.Entry?
+        let name: String
+        var raw: Int32 {
+            switch entry {
+            case .some(let entry): entry.folder.raw
+            case nil: AT_FDCWD
+            }
+        }
+
+        init(path: String) {
+            entry = nil
+            name = path
+        }
+
+        init(_ entry: consuming FolderAnchor.Entry) {
+            name = entry.name
+            self.entry = consume entry
+        }
+    }
+
+    private func place(_ path: String) throws(FileSystemError) -> Place {
+        guard let anchor, anchor.holds(path) else { return Place(path: path) }
+        do throws(PathTrustError) {
+            return Place(try anchor.entry(path))
+        } catch {
+            throw FileSystemError(error)
+        }
+    }
+
+    /// Below the anchor a link at the end is followed only where it belongs to a trusted user, and never
+    /// with O_NOFOLLOW.
+    private func opened(
         _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
-        let raw = clinux_open(path, flags, mode)
-        guard raw >= 0 else { throw .last(attempt) }
-        return FileDescriptor(owning: raw)
+        guard let anchor, anchor.holds(path) else {
+            let raw = clinux_open(path, flags | O_CLOEXEC, mode)
+            guard raw >= 0 else { throw .last(attempt) }
+            return FileDescriptor(owning: raw)
+        }
+        let place = try place(path)
+        let raw = clinux_make_at(place.raw, place.name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+        if raw >= 0 { return FileDescriptor(owning: raw) }
+        let error = FileSystemError.last(attempt)
+        // With O_DIRECTORY a link is no folder.
+        guard flags & O_NOFOLLOW == 0, error.code == ELOOP || error.code == ENOTDIR else {
+            throw error
+        }
+        let target: FolderAnchor.Entry
+        do throws(PathTrustError) {
+            target = try anchor.target(path)
+        } catch {
+            throw FileSystemError(error)
+        }
+        let followed = clinux_make_at(
+            target.folder.raw, target.name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
+        guard followed >= 0 else { throw .last(attempt) }
+        return FileDescriptor(owning: followed)
     }
 }
 
@@ -185,5 +286,16 @@ extension FileSystemError {
     /// The error of the system call that has just failed on this thread.
     static func last(_ attempt: String) -> FileSystemError {
         .system(.last(attempt))
+    }
+}
+
+extension FileSystemError {
+    /// What the system itself has refused is an error of the system.
+    init(_ error: PathTrustError) {
+        if case .system(let reason) = error.reason {
+            self = .system(reason)
+        } else {
+            self = .untrusted(error)
+        }
     }
 }

@@ -1,3 +1,5 @@
+package import Transport
+
 /// What is started as a process: nothing in it is looked up, expanded or passed to a shell.
 package struct Program: Equatable, Sendable {
     /// The executable's absolute path.
@@ -11,6 +13,8 @@ package struct Program: Equatable, Sendable {
     package var stdoutPath: String
     package var stderrPath: String
     package var setting: ProcessSetting
+    /// Who may own those two and their folders.
+    package var logOwners = TrustedUsers()
 
     package init(
         path: String, arguments: [String], environment: [String: String], folder: String,

@@ -1,6 +1,6 @@
 internal import CLinux
 internal import Glibc
-internal import Transport
+package import Transport
 
 /// Looks for processes by where and how they were started, for the case that nothing on disk names them.
 package enum SessionLeaders {
@@ -8,7 +8,10 @@ package enum SessionLeaders {
     /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. What
     /// one of them has started in a session of its own, as a virtual machine starts its ports, is none.
     /// It blocks.
-    package static func running(in folder: String, with variable: String) -> [ProcessIdentity] {
+    /// - Parameter owners: whose processes count; anybody can start one that looks like these.
+    package static func running(
+        in folder: String, with variable: String, owners: TrustedUsers = TrustedUsers()
+    ) -> [ProcessIdentity] {
         guard let wanted = realPath(folder) else { return [] }
         let all = ProcessStatus.all()
         let parents = Dictionary(all.map { ($0.pid, $0.parent) }) { $1 }
@@ -16,6 +19,7 @@ package enum SessionLeaders {
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
+                && user(of: status.pid).map(owners.contains) == true
         }
         let pids = Set(found.map(\.pid))
         return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
@@ -48,6 +52,14 @@ package enum SessionLeaders {
             bytes += chunk[..<count]
         }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// The real one, which a program that changes its user keeps. Source: proc_pid_status(5).
+    private static func user(of pid: Int32) -> UInt32? {
+        guard let bytes = ProcFile.read("/proc/\(pid)/status") else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        guard let line = lines.first(where: { $0.hasPrefix("Uid:") }) else { return nil }
+        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) }
     }
 
     private static func realPath(_ path: String) -> String? {

@@ -16,7 +16,14 @@ enum TreeRemoval {
         let raw = clinux_open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
         guard raw >= 0 else { return try throwUnlessGone("removing \(path)") }
         let folder = FileDescriptor(owning: raw)
-        try remove(Array(name.utf8CString), in: folder.raw, path: path, depth: 0)
+        try remove(name, in: folder.raw, path: path)
+    }
+
+    /// Removes `name` in an opened folder; `path` stands in errors.
+    static func remove(
+        _ name: String, in folder: Int32, path: String
+    ) throws(FileSystemError) {
+        try remove(Array(name.utf8CString), in: folder, path: path, depth: 0)
     }
 
     private static func split(_ path: String) -> (parent: String, name: String) {

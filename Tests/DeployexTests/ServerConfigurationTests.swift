@@ -196,4 +196,13 @@ private func message(_ environment: [String: String]) -> String? {
         ])
         #expect(configuration.applications[0].firstPort == 4000)
     }
+
+    @Test func `trusted users are names and numbers, with an account or without`() throws {
+        let users = try ServerConfiguration(
+            environment: ["DEPLOYEX_TRUSTED_USERS": "root, 3111222333"]
+        ).trustedUsers
+        #expect(users.others == [0, 3_111_222_333])
+        #expect(
+            message(["DEPLOYEX_TRUSTED_USERS": "no-such-user"])?.contains("no-such-user") == true)
+    }
 }

@@ -22,7 +22,8 @@ actor RawPeer {
     func connect(to address: SocketAddress) async throws {
         let tcp = try await TCPStream.connect(to: address, timeout: .seconds(5), on: loop)
         let stream: any ByteStream =
-            try tls?.connect(tcp, to: "localhost", on: loop, handshakeTimeout: .seconds(10)) ?? tcp
+            try await tls?.connect(tcp, to: "localhost", on: loop, handshakeTimeout: .seconds(10))
+            ?? tcp
         self.stream = stream
         hasEnded = false
         received = []

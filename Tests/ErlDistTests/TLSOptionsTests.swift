@@ -128,6 +128,20 @@ import Transport
         #expect(text.suites == nil)
     }
 
+    @Test(arguments: [
+        ("true", RevocationCheck.Scope.chain), ("peer", .peer), ("best_effort", .bestEffort),
+    ])
+    func `revocation lists come from the folder that crl_cache names`(
+        check: String, scope: RevocationCheck.Scope
+    ) throws {
+        let cache = #"{crl_cache, {ssl_crl_hash_dir, {internal, [{dir, "/etc/crls"}]}}}"#
+        #expect(
+            try reading(client: "{crl_check, \(check)}, \(cache)").revocation
+                == RevocationCheck(scope: scope, folder: "/etc/crls"))
+        #expect(try reading(client: "{crl_check, false}, \(cache)").revocation == nil)
+        #expect(try reading(client: cache).revocation == nil)
+    }
+
     @Test func `a version without a cipher is not spoken`() throws {
         #expect(
             try reading(client: #"{ciphers, ["ECDHE-ECDSA-AES128-GCM-SHA256"]}"#).versions
@@ -179,6 +193,20 @@ import Transport
         ),
         ("{ciphers, \"A:!B\"}", "ciphers: expected the name of a cipher, not \"!B\""),
         ("{depth, 1},\n {depth, 2}", "depth: is given twice"),
+        (
+            "{crl_check, true}",
+            "crl_check: needs {crl_cache, {ssl_crl_hash_dir, {internal, [{dir, \"FOLDER\"}]}}} as well"
+        ),
+        ("{crl_check, always}", "crl_check: expected true, peer, best_effort or false, not always"),
+        (
+            "{crl_cache, {ssl_crl_cache, {internal, []}}}",
+            "crl_cache: is not supported: use {ssl_crl_hash_dir, {internal, [{dir, \"FOLDER\"}]}}"
+        ),
+        (
+            "{crl_cache, {ssl_crl_hash_dir, {internal, []}}}",
+            "crl_cache: expected {ssl_crl_hash_dir, {internal, [{dir, \"FOLDER\"}]}}, not"
+                + " {ssl_crl_hash_dir,{internal,[]}}"
+        ),
     ])
     func `an option that cannot be taken over is refused with its line`(
         option: String, message: String

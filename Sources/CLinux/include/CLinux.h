@@ -17,6 +17,8 @@
 #include <sys/types.h>
 #include <sys/wait.h>
 
+#include "CLinuxFolders.h"
+
 /// The calling thread's errno.
 int clinux_errno(void);
 

@@ -64,7 +64,10 @@ extension Deployer {
     private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
         let folder = environment.layout.current(number)
         let variable = "RELEASE_NODE_SUFFIX=-\(number)"
-        let found = await offload { SessionLeaders.running(in: folder, with: variable) }
+        let owners = environment.logs.owners
+        let found = await offload {
+            SessionLeaders.running(in: folder, with: variable, owners: owners)
+        }
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
@@ -124,11 +127,13 @@ extension Deployer {
         let (layout, files) = (environment.layout, environment.files)
         let (application, keeper) = (application, keepers[number - 1])
         let name = name(number)
-        let program = Program(
+        var program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
             stdoutPath: environment.logs.path(name, .stdout),
             stderrPath: environment.logs.path(name, .stderr), setting: environment.process)
+        program.logOwners = environment.logs.owners
+        let starting = program
         log(.info, " # Starting \(program.path)...")
         await environment.prepareLogs?(name)
         await prepareBoot(number)
@@ -142,7 +147,7 @@ extension Deployer {
         do {
             try await offload { try check?(layout.current(number)) }
             let session = try await ProcessSession.start(
-                program, on: loop,
+                starting, on: loop,
                 record: { identity in
                     try keeper.update { $0.begin(identity, version: version) }
                 },

@@ -67,6 +67,7 @@ extension Deployer {
             folder: environment.layout.new(number), environment: variables(number),
             setting: environment.process,
             logPath: "\(environment.logs.folder(app: application))/\(application)-pre-commands.log",
+            logOwners: environment.logs.owners,
             record: CommandRecordFile(
                 folder: records.path, application: application,
                 files: environment.files),

@@ -15,6 +15,7 @@ struct PreCommandRunner {
     /// As whom they run.
     var setting: ProcessSetting
     var logPath: String
+    var logOwners = TrustedUsers()
     var record: CommandRecordFile
     /// For all of them together.
     var timeout: Duration
@@ -53,11 +54,12 @@ struct PreCommandRunner {
     ) async throws -> ProcessExit {
         let record = record
         let end = ProgramEnd()
+        var program = Program(
+            path: program, arguments: arguments, environment: environment, folder: folder,
+            stdoutPath: logPath, stderrPath: logPath, setting: setting)
+        program.logOwners = logOwners
         let session = try await ProcessSession.start(
-            Program(
-                path: program, arguments: arguments, environment: environment, folder: folder,
-                stdoutPath: logPath, stderrPath: logPath, setting: setting),
-            on: loop, record: { try record.write($0) }, onEvent: { end.received($0) })
+            program, on: loop, record: { try record.write($0) }, onEvent: { end.received($0) })
         let timer = loop.schedule(at: deadline) { session.killSession() }
         let exit = await withCheckedContinuation { end.wait($0) }
         timer.cancel()
@@ -66,8 +68,10 @@ struct PreCommandRunner {
     }
 
     private nonisolated(nonsending) func lastLines() async -> [String] {
-        let path = logPath
-        return await offload { (try? LogFiles.tail(path: path, lines: 20)) ?? [] }
+        let (path, owners) = (logPath, logOwners)
+        return await offload {
+            (try? LogFiles.tail(path: path, lines: 20, owners: owners)) ?? []
+        }
     }
 
     /// Splits at spaces; `"…"` and `'…'` hold together, a backslash takes the next character as it is

@@ -7,7 +7,8 @@ struct CatalogWatch: Equatable {
     private(set) var nextRead: MonotonicTime?
     private var wasAnnouncedWhileReading = false
     private var failureCount = 0
-    private var lastFailure: String?
+    /// Why the catalog could not be read the last time.
+    private(set) var lastFailure: String?
     private let interval: Duration
 
     init(interval: Duration, now: MonotonicTime) {

@@ -214,7 +214,7 @@ package struct DeploymentEngine {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: record.pinned?.version, ghosted: record.ghosted,
-            history: record.history, problem: retry?.reason,
+            history: record.history, problem: retry?.reason ?? catalog.lastFailure,
             instances: instances.map(\.snapshot))
     }
 

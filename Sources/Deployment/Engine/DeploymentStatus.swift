@@ -50,7 +50,8 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     package var ghosted: [GhostedRelease]
     /// The oldest first.
     package var history: [DeploymentOutcome]
-    /// Why the deployment of the target does not go on at the moment.
+    /// Why the deployment of the target does not go on at the moment, or why it is not known what is
+    /// published.
     package var problem: String?
     package var instances: [InstanceSnapshot]
 }

@@ -11,7 +11,7 @@ package import Transport
 /// | `lib/`, `releases/` | the user's | a hot upgrade unpacks and notes the new version there, from within the node |
 /// | `.deployex.json` | deployex's alone | it says which release the folder holds |
 ///
-/// What is the user's, deployex reads and writes with the user's rights only: see ``files(base:)``. A
+/// What is the user's, deployex reads and writes with the user's rights only: see ``files(_:base:)``. A
 /// release that somebody else could change is not started.
 package struct ReleaseOwnership: Equatable, Sendable {
     /// `nil`: everything is deployex's own.
@@ -24,9 +24,10 @@ package struct ReleaseOwnership: Equatable, Sendable {
     private static let usersNames = ["tmp", "lib", "releases"]
 
     /// The file system in which everything below a release's folder is done as the user.
-    package func files(_ layout: DeploymentLayout) -> any FileSystem {
-        guard let user else { return HostFileSystem() }
-        return ActingFileSystem(as: user) { Self.isInside($0, layout) }
+    /// - Parameter base: by which everything else is done, and what is the user's as well.
+    package func files(_ layout: DeploymentLayout, base: HostFileSystem) -> any FileSystem {
+        guard let user else { return base }
+        return ActingFileSystem(as: user, base: base) { Self.isInside($0, layout) }
     }
 
     /// Whether `path` is in a folder such as `service/APP/I/current`, and not deployex's own there.

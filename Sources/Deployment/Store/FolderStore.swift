@@ -1,18 +1,26 @@
 internal import Glibc
-internal import Transport
+package import Transport
 
 /// Releases published in a folder: `ROOT/versions/APP/ENV/current.json` names the one to run,
 /// `ROOT/dist/APP/APP-VERSION.tar.gz` are the packages.
 ///
-/// Either may be a symbolic link to a regular file.
+/// Either may be a symbolic link to a regular file. What is published is run: so it is taken only where
+/// nobody but trusted users can have written it (``PathTrust``), which is looked at each time.
 package struct FolderStore: ReleaseStore, Equatable {
     package let root: String
     package let application: String
     package let environment: String
+    /// Who may publish.
+    package let publishers: TrustedUsers
 
     /// - Parameters:
     ///   - application: and `environment`: names that the configuration has found fit for a path.
-    package init(root: String, application: String, environment: String) {
+    ///   - publishers: who may publish.
+    package init(
+        root: String, application: String, environment: String,
+        publishers: TrustedUsers = TrustedUsers()
+    ) {
+        self.publishers = publishers
         self.root = root
         self.application = application
         self.environment = environment
@@ -29,10 +37,10 @@ package struct FolderStore: ReleaseStore, Equatable {
     }
 
     package func current() async throws(StoreError) -> Release? {
-        let path = currentPath
+        let (path, trust) = (currentPath, Self.trust(publishers))
         let result = await offload { () -> Result<Release?, StoreError> in
             do throws(StoreError) {
-                return .success(try Self.readCurrent(path))
+                return .success(try Self.readCurrent(path, trust))
             } catch {
                 return .failure(error)
             }
@@ -44,25 +52,29 @@ package struct FolderStore: ReleaseStore, Equatable {
     package func package(
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage {
-        let path = packagePath(of: release)
-        let error = await offload { Self.checkPackage(path) }
+        let (path, trust) = (packagePath(of: release), Self.trust(publishers))
+        let error = await offload { Self.checkPackage(path, trust) }
         if let error { throw error }
         return LocalPackage(path: path, isTemporary: false)
     }
 
-    private static func readCurrent(_ path: String) throws(StoreError) -> Release? {
-        // Without O_NONBLOCK opening a FIFO waits for somebody to write to it.
-        let raw = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        guard raw >= 0 else {
-            if errno == ENOENT { return nil }
-            throw .unreadable(path: path, .last("opening it"))
+    /// How the store's paths are walked.
+    package static func trust(_ publishers: TrustedUsers) -> PathTrust {
+        PathTrust(
+            users: publishers, mayNameUsers: true,
+            remedy: "set DEPLOYEX_STORAGE_PATH (storage.path) to another folder")
+    }
+
+    private static func readCurrent(
+        _ path: String, _ trust: PathTrust
+    ) throws(StoreError) -> Release? {
+        let file: FileDescriptor
+        do throws(PathTrustError) {
+            file = try trust.file(path)
+        } catch {
+            if error.isNotFound { return nil }
+            throw StoreError(error, path: path)
         }
-        let file = FileDescriptor(owning: raw)
-        var status = stat()
-        guard fstat(raw, &status) == 0 else {
-            throw .unreadable(path: path, .last("looking at it"))
-        }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
         let bytes = try read(file, path)
         do throws(ReleaseError) {
             return try Release(parsing: bytes)
@@ -90,12 +102,25 @@ package struct FolderStore: ReleaseStore, Equatable {
         return bytes
     }
 
-    private static func checkPackage(_ path: String) -> StoreError? {
-        var status = stat()
-        guard stat(path, &status) == 0 else {
-            return errno == ENOENT
-                ? .missingPackage(path: path) : .unreadable(path: path, .last("looking at it"))
+    private static func checkPackage(_ path: String, _ trust: PathTrust) -> StoreError? {
+        do throws(PathTrustError) {
+            _ = try trust.file(path)
+            return nil
+        } catch {
+            return error.isNotFound ? .missingPackage(path: path) : StoreError(error, path: path)
         }
-        return status.st_mode & S_IFMT == S_IFREG ? nil : .notAFile(path: path)
+    }
+}
+
+extension StoreError {
+    fileprivate init(_ error: PathTrustError, path: String) {
+        switch error.reason {
+        case .system(let reason):
+            self = .unreadable(path: path, SystemError("opening it", code: reason.code))
+        case .untrusted(.notAFile): self = .notAFile(path: path)
+        case .untrusted(.notAFolder):
+            self = .unreadable(path: path, SystemError("opening it", code: ENOTDIR))
+        case .untrusted, .link, .tooManyLinks: self = .untrusted(error)
+        }
     }
 }

@@ -35,6 +35,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case missingPackage(path: String)
     /// A folder, a FIFO, a device, …
     case notAFile(path: String)
+    /// Somebody who is not trusted can change what is published.
+    case untrusted(PathTrustError)
     /// The system does not let it be read.
     case unreadable(path: String, SystemError)
     /// A store that is not on this host did not give it.
@@ -49,6 +51,7 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
             "no package at \(path): copy it there, or publish another version"
         case .notAFile(let path):
             "\(path) is not a regular file: replace it with one"
+        case .untrusted(let error): error.description
         case .unreadable(let path, let error):
             "\(path) cannot be read: \(error); make it readable for deployex"
         case .unavailable(let address, let reason):

@@ -11,20 +11,20 @@ public final class DistributionTLS: Sendable {
     private let client: TLSContext
 
     /// Reads the options file and what it names, on the calling thread.
-    /// - Parameter report: hears, now and later, what an operator should know: a private key that others
-    ///   can read, an expired certificate of ours, files that have been reloaded or could not be.
+    /// - Parameter report: hears, now and later, on any thread, what an operator should know: an expired
+    ///   certificate of ours, files that have been reloaded or could not be.
     public convenience init(
         optionsFile: String, report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) throws(TLSOptionError) {
         let text: String
         do throws(FileContents.Failure) {
             let contents = try FileContents(
-                optionsFile, maximumByteCount: DistributionTLSOptions.maximumByteCount)
+                optionsFile, as: .file, maximumByteCount: DistributionTLSOptions.maximumByteCount)
             text = String(decoding: contents.bytes, as: UTF8.self)
         } catch {
             switch error {
             case .tooLong: throw TLSOptionError(file: optionsFile, .tooLong)
-            case .system(let reason): throw TLSOptionError(file: optionsFile, .unreadable(reason))
+            case .refused(let refusal): throw TLSOptionError(file: optionsFile, refusal)
             }
         }
         let options = try DistributionTLSOptions(text: text, file: optionsFile)
@@ -65,20 +65,23 @@ public final class DistributionTLS: Sendable {
         }
     }
 
-    /// TLS over a connection that was accepted; the handshake begins when it is started.
+    /// TLS over a connection that was accepted; the handshake begins when it is started. It returns
+    /// when the files have been looked at.
     /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
     ///   over it.
     /// - Throws: when no memory is left; then the connection is closed.
     package func accept(
         _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
         handshakeTimeout: Duration
-    ) throws(TLSConfigurationError) -> TLSStream {
-        try TLSStream(
+    ) async throws(TLSConfigurationError) -> TLSStream {
+        await server.look()
+        return try TLSStream(
             accepting: stream, server, on: loop, limits: limits,
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
-    /// TLS over a connection that was made; the handshake begins when it is started.
+    /// TLS over a connection that was made; the handshake begins when it is started. It returns when
+    /// the files have been looked at.
     /// - Parameters:
     ///   - host: what stands after the `@` of the node's name.
     ///   - handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
@@ -87,8 +90,9 @@ public final class DistributionTLS: Sendable {
     package func connect(
         _ stream: TCPStream, to host: String, on loop: EventLoop,
         limits: StreamLimits = StreamLimits(), handshakeTimeout: Duration
-    ) throws(TLSConfigurationError) -> TLSStream {
-        try TLSStream(
+    ) async throws(TLSConfigurationError) -> TLSStream {
+        await client.look()
+        return try TLSStream(
             connecting: stream, to: host, client, on: loop, limits: limits,
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }

@@ -1,4 +1,5 @@
 public import ExternalTermFormat
+internal import Transport
 
 /// Why a file with options for the distribution over TLS cannot be used: where, and which option.
 public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -22,6 +23,8 @@ public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertibl
     public enum Reason: Equatable, Sendable {
         /// The system's words.
         case unreadable(String)
+        /// Others than trusted users could have written it: what is in the way, and what helps.
+        case untrusted(String)
         case tooLong
         case syntax(TextError)
         /// It is not one list of `{server, […]}` and `{client, […]}`.
@@ -55,6 +58,16 @@ public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertibl
         self.reason = reason
     }
 
+    init(file: String, _ refusal: PathTrustError) {
+        let reason: Reason =
+            if case .system(let error) = refusal.reason {
+                .unreadable(SystemError.text(error.code))
+            } else {
+                .untrusted("\(refusal)")
+            }
+        self.init(file: file, reason)
+    }
+
     /// "/tmp/inet_tls.conf:7: client option depth: …"
     public var description: String {
         var place = file
@@ -74,6 +87,7 @@ extension TLSOptionError.Reason: CustomStringConvertible {
     public var description: String {
         switch self {
         case .unreadable(let reason): "cannot be read: \(reason)"
+        case .untrusted(let refusal): "is not used: \(refusal)"
         case .tooLong: "the file is too long"
         case .syntax(let error): "column \(error.column): \(error.reason)"
         case .notSections: "expected [{server, [...]}, {client, [...]}]. and nothing else"

@@ -8,6 +8,8 @@ struct TLSOptionSection {
     private let lines: TLSOptionLines
     private var configuration = TLSConfiguration()
     private var seen: Set<String> = []
+    private var revocationScope: RevocationCheck.Scope?
+    private var revocationFolder: String?
 
     init(_ section: TLSOptionError.Section, file: String, lines: TLSOptionLines) {
         self.section = section
@@ -89,6 +91,8 @@ struct TLSOptionSection {
             configuration.maximumDepth = depth
         case "versions": configuration.versions = try versions(value)
         case "ciphers": try setCiphers(value)
+        case "crl_check": revocationScope = try revocationScope(value)
+        case "crl_cache": revocationFolder = try revocationFolder(value)
         case "honor_cipher_order":
             try require(.server)
             configuration.prefersOwnCipherOrder = try bool(value)
@@ -113,10 +117,6 @@ struct TLSOptionSection {
         case "session_tickets":
             guard value.asAtom == "disabled" else {
                 throw Problem(.unsupported(instead: "only disabled is"))
-            }
-        case "crl_check":
-            guard value.asBool == false else {
-                throw Problem(.unsupported(instead: "only false is"))
             }
         case "hibernate_after", "log_level":
             return
@@ -203,6 +203,33 @@ struct TLSOptionSection {
         configuration.suites = names.filter(\.isTLS13).map(\.name)
     }
 
+    private func revocationScope(_ value: Term) throws(Problem) -> RevocationCheck.Scope? {
+        switch value.asAtom {
+        case "true": return .chain
+        case "peer": return .peer
+        case "best_effort": return .bestEffort
+        case "false": return nil
+        default: throw .invalid(value, wanted: "true, peer, best_effort or false")
+        }
+    }
+
+    /// `{ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}`
+    private func revocationFolder(_ value: Term) throws(Problem) -> String {
+        let form = #"{ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}"#
+        guard let cache = value.asTuple, cache.count == 2, let module = cache[0].asAtom else {
+            throw .invalid(value, wanted: form)
+        }
+        // A BEAM's lists in memory, or its own module: neither is there without a BEAM.
+        guard module == "ssl_crl_hash_dir" else {
+            throw Problem(.unsupported(instead: "use \(form)"))
+        }
+        guard let arguments = cache[1].asTuple, arguments.count == 2,
+            arguments[0].asAtom == "internal", let list = arguments[1].asList, list.count == 1,
+            let pair = list[0].asTuple, pair.count == 2, pair[0].asAtom == "dir"
+        else { throw .invalid(value, wanted: form) }
+        return try path(pair[1])
+    }
+
     // MARK: All together
 
     private mutating func checkTogether() throws(TLSOptionError) {
@@ -226,6 +253,17 @@ struct TLSOptionSection {
                 throw error("fail_if_no_peer_cert", .needs("{verify, verify_peer}"))
             }
             configuration.requiresPeerCertificate = false
+        }
+        if let scope = revocationScope {
+            guard configuration.verifiesPeer else {
+                throw error("crl_check", .needs("{verify, verify_peer}"))
+            }
+            guard let folder = revocationFolder else {
+                throw error(
+                    "crl_check",
+                    .needs(#"{crl_cache, {ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}}"#))
+            }
+            configuration.revocation = RevocationCheck(scope: scope, folder: folder)
         }
         try fitVersionsToCiphers()
     }

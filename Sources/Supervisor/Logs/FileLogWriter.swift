@@ -75,7 +75,7 @@ final class FileLogWriter: @unchecked Sendable {
     private func currentSize() -> Int64? {
         guard descriptor != nil else { return nil }
         var (opened, named) = (stat(), stat())
-        guard fstat(raw, &opened) == 0, stat(path, &named) == 0,
+        guard fstat(raw, &opened) == 0, lstat(path, &named) == 0,
             opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
         else { return nil }
         return Int64(opened.st_size)
@@ -85,22 +85,17 @@ final class FileLogWriter: @unchecked Sendable {
         descriptor = nil
         isInLine = false
         do throws(FileSystemError) {
-            try HostFileSystem().makeFoldersIfMissing(LogSnapshot.folder(path))
+            try LogOpening.makeFolder(of: path)
         } catch {
             // Opening the file fails then, too.
         }
-        let flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK
-        let opened = clinux_open(path, flags, 0o640)
-        guard opened >= 0 else { return false }
-        descriptor = FileDescriptor(owning: opened)
-        raw = opened
-        return true
-    }
-}
-
-extension HostFileSystem {
-    /// Leaves a folder that is there as it is, its mode too.
-    fileprivate func makeFoldersIfMissing(_ path: String) throws(FileSystemError) {
-        if try status(path) == nil { try makeFolders(path, mode: 0o750) }
+        do throws(FileSystemError) {
+            let opened = try LogOpening.append(to: path)
+            raw = opened.raw
+            descriptor = consume opened
+            return true
+        } catch {
+            return false
+        }
     }
 }

@@ -12,9 +12,12 @@ package struct LogFiles: Sendable {
 
     /// `LOGPATH`, such as `/var/log`.
     package let root: String
+    /// Who may own the logs and their folders.
+    package let owners: TrustedUsers
 
-    package init(root: String) {
+    package init(root: String, owners: TrustedUsers = TrustedUsers()) {
         self.root = root
+        self.owners = owners
     }
 
     package func folder(app: String) -> String {
@@ -61,14 +64,14 @@ package struct LogFiles: Sendable {
     package func tail(
         _ name: InstanceName, _ stream: Stream, lines count: Int
     ) throws(FileSystemError) -> [String] {
-        try Self.tail(path: path(name, stream), lines: count)
+        try Self.tail(path: path(name, stream), lines: count, owners: owners)
     }
 
     /// Where the last `count` lines begin, which with 0 is the end of what is there. It blocks.
     package func position(
         _ name: InstanceName, _ stream: Stream, lastLines count: Int
     ) throws(FileSystemError) -> LogPosition {
-        try Self.position(path: path(name, stream), lastLines: count)
+        try Self.position(path: path(name, stream), lastLines: count, owners: owners)
     }
 
     /// What has been written from `position` on, `limit` bytes at most. It blocks, but does not wait
@@ -76,21 +79,23 @@ package struct LogFiles: Sendable {
     package func read(
         _ name: InstanceName, _ stream: Stream, from position: LogPosition, limit: Int
     ) throws(FileSystemError) -> LogChunk {
-        try Self.read(path: path(name, stream), from: position, limit: limit)
+        try Self.read(path: path(name, stream), from: position, limit: limit, owners: owners)
     }
 
     /// As above, of any file and its pieces.
-    package static func tail(path: String, lines count: Int) throws(FileSystemError) -> [String] {
-        try withSnapshot(path) { snapshot throws(FileSystemError) in
+    package static func tail(
+        path: String, lines count: Int, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) -> [String] {
+        try withSnapshot(path, owners: owners) { snapshot throws(FileSystemError) in
             try snapshot.lastLines(count)
         }.lines
     }
 
     /// As above, of any file and its pieces.
     package static func position(
-        path: String, lastLines count: Int
+        path: String, lastLines count: Int, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> LogPosition {
-        try withSnapshot(path) { snapshot throws(FileSystemError) in
+        try withSnapshot(path, owners: owners) { snapshot throws(FileSystemError) in
             let offset = try snapshot.lastLines(count).offset
             return LogPosition(offset: offset, inode: snapshot.inode)
         }
@@ -98,10 +103,11 @@ package struct LogFiles: Sendable {
 
     /// As above, of any file and its pieces.
     package static func read(
-        path: String, from position: LogPosition, limit: Int
+        path: String, from position: LogPosition, limit: Int,
+        owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> LogChunk {
         precondition(limit > 0, "Something is to be read")
-        return try withSnapshot(path) { snapshot throws(FileSystemError) in
+        return try withSnapshot(path, owners: owners) { snapshot throws(FileSystemError) in
             try snapshot.chunk(from: position, limit: limit)
         }
     }
@@ -109,11 +115,12 @@ package struct LogFiles: Sendable {
     /// What `body` makes of a snapshot that was current all the while. A rotation takes longer than
     /// reading does, so that a second attempt is rare and a tenth is not seen.
     static func withSnapshot<Result>(
-        _ path: String, onStep: @escaping LogSnapshot.OnStep = { _ throws(FileSystemError) in },
+        _ path: String, owners: TrustedUsers = TrustedUsers(),
+        onStep: @escaping LogSnapshot.OnStep = { _ throws(FileSystemError) in },
         _ body: (LogSnapshot) throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         for _ in 0..<100 {
-            let snapshot = try LogSnapshot(path: path, onStep: onStep)
+            let snapshot = try LogSnapshot(path: path, owners: owners, onStep: onStep)
             let result = try body(snapshot)
             try onStep(.read)
             if try snapshot.isCurrent() { return result }

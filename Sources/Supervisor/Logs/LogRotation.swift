@@ -33,9 +33,15 @@ struct LogRotation: Sendable {
 
     let path: String
     let limits: LogLimits
+    var owners = TrustedUsers()
     var onStep: @Sendable (Step) throws(FileSystemError) -> Void = { _ throws(FileSystemError) in }
 
-    private var files: HostFileSystem { HostFileSystem() }
+    /// From the opened folder, as far as names in it go.
+    private var files: HostFileSystem {
+        get throws(FileSystemError) {
+            HostFileSystem(below: try LogOpening.folder(of: path, owners: owners))
+        }
+    }
     private var folder: String { LogSnapshot.folder(path) }
 
     private func path(of name: LogPieceName) -> String { path + name.suffix }
@@ -47,7 +53,7 @@ struct LogRotation: Sendable {
     /// leaves no copy.
     func rotate() throws(FileSystemError) -> Outcome {
         try recover()
-        guard let log = try OpenedLog(path, isChanged: true) else {
+        guard let log = try OpenedLog(path, isChanged: true, owners: owners) else {
             return .done(movedByteCount: 0)
         }
         var moved: Int64 = 0
@@ -68,7 +74,8 @@ struct LogRotation: Sendable {
     /// hole that could not be taken out.
     func rotateByRename() throws(FileSystemError) {
         try recover()
-        guard let log = try OpenedLog(path, isChanged: true), log.contentByteCount > 0,
+        guard let log = try OpenedLog(path, isChanged: true, owners: owners),
+            log.contentByteCount > 0,
             log.firstData > 0 || log.contentByteCount > limits.fileByteCount
         else { return }
         try rename()
@@ -83,7 +90,7 @@ struct LogRotation: Sendable {
 
     /// Completes or undoes what was under way when somebody was killed.
     func recover() throws(FileSystemError) {
-        let log = try OpenedLog(path, isChanged: true)
+        let log = try OpenedLog(path, isChanged: true, owners: owners)
         for name in try LogSnapshot.names(path) {
             switch LogPieceName(name, of: LogSnapshot.lastComponent(path)) {
             case .copying: try files.removeFile(path(of: .copying))
@@ -177,7 +184,7 @@ struct LogRotation: Sendable {
         start: Int64, position: Int64, _ log: OpenedLog?
     ) throws(FileSystemError) {
         let name = LogPieceName.rotating(start: start, position: position)
-        guard let copy = try OpenedLog(path(of: name)) else { return }
+        guard let copy = try OpenedLog(path(of: name), owners: owners) else { return }
         if let log, log.byteCount > position + copy.byteCount,
             try Self.isHeadOrFreed(log, position, copy)
         {
@@ -218,7 +225,7 @@ struct LogRotation: Sendable {
     /// Where the newest piece ends, which is where the log itself begins.
     private func end() throws(FileSystemError) -> Int64 {
         guard let start = try pieces().last,
-            let newest = try OpenedLog(path(of: .piece(start: start)))
+            let newest = try OpenedLog(path(of: .piece(start: start)), owners: owners)
         else { return 0 }
         return start + newest.contentByteCount
     }

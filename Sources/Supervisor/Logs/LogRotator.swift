@@ -75,7 +75,7 @@ package actor LogRotator {
         await inOrder {
             for stream in LogFiles.Stream.allCases {
                 let path = self.logs.path(name, stream)
-                let rotation = LogRotation(path: path, limits: self.limits)
+                let rotation = self.rotation(path)
                 await self.policyRestarted(path)
                 let failure = await offload { () -> FileSystemError? in
                     Self.failure { () throws(FileSystemError) in try rotation.rotateByRename() }
@@ -89,10 +89,11 @@ package actor LogRotator {
     func look() async {
         await inOrder {
             let paths = await self.paths
-            let sizes = await offload { Self.sizes(paths) }
+            let owners = self.logs.owners
+            let sizes = await offload { Self.sizes(paths, owners) }
             for path in await self.due(sizes) {
                 if await self.isStopping { return }
-                let rotation = LogRotation(path: path, limits: self.limits)
+                let rotation = self.rotation(path)
                 await self.finish(path, await offload { Self.outcome(of: rotation) })
             }
         }
@@ -101,7 +102,7 @@ package actor LogRotator {
     private func recover() async {
         await inOrder {
             for path in await self.paths {
-                let rotation = LogRotation(path: path, limits: self.limits)
+                let rotation = self.rotation(path)
                 let failure = await offload { () -> FileSystemError? in
                     Self.failure { () throws(FileSystemError) in try rotation.recover() }
                 }
@@ -118,6 +119,10 @@ package actor LogRotator {
         }
         last = task
         await task.value
+    }
+
+    private nonisolated func rotation(_ path: String) -> LogRotation {
+        LogRotation(path: path, limits: limits, owners: logs.owners)
     }
 
     private var paths: [String] {
@@ -138,12 +143,14 @@ package actor LogRotator {
 
     // MARK: Elsewhere
 
-    private static func sizes(_ paths: [String]) -> [String: Int64] {
+    private static func sizes(_ paths: [String], _ owners: TrustedUsers) -> [String: Int64] {
         var sizes: [String: Int64] = [:]
         for path in paths {
             // One that cannot be looked at now is looked at again soon.
             do throws(FileSystemError) {
-                if let log = try OpenedLog(path) { sizes[path] = log.contentByteCount }
+                if let log = try OpenedLog(path, owners: owners) {
+                    sizes[path] = log.contentByteCount
+                }
             } catch {}
         }
         return sizes

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Transport
 
 /// A log and its pieces at one moment, as one run of bytes that are numbered from the first that was
 /// ever written. All of it blocks.
@@ -30,17 +31,22 @@ struct LogSnapshot {
     /// 0 when the log itself is not there.
     let inode: UInt64
     private let names: [String]
+    private let owners: TrustedUsers
     private let firstData: Int64
     private let onStep: OnStep
 
     init(
-        path: String, onStep: @escaping OnStep = { _ throws(FileSystemError) in }
+        path: String, owners: TrustedUsers = TrustedUsers(),
+        onStep: @escaping OnStep = { _ throws(FileSystemError) in }
     ) throws(FileSystemError) {
         self.path = path
+        self.owners = owners
         self.onStep = onStep
         names = try Self.names(path)
         try onStep(.listed)
-        let log = try OpenedLog(path) { () throws(FileSystemError) in try onStep(.sized) }
+        let log = try OpenedLog(path, owners: owners) { () throws(FileSystemError) in
+            try onStep(.sized)
+        }
         var found: [(start: Int64, log: OpenedLog)] = []
         for name in names {
             guard let kind = LogPieceName(name, of: Self.lastComponent(path)) else { continue }
@@ -48,9 +54,11 @@ struct LogSnapshot {
             switch kind {
             case .copying: break
             case .piece(let start):
-                if let piece = try OpenedLog(piecePath) { found.append((start, piece)) }
+                if let piece = try OpenedLog(piecePath, owners: owners) {
+                    found.append((start, piece))
+                }
             case .rotating(let start, let position):
-                guard let piece = try OpenedLog(piecePath) else { break }
+                guard let piece = try OpenedLog(piecePath, owners: owners) else { break }
                 // Until its bytes are gone from the log they are read there.
                 let end = position + piece.byteCount
                 if let log, log.firstData < end, log.byteCount > end { break }
@@ -81,7 +89,7 @@ struct LogSnapshot {
     /// a whole rotation may pass between the two looks, after which the log begins where it began
     /// before the last one.
     func isCurrent() throws(FileSystemError) -> Bool {
-        let now = try OpenedLog(path)
+        let now = try OpenedLog(path, owners: owners)
         guard (now?.inode ?? 0) == inode, (now?.firstData ?? 0) == firstData else { return false }
         try onStep(.halfCompared)
         return try Self.names(path) == names

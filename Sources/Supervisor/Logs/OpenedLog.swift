@@ -21,31 +21,37 @@ final class OpenedLog {
     /// How many bytes it holds.
     var contentByteCount: Int64 { byteCount - firstData }
 
-    /// `nil` when there is no such file, or something else that is not a log to rotate or to read
-    /// (a link that dangles, a pipe, a terminal).
+    /// `nil` when there is no such file, or something else that is not a log (a pipe, a terminal); for
+    /// one that is to be changed, when there is a link.
     /// - Parameters:
-    ///   - isChanged: opened for taking its head off; then no link is followed.
+    ///   - isChanged: opened for taking its head off.
+    ///   - owners: who may own it and its folder.
     ///   - onSized: for tests, between the looks at its size and at where its bytes begin.
+    /// - Throws: ``FileSystemError/untrusted(_:)`` for what may be another file than it seems.
     init?(
-        _ path: String, isChanged: Bool = false,
+        _ path: String, isChanged: Bool = false, owners: TrustedUsers = TrustedUsers(),
         onSized: () throws(FileSystemError) -> Void = { () throws(FileSystemError) in }
     ) throws(FileSystemError) {
-        let access = isChanged ? O_RDWR | O_NOFOLLOW : O_RDONLY
-        let raw = clinux_open(path, access | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
-        guard raw >= 0 else {
-            switch clinux_errno() {
-            case ENOENT: return nil
-            case ELOOP where isChanged: return nil
-            default: throw .last("opening \(path)")
+        do throws(FileSystemError) {
+            descriptor = try LogOpening.read(path, isChanged: isChanged, owners: owners)
+        } catch {
+            switch error {
+            case .untrusted(let refusal):
+                switch refusal.reason {
+                case .untrusted(.notAFile): return nil
+                case .link where isChanged: return nil
+                case .untrusted, .link, .tooManyLinks, .system: throw error
+                }
+            default:
+                if error.isNotFound { return nil }
+                throw error
             }
         }
-        descriptor = FileDescriptor(owning: raw)
         self.path = path
         var status = stat()
-        guard fstat(raw, &status) == 0 else { throw .last("looking at \(path)") }
+        guard fstat(descriptor.raw, &status) == 0 else { throw .last("looking at \(path)") }
         inode = UInt64(status.st_ino)
         mode = status.st_mode & 0o777
-        guard status.st_mode & S_IFMT == S_IFREG else { return nil }
         try measure(onSized: onSized)
     }
 

@@ -7,19 +7,24 @@ internal import Glibc
 package struct FileContents: ~Copyable {
     package enum Failure: Error, Equatable {
         case tooLong
-        /// The system's words: "no such file or directory".
-        case system(String)
+        case refused(PathTrustError)
     }
 
     package let bytes: UnsafeRawBufferPointer
 
-    package init(_ path: String, maximumByteCount: Int) throws(Failure) {
-        // A pipe that nobody writes to must not hold up the caller (open(2)).
-        let raw = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard raw >= 0 else { throw Self.lastFailure() }
-        let descriptor = FileDescriptor(owning: raw)
+    /// - Parameter role: what is expected of it; it is refused where others could have written it, or, as
+    ///   a secret, read it: ``PathTrust``.
+    package init(
+        _ path: String, as role: PathTrustRule.Role, maximumByteCount: Int
+    ) throws(Failure) {
+        let descriptor: FileDescriptor
+        do throws(PathTrustError) {
+            descriptor = try PathTrust().file(path, as: role)
+        } catch {
+            throw .refused(error)
+        }
         var status = stat()
-        guard fstat(descriptor.raw, &status) == 0 else { throw Self.lastFailure() }
+        guard fstat(descriptor.raw, &status) == 0 else { throw Self.lastFailure(path) }
         guard status.st_size <= maximumByteCount else { throw .tooLong }
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Int(status.st_size) + 1, alignment: 16)
@@ -28,7 +33,7 @@ package struct FileContents: ~Copyable {
             let read = Glibc.read(
                 descriptor.raw, buffer.baseAddress?.advanced(by: count), buffer.count - count)
             if read < 0 {
-                let failure = Self.lastFailure()
+                let failure = Self.lastFailure(path)
                 buffer.deallocate()
                 throw failure
             }
@@ -44,5 +49,9 @@ package struct FileContents: ~Copyable {
         buffer.deallocate()
     }
 
-    private static func lastFailure() -> Failure { .system(SystemError.text(clinux_errno())) }
+    private static func lastFailure(_ path: String) -> Failure {
+        .refused(
+            PathTrustError(
+                path: path, place: path, reason: .system(.last("reading \(path)"))))
+    }
 }

@@ -10,15 +10,19 @@ struct PEMFile: ~Copyable {
     private let contents: FileContents
     private var bytes: UnsafeRawBufferPointer { contents.bytes }
 
-    init(_ kind: TLSConfigurationError.File, _ path: String) throws(TLSConfigurationError) {
+    /// - Parameter isSecret: whether there is a key in it.
+    init(
+        _ kind: TLSConfigurationError.File, _ path: String, isSecret: Bool = false
+    ) throws(TLSConfigurationError) {
         self.kind = kind
         self.path = path
         do throws(FileContents.Failure) {
-            contents = try FileContents(path, maximumByteCount: Self.maximumByteCount)
+            contents = try FileContents(
+                path, as: isSecret ? .secret : .file, maximumByteCount: Self.maximumByteCount)
         } catch {
             switch error {
             case .tooLong: throw .tooLong(kind, path: path)
-            case .system(let reason): throw .unreadable(kind, path: path, reason: reason)
+            case .refused(let error): throw TLSConfigurationError(error, kind, path: path)
             }
         }
     }
@@ -34,10 +38,7 @@ struct PEMFile: ~Copyable {
         }
         let code = ERR_peek_last_error()
         ERR_clear_error()
-        // The end of the file is told by "no start line", after at least one certificate.
-        let isEnd =
-            copenssl_error_library(code) == ERR_LIB_PEM
-            && copenssl_error_reason(code) == PEM_R_NO_START_LINE
+        let isEnd = Self.isEnd(code)
         guard isEnd, !certificates.isEmpty else {
             for certificate in certificates { X509_free(certificate) }
             throw .invalid(
@@ -67,6 +68,31 @@ struct PEMFile: ~Copyable {
         throw .invalid(
             kind, path: path,
             reason: isMissing ? "it holds no PEM private key" : TLSContext.text(ofError: code))
+    }
+
+    /// The revocation lists in the file; at least one. They are the caller's to free.
+    func revocationLists() throws(TLSConfigurationError) -> [OpaquePointer] {
+        guard let bio = memoryBIO() else { throw .refused(TLSContext.lastError()) }
+        defer { BIO_free(bio) }
+        var lists: [OpaquePointer] = []
+        ERR_clear_error()
+        while let list = PEM_read_bio_X509_CRL(bio, nil, noPassword, nil) { lists.append(list) }
+        let code = ERR_peek_last_error()
+        ERR_clear_error()
+        let isEnd = Self.isEnd(code)
+        guard isEnd, !lists.isEmpty else {
+            for list in lists { X509_CRL_free(list) }
+            throw .invalid(
+                kind, path: path,
+                reason: isEnd ? "it holds no PEM revocation list" : TLSContext.text(ofError: code))
+        }
+        return lists
+    }
+
+    /// The end of the file is told by "no start line".
+    private static func isEnd(_ code: UInt) -> Bool {
+        copenssl_error_library(code) == ERR_LIB_PEM
+            && copenssl_error_reason(code) == PEM_R_NO_START_LINE
     }
 
     private func memoryBIO() -> OpaquePointer? {
@@ -99,15 +125,17 @@ private func givePassword(
     return Int32(password.count)
 }
 
-/// Tells whether a file has been replaced or written since.
+/// Tells whether a file has been replaced or written since, or given to others.
 struct FileStamp: Equatable, Sendable {
     private var device: UInt64 = 0
     private var inode: UInt64 = 0
     private var size: Int64 = 0
     private var seconds = 0
     private var nanoseconds = 0
+    private var owner: UInt32 = 0
+    private var group: UInt32 = 0
     /// The permission bits.
-    private(set) var mode: UInt32 = 0
+    private var mode: UInt32 = 0
 
     /// All zeros when there is no such file.
     init(_ path: String) {
@@ -118,6 +146,8 @@ struct FileStamp: Equatable, Sendable {
         size = Int64(status.st_size)
         seconds = status.st_mtim.tv_sec
         nanoseconds = status.st_mtim.tv_nsec
+        owner = status.st_uid
+        group = status.st_gid
         mode = UInt32(status.st_mode) & 0o7777
     }
 }

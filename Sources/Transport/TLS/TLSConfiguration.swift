@@ -1,3 +1,5 @@
+internal import Glibc
+
 /// The versions of TLS that this program speaks, the older first.
 package enum TLSVersion: Int, Comparable, Hashable, Sendable, CaseIterable {
     case tls12 = 0x0303
@@ -49,13 +51,17 @@ package struct TLSConfiguration: Equatable, Sendable {
     /// Whether a server's order of ciphers wins over the client's.
     package var prefersOwnCipherOrder = true
     package var serverName = ServerName.peerHost
+    /// `nil`: nobody asks whether a certificate has been revoked.
+    package var revocation: RevocationCheck?
 
     package init() {}
 
-    /// Every file that it is loaded from.
+    /// Every file that it is loaded from, those in the folder of revocation lists as they are now: it
+    /// blocks.
     var files: [String] {
         var files = [certificateFile, keyFile].compactMap(\.self)
         if case .files(let more) = authorities { files += more }
+        if let revocation { files += [revocation.folder] + revocation.files }
         return files
     }
 }
@@ -67,10 +73,13 @@ package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConv
         case certificate
         case key = "private key"
         case authorities = "CA"
+        case revocations = "revocation list"
     }
 
     case unreadable(File, path: String, reason: String)
     case tooLong(File, path: String)
+    /// Others than trusted users could have written it, or read what is secret.
+    case untrusted(File, PathTrustError)
     /// The file holds no PEM of that kind, or a broken one.
     case invalid(File, path: String, reason: String)
     case wrongPassword(path: String)
@@ -87,6 +96,7 @@ package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConv
         switch self {
         case .unreadable(let file, let path, let reason):
             "the \(file.rawValue) file \(path) cannot be read: \(reason)"
+        case .untrusted(let file, let error): "the \(file.rawValue) file: \(error)"
         case .tooLong(let file, let path):
             "the \(file.rawValue) file \(path) is longer than \(PEMFile.maximumByteCount) bytes"
         case .invalid(let file, let path, let reason):
@@ -100,6 +110,18 @@ package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConv
         case .unknownCipher(let name): "there is no cipher \"\(name)\""
         case .invalidServerName(let name): "\"\(name)\" cannot be the name of a TLS server"
         case .refused(let reason): "OpenSSL refused the TLS configuration: \(reason)"
+        }
+    }
+}
+
+extension TLSConfigurationError {
+    init(_ error: PathTrustError, _ file: File, path: String) {
+        switch error.reason {
+        case .system(let reason):
+            self = .unreadable(file, path: path, reason: SystemError.text(reason.code))
+        case .untrusted(.notAFile(.folder)):
+            self = .unreadable(file, path: path, reason: SystemError.text(EISDIR))
+        case .untrusted, .link, .tooManyLinks: self = .untrusted(file, error)
         }
     }
 }

@@ -3,10 +3,11 @@ internal import Glibc
 
 /// A ``TLSConfiguration`` that has been loaded, from which the connections of one role are made.
 ///
-/// Its files are looked at again for each new connection (one stat(2) each): when one has been
-/// replaced, as a renewed certificate is, they are all loaded again, so that new connections need no
+/// Its files are looked at again before each new connection (``look()``; one stat(2) each): when one has
+/// been replaced, as a renewed certificate is, they are all loaded again, so that new connections need no
 /// restart. Files that cannot be used, such as a certificate whose key has not been copied yet, are
-/// reported once, and the old ones stay in use.
+/// reported once, and the old ones stay in use. Others than trusted users must not be able to change
+/// them, nor to read the key: such files cannot be used either.
 ///
 /// There is no resumption of sessions, neither by tickets nor by a cache: a resumed connection would
 /// not show its certificate again, so one that has expired or been replaced would go on being trusted.
@@ -32,37 +33,35 @@ package final class TLSContext: Sendable {
         }
     }
 
-    private struct State {
-        var loaded: SharedContext
-        var stamps: [FileStamp]
-    }
-
     package let configuration: TLSConfiguration
     package let role: Role
-    private let report: @Sendable (Report) -> Void
-    private let state: Guarded<State>
+    private let files: WatchedFiles
+    private let shared: SharedLook
 
     /// Loads the files. It reads them on the calling thread.
-    /// - Parameter report: hears of a private key that others can read, of a certificate of ours that has
-    ///   expired, and of files that have been reloaded or could not be.
+    /// - Parameter report: hears, on any thread, of a certificate of ours that has expired, and of files
+    ///   that have been reloaded or could not be.
     package init(
         _ configuration: TLSConfiguration, role: Role,
         report: @escaping @Sendable (Report) -> Void = { _ in }
     ) throws(TLSConfigurationError) {
         self.configuration = configuration
         self.role = role
-        self.report = report
-        // Before loading: what changes while it loads is then seen as a change next time.
-        let stamps = configuration.files.map { FileStamp($0) }
-        let loaded = try SharedContext(configuration, role, report)
-        state = Guarded(State(loaded: loaded, stamps: stamps))
-        warnAboutKey(stamps)
+        let files = try WatchedFiles(configuration, role, report)
+        self.files = files
+        shared = SharedLook { files.look() }
     }
 
-    /// The engine of a new connection.
+    /// Looks at the files, on another thread, and loads them again when one has changed: before a new
+    /// connection is made.
+    package func look() async {
+        await shared()
+    }
+
+    /// The engine of a new connection, with the files as they were at the last ``look()``.
     /// - Parameter host: what the server is called, for a client; see ``TLSConfiguration/ServerName``.
     package func makeEngine(host: String? = nil) throws(TLSConfigurationError) -> TLSEngine {
-        let loaded = current()
+        let loaded = files.loaded
         switch role {
         case .server: return try TLSEngine(loaded.pointer, .server)
         case .client:
@@ -73,42 +72,6 @@ package final class TLSContext: Sendable {
                 case .unchecked: nil
                 }
             return try TLSEngine(loaded.pointer, .client(serverName: name))
-        }
-    }
-
-    /// What is in force now: reloaded when a file has changed.
-    private func current() -> SharedContext {
-        let stamps = configuration.files.map { FileStamp($0) }
-        let known = state.withLock { state -> SharedContext? in
-            guard state.stamps != stamps else { return state.loaded }
-            // A failure is not tried again until something changes again.
-            state.stamps = stamps
-            return nil
-        }
-        if let known { return known }
-        do throws(TLSConfigurationError) {
-            let loaded = try SharedContext(configuration, role, report)
-            report(.reloaded)
-            warnAboutKey(stamps)
-            return state.withLock { state in
-                state.loaded = loaded
-                return loaded
-            }
-        } catch {
-            report(.problem("The changed TLS files are not used, the former ones are: \(error)"))
-            return state.withLock { $0.loaded }
-        }
-    }
-
-    private func warnAboutKey(_ stamps: [FileStamp]) {
-        guard let key = configuration.keyFile ?? configuration.certificateFile else { return }
-        for (path, stamp) in zip(configuration.files, stamps) where path == key {
-            guard stamp.mode & 0o077 != 0 else { continue }
-            let mode = String(stamp.mode, radix: 8)
-            return report(
-                .problem(
-                    "The private key file \(key) can be used by others than its owner"
-                        + " (mode \(mode)): chmod 600 it"))
         }
     }
 
@@ -124,6 +87,52 @@ package final class TLSContext: Sendable {
     static func text(ofError code: UInt) -> String {
         guard let reason = ERR_reason_error_string(code) else { return "error \(code)" }
         return String(cString: reason)
+    }
+}
+
+/// The files of a ``TLSContext``, and what was made of them last.
+private final class WatchedFiles: Sendable {
+    private struct State {
+        var loaded: SharedContext
+        var stamps: [FileStamp]
+    }
+
+    private let configuration: TLSConfiguration
+    private let role: TLSContext.Role
+    private let report: @Sendable (TLSContext.Report) -> Void
+    private let state: Guarded<State>
+
+    init(
+        _ configuration: TLSConfiguration, _ role: TLSContext.Role,
+        _ report: @escaping @Sendable (TLSContext.Report) -> Void
+    ) throws(TLSConfigurationError) {
+        self.configuration = configuration
+        self.role = role
+        self.report = report
+        // Before loading: what changes while it loads is then seen as a change next time.
+        let stamps = configuration.files.map { FileStamp($0) }
+        state = Guarded(
+            State(loaded: try SharedContext(configuration, role, report), stamps: stamps))
+    }
+
+    var loaded: SharedContext { state.withLock { $0.loaded } }
+
+    /// Loads them again when one has changed. It blocks; one call at a time.
+    func look() {
+        let stamps = configuration.files.map { FileStamp($0) }
+        let hasChanged = state.withLock { state in
+            defer { state.stamps = stamps }
+            // A failure is not tried again until something changes again.
+            return state.stamps != stamps
+        }
+        guard hasChanged else { return }
+        do throws(TLSConfigurationError) {
+            let loaded = try SharedContext(configuration, role, report)
+            state.withLock { $0.loaded = loaded }
+            report(.reloaded)
+        } catch {
+            report(.problem("The changed TLS files are not used, the former ones are: \(error)"))
+        }
     }
 }
 
@@ -155,6 +164,9 @@ final class SharedContext: @unchecked Sendable {
         try TLSCipherList.apply(configuration, to: pointer)
         try loadAuthorities(configuration, role)
         try loadCertificate(configuration, role, report)
+        if let revocation = configuration.revocation, configuration.verifiesPeer {
+            try loadRevocations(revocation)
+        }
         setVerification(configuration, role)
     }
 
@@ -192,7 +204,8 @@ final class SharedContext: @unchecked Sendable {
             SSL_CTX_set_client_cert_cb(pointer, certificateWanted)
             return
         }
-        let certificates = try PEMFile(.certificate, file).certificates()
+        let holdsKey = configuration.keyFile == nil || configuration.keyFile == file
+        let certificates = try PEMFile(.certificate, file, isSecret: holdsKey).certificates()
         defer { for certificate in certificates { X509_free(certificate) } }
         guard let own = certificates.first, SSL_CTX_use_certificate(pointer, own) == 1 else {
             throw .invalid(.certificate, path: file, reason: TLSContext.lastError())
@@ -202,7 +215,8 @@ final class SharedContext: @unchecked Sendable {
             if copenssl_ctx_add_chain(pointer, certificate) != 1 { X509_free(certificate) }
         }
         let keyFile = configuration.keyFile ?? file
-        let key = try PEMFile(.key, keyFile).privateKey(password: configuration.keyPassword)
+        let key = try PEMFile(.key, keyFile, isSecret: true).privateKey(
+            password: configuration.keyPassword)
         defer { EVP_PKEY_free(key) }
         // Compared by ourselves: SSL_CTX_use_PrivateKey() drops the certificate when they differ.
         guard X509_check_private_key(own, key) == 1 else {
@@ -218,6 +232,27 @@ final class SharedContext: @unchecked Sendable {
         }
     }
 
+    private func loadRevocations(_ check: RevocationCheck) throws(TLSConfigurationError) {
+        do throws(PathTrustError) {
+            _ = try PathTrust().folder(check.folder)
+        } catch {
+            throw TLSConfigurationError(error, .revocations, path: check.folder)
+        }
+        let files = check.files
+        guard files.count <= RevocationCheck.maximumFileCount else {
+            throw .tooLong(.revocations, path: check.folder)
+        }
+        let store = SSL_CTX_get_cert_store(pointer)
+        for file in files {
+            for list in try PEMFile(.revocations, file).revocationLists() {
+                X509_STORE_add_crl(store, list)
+                X509_CRL_free(list)
+            }
+        }
+        let flags = check.scope == .peer ? 0 : X509_V_FLAG_CRL_CHECK_ALL
+        X509_STORE_set_flags(store, UInt(X509_V_FLAG_CRL_CHECK | flags))
+    }
+
     private func setVerification(_ configuration: TLSConfiguration, _ role: TLSContext.Role) {
         var mode = SSL_VERIFY_NONE
         if configuration.verifiesPeer {
@@ -226,8 +261,13 @@ final class SharedContext: @unchecked Sendable {
                 mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
             }
         }
-        SSL_CTX_set_verify(
-            pointer, mode, configuration.verifiesPeer ? certificateChecked : nil)
+        if !configuration.verifiesPeer {
+            SSL_CTX_set_verify(pointer, mode, nil)
+        } else if configuration.revocation?.scope == .bestEffort {
+            SSL_CTX_set_verify(pointer, mode, certificateCheckedWithFewLists)
+        } else {
+            SSL_CTX_set_verify(pointer, mode, certificateChecked)
+        }
         SSL_CTX_set_verify_depth(pointer, Int32(clamping: configuration.maximumDepth))
     }
 }
@@ -252,6 +292,8 @@ enum TLSCipherList {
             guard SSL_CTX_set_cipher_list(context, list.joined(separator: ":")) == 1 else {
                 throw .refused(TLSContext.lastError())
             }
+        } else {
+            try removeSHA1(from: context)
         }
         for suite in configuration.suites ?? [] {
             // The joined list would be refused as a whole, without saying which.
@@ -264,6 +306,23 @@ enum TLSCipherList {
             guard SSL_CTX_set_ciphersuites(context, suites.joined(separator: ":")) == 1 else {
                 throw .refused(TLSContext.lastError())
             }
+        }
+    }
+
+    /// Takes the ciphers of TLS 1.2 that authenticate with SHA-1, which all are in CBC mode, off
+    /// OpenSSL's own choice, whatever else the system's policy has taken off it.
+    private static func removeSHA1(from context: OpaquePointer) throws(TLSConfigurationError) {
+        guard let list = SSL_CTX_get_ciphers(context) else { return }
+        var names: [String] = []
+        for index in 0..<copenssl_cipher_count(list) {
+            guard let cipher = copenssl_cipher(list, index),
+                let name = SSL_CIPHER_get_name(cipher).map({ String(cString: $0) }),
+                SSL_CIPHER_get_digest_nid(cipher) != NID_sha1, !name.hasPrefix("TLS_")
+            else { continue }
+            names.append(name)
+        }
+        guard SSL_CTX_set_cipher_list(context, names.joined(separator: ":")) == 1 else {
+            throw .refused(TLSContext.lastError())
         }
     }
 

@@ -321,6 +321,10 @@ package final class TLSEngine {
             case X509_V_ERR_INVALID_PURPOSE, X509_V_ERR_KEYUSAGE_NO_CERTSIGN, X509_V_ERR_INVALID_CA,
                 X509_V_ERR_KEYUSAGE_NO_DIGITAL_SIGNATURE:
                 .wrongPurpose
+            case X509_V_ERR_CERT_REVOKED: .revoked(by: certificate.issuer)
+            case X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER:
+                .missingRevocations(of: certificate.issuer)
+            case X509_V_ERR_CRL_HAS_EXPIRED: .outdatedRevocations(of: certificate.issuer)
             case X509_V_ERR_CERT_CHAIN_TOO_LONG, X509_V_ERR_PATH_LENGTH_EXCEEDED: .chainTooLong
             default: .other(String(cString: X509_verify_cert_error_string(Int(code))))
             }

@@ -11,6 +11,21 @@ func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     return isAccepted
 }
 
+/// As ``certificateChecked(_:_:)``, but a certificate whose revocation cannot be found out is not refused
+/// for that: `{crl_check, best_effort}`.
+func certificateCheckedWithFewLists(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
+    if isAccepted != 1, let store {
+        switch X509_STORE_CTX_get_error(store) {
+        case X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER,
+            X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID:
+            X509_STORE_CTX_set_error(store, X509_V_OK)
+            return 1
+        default: break
+        }
+    }
+    return certificateChecked(isAccepted, store)
+}
+
 /// Called by OpenSSL when a server asks for a certificate and there is none.
 func certificateWanted(
     _ ssl: OpaquePointer?, _: UnsafeMutablePointer<OpaquePointer?>?,

@@ -77,6 +77,12 @@ package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible
     /// Its key usages do not allow what it is used for here.
     case wrongPurpose
     case chainTooLong
+    /// The list of its issuer names it.
+    case revoked(by: String)
+    /// There is no list of its issuer, so that nobody knows.
+    case missingRevocations(of: String)
+    /// The list should have been replaced by a newer one.
+    case outdatedRevocations(of: String)
     /// Anything else, in OpenSSL's words.
     case other(String)
 
@@ -97,6 +103,11 @@ package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible
             "its key usage does not allow it here: a node's certificate needs both"
                 + " serverAuth and clientAuth, its CA keyCertSign"
         case .chainTooLong: "too many certificates are between it and its CA"
+        case .revoked(let issuer): "it has been revoked by its CA (\(issuer))"
+        case .missingRevocations(let issuer):
+            "the folder of revocation lists has none of its CA (\(issuer)), and crl_check wants one"
+        case .outdatedRevocations(let issuer):
+            "the revocation list of its CA (\(issuer)) is out of date: put the next one in its place"
         case .other(let text): text
         }
     }

@@ -13,6 +13,9 @@ public struct TrustedUsers: Equatable, Sendable {
         self.others = others
     }
 
+    /// The variable that names `others`.
+    package static let setting = "DEPLOYEX_TRUSTED_USERS"
+
     /// The user that this process acts as.
     public static var own: UInt32 { geteuid() }
 

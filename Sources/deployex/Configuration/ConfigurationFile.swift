@@ -1,5 +1,5 @@
 internal import Deployment
-internal import Supervisor
+internal import Transport
 
 /// The JSON file that configures a server with one application or several: its keys are known and
 /// stand once, its values have not been looked at yet.
@@ -20,8 +20,8 @@ struct ConfigurationFile {
     /// - Throws: ``UsageError`` in one line, with the path of the key or the place in the text.
     static func read(_ path: String) throws(UsageError) -> ConfigurationFile {
         let bytes: [UInt8]
-        do throws(FileSystemError) {
-            bytes = try HostFileSystem().read(path, limit: maximumByteCount)
+        do throws(TrustedFile.Failure) {
+            bytes = try TrustedFile.read(path, as: .file, limit: maximumByteCount)
         } catch {
             throw UsageError("\(error)", .start)
         }

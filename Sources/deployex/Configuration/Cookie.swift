@@ -1,5 +1,5 @@
 internal import Glibc
-internal import Supervisor
+internal import Transport
 
 /// The secret that nodes show each other.
 enum Cookie {
@@ -24,8 +24,8 @@ enum Cookie {
     /// The first word of a file.
     private static func read(_ path: String) throws(UsageError) -> String {
         let bytes: [UInt8]
-        do throws(FileSystemError) {
-            bytes = try HostFileSystem().read(path, limit: 4096)
+        do throws(TrustedFile.Failure) {
+            bytes = try TrustedFile.read(path, as: .secret, limit: 4096)
         } catch {
             throw UsageError(
                 "no cookie (\(error)): set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)

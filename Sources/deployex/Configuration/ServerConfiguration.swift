@@ -79,10 +79,11 @@ struct ServerConfiguration: Equatable {
         guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
         var users = TrustedUsers()
         for name in try value.words() {
-            guard let user = UserDatabase.user(named: name) else {
+            // A number needs no account: a container may not know the host's.
+            guard let user = UserDatabase.user(named: name)?.id ?? UInt32(name) else {
                 throw value.failure("names or numbers of users of this host; \(name) is none")
             }
-            users = users.adding(user.id)
+            users = users.adding(user)
         }
         return users
     }

@@ -47,6 +47,9 @@ struct ControlModule: Sendable {
             return await versions(of: application)
         case .command(let application, let command):
             let served = served(application)
+            if let refusal = served.refusal {
+                throw ControlRefusal("\(application) is failed: \(refusal)")
+            }
             report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
             switch await served.deployer.perform(command) {
             case .done(let text): return Self.ok(text)
@@ -90,7 +93,7 @@ struct ControlModule: Sendable {
         let now = MonotonicTime.now
         var reports: [StatusReport.Application] = []
         for served in applications {
-            guard let snapshot = await served.deployer.snapshot else { continue }
+            guard let snapshot = await served.snapshot else { continue }
             reports.append(
                 .init(snapshot: snapshot, firstPort: served.configuration.firstPort))
         }
@@ -104,7 +107,7 @@ struct ControlModule: Sendable {
         var snapshots: [ApplicationSnapshot] = []
         for served in applications {
             guard application == nil || served.configuration.name == application else { continue }
-            if let snapshot = await served.deployer.snapshot { snapshots.append(snapshot) }
+            if let snapshot = await served.snapshot { snapshots.append(snapshot) }
         }
         return VersionsReport(node: name.text, applications: snapshots).term
     }

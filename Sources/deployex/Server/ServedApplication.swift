@@ -12,28 +12,36 @@ struct ServedApplication: Sendable {
     let store: FolderStore
     let deployer: Deployer
     private let ownership: ReleaseOwnership
+    /// Why it is not begun at all; it is failed then, whatever its instances do.
+    let refusal: String?
     private let rotator: LogRotator
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
     ///   - node: deployex's own, by which the instances are watched.
+    ///   - files: the host's, below the opened base folder.
+    ///   - refusal: why it is not begun.
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's.
     ///   - process: as whom and with what its programs run.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, inherited: [String: String], cookie: String, process: ProcessSetting,
+        host: String, files: HostFileSystem, refusal: PathTrustError?, inherited: [String: String],
+        cookie: String, process: ProcessSetting,
         loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
+        self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
         let name = configuration.name
         layout = DeploymentLayout(basePath: server.basePath, application: name)
-        logs = LogFiles(root: server.logPath)
+        var owners = server.trustedUsers
+        if let user = process.user { owners = owners.adding(user.id) }
+        logs = LogFiles(root: server.logPath, owners: owners)
         store = FolderStore(
             root: configuration.storage.path, application: name,
-            environment: configuration.storage.environment)
+            environment: configuration.storage.environment, publishers: server.trustedUsers)
         let ownership = ReleaseOwnership(user: process.user)
         self.ownership = ownership
         let engine = EngineConfiguration(
@@ -45,7 +53,7 @@ struct ServedApplication: Sendable {
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
                 user: process.user, extra: configuration.environment),
-            inherited: inherited, store: store, files: ownership.files(layout),
+            inherited: inherited, store: store, files: ownership.files(layout, base: files),
             node: { number in
                 let instance = InstanceName(app: name, index: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
@@ -93,6 +101,7 @@ struct ServedApplication: Sendable {
 
     /// Takes over what runs, and begins.
     func start() async throws {
+        if let refusal { return log(.error, "Application is not begun: \(refusal)") }
         await rotator.setInstances(
             (1...configuration.replicas).map {
                 InstanceName(app: configuration.name, index: $0)
@@ -128,6 +137,15 @@ struct ServedApplication: Sendable {
     func detach() async {
         await deployer.detach()
         await rotator.stop()
+    }
+
+    /// What it is doing; `nil` until it has begun.
+    var snapshot: ApplicationSnapshot? {
+        get async {
+            guard let refusal else { return await deployer.snapshot }
+            return .failed(
+                configuration.name, replicas: configuration.replicas, problem: refusal)
+        }
     }
 
     /// Tells the deployer at once when the store may have another release.

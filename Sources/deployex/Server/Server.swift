@@ -91,14 +91,18 @@ actor Server {
         }
         defer { signals.close() }
         // Held until the very end: what is under way may take as long.
-        let lock = try await lockBaseFolder()
+        let folders = try await openFolders()
         warnOfWeakCookie()
         let listening = try await startNode()
         let registration = try await register(listening)
-        let applications = serve(on: listening.node)
+        let applications = serve(on: listening.node, folders)
         await expose(applications, on: listening.node)
         var watchers: [StoreWatcher] = []
         for application in applications {
+            guard application.refusal == nil else {
+                try await application.start()
+                continue
+            }
             let watcher = application.watchStore(on: loop)
             // Before the first read, so that nothing published in between waits for the next poll.
             await watcher.start()
@@ -113,7 +117,7 @@ actor Server {
         }
         await registration.stop()
         await listening.node.close()
-        withExtendedLifetime(lock) {}
+        withExtendedLifetime(folders) {}
         console.log(.info, "deployex has stopped")
         console.flush()
         return ExitCode.done
@@ -181,17 +185,39 @@ actor Server {
 
     // MARK: Starting
 
-    private func lockBaseFolder() async throws -> FolderLock {
-        let path = configuration.basePath
+    private struct Folders: Sendable {
+        var base: FolderAnchor
+        var lock: FolderLock
+        /// By application.
+        var refusals: [String: PathTrustError]
+    }
+
+    /// Looks at all folders before anything is touched, and takes the base folder.
+    private func openFolders() async throws -> Folders {
+        let folders = TrustedFolders(configuration)
         let reach = configuration.reach
+        let applications = configuration.applications
+        let isOnly = applications.count == 1
         do {
             return try await offload {
+                var refusals = try folders.check()
+                if isOnly, let refusal = refusals.values.first { throw refusal }
                 try reach.prepareAncestors()
-                try HostFileSystem().makePrivateFolder(path)
-                let lock = try FolderLock(folder: path)
+                let base = try folders.openBase()
+                let lock = try FolderLock(folder: base.path)
                 try reach.apply()
-                return lock
+                for application in applications where refusals[application.name] == nil {
+                    do throws(PathTrustError) {
+                        try folders.makeLogFolder(application)
+                    } catch {
+                        if isOnly { throw error }
+                        refusals[application.name] = error
+                    }
+                }
+                return Folders(base: base, lock: lock, refusals: refusals)
             }
+        } catch let error as PathTrustError {
+            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         } catch let error as FileSystemError {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         } catch let error as FolderLock.Failure {
@@ -299,13 +325,14 @@ actor Server {
         configuration.listening.admittedPeers(usesTLS: tls != nil)
     }
 
-    private func serve(on node: Node) -> [ServedApplication] {
+    private func serve(on node: Node, _ folders: Folders) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
-                inherited: environment, cookie: cookie,
-                process: conditions.setting(for: application), loop: loop,
+                files: HostFileSystem(below: folders.base),
+                refusal: folders.refusals[application.name], inherited: environment,
+                cookie: cookie, process: conditions.setting(for: application), loop: loop,
                 log: { level, text in
                     // Where there are several, whose instance it is must be said.
                     logger(level, isOnly ? text : "\(application.name): \(text)")

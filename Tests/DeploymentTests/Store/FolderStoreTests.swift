@@ -87,4 +87,38 @@ import Transport
             try await store.package(of: release, into: "/nowhere")
         }
     }
+
+    // MARK: Strangers
+
+    /// A number that nobody has.
+    private static let stranger: uid_t = 54321
+
+    @Test(
+        .enabled(if: geteuid() == 0, "only root can give files away"),
+        arguments: ["", "versions/app", "versions/app/local/current.json"])
+    func `what another user can change is not published, unless he is trusted`(
+        name: String
+    ) async throws {
+        try writeFile(Array(#"{"version":"1"}"#.utf8), to: store.currentPath)
+        let path = name.isEmpty ? folder.path : folder / name
+        chown(path, Self.stranger, Self.stranger)
+        let error = await #expect(throws: StoreError.self) { try await store.current() }
+        #expect(error?.description.contains("\(path) belongs to uid 54321") == true)
+        #expect(error?.description.contains("DEPLOYEX_TRUSTED_USERS") == true)
+        let trusting = FolderStore(
+            root: folder.path, application: "app", environment: "local",
+            publishers: TrustedUsers(others: [Self.stranger]))
+        #expect(try await trusting.current() == Release(version: "1"))
+    }
+
+    @Test func `a folder that everyone can write to holds no packages`() async throws {
+        let release = try Release(version: "1")
+        try writeFile([1], to: store.packagePath(of: release))
+        _ = try await store.package(of: release, into: folder.path)
+        chmod(folder / "dist", 0o777)
+        let error = await #expect(throws: StoreError.self) {
+            try await store.package(of: release, into: folder.path)
+        }
+        #expect(error?.description.contains("chmod o-w \(folder / "dist")") == true)
+    }
 }

@@ -27,6 +27,7 @@ struct StatusAnswer: Decodable, Equatable {
         var name: String
         var targetVersion: String?
         var pinnedVersion: String?
+        var problem: String?
         var instances: [Instance]
     }
 

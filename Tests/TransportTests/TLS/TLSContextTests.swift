@@ -138,7 +138,8 @@ import Testing
         #expect(status == 0)
     }
 
-    private func subject(_ context: TLSContext) throws -> String? {
+    private func subject(_ context: TLSContext) async throws -> String? {
+        await context.look()
         let client = try TLSContext(files.configuration("node"), role: .client)
             .makeEngine(host: "node")
         let server = try context.makeEngine()
@@ -148,18 +149,19 @@ import Testing
         return client.session.peerCertificate?.subject
     }
 
-    @Test func `a renewed certificate serves new connections, a broken one changes nothing`() throws
+    @Test func `a renewed certificate serves new connections, a broken one changes nothing`()
+        async throws
     {
         let configuration = try copies("reload")
         let folder = files.path("reload")
         let reports = Reports()
         let context = try TLSContext(configuration, role: .server) { reports.add($0) }
-        #expect(try subject(context) == "node")
+        #expect(try await subject(context) == "node")
         #expect(reports.all.isEmpty)
 
         try install("renewed.crt", as: "own.crt", in: folder)
-        #expect(try subject(context) == "node")
-        #expect(try subject(context) == "node")
+        #expect(try await subject(context) == "node")
+        #expect(try await subject(context) == "node")
         #expect(
             reports.all == [
                 "The changed TLS files are not used, the former ones are: the private key in"
@@ -167,25 +169,79 @@ import Testing
             ])
 
         try install("renewed.key", as: "own.key", in: folder)
-        #expect(try subject(context) == "renewed")
+        #expect(try await subject(context) == "renewed")
         #expect(reports.all.last == "The TLS files have changed and are in use for new connections")
 
         unlink("\(folder)/own.crt")
-        #expect(try subject(context) == "renewed")
+        #expect(try await subject(context) == "renewed")
         #expect(reports.all.count == 3)
     }
 
-    @Test func `a key that others can read is reported`() throws {
-        let configuration = try copies("open")
-        let key = files.path("open/own.key")
-        chmod(key, 0o644)
+    @Test(
+        arguments: [
+            ("own.key", 0o644, "can be read by everyone"), ("own.key", 0o622, "can be written to"),
+            ("own.crt", 0o666, "can be written to by everyone"),
+        ] as [(String, mode_t, String)])
+    func `a key that others can read, and what they can write to, is refused`(
+        name: String, mode: mode_t, problem: String
+    ) throws {
+        let folder = "open-\(mode)"
+        let configuration = try copies(folder)
+        chmod(files.path("\(folder)/\(name)"), mode)
+        let error = #expect(throws: TLSConfigurationError.self) {
+            try TLSContext(configuration, role: .client)
+        }
+        let text = error?.description ?? ""
+        #expect(text.contains(" file: \(files.path("\(folder)/\(name)")) \(problem)"), "\(text)")
+        chmod(files.path("\(folder)/\(name)"), 0o600)
+        _ = try TLSContext(configuration, role: .client)
+    }
+
+    @Test func `a key in the certificate's file is a secret as well`() throws {
+        chmod(files.path("both.pem"), 0o644)
+        #expect(throws: TLSConfigurationError.self) { try load("both.pem") }
+        chmod(files.path("both.pem"), 0o600)
+        try load("both.pem")
+    }
+
+    @Test(
+        .enabled(if: geteuid() == 0, "only root can give files away"),
+        arguments: ["own.crt", "own.key"])
+    func `files of another user are refused, also those that are given to him later`(
+        name: String
+    ) async throws {
+        let configuration = try copies("given-\(name)")
         let reports = Reports()
-        _ = try TLSContext(configuration, role: .client) { reports.add($0) }
-        #expect(
-            reports.all == [
-                "The private key file \(key) can be used by others than its owner (mode 644):"
-                    + " chmod 600 it"
-            ])
+        let context = try TLSContext(configuration, role: .server) { reports.add($0) }
+        chown(files.path("given-\(name)/\(name)"), 54321, 54321)
+        let error = #expect(throws: TLSConfigurationError.self) {
+            try TLSContext(configuration, role: .server)
+        }
+        #expect(error?.description.contains("belongs to uid 54321") == true)
+        #expect(try await subject(context) == "node")
+        #expect(reports.all.count == 1)
+        #expect(reports.all.first?.contains("belongs to uid 54321") == true)
+    }
+
+    /// Blocks a thread of its own, never the one that waits.
+    @Test func `files are looked at on another thread, and whoever comes meanwhile shares a look`()
+        async
+    {
+        let count = Guarded(0)
+        let thread = pthread_self()
+        let look = SharedLook {
+            #expect(pthread_equal(pthread_self(), thread) == 0)
+            count.withLock { $0 += 1 }
+            usleep(10_000)
+        }
+        await withTaskGroup { group in
+            for _ in 0..<100 { group.addTask { await look() } }
+        }
+        #expect((1...100).contains(count.withLock { $0 }))
+        #expect(count.withLock { $0 } < 50)
+        let before = count.withLock { $0 }
+        await look()
+        #expect(count.withLock { $0 } == before + 1)
     }
 
     @Test func `a certificate of ours that has expired is reported`() throws {

@@ -115,7 +115,17 @@ struct TLSFiles: Sendable {
         cp node.crt locked.crt
         cat node.crt node.key >both.pem
         echo nothing >nothing.pem
-        chmod 600 *.key
+        chmod 600 nothing.pem
+        leaf revoked ca node 30
+        mkdir crls empty old
+        openssl ca -config cnf -cert ca.crt -keyfile ca.key -revoke revoked.crt
+        list() { # folder, days
+            openssl ca -config cnf -cert ca.crt -keyfile ca.key -gencrl $2 -out $1/ca.crl
+            cp $1/ca.crl $1/$(openssl x509 -in ca.crt -noout -hash).r0
+        }
+        list crls '-crldays 30'
+        list old '-crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z'
+        chmod 600 *.key both.pem
         """#
 }
 

@@ -1,0 +1,55 @@
+/// An access control list: who, beside the owner and everybody, may do what.
+///
+/// Source: acl(5); the kernel's form is a version, 2, and then 8 bytes for each entry: tag, permissions
+/// and id, all little-endian (`posix_acl_xattr.h`).
+package struct AccessList: Equatable, Sendable {
+    package struct Entry: Equatable, Sendable {
+        package var id: UInt32
+        /// As in a mode: 4 reads, 2 writes, 1 executes.
+        package var permissions: UInt32
+
+        package init(id: UInt32, permissions: UInt32) {
+            self.id = id
+            self.permissions = permissions
+        }
+    }
+
+    package var users: [Entry]
+    package var groups: [Entry]
+    /// Of the file's own group.
+    package var ownGroupPermissions: UInt32
+
+    /// What each may do, the mask applied.
+    package init(users: [Entry], groups: [Entry], ownGroupPermissions: UInt32) {
+        self.users = users
+        self.groups = groups
+        self.ownGroupPermissions = ownGroupPermissions
+    }
+
+    /// `nil` for what is no such list.
+    package init?(_ bytes: some Collection<UInt8>) {
+        let bytes = Array(bytes)
+        func number(at index: Int, _ count: Int) -> UInt32 {
+            bytes[index..<index + count].reversed().reduce(0) { $0 << 8 | UInt32($1) }
+        }
+        guard bytes.count >= 4, bytes.count % 8 == 4, number(at: 0, 4) == 2 else { return nil }
+        self.init(users: [], groups: [], ownGroupPermissions: 0)
+        var mask: UInt32 = 7
+        for index in stride(from: 4, to: bytes.count, by: 8) {
+            let permissions = number(at: index + 2, 2)
+            let entry = Entry(id: number(at: index + 4, 4), permissions: permissions)
+            switch number(at: index, 2) {
+            case 0x02: users.append(entry)
+            case 0x04: ownGroupPermissions = permissions
+            case 0x08: groups.append(entry)
+            case 0x10: mask = permissions
+            // The owner and everybody: the mode says the same.
+            case 0x01, 0x20: break
+            default: return nil
+            }
+        }
+        for index in users.indices { users[index].permissions &= mask }
+        for index in groups.indices { groups[index].permissions &= mask }
+        ownGroupPermissions &= mask
+    }
+}

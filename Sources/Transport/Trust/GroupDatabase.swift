@@ -1,0 +1,63 @@
+internal import Glibc
+
+/// What the host's group database says. It blocks: some hosts ask a server.
+enum GroupDatabase {
+    struct Group: Equatable, Sendable {
+        var name: String
+        /// The users who are in it: those that the group lists, and those in `/etc/passwd` whose primary
+        /// group it is. Users that only a server knows, with this as their primary group, are not
+        /// seen: that would mean to ask it for all of them.
+        var members: Set<UInt32>
+    }
+
+    /// The group of a number; `nil` when there is none. Source: getgrgid_r(3).
+    static func group(id: UInt32) -> Group? {
+        var count = 1 << 10
+        // A group of a megabyte is none.
+        while count <= 1 << 20 {
+            var entry = Glibc.group()
+            var result: UnsafeMutablePointer<Glibc.group>?
+            var buffer = [CChar](repeating: 0, count: count)
+            let found = buffer.withUnsafeMutableBufferPointer { buffer -> (Int32, Group?) in
+                let code = getgrgid_r(id, &entry, buffer.baseAddress, buffer.count, &result)
+                guard code == 0, result != nil else { return (code, nil) }
+                var names: [String] = []
+                var next = entry.gr_mem
+                while let name = next?.pointee {
+                    names.append(String(cString: name))
+                    next = next?.advanced(by: 1)
+                }
+                let listed = names.compactMap { UserDatabase.user(named: $0)?.id }
+                return (0, Group(name: String(cString: entry.gr_name), members: Set(listed)))
+            }
+            guard found.0 == ERANGE else {
+                guard var group = found.1 else { return nil }
+                group.members.formUnion(usersWithPrimaryGroup(id))
+                return group
+            }
+            count *= 4
+        }
+        return nil
+    }
+
+    /// Source: passwd(5).
+    static func usersWithPrimaryGroup(_ id: UInt32, in path: String = "/etc/passwd") -> [UInt32] {
+        // Read without a look at its own path, which could ask for a group again.
+        guard let file = fopen(path, "re") else { return [] }
+        defer { fclose(file) }
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < maximumByteCount {
+            let count = fread(&chunk, 1, chunk.count, file)
+            guard count > 0 else { break }
+            bytes += chunk[..<count]
+        }
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
+            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
+            guard fields.count >= 4, UInt32(fields[3]) == id else { return nil }
+            return UInt32(fields[2])
+        }
+    }
+
+    private static let maximumByteCount = 64 << 20
+}

@@ -1,0 +1,150 @@
+internal import CLinux
+internal import Glibc
+
+/// Opens folders and files that can be believed: nobody but trusted users can have put them there, or
+/// can put something else in their place.
+///
+/// ```swift
+/// let base = try PathTrust(remedy: "set DEPLOYEX_BASE_PATH").folder("/var/lib/deployex")
+/// let key = try PathTrust().file("/etc/deployex/deployex.key", as: .secret)
+/// ```
+/// A path is walked from `/` on, name by name, each relative to the opened folder before it, so that
+/// nothing can change between looking and going on. Links are followed, where they belong to a trusted
+/// user. See ``PathTrustRule`` for what is believed. All of it blocks.
+package struct PathTrust: Sendable {
+    package var rule: PathTrustRule
+    /// Whether an operator can have more users trusted, by ``TrustedUsers/setting``.
+    package var mayNameUsers: Bool
+    /// What helps beside changing what is there, such as "set DEPLOYEX_BASE_PATH to another folder".
+    package var remedy: String?
+
+    package init(
+        users: TrustedUsers = TrustedUsers(), acceptsSystemGroups: Bool = false,
+        mayNameUsers: Bool = false, remedy: String? = nil
+    ) {
+        self.mayNameUsers = mayNameUsers
+        rule = PathTrustRule(users: users, acceptsSystemGroups: acceptsSystemGroups)
+        self.remedy = remedy
+    }
+
+    // MARK: Use
+
+    /// The folder at `path`, opened with O_PATH.
+    package func folder(_ path: String) throws(PathTrustError) -> FileDescriptor {
+        var walk = try PathWalk(self, path)
+        return try walk.folder(makingMissing: nil)
+    }
+
+    /// The folder at `path`, opened with O_PATH. It and those above it are made, with `mode` and
+    /// durably, where they are missing.
+    package func makeFolder(
+        _ path: String, mode: UInt32
+    ) throws(PathTrustError) -> FileDescriptor {
+        var walk = try PathWalk(self, path)
+        return try walk.folder(makingMissing: mode)
+    }
+
+    /// The file at `path`, opened for reading.
+    /// - Parameter role: ``PathTrustRule/Role/file`` or ``PathTrustRule/Role/secret``.
+    package func file(
+        _ path: String, as role: PathTrustRule.Role = .file
+    ) throws(PathTrustError) -> FileDescriptor {
+        var walk = try PathWalk(self, path)
+        return try walk.file(role)
+    }
+
+    /// Whether what is at `path` can be believed, or, where nothing is, what is above it.
+    /// - Parameter role: what is expected there.
+    package func check(_ path: String, as role: PathTrustRule.Role) throws(PathTrustError) {
+        do throws(PathTrustError) {
+            switch role {
+            case .folder: _ = try folder(path)
+            case .file, .secret, .log, .link: _ = try file(path, as: role)
+            }
+        } catch {
+            guard error.isNotFound else { throw error }
+        }
+    }
+
+    /// The file `name` in `folder`, which the caller has opened, with open(2)'s `flags` and no link
+    /// followed; what was opened is judged.
+    /// - Parameter path: of the file, for errors.
+    package func file(
+        _ name: String, in folder: borrowing FileDescriptor, path: String,
+        as role: PathTrustRule.Role, flags: Int32, mode: UInt32 = 0
+    ) throws(PathTrustError) -> FileDescriptor {
+        // Without O_NONBLOCK opening a FIFO waits for the other side.
+        let raw = clinux_make_at(
+            folder.raw, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode)
+        guard raw >= 0 else {
+            switch clinux_errno() {
+            case ELOOP: throw PathTrustError(path: path, place: path, reason: .link)
+            // A socket, or a FIFO that nobody reads.
+            case ENXIO: throw error(path, path, .notAFile(.other))
+            default: throw error(path, path, .last("opening \(path)"))
+            }
+        }
+        let file = FileDescriptor(owning: raw)
+        try judge(Self.entry(of: raw, path), as: role, path: path, place: path)
+        return file
+    }
+
+    // MARK: Judging
+
+    func judge(
+        _ entry: PathEntry, as role: PathTrustRule.Role, path: String, place: String
+    ) throws(PathTrustError) {
+        let problem = rule.problem(entry, as: role) { GroupDatabase.group(id: $0)?.members }
+        if let problem { throw error(path, place, problem) }
+    }
+
+    func error(
+        _ path: String, _ place: String, _ problem: PathTrustRule.Problem
+    ) -> PathTrustError {
+        var remedies: [String] = []
+        if mayNameUsers, let user = problem.user {
+            remedies.append(
+                "name \(UserDatabase.user(id: user)?.name ?? "\(user)") in"
+                    + " \(TrustedUsers.setting)")
+        }
+        if let remedy { remedies.append(remedy) }
+        return PathTrustError(
+            path: path, place: place, reason: .untrusted(problem),
+            remedy: remedies.isEmpty ? nil : remedies.joined(separator: ", or "))
+    }
+
+    func error(_ path: String, _ place: String, _ error: SystemError) -> PathTrustError {
+        PathTrustError(path: path, place: place, reason: .system(error))
+    }
+
+    /// What an opened descriptor stands for.
+    static func entry(of raw: Int32, _ path: String) throws(PathTrustError) -> PathEntry {
+        var status = stat()
+        guard fstat(raw, &status) == 0 else {
+            throw PathTrustError(
+                path: path, place: path, reason: .system(.last("looking at \(path)")))
+        }
+        let kind: PathEntry.Kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .folder
+            case S_IFLNK: .link
+            default: .other
+            }
+        var entry = PathEntry(
+            kind: kind, owner: status.st_uid, group: status.st_gid,
+            mode: UInt32(status.st_mode) & 0o7777, linkCount: UInt64(status.st_nlink))
+        // Without permissions for the group nobody gets any from a list.
+        guard entry.mode & 0o070 != 0, kind == .file || kind == .folder else { return entry }
+        var buffer = [UInt8](repeating: 0, count: 64 << 10)
+        let count = clinux_access_list(raw, &buffer, buffer.count)
+        guard count != 0 else { return entry }
+        guard count > 0, let list = AccessList(buffer[..<count]) else {
+            throw PathTrustError(
+                path: path, place: path,
+                reason: .system(.last("reading the access control list of \(path)")))
+        }
+        entry.accessList = list
+        return entry
+    }
+}

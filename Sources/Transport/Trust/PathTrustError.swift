@@ -1,0 +1,86 @@
+internal import Glibc
+
+/// Why a path is not used: which name on it is in the way, whose it is, and what helps.
+package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertible {
+    package enum Reason: Equatable, Sendable {
+        case untrusted(PathTrustRule.Problem)
+        /// A link where none is followed.
+        case link
+        /// More links than any path needs: they lead in a circle.
+        case tooManyLinks
+        /// The system's own refusal, `ENOENT` for one.
+        case system(SystemError)
+    }
+
+    /// What was asked for.
+    package let path: String
+    /// The name on the way to it that is in the way, as a path.
+    package let place: String
+    package let reason: Reason
+    /// What is wrong and what helps. Made with the error, as the names of users may have to be asked for.
+    package let description: String
+
+    /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does not
+    /// trust: …"
+    /// - Parameter remedy: what helps beside changing what is at `place`, such as another setting.
+    package init(path: String, place: String, reason: Reason, remedy: String? = nil) {
+        self.path = path
+        self.place = place
+        self.reason = reason
+        if case .system(let error) = reason {
+            description = error.description
+        } else {
+            let prefix = path == place ? "" : "using \(path): "
+            let other = remedy.map { ", or \($0)" } ?? ""
+            description = "\(prefix)\(place) \(Self.text(reason, place))\(other)"
+        }
+    }
+
+    /// Nothing is there. All that is above it can be believed.
+    package var isNotFound: Bool {
+        if case .system(let error) = reason { error.code == ENOENT } else { false }
+    }
+
+    private static func text(_ reason: Reason, _ place: String) -> String {
+        switch reason {
+        case .untrusted(let problem): text(problem, place)
+        case .link: "is a symbolic link, which is not followed here: remove it"
+        case .tooManyLinks: "leads through too many symbolic links: name the path without them"
+        case .system(let error): error.description
+        }
+    }
+
+    private static func text(_ problem: PathTrustRule.Problem, _ place: String) -> String {
+        switch problem {
+        case .owner(let user):
+            "belongs to \(UserDatabase.text(user)), whom deployex does not trust:"
+                + " if what is there is yours, run: chown -hR \(ownName) \(place)"
+        case .writableByEveryone: "can be written to by everyone: run: chmod o-w \(place)"
+        case .writableByGroup(let group):
+            "can be written to by the group \(groupText(group)), in which are others than trusted"
+                + " users: run: chmod g-w \(place)"
+        case .writableByUser(let user):
+            "can be written to by \(UserDatabase.text(user)): run: setfacl -b \(place)"
+        case .usableByEveryone: "can be read by everyone: run: chmod 600 \(place)"
+        case .usableByGroup(let group):
+            "can be read by the group \(groupText(group)), in which are others than trusted users:"
+                + " run: chmod 600 \(place)"
+        case .usableByUser(let user):
+            "can be read by \(UserDatabase.text(user)): run: setfacl -b \(place)"
+        case .notAFolder: "is not a folder: remove it"
+        case .notAFile(.link): "is a symbolic link, which is not followed here: remove it"
+        case .notAFile: "is not a regular file: replace it with one"
+        case .severalNames(let count):
+            "is a file with \(count) names (hard links), so that it may be another one: remove it"
+        }
+    }
+
+    /// Whoever should own it.
+    private static var ownName: String {
+        UserDatabase.user(id: TrustedUsers.own)?.name ?? "\(TrustedUsers.own)"
+    }
+
+    private static func groupText(_ group: UInt32) -> String {
+        GroupDatabase.group(id: group).map { "\($0.name) (gid \(group))" } ?? "gid \(group)"
+    }
+}

@@ -1,0 +1,29 @@
+/// Small files that are read whole, where they can be believed: ``PathTrust``. It blocks.
+package enum TrustedFile {
+    package enum Failure: Error, Equatable, CustomStringConvertible {
+        case tooLarge(path: String, limit: Int)
+        case refused(PathTrustError)
+
+        package var description: String {
+            switch self {
+            case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
+            case .refused(let error): error.description
+            }
+        }
+    }
+
+    /// The file's bytes.
+    package static func read(
+        _ path: String, as role: PathTrustRule.Role, limit: Int
+    ) throws(Failure) -> [UInt8] {
+        do throws(FileContents.Failure) {
+            let contents = try FileContents(path, as: role, maximumByteCount: limit)
+            return Array(contents.bytes)
+        } catch {
+            switch error {
+            case .tooLong: throw .tooLarge(path: path, limit: limit)
+            case .refused(let error): throw .refused(error)
+            }
+        }
+    }
+}
