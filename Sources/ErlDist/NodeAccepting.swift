@@ -45,7 +45,7 @@ extension Node {
         let caller = identify(tcp)
         guard let tls = configuration.tls else { return accept(tcp, caller) }
         // Its files are looked at elsewhere; it ends when the connection has begun or is closed.
-        Task(executorPreference: loop) { await self.accept(tcp, with: tls, caller) }
+        Task { await withTaskExecutorPreference(loop) { await accept(tcp, with: tls, caller) } }
     }
 
     private func accept(
