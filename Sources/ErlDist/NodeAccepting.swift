@@ -119,7 +119,9 @@ extension Node {
         _ caller: PeerIdentification.Finding
     ) {
         switch event {
-        case .applicant(let applicant): connection.decide(decision(applicant))
+        case .applicant(let applicant):
+            if case .named(let name) = applicant { caller.name = name }
+            connection.decide(decision(applicant))
         case .connected(let peer):
             handshakeEnded(connection)
             adopt(connection, peer, ownCreation: creation)
@@ -135,7 +137,7 @@ extension Node {
             caller.whenKnown {
                 self.report(
                     .warning, cause: "\(error)", of: "connections from \(address.host)",
-                    "A connection from \(address)\(caller.text) was refused: \(error)")
+                    "A connection from \(address)\(caller.textWithName) was refused: \(error)")
             }
         }
     }
