@@ -234,50 +234,120 @@ int clinux_open_at(int folder, const char *name, int flags) {
     return openat(folder, name, flags);
 }
 
+struct tcp_question {
+    struct nlmsghdr head;
+    struct inet_diag_req_v2 body;
+};
+
+// A question to the kernel about TCP sockets; the descriptor that the answer comes from, or -1.
+static int ask_of_tcp(struct tcp_question *question, int family, uint16_t flags) {
+    question->head.nlmsg_len = sizeof *question;
+    question->head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
+    question->head.nlmsg_flags = NLM_F_REQUEST | flags;
+    question->body.sdiag_family = (uint8_t)family;
+    question->body.sdiag_protocol = IPPROTO_TCP;
+    question->body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
+    question->body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
+    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    if (fd < 0) return -1;
+    if (send(fd, question, sizeof *question, 0) >= 0) return fd;
+    int code = errno;
+    close(fd);
+    errno = code;
+    return -1;
+}
+
+// What an answer that is no socket means, as an errno value.
+static int failure_of(const struct nlmsghdr *head) {
+    if (head->nlmsg_type != NLMSG_ERROR ||
+        head->nlmsg_len < NLMSG_LENGTH(sizeof(struct nlmsgerr)))
+        return EPROTO;
+    int code = -((const struct nlmsgerr *)NLMSG_DATA(head))->error;
+    return code > 0 ? code : EPROTO;
+}
+
+static int is_socket(const struct nlmsghdr *head) {
+    return head->nlmsg_type == SOCK_DIAG_BY_FAMILY &&
+           head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg));
+}
+
+int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, int limit) {
+    struct tcp_question question;
+    memset(&question, 0, sizeof question);
+    question.body.idiag_states = 1u << TCP_LISTEN;
+    question.body.id.idiag_sport = htons(port);
+    int fd = ask_of_tcp(&question, family, NLM_F_DUMP);
+    if (fd < 0) return -1;
+    union {
+        struct nlmsghdr head;
+        uint8_t bytes[32 << 10];
+    } answer;
+    int count = 0;
+    int code = -1;
+    while (code < 0) {
+        ssize_t length = recv(fd, &answer, sizeof answer, 0);
+        if (length < 0 && errno == EINTR) continue;
+        if (length <= 0) {
+            code = length < 0 ? errno : EPROTO;
+            break;
+        }
+        struct nlmsghdr *head = &answer.head;
+        size_t left = (size_t)length;
+        for (; code < 0 && NLMSG_OK(head, left); head = NLMSG_NEXT(head, left)) {
+            if (head->nlmsg_type == NLMSG_DONE) {
+                code = 0;
+            } else if (!is_socket(head)) {
+                code = failure_of(head);
+            } else {
+                const struct inet_diag_msg *socket = NLMSG_DATA(head);
+                if (socket->idiag_state != TCP_LISTEN || ntohs(socket->id.idiag_sport) != port)
+                    continue;
+                if (count == limit) {
+                    code = EFBIG;
+                    break;
+                }
+                memcpy(found[count].address, socket->id.idiag_src, 16);
+                found[count].user = socket->idiag_uid;
+                found[count].inode = socket->idiag_inode;
+                count++;
+            }
+        }
+    }
+    close(fd);
+    errno = code;
+    return code == 0 ? count : -1;
+}
+
 int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
                     uint16_t remote_port, uint32_t *user) {
-    struct {
-        struct nlmsghdr head;
-        struct inet_diag_req_v2 body;
-    } request;
-    memset(&request, 0, sizeof request);
-    request.head.nlmsg_len = sizeof request;
-    request.head.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-    request.head.nlmsg_flags = NLM_F_REQUEST;
-    request.body.sdiag_family = (uint8_t)family;
-    request.body.sdiag_protocol = IPPROTO_TCP;
-    request.body.idiag_states = ~0u;
+    struct tcp_question question;
+    memset(&question, 0, sizeof question);
+    question.body.idiag_states = ~0u;
     size_t count = family == AF_INET ? 4 : 16;
-    memcpy(request.body.id.idiag_src, local, count);
-    memcpy(request.body.id.idiag_dst, remote, count);
-    request.body.id.idiag_sport = htons(local_port);
-    request.body.id.idiag_dport = htons(remote_port);
-    request.body.id.idiag_cookie[0] = INET_DIAG_NOCOOKIE;
-    request.body.id.idiag_cookie[1] = INET_DIAG_NOCOOKIE;
-    int fd = socket(AF_NETLINK, SOCK_DGRAM | SOCK_CLOEXEC, NETLINK_SOCK_DIAG);
+    memcpy(question.body.id.idiag_src, local, count);
+    memcpy(question.body.id.idiag_dst, remote, count);
+    question.body.id.idiag_sport = htons(local_port);
+    question.body.id.idiag_dport = htons(remote_port);
+    int fd = ask_of_tcp(&question, family, 0);
     if (fd < 0) return -1;
     union {
         struct nlmsghdr head;
         uint8_t bytes[4096];
     } answer;
     // The kernel answers within the call: recv(2) finds the answer there.
-    ssize_t length = send(fd, &request, sizeof request, 0);
-    if (length >= 0) length = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
+    ssize_t length = recv(fd, &answer, sizeof answer, MSG_DONTWAIT);
     int code = errno;
     close(fd);
     errno = code;
     if (length < 0) return -1;
-    errno = ENOENT;
-    if ((size_t)length < sizeof(struct nlmsghdr) || answer.head.nlmsg_len > (size_t)length) return -1;
-    if (answer.head.nlmsg_type == NLMSG_ERROR) {
-        if (answer.head.nlmsg_len >= NLMSG_LENGTH(sizeof(struct nlmsgerr)))
-            errno = -((struct nlmsgerr *)NLMSG_DATA(&answer.head))->error;
+    errno = EPROTO;
+    if (!NLMSG_OK(&answer.head, (size_t)length)) return -1;
+    if (!is_socket(&answer.head)) {
+        errno = failure_of(&answer.head);
         return -1;
     }
-    if (answer.head.nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-        answer.head.nlmsg_len < NLMSG_LENGTH(sizeof(struct inet_diag_msg)))
-        return -1;
-    struct inet_diag_msg *found = NLMSG_DATA(&answer.head);
+    const struct inet_diag_msg *found = NLMSG_DATA(&answer.head);
+    errno = ENOENT;
     // Without a connection the kernel tells of a listener; without an inode nobody holds the socket.
     if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return -1;
     *user = found->idiag_uid;

@@ -131,14 +131,19 @@ extension Node {
         _ caller: PeerIdentification.Finding
     ) {
         switch event {
-        case .applicant(let applicant): connection.decide(decision(applicant))
+        case .applicant(let applicant):
+            if case .named(let name) = applicant { caller.name = name }
+            connection.decide(decision(applicant))
         case .connected(let peer):
             handshakeEnded(connection)
             let source = PeerSource(connection.peerAddress)
             adopt(connection, peer, ownCreation: creation)
             let address = connection.peerAddress
             caller.whenKnown {
-                self.onLog?(.info, "\(peer.name) has connected from \(address)\(caller.text)")
+                // Counted apart: who connects all the time hides nobody that is refused.
+                self.report(
+                    .info, cause: nil, of: "connected from \(PeerSource(address))",
+                    "\(peer.name) has connected from \(address)\(caller.text)")
             }
             admit(peer.name.atom, from: source)
         case .received, .answered, .quiet, .holding, .ended(.disconnected):
@@ -149,7 +154,7 @@ extension Node {
             caller.whenKnown {
                 self.report(
                     .warning, cause: "\(error)", of: PeerSource(address),
-                    "A connection from \(address)\(caller.text) was refused: \(error)")
+                    "A connection from \(address)\(caller.textWithName) was refused: \(error)")
             }
         }
     }

@@ -7,6 +7,8 @@ struct PeerIdentification {
     /// What is found out about one connection.
     final class Finding {
         private(set) var isKnown = false
+        /// What it calls itself; it is proven only when its handshake has succeeded.
+        var name: NodeName?
         private var user: String?
         private var waiters: [() -> Void] = []
 
@@ -25,6 +27,11 @@ struct PeerIdentification {
 
         /// " of alice (uid 1000)", or nothing for a peer of another host.
         var text: String { user.map { " of \($0)" } ?? "" }
+
+        /// The same, with the name that it gives itself.
+        var textWithName: String {
+            text + (name.map { ", which calls itself \($0)," } ?? "")
+        }
 
         /// Calls `body` once when it is known, which is now as good as always.
         func whenKnown(_ body: @escaping () -> Void) {

@@ -211,6 +211,17 @@ private actor Relay {
         try await HostileFixture.eventually("another line") { lines.count == 2 }
         #expect(lines[1].hasPrefix("warning A connection from 127.0.0.1:"))
         #expect(lines[1].contains(" of \(user) was refused: "))
+        let named = RawPeer(loop: loop)
+        try await named.connect(to: address)
+        let sent = HandshakeMessage.SentName(
+            flags: .standard, creation: 7, name: "mallory@localhost")
+        await named.send(
+            HandshakePacketDecoder.framed(HandshakeMessage.name(sent).encoded(), width: .twoBytes))
+        // A status and a challenge, of which the end is an answer that tells nothing.
+        _ = try await named.bytes(count: 5)
+        await named.close()
+        try await HostileFixture.eventually("a third line") { lines.count == 3 }
+        #expect(lines[2].contains(" of \(user), which calls itself mallory@localhost, was refused"))
         loop.stop()
     }
 

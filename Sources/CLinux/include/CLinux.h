@@ -44,6 +44,17 @@ int clinux_accept(int listener);
 int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
                     uint16_t remote_port, uint32_t *user);
 
+/// A TCP socket that listens: its address (4 or 16 bytes, network order), who made it, and its inode.
+struct clinux_listener {
+    uint8_t address[16];
+    uint32_t user;
+    uint32_t inode;
+};
+
+/// The sockets of a family that listen on `port`, on whatever address: `limit` at most. Returns how many,
+/// or -1 with errno set, EFBIG when there are more. Source: sock_diag(7).
+int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, int limit);
+
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
 int clinux_pidfd_open(pid_t pid);

@@ -64,7 +64,8 @@ public struct ListenerTrust: Sendable {
             guard HostAddresses.current().contains(address) else { return nil }
             let found: Set<ListeningSocket>
             do throws(SystemError) {
-                found = ListeningSocket.taking(address, among: try SocketTableFile.listening())
+                found = ListeningSocket.taking(
+                    address, among: try ListenerTable.entries(port: address.port))
             } catch {
                 throw ListenerRefusal(address: address, reason: .unreadable(error))
             }

@@ -67,6 +67,21 @@ import Testing
         loop.stop()
     }
 
+    @Test func `the kernel's answer and its table tell the same`() async throws {
+        let (address, _) = try await listen()
+        let six = try TCPListener(on: #require(SocketAddress("::1", port: 0)), loop: loop)
+        defer { six.close() }
+        for address in [address, six.address] {
+            let asked = ListeningSocket.taking(
+                address, among: try ListenerTable.asked(address.family, address.port))
+            let read = ListeningSocket.taking(address, among: try SocketTableFile.listening())
+            #expect(asked.count == 1)
+            #expect(asked == read)
+        }
+        #expect(try ListenerTable.entries(port: 1).isEmpty)
+        loop.stop()
+    }
+
     @Test func `where nobody listens the kernel says so`() async throws {
         let (address, visitor) = try await listen()
         await visitor.stopListening()
