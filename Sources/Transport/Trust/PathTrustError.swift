@@ -81,6 +81,7 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
     }
 
     private static func groupText(_ group: UInt32) -> String {
-        GroupDatabase.group(id: group).map { "the group \($0.name) (gid \(group))" } ?? "gid \(group)"
+        GroupDatabase.group(id: group).map { "the group \($0.name) (gid \(group))" }
+            ?? "gid \(group)"
     }
 }
