@@ -54,16 +54,16 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
         switch problem {
         case .owner(let user):
             "belongs to \(UserDatabase.text(user)), whom deployex does not trust:"
-                + " if what is there is yours, run: chown -hR \(ownName) \(place)"
+                + " remove it, or, if it is yours, run: chown -hR \(ownName) \(place)"
         case .writableByEveryone: "can be written to by everyone: run: chmod o-w \(place)"
         case .writableByGroup(let group):
-            "can be written to by the group \(groupText(group)), in which are others than trusted"
+            "can be written to by \(groupText(group)), in which are others than trusted"
                 + " users: run: chmod g-w \(place)"
         case .writableByUser(let user):
             "can be written to by \(UserDatabase.text(user)): run: setfacl -b \(place)"
         case .usableByEveryone: "can be read by everyone: run: chmod 600 \(place)"
         case .usableByGroup(let group):
-            "can be read by the group \(groupText(group)), in which are others than trusted users:"
+            "can be read by \(groupText(group)), in which are others than trusted users:"
                 + " run: chmod 600 \(place)"
         case .usableByUser(let user):
             "can be read by \(UserDatabase.text(user)): run: setfacl -b \(place)"
@@ -81,6 +81,7 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
     }
 
     private static func groupText(_ group: UInt32) -> String {
-        GroupDatabase.group(id: group).map { "\($0.name) (gid \(group))" } ?? "gid \(group)"
+        GroupDatabase.group(id: group).map { "the group \($0.name) (gid \(group))" }
+            ?? "gid \(group)"
     }
 }

@@ -209,7 +209,7 @@ final class TrustFolder: Sendable {
         #expect(
             error.description
                 == "using /tmp/counter/dist: /tmp/counter belongs to uid 54321, whom deployex does not"
-                + " trust: if what is there is yours, run: chown -hR "
+                + " trust: remove it, or, if it is yours, run: chown -hR "
                 + (UserDatabase.user(id: geteuid())?.name ?? "\(geteuid())")
                 + " /tmp/counter, or name 54321 in DEPLOYEX_TRUSTED_USERS, or set"
                 + " DEPLOYEX_STORAGE_PATH")
