@@ -1,16 +1,21 @@
 internal import CLinux
 
-/// Who on this host made a connection to us, for the log. It is no proof of anything else.
+/// Who on this host made a connection to us, for the log and for limits. It is no proof of anything else.
 package enum ConnectingUser {
     /// Whether this host's kernel has answered; some are without sock_diag(7).
     private static let isAnswered = Guarded(false)
 
-    /// The user of the socket at the other end: "alice (uid 1000)". `nil` when it is not on this host, or
-    /// gone. It blocks.
+    /// The user of the socket at the other end: "alice (uid 1000)". `nil` where ``id(peer:own:)`` is.
+    /// It blocks.
+    package static func text(peer: SocketAddress, own: SocketAddress) -> String? {
+        id(peer: peer, own: own).map(UserDatabase.text)
+    }
+
+    /// The user id of the socket at the other end. `nil` when it is not on this host, or gone. It blocks.
     /// - Parameters:
     ///   - peer: the connection's other side.
     ///   - own: this side.
-    package static func text(peer: SocketAddress, own: SocketAddress) -> String? {
+    package static func id(peer: SocketAddress, own: SocketAddress) -> UInt32? {
         guard AdmittedPeers.isOfThisHost(peer, to: own) else { return nil }
         let (there, here) = (peer.unmapped, own.unmapped)
         var user: UInt32 = 0
@@ -19,13 +24,13 @@ package enum ConnectingUser {
             there.family, there.octets, there.port, here.octets, here.port, &user) == 0
         {
             isAnswered.withLock { $0 = true }
-            return UserDatabase.text(user)
+            return user
         }
         // The table takes longer: it is for hosts where the question never gets an answer.
         guard !isAnswered.withLock({ $0 }),
             let entry = try? SocketTableFile.first(where: { matches($0, peer: peer, own: own) })
         else { return nil }
-        return UserDatabase.text(entry.user)
+        return entry.user
     }
 
     /// Whether an entry is the peer's end of the connection, and held by a process.

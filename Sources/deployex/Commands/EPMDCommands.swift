@@ -27,13 +27,16 @@ struct EPMDCommands {
     func serve(inBackground: Bool) async throws -> Int32 {
         if inBackground { return try await startInBackground() }
         let refusals = Guarded<Set<String>>([])
-        let daemon = EPMDDaemon(loop: loop, peers: try EPMDAccess.admittedPeers(environment)) {
-            // Each once, however often: what comes from a stranger must not fill a log.
-            guard case .refused(let text) = $0,
-                refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
-            else { return }
-            Output.error("refused: \(text)")
-        }
+        let daemon = EPMDDaemon(
+            loop: loop, peers: try EPMDAccess.admittedPeers(environment),
+            report: {
+                // Each once, however often: what comes from a stranger must not fill a log.
+                guard case .refused(let text) = $0,
+                    refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
+                else { return }
+                Output.error("refused: \(text)")
+            },
+            userOfPeer: { peer, own in ConnectingUser.id(peer: peer, own: own) })
         do {
             try await daemon.start(on: try EPMDEnvironment.daemonAddresses(environment))
         } catch let error as EPMDError {
