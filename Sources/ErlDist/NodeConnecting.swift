@@ -230,6 +230,9 @@ extension Node {
         if let attempt = attempts[peer.name.atom] {
             // An accepted connection serves those who wait for our own as well.
             if let connection = attempt.connection { connection.close() }
+            // It may still be looking up whose listener it is: it must not connect again when this
+            // connection has ended by then.
+            attempt.task?.cancel()
             endHandshake(attempt, nil)
             finish(peer.name.atom, attempt, nil)
         }
