@@ -71,8 +71,11 @@ import Transport
         let environment = [
             "DEPLOYEX_TRUSTED_USERS": "54321", "DEPLOYEX_BASE_PATH": "/nowhere",
         ]
-        // A number without an account is a mistake.
-        #expect(throws: UsageError.self) { try CommandTrust.listeners(environment) }
+        // In a container the host's users have no accounts.
+        #expect(try CommandTrust.listeners(environment).users.contains(54321))
+        #expect(throws: UsageError.self) {
+            try CommandTrust.listeners(["DEPLOYEX_TRUSTED_USERS": "no such user"])
+        }
         let trust = try CommandTrust.listeners(["DEPLOYEX_TRUSTED_USERS": "root"])
         #expect(trust.users.contains(0))
         #expect(trust.remedy.contains("DEPLOYEX_TRUSTED_USERS"))

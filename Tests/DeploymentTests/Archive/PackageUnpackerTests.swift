@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Supervisor
 import Testing
@@ -36,6 +37,32 @@ import Transport
         }
     }
 
+    /// This thread shares its umask with no other from now on. Source: unshare(2), CLONE_FS.
+    private static func takeOwnUmask() throws {
+        typealias Unshare = @convention(c) (Int32) -> Int32
+        let unshare = unsafeBitCast(try #require(dlsym(nil, "unshare")), to: Unshare.self)
+        try #require(unshare(0x200) == 0)
+    }
+
+    /// On a thread with a umask of its own: that of the process is the other tests' as well.
+    private func unpackWithStrictUmask() async throws -> UnpackSummary {
+        let job = UnpackJob(
+            unpacker: PackageUnpacker(files: HostFileSystem()), package: package,
+            staging: StagingFolder(path: new, files: HostFileSystem()),
+            layout: ReleaseLayout(application: "app", version: "1.0.0"), hash: "local",
+            cancellation: Cancellation(), progress: nil)
+        return try await withCheckedThrowingContinuation { continuation in
+            Thread.detachNewThread {
+                continuation.resume(
+                    with: Result {
+                        try Self.takeOwnUmask()
+                        umask(0o077)
+                        return try job.run()
+                    })
+            }
+        }
+    }
+
     @Test func `a release is unpacked with modes, times and links`() async throws {
         let tar = TarBuilder.release { tar in
             tar.addFile("releases/COOKIE", "secret", mode: 0o400)
@@ -46,9 +73,7 @@ import Transport
             tar.addFolder("empty", mode: 0o7700)
         }
         try writeFile(gzip(tar.ended), to: package)
-        let old = umask(0o077)
-        defer { umask(old) }
-        #expect(try await unpack() == UnpackSummary(entryCount: 9, byteCount: 37))
+        #expect(try await unpackWithStrictUmask() == UnpackSummary(entryCount: 9, byteCount: 37))
         #expect(
             try folder.contents(of: "service/app/1") == [
                 "new/", "new/.deployex.json", "new/bin/", "new/bin/app", "new/bin/hard",
