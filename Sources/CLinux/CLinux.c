@@ -76,7 +76,11 @@ int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_cou
 
 static int set_limit(int resource, const struct clinux_limit *limit) {
     if (!limit->is_set) return 0;
-    struct rlimit value = {(rlim_t)limit->soft, (rlim_t)limit->hard};
+    struct rlimit value;
+    if (getrlimit(resource, &value) != 0) return -1;
+    if (limit->sets_hard) value.rlim_max = (rlim_t)limit->hard;
+    value.rlim_cur = (rlim_t)limit->soft;
+    if (!limit->sets_hard && value.rlim_cur > value.rlim_max) value.rlim_cur = value.rlim_max;
     return setrlimit(resource, &value);
 }
 

@@ -146,5 +146,7 @@ extension ProcessSetting {
 }
 
 extension ResourceLimit {
-    fileprivate var cLimit: clinux_limit { clinux_limit(is_set: 1, soft: soft, hard: hard) }
+    fileprivate var cLimit: clinux_limit {
+        clinux_limit(is_set: 1, soft: soft, sets_hard: hard == nil ? 0 : 1, hard: hard ?? 0)
+    }
 }

@@ -54,10 +54,11 @@ package struct ResourceLimit: Equatable, Sendable {
 
     /// What holds.
     package var soft: UInt64
-    /// What the process may raise the other to.
-    package var hard: UInt64
+    /// What the process may raise the other to; `nil` for what it is when the process starts, which the
+    /// other one does not go beyond.
+    package var hard: UInt64?
 
-    package init(soft: UInt64, hard: UInt64) {
+    package init(soft: UInt64, hard: UInt64? = nil) {
         self.soft = soft
         self.hard = hard
     }
@@ -69,10 +70,12 @@ package struct ResourceLimit: Equatable, Sendable {
         return ResourceLimit(soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
     }
 
-    /// Makes it this process's own: lower than it was, which nothing can refuse.
-    package func apply(to resource: Resource) {
-        var limit = rlimit(rlim_cur: rlim_t(soft), rlim_max: rlim_t(hard))
-        precondition(setrlimit(resource.number, &limit) == 0, "A limit is lowered by anybody")
+    /// Makes `soft` this process's own; the hard limit stays.
+    package static func lower(_ resource: Resource, to soft: UInt64) {
+        var limit = rlimit()
+        guard getrlimit(resource.number, &limit) == 0 else { return }
+        limit.rlim_cur = min(rlim_t(soft), limit.rlim_max)
+        setrlimit(resource.number, &limit)
     }
 }
 
@@ -87,7 +90,7 @@ package enum DescriptorAllowance {
     ///   - hard: deployex's own hard limit.
     /// - Returns: the limits; the hard one is raised where more is wanted, which only root can.
     package static func limit(wanted: UInt64?, hard: UInt64) -> ResourceLimit {
-        guard let wanted else { return ResourceLimit(soft: min(usual, hard), hard: hard) }
-        return ResourceLimit(soft: wanted, hard: max(wanted, hard))
+        guard let wanted else { return ResourceLimit(soft: usual) }
+        return ResourceLimit(soft: wanted, hard: wanted > hard ? wanted : nil)
     }
 }

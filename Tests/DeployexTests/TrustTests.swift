@@ -81,3 +81,17 @@ import Transport
         #expect(trust.remedy.contains("DEPLOYEX_TRUSTED_USERS"))
     }
 }
+
+@Suite struct RemoteIdentityTests {
+    @Test(arguments: [
+        // Root's deployex says as whom the instance runs.
+        (UInt32(0), Int?.none, Int?.none), (0, 0, nil), (0, 1000, 1000),
+        // Another one's says what it likes, and gets nobody but itself.
+        (999, nil, 999), (999, 0, 999), (999, 1000, 999),
+    ])
+    func `root becomes whoever may have changed the release`(
+        server: UInt32, instance: Int?, user: Int?
+    ) {
+        #expect(RemoteCommand.identity(server: server, instance: instance) == user)
+    }
+}

@@ -145,7 +145,7 @@ struct UserTests {
             }
             try await world.publish("0.1.2")
             try await world.waitForLog(
-                "full deployment required", "releases/0.1.1/counter.rel does not exist")
+                "full deployment required", "releases/0.1.1 belongs to \(account.name)")
             try await world.waitUntilAllRun("0.1.2")
             #expect(try await world.answers()[0].osPID != pid)
             let copy = world.service(1, "previous/releases/counter-0.1.1.rel")

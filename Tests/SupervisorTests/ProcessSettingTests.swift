@@ -125,14 +125,23 @@ import Transport
     }
 
     @Test func `a program has the limits that it was given, not ours`() async throws {
-        let hard = try #require(ResourceLimit.current(.descriptors)).hard
-        let core = try #require(ResourceLimit.current(.coreBytes))
+        let hard = try #require(ResourceLimit.current(.descriptors)?.hard)
         let lines = try await output(
             of: "ulimit -S -n; ulimit -H -n; ulimit -S -c",
             ProcessSetting(
                 descriptorLimit: ResourceLimit(soft: 321, hard: hard),
-                coreLimit: ResourceLimit(soft: 0, hard: core.hard)))
+                coreLimit: ResourceLimit(soft: 0)))
         #expect(lines == ["321", "\(hard)", "0"])
+    }
+
+    @Test func `a hard limit that somebody has lowered is the most that a program gets`()
+        async throws
+    {
+        let hard = try #require(ResourceLimit.current(.descriptors)?.hard)
+        let lines = try await output(
+            of: "ulimit -S -n; ulimit -H -n",
+            ProcessSetting(descriptorLimit: ResourceLimit(soft: hard + 1)))
+        #expect(lines == ["\(hard)", "\(hard)"])
     }
 
     @Test func `a limit above the hard one is refused, in words`() async throws {
@@ -183,11 +192,11 @@ import Transport
 
     @Test(
         arguments: [
-            (nil, 1_048_576, 65_536, 1_048_576), (nil, 4096, 4096, 4096),
-            (1000, 4096, 1000, 4096), (100_000, 4096, 100_000, 100_000),
-        ] as [(UInt64?, UInt64, UInt64, UInt64)])
-    func `an instance has 65,536 descriptors, fewer where the host has, or what is configured`(
-        wanted: UInt64?, hard: UInt64, soft: UInt64, newHard: UInt64
+            (nil, 1_048_576, 65_536, nil), (nil, 4096, 65_536, nil), (1000, 4096, 1000, nil),
+            (100_000, 4096, 100_000, 100_000),
+        ] as [(UInt64?, UInt64, UInt64, UInt64?)])
+    func `an instance has 65,536 descriptors, or what is configured`(
+        wanted: UInt64?, hard: UInt64, soft: UInt64, newHard: UInt64?
     ) {
         #expect(
             DescriptorAllowance.limit(wanted: wanted, hard: hard)

@@ -87,6 +87,9 @@ struct clinux_limit {
     /// Otherwise the child has ours.
     int is_set;
     uint64_t soft;
+    /// Whether `hard` is to be the hard limit. Otherwise it stays what it is at that moment, and the
+    /// soft one is no higher: somebody may have lowered ours (prlimit(1)).
+    int sets_hard;
     uint64_t hard;
 };
 

@@ -14,6 +14,8 @@ struct CommandContext: Sendable {
     /// The options file of our TLS, if there is one.
     let tlsOptionsFile: String?
     private let usesLongNames: Bool
+    /// The users of the sockets on this host that our node has connected to.
+    private let listenerOwners: ListenerOwners
 
     init(
         _ invocation: Invocation, environment: [String: String], loop: EventLoop
@@ -25,7 +27,25 @@ struct CommandContext: Sendable {
         // One node's answer is all that it waits for.
         configuration.terms = .answers
         configuration.connectTimeout = invocation.answerTimeout
-        configuration.trust = { _ in trust }
+        let owners = ListenerOwners()
+        var listeners = trust
+        listeners.check = { sockets in
+            owners.add(sockets)
+            return nil
+        }
+        let (nodes, base) = (listeners, try CommandTrust.basePath(environment))
+        let ownHosts = [HostName.short, HostName.full]
+        configuration.trust = { node in
+            guard ownHosts.contains(node.host) else { return nodes }
+            var nodes = nodes
+            if let user = await offload({
+                CommandTrust.user(ofInstance: node.alive, base: base)
+            }) {
+                nodes.users = nodes.users.adding(user)
+            }
+            return nodes
+        }
+        listenerOwners = owners
         configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
             if level == .warning || level == .error { Output.error(text) }
         }
@@ -39,6 +59,10 @@ struct CommandContext: Sendable {
         timeout = invocation.answerTimeout
         usesLongNames = options.usesLongNames
     }
+
+    /// Whose node on this host has answered; `nil` when it is on another host. Where it may be several
+    /// users', somebody who is not root.
+    var answeringUser: UInt32? { listenerOwners.greatest }
 
     func name(_ text: String) throws(UsageError) -> NodeName {
         try HostName.nodeName(
@@ -57,6 +81,17 @@ struct CommandContext: Sendable {
             throw CommandFailure(error, node: name)
         }
     }
+}
+
+/// Whose sockets a command has connected to.
+private final class ListenerOwners: Sendable {
+    private let users = Guarded<Set<UInt32>>([])
+
+    func add(_ sockets: Set<ListeningSocket>) {
+        users.withLock { $0.formUnion(sockets.map(\.user)) }
+    }
+
+    var greatest: UInt32? { users.withLock { $0.max() } }
 }
 
 /// How a command ends when it does not succeed: one line, and an exit status.

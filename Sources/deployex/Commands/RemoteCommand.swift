@@ -21,7 +21,8 @@ struct RemoteCommand {
                 "\(client.name) does not say where \(instance) is: is it another version of "
                     + "deployex?", exitCode: ExitCode.refused)
         }
-        let user = try Self.user(answer["user"]?.asInteger, of: instance)
+        let user = try Self.user(
+            answer["user"]?.asInteger, of: instance, answeredBy: client.context.answeringUser)
         guard user != nil || access(path, X_OK) == 0 else {
             let reason = String(cString: strerror(errno))
             throw CommandFailure(
@@ -44,15 +45,28 @@ struct RemoteCommand {
     /// Whom to become: root runs no program of a release that runs as somebody else, who may have
     /// changed it. Everybody else is who they are; whether they may read it they will see.
     private static func user(
-        _ id: Int?, of instance: InstanceName
+        _ id: Int?, of instance: InstanceName, answeredBy server: UInt32?
     ) throws(CommandFailure) -> ProcessUser? {
-        guard let id, geteuid() == 0, id != 0 else { return nil }
+        guard geteuid() == 0 else { return nil }
+        guard let server else {
+            throw CommandFailure(
+                "\(instance) is on another host: run the remote shell there",
+                exitCode: ExitCode.refused)
+        }
+        guard let id = identity(server: server, instance: id) else { return nil }
         guard let user = UserDatabase.processUser(named: "\(id)"), user.id == id else {
             throw CommandFailure(
                 "\(instance) runs as uid \(id), which is no user of this host",
                 exitCode: ExitCode.refused)
         }
         return user
+    }
+
+    /// The user that root becomes, if any. What a deployex of somebody else answers is that user's word
+    /// alone: the program, its variables, and as whom it runs.
+    static func identity(server: UInt32, instance: Int?) -> Int? {
+        if server != 0 { return Int(server) }
+        return instance == 0 ? nil : instance
     }
 
     private func instance(_ text: String?) async throws -> InstanceName {

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import Glibc
 internal import Transport
 
@@ -6,7 +7,7 @@ enum CommandTrust {
     /// What is to be done about a stranger who listens.
     static let remedy = "stop it, or name the user in DEPLOYEX_TRUSTED_USERS"
 
-    private static let basePath = "/var/lib/deployex"
+    private static let defaultBasePath = "/var/lib/deployex"
 
     /// Root, the own user, and who is named in `DEPLOYEX_TRUSTED_USERS`. For root also the user whose
     /// deployex it is: the owner of the base folder, where only root can have given it to that user.
@@ -14,11 +15,37 @@ enum CommandTrust {
         let settings = Settings([.variables(environment)])
         var users = try ServerConfiguration.trustedUsers(settings)
         if TrustedUsers.own == 0,
-            let owner = owner(ofGivenFolder: try settings.path(.basePath) ?? basePath)
+            let owner = owner(ofGivenFolder: try basePath(environment))
         {
             users = users.adding(owner)
         }
         return ListenerTrust(users: users, remedy: remedy)
+    }
+
+    /// The user that an instance on this host runs as, where root's deployex has given its release to that
+    /// user: root believes that user, too, for this one node. It blocks.
+    /// - Parameter base: the base folder.
+    static func user(ofInstance alive: String, base: String) -> UInt32? {
+        guard TrustedUsers.own == 0, let dash = alive.lastIndex(of: "-"),
+            let number = Int(alive[alive.index(after: dash)...]), number > 0
+        else { return nil }
+        let name = alive[..<dash]
+        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
+            !name.isEmpty
+        else { return nil }
+        let current = DeploymentLayout(basePath: base, application: String(name)).current(number)
+        // Nobody but root can have made what leads there.
+        guard let folder = try? PathTrust().folder(current) else { return nil }
+        var status = stat()
+        guard fstatat(folder.raw, "releases", &status, AT_SYMLINK_NOFOLLOW) == 0,
+            status.st_mode & S_IFMT == S_IFDIR
+        else { return nil }
+        return status.st_uid
+    }
+
+    /// Where deployex works, as far as a command knows.
+    static func basePath(_ environment: [String: String]) throws(UsageError) -> String {
+        try Settings([.variables(environment)]).path(.basePath) ?? defaultBasePath
     }
 
     /// Who owns the folder at `path`, if nobody but root can have put it there.

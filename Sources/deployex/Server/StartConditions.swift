@@ -16,12 +16,12 @@ struct StartConditions: Equatable, Sendable {
     /// leaves no core dump, cannot be traced by its own user's other processes, and makes files with
     /// ``ownUmask``.
     static func close() -> StartConditions {
-        let core = ResourceLimit.current(.coreBytes)
+        let core = ResourceLimit.current(.coreBytes).map { ResourceLimit(soft: $0.soft) }
         let conditions = StartConditions(
             umask: UInt32(Glibc.umask(ownUmask)), coreLimit: core,
             descriptorHardLimit: ResourceLimit.current(.descriptors)?.hard ?? 1024)
         // The hard limit stays: an ordinary user could not give its instances theirs back.
-        if let core { ResourceLimit(soft: 0, hard: core.hard).apply(to: .coreBytes) }
+        ResourceLimit.lower(.coreBytes, to: 0)
         OwnProcess.refuseDumps()
         return conditions
     }
