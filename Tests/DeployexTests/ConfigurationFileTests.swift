@@ -177,3 +177,29 @@ private func one(_ text: String) -> String {
         #expect(Set(Setting.allCases.map(\.key)).count == Setting.allCases.count)
     }
 }
+
+@Suite struct CookieOfApplicationTests {
+    private func refusal(_ members: String) throws -> String? {
+        let file = try configuration(
+            #"{"applications":[{"name":"counter","first_port":4000,"replicas":1},"#
+                + #"{"name":"shop","first_port":4100\#(members)}]}"#)
+        do throws(UsageError) {
+            try file.checkCookies(own: "deployex's")
+            return nil
+        } catch {
+            return error.message
+        }
+    }
+
+    @Test func `a cookie with which deployex could never connect is refused`() throws {
+        let other = #","environment":{"RELEASE_COOKIE":"another"}"#
+        #expect(
+            try refusal(other)
+                == "applications[1].environment: RELEASE_COOKIE is not deployex's cookie, so that "
+                + "deployex could not connect to shop: leave it out, or set "
+                + "applications[1].readiness.distribution to false")
+        #expect(try refusal(other + #","readiness":{"distribution":false}"#) == nil)
+        #expect(try refusal(#","environment":{"RELEASE_COOKIE":"deployex's"}"#) == nil)
+        #expect(try refusal("") == nil)
+    }
+}

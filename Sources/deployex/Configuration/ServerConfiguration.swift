@@ -75,6 +75,21 @@ struct ServerConfiguration: Equatable {
             })
     }
 
+    /// - Parameter own: the cookie with which deployex connects to the instances, all of them.
+    /// - Throws: ``UsageError`` for an application that another one would keep from ever becoming ready.
+    func checkCookies(own: String) throws(UsageError) {
+        for (index, application) in applications.enumerated() {
+            guard application.readiness.usesDistribution,
+                let cookie = application.environment["RELEASE_COOKIE"], cookie != own
+            else { continue }
+            let prefix = ConfigurationFile.prefix(index)
+            throw UsageError(
+                "\(prefix)environment: RELEASE_COOKIE is not deployex's cookie, so that deployex could not "
+                    + "connect to \(application.name): leave it out, or set "
+                    + "\(prefix)readiness.distribution to false", .start)
+        }
+    }
+
     static func trustedUsers(_ host: Settings) throws(UsageError) -> TrustedUsers {
         guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
         var users = TrustedUsers()

@@ -57,6 +57,7 @@ actor Server {
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
+        try configuration.checkCookies(own: cookie)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
