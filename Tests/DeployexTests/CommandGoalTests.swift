@@ -1,6 +1,7 @@
 import ExternalTermFormat
 import Supervisor
 import Testing
+import Transport
 
 @testable import deployex
 
@@ -142,6 +143,30 @@ private let first = InstanceName(app: "counter", index: 1)
                 "TERM": "xterm", "ELIXIR_ERL_OPTIONS": "-proto_dist inet_tls",
                 "RELEASE_NODE_SUFFIX": "-2", "GREETING": "its", "RELEASE_COOKIE": "secret",
             ])
+    }
+
+    @Test func `another user's shell gets the terminal's variables of ours, and its own`() {
+        let shop = ProcessUser(
+            name: "shop", id: 1001, group: 1001, groups: [1001], home: "/srv/shop")
+        let shared = [
+            "TERM": "xterm", "COLORTERM": "truecolor", "NO_COLOR": "1", "LANG": "C.UTF-8",
+            "LC_ALL": "C", "TZ": "UTC", "PATH": "/bin", "ERL_EPMD_PORT": "4370",
+            "ELIXIR_ERL_OPTIONS": "-proto_dist inet_tls",
+        ]
+        let own = [
+            "SSH_AUTH_SOCK": "/tmp/agent", "SSH_CONNECTION": "a", "AWS_SECRET_ACCESS_KEY": "b",
+            "SUDO_USER": "admin", "HOME": "/root", "USER": "root", "LOGNAME": "root",
+            "XDG_RUNTIME_DIR": "/run/user/0", "ERL_FLAGS": "-setcookie c", "LCX": "d",
+            "DEPLOYEX_ERLANG_COOKIE": "e",
+        ]
+        let variables = RemoteCommand.variables(
+            shared.merging(own) { $1 }, instance: ["RELEASE_NODE_SUFFIX": "-1"], cookie: "secret",
+            user: shop)
+        let its = [
+            "HOME": "/srv/shop", "USER": "shop", "LOGNAME": "shop", "RELEASE_NODE_SUFFIX": "-1",
+            "RELEASE_COOKIE": "secret",
+        ]
+        #expect(variables == shared.merging(its) { $1 })
     }
 
     @Test(arguments: [

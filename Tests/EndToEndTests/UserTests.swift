@@ -227,28 +227,31 @@ struct UserTests {
     @Test func `remote is the user's, too`() async throws {
         try await DeployexWorld.run(as: ()) { world, account in
             try await world.bring(to: "0.1.1")
-            let script = """
-                import os, pty, select, sys, time
-                pid, terminal = pty.fork()
-                if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
-                text = b''
-                end = time.time() + 30
-                while b'iex(counter-1@' not in text:
-                    if time.time() > end: sys.exit('%r' % text)
-                    if select.select([terminal], [], [], 0.2)[0]: text += os.read(terminal, 4096)
-                print([line for line in open('/proc/%d/status' % pid) if line[:4] == 'Uid:'])
-                os.write(terminal, b'\\x1c')
-                try:
-                    while os.read(terminal, 4096): pass
-                except OSError: pass
-                os.waitpid(pid, 0)
-                """
-            let result = try await world.run(
-                Host.find("python3"), ["-c", script, ExamplePackages.deployex, "remote", "1"],
-                environment: world.variables.merging(["TERM": "xterm"]) { $1 },
-                timeout: .seconds(60))
-            let id = account.id
-            #expect(result.stdout == "['Uid:\\t\(id)\\t\(id)\\t\(id)\\t\(id)\\n']\n", "\(result)")
+            try await world.expectRemoteShell(of: account)
+        }
+    }
+
+    @Test func `remote of a service user's deployex is that user's, and gets nothing of root's`()
+        async throws
+    {
+        try await TestAccount.run { account in
+            let options = DeployexWorld.Options(
+                epmd: .deployex, variables: ["DEPLOYEX_TRUSTED_USERS": account.name])
+            try await DeployexWorld.run(options, isStarted: false) { world in
+                chmod(world.folder, 0o711)
+                mkdir(world.base, 0o700)
+                for path in [world.base, world.folder + "/log"] {
+                    #expect(chown(path, account.id, account.group) == 0)
+                }
+                try await world.startEPMD()
+                try await world.startDeployex(
+                    through: [
+                        Host.find("setpriv"), "--reuid=\(account.id)", "--regid=\(account.group)",
+                        "--clear-groups",
+                    ])
+                try await world.bring(to: "0.1.1")
+                try await world.expectRemoteShell(of: account)
+            }
         }
     }
 }
@@ -297,6 +300,36 @@ extension DeployexWorld {
             #expect(status.contains("Gid:\t\(ids(account.group))\n"), "\(status)")
             #expect(status.contains("Groups:\t\(account.group) \n"), "\(status)")
         }
+    }
+
+    /// Runs `deployex remote 1` on a terminal, as root with an agent, and looks at what it becomes.
+    fileprivate func expectRemoteShell(of account: TestAccount) throws {
+        let script = """
+            import os, pty, select, sys, time
+            pid, terminal = pty.fork()
+            if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+            text = b''
+            end = time.time() + 30
+            while b'iex(counter-1@' not in text:
+                if time.time() > end: sys.exit('%r' % text)
+                if select.select([terminal], [], [], 0.2)[0]: text += os.read(terminal, 4096)
+            print([line for line in open('/proc/%d/status' % pid) if line[:4] == 'Uid:'])
+            variables = open('/proc/%d/environ' % pid, 'rb').read().split(b'\\0')
+            print([v for v in variables if v[:3] in (b'SSH', b'AWS', b'TER')])
+            os.write(terminal, b'\\x1c')
+            try:
+                while os.read(terminal, 4096): pass
+            except OSError: pass
+            os.waitpid(pid, 0)
+            """
+        let roots = ["TERM": "xterm", "SSH_AUTH_SOCK": "/tmp/agent", "AWS_PROFILE": "root"]
+        let result = try run(
+            Host.find("python3"), ["-c", script, ExamplePackages.deployex, "remote", "1"],
+            environment: variables.merging(roots) { $1 }, timeout: .seconds(60))
+        let id = account.id
+        #expect(
+            result.stdout
+                == "['Uid:\\t\(id)\\t\(id)\\t\(id)\\t\(id)\\n']\n[b'TERM=xterm']\n", "\(result)")
     }
 
     fileprivate func waitForStatus(_ wanted: String) throws {

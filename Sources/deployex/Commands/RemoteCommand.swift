@@ -84,14 +84,20 @@ struct RemoteCommand {
 
     /// The user's variables without those of another release and without deployex's secrets, then
     /// what makes it the instance's shell. Not in the arguments, which everybody on the host can read.
-    /// - Parameter folder: the one that a relative path is in.
+    ///
+    /// Where it becomes somebody else's, ours are not for that user's program, except those of the terminal
+    /// and those without which the node is not found: an agent, an account or a token may be in any other.
+    /// - Parameters:
+    ///   - folder: the one that a relative path is in.
+    ///   - owner: whose it becomes.
     static func variables(
         _ user: [String: String], instance: [String: String], cookie: String,
         tlsOptionsFile: String? = nil, folder: String = "", user owner: ProcessUser? = nil
     ) -> [String: String] {
         // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
         var variables = user.filter { name, _ in
-            !InstanceEnvironment.isRemoved(name) || name == "ELIXIR_ERL_OPTIONS"
+            name == "ELIXIR_ERL_OPTIONS"
+                || (owner == nil ? !InstanceEnvironment.isRemoved(name) : isForOthers(name))
         }
         let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
         if let tlsOptionsFile, !switches.contains("-proto_dist") {
@@ -108,6 +114,18 @@ struct RemoteCommand {
         // An application with a cookie of its own was started with that.
         variables.merge(instance) { $1 }
         return variables
+    }
+}
+
+extension RemoteCommand {
+    /// Those of ours that a program of another user gets: of the terminal, and what finds programs and nodes.
+    private static let namesForOthers: Set<String> = [
+        "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",
+        "ERL_EPMD_ADDRESS",
+    ]
+
+    private static func isForOthers(_ name: String) -> Bool {
+        namesForOthers.contains(name) || name.hasPrefix("LC_")
     }
 }
 
