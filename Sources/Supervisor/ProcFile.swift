@@ -21,6 +21,16 @@ enum ProcFile {
         return bytes.isEmpty ? nil : bytes
     }
 
+    /// The user of a process, or `nil` when it has gone. The real one: whoever starts a program that is setuid
+    /// stays its real user, and could pass for somebody else by the effective one. Source: proc_pid_status(5).
+    static func user(of pid: Int32) -> UInt32? {
+        guard let bytes = read("/proc/\(pid)/status") else { return nil }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        // Real, effective, saved, and for files.
+        guard let line = lines.first(where: { $0.hasPrefix("Uid:") }) else { return nil }
+        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) }
+    }
+
     /// The pids of all processes.
     static func pids() -> [Int32] {
         guard let folder = opendir("/proc") else { return [] }

@@ -19,7 +19,7 @@ package enum SessionLeaders {
             !status.isZombie && status.session == status.pid
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
-                && user(of: status.pid).map(owners.contains) == true
+                && ProcFile.user(of: status.pid).map(owners.contains) == true
         }
         let pids = Set(found.map(\.pid))
         return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
@@ -52,14 +52,6 @@ package enum SessionLeaders {
             bytes += chunk[..<count]
         }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    /// The real one, which a program that changes its user keeps. Source: proc_pid_status(5).
-    private static func user(of pid: Int32) -> UInt32? {
-        guard let bytes = ProcFile.read("/proc/\(pid)/status") else { return nil }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
-        guard let line = lines.first(where: { $0.hasPrefix("Uid:") }) else { return nil }
-        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) }
     }
 
     private static func realPath(_ path: String) -> String? {

@@ -20,16 +20,11 @@ package struct SessionSockets: Sendable {
     /// The leader's.
     package var pid: Int32 { leader.identity.pid }
 
-    /// The user that the session runs as, when it still does. Source: proc_pid_status(5).
+    /// The user that the session's leader runs as, when it still does.
     package var user: UInt32? {
-        let text = String(
-            decoding: ProcFile.read("/proc/\(leader.identity.pid)/status") ?? [], as: UTF8.self)
-        guard !leader.hasExited,
-            let line = text.split(separator: "\n").first(where: { $0.hasPrefix("Uid:") })
-        else { return nil }
-        // Real, effective, saved and for files.
-        let fields = line.split(whereSeparator: \.isWhitespace)
-        return fields.count > 2 ? UInt32(fields[2]) : nil
+        let user = ProcFile.user(of: leader.identity.pid)
+        // Who has not ended after the look had the pid during the look.
+        return leader.hasExited ? nil : user
     }
 
     /// Whether each of `inodes`, as of `/proc/net/tcp`, is a socket of one of the processes.
