@@ -7,12 +7,14 @@ package enum LeftoverSession {
         case notRunning
         /// It ended; with `killed`, only after SIGKILL.
         case stopped(killed: Bool)
-        /// Members that not even SIGKILL ended.
+        /// Members that not even SIGKILL has ended so far, such as one that waits for a file system which
+        /// does not answer.
         case survived(count: Int)
     }
 
-    /// Sends SIGTERM to the leader, waits up to `timeout`, then kills the whole session. Called on
-    /// the loop's thread, by an actor that is pinned to it.
+    /// Sends SIGTERM to the leader, waits up to `timeout`, then kills the whole session, and waits ten seconds
+    /// at most for that: whoever starts does not wait for ever. Called on the loop's thread, by an actor that
+    /// is pinned to it.
     package nonisolated(nonsending) static func stop(
         _ identity: ProcessIdentity, timeout: Duration = .seconds(10), on loop: EventLoop
     ) async throws -> Outcome {
@@ -20,14 +22,16 @@ package enum LeftoverSession {
         let session = try await ProcessSession.adopt(identity, on: loop) { wait.received($0) }
         guard let session else { return .notRunning }
         session.terminate()
-        let timer = loop.schedule(after: timeout) { wait.kill(session, on: loop) }
+        let timer = loop.schedule(after: timeout) {
+            wait.kill(times: 10, on: loop) { session.killSession() }
+        }
         defer { timer.cancel() }
         return await withCheckedContinuation { wait.start($0) }
     }
 }
 
 /// Confined to the loop's thread.
-private final class LeftoverWait: @unchecked Sendable {
+final class LeftoverWait: @unchecked Sendable {
     private var continuation: CheckedContinuation<LeftoverSession.Outcome, Never>?
     private var outcome: LeftoverSession.Outcome?
     private var hasExited = false
@@ -41,12 +45,19 @@ private final class LeftoverWait: @unchecked Sendable {
         }
     }
 
-    /// Repeats until the leader has gone: a search may miss a process that is just being made.
-    func kill(_ session: ProcessSession, on loop: EventLoop) {
+    /// Repeats until the leader has gone: a search may miss a process that is just being made. After so many
+    /// `times` the wait is over.
+    func kill(
+        times: Int, every interval: Duration = .seconds(1), on loop: EventLoop,
+        _ kill: @escaping @Sendable () -> Void
+    ) {
         guard !hasExited else { return }
+        guard times > 0 else { return end(.survived(count: 1)) }
         isKilled = true
-        session.killSession()
-        loop.schedule(after: .seconds(1)) { [self] in kill(session, on: loop) }
+        kill()
+        loop.schedule(after: interval) { [self] in
+            self.kill(times: times - 1, every: interval, on: loop, kill)
+        }
     }
 
     func received(_ event: ProcessSession.Event) {
@@ -54,11 +65,14 @@ private final class LeftoverWait: @unchecked Sendable {
         case .exited:
             hasExited = true
         case .ended(let survivors):
-            let outcome: LeftoverSession.Outcome =
-                survivors == 0 ? .stopped(killed: isKilled) : .survived(count: survivors)
-            self.outcome = outcome
-            continuation?.resume(returning: outcome)
-            continuation = nil
+            end(survivors == 0 ? .stopped(killed: isKilled) : .survived(count: survivors))
         }
+    }
+
+    private func end(_ outcome: LeftoverSession.Outcome) {
+        guard self.outcome == nil else { return }
+        self.outcome = outcome
+        continuation?.resume(returning: outcome)
+        continuation = nil
     }
 }
