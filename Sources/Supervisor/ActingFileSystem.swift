@@ -94,7 +94,8 @@ package struct ActingFileSystem: FileSystem {
     private func absence(
         _ error: FileSystemError, at path: String, _ attempt: String
     ) -> FileSystemError {
-        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV]
+        // ENOTCONN: a file system of the user's own (FUSE) whose server has ended.
+        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV, ENOTCONN]
         guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else { return error }
         return .system(SystemError(attempt, code: ENOENT))
     }

@@ -4,26 +4,31 @@ import Testing
 
 /// The example and a program that is no Erlang node at all, configured by one file.
 @Suite struct SeveralApplicationsTests {
-    private static let options = DeployexWorld.Options(
-        epmd: .deployex,
-        configuration: { world in
-            """
-            {
-              "applications": [
-                {"name": "counter", "replicas": 1, "first_port": \(world.firstPort),
-                 "environment": {"GREETING": "hello from a file"},
-                 "storage": {"path": "\(world.storage)"},
-                 "timings": {"poll_interval": 0.5, "stop_timeout": 8},
-                 "readiness": {"http_path": "/"}},
-                {"name": "pages", "replicas": 2, "first_port": \(world.extraPort),
-                 "environment": {"GREETING": "pages"},
-                 "storage": {"path": "\(world.storage)"},
-                 "timings": {"poll_interval": 0.5, "stop_timeout": 2},
-                 "readiness": {"distribution": false, "alive_seconds": 0.5, "http_path": "/"}}
-              ]
-            }
-            """
-        }, extraPorts: 2)
+    private static let options = options("")
+
+    /// - Parameter members: further ones of `counter`.
+    private static func options(_ members: String) -> DeployexWorld.Options {
+        DeployexWorld.Options(
+            epmd: .deployex,
+            configuration: { world in
+                """
+                {
+                  "applications": [
+                    {"name": "counter", "replicas": 1, "first_port": \(world.firstPort),\(members)
+                     "environment": {"GREETING": "hello from a file"},
+                     "storage": {"path": "\(world.storage)"},
+                     "timings": {"poll_interval": 0.5, "stop_timeout": 8},
+                     "readiness": {"http_path": "/"}},
+                    {"name": "pages", "replicas": 2, "first_port": \(world.extraPort),
+                     "environment": {"GREETING": "pages"},
+                     "storage": {"path": "\(world.storage)"},
+                     "timings": {"poll_interval": 0.5, "stop_timeout": 2},
+                     "readiness": {"distribution": false, "alive_seconds": 0.5, "http_path": "/"}}
+                  ]
+                }
+                """
+            }, extraPorts: 2)
+    }
 
     @Test func `two applications are deployed, controlled and stopped, each by its name`()
         async throws
@@ -87,6 +92,64 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: TestAccount.canBeMade, "only root starts programs as another user"))
+    func `what one application's user does to its release keeps no other from being taken over`()
+        async throws
+    {
+        try await TestAccount.run { account in
+            let options = Self.options(#""user": "\#(account.name)","#)
+            try await DeployexWorld.run(options, isStarted: false) { world in
+                chmod(world.folder, 0o711)
+                try await world.start()
+                try await world.placePages("1.0.0")
+                try await world.publish("0.1.0")
+                try await world.waitForApplication("counter", "0.1.0")
+                try await world.waitForApplication("pages", "1.0.0")
+                let pages = try await world.application("pages").instances.map(\.osPid)
+                let releases = world.service(1, "current/releases")
+                for damage in [world.replaceByFolder, world.makeGarbage] {
+                    let pid = try #require(await world.answer(1)?.osPID)
+                    try damage(releases + "/start_erl.data")
+                    chmod(releases, 0o555)
+                    try await world.restartDeployex { await world.kill(pid) }
+                    // It is deployed anew, and the other one goes on.
+                    try await world.waitForApplication("counter", "0.1.0")
+                    try await world.waitForApplication("pages", "1.0.0")
+                    #expect(try await world.application("pages").instances.map(\.osPid) == pages)
+                    let log = await world.log
+                    #expect(log.contains("start_erl.data is damaged and cannot be made anew"))
+                }
+            }
+        }
+    }
+
+    @Test func `an application whose record cannot be used is failed until it can`() async throws {
+        try await DeployexWorld.run(Self.options) { world in
+            try await world.placePages("1.0.0")
+            try await world.publish("0.1.0")
+            try await world.waitForApplication("counter", "0.1.0")
+            try await world.waitForApplication("pages", "1.0.0")
+            let pids = try await world.status()?.instances.compactMap(\.osPid) ?? []
+            let record = world.base + "/version/counter/application.json"
+            let mark = await world.logMark
+            try await world.restartDeployex(waitingFor: "counter: Application is not begun: ") {
+                try world.replaceByFolder(record)
+            }
+            try await world.waitForApplication("pages", "1.0.0")
+            let failed = try await world.application("counter")
+            #expect(failed.instances.map(\.status) == ["failed"])
+            #expect(failed.problem?.contains(record) == true, "\(failed)")
+            let refused = try await world.command("restart", "counter-1")
+            #expect(refused.status == 1 && refused.stderr.contains(record), "\(refused)")
+            #expect(rmdir(record) == 0)
+            try await world.waitForApplication("counter", "0.1.0")
+            #expect(try await world.status()?.instances.compactMap(\.osPid) == pids)
+            let told = await world.log(after: mark).split(separator: "\n")
+                .count { $0.contains("is not begun") }
+            #expect(told == 1)
+        }
+    }
+
     @Test func `a wrong file is one line with the path of the key, before anything is touched`()
         async throws
     {
@@ -122,6 +185,30 @@ import Testing
 }
 
 extension DeployexWorld {
+    /// Ends deployex, and starts the next when `body` has been done.
+    fileprivate func restartDeployex(
+        waitingFor line: String = "Initialising deployment server",
+        _ body: @Sendable () async throws -> Void
+    ) async throws {
+        guard try endDeployex(SIGTERM) == 0 else { throw WorldError("deployex ended oddly") }
+        try await body()
+        let mark = logMark
+        try launchDeployex()
+        try waitForLog(line, after: mark)
+    }
+
+    nonisolated fileprivate func replaceByFolder(_ path: String) throws {
+        try FileManager.default.removeItem(atPath: path)
+        mkdir(path, 0o755)
+    }
+
+    nonisolated fileprivate func makeGarbage(_ path: String) throws {
+        // The folder of before has gone with its release.
+        let file = try #require(fopen(path, "w"))
+        fputs("garbage", file)
+        fclose(file)
+    }
+
     /// Publishes `pages`: a web server without an Erlang node.
     func placePages(_ version: String) throws {
         let script = """

@@ -101,10 +101,11 @@ package actor Deployer {
     /// Prepares the folders, takes over what an earlier deployex left running, completes or undoes what
     /// it was doing, and begins.
     ///
-    /// The base folder exists and is held by this process alone.
-    /// - Throws: `FileSystemError` when the state on disk cannot be used.
+    /// The base folder exists and is held by this process alone. After ``detach()`` it does nothing.
+    /// - Throws: `FileSystemError` when the state on disk cannot be used. It may be tried again then.
     package func start() async throws {
         precondition(engine == nil, "A deployer starts once")
+        guard !isDetached else { return }
         let (environment, records, states, application) = (
             environment, records, states, application
         )
@@ -115,9 +116,11 @@ package actor Deployer {
         }
         try await stopLeftovers()
         var found: [DeploymentEngine.Found] = []
+        keepers = []
         for number in 1...configuration.replicas { found.append(try await find(number)) }
         let (record, findings) = try await readRecord()
         for finding in findings { environment.log(.warning, finding) }
+        guard !isDetached else { return }
         var engine = DeploymentEngine(
             configuration: configuration, record: record, found: found, now: .now,
             seconds: Self.secondsSince1970)
@@ -129,7 +132,8 @@ package actor Deployer {
         clean()
     }
 
-    var hasEngine: Bool { engine != nil }
+    /// Whether it has begun.
+    package var hasEngine: Bool { engine != nil }
 
     private func readRecord() async throws -> (ApplicationRecord, [String]) {
         let file = ApplicationRecordFile(layout: environment.layout, files: environment.files)
@@ -165,9 +169,12 @@ package actor Deployer {
         }
     }
 
-    /// Stops every instance; returns when nothing runs any more.
+    /// Stops every instance; returns when nothing runs any more. One that has not begun does not begin.
     package func stopAll() async {
-        guard engine != nil, !isDetached else { return }
+        guard engine != nil, !isDetached else {
+            isDetached = true
+            return
+        }
         tell(.shutdownRequested)
         guard !hasFinished else { return }
         await withCheckedContinuation { finishWaiters.append($0) }

@@ -21,9 +21,11 @@ extension Deployer {
         case .found(let found): record = found
         }
         var process = DeploymentEngine.FoundProcess.none
+        // Taken over already, by an attempt to start that something else has ended.
+        if let session = sessions[number] { record.process = session.identity }
         if let identity = record.process {
-            if let session = try await adopt(identity, number) {
-                sessions[number] = session
+            if sessions[number] == nil { sessions[number] = try await adopt(identity, number) }
+            if sessions[number] != nil {
                 process = .running(
                     identity, since: .now + (.zero - identity.age), isStopping: record.isStopping)
             } else {
@@ -36,9 +38,7 @@ extension Deployer {
                 record.end()
             }
         }
-        let isRunning = sessions[number] != nil
-        let state = states[number - 1]
-        let onDisk = try await offload { try state.recover(isRunning: isRunning) }
+        let onDisk = await recover(number)
         for finding in onDisk.findings { log(.warning, finding) }
         keepers.append(InstanceRecordKeeper(record, in: records))
         var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
@@ -49,6 +49,20 @@ extension Deployer {
             found.interruptedUpgrade = try? Release(version: to.version, hash: to.hash)
         }
         return found
+    }
+
+    /// Completes or undoes what was under way in an instance's folders. Where that fails, what stands there
+    /// is taken as it is: before the next work on them, and before the next boot, it is tried again. The
+    /// other instances, and other applications, do not wait for it.
+    private func recover(_ number: Int) async -> InstanceState.Found {
+        let isRunning = sessions[number] != nil
+        let state = states[number - 1]
+        do {
+            return try await offload { try state.recover(isRunning: isRunning) }
+        } catch {
+            log(.error, "completing what was under way at instance: \(number): \(error)")
+            return InstanceState.Found(current: await standing(number))
+        }
     }
 
     private func adopt(
@@ -87,14 +101,11 @@ extension Deployer {
         let command = CommandRecordFile(
             folder: records.path, application: application, files: environment.files)
         if let identity = try await offload({ try command.read() }) {
-            if try await LeftoverSession.stop(identity, timeout: .seconds(2), on: loop)
-                != .notRunning
-            {
-                log(
-                    .warning,
-                    "A pre-command still ran from an earlier start as OS process "
-                        + "\(identity.pid): stopped")
-            }
+            let outcome = try await LeftoverSession.stop(
+                identity, timeout: .seconds(2), on: loop)
+            tellOfLeftover(
+                outcome,
+                "A pre-command still ran from an earlier start as OS process \(identity.pid)")
             try await offload { try command.remove() }
         }
         let names = try await offload {
@@ -110,14 +121,20 @@ extension Deployer {
                 try await offload { try records.write(decided) }
                 let outcome = try await LeftoverSession.stop(
                     process, timeout: configuration.timings.stopTimeout, on: loop)
-                if outcome != .notRunning {
-                    log(
-                        .warning,
-                        "Instance: \(name.index) is more than \(configuration.replicas) replicas: "
-                            + "OS process \(process.pid) is stopped")
-                }
+                tellOfLeftover(
+                    outcome,
+                    "Instance: \(name.index) is more than \(configuration.replicas) replicas and ran as "
+                        + "OS process \(process.pid)")
             }
             try await offload { try records.remove(name) }
+        }
+    }
+
+    private func tellOfLeftover(_ outcome: LeftoverSession.Outcome, _ text: String) {
+        switch outcome {
+        case .notRunning: break
+        case .stopped: log(.warning, "\(text): stopped")
+        case .survived: log(.error, "\(text): it is killed and does not end")
         }
     }
 

@@ -117,7 +117,7 @@ extension Deployer {
     }
 
     /// What is current after a move that failed in its midst; to find that out, nothing is written.
-    private func standing(_ number: Int) async -> DeployedRelease? {
+    func standing(_ number: Int) async -> DeployedRelease? {
         let state = states[number - 1]
         do {
             return try await offload { try state.standing() }

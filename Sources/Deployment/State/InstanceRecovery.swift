@@ -1,3 +1,4 @@
+internal import Glibc
 package import Supervisor
 
 // What a start makes of what it finds on disk.
@@ -73,7 +74,15 @@ extension InstanceState {
                 let erts = try ertsVersion(of: version)
             else { continue }
             let path = "\(current)/releases/start_erl.data"
-            try files.replaceFile(path, with: Array("\(erts) \(version)".utf8), mode: 0o644)
+            do throws(FileSystemError) {
+                try files.replaceFile(path, with: Array("\(erts) \(version)".utf8), mode: 0o644)
+            } catch {
+                // For want of space it will do later. Else the application's user has seen to it, as with
+                // a folder of that name: then nothing boots here, and it is deployed anew.
+                if case .stopped = error { throw error }
+                if error.isFull { throw error }
+                return "\(path) is damaged and cannot be made anew: \(error)"
+            }
             return "\(path) was damaged: \(version) boots"
         }
         return nil
@@ -235,8 +244,14 @@ extension InstanceState {
             return (String(words[0]), String(words[1]))
         } catch {
             if error.isNotFound { return nil }
-            guard case .tooLarge = error else { throw error }
+            if case .tooLarge = error { return nil }
+            guard let code = error.code, Self.noFile.contains(code) else { throw error }
             return nil
         }
     }
+
+    /// What a release may have put where a file belongs: a folder, a loop of links, something closed.
+    private static let noFile: Set<Int32> = [
+        EISDIR, ENOTDIR, ELOOP, EACCES, EPERM, ENXIO, ENOTCONN,
+    ]
 }

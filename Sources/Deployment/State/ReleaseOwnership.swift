@@ -6,7 +6,7 @@ package import Transport
 ///
 /// | what | owner | why |
 /// |---|---|---|
-/// | the release's folder, `bin/`, `erts-…/`, what else is in it | deployex's; the user's group reads it | nothing writes there |
+/// | the release's folder, `bin/`, `erts-…/`, what else is in it | deployex's; the user's group reads it | a release only reads there |
 /// | `tmp/` | the user's | the release writes its configuration there when it starts |
 /// | `lib/`, `releases/` | the user's | a hot upgrade unpacks and notes the new version there, from within the node |
 /// | `.deployex.json` | deployex's alone | it says which release the folder holds |
@@ -108,29 +108,41 @@ package struct ReleaseReach: Sendable {
 
     /// Opens the folders to the instances' users, and closes those that have none. The base folder is
     /// ours and locked. It blocks.
-    package func apply() throws(FileSystemError) {
+    /// - Returns: the applications with whose folders that does not succeed, each with the reason.
+    package func apply() throws(FileSystemError) -> [String: FileSystemError] {
         let files = HostFileSystem()
         let passable: UInt32 = hasUsers ? 0o711 : 0o700
         try FolderAccess.set(basePath, mode: passable)
         try FolderAccess.set(basePath + "/service", mode: passable)
+        var refusals: [String: FileSystemError] = [:]
         for application in applications {
-            let folder = application.layout.applicationFolder
-            guard let user = application.user else {
-                try FolderAccess.set(folder, mode: 0o700)
-                continue
+            do throws(FileSystemError) {
+                try Self.apply(application, files)
+            } catch {
+                refusals[application.layout.application] = error
             }
-            try files.makeFolders(folder, mode: 0o711)
-            try FolderAccess.set(folder, mode: 0o711)
-            for number in 1...application.replicas {
-                let instance = application.layout.instanceFolder(number)
-                try files.makeFolders(instance, mode: 0o700)
-                try FolderAccess.set(instance, mode: 0o710, group: user.group)
-            }
-            if let obstacle = FolderAccess.obstacle(
-                for: user, on: application.layout.instanceFolder(1))
-            {
-                throw obstacle
-            }
+        }
+        return refusals
+    }
+
+    private static func apply(
+        _ application: Application, _ files: HostFileSystem
+    ) throws(FileSystemError) {
+        let folder = application.layout.applicationFolder
+        guard let user = application.user else {
+            return try FolderAccess.set(folder, mode: 0o700)
+        }
+        try files.makeFolders(folder, mode: 0o711)
+        try FolderAccess.set(folder, mode: 0o711)
+        for number in 1...application.replicas {
+            let instance = application.layout.instanceFolder(number)
+            try files.makeFolders(instance, mode: 0o700)
+            try FolderAccess.set(instance, mode: 0o710, group: user.group)
+        }
+        if let obstacle = FolderAccess.obstacle(
+            for: user, on: application.layout.instanceFolder(1))
+        {
+            throw obstacle
         }
     }
 }

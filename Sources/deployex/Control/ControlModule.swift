@@ -47,8 +47,8 @@ struct ControlModule: Sendable {
             return await versions(of: application)
         case .command(let application, let command):
             let served = served(application)
-            if let refusal = served.refusal {
-                throw ControlRefusal("\(application) is failed: \(refusal)")
+            if let problem = served.problem {
+                throw ControlRefusal("\(application) is failed: \(problem)")
             }
             report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
             switch await served.deployer.perform(command) {

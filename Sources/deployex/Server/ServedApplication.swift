@@ -14,6 +14,7 @@ struct ServedApplication: Sendable {
     private let ownership: ReleaseOwnership
     /// Why it is not begun at all; it is failed then, whatever its instances do.
     let refusal: String?
+    private let beginning: ApplicationStart
     private let rotator: LogRotator
     private let log: @Sendable (LogLevel, String) -> Void
 
@@ -26,7 +27,7 @@ struct ServedApplication: Sendable {
     ///   - process: as whom and with what its programs run.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, files: HostFileSystem, refusal: PathTrustError?, inherited: [String: String],
+        host: String, files: HostFileSystem, refusal: FileSystemError?, inherited: [String: String],
         cookie: String, process: ProcessSetting,
         loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
@@ -34,6 +35,7 @@ struct ServedApplication: Sendable {
         self.configuration = configuration
         self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
+        beginning = ApplicationStart(loop: loop, log: log)
         let name = configuration.name
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
@@ -99,8 +101,8 @@ struct ServedApplication: Sendable {
 
     // MARK: Life
 
-    /// Takes over what runs, and begins.
-    func start() async throws {
+    /// Takes over what runs, and begins. Returns when that has succeeded, or the task is cancelled.
+    func start() async {
         if let refusal { return log(.error, "Application is not begun: \(refusal)") }
         await rotator.setInstances(
             (1...configuration.replicas).map {
@@ -108,7 +110,18 @@ struct ServedApplication: Sendable {
             })
         await rotator.start()
         await prepareUser()
-        try await deployer.start()
+        await beginning.run { try await deployer.start() }
+    }
+
+    /// Why it has not begun; `nil` while nothing is known to keep it from that.
+    var problem: String? { refusal ?? beginning.problem }
+
+    /// Whether its first attempt to begin is under way.
+    var isBeginning: Bool {
+        get async {
+            guard problem == nil else { return false }
+            return await !deployer.hasEngine
+        }
     }
 
     /// Gives the user of the application what is its: releases that were unpacked before it had one, and
@@ -142,9 +155,9 @@ struct ServedApplication: Sendable {
     /// What it is doing; `nil` until it has begun.
     var snapshot: ApplicationSnapshot? {
         get async {
-            guard let refusal else { return await deployer.snapshot }
+            guard let problem else { return await deployer.snapshot }
             return .failed(
-                configuration.name, replicas: configuration.replicas, problem: refusal)
+                configuration.name, replicas: configuration.replicas, problem: problem)
         }
     }
 

@@ -22,8 +22,6 @@ actor Server {
     private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
     private var phase = Phase.running
-    /// Whether every application has been taken over.
-    private var hasStarted = false
     private var signalCount = 0
     private var endWaiters: [CheckedContinuation<Void, Never>] = []
     /// Who asked for `stop --all` and has not taken the answer yet.
@@ -98,20 +96,13 @@ actor Server {
         let registration = try await register(listening)
         let applications = serve(on: listening.node, folders)
         await expose(applications, on: listening.node)
-        var watchers: [StoreWatcher] = []
-        for application in applications {
-            guard application.refusal == nil else {
-                try await application.start()
-                continue
-            }
-            let watcher = application.watchStore(on: loop)
-            // Before the first read, so that nothing published in between waits for the next poll.
-            await watcher.start()
-            watchers.append(watcher)
-            try await application.start()
-        }
-        hasStarted = true
+        let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
+        // Before the first read, so that nothing published in between waits for the next poll.
+        for watcher in watchers { await watcher.start() }
+        // Each by itself: what keeps one from beginning keeps no other.
+        let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
+        for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
             for application in applications { group.addTask { await application.detach() } }
@@ -166,10 +157,19 @@ actor Server {
     private func stopAll(
         _ applications: [ServedApplication], for caller: Caller
     ) async throws(ControlRefusal) {
-        guard hasStarted, phase != .ending else {
+        var isStarting = false
+        for application in applications where await application.isBeginning { isStarting = true }
+        guard !isStarting, phase != .ending else {
             throw ControlRefusal("deployex is starting or ending: try again")
         }
         phase = .stoppingAll
+        for application in applications {
+            guard let problem = application.problem else { continue }
+            console.log(
+                .warning,
+                "\(application.configuration.name) is failed (\(problem)): what runs of it is not stopped"
+            )
+        }
         await withTaskGroup { group in
             for application in applications {
                 group.addTask { await application.deployer.stopAll() }
@@ -190,7 +190,7 @@ actor Server {
         var base: FolderAnchor
         var lock: FolderLock
         /// By application.
-        var refusals: [String: PathTrustError]
+        var refusals: [String: FileSystemError]
     }
 
     /// Looks at all folders before anything is touched, and takes the base folder.
@@ -201,20 +201,20 @@ actor Server {
         let isOnly = applications.count == 1
         do {
             return try await offload {
-                var refusals = try folders.check()
+                var refusals = try folders.check().mapValues(FileSystemError.untrusted)
                 if isOnly, let refusal = refusals.values.first { throw refusal }
                 try reach.prepareAncestors()
                 let base = try folders.openBase()
                 let lock = try FolderLock(folder: base.path)
-                try reach.apply()
+                refusals.merge(try reach.apply()) { first, _ in first }
                 for application in applications where refusals[application.name] == nil {
                     do throws(PathTrustError) {
                         try folders.makeLogFolder(application)
                     } catch {
-                        if isOnly { throw error }
-                        refusals[application.name] = error
+                        refusals[application.name] = .untrusted(error)
                     }
                 }
+                if isOnly, let refusal = refusals.values.first { throw refusal }
                 return Folders(base: base, lock: lock, refusals: refusals)
             }
         } catch let error as PathTrustError {

@@ -171,6 +171,46 @@ import Testing
         }
     }
 
+    @Test func `a start_erl.data that cannot be made anew is told of, and ends no start`() throws {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        for fault in [nil, FaultInjectingFileSystem.Fault.fail(code: EACCES)] {
+            let name = fault == nil ? "folder" : "closed"
+            try prepare(.promote, name)
+            let state = try self.state(name)
+            try FileManager.default.createDirectory(
+                atPath: state.current + "/erts-13.1.5", withIntermediateDirectories: true)
+            let data = state.current + "/releases/start_erl.data"
+            try FileManager.default.removeItem(atPath: data)
+            if fault == nil { mkdir(data, 0o755) }
+            try FileManager.default.removeItem(atPath: state.new)
+            let files = FaultInjectingFileSystem(
+                HostFileSystem(), at: fault == nil ? .max : 1, fault: fault ?? .stop)
+            let damaged = try self.state(name, files)
+            #expect(try damaged.recover(isRunning: true).current == Self.one)
+            let found = try damaged.recover(isRunning: false)
+            #expect(found.current == nil, "\(name)")
+            let told = found.findings.filter { $0.contains("start_erl.data") }
+            #expect(told.contains { $0.contains("cannot be made anew") }, "\(found.findings)")
+        }
+    }
+
+    @Test
+    func `a start_erl.data that a full disk keeps from being made anew is no reason to forget`()
+        throws
+    {
+        defer { try? FileManager.default.removeItem(atPath: path) }
+        try prepare(.promote, "full")
+        let state = try self.state("full")
+        try FileManager.default.createDirectory(
+            atPath: state.current + "/erts-13.1.5", withIntermediateDirectories: true)
+        try FileManager.default.removeItem(atPath: state.current + "/releases/start_erl.data")
+        let full = FaultInjectingFileSystem(HostFileSystem(), at: 2, fault: .fail(code: ENOSPC))
+        #expect(throws: FileSystemError.self) {
+            try self.state("full", full).recover(isRunning: false)
+        }
+        #expect(try state.recover(isRunning: false).current == Self.one)
+    }
+
     @Test func `a damaged journal is set aside, and what stands decides`() throws {
         defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "damaged")
