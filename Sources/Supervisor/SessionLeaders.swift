@@ -16,10 +16,12 @@ package enum SessionLeaders {
         let all = ProcessStatus.all()
         let parents = Dictionary(all.map { ($0.pid, $0.parent) }) { $1 }
         let found = all.filter { status in
+            // First whose it is: where a stranger works, and what he has for an environment, may be on a file
+            // system of his that does not answer.
             !status.isZombie && status.session == status.pid
+                && ProcFile.user(of: status.pid).map(owners.contains) == true
                 && realPath("/proc/\(status.pid)/cwd") == wanted
                 && environment(of: status.pid).contains(variable)
-                && ProcFile.user(of: status.pid).map(owners.contains) == true
         }
         let pids = Set(found.map(\.pid))
         return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
