@@ -38,15 +38,20 @@ extension ProcessUser {
 package struct ActingFileSystem: FileSystem {
     private let base: HostFileSystem
     private let user: ProcessUser
+    private let sources: TrustedUsers
     private let isUsers: @Sendable (String) -> Bool
 
-    /// - Parameter isUsers: whether a path, as it is given, leads into the user's part.
+    /// - Parameters:
+    ///   - sources: whose files that are not the user's may be copied.
+    ///   - isUsers: whether a path, as it is given, leads into the user's part.
     package init(
         as user: ProcessUser, base: HostFileSystem = HostFileSystem(),
+        sources: TrustedUsers = TrustedUsers(),
         isUsers: @escaping @Sendable (String) -> Bool
     ) {
         self.base = base
         self.user = user
+        self.sources = sources
         self.isUsers = isUsers
     }
 
@@ -71,13 +76,21 @@ package struct ActingFileSystem: FileSystem {
         }
     }
 
-    /// Opens a file for reading. Something else in the user's part, such as a pipe that keeps its readers
+    /// Opens a file for reading, one that is not the user's as ``PathTrust`` does: who owns it may put a link
+    /// to a file of ours in its place, which the user would then read in the copy. Something else in the user's part, such as a pipe that keeps its readers
     /// waiting, is as if it were not there, and so is what the user may not read: whoever looks after the
     /// other applications as well must not come to a stop over it.
     private func open(
         _ path: String, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
-        let raw = try at(path) { () throws(FileSystemError) in
+        guard isUsers(path) else {
+            do throws(PathTrustError) {
+                return try PathTrust(users: sources).file(path)
+            } catch {
+                throw FileSystemError(error)
+            }
+        }
+        let raw = try user.acting { () throws(FileSystemError) in
             let raw = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
             guard raw >= 0 else { throw absence(.last(attempt), at: path, attempt) }
             return raw
@@ -85,7 +98,7 @@ package struct ActingFileSystem: FileSystem {
         let file = FileDescriptor(owning: raw)
         var status = stat()
         guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
-        guard status.st_mode & S_IFMT == S_IFREG || !isUsers(path) else {
+        guard status.st_mode & S_IFMT == S_IFREG else {
             throw .system(SystemError(attempt, code: ENOENT))
         }
         return file

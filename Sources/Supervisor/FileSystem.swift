@@ -22,7 +22,7 @@ package protocol FileSystem: Sendable {
     func exchange(_ first: String, _ second: String) throws(FileSystemError)
     /// Makes what has happened to a folder's entries durable.
     func synchronizeFolder(_ path: String) throws(FileSystemError)
-    /// Makes everything durable on the file system that holds `path`: for trees of many files. It
+    /// Makes everything durable on the file system that holds the folder `path`: for trees of many files. It
     /// also waits for what other programs have written, and is still several times faster than
     /// fsync(2) of each of a release's 600 files, beside a program that writes all the time too.
     func synchronizeFileSystem(holding path: String) throws(FileSystemError)

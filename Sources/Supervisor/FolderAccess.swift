@@ -15,11 +15,6 @@ package enum FolderAccess {
         try change(path, group) { _ in mode }
     }
 
-    /// As ``set(_:mode:group:)``, and what it had stays.
-    package static func add(_ path: String, mode: UInt32) throws(FileSystemError) {
-        try change(path, nil) { $0 | mode }
-    }
-
     private static func change(
         _ path: String, _ group: UInt32?, _ newMode: (UInt32) -> UInt32
     ) throws(FileSystemError) {
@@ -30,7 +25,13 @@ package enum FolderAccess {
             if code == ENOENT || code == ELOOP || code == ENOTDIR { return }
             throw .last(attempt)
         }
-        let folder = FileDescriptor(owning: raw)
+        try change(FileDescriptor(owning: raw), group, newMode, attempt)
+    }
+
+    private static func change(
+        _ folder: borrowing FileDescriptor, _ group: UInt32?, _ newMode: (UInt32) -> UInt32,
+        _ attempt: String
+    ) throws(FileSystemError) {
         var status = stat()
         guard fstat(folder.raw, &status) == 0 else { throw .last(attempt) }
         guard status.st_uid == geteuid() else { return }
@@ -41,6 +42,47 @@ package enum FolderAccess {
         guard status.st_mode & 0o7777 == mode || fchmod(folder.raw, mode) == 0 else {
             throw .last(attempt)
         }
+    }
+
+    // MARK: In an opened folder
+
+    /// Adds to the permissions of a folder that is ours; `path` is its name in errors.
+    /// - Parameter folder: opened with O_PATH or for reading.
+    static func add(
+        _ folder: borrowing FileDescriptor, mode: UInt32, path: String
+    ) throws(FileSystemError) {
+        let attempt = "setting the permissions of \(path)"
+        try change(open(".", in: folder, attempt), nil, { $0 | mode }, attempt)
+    }
+
+    /// Makes the folder `name` in an opened one and gives it to a user. One that is there is given if it is
+    /// ours and empty, as when we were cut off; any other is left as it is.
+    static func give(
+        _ name: String, in folder: borrowing FileDescriptor, mode: UInt32, to user: ProcessUser,
+        path: String
+    ) throws(FileSystemError) {
+        let attempt = "making the folder \(path)"
+        guard mkdirat(folder.raw, name, 0o700) == 0 || clinux_errno() == EEXIST else {
+            throw .last(attempt)
+        }
+        let made = try open(name, in: folder, attempt)
+        var status = stat()
+        guard fstat(made.raw, &status) == 0 else { throw .last(attempt) }
+        guard status.st_uid == geteuid(),
+            try FolderEntries.texts(of: ".", in: made.raw).isEmpty
+        else { return }
+        guard fchmod(made.raw, mode) == 0, fchown(made.raw, user.id, user.group) == 0 else {
+            throw .last(attempt)
+        }
+    }
+
+    private static func open(
+        _ name: String, in folder: borrowing FileDescriptor, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let raw = clinux_open_at(
+            folder.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard raw >= 0 else { throw .last(attempt) }
+        return FileDescriptor(owning: raw)
     }
 
     /// What keeps a user from coming to `path`: the first folder on the way that it may not pass through.

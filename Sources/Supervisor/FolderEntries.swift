@@ -46,10 +46,12 @@ struct OpenedFolder: ~Copyable {
         closedir(stream)
     }
 
-    /// All names but `.` and `..`, each with its final zero. To be called once.
-    func names(_ attempt: String) throws(FileSystemError) -> [[CChar]] {
+    /// The next names, `limit` at most, but `.` and `..`, each with its final zero.
+    func names(
+        _ attempt: String, limit: Int = .max
+    ) throws(FileSystemError) -> [[CChar]] {
         var names: [[CChar]] = []
-        while true {
+        while names.count < limit {
             // The end and an error are told apart by errno alone (readdir(3)).
             errno = 0
             guard let entry = readdir(stream) else {
@@ -61,6 +63,12 @@ struct OpenedFolder: ~Copyable {
             }
             if name != Self.dot, name != Self.dotDot { names.append(name) }
         }
+        return names
+    }
+
+    /// The names that follow are all that are there now.
+    func rewind() {
+        rewinddir(stream)
     }
 
     private static let dot = Array(".".utf8CString)

@@ -15,7 +15,7 @@ package struct HostFileSystem: FileSystem {
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         let attempt = "reading \(path)"
-        let descriptor = try opened(path, O_RDONLY | O_NOCTTY, attempt)
+        let descriptor = try openedFile(path, O_RDONLY | O_NOCTTY, attempt)
         var bytes: [UInt8] = []
         var chunk = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -31,6 +31,10 @@ package struct HostFileSystem: FileSystem {
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {
+        try createHostFile(path, mode: mode)
+    }
+
+    func createHostFile(_ path: String, mode: UInt32) throws(FileSystemError) -> HostNewFile {
         let descriptor = try opened(
             path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, "making \(path)")
         // The mode that was asked for, whatever the umask.
@@ -39,7 +43,7 @@ package struct HostFileSystem: FileSystem {
     }
 
     package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
-        let descriptor = try opened(path, O_WRONLY | O_NOFOLLOW, "opening \(path)")
+        let descriptor = try openedFile(path, O_WRONLY | O_NOFOLLOW, "opening \(path)")
         let file = HostNewFile(path: path, descriptor: descriptor)
         try file.write(bytes[...])
         try file.finish()
@@ -76,7 +80,8 @@ package struct HostFileSystem: FileSystem {
 
     package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
         let attempt = "making \(path) durable"
-        let descriptor = try opened(path, O_RDONLY, attempt)
+        // Whatever else stands there now, such as a pipe, must not keep us waiting.
+        let descriptor = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
         try check(clinux_syncfs(descriptor.raw), attempt)
     }
 
@@ -158,7 +163,7 @@ package struct HostFileSystem: FileSystem {
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
-        let input = try opened(source, O_RDONLY | O_NOCTTY, attempt)
+        let input = try openedFile(source, O_RDONLY | O_NOCTTY, attempt)
         let output = try createFile(destination, mode: mode)
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
@@ -218,11 +223,33 @@ package struct HostFileSystem: FileSystem {
         }
     }
 
+    /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would wait for its other side.
+    private func openedFile(
+        _ path: String, _ flags: Int32, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let file = try opened(path, flags | O_NONBLOCK, attempt)
+        var status = stat()
+        try check(fstat(file.raw, &status), attempt)
+        switch status.st_mode & S_IFMT {
+        // Of a folder reading says what it is.
+        case S_IFREG, S_IFDIR: return file
+        default:
+            throw .system(SystemError("\(attempt), which is no regular file", code: EINVAL))
+        }
+    }
+
     /// Below the anchor a link at the end is followed only where it belongs to a trusted user, and never
     /// with O_NOFOLLOW.
     private func opened(
         _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
+        if let anchor, path == anchor.path {
+            do throws(PathTrustError) {
+                return try anchor.reopened()
+            } catch {
+                throw FileSystemError(error)
+            }
+        }
         guard let anchor, anchor.holds(path) else {
             let raw = clinux_open(path, flags | O_CLOEXEC, mode)
             guard raw >= 0 else { throw .last(attempt) }
@@ -263,6 +290,17 @@ final class HostNewFile: NewFile {
 
     private var isFinished: Bool { descriptor == nil }
 
+    /// Whether a part of it could be freed again, by trying: what is there already is lost.
+    func canBeFreed(byteCount: Int64) throws(FileSystemError) -> Bool {
+        precondition(!isFinished, "A finished file is not changed")
+        guard clinux_punch_hole(raw, 0, byteCount) != 0 else { return true }
+        let code = clinux_errno()
+        guard code == EOPNOTSUPP || code == ENOSYS || code == ENODEV else {
+            throw .last("trying \(path)")
+        }
+        return false
+    }
+
     func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
         precondition(!isFinished, "A finished file is not written to")
         var rest = bytes
@@ -291,7 +329,7 @@ extension FileSystemError {
 
 extension FileSystemError {
     /// What the system itself has refused is an error of the system.
-    init(_ error: PathTrustError) {
+    package init(_ error: PathTrustError) {
         if case .system(let reason) = error.reason {
             self = .system(reason)
         } else {

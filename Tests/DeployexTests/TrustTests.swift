@@ -54,6 +54,86 @@ import Transport
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "root alone can give folders away"))
+    func `a folder in which somebody else can make one says nothing`() throws {
+        try withFolder { folder in
+            let base = folder + "/base"
+            mkdir(base, 0o755)
+            chown(base, 54_321, 54_321)
+            #expect(CommandTrust.owner(ofGivenFolder: base) == 54_321)
+            chmod(folder, 0o1777)
+            #expect(CommandTrust.owner(ofGivenFolder: base) == nil)
+            chmod(folder, 0o775)
+            chown(folder, 0, 54_322)
+            #expect(CommandTrust.owner(ofGivenFolder: base) == nil)
+            chown(folder, 0, 0)
+            #expect(CommandTrust.owner(ofGivenFolder: base) == 54_321)
+            // The same mode, where a list gives it to somebody else.
+            let list = """
+                import os, struct
+                entries = [(1, 7, -1), (2, 7, 54323), (4, 5, -1), (16, 7, -1), (32, 5, -1)]
+                value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries)
+                os.setxattr("\(folder)", "system.posix_acl_access", value)
+                """
+            let python = Process()
+            python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
+            python.arguments = ["python3", "-c", list]
+            python.standardError = FileHandle.nullDevice
+            try python.run()
+            python.waitUntilExit()
+            // A file system without lists has none to look at.
+            guard python.terminationStatus == 0 else { return }
+            #expect(CommandTrust.owner(ofGivenFolder: base) == nil)
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "root alone can give folders away"))
+    func `root's commands take the files of the user whose deployex it is, and start does not`()
+        throws
+    {
+        try withFolder { folder in
+            let (base, etc) = (folder + "/base", folder + "/etc")
+            for path in [base, etc] {
+                mkdir(path, 0o700)
+                chown(path, 54_321, 54_321)
+            }
+            let environment = ["DEPLOYEX_BASE_PATH": base, "DEPLOYEX_COOKIE_FILE": etc + "/cookie"]
+            for name in ["cookie", "inet_tls.conf"] {
+                try "secret".write(
+                    toFile: etc + "/" + name, atomically: true, encoding: .utf8)
+                chmod(etc + "/" + name, 0o600)
+                chown(etc + "/" + name, 54_321, 54_321)
+            }
+            let owners = try CommandTrust.fileOwners(environment)
+            #expect(owners == TrustedUsers(others: [54_321]))
+            let options = DistributionOptions()
+            #expect(
+                try Cookie.find(options, environment: environment, owners: owners) == "secret")
+            let refusal = #expect(throws: UsageError.self) {
+                _ = try Cookie.find(options, environment: environment)
+            }
+            #expect(refusal?.message.contains("belongs to uid 54321") == true)
+            #expect(refusal?.message.contains("chown") == false)
+            // Named users publish: their keys are not taken.
+            #expect(
+                try CommandTrust.fileOwners(["DEPLOYEX_TRUSTED_USERS": "54321"])
+                    .contains(54_321) == false)
+            var tls = DistributionOptions()
+            tls.usesTLS = true
+            tls.tlsOptionsFile = etc + "/inet_tls.conf"
+            for (owners, word) in [(owners, "section"), (TrustedUsers(), "belongs to uid 54321")] {
+                let error = #expect(throws: UsageError.self) {
+                    _ = try TLSAccess.load(tls, environment: [:], owners: owners) { _, _ in }
+                }
+                if word == "section" {
+                    #expect(error?.message.contains("belongs to") == false, "\(error as Any)")
+                } else {
+                    #expect(error?.message.contains(word) == true, "\(error as Any)")
+                }
+            }
+        }
+    }
+
     @Test func `a folder where anybody can make one says nothing`() throws {
         var template = Array("/tmp/deployex-trust.XXXXXX".utf8CString)
         #expect(mkdtemp(&template) != nil)

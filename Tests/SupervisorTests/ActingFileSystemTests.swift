@@ -104,6 +104,43 @@ struct ActingFileSystemTests {
         #expect(owner("theirs/copy") == user.id)
     }
 
+    @Test func `what is copied for a user is whose it should be, not what a link there leads to`()
+        throws
+    {
+        let publisher: uid_t = 54_400
+        mkdir(folder("storage"), 0o755)
+        symlink(folder("ours"), folder("storage/package"))
+        chown(folder("storage"), publisher, publisher)
+        lchown(folder("storage/package"), publisher, publisher)
+        let (source, copy) = (folder("storage/package"), folder("theirs/copy"))
+        #expect(throws: FileSystemError.self) {
+            try files.copyFile(source, to: copy, mode: 0o600)
+        }
+        unlink(source)
+        try "package".write(toFile: source, atomically: true, encoding: .utf8)
+        chown(source, publisher, publisher)
+        #expect(throws: FileSystemError.self) {
+            try files.copyFile(source, to: copy, mode: 0o600)
+        }
+        let prefix = folder("theirs/")
+        let trusting = ActingFileSystem(
+            as: user, sources: TrustedUsers(others: [publisher])
+        ) { $0.hasPrefix(prefix) }
+        try trusting.copyFile(source, to: copy, mode: 0o600)
+        #expect(folder.text("theirs/copy") == "package")
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a pipe of the user's does not keep a hot upgrade waiting`() throws {
+        mkfifo(folder("theirs/pipe"), 0o666)
+        #expect(throws: FileSystemError.self) {
+            try files.synchronizeFileSystem(holding: folder("theirs/pipe"))
+        }
+        #expect(throws: FileSystemError.self) {
+            try files.overwriteFile(folder("theirs/pipe"), with: [1])
+        }
+    }
+
     @Test func `other threads keep their rights meanwhile`() throws {
         let path = folder("ours")
         let (begin, end) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))

@@ -101,4 +101,11 @@ struct AnchoredFileSystemTests {
         // Outside the kernel walks.
         #expect(try files.read(folder("outside/file"), limit: 9) == Array("outside".utf8))
     }
+
+    @Test func `the folder itself is the one that was opened, whatever has its name now`() throws {
+        rename(folder("base"), folder("moved"))
+        symlink(folder("outside"), folder("base"))
+        #expect(try files.list(folder("base")) == ["app"])
+        try files.synchronizeFolder(folder("base"))
+    }
 }

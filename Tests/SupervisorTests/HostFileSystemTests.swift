@@ -136,9 +136,7 @@ import Transport
         #expect(try files.list(folder.path) == [])
     }
 
-    @Test func `a file system is made durable through any path on it`() throws {
-        folder.write("x", "f")
-        try files.synchronizeFileSystem(holding: folder("f"))
+    @Test func `a file system is made durable through a folder on it`() throws {
         try files.synchronizeFileSystem(holding: folder.path)
         let error = #expect(throws: FileSystemError.self) {
             try files.synchronizeFileSystem(holding: folder("none"))
@@ -167,16 +165,52 @@ import Transport
         }
     }
 
-    @Test func `a tree that is too deep is an error, not a crash`() throws {
-        var path = folder("deep")
-        for _ in 0..<250 {
-            try files.makeFolder(path, mode: 0o700)
-            path += "/d"
+    /// A chain of folders, deeper than a path may be long.
+    private func makeChain(_ name: String, _ count: Int, file: String? = nil) {
+        var parent = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        for name in [name] + Array(repeating: "d", count: count) {
+            mkdirat(parent, name, 0o700)
+            if let file { close(openat(parent, file, O_WRONLY | O_CREAT | O_CLOEXEC, 0o600)) }
+            let next = openat(parent, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+            close(parent)
+            parent = next
         }
-        let error = #expect(throws: FileSystemError.self) { try files.removeTree(folder("deep")) }
-        guard case .tooDeep = error else {
-            Issue.record("\(String(describing: error))")
-            return
+        for index in 0..<100 { mkdirat(parent, "\(index)", 0o500) }
+        close(parent)
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a tree of any depth is removed, and nothing beside it`() throws {
+        try files.makeFolders(folder("in/beside"), mode: 0o700)
+        for depth in [30, 31, 32, 33, 64, 250, 5000] {
+            makeChain("in/deep", depth, file: "beside-\(depth)")
+            try files.removeTree(folder("in/deep"))
+            #expect(try files.list(folder("in")) == ["beside"], "\(depth)")
         }
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `what is moved up to be removed has no name that stands in its way`() throws {
+        makeChain("deep", 40)
+        for index in 0..<5 {
+            try files.makeFolders(folder("deep/.deployex-removed-\(index)/full"), mode: 0o700)
+        }
+        folder.write("x", "deep/.deployex-removed-5")
+        try files.removeTree(folder("deep"))
+        #expect(try files.list(folder.path) == [])
+    }
+
+    @Test(.timeLimit(.minutes(1)))
+    func `a pipe keeps nobody waiting`() throws {
+        let pipe = folder("pipe")
+        mkfifo(pipe, 0o600)
+        #expect(throws: FileSystemError.self) { try files.synchronizeFileSystem(holding: pipe) }
+        #expect(throws: FileSystemError.self) { try files.synchronizeFolder(pipe) }
+        #expect(throws: FileSystemError.self) { _ = try files.read(pipe, limit: 9) }
+        #expect(throws: FileSystemError.self) { try files.overwriteFile(pipe, with: [1]) }
+        #expect(throws: FileSystemError.self) {
+            try files.copyFile(pipe, to: folder("copy"), mode: 0o600)
+        }
+        #expect(try files.list(folder.path) == ["pipe"])
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Supervisor
 internal import Transport
 
 /// Writes admitted members below one folder. Everything is opened relative to that folder's
@@ -16,15 +17,30 @@ struct FolderWriter: ~Copyable {
     private var parentPath = ArchivePath.root
     private var parent: FileDescriptor
 
-    /// - Parameter path: an existing folder.
+    /// - Parameter path: an existing folder, to which no link of a stranger may lead.
     init(
         _ path: String,
         write: @escaping Write = { Glibc.write($0, $1.baseAddress, $1.count) }
-    ) throws(SystemError) {
+    ) throws(FileSystemError) {
+        let root = try Self.openRoot(path)
+        let parent = try Self.openRoot(path)
         self.write = write
-        let root = try Self.open(Self.name(path.utf8), in: AT_FDCWD, "opening the new folder")
-        parent = try Self.open(Self.name(".".utf8), in: root.raw, "opening the new folder")
         self.root = root
+        self.parent = parent
+    }
+
+    private static func openRoot(_ path: String) throws(FileSystemError) -> FileDescriptor {
+        let folder: FileDescriptor
+        do throws(PathTrustError) {
+            folder = try PathTrust().folder(path)
+        } catch {
+            throw FileSystemError(error)
+        }
+        do throws(SystemError) {
+            return try open(name(".".utf8), in: folder.raw, "opening the new folder")
+        } catch {
+            throw .system(error)
+        }
     }
 
     /// The folder's descriptor.

@@ -30,13 +30,17 @@ package struct PackageUnpacker: Sendable {
     package var limits: ArchiveLimits
     /// Who is to run the release; `nil` for ourselves.
     package var owner: ProcessUser?
+    /// Whose the package may be.
+    package var packageOwners: TrustedUsers
     var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
 
     /// - Parameter files: where folders are made, renamed and removed. The members themselves are
     ///   written by ``FolderWriter``.
     package init(
-        files: any FileSystem, limits: ArchiveLimits = ArchiveLimits(), owner: ProcessUser? = nil
+        files: any FileSystem, limits: ArchiveLimits = ArchiveLimits(), owner: ProcessUser? = nil,
+        packageOwners: TrustedUsers = TrustedUsers()
     ) {
+        self.packageOwners = packageOwners
         self.files = files
         self.limits = limits
         self.owner = owner

@@ -61,7 +61,8 @@ package struct StagingFolder: Sendable {
     /// Gives `temporary` the staging folder's name, durably, in place of what had it.
     ///
     /// On an error the name is still, or already, that of one whole folder; what is left has the
-    /// name `temporary`.
+    /// name `temporary`. What had the name before is removed as far as that can be done: it cannot make
+    /// fail what has been done. ``cleanLeftovers()`` goes on with it.
     package func put(_ temporary: String) throws(FileSystemError) {
         // Otherwise the name could be on the disk before what it stands for.
         try files.synchronizeFileSystem(holding: temporary)
@@ -72,7 +73,11 @@ package struct StagingFolder: Sendable {
         // A folder can be renamed to an empty one only.
         try files.exchange(temporary, path)
         try files.synchronizeFolder(parent)
-        try discard(temporary)
+        do throws(FileSystemError) {
+            try discard(temporary)
+        } catch {
+            if error == .stopped { throw error }
+        }
     }
 
     private static let temporarySuffix = ".tmp-"

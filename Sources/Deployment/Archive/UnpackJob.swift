@@ -14,7 +14,7 @@ struct UnpackJob: Sendable {
     var progress: (@Sendable (UnpackProgress) -> Void)?
 
     func run() throws(UnpackError) -> UnpackSummary {
-        var file = try PackageFile(package)
+        var file = try PackageFile(package, owners: unpacker.packageOwners)
         let temporary = try staged { () throws(FileSystemError) in try staging.makeTemporary() }
         do throws(UnpackError) {
             let summary = try fill(temporary, from: &file)
@@ -37,10 +37,10 @@ struct UnpackJob: Sendable {
         _ temporary: String, from file: inout PackageFile
     ) throws(UnpackError) -> UnpackSummary {
         let writer: FolderWriter
-        do throws(SystemError) {
+        do throws(FileSystemError) {
             writer = try FolderWriter(temporary, write: unpacker.write)
         } catch {
-            throw .system(package: package, .system(error))
+            throw .system(package: package, error)
         }
         var extraction = ArchiveExtraction(
             package: package, writer: writer, limits: unpacker.limits)
@@ -114,20 +114,24 @@ struct PackageFile: ~Copyable {
     private(set) var readByteCount: Int64 = 0
     private let descriptor: FileDescriptor
 
-    init(_ path: String) throws(UnpackError) {
-        // Without O_NONBLOCK opening a FIFO waits for somebody to write to it.
-        let raw = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
-        guard raw >= 0 else {
-            throw errno == ENOENT
-                ? .missing(package: path)
-                : .system(package: path, .system(.last("opening it")))
+    /// - Parameter owners: whose it may be. Whoever owns the folders on the way may have put something
+    ///   else there since the store looked.
+    init(_ path: String, owners: TrustedUsers) throws(UnpackError) {
+        let descriptor: FileDescriptor
+        do throws(PathTrustError) {
+            descriptor = try PathTrust(users: owners).file(path)
+        } catch {
+            switch error.reason {
+            case .untrusted(.notAFile): throw .notAFile(package: path)
+            case _ where error.isNotFound: throw .missing(package: path)
+            case .untrusted, .link, .tooManyLinks, .system:
+                throw .system(package: path, FileSystemError(error))
+            }
         }
-        let descriptor = FileDescriptor(owning: raw)
         var status = stat()
-        guard fstat(raw, &status) == 0 else {
+        guard fstat(descriptor.raw, &status) == 0 else {
             throw .system(package: path, .system(.last("looking at it")))
         }
-        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(package: path) }
         guard status.st_size > 0 else { throw .empty(package: path) }
         self.path = path
         self.descriptor = descriptor

@@ -111,7 +111,7 @@ package actor Deployer {
         )
         try await offload {
             try records.prepare()
-            try environment.logs.prepare(app: application, fileSystem: environment.files)
+            try environment.logs.prepare(app: application)
             for state in states { try state.prepare() }
         }
         try await stopLeftovers()

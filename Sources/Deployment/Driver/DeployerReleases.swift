@@ -31,7 +31,8 @@ extension Deployer {
                 of: release, into: layout.instanceFolder(number))
             packages[number] = package
             let summary = try await PackageUnpacker(
-                files: environment.files, owner: environment.process.user
+                files: environment.files, owner: environment.process.user,
+                packageOwners: package.owners
             ).unpack(
                 package.path, into: layout.new(number), application: application,
                 version: release.version, hash: release.hash)

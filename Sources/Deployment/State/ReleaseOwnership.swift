@@ -24,10 +24,16 @@ package struct ReleaseOwnership: Equatable, Sendable {
     private static let usersNames = ["tmp", "lib", "releases"]
 
     /// The file system in which everything below a release's folder is done as the user.
-    /// - Parameter base: by which everything else is done, and what is the user's as well.
-    package func files(_ layout: DeploymentLayout, base: HostFileSystem) -> any FileSystem {
+    /// - Parameters:
+    ///   - base: by which everything else is done, and what is the user's as well.
+    ///   - publishers: whose packages come into a release's folder.
+    package func files(
+        _ layout: DeploymentLayout, base: HostFileSystem, publishers: TrustedUsers
+    ) -> any FileSystem {
         guard let user else { return base }
-        return ActingFileSystem(as: user, base: base) { Self.isInside($0, layout) }
+        return ActingFileSystem(as: user, base: base, sources: publishers) {
+            Self.isInside($0, layout)
+        }
     }
 
     /// Whether `path` is in a folder such as `service/APP/I/current`, and not deployex's own there.
@@ -103,7 +109,11 @@ package struct ReleaseReach: Sendable {
     package func prepareAncestors() throws(FileSystemError) {
         guard hasUsers, let slash = basePath.lastIndex(of: "/"), slash != basePath.startIndex
         else { return }
-        try HostFileSystem().makeFolders(String(basePath[..<slash]), mode: 0o711)
+        do throws(PathTrustError) {
+            _ = try PathTrust().makeFolder(String(basePath[..<slash]), mode: 0o711)
+        } catch {
+            throw FileSystemError(error)
+        }
     }
 
     /// Opens the folders to the instances' users, and closes those that have none. The base folder is

@@ -55,7 +55,7 @@ package struct FolderStore: ReleaseStore, Equatable {
         let (path, trust) = (packagePath(of: release), Self.trust(publishers))
         let error = await offload { Self.checkPackage(path, trust) }
         if let error { throw error }
-        return LocalPackage(path: path, isTemporary: false)
+        return LocalPackage(path: path, isTemporary: false, owners: publishers)
     }
 
     /// How the store's paths are walked.

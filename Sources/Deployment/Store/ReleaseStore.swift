@@ -21,10 +21,13 @@ package struct LocalPackage: Equatable, Sendable {
     package var path: String
     /// Whether it was downloaded, and is removed by the caller after use.
     package var isTemporary: Bool
+    /// Whose it may be.
+    package var owners: TrustedUsers
 
-    package init(path: String, isTemporary: Bool) {
+    package init(path: String, isTemporary: Bool, owners: TrustedUsers = TrustedUsers()) {
         self.path = path
         self.isTemporary = isTemporary
+        self.owners = owners
     }
 }
 

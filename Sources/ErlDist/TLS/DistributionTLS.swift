@@ -16,10 +16,20 @@ public final class DistributionTLS: Sendable {
     public convenience init(
         optionsFile: String, report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) throws(TLSOptionError) {
+        try self.init(optionsFile: optionsFile, owners: TrustedUsers(), report: report)
+    }
+
+    /// As above.
+    /// - Parameter owners: whose the file and those that it names may be.
+    package convenience init(
+        optionsFile: String, owners: TrustedUsers,
+        report: @escaping @Sendable (LogLevel, String) -> Void
+    ) throws(TLSOptionError) {
         let text: String
         do throws(FileContents.Failure) {
             let contents = try FileContents(
-                optionsFile, as: .file, maximumByteCount: DistributionTLSOptions.maximumByteCount)
+                optionsFile, as: .file, owners: owners,
+                maximumByteCount: DistributionTLSOptions.maximumByteCount)
             text = String(decoding: contents.bytes, as: UTF8.self)
         } catch {
             switch error {
@@ -28,7 +38,7 @@ public final class DistributionTLS: Sendable {
             }
         }
         let options = try DistributionTLSOptions(text: text, file: optionsFile)
-        try self.init(options, file: optionsFile, report: report)
+        try self.init(options.withFiles(of: owners), file: optionsFile, report: report)
     }
 
     /// Loads what the options name, on the calling thread.

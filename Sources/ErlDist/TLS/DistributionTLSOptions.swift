@@ -26,6 +26,14 @@ public struct DistributionTLSOptions: Equatable, Sendable {
             && client.certificateFile != nil
     }
 
+    /// The same with files that may be these users'.
+    package func withFiles(of owners: TrustedUsers) -> DistributionTLSOptions {
+        var options = self
+        options.server.fileOwners = owners
+        options.client.fileOwners = owners
+        return options
+    }
+
     /// Reads the text of such a file.
     /// - Parameter file: its name, for errors.
     public init(text: String, file: String) throws(TLSOptionError) {

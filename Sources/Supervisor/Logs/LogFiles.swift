@@ -29,8 +29,17 @@ package struct LogFiles: Sendable {
     }
 
     /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
-    package func prepare(app: String, fileSystem: any FileSystem) throws(FileSystemError) {
-        try fileSystem.makeFolders(folder(app: app), mode: 0o750)
+    package func prepare(app: String) throws(FileSystemError) {
+        _ = try opened(folder(app: app), mode: 0o750)
+    }
+
+    /// Walked as all paths of logs are: whoever owns a folder on the way may put links there meanwhile.
+    private func opened(_ path: String, mode: UInt32) throws(FileSystemError) -> FileDescriptor {
+        do throws(PathTrustError) {
+            return try LogOpening.trust(owners).makeFolder(path, mode: mode)
+        } catch {
+            throw FileSystemError(error)
+        }
     }
 
     /// Where a virtual machine leaves its crash dump: beside its logs. One with a user of its own has a
@@ -39,22 +48,18 @@ package struct LogFiles: Sendable {
         folder(app: app) + (user == nil ? "" : "/crash-dumps")
     }
 
-    /// As ``prepare(app:fileSystem:)``, and makes that folder, where the user can come to it. It
-    /// blocks.
+    /// As ``prepare(app:)``, and makes that folder, where the user can come to it. It blocks.
     /// - Returns: what is in the user's way.
     package func prepareCrashDumps(
         app: String, user: ProcessUser
     ) throws(FileSystemError) -> FileSystemError? {
-        let files = HostFileSystem()
-        try files.makeFolders(root, mode: 0o711)
-        try prepare(app: app, fileSystem: files)
+        _ = try opened(root, mode: 0o711)
+        let folder = try opened(folder(app: app), mode: 0o750)
         // Others pass through and list nothing; the logs are closed to them.
-        try FolderAccess.add(folder(app: app), mode: 0o001)
+        try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)
-        try files.makeFolders(path, mode: 0o750)
-        if try files.status(path)?.owner == geteuid() {
-            try TreeOwnership.give(path, to: user)
-        }
+        try FolderAccess.give(
+            LogSnapshot.lastComponent(path), in: folder, mode: 0o750, to: user, path: path)
         return FolderAccess.obstacle(for: user, on: path)
     }
 

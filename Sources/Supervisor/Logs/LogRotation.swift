@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 internal import Transport
 
@@ -91,7 +90,7 @@ struct LogRotation: Sendable {
     /// Completes or undoes what was under way when somebody was killed.
     func recover() throws(FileSystemError) {
         let log = try OpenedLog(path, isChanged: true, owners: owners)
-        for name in try LogSnapshot.names(path) {
+        for name in try LogSnapshot.names(path, owners) {
             switch LogPieceName(name, of: LogSnapshot.lastComponent(path)) {
             case .copying: try files.removeFile(path(of: .copying))
             case .rotating(let start, let position):
@@ -142,10 +141,10 @@ struct LogRotation: Sendable {
         _ log: OpenedLog, _ position: Int64, _ count: Int64
     ) throws(FileSystemError) -> Bool {
         let copyPath = path(of: .copying)
-        let copy = try files.createFile(copyPath, mode: log.mode)
+        let copy = try files.createHostFile(copyPath, mode: log.mode)
         try onStep(.copyBegun)
         // Tried on the empty copy, before its bytes are written in vain.
-        guard try Self.canFree(copyPath) else {
+        guard try copy.canBeFreed(byteCount: LogLimits.alignment) else {
             try files.removeFile(copyPath)
             return false
         }
@@ -166,17 +165,6 @@ struct LogRotation: Sendable {
     }
 
     private static let chunkByteCount: Int64 = 1 << 20
-
-    private static func canFree(_ path: String) throws(FileSystemError) -> Bool {
-        let attempt = "trying \(path)"
-        let raw = clinux_open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW, 0)
-        guard raw >= 0 else { throw .last(attempt) }
-        let descriptor = FileDescriptor(owning: raw)
-        guard clinux_punch_hole(descriptor.raw, 0, LogLimits.alignment) != 0 else { return true }
-        let code = clinux_errno()
-        guard code == EOPNOTSUPP || code == ENOSYS || code == ENODEV else { throw .last(attempt) }
-        return false
-    }
 
     /// The copy is whole and durable, so that freeing what it was made from loses nothing, as often
     /// as it is done.
@@ -215,7 +203,7 @@ struct LogRotation: Sendable {
     // MARK: Pieces
 
     private func pieces() throws(FileSystemError) -> [Int64] {
-        try LogSnapshot.names(path).compactMap { name in
+        try LogSnapshot.names(path, owners).compactMap { name in
             guard case .piece(let start) = LogPieceName(name, of: LogSnapshot.lastComponent(path))
             else { return nil }
             return start

@@ -42,7 +42,7 @@ struct LogSnapshot {
         self.path = path
         self.owners = owners
         self.onStep = onStep
-        names = try Self.names(path)
+        names = try Self.names(path, owners)
         try onStep(.listed)
         let log = try OpenedLog(path, owners: owners) { () throws(FileSystemError) in
             try onStep(.sized)
@@ -92,7 +92,7 @@ struct LogSnapshot {
         let now = try OpenedLog(path, owners: owners)
         guard (now?.inode ?? 0) == inode, (now?.firstData ?? 0) == firstData else { return false }
         try onStep(.halfCompared)
-        return try Self.names(path) == names
+        return try Self.names(path, owners) == names
     }
 
     /// Up to `count` bytes from number `offset` on: of one file, so that there may be fewer, but none
@@ -108,10 +108,13 @@ struct LogSnapshot {
     }
 
     /// The names that belong to the log, sorted; none when its folder is not there.
-    static func names(_ path: String) throws(FileSystemError) -> [String] {
+    static func names(
+        _ path: String, _ owners: TrustedUsers
+    ) throws(FileSystemError) -> [String] {
         let all: [String]
         do throws(FileSystemError) {
-            all = try FolderEntries.texts(of: folder(path), in: AT_FDCWD)
+            let folder = try LogOpening.folder(of: path, owners: owners)
+            all = try HostFileSystem(below: folder).list(folder.path)
         } catch {
             if error.isNotFound { return [] }
             throw error

@@ -12,14 +12,17 @@ package struct FileContents: ~Copyable {
 
     package let bytes: UnsafeRawBufferPointer
 
-    /// - Parameter role: what is expected of it; it is refused where others could have written it, or, as
-    ///   a secret, read it: ``PathTrust``.
+    /// - Parameters:
+    ///   - role: what is expected of it; it is refused where others could have written it, or, as a secret,
+    ///     read it: ``PathTrust``.
+    ///   - owners: whose it may be.
     package init(
-        _ path: String, as role: PathTrustRule.Role, maximumByteCount: Int
+        _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),
+        maximumByteCount: Int
     ) throws(Failure) {
         let descriptor: FileDescriptor
         do throws(PathTrustError) {
-            descriptor = try PathTrust().file(path, as: role)
+            descriptor = try PathTrust.files(of: owners).file(path, as: role)
         } catch {
             throw .refused(error)
         }

@@ -10,15 +10,19 @@ struct PEMFile: ~Copyable {
     private let contents: FileContents
     private var bytes: UnsafeRawBufferPointer { contents.bytes }
 
-    /// - Parameter isSecret: whether there is a key in it.
+    /// - Parameters:
+    ///   - isSecret: whether there is a key in it.
+    ///   - owners: whose it may be.
     init(
-        _ kind: TLSConfigurationError.File, _ path: String, isSecret: Bool = false
+        _ kind: TLSConfigurationError.File, _ path: String, isSecret: Bool = false,
+        owners: TrustedUsers
     ) throws(TLSConfigurationError) {
         self.kind = kind
         self.path = path
         do throws(FileContents.Failure) {
             contents = try FileContents(
-                path, as: isSecret ? .secret : .file, maximumByteCount: Self.maximumByteCount)
+                path, as: isSecret ? .secret : .file, owners: owners,
+                maximumByteCount: Self.maximumByteCount)
         } catch {
             switch error {
             case .tooLong: throw .tooLong(kind, path: path)

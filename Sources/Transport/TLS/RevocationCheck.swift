@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// Whether peers' certificates have been revoked, and where that stands.
@@ -28,8 +29,17 @@ package struct RevocationCheck: Equatable, Sendable {
     static let maximumFileCount = 1000
 
     /// The lists that are there now, sorted; it blocks.
-    var files: [String] {
-        guard let stream = opendir(folder) else { return [] }
+    /// - Parameter owners: whose folder it may be.
+    func files(owners: TrustedUsers) throws(PathTrustError) -> [String] {
+        let trust = PathTrust.files(of: owners)
+        let walked = try trust.folder(folder)
+        let raw = clinux_open_at(walked.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw trust.error(folder, folder, .last("listing \(folder)")) }
+        guard let stream = fdopendir(raw) else {
+            let error = SystemError.last("listing \(folder)")
+            close(raw)
+            throw trust.error(folder, folder, error)
+        }
         defer { closedir(stream) }
         var names: [String] = []
         while let entry = readdir(stream), names.count <= Self.maximumFileCount {

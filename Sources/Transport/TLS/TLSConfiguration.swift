@@ -53,6 +53,8 @@ package struct TLSConfiguration: Equatable, Sendable {
     package var serverName = ServerName.peerHost
     /// `nil`: nobody asks whether a certificate has been revoked.
     package var revocation: RevocationCheck?
+    /// Whose files these may be.
+    package var fileOwners = TrustedUsers()
 
     package init() {}
 
@@ -61,7 +63,13 @@ package struct TLSConfiguration: Equatable, Sendable {
     var files: [String] {
         var files = [certificateFile, keyFile].compactMap(\.self)
         if case .files(let more) = authorities { files += more }
-        if let revocation { files += [revocation.folder] + revocation.files }
+        guard let revocation else { return files }
+        files.append(revocation.folder)
+        do throws(PathTrustError) {
+            files += try revocation.files(owners: fileOwners)
+        } catch {
+            // Loading them says why.
+        }
         return files
     }
 }

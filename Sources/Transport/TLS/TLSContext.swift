@@ -165,7 +165,7 @@ final class SharedContext: @unchecked Sendable {
         try loadAuthorities(configuration, role)
         try loadCertificate(configuration, role, report)
         if let revocation = configuration.revocation, configuration.verifiesPeer {
-            try loadRevocations(revocation)
+            try loadRevocations(revocation, configuration.fileOwners)
         }
         setVerification(configuration, role)
     }
@@ -185,7 +185,9 @@ final class SharedContext: @unchecked Sendable {
         }
         let store = SSL_CTX_get_cert_store(pointer)
         for file in files {
-            let certificates = try PEMFile(.authorities, file).certificates()
+            let certificates = try PEMFile(
+                .authorities, file, owners: configuration.fileOwners
+            ).certificates()
             for certificate in certificates {
                 X509_STORE_add_cert(store, certificate)
                 X509_free(certificate)
@@ -205,7 +207,10 @@ final class SharedContext: @unchecked Sendable {
             return
         }
         let holdsKey = configuration.keyFile == nil || configuration.keyFile == file
-        let certificates = try PEMFile(.certificate, file, isSecret: holdsKey).certificates()
+        let owners = configuration.fileOwners
+        let certificates = try PEMFile(
+            .certificate, file, isSecret: holdsKey, owners: owners
+        ).certificates()
         defer { for certificate in certificates { X509_free(certificate) } }
         guard let own = certificates.first, SSL_CTX_use_certificate(pointer, own) == 1 else {
             throw .invalid(.certificate, path: file, reason: TLSContext.lastError())
@@ -215,7 +220,7 @@ final class SharedContext: @unchecked Sendable {
             if copenssl_ctx_add_chain(pointer, certificate) != 1 { X509_free(certificate) }
         }
         let keyFile = configuration.keyFile ?? file
-        let key = try PEMFile(.key, keyFile, isSecret: true).privateKey(
+        let key = try PEMFile(.key, keyFile, isSecret: true, owners: owners).privateKey(
             password: configuration.keyPassword)
         defer { EVP_PKEY_free(key) }
         // Compared by ourselves: SSL_CTX_use_PrivateKey() drops the certificate when they differ.
@@ -232,19 +237,21 @@ final class SharedContext: @unchecked Sendable {
         }
     }
 
-    private func loadRevocations(_ check: RevocationCheck) throws(TLSConfigurationError) {
+    private func loadRevocations(
+        _ check: RevocationCheck, _ owners: TrustedUsers
+    ) throws(TLSConfigurationError) {
+        let files: [String]
         do throws(PathTrustError) {
-            _ = try PathTrust().folder(check.folder)
+            files = try check.files(owners: owners)
         } catch {
             throw TLSConfigurationError(error, .revocations, path: check.folder)
         }
-        let files = check.files
         guard files.count <= RevocationCheck.maximumFileCount else {
             throw .tooLong(.revocations, path: check.folder)
         }
         let store = SSL_CTX_get_cert_store(pointer)
         for file in files {
-            for list in try PEMFile(.revocations, file).revocationLists() {
+            for list in try PEMFile(.revocations, file, owners: owners).revocationLists() {
                 X509_STORE_add_crl(store, list)
                 X509_CRL_free(list)
             }

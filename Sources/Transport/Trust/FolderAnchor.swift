@@ -27,6 +27,13 @@ package final class FolderAnchor: Sendable {
         path.hasPrefix(self.path + "/") && path.utf8.count > self.path.utf8.count + 1
     }
 
+    /// The folder itself, to be read.
+    package func reopened() throws(PathTrustError) -> FileDescriptor {
+        let raw = clinux_open_at(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw error(path, .last("opening \(path)")) }
+        return FileDescriptor(owning: raw)
+    }
+
     /// Where the last name of `path` is to be looked for; it may be missing, or be a link.
     package func entry(_ path: String) throws(PathTrustError) -> Entry {
         var names = names(path)

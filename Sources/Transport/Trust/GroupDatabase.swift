@@ -8,6 +8,12 @@ enum GroupDatabase {
         /// group it is. Users that only a server knows, with this as their primary group, are not
         /// seen: that would mean to ask it for all of them.
         var members: Set<UInt32>
+        /// Whether the group lists anybody.
+        var listsUsers = true
+        /// Whether it lists a name that no user has, at least not as long as a server does not answer.
+        var listsUnknownUsers = false
+        /// Whether it stands in `/etc/group`.
+        var isLocal = true
     }
 
     /// The group of a number; `nil` when there is none. Source: getgrgid_r(3).
@@ -27,12 +33,19 @@ enum GroupDatabase {
                     names.append(String(cString: name))
                     next = next?.advanced(by: 1)
                 }
-                let listed = names.compactMap { UserDatabase.user(named: $0)?.id }
-                return (0, Group(name: String(cString: entry.gr_name), members: Set(listed)))
+                let listed = names.map { UserDatabase.user(named: $0)?.id }
+                return (
+                    0,
+                    Group(
+                        name: String(cString: entry.gr_name),
+                        members: Set(listed.compactMap(\.self)),
+                        listsUsers: !listed.isEmpty, listsUnknownUsers: listed.contains(nil))
+                )
             }
             guard found.0 == ERANGE else {
                 guard var group = found.1 else { return nil }
                 group.members.formUnion(usersWithPrimaryGroup(id))
+                group.isLocal = isLocal(group.name, id)
                 return group
             }
             count *= 4
@@ -42,6 +55,20 @@ enum GroupDatabase {
 
     /// Source: passwd(5).
     static func usersWithPrimaryGroup(_ id: UInt32, in path: String = "/etc/passwd") -> [UInt32] {
+        lines(of: path).compactMap { fields in
+            guard fields.count >= 4, UInt32(fields[3]) == id else { return nil }
+            return UInt32(fields[2])
+        }
+    }
+
+    /// Source: group(5).
+    static func isLocal(_ name: String, _ id: UInt32, in path: String = "/etc/group") -> Bool {
+        lines(of: path).contains { fields in
+            fields.count >= 3 && fields[0] == name && UInt32(fields[2]) == id
+        }
+    }
+
+    private static func lines(of path: String) -> [[Substring]] {
         // Read without a look at its own path, which could ask for a group again.
         guard let file = fopen(path, "re") else { return [] }
         defer { fclose(file) }
@@ -52,10 +79,8 @@ enum GroupDatabase {
             guard count > 0 else { break }
             bytes += chunk[..<count]
         }
-        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").compactMap { line in
-            let fields = line.split(separator: ":", omittingEmptySubsequences: false)
-            guard fields.count >= 4, UInt32(fields[3]) == id else { return nil }
-            return UInt32(fields[2])
+        return String(decoding: bytes, as: UTF8.self).split(separator: "\n").map { line in
+            line.split(separator: ":", omittingEmptySubsequences: false)
         }
     }
 

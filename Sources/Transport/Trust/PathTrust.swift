@@ -17,6 +17,9 @@ package struct PathTrust: Sendable {
     package var mayNameUsers: Bool
     /// What helps beside changing what is there, such as "set DEPLOYEX_BASE_PATH to another folder".
     package var remedy: String?
+    /// Whether another can be named in its place. That helps against another owner, from whom nothing is
+    /// taken that is his: he may need it.
+    package var isReplaceable = false
 
     package init(
         users: TrustedUsers = TrustedUsers(), acceptsSystemGroups: Bool = false,
@@ -25,6 +28,13 @@ package struct PathTrust: Sendable {
         self.mayNameUsers = mayNameUsers
         rule = PathTrustRule(users: users, acceptsSystemGroups: acceptsSystemGroups)
         self.remedy = remedy
+    }
+
+    /// For files that are read: another can be named.
+    package static func files(of users: TrustedUsers) -> PathTrust {
+        var trust = PathTrust(users: users)
+        trust.isReplaceable = true
+        return trust
     }
 
     // MARK: Use
@@ -51,6 +61,18 @@ package struct PathTrust: Sendable {
     ) throws(PathTrustError) -> FileDescriptor {
         var walk = try PathWalk(self, path)
         return try walk.file(role)
+    }
+
+    /// Who owns the folder at `path`, which nobody but trusted users can have put there. The folder itself
+    /// may be anybody's.
+    package func owner(ofFolder path: String) throws(PathTrustError) -> UInt32 {
+        var walk = try PathWalk(self, path)
+        let entry = try walk.end()
+        let raw = clinux_open_at(
+            entry.folder.raw, entry.name, clinux_o_path | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
+        guard raw >= 0 else { throw error(path, path, .last("opening \(path)")) }
+        let folder = FileDescriptor(owning: raw)
+        return try Self.entry(of: folder.raw, path).owner
     }
 
     /// Whether what is at `path` can be believed, or, where nothing is, what is above it.
@@ -94,8 +116,11 @@ package struct PathTrust: Sendable {
     func judge(
         _ entry: PathEntry, as role: PathTrustRule.Role, path: String, place: String
     ) throws(PathTrustError) {
-        let problem = rule.problem(entry, as: role) { GroupDatabase.group(id: $0)?.members }
-        if let problem { throw error(path, place, problem) }
+        let groups = GroupTrust(
+            users: rule.users, user: UserDatabase.user(id:), group: GroupDatabase.group(id:))
+        if let problem = rule.problem(entry, as: role, groups: groups) {
+            throw error(path, place, problem)
+        }
     }
 
     func error(
@@ -108,6 +133,10 @@ package struct PathTrust: Sendable {
                     + " \(TrustedUsers.setting)")
         }
         if let remedy { remedies.append(remedy) }
+        if case .owner = problem, isReplaceable {
+            let names = rule.users.all.sorted().map { UserDatabase.user(id: $0)?.name ?? "\($0)" }
+            remedies.append("use one that belongs to \(names.joined(separator: " or "))")
+        }
         return PathTrustError(
             path: path, place: place, reason: .untrusted(problem),
             remedy: remedies.isEmpty ? nil : remedies.joined(separator: ", or "))

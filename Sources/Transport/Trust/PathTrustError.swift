@@ -31,8 +31,10 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
             description = error.description
         } else {
             let prefix = path == place ? "" : "using \(path): "
-            let other = remedy.map { ", or \($0)" } ?? ""
-            description = "\(prefix)\(place) \(Self.text(reason, place))\(other)"
+            let text = Self.text(reason, place)
+            let remedies = [text.remedy, remedy].compactMap(\.self)
+            let advice = remedies.isEmpty ? "" : ": " + remedies.joined(separator: ", or ")
+            description = "\(prefix)\(place) \(text.problem)\(advice)"
         }
     }
 
@@ -41,43 +43,48 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
         if case .system(let error) = reason { error.code == ENOENT } else { false }
     }
 
-    private static func text(_ reason: Reason, _ place: String) -> String {
+    /// What is wrong, and what sets it right at the place itself and harms nobody.
+    private typealias Text = (problem: String, remedy: String?)
+
+    private static func text(_ reason: Reason, _ place: String) -> Text {
         switch reason {
         case .untrusted(let problem): text(problem, place)
-        case .link: "is a symbolic link, which is not followed here: remove it"
-        case .tooManyLinks: "leads through too many symbolic links: name the path without them"
-        case .system(let error): error.description
+        case .link: ("is a symbolic link, which is not followed here", "remove it")
+        case .tooManyLinks:
+            ("leads through too many symbolic links", "name the path without them")
+        case .system(let error): (error.description, nil)
         }
     }
 
-    private static func text(_ problem: PathTrustRule.Problem, _ place: String) -> String {
+    private static func text(_ problem: PathTrustRule.Problem, _ place: String) -> Text {
         switch problem {
         case .owner(let user):
-            "belongs to \(UserDatabase.text(user)), whom deployex does not trust:"
-                + " remove it, or, if it is yours, run: chown -hR \(ownName) \(place)"
-        case .writableByEveryone: "can be written to by everyone: run: chmod o-w \(place)"
+            ("belongs to \(UserDatabase.text(user)), whom deployex does not trust", nil)
+        case .writableByEveryone: ("can be written to by everyone", "run: chmod o-w \(place)")
         case .writableByGroup(let group):
-            "can be written to by \(groupText(group)), in which are others than trusted"
-                + " users: run: chmod g-w \(place)"
+            (
+                "can be written to by \(groupText(group)), in which others than trusted users are or"
+                    + " may be", "run: chmod g-w \(place)"
+            )
         case .writableByUser(let user):
-            "can be written to by \(UserDatabase.text(user)): run: setfacl -b \(place)"
-        case .usableByEveryone: "can be read by everyone: run: chmod 600 \(place)"
+            ("can be written to by \(UserDatabase.text(user))", "run: setfacl -b \(place)")
+        case .usableByEveryone: ("can be read by everyone", "run: chmod 600 \(place)")
         case .usableByGroup(let group):
-            "can be read by \(groupText(group)), in which are others than trusted users:"
-                + " run: chmod 600 \(place)"
+            (
+                "can be read by \(groupText(group)), in which others than trusted users are or may be",
+                "run: chmod 600 \(place)"
+            )
         case .usableByUser(let user):
-            "can be read by \(UserDatabase.text(user)): run: setfacl -b \(place)"
-        case .notAFolder: "is not a folder: remove it"
-        case .notAFile(.link): "is a symbolic link, which is not followed here: remove it"
-        case .notAFile: "is not a regular file: replace it with one"
+            ("can be read by \(UserDatabase.text(user))", "run: setfacl -b \(place)")
+        case .notAFolder: ("is not a folder", "remove it")
+        case .notAFile(.link): ("is a symbolic link, which is not followed here", "remove it")
+        case .notAFile: ("is not a regular file", "replace it with one")
         case .severalNames(let count):
-            "is a file with \(count) names (hard links), so that it may be another one: remove it"
+            (
+                "is a file with \(count) names (hard links), so that it may be another one",
+                "remove it"
+            )
         }
-    }
-
-    /// Whoever should own it.
-    private static var ownName: String {
-        UserDatabase.user(id: TrustedUsers.own)?.name ?? "\(TrustedUsers.own)"
     }
 
     private static func groupText(_ group: UInt32) -> String {

@@ -32,9 +32,8 @@ package struct PathEntry: Equatable, Sendable {
 /// Whoever may write to a folder may put something else in the place of what is in it, and whoever owns
 /// it may let himself write to it. So every folder on a path belongs to a trusted user, and nobody else
 /// writes to it, except that in a sticky one, such as `/tmp`, an entry can be replaced by its owner only,
-/// who is looked at next. A group that may write is harmless when all its members are trusted: this is
-/// what umask 002 makes on Debian and Ubuntu, where every user has a group of his own. The group's bits
-/// of a mode are the mask of an access control list where there is one; then each of its entries counts.
+/// who is looked at next. Of a group that may write ``GroupTrust`` says whether it is harmless. The group's
+/// bits of a mode are the mask of an access control list where there is one; then each of its entries counts.
 package struct PathTrustRule: Equatable, Sendable {
     /// What a name on a path is used as.
     package enum Role: Equatable, Sendable {
@@ -79,16 +78,18 @@ package struct PathTrustRule: Equatable, Sendable {
     /// members, as Ubuntu's `/var/log` is for `syslog`. Only for paths that are walked again at each use.
     package var acceptsSystemGroups: Bool
 
+    /// Whether others may write to a sticky folder on the way. Not where it matters who has made what is in
+    /// it: there anybody can make a name.
+    package var acceptsStickyFolders = true
+
     package init(users: TrustedUsers, acceptsSystemGroups: Bool = false) {
         self.users = users
         self.acceptsSystemGroups = acceptsSystemGroups
     }
 
     /// What speaks against it; `nil` when it can be believed.
-    /// - Parameter members: the users in a group, `nil` for a group that the host does not know.
-    package func problem(
-        _ entry: PathEntry, as role: Role, members: (UInt32) -> Set<UInt32>?
-    ) -> Problem? {
+    /// - Parameter groups: what it asks of the host's users and groups.
+    func problem(_ entry: PathEntry, as role: Role, groups: GroupTrust) -> Problem? {
         switch role {
         case .folder: guard entry.kind == .folder else { return .notAFolder }
         case .link: break
@@ -99,29 +100,27 @@ package struct PathTrustRule: Equatable, Sendable {
         // Its permissions mean nothing (symlink(7)).
         case .link: return nil
         case .folder:
-            guard entry.mode & 0o1000 == 0 else { return nil }
-            return writer(entry, members)
-        case .file: return writer(entry, members)
+            if acceptsStickyFolders, entry.mode & 0o1000 != 0 { return nil }
+            return writer(entry, groups)
+        case .file: return writer(entry, groups)
         case .secret:
-            return writer(entry, members)
+            return writer(entry, groups)
                 ?? other(
-                    entry, 0o7, members, everyone: .usableByEveryone,
+                    entry, 0o7, groups, everyone: .usableByEveryone,
                     group: { .usableByGroup($0) }, user: { .usableByUser($0) })
         case .log: return entry.linkCount > 1 ? .severalNames(entry.linkCount) : nil
         }
     }
 
-    private func writer(
-        _ entry: PathEntry, _ members: (UInt32) -> Set<UInt32>?
-    ) -> Problem? {
+    private func writer(_ entry: PathEntry, _ groups: GroupTrust) -> Problem? {
         other(
-            entry, 0o2, members, everyone: .writableByEveryone,
+            entry, 0o2, groups, everyone: .writableByEveryone,
             group: { .writableByGroup($0) }, user: { .writableByUser($0) })
     }
 
     /// Who beside trusted users has one of the permissions `wanted`.
     private func other(
-        _ entry: PathEntry, _ wanted: UInt32, _ members: (UInt32) -> Set<UInt32>?,
+        _ entry: PathEntry, _ wanted: UInt32, _ groups: GroupTrust,
         everyone: Problem, group: (UInt32) -> Problem, user: (UInt32) -> Problem
     ) -> Problem? {
         if entry.mode & wanted != 0 { return everyone }
@@ -135,25 +134,15 @@ package struct PathTrustRule: Equatable, Sendable {
         }
         let own = AccessList.Entry(id: entry.group, permissions: list.ownGroupPermissions)
         for one in [own] + list.groups
-        where one.permissions & wanted != 0 && !isHarmless(one.id, entry, members) {
+        where one.permissions & wanted != 0 && !isHarmless(one.id, entry, groups) {
             return group(one.id)
         }
         return nil
     }
 
-    private func isHarmless(
-        _ group: UInt32, _ entry: PathEntry, _ members: (UInt32) -> Set<UInt32>?
-    ) -> Bool {
-        guard let members = members(group) else {
-            // A user and a group of one number and no name, as a container may be given.
-            return group == entry.owner
-        }
-        if members.allSatisfy(users.contains) { return true }
-        guard acceptsSystemGroups, entry.kind == .folder, entry.owner == 0 else { return false }
-        return Self.systemNumbers.contains(group)
-            && members.allSatisfy { users.contains($0) || Self.systemNumbers.contains($0) }
+    private func isHarmless(_ group: UInt32, _ entry: PathEntry, _ groups: GroupTrust) -> Bool {
+        if groups.isHarmless(group) { return true }
+        return acceptsSystemGroups && entry.kind == .folder && entry.owner == 0
+            && groups.isSystems(group)
     }
-
-    /// Those of the system's own accounts and groups. Source: SYS_UID_MAX and SYS_GID_MAX, login.defs(5).
-    private static let systemNumbers: ClosedRange<UInt32> = 1...999
 }

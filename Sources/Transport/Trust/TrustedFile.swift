@@ -14,10 +14,12 @@ package enum TrustedFile {
 
     /// The file's bytes.
     package static func read(
-        _ path: String, as role: PathTrustRule.Role, limit: Int
+        _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),
+        limit: Int
     ) throws(Failure) -> [UInt8] {
         do throws(FileContents.Failure) {
-            let contents = try FileContents(path, as: role, maximumByteCount: limit)
+            let contents = try FileContents(
+                path, as: role, owners: owners, maximumByteCount: limit)
             return Array(contents.bytes)
         } catch {
             switch error {

@@ -19,6 +19,9 @@ public struct TrustedUsers: Equatable, Sendable {
     /// The user that this process acts as.
     public static var own: UInt32 { geteuid() }
 
+    /// All of them.
+    var all: Set<UInt32> { others.union([0, Self.own]) }
+
     /// Whether what belongs to `user` is believed.
     public func contains(_ user: UInt32) -> Bool {
         user == 0 || user == Self.own || others.contains(user)

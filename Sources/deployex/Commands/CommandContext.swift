@@ -22,6 +22,7 @@ struct CommandContext: Sendable {
     ) throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
         let trust = try CommandTrust.listeners(environment)
+        let fileOwners = try CommandTrust.fileOwners(environment)
         let epmd = try EPMDAccess.client(environment, loop: loop, trust: trust)
         var configuration = Node.Configuration()
         // One node's answer is all that it waits for.
@@ -46,10 +47,12 @@ struct CommandContext: Sendable {
             return nodes
         }
         listenerOwners = owners
-        configuration.tls = try TLSAccess.load(options, environment: environment) { level, text in
+        configuration.tls = try TLSAccess.load(
+            options, environment: environment, owners: fileOwners
+        ) { level, text in
             if level == .warning || level == .error { Output.error(text) }
         }
-        cookie = try Cookie.find(options, environment: environment)
+        cookie = try Cookie.find(options, environment: environment, owners: fileOwners)
         tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
         self.loop = loop
         node = Node(

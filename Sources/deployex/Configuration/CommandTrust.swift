@@ -2,7 +2,7 @@ internal import Deployment
 internal import Glibc
 internal import Transport
 
-/// Whose sockets on this host the commands believe.
+/// Whose sockets and files on this host the commands believe.
 enum CommandTrust {
     /// What is to be done about a stranger who listens.
     static let remedy = "stop it, or name the user in DEPLOYEX_TRUSTED_USERS"
@@ -12,14 +12,24 @@ enum CommandTrust {
     /// Root, the own user, and who is named in `DEPLOYEX_TRUSTED_USERS`. For root also the user whose
     /// deployex it is: the owner of the base folder, where only root can have given it to that user.
     static func listeners(_ environment: [String: String]) throws(UsageError) -> ListenerTrust {
-        let settings = Settings([.variables(environment)])
-        var users = try ServerConfiguration.trustedUsers(settings)
-        if TrustedUsers.own == 0,
-            let owner = owner(ofGivenFolder: try basePath(environment))
-        {
-            users = users.adding(owner)
-        }
+        var users = try ServerConfiguration.trustedUsers(Settings([.variables(environment)]))
+        if let owner = try baseOwner(environment) { users = users.adding(owner) }
         return ListenerTrust(users: users, remedy: remedy)
+    }
+
+    /// Whose cookie, options, certificate and key files the commands take. For root also those of the user
+    /// whose deployex it is: the one that they talk to has them from there.
+    static func fileOwners(_ environment: [String: String]) throws(UsageError) -> TrustedUsers {
+        guard let owner = try baseOwner(environment) else { return TrustedUsers() }
+        return TrustedUsers().adding(owner)
+    }
+
+    /// `nil` where it says nothing, and for everybody but root.
+    private static func baseOwner(
+        _ environment: [String: String]
+    ) throws(UsageError) -> UInt32? {
+        guard TrustedUsers.own == 0 else { return nil }
+        return owner(ofGivenFolder: try basePath(environment))
     }
 
     /// The user that an instance on this host runs as, where root's deployex has given its release to that
@@ -48,28 +58,16 @@ enum CommandTrust {
         try Settings([.variables(environment)]).path(.basePath) ?? defaultBasePath
     }
 
-    /// Who owns the folder at `path`, if nobody but root can have put it there.
+    /// Who owns the folder at `path`, if nobody but root can have put it there: whoever may make a name in
+    /// a folder on the way, as in `/tmp`, may make all below it.
     static func owner(ofGivenFolder path: String) -> UInt32? {
-        guard isRoots(foldersAbove: path), let real = realpath(path, nil) else { return nil }
-        defer { free(real) }
-        // Where links lead has to be root's as well.
-        guard isRoots(foldersAbove: String(cString: real)) else { return nil }
-        var status = stat()
-        guard lstat(real, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return nil }
-        return status.st_uid
-    }
-
-    /// Whether every folder that leads to `path` is root's, and only root writes there: whoever may make a
-    /// name in one of them, as in `/tmp`, may make all below it.
-    private static func isRoots(foldersAbove path: String) -> Bool {
-        var folder = ""
-        for component in path.split(separator: "/") {
-            var status = stat()
-            guard stat(folder.isEmpty ? "/" : folder, &status) == 0, status.st_uid == 0,
-                status.st_mode & S_IWOTH == 0, status.st_mode & S_IWGRP == 0 || status.st_gid == 0
-            else { return false }
-            folder += "/\(component)"
+        guard TrustedUsers.own == 0, path.hasPrefix("/") else { return nil }
+        var trust = PathTrust()
+        trust.rule.acceptsStickyFolders = false
+        do throws(PathTrustError) {
+            return try trust.owner(ofFolder: path)
+        } catch {
+            return nil
         }
-        return !folder.isEmpty
     }
 }

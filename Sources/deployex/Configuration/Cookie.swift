@@ -6,26 +6,30 @@ enum Cookie {
     /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, `file` or
     /// `DEPLOYEX_COOKIE_FILE`, the user's `~/.erlang.cookie`, which is what every Erlang node on this
     /// host reads.
+    /// - Parameter owners: whose file it may be.
     /// - Throws: ``UsageError`` when there is none, or when the file is not what it should be.
     static func find(
-        _ options: DistributionOptions, environment: [String: String], file: String? = nil
+        _ options: DistributionOptions, environment: [String: String], file: String? = nil,
+        owners: TrustedUsers = TrustedUsers()
     ) throws(UsageError) -> String {
         if let cookie = options.cookie, !cookie.isEmpty { return cookie }
         if let cookie = environment["DEPLOYEX_ERLANG_COOKIE"], !cookie.isEmpty { return cookie }
         if let file = file ?? environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
-            return try read(file)
+            return try read(file, owners)
         }
         guard let home = environment["HOME"], !home.isEmpty else {
             throw UsageError("no cookie: set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)
         }
-        return try read(home + "/.erlang.cookie")
+        return try read(home + "/.erlang.cookie", owners)
     }
 
     /// The first word of a file.
-    private static func read(_ path: String) throws(UsageError) -> String {
+    private static func read(
+        _ path: String, _ owners: TrustedUsers
+    ) throws(UsageError) -> String {
         let bytes: [UInt8]
         do throws(TrustedFile.Failure) {
-            bytes = try TrustedFile.read(path, as: .secret, limit: 4096)
+            bytes = try TrustedFile.read(path, as: .secret, owners: owners, limit: 4096)
         } catch {
             throw UsageError(
                 "no cookie (\(error)): set DEPLOYEX_ERLANG_COOKIE, or give --cookie", nil)

@@ -1,12 +1,15 @@
 internal import ErlDist
+internal import Transport
 
 /// TLS for the distribution, as the switches and the environment ask for it.
 enum TLSAccess {
     /// Loads the options file and what it names; `nil` for plain TCP. Without an options file,
     /// `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and `deployex.key`.
+    /// - Parameter owners: whose files these may be.
     /// - Throws: ``UsageError`` that names the file, the line and the option.
     static func load(
         _ options: DistributionOptions, environment: [String: String],
+        owners: TrustedUsers = TrustedUsers(),
         report: @escaping @Sendable (LogLevel, String) -> Void
     ) throws(UsageError) -> DistributionTLS? {
         let folder = environment["DEPLOYEX_OTP_TLS_CERT_PATH"] ?? ""
@@ -14,11 +17,12 @@ enum TLSAccess {
         do throws(TLSOptionError) {
             switch source {
             case .optionsFile(let file):
-                return try DistributionTLS(optionsFile: file, report: report)
+                return try DistributionTLS(optionsFile: file, owners: owners, report: report)
             case .folder(let folder):
                 let text = optionsText(folder)
                 return try DistributionTLS(
-                    DistributionTLSOptions(text: text, file: folder), file: folder, report: report)
+                    DistributionTLSOptions(text: text, file: folder).withFiles(of: owners),
+                    file: folder, report: report)
             }
         } catch {
             throw UsageError("\(error)", nil)

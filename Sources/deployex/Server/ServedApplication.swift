@@ -55,7 +55,8 @@ struct ServedApplication: Sendable {
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
                 user: process.user, extra: configuration.environment),
-            inherited: inherited, store: store, files: ownership.files(layout, base: files),
+            inherited: inherited, store: store,
+            files: ownership.files(layout, base: files, publishers: server.trustedUsers),
             node: { number in
                 let instance = InstanceName(app: name, index: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)

@@ -28,6 +28,60 @@ import Transport
         #expect(try folder.contents(of: "service/app/1") == [])
     }
 
+    @Test func `what had the name before cannot make fail what has been done`() throws {
+        let first = try staging.makeTemporary()
+        try staging.put(first)
+        let temporary = try staging.makeTemporary()
+        try writeFile([1], to: temporary + "/two")
+        // Durable, exchanged, durable; then the former one is removed.
+        let failing = StagingFolder(
+            path: staging.path,
+            files: FaultInjectingFileSystem(
+                HostFileSystem(), at: 4, fault: .fail(code: ENOTEMPTY)))
+        try failing.put(temporary)
+        #expect(
+            try Set(folder.contents(of: "service/app/1")) == ["new.tmp-1/", "new/", "new/two"])
+        #expect(try staging.cleanLeftovers() == ["new.tmp-1"])
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `nothing is unpacked through a stranger's link`() throws {
+        try makeFolders(folder / "target/new")
+        #expect(symlink(folder / "target", folder / "link") == 0)
+        #expect(lchown(folder / "link", 54321, 54321) == 0)
+        #expect(throws: FileSystemError.self) { _ = try FolderWriter(folder / "link/new") }
+        // Neither is a package read through one.
+        try folder.write([1], to: "target/package")
+        #expect(throws: UnpackError.self) {
+            _ = try PackageFile(folder / "link/package", owners: TrustedUsers())
+        }
+        _ = try PackageFile(folder / "target/package", owners: TrustedUsers())
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `nothing above the base folder is made through a stranger's link`() throws {
+        try makeFolders(folder / "target")
+        #expect(symlink(folder / "target", folder / "link") == 0)
+        #expect(lchown(folder / "link", 54321, 54321) == 0)
+        func reach(_ base: String) -> ReleaseReach {
+            ReleaseReach(
+                basePath: base,
+                applications: [
+                    .init(
+                        layout: DeploymentLayout(basePath: base, application: "app"),
+                        replicas: 1,
+                        user: ProcessUser(
+                            name: "app", id: 54322, group: 54322, groups: [], home: "/"))
+                ])
+        }
+        #expect(throws: FileSystemError.self) {
+            try reach(folder / "link/a/base").prepareAncestors()
+        }
+        #expect(try folder.contents(of: "target") == [])
+        try reach(folder / "target/a/base").prepareAncestors()
+        #expect(try folder.contents(of: "target") == ["a/"])
+    }
+
     @Test func `leftovers of a killed run are removed, and nothing else`() throws {
         #expect(try staging.cleanLeftovers() == [])
         let leftovers = [try staging.makeTemporary(), try staging.makeTemporary()]
@@ -89,6 +143,13 @@ import Transport
             for fault in [FaultInjectingFileSystem.Fault.stop, .fail(code: ENOSPC)] {
                 let stage = try Stage(replaces: replaces, package: package)
                 let files = FaultInjectingFileSystem(HostFileSystem(), at: operation, fault: fault)
+                if replaces, operation == counting.operationCount, fault != .stop {
+                    // The last is to remove what was there, which can wait.
+                    try await stage.unpack(files)
+                    #expect(try stage.staging.cleanLeftovers().count == 1)
+                    #expect(try stage.contents() == after)
+                    continue
+                }
                 let error = await #expect(throws: UnpackError.self) {
                     try await stage.unpack(files)
                 }

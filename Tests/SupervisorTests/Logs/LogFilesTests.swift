@@ -11,7 +11,7 @@ import Testing
     @Test func `each stream has a file in the application's folder`() throws {
         #expect(logs.path(name, .stdout) == folder("counter/counter-1-stdout.log"))
         #expect(logs.path(name, .stderr) == folder("counter/counter-1-stderr.log"))
-        try logs.prepare(app: "counter", fileSystem: HostFileSystem())
+        try logs.prepare(app: "counter")
         #expect(try HostFileSystem().status(folder("counter"))?.mode == 0o750)
         #expect(try logs.tail(name, .stdout, lines: 5) == [])
     }

@@ -108,4 +108,64 @@ import Transport
         #expect(folder.text("app-1-stdout.log")?.contains("1 lines could not be written") == true)
         #expect(folder.text("app-1-stdout.log")?.hasSuffix("three\n") == true)
     }
+
+    @Test func `another file in the place of a copy is not freed`() throws {
+        let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 9)
+        let count = Int(LogLimits.alignment)
+        folder.write(String(repeating: "x", count: 3 * count), "app-1-stdout.log")
+        folder.write(String(repeating: "k", count: count), "kept")
+        let folder = folder
+        var rotation = LogRotation(path: path, limits: limits)
+        rotation.onStep = { step throws(FileSystemError) in
+            guard step == .copyBegun else { return }
+            for name in try HostFileSystem().list(folder.path) where name.contains("copying") {
+                unlink(folder(name))
+                link(folder("kept"), folder(name))
+            }
+        }
+        _ = try? rotation.rotate()
+        #expect(folder.text("kept") == String(repeating: "k", count: count))
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `crash dumps have a folder of the user's, and it is made in no stranger's`() throws {
+        let user = ProcessSettingTests.stranger
+        chmod(folder.path, 0o711)
+        mkdir(folder("log"), 0o755)
+        func owner(_ name: String) -> uid_t? {
+            var status = stat()
+            return lstat(folder(name), &status) == 0 ? status.st_uid : nil
+        }
+        // Of somebody else than the one whom the application runs as.
+        chown(folder("log"), 54_400, 54_400)
+        let logs = LogFiles(root: folder("log"))
+        #expect(throws: FileSystemError.self) {
+            _ = try logs.prepareCrashDumps(app: "app", user: user)
+        }
+        #expect(throws: FileSystemError.self) { try logs.prepare(app: "app") }
+        #expect(throws: FileSystemError.self) {
+            try LogSnapshot.names(folder("log/app-1-stdout.log"), TrustedUsers())
+        }
+        #expect(try HostFileSystem().list(folder("log")) == [])
+        // Trusted, he may keep the logs, and has nothing given away that is not new.
+        let trusting = LogFiles(root: folder("log"), owners: TrustedUsers(others: [54_400]))
+        mkdir(folder("log/app"), 0o750)
+        mkdir(folder("log/app/crash-dumps"), 0o700)
+        folder.write("root's", "log/app/crash-dumps/file")
+        _ = try trusting.prepareCrashDumps(app: "app", user: user)
+        #expect(owner("log/app/crash-dumps") == 0)
+        unlink(folder("log/app/crash-dumps/file"))
+        #expect(try trusting.prepareCrashDumps(app: "app", user: user) == nil)
+        #expect(owner("log/app/crash-dumps") == user.id)
+        #expect(owner("log/app") == 0)
+        #expect(try trusting.prepareCrashDumps(app: "app", user: user) == nil)
+        // A link there is not followed.
+        rmdir(folder("log/app/crash-dumps"))
+        mkdir(folder("target"), 0o700)
+        symlink(folder("target"), folder("log/app/crash-dumps"))
+        #expect(throws: FileSystemError.self) {
+            _ = try trusting.prepareCrashDumps(app: "app", user: user)
+        }
+        #expect(owner("target") == 0)
+    }
 }

@@ -21,7 +21,7 @@ import Transport
 
     init() throws {
         loop = try .onOwnThread()
-        try logs.prepare(app: "app", fileSystem: HostFileSystem())
+        try logs.prepare(app: "app")
     }
 
     private func rotator(_ limits: LogLimits? = nil) async -> LogRotator {

@@ -12,13 +12,22 @@ import Testing
     private static let empty: UInt32 = 3_000_000_013
     private static let syslog: UInt32 = 104
 
-    private static func members(_ group: UInt32) -> Set<UInt32>? {
+    private static func group(_ group: UInt32) -> GroupDatabase.Group? {
         switch group {
-        case 0: [0]
-        case ownGroup: [publisher]
-        case shared: [publisher, colleague]
-        case empty: []
-        case syslog: [104]
+        case 0: .init(name: "root", members: [0], listsUsers: false)
+        case ownGroup: .init(name: "publisher", members: [publisher], listsUsers: false)
+        case shared: .init(name: "shared", members: [publisher, colleague])
+        // As `domain users` of a server: it is the primary group of all, and lists nobody.
+        case empty: .init(name: "domain users", members: [], listsUsers: false, isLocal: false)
+        case syslog: .init(name: "syslog", members: [104], listsUsers: false)
+        default: nil
+        }
+    }
+
+    private static func user(_ id: UInt32) -> UserDatabase.User? {
+        switch id {
+        case 0: .init(name: "root", id: 0, group: 0, home: "/root")
+        case publisher: .init(name: "publisher", id: publisher, group: ownGroup, home: "/")
         default: nil
         }
     }
@@ -34,7 +43,8 @@ import Testing
             PathEntry(
                 kind: kind, owner: owner, group: group, mode: mode, accessList: list,
                 linkCount: links),
-            as: role, members: Self.members)
+            as: role,
+            groups: GroupTrust(users: rule.users, user: Self.user, group: Self.group))
     }
 
     typealias Row = (
@@ -49,10 +59,12 @@ import Testing
             // Sticky, as /tmp is: who owns what is in it is looked at next.
             (0, 0, 0o1777, nil), (0, shared, 0o1775, nil),
             // Umask 002, with a group of one's own.
-            (publisher, ownGroup, 0o775, nil), (publisher, publisher, 0o775, nil),
+            (publisher, ownGroup, 0o775, nil), (0, ownGroup, 0o775, nil),
             (publisher, shared, 0o775, .writableByGroup(shared)), (publisher, shared, 0o755, nil),
             (publisher, stranger, 0o775, .writableByGroup(stranger)), (0, 0, 0o775, nil),
-            (0, empty, 0o2775, nil), (0, syslog, 0o775, .writableByGroup(syslog)),
+            (0, empty, 0o2775, .writableByGroup(empty)),
+            (publisher, empty, 0o775, .writableByGroup(empty)),
+            (0, syslog, 0o775, .writableByGroup(syslog)),
         ] as [Row])
     func `a folder is its owner's, and nobody else's to write to`(row: Row) {
         #expect(problem(.folder, row.owner, row.group, row.mode, as: .folder) == row.problem)
@@ -116,6 +128,30 @@ import Testing
         #expect(
             problem(.file, 0, Self.syslog, 0o664, as: .file, systemGroups: true)
                 == .writableByGroup(Self.syslog))
+    }
+
+    @Test func `whose group it is must be known for system groups, too`() {
+        // A server's "domain users" may have a number as low as Samba's 513.
+        let rule = PathTrustRule(users: TrustedUsers(), acceptsSystemGroups: true)
+        let groups = GroupTrust(users: rule.users, user: Self.user) { _ in
+            .init(name: "domain users", members: [], listsUsers: false, isLocal: false)
+        }
+        let folder = PathEntry(kind: .folder, owner: 0, group: 513, mode: 0o775)
+        #expect(rule.problem(folder, as: .folder, groups: groups) == .writableByGroup(513))
+    }
+
+    @Test func `where it matters who made a folder, a sticky one is as any other`() {
+        var rule = PathTrustRule(users: TrustedUsers())
+        rule.acceptsStickyFolders = false
+        let groups = GroupTrust(users: rule.users, user: Self.user, group: Self.group)
+        func problem(_ group: UInt32, _ mode: UInt32) -> PathTrustRule.Problem? {
+            rule.problem(
+                PathEntry(kind: .folder, owner: 0, group: group, mode: mode), as: .folder,
+                groups: groups)
+        }
+        #expect(problem(0, 0o1777) == .writableByEveryone)
+        #expect(problem(Self.shared, 0o1775) == .writableByGroup(Self.shared))
+        #expect(problem(0, 0o1755) == nil)
     }
 
     // MARK: Access control lists

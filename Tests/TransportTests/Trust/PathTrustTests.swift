@@ -209,10 +209,67 @@ final class TrustFolder: Sendable {
         #expect(
             error.description
                 == "using /tmp/counter/dist: /tmp/counter belongs to uid 54321, whom deployex does not"
-                + " trust: remove it, or, if it is yours, run: chown -hR "
-                + (UserDatabase.user(id: geteuid())?.name ?? "\(geteuid())")
-                + " /tmp/counter, or name 54321 in DEPLOYEX_TRUSTED_USERS, or set"
-                + " DEPLOYEX_STORAGE_PATH")
+                + " trust: name 54321 in DEPLOYEX_TRUSTED_USERS, or set DEPLOYEX_STORAGE_PATH")
+    }
+
+    @Test func `nobody is told to take from another user what is his`() {
+        let own = UserDatabase.user(id: geteuid())?.name ?? "\(geteuid())"
+        let users = geteuid() == 0 ? "root" : "root or \(own)"
+        #expect(
+            PathTrust.files(of: TrustedUsers()).error("/k", "/k", .owner(54321)).description
+                == "/k belongs to uid 54321, whom deployex does not trust:"
+                + " use one that belongs to \(users)")
+        // Such as a link that an application has put into its own release.
+        #expect(
+            PathTrust().error("/k", "/k", .owner(54321)).description
+                == "/k belongs to uid 54321, whom deployex does not trust")
+        #expect(
+            PathTrust.files(of: TrustedUsers()).error("/k", "/k", .usableByEveryone).description
+                == "/k can be read by everyone: run: chmod 600 /k")
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `whose folder it is counts where nobody else can have put it there`() throws {
+        folder.folder("base", 0o700, owner: stranger)
+        #expect(try PathTrust().owner(ofFolder: folder("base")) == stranger)
+        folder.file("file")
+        #expect(throws: PathTrustError.self) {
+            try PathTrust().owner(ofFolder: folder("file"))
+        }
+        folder.folder("base/inner", 0o700)
+        #expect(throws: PathTrustError.self) {
+            try PathTrust().owner(ofFolder: folder("base/inner"))
+        }
+        symlink("base", folder("own"))
+        symlink("base", folder("tmp/strange"))
+        lchown(folder("tmp/strange"), stranger, stranger)
+        #expect(try PathTrust().owner(ofFolder: folder("own")) == stranger)
+        #expect(throws: PathTrustError.self) {
+            try PathTrust().owner(ofFolder: folder("tmp/strange"))
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `the folder of revocation lists is listed where it was walked to`() throws {
+        folder.folder("crls", 0o755)
+        folder.file("crls/5b1c4b2f.r0")
+        let check = RevocationCheck(scope: .chain, folder: folder("crls"))
+        #expect(try check.files(owners: TrustedUsers()) == [folder("crls/5b1c4b2f.r0")])
+        chown(folder("crls"), stranger, stranger)
+        #expect(throws: PathTrustError.self) { try check.files(owners: TrustedUsers()) }
+        #expect(try check.files(owners: TrustedUsers(others: [stranger])).count == 1)
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can give files away"))
+    func `files of a user who counts are taken, secrets as well`() throws {
+        folder.file("key", 0o600, owner: stranger)
+        #expect(throws: TrustedFile.Failure.self) {
+            try TrustedFile.read(folder("key"), as: .secret, limit: 1)
+        }
+        #expect(
+            try TrustedFile.read(
+                folder("key"), as: .secret, owners: TrustedUsers(others: [stranger]), limit: 1)
+                == [])
     }
 
     // MARK: From an opened folder

@@ -77,7 +77,8 @@ final class SimulatedDeployer {
 
     func start() throws(FileSystemError) {
         try records.prepare()
-        try LogFiles(root: "/log").prepare(app: Scenario.application, fileSystem: world.disk)
+        try world.disk.makeFolders(
+            LogFiles(root: "/log").folder(app: Scenario.application), mode: 0o750)
         for state in states { try state.prepare() }
         var found: [DeploymentEngine.Found] = []
         for number in 1...world.replicas { found.append(try find(number)) }
