@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Testing
 
@@ -90,6 +91,62 @@ import Testing
                 #expect(line.contains("is no process of counter-1, OS process "))
             }
             #expect(try await world.status()?.apps.first?.instances.first?.otp != "connected")
+        }
+    }
+
+    @Test func `an EPMD that is lost is started again after the program has been replaced`()
+        async throws
+    {
+        try await DeployexWorld.run(isStarted: false) { world in
+            let (program, newer) = ("\(world.folder)/deployex", "\(world.folder)/deployex.new")
+            for path in [program, newer] {
+                try FileManager.default.copyItem(atPath: ExamplePackages.deployex, toPath: path)
+            }
+            // In the place of the build's program, which comes as the first argument.
+            try await world.startDeployex(
+                through: ["/bin/sh", "-c", "shift; exec \(program) \"$@\"", "sh"])
+            try #require(rename(newer, program) == 0)
+            let mark = await world.logMark
+            let own = await world.deployexPID
+            let epmd = try #require(await world.strays.first { $0 != own })
+            kill(epmd, SIGKILL)
+            try await world.waitForLog("No EPMD at", "starting one", after: mark)
+            try await world.waitForLog("[info] Registered deployex@", after: mark)
+            let another = try #require(await world.strays.first { $0 != epmd && $0 != own })
+            #expect(ProcFolder.arguments(another) == ["deployex", "epmd"])
+            #expect(
+                try String(contentsOfFile: "/proc/\(another)/comm", encoding: .utf8) == "deployex\n"
+            )
+        }
+    }
+
+    @Test func `who starts an EPMD that cannot listen is told why`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            let elsewhere = ["ERL_EPMD_ADDRESS": "192.0.2.1"]
+            let begin = ContinuousClock.now
+            try await world.launchDeployex(adding: elsewhere)
+            #expect(try await world.waitForDeployex() == 3)
+            let reason = "starting EPMD: it has ended with exit status 1: "
+            let log = await world.log
+            #expect(log.contains(reason) && log.contains("192.0.2.1:\(world.epmdPort)"), "\(log)")
+            let result = try await world.command(["epmd", "--daemon"], adding: elsewhere)
+            #expect(result.status == 3)
+            #expect(result.stderr.contains(reason))
+            #expect(ContinuousClock.now - begin < .seconds(8))
+        }
+    }
+
+    @Test(.enabled(if: isRoot, "only root has rights to give up"))
+    func `an EPMD of a root that may not become another user serves, and says so`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            // As in a container without these capabilities.
+            try await world.startDeployex(
+                through: [Host.find("setpriv"), "--bounding-set=-setuid,-setgid"])
+            try await world.waitForLog(
+                "[warning] EPMD: warning: root's rights are kept: giving up root's rights: ",
+                "operation not permitted")
+            let names = try await world.command("names")
+            #expect(names.stdout.hasPrefix("name deployex at port "))
         }
     }
 }

@@ -305,14 +305,19 @@ actor Server {
         }
         let deadline = MonotonicTime.now + .seconds(5)
         while true {
+            // Before asking: another one may listen, because of which ours has ended.
+            let end = await revival.end
             do throws(EPMDError) {
                 let creation = try await registration.register()
                 isWaiting.withLock { $0 = false }
                 await node.setCreation(creation)
                 return registration
             } catch {
-                guard case .unreachable = error, MonotonicTime.now < deadline else {
+                guard case .unreachable = error else {
                     throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+                }
+                guard MonotonicTime.now < deadline, end == nil else {
+                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
                 }
                 await revival.failed(error)
                 await loop.sleep(for: .milliseconds(20))
