@@ -149,4 +149,51 @@ import Testing
             #expect(names.stdout.hasPrefix("name deployex at port "))
         }
     }
+
+    @Test func `who connects under an instance's name and is not the instance is refused`()
+        async throws
+    {
+        try await DeployexWorld.run { world in
+            let ping = "io:format(\"~p\", [net_adm:ping('deployex@\(Host.name)')]), halt()."
+            // It has the cookie, and does not listen, so that the name is no obstacle.
+            let impostor = [
+                "-noinput", "-sname", "counter-1", "-dist_listen", "false",
+                "-setcookie", world.options.cookie, "-eval", ping,
+            ]
+            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            try await world.waitForLog(
+                "which calls itself counter-1@",
+                "was refused: it is not counter-1, of which no process")
+            try await world.publish("0.1.0")
+            try await world.waitUntilAllRun("0.1.0")
+            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            try await world.waitForLog(
+                "which calls itself counter-1@",
+                "was refused: it is no process of counter-1, OS process")
+            #expect(try await world.status()?.apps.first?.instances.first?.otp == "connected")
+        }
+    }
+
+    @Test func `an instance may connect itself`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            // Of two that connect to each other at once the greater name's attempt goes on: the instance's.
+            try await world.startDeployex(
+                through: [
+                    "/bin/sh", "-c", "exec \(ExamplePackages.deployex) start --sname a", "sh",
+                ])
+            try await world.publish("0.1.0")
+            _ = try await world.waitForAnswer(version: "0.1.0")
+            let connect = #"""
+                {ok, Tokens, _} = erl_scan:string("D = 'a@\#(Host.name)', "
+                    "erlang:disconnect_node(D), net_adm:ping(D)."),
+                {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+                {value, Answer, _} =
+                    rpc:call('\#(world.node(1))', erl_eval, exprs, [Expressions, []]),
+                io:format("~p", [Answer])
+                """#
+            #expect(try await world.erlang(connect) == "pong")
+            try await world.waitForLog("\(world.node(1)) has connected from 127.0.0.1")
+            #expect(await !world.log.contains("was refused"))
+        }
+    }
 }

@@ -61,7 +61,8 @@ actor Server {
             console.log(level, text)
         }
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
-        instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host)
+        instanceTrust = InstanceTrust(
+            configuration.trustedUsers, host: name.host, configuration.applications)
         _ = try EPMDAccess.client(environment, loop: loop, trust: trust)
         self.environment = environment
         self.conditions = conditions
@@ -244,6 +245,7 @@ actor Server {
         settings.admittedPeers = admittedPeers
         let instanceTrust = instanceTrust
         settings.trust = { await instanceTrust.trust($0) }
+        settings.admission = { await instanceTrust.refusal(of: $0, from: $1, to: $2) }
         // The rest is for files, for starting instances, and for the connections to them.
         settings.maximumHandshakes = descriptors.connectionCount(
             wanted: settings.maximumHandshakes)
