@@ -2,9 +2,8 @@
 #include "CLinux.h"
 
 #include <errno.h>
-#include <grp.h>
-#include <sys/prctl.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <linux/inet_diag.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
@@ -12,6 +11,7 @@
 #include <pthread.h>
 #include <string.h>
 #include <sys/fsuid.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -29,11 +29,9 @@ const char *clinux_error_text(int code) {
     return text ? text : "unknown error";
 }
 
-int clinux_become_user(uid_t user, gid_t group) {
-    // The user last: without root's rights the groups could not be changed any more.
-    if (setgroups(0, NULL) != 0 || setresgid(group, group, group) != 0) return -1;
-    return setresuid(user, user, user);
-}
+int clinux_set_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
+
+int clinux_memory_file(const char *name) { return memfd_create(name, MFD_CLOEXEC); }
 
 int clinux_renounce_new_rights(void) { return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); }
 
@@ -47,10 +45,6 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-int clinux_rename_exchange(const char *first, const char *second) {
-    return renameat2(AT_FDCWD, first, AT_FDCWD, second, RENAME_EXCHANGE);
-}
-
 int clinux_syncfs(int fd) { return syncfs(fd); }
 
 /// Tells the parent where and why the start failed; it reads that instead of end-of-file.
@@ -60,12 +54,18 @@ static void fail(int gate, int stage) {
     _exit(127);
 }
 
-int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count) {
+int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count, int all_threads) {
     // The C library's calls tell all threads of a process, by locks that the parent's other threads may
     // have held when it forked. In this order: with another user id nobody may change groups any more.
-    if (syscall(SYS_setgroups, group_count, groups) != 0) return -1;
-    if (syscall(SYS_setresgid, group, group, group) != 0) return -1;
-    if (syscall(SYS_setresuid, user, user, user) != 0) return -1;
+    if (all_threads) {
+        if (setgroups(group_count, groups) != 0 || setresgid(group, group, group) != 0 ||
+            setresuid(user, user, user) != 0)
+            return -1;
+    } else if (syscall(SYS_setgroups, group_count, groups) != 0 ||
+               syscall(SYS_setresgid, group, group, group) != 0 ||
+               syscall(SYS_setresuid, user, user, user) != 0) {
+        return -1;
+    }
     // It must not work: a saved id or a kept capability would let the program go back.
     if (user != 0 && (syscall(SYS_setresuid, -1, 0, -1) == 0 || syscall(SYS_setuid, 0) == 0)) {
         errno = EPERM;
@@ -133,7 +133,7 @@ static void become(const struct clinux_program *program, int in, int out, int er
     // Until the exec this is a copy of deployex's memory: the change of user, as deployex's own
     // setting, keeps that user from tracing it (PR_SET_DUMPABLE(2const)).
     if (program->changes_user && clinux_become(program->user, program->group, program->groups,
-                                               program->group_count) != 0)
+                                               program->group_count, 0) != 0)
         fail(gate, CLINUX_STAGE_USER);
     // As the user that it runs as: what this one may not enter is not its folder.
     if (chdir(program->directory) != 0) fail(gate, CLINUX_STAGE_DIRECTORY);
@@ -275,7 +275,17 @@ static int is_socket(const struct nlmsghdr *head) {
            head->nlmsg_len >= NLMSG_LENGTH(sizeof(struct inet_diag_msg));
 }
 
-int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, int limit) {
+static int is_wanted(const uint8_t *address, size_t length, const uint8_t (*wanted)[16],
+                     size_t wanted_count) {
+    for (size_t index = 0; index < wanted_count; index++)
+        if (memcmp(address, wanted[index], length) == 0) return 1;
+    return 0;
+}
+
+// One dump: how many listeners there are, or -1 with errno set, EAGAIN when the table has changed
+// meanwhile.
+static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16],
+                          size_t wanted_count, struct clinux_socket *found, int limit) {
     struct tcp_question question;
     memset(&question, 0, sizeof question);
     question.body.idiag_states = 1u << TCP_LISTEN;
@@ -287,33 +297,36 @@ int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, i
         uint8_t bytes[32 << 10];
     } answer;
     int count = 0;
+    int is_interrupted = 0;
     int code = -1;
     while (code < 0) {
-        ssize_t length = recv(fd, &answer, sizeof answer, 0);
+        ssize_t length = recv(fd, &answer, sizeof answer, MSG_TRUNC);
         if (length < 0 && errno == EINTR) continue;
-        if (length <= 0) {
-            code = length < 0 ? errno : EPROTO;
+        if (length <= 0 || (size_t)length > sizeof answer) {
+            code = length < 0 ? errno : length == 0 ? EPROTO : EMSGSIZE;
             break;
         }
         struct nlmsghdr *head = &answer.head;
-        size_t left = (size_t)length;
+        // With a sign: the last message may be padded beyond the end (NLMSG_NEXT).
+        int left = (int)length;
         for (; code < 0 && NLMSG_OK(head, left); head = NLMSG_NEXT(head, left)) {
+            if (head->nlmsg_flags & NLM_F_DUMP_INTR) is_interrupted = 1;
             if (head->nlmsg_type == NLMSG_DONE) {
-                code = 0;
+                code = is_interrupted ? EAGAIN : 0;
             } else if (!is_socket(head)) {
                 code = failure_of(head);
             } else {
                 const struct inet_diag_msg *socket = NLMSG_DATA(head);
-                if (socket->idiag_state != TCP_LISTEN || ntohs(socket->id.idiag_sport) != port)
+                if (socket->idiag_state != TCP_LISTEN || ntohs(socket->id.idiag_sport) != port ||
+                    !is_wanted((const uint8_t *)socket->id.idiag_src, family == AF_INET ? 4 : 16,
+                               wanted, wanted_count))
                     continue;
-                if (count == limit) {
-                    code = EFBIG;
-                    break;
+                if (count < limit) {
+                    memcpy(found[count].address, socket->id.idiag_src, 16);
+                    found[count].user = socket->idiag_uid;
+                    found[count].inode = socket->idiag_inode;
                 }
-                memcpy(found[count].address, socket->id.idiag_src, 16);
-                found[count].user = socket->idiag_uid;
-                found[count].inode = socket->idiag_inode;
-                count++;
+                if (count <= limit) count++;
             }
         }
     }
@@ -322,8 +335,18 @@ int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, i
     return code == 0 ? count : -1;
 }
 
-int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
-                    uint16_t remote_port, uint32_t *user) {
+int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
+                     struct clinux_socket *found, int limit) {
+    int count = -1;
+    for (int attempt = 0; attempt < 4; attempt++) {
+        count = dump_listeners(family, port, wanted, wanted_count, found, limit);
+        if (count >= 0 || errno != EAGAIN) break;
+    }
+    return count;
+}
+
+int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
+                      uint16_t remote_port, struct clinux_socket *holder) {
     struct tcp_question question;
     memset(&question, 0, sizeof question);
     question.body.idiag_states = ~0u;
@@ -354,7 +377,9 @@ int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const
     errno = ENOENT;
     // Without a connection the kernel tells of a listener; without an inode nobody holds the socket.
     if (found->idiag_state != TCP_ESTABLISHED || found->idiag_inode == 0) return -1;
-    *user = found->idiag_uid;
+    memcpy(holder->address, found->id.idiag_src, 16);
+    holder->user = found->idiag_uid;
+    holder->inode = found->idiag_inode;
     return 0;
 }
 
@@ -376,8 +401,6 @@ void clinux_overwrite_argument(int index, size_t from) {
 }
 
 int clinux_refuse_dumps(void) { return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0); }
-
-int clinux_is_dumpable(void) { return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0); }
 
 int clinux_act_as(uid_t user, gid_t group, const gid_t *groups, size_t group_count) {
     if (syscall(SYS_setgroups, group_count, groups) != 0) return -1;

@@ -1,3 +1,5 @@
+internal import Transport
+
 /// The daemon's decisions: which connections live, and what each request gets.
 ///
 /// It does no I/O and reads no clock. Its driver names every connection with a number that is never used
@@ -103,6 +105,15 @@ struct DaemonMachine {
     mutating func identified(_ id: ConnectionID, user: UInt32?) -> [Action] {
         switch connections[id] {
         case .identifying(let node): return register(node, id, user)
+        case .awaitingRequest, .registered, .closing, nil: return []
+        }
+    }
+
+    /// The user of a connection cannot be found out just now. Its node may ask again; it must not become one of
+    /// nobody's, whose number is limited apart.
+    mutating func couldNotIdentify(_ id: ConnectionID, _ error: SystemError) -> [Action] {
+        switch connections[id] {
+        case .identifying(let node): return refuse(node, id, "\(error)")
         case .awaitingRequest, .registered, .closing, nil: return []
         }
     }

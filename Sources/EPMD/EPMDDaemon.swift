@@ -36,10 +36,11 @@ public actor EPMDDaemon {
         case killed
     }
 
-    /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that is not known. It is
-    /// called off the loop and may block.
+    /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that is not known. It
+    /// throws when it cannot be found out just now: then a node is not registered. It is called off the loop, a
+    /// few times at once, and may block for a moment.
     public typealias UserOfPeer =
-        @Sendable (_ peer: SocketAddress, _ own: SocketAddress) -> UInt32?
+        @Sendable (_ peer: SocketAddress, _ own: SocketAddress) throws(SystemError) -> UInt32?
 
     private struct Connection {
         var stream: TCPStream
@@ -57,6 +58,7 @@ public actor EPMDDaemon {
     private var listeners: [TCPListener] = []
     private var connections: [DaemonMachine.ConnectionID: Connection] = [:]
     private var nextConnection: DaemonMachine.ConnectionID = 1
+    private var lookUps = LookUpQueue<DaemonMachine.ConnectionID>()
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
     /// The event loop that it was given.
@@ -154,7 +156,8 @@ public actor EPMDDaemon {
     private func accepted(_ stream: TCPStream) {
         guard machine != nil else { return stream.close() }
         let (peer, own) = (stream.peerAddress, stream.localAddress)
-        guard peers.admit(peer, to: own) else {
+        let isLocal = AdmittedPeers.isOfThisHost(peer, to: own)
+        guard peers.admit(peer, isOfThisHost: isLocal) else {
             stream.close()
             return report(.refused("a connection from \(peer.host), which is another host"))
         }
@@ -176,7 +179,6 @@ public actor EPMDDaemon {
                     $0.feed { $0.connectionClosed(id) }
                 }
             })
-        let isLocal = AdmittedPeers.isOfThisHost(peer, to: own)
         feed { $0.connectionOpened(id, isLocal: isLocal) }
     }
 
@@ -209,11 +211,29 @@ public actor EPMDDaemon {
     }
 
     private func identify(_ id: DaemonMachine.ConnectionID) {
-        guard let userOfPeer, let stream = connections[id]?.stream else { return }
-        let (peer, own) = (stream.peerAddress, stream.localAddress)
+        if lookUps.add(id) { lookUp(id) }
+    }
+
+    private func lookUp(_ first: DaemonMachine.ConnectionID) {
+        guard let userOfPeer else { return }
         Task {
-            let user = await offload { userOfPeer(peer, own) }
-            feed { $0.identified(id, user: user) }
+            var next: DaemonMachine.ConnectionID? = first
+            while let id = next {
+                // It may have been closed while it waited.
+                if let stream = connections[id]?.stream {
+                    let (peer, own) = (stream.peerAddress, stream.localAddress)
+                    let answer = await offload { () -> Result<UInt32?, SystemError> in
+                        Result { () throws(SystemError) in try userOfPeer(peer, own) }
+                    }
+                    feed { machine in
+                        switch answer {
+                        case .success(let user): machine.identified(id, user: user)
+                        case .failure(let error): machine.couldNotIdentify(id, error)
+                        }
+                    }
+                }
+                next = lookUps.next()
+            }
         }
     }
 

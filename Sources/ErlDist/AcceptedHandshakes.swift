@@ -37,6 +37,12 @@ struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>:
         return entries.remove(at: victim).id
     }
 
+    /// What was `former` is `id` from now on, as old and of the same source.
+    mutating func replace(_ former: ID, by id: ID) {
+        guard let index = entries.firstIndex(where: { $0.id == former }) else { return }
+        entries[index].id = id
+    }
+
     /// A handshake has ended, well or not.
     mutating func end(_ id: ID) {
         entries.removeAll { $0.id == id }

@@ -8,7 +8,7 @@ internal import Transport
 /// ``Event/applicant(_:)``.
 final class Connection {
     enum Event {
-        /// Someone wants to connect: answer with ``Connection/decide(_:)`` before returning.
+        /// Someone wants to connect: answer with ``Connection/decide(_:)``, now or later.
         case applicant(ServerHandshake.Applicant)
         case connected(PeerNode)
         case received(ControlMessage)

@@ -25,6 +25,14 @@ public actor Node {
     /// Whose listeners on this host are believed to be a node that is dialled; see ``ListenerTrust``.
     public typealias Trust = @Sendable (NodeName) async -> ListenerTrust
 
+    /// Why a node that has connected is not let in under the name that it gives, as words after a colon; `nil` when it is.
+    /// The cookie has not been proven yet.
+    /// - Parameters:
+    ///   - peer: where it comes from.
+    ///   - own: where it has connected to.
+    public typealias Admission =
+        @Sendable (_ name: NodeName, _ peer: SocketAddress, _ own: SocketAddress) async -> String?
+
     /// How a node behaves.
     public struct Configuration: Sendable {
         /// What is offered to peers.
@@ -63,6 +71,8 @@ public actor Node {
         /// Asked for each node before it is dialled. Whoever is dialled gets an answer to its challenge that
         /// only the cookie can give.
         public var trust: Trust = { _ in ListenerTrust() }
+        /// Asked for each node that connects under a name; by default the cookie is all that is asked for.
+        public var admission: Admission?
         /// Bytes that may wait to be sent to one peer.
         public var queuedByteCount = 64 << 20
         /// What one call may print before the rest is left out.
@@ -100,7 +110,7 @@ public actor Node {
     var links: [Atom: PeerLink] = [:]
     var attempts: [Atom: Attempt] = [:]
     /// Accepted connections whose handshake is not finished.
-    var accepting: [ObjectIdentifier: Connection] = [:]
+    var accepting: [ObjectIdentifier: Accepting] = [:]
     var handshakes: AcceptedHandshakes<ObjectIdentifier, PeerSource>
     var budget: NodeBudget
     var challenges = OutstandingChallenges<ObjectIdentifier>()

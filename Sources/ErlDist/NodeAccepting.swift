@@ -41,51 +41,86 @@ extension Node {
     }
 
     private func acceptTCP(_ tcp: TCPStream) {
-        guard isAdmitted(tcp) else { return tcp.close() }
-        let caller = identify(tcp)
-        guard let tls = configuration.tls else { return accept(tcp, caller) }
-        // Its files are looked at elsewhere; it ends when the connection has begun or is closed.
-        Task { await withTaskExecutorPreference(loop) { await accept(tcp, with: tls, caller) } }
+        let isOfThisHost = AdmittedPeers.isOfThisHost(tcp.peerAddress, to: tcp.localAddress)
+        guard isAdmitted(tcp, isOfThisHost: isOfThisHost) else { return tcp.close() }
+        let caller = identify(tcp, isOfThisHost: isOfThisHost)
+        guard let tls = configuration.tls else {
+            return accept(tcp, caller, deadline: .now + configuration.connectTimeout)
+        }
+        // Its files are looked at elsewhere: that is a part of the handshake, for the disk may be slow.
+        let deadline = MonotonicTime.now + configuration.connectTimeout
+        let id = ObjectIdentifier(tcp)
+        let timer = loop.schedule(at: deadline) {
+            self.closeAccepting(id)
+            self.report(
+                .warning, cause: "files", of: "the configuration of TLS",
+                "A connection from \(tcp.peerAddress) was closed: the files of TLS cannot be looked at"
+                    + " in time")
+        }
+        accepting[id] = .preparing(tcp, timer)
+        makeRoom(for: id, from: tcp.peerAddress)
+        Task {
+            await withTaskExecutorPreference(loop) {
+                await accept(tcp, with: tls, caller, deadline: deadline)
+            }
+        }
     }
 
     private func accept(
-        _ tcp: TCPStream, with tls: DistributionTLS, _ caller: PeerIdentification.Finding
+        _ tcp: TCPStream, with tls: DistributionTLS, _ caller: PeerIdentification.Finding,
+        deadline: MonotonicTime
     ) async {
+        await tls.look()
+        // It may have made room, or the node may have been closed meanwhile.
+        guard case .preparing(let waiting, let timer) = accepting[ObjectIdentifier(tcp)],
+            waiting === tcp
+        else { return tcp.close() }
+        timer.cancel()
         do throws(TLSConfigurationError) {
-            let stream = try await tls.accept(
-                tcp, on: loop, limits: streamLimits,
-                handshakeTimeout: configuration.connectTimeout)
-            // The node may have been closed meanwhile.
-            guard listener != nil else { return stream.close() }
-            accept(stream, caller)
+            let stream = try tls.accept(
+                tcp, on: loop, limits: streamLimits, handshakeTimeout: deadline - .now)
+            accept(stream, caller, replacing: ObjectIdentifier(tcp), deadline: deadline)
         } catch {
+            closeAccepting(ObjectIdentifier(tcp))
             report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
     }
 
-    private func accept(_ stream: any ByteStream, _ caller: PeerIdentification.Finding) {
+    /// - Parameter former: what stands for it so far among those that are being accepted.
+    private func accept(
+        _ stream: any ByteStream, _ caller: PeerIdentification.Finding,
+        replacing former: ObjectIdentifier? = nil, deadline: MonotonicTime
+    ) {
         guard let name else { return stream.close() }
         let creation = creation
         let challenge = UInt32.random(in: 0 ... .max)
         let handshake = ServerHandshake(
             name: name, creation: creation, flags: configuration.flags, cookie: cookie,
             challenge: challenge)
+        var limits = connectionLimits
+        limits.handshakeDeadline = deadline - .now
         let connection = Connection(
-            stream: stream, loop: loop, handshake: .server(handshake), limits: connectionLimits)
-        accepting[ObjectIdentifier(connection)] = connection
-        challenges.begin(ObjectIdentifier(connection), challenge)
-        makeRoom(for: connection)
+            stream: stream, loop: loop, handshake: .server(handshake), limits: limits)
+        let id = ObjectIdentifier(connection)
+        accepting[id] = .shakingHands(connection)
+        challenges.begin(id, challenge)
+        if let former {
+            accepting[former] = nil
+            handshakes.replace(former, by: id)
+        } else {
+            makeRoom(for: id, from: connection.peerAddress)
+        }
         connection.start(lengthWidth: lengthWidth) { event in
             self.handleAccepted(event, connection, creation, caller)
         }
     }
 
     /// Without TLS only this host is answered, unless the owner of the node wants more.
-    private func isAdmitted(_ tcp: TCPStream) -> Bool {
+    private func isAdmitted(_ tcp: TCPStream, isOfThisHost: Bool) -> Bool {
         let peers =
             configuration.admittedPeers ?? (configuration.tls == nil ? .thisHost : .everybody)
         let peer = tcp.peerAddress
-        guard !peers.admit(peer, to: tcp.localAddress) else { return true }
+        guard !peers.admit(peer, isOfThisHost: isOfThisHost) else { return true }
         report(
             .warning, cause: "another host", of: PeerSource(peer),
             "A connection from \(peer) was refused: it comes from another host, and this node"
@@ -93,31 +128,41 @@ extension Node {
         return false
     }
 
-    private func identify(_ tcp: TCPStream) -> PeerIdentification.Finding {
+    private func identify(_ tcp: TCPStream, isOfThisHost: Bool) -> PeerIdentification.Finding {
         let (peer, own) = (tcp.peerAddress, tcp.localAddress)
-        guard AdmittedPeers.isOfThisHost(peer, to: own) else {
-            return PeerIdentification.Finding(isKnown: true)
+        guard isOfThisHost else {
+            return PeerIdentification.Finding(isKnown: true, address: own)
         }
-        let finding = identification.begin()
+        let finding = identification.begin(address: own)
         guard !finding.isKnown else { return finding }
         Task {
-            let user = await offload { ConnectingUser.text(peer: peer, own: own) }
+            let user = await offload { () -> String? in
+                // Only for the log: nothing is said of whom it cannot be found out.
+                guard
+                    let socket = (try? ConnectingSocket.find(peer: peer, own: own)) ?? nil
+                else { return nil }
+                return UserNames.ofHost.text(socket.user)
+            }
             identification.end(finding, user)
         }
         return finding
     }
 
-    private func makeRoom(for connection: Connection) {
-        let id = ObjectIdentifier(connection)
-        guard let oldest = handshakes.begin(id, from: PeerSource(connection.peerAddress)),
-            let oldest = accepting.removeValue(forKey: oldest)
+    private func makeRoom(for id: ObjectIdentifier, from peer: SocketAddress) {
+        guard let oldest = handshakes.begin(id, from: PeerSource(peer)),
+            let address = accepting[oldest]?.peerAddress
         else { return }
-        challenges.end(ObjectIdentifier(oldest))
+        closeAccepting(oldest)
         report(
-            .warning, cause: "too many handshakes", of: PeerSource(oldest.peerAddress),
+            .warning, cause: "too many handshakes", of: PeerSource(address),
             "More than \(configuration.maximumHandshakes) connections are in their handshake:"
-                + " closing the oldest of \(oldest.peerAddress.host)")
-        oldest.close()
+                + " closing the oldest of \(address.host)")
+    }
+
+    private func closeAccepting(_ id: ObjectIdentifier) {
+        accepting.removeValue(forKey: id)?.close()
+        handshakes.end(id)
+        challenges.end(id)
     }
 
     private func handshakeEnded(_ connection: Connection) {
@@ -133,7 +178,15 @@ extension Node {
         switch event {
         case .applicant(let applicant):
             if case .named(let name) = applicant { caller.name = name }
-            connection.decide(decision(applicant))
+            guard case .named(let name) = applicant, let admission = configuration.admission else {
+                return connection.decide(decision(applicant))
+            }
+            let (peer, own) = (connection.peerAddress, caller.address)
+            Task {
+                caller.refusal = await admission(name, peer, own)
+                // Only now: others may have connected meanwhile.
+                connection.decide(caller.refusal == nil ? decision(applicant) : .refuse)
+            }
         case .connected(let peer):
             handshakeEnded(connection)
             let source = PeerSource(connection.peerAddress)
@@ -151,10 +204,11 @@ extension Node {
         case .ended(.handshake(let error)):
             handshakeEnded(connection)
             let address = connection.peerAddress
+            let reason = caller.refusal ?? "\(error)"
             caller.whenKnown {
                 self.report(
-                    .warning, cause: "\(error)", of: PeerSource(address),
-                    "A connection from \(address)\(caller.textWithName) was refused: \(error)")
+                    .warning, cause: reason, of: PeerSource(address),
+                    "A connection from \(address)\(caller.textWithName) was refused: \(reason)")
             }
         }
     }

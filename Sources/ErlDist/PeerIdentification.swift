@@ -2,19 +2,25 @@ internal import Transport
 
 /// Finds out who on this host made a connection that was accepted, for the log.
 ///
-/// The answer comes from a table of all sockets, so a flood of connections gets none beyond a few at once.
+/// Each search asks the kernel once, and for a name perhaps a server, for which it waits a second at most
+/// (`UserNames`). A flood of connections gets no answers beyond a few at once.
 struct PeerIdentification {
     /// What is found out about one connection.
     final class Finding {
         private(set) var isKnown = false
         /// What it calls itself; it is proven only when its handshake has succeeded.
         var name: NodeName?
+        /// Why it is not let in, beyond what the handshake says.
+        var refusal: String?
+        /// Where it has connected to.
+        let address: SocketAddress
         private var user: String?
         private var waiters: [() -> Void] = []
 
         /// - Parameter isKnown: whether nothing is to be found out.
-        init(isKnown: Bool) {
+        init(isKnown: Bool, address: SocketAddress) {
             self.isKnown = isKnown
+            self.address = address
         }
 
         fileprivate func end(_ user: String?) {
@@ -45,10 +51,10 @@ struct PeerIdentification {
 
     /// - Returns: what the search is for, until ``end(_:_:)``; beyond the limit what is known already,
     ///   nothing, and there is no search.
-    mutating func begin() -> Finding {
-        guard count < Self.limit else { return Finding(isKnown: true) }
+    mutating func begin(address: SocketAddress) -> Finding {
+        guard count < Self.limit else { return Finding(isKnown: true, address: address) }
         count += 1
-        return Finding(isKnown: false)
+        return Finding(isKnown: false, address: address)
     }
 
     /// The search has ended.

@@ -158,7 +158,10 @@ struct ServerHandshake {
                     PeerNode(
                         name: name, creation: creation, peerFlags: caller.flags, ownFlags: flags)),
             ]
-        case .awaitingDecision, .finished:
+        case .awaitingDecision:
+            // Whoever gives a name waits for its status.
+            throw .unexpectedMessage(tag: bytes.first, expected: .reply)
+        case .finished:
             preconditionFailure("A handshake receives only while it waits for a message")
         }
     }

@@ -24,7 +24,8 @@ struct HeldProcess: ~Copyable {
     static func start(_ program: Program) throws(SpawnError) -> HeldProcess {
         let attempt = "starting \(program.path)"
         let variables = program.environment.map { "\($0.key)=\($0.value)" }.sorted()
-        let texts = [program.path, program.folder] + program.arguments + variables
+        let name = program.name ?? program.path
+        let texts = [name, program.path, program.folder] + program.arguments + variables
         guard !texts.contains(where: { $0.utf8.contains(0) }) else {
             throw SpawnError("\(attempt): an argument or variable holds a NUL")
         }
@@ -33,14 +34,15 @@ struct HeldProcess: ~Copyable {
         for log in [out.raw, err.raw] { try program.setting.own(log: log, attempt) }
         var pid: pid_t = 0
         var gate: Int32 = -1
-        let code = Self.withCStrings([program.path] + program.arguments) { argv in
+        let code = Self.withCStrings([name] + program.arguments) { argv in
             Self.withCStrings(variables) { envp in
                 program.setting.withCProgram { start in
                     program.path.withCString { path in
                         program.folder.withCString { folder in
                             (start.path, start.directory) = (path, folder)
                             (start.argv, start.envp) = (argv, envp)
-                            (start.in, start.out, start.err) = (-1, out.raw, err.raw)
+                            (start.in, start.out) = (-1, out.raw)
+                            start.err = program.stderr ?? err.raw
                             return clinux_spawn_held(&pid, &gate, &start)
                         }
                     }

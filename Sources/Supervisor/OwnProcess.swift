@@ -11,6 +11,12 @@ package enum OwnProcess {
         clinux_overwrite_argument(index, offset)
     }
 
+    /// Gives this process the name that `ps` and `/proc/PID/comm` show; called by the main thread.
+    package static func setName(_ name: String) {
+        // Longer ones are cut: it does not fail.
+        _ = clinux_set_name(name)
+    }
+
     /// Leaves no core dump from now on, and lets nobody but root trace this process or read its memory
     /// and its environment. What it starts is as it would have been.
     package static func refuseDumps() {

@@ -1,5 +1,3 @@
-internal import CLinux
-internal import Glibc
 package import Transport
 
 /// As whom and within which limits a program runs. What is `nil` it has from deployex.
@@ -37,46 +35,6 @@ package struct PassedDescriptor: Equatable, Sendable {
     package init(source: Int32, target: Int32) {
         self.source = source
         self.target = target
-    }
-}
-
-/// How much of something a process may have. Source: setrlimit(2).
-package struct ResourceLimit: Equatable, Sendable {
-    package enum Resource: Sendable {
-        case descriptors, coreBytes
-
-        fileprivate var number: Int32 {
-            switch self {
-            case .descriptors: Int32(RLIMIT_NOFILE.rawValue)
-            case .coreBytes: Int32(RLIMIT_CORE.rawValue)
-            }
-        }
-    }
-
-    /// What holds.
-    package var soft: UInt64
-    /// What the process may raise the other to; `nil` for what it is when the process starts, which the
-    /// other one does not go beyond.
-    package var hard: UInt64?
-
-    package init(soft: UInt64, hard: UInt64? = nil) {
-        self.soft = soft
-        self.hard = hard
-    }
-
-    /// This process's own.
-    package static func current(_ resource: Resource) -> ResourceLimit? {
-        var limit = rlimit()
-        guard getrlimit(resource.number, &limit) == 0 else { return nil }
-        return ResourceLimit(soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
-    }
-
-    /// Makes `soft` this process's own; the hard limit stays.
-    package static func lower(_ resource: Resource, to soft: UInt64) {
-        var limit = rlimit()
-        guard getrlimit(resource.number, &limit) == 0 else { return }
-        limit.rlim_cur = min(rlim_t(soft), limit.rlim_max)
-        setrlimit(resource.number, &limit)
     }
 }
 

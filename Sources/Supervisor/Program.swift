@@ -4,6 +4,8 @@ package import Transport
 package struct Program: Equatable, Sendable {
     /// The executable's absolute path.
     package var path: String
+    /// What it is called, the first of argv; by default the path.
+    package var name: String?
     /// What follows the path in argv.
     package var arguments: [String]
     package var environment: [String: String]
@@ -12,6 +14,8 @@ package struct Program: Equatable, Sendable {
     /// Opened for append and made with mode 0640, as the program's user's; the folder exists.
     package var stdoutPath: String
     package var stderrPath: String
+    /// Used instead of `stderrPath`; the caller keeps it open until the start is over.
+    package var stderr: Int32?
     package var setting: ProcessSetting
     /// Who may own those two and their folders.
     package var logOwners = TrustedUsers()

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// An open descriptor with one owner: it is closed when that owner goes away.
@@ -8,6 +9,13 @@ package struct FileDescriptor: ~Copyable, Sendable {
     package init(owning raw: Int32) {
         precondition(raw >= 0, "A descriptor is never negative")
         self.raw = raw
+    }
+
+    /// An empty file that no folder has, for processes to share; it goes with the last of its descriptors.
+    package static func inMemory(_ name: String) throws(SystemError) -> FileDescriptor {
+        let raw = clinux_memory_file(name)
+        guard raw >= 0 else { throw .last("making a file in memory") }
+        return FileDescriptor(owning: raw)
     }
 
     deinit {

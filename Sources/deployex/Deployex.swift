@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Supervisor
 internal import Transport
 
 @main
@@ -40,6 +41,8 @@ struct Deployex {
         signal(SIGPIPE, SIG_IGN)
         if case .start = invocation.command { SignalWatch.block(Server.endingSignals) }
         if case .epmd = invocation.command {
+            // The kernel knows it by the link that it was started by.
+            OwnProcess.setName("deployex")
             do throws(SystemError) {
                 try RootRights.renounceNewOnes()
             } catch {

@@ -1,4 +1,5 @@
 import Testing
+import Transport
 
 @testable import EPMD
 
@@ -259,5 +260,42 @@ import Testing
             #expect(machine.connectionCount <= 6)
             #expect(machine.registry.count <= machine.connectionCount)
         }
+    }
+
+    @Test func `a node whose user cannot be found out just now is refused, and is nobody's share`()
+        throws
+    {
+        var machine = identifying(.init(count: 9, countOfUser: 1, countOfRoot: 1))
+        let error = SystemError("looking up who has connected", code: 24)
+        for id: UInt64 in 1...3 {
+            #expect(try ask(&machine, id, .alive(node)) == [.identify(id)])
+            #expect(
+                machine.couldNotIdentify(id, error) == [
+                    .report(
+                        .refused("`a`: looking up who has connected: too many open files")),
+                    .send([118, 1, 0, 0, 0, 99], to: id), .closeAfterSending(id),
+                ])
+        }
+        // It asks again, and is registered.
+        #expect(try ask(&machine, 4, .alive(node)) == [.identify(4)])
+        #expect(machine.identified(4, user: nil).count == 2)
+        #expect(machine.couldNotIdentify(4, error) == [])
+    }
+}
+
+@Suite struct LookUpQueueTests {
+    @Test func `a few are looked up at once, the others in the order in which they came`() {
+        var queue = LookUpQueue<Int>(limit: 2)
+        let atOnce = (1...1000).filter { queue.add($0) }
+        #expect(atOnce == [1, 2])
+        let later = (0..<998).map { _ in queue.next() }
+        #expect(later == (3...1000).map { $0 })
+        // The first of two has nobody to look up instead.
+        let (first, isThirdAtOnce, isFourthAtOnce) = (
+            queue.next(), queue.add(1001), queue.add(1002)
+        )
+        #expect(first == nil && isThirdAtOnce && !isFourthAtOnce)
+        let ends = [queue.next(), queue.next(), queue.next()]
+        #expect(ends == [1002, nil, nil])
     }
 }

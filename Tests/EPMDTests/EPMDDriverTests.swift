@@ -1,3 +1,4 @@
+import Glibc
 import Testing
 import Transport
 
@@ -388,5 +389,32 @@ actor SilentServer {
     func close() {
         listener?.close()
         for stream in streams { stream.close() }
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct LookingUpTests {
+    @Test func `however many register at once, all are looked up in the end`() async throws {
+        let loop = try EventLoop.onOwnThread()
+        let daemon = EPMDDaemon(
+            loop: loop,
+            userOfPeer: { _, _ in
+                usleep(1000)
+                return 1000
+            })
+        let address = try #require(try await daemon.start(on: [.loopback(port: 0)]).first)
+        let registrations = try (0..<100).map { number in
+            try EPMDRegistration(
+                EPMDNodeInfo(name: "n\(number)", port: 1), at: address, loop: loop)
+        }
+        try await withThrowingTaskGroup { group in
+            for registration in registrations {
+                group.addTask { _ = try await registration.register() }
+            }
+            try await group.waitForAll()
+        }
+        #expect(await daemon.nodes.count == 100)
+        for registration in registrations { await registration.stop() }
+        await daemon.stop()
+        loop.stop()
     }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import Testing
 
@@ -90,6 +91,109 @@ import Testing
                 #expect(line.contains("is no process of counter-1, OS process "))
             }
             #expect(try await world.status()?.apps.first?.instances.first?.otp != "connected")
+        }
+    }
+
+    @Test func `an EPMD that is lost is started again after the program has been replaced`()
+        async throws
+    {
+        try await DeployexWorld.run(isStarted: false) { world in
+            let (program, newer) = ("\(world.folder)/deployex", "\(world.folder)/deployex.new")
+            for path in [program, newer] {
+                try FileManager.default.copyItem(atPath: ExamplePackages.deployex, toPath: path)
+            }
+            // In the place of the build's program, which comes as the first argument.
+            try await world.startDeployex(
+                through: ["/bin/sh", "-c", "shift; exec \(program) \"$@\"", "sh"])
+            try #require(rename(newer, program) == 0)
+            let mark = await world.logMark
+            let own = await world.deployexPID
+            let epmd = try #require(await world.strays.first { $0 != own })
+            kill(epmd, SIGKILL)
+            try await world.waitForLog("No EPMD at", "starting one", after: mark)
+            try await world.waitForLog("[info] Registered deployex@", after: mark)
+            let another = try #require(await world.strays.first { $0 != epmd && $0 != own })
+            #expect(ProcFolder.arguments(another) == ["deployex", "epmd"])
+            #expect(
+                try String(contentsOfFile: "/proc/\(another)/comm", encoding: .utf8) == "deployex\n"
+            )
+        }
+    }
+
+    @Test func `who starts an EPMD that cannot listen is told why`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            let elsewhere = ["ERL_EPMD_ADDRESS": "192.0.2.1"]
+            let begin = ContinuousClock.now
+            try await world.launchDeployex(adding: elsewhere)
+            #expect(try await world.waitForDeployex() == 3)
+            let reason = "starting EPMD: it has ended with exit status 1: "
+            let log = await world.log
+            #expect(log.contains(reason) && log.contains("192.0.2.1:\(world.epmdPort)"), "\(log)")
+            let result = try await world.command(["epmd", "--daemon"], adding: elsewhere)
+            #expect(result.status == 3)
+            #expect(result.stderr.contains(reason))
+            #expect(ContinuousClock.now - begin < .seconds(8))
+        }
+    }
+
+    @Test(.enabled(if: isRoot, "only root has rights to give up"))
+    func `an EPMD of a root that may not become another user serves, and says so`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            // As in a container without these capabilities.
+            try await world.startDeployex(
+                through: [Host.find("setpriv"), "--bounding-set=-setuid,-setgid"])
+            try await world.waitForLog(
+                "[warning] EPMD: warning: root's rights are kept: giving up root's rights: ",
+                "operation not permitted")
+            let names = try await world.command("names")
+            #expect(names.stdout.hasPrefix("name deployex at port "))
+        }
+    }
+
+    @Test func `who connects under an instance's name and is not the instance is refused`()
+        async throws
+    {
+        try await DeployexWorld.run { world in
+            let ping = "io:format(\"~p\", [net_adm:ping('deployex@\(Host.name)')]), halt()."
+            // It has the cookie, and does not listen, so that the name is no obstacle.
+            let impostor = [
+                "-noinput", "-sname", "counter-1", "-dist_listen", "false",
+                "-setcookie", world.options.cookie, "-eval", ping,
+            ]
+            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            try await world.waitForLog(
+                "which calls itself counter-1@",
+                "was refused: it is not counter-1, of which no process")
+            try await world.publish("0.1.0")
+            try await world.waitUntilAllRun("0.1.0")
+            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            try await world.waitForLog(
+                "which calls itself counter-1@",
+                "was refused: it is no process of counter-1, OS process")
+            #expect(try await world.status()?.apps.first?.instances.first?.otp == "connected")
+        }
+    }
+
+    @Test func `an instance may connect itself`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            // Of two that connect to each other at once the greater name's attempt goes on: the instance's.
+            try await world.startDeployex(
+                through: [
+                    "/bin/sh", "-c", "exec \(ExamplePackages.deployex) start --sname a", "sh",
+                ])
+            try await world.publish("0.1.0")
+            _ = try await world.waitForAnswer(version: "0.1.0")
+            let connect = #"""
+                {ok, Tokens, _} = erl_scan:string("D = 'a@\#(Host.name)', "
+                    "erlang:disconnect_node(D), net_adm:ping(D)."),
+                {ok, Expressions} = erl_parse:parse_exprs(Tokens),
+                {value, Answer, _} =
+                    rpc:call('\#(world.node(1))', erl_eval, exprs, [Expressions, []]),
+                io:format("~p", [Answer])
+                """#
+            #expect(try await world.erlang(connect) == "pong")
+            try await world.waitForLog("\(world.node(1)) has connected from 127.0.0.1")
+            #expect(await !world.log.contains("was refused"))
         }
     }
 }

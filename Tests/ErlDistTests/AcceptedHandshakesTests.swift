@@ -36,4 +36,13 @@ struct AcceptedHandshakesTests {
         #expect(handshakes.begin(3, from: near) == nil)
         #expect(handshakes.begin(4, from: near) == 2)
     }
+
+    @Test func `one that goes on under another number keeps its place`() {
+        var handshakes = AcceptedHandshakes<Int, [UInt8]>(limit: 2)
+        _ = handshakes.begin(1, from: near)
+        _ = handshakes.begin(2, from: near)
+        handshakes.replace(1, by: 7)
+        #expect(handshakes.begin(3, from: near) == 7)
+        #expect(handshakes.count == 2)
+    }
 }

@@ -28,12 +28,14 @@ struct HostileFixture {
         let downs = Guarded<[(NodeName, DisconnectReason)]>([])
     }
 
+    /// - Parameter reportOfFiles: called by who looks at the files of TLS, which are gone.
     init(
-        _ way: HostileWay, _ configure: (inout Node.Configuration) -> Void = { _ in }
+        _ way: HostileWay, _ configure: (inout Node.Configuration) -> Void = { _ in },
+        reportOfFiles: @escaping @Sendable () -> Void = {}
     ) async throws {
         nodeLoop = try .onOwnThread()
         loop = try .onOwnThread()
-        tls = way == .tls ? try TestCertificates().options() : nil
+        tls = way == .tls ? try TestCertificates().options(reportOfFiles) : nil
         var configuration = Node.Configuration()
         configuration.tls = tls
         configure(&configuration)
@@ -195,7 +197,7 @@ private struct TestCertificates {
     }
 
     /// Loads them; the files are not needed after that.
-    func options() throws -> DistributionTLS {
+    func options(_ report: @escaping @Sendable () -> Void) throws -> DistributionTLS {
         defer { _ = system("rm -r \(folder)") }
         let files = """
             {certfile,"\(folder)/node.crt"},{keyfile,"\(folder)/node.key"},
@@ -203,7 +205,7 @@ private struct TestCertificates {
             """
         let options = try DistributionTLSOptions(
             text: "[{server,[\(files)]},{client,[\(files)]}].", file: "inet_tls.conf")
-        return try DistributionTLS(options, file: "inet_tls.conf")
+        return try DistributionTLS(options, file: "inet_tls.conf") { _, _ in report() }
     }
 }
 

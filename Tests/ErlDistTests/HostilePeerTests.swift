@@ -1,3 +1,4 @@
+import Dispatch
 import ExternalTermFormat
 import Glibc
 import Testing
@@ -474,6 +475,35 @@ import Transport
                     .atom("$gen_call"), .tuple([.pid(mine), tag]),
                     .tuple([.atom("is_auth"), .atom("p@localhost")]),
                 ]), token: nil))
+    }
+
+    @Test func `connections that wait for the files of TLS are counted, and have a deadline`()
+        async throws
+    {
+        let disk = DispatchSemaphore(value: 0)
+        // The files are gone: the first look says so, and does not come back.
+        let world = try await HostileFixture(
+            .tls,
+            {
+                $0.maximumHandshakes = 3
+                $0.connectTimeout = .seconds(2)
+            }, reportOfFiles: { disk.wait() })
+        var peers: [RawPeer] = []
+        for _ in 0..<5 {
+            let peer = RawPeer(loop: world.loop)
+            try await peer.connect(to: world.address)
+            peers.append(peer)
+        }
+        // The oldest make room at once, the others have their time.
+        for peer in peers.prefix(2) { try await peer.waitForEnd() }
+        for peer in peers.dropFirst(2) { #expect(await !peer.hasEnded) }
+        for peer in peers.dropFirst(2) { try await peer.waitForEnd() }
+        try await HostileFixture.eventually("lines") { world.lines.count >= 2 }
+        #expect(world.lines[0].contains("More than 3 connections are in their handshake"))
+        #expect(world.lines[1].contains("the files of TLS cannot be looked at in time"))
+        disk.signal()
+        await world.expectService()
+        await world.end()
     }
 }
 

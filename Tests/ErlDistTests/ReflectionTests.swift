@@ -275,4 +275,68 @@ private actor Relay {
         #expect(calls.withLock { $0 } == 1)
         loop.stop()
     }
+
+    // MARK: Names that are somebody's
+
+    @Test func `who is not let in under a name is refused before the cookie, and why is logged`()
+        async throws
+    {
+        let loop = loop
+        var configuration = Node.Configuration()
+        configuration.admission = { name, peer, own in
+            await loop.sleep(for: .milliseconds(5))
+            guard name.alive == "app-1" else { return nil }
+            return peer.isLoopback && own.isLoopback ? "it is another one" : "wrong addresses"
+        }
+        let (node, address) = try await node("victim@localhost", configuration: configuration)
+        let log = log
+        await node.setLogHandler { level, text in log.append("\(level.rawValue) \(text)") }
+        let name = try NodeName("victim@localhost")
+        let peer = RawPeer(loop: loop)
+        await #expect(throws: HandshakeError.notAllowed) {
+            try await peer.connect(to: address, as: "app-1@localhost", node: name)
+        }
+        try await HostileFixture.eventually("a line") { !lines.isEmpty }
+        #expect(
+            lines[0].contains("which calls itself app-1@localhost, was refused: it is another one"))
+        #expect(await node.connectedNodes.isEmpty)
+        try await peer.connect(to: address, as: "other@localhost", node: name)
+        try await HostileFixture.eventually("the other") {
+            await node.connectedNodes.map(\.text) == ["other@localhost"]
+        }
+        loop.stop()
+    }
+
+    @Test
+    func `who goes on before it has been let in is refused, and so is who has gone meanwhile`()
+        async throws
+    {
+        let loop = loop
+        let mayGoOn = Guarded(false)
+        var configuration = Node.Configuration()
+        configuration.admission = { _, _, _ in
+            while !mayGoOn.withLock({ $0 }) { await loop.sleep(for: .milliseconds(1)) }
+            return nil
+        }
+        let (node, address) = try await node("victim@localhost", configuration: configuration)
+        let log = log
+        await node.setLogHandler { _, text in log.append(text) }
+        let sent = HandshakeMessage.SentName(flags: .standard, creation: 7, name: "m@localhost")
+        let message = HandshakePacketDecoder.framed(
+            HandshakeMessage.name(sent).encoded(), width: .twoBytes)
+        let hasty = RawPeer(loop: loop)
+        try await hasty.connect(to: address)
+        await hasty.send(message + message)
+        try await hasty.waitForEnd()
+        let gone = RawPeer(loop: loop)
+        try await gone.connect(to: address)
+        await gone.send(message)
+        await gone.close()
+        try await HostileFixture.eventually("two lines") { lines.count == 2 }
+        mayGoOn.withLock { $0 = true }
+        let peer = RawPeer(loop: loop)
+        try await peer.connect(
+            to: address, as: "m@localhost", node: NodeName("victim@localhost"))
+        loop.stop()
+    }
 }

@@ -26,10 +26,12 @@ int clinux_errno(void);
 /// Source: strerrordesc_np(3). Unlike strerror(3) it is safe in threads.
 const char *clinux_error_text(int code);
 
-/// Makes every thread of the process one of `user` and `group`, without other groups and without a way back.
-/// Returns -1 with errno set. Source: credentials(7); setgroups(2), setresgid(2) and setresuid(2), which the
-/// C library does in all threads: nptl(7).
-int clinux_become_user(uid_t user, gid_t group);
+/// Gives the calling thread a name, of the main thread the process's, of 15 bytes at most: PR_SET_NAME(2const).
+int clinux_set_name(const char *name);
+
+/// An empty file that lives as long as its descriptors, close-on-exec. Returns -1 with errno set. Source:
+/// memfd_create(2).
+int clinux_memory_file(const char *name);
 
 /// No program that the calling thread starts, nor a thread that it makes, gets more rights than it has: see
 /// PR_SET_NO_NEW_PRIVS in prctl(2). Returns -1 with errno set.
@@ -38,22 +40,24 @@ int clinux_renounce_new_rights(void);
 /// Accepts a connection as a non-blocking, close-on-exec descriptor. -1 with errno set on failure.
 int clinux_accept(int listener);
 
-/// Who holds the end of a TCP connection of this host that has these addresses (4 or 16 bytes, network
-/// order) as its own and its peer's: the user of an established socket. Returns 0, or -1 with errno set,
-/// ENOENT when there is none. Source: sock_diag(7).
-int clinux_tcp_user(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
-                    uint16_t remote_port, uint32_t *user);
-
-/// A TCP socket that listens: its address (4 or 16 bytes, network order), who made it, and its inode.
-struct clinux_listener {
+/// A TCP socket: its address (4 or 16 bytes, network order), who made it, and its inode.
+struct clinux_socket {
     uint8_t address[16];
     uint32_t user;
     uint32_t inode;
 };
 
-/// The sockets of a family that listen on `port`, on whatever address: `limit` at most. Returns how many,
-/// or -1 with errno set, EFBIG when there are more. Source: sock_diag(7).
-int clinux_listeners(int family, uint16_t port, struct clinux_listener *found, int limit);
+/// Who holds the end of a TCP connection of this host that has these addresses (4 or 16 bytes, network
+/// order) as its own and its peer's: an established socket. Returns 0, or -1 with errno set, ENOENT when
+/// there is none. Source: sock_diag(7).
+int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,
+                      uint16_t remote_port, struct clinux_socket *holder);
+
+/// The sockets of a family that listen on `port` at one of the `wanted` addresses; the first `limit` are
+/// put into `found`. Returns how many there are, `limit` + 1 for more, or -1 with errno set: EAGAIN when
+/// the kernel's table changes all the time. Source: sock_diag(7), netlink(7).
+int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
+                     struct clinux_socket *found, int limit);
 
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
@@ -61,9 +65,6 @@ int clinux_pidfd_open(pid_t pid);
 
 /// Sends `signal` through a pidfd, so that a reused pid is never hit. Source: pidfd_send_signal(2).
 int clinux_pidfd_send_signal(int pidfd, int signal);
-
-/// Exchanges two paths in one step. Source: renameat2(2) with RENAME_EXCHANGE.
-int clinux_rename_exchange(const char *first, const char *second);
 
 /// Makes everything durable on the file system that holds `fd`. Returns -1 with errno set.
 /// Source: syncfs(2).
@@ -171,19 +172,17 @@ void clinux_overwrite_argument(int index, size_t from);
 /// environment in /proc; what it starts is its own. Source: PR_SET_DUMPABLE(2const).
 int clinux_refuse_dumps(void);
 
-/// Whether it may be dumped and traced. Source: PR_GET_DUMPABLE(2const).
-int clinux_is_dumpable(void);
-
 /// Gives the calling thread, and no other, the rights of a user for what it does to files, without
 /// any capability of root for that. With our own user's ids it is undone. Only root can.
 /// Returns -1 with errno set; then the thread may have any mixture.
 /// Source: setfsuid(2); setgroups(2), whose system call is of one thread.
 int clinux_act_as(uid_t user, gid_t group, const gid_t *groups, size_t group_count);
 
-/// Gives the calling thread the ids and groups of a user and no others, for good: it fails with EPERM
-/// where root could be had back. A program that the thread becomes then is the user's, and the other
-/// threads are gone. Returns -1 with errno set. Async-signal-safe.
-int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count);
+/// Gives the calling thread, or all threads, the ids and groups of a user and no others, for good: it fails
+/// with EPERM where root could be had back. Returns -1 with errno set. For one thread it is
+/// async-signal-safe: a program that the thread becomes then is the user's, and the other threads are
+/// gone. Source: credentials(7), nptl(7).
+int clinux_become(uid_t user, gid_t group, const gid_t *groups, size_t group_count, int all_threads);
 
 /// Changes the owner of what has `name` in an opened folder, of a link itself. Source: fchownat(2).
 int clinux_change_owner(int folder, const char *name, uid_t user, gid_t group);

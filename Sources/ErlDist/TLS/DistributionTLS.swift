@@ -75,17 +75,20 @@ public final class DistributionTLS: Sendable {
         }
     }
 
-    /// TLS over a connection that was accepted; the handshake begins when it is started. It returns
-    /// when the files have been looked at.
+    /// Returns when the files for connections that are accepted have been looked at, however long that takes.
+    package func look() async {
+        await server.look()
+    }
+
+    /// TLS over a connection that was accepted, after a ``look()``; the handshake begins when it is started.
     /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
     ///   over it.
     /// - Throws: when no memory is left; then the connection is closed.
     package func accept(
         _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
         handshakeTimeout: Duration
-    ) async throws(TLSConfigurationError) -> TLSStream {
-        await server.look()
-        return try TLSStream(
+    ) throws(TLSConfigurationError) -> TLSStream {
+        try TLSStream(
             accepting: stream, server, on: loop, limits: limits,
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }

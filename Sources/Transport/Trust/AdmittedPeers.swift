@@ -11,30 +11,29 @@ public enum AdmittedPeers: Equatable, Sendable {
     /// From this host alone: the peer's address is one of the host's own.
     public static let thisHost = AdmittedPeers.thisHost(and: [])
 
-    /// Whether a connection from `peer` is taken. This host's addresses are looked up when nothing else decides.
-    /// - Parameter own: the address that it came to.
-    package func admit(
-        _ peer: SocketAddress, to own: SocketAddress,
-        host: () -> HostAddresses = HostAddresses.current
-    ) -> Bool {
+    /// Whether a connection from `peer` is taken.
+    /// - Parameter isOfThisHost: see ``isOfThisHost(_:to:host:)``.
+    package func admit(_ peer: SocketAddress, isOfThisHost: Bool) -> Bool {
         switch self {
         case .everybody: true
         case .networks(let networks): networks.contains { $0.contains(peer) }
-        case .thisHost(let networks):
-            Self.isOfThisHost(peer, to: own, host: host)
-                || networks.contains { $0.contains(peer) }
+        case .thisHost(let networks): isOfThisHost || networks.contains { $0.contains(peer) }
         }
     }
 
-    /// Whether a connection comes from this host.
+    /// Whether a connection comes from this host. It may ask the kernel, some times a second; ask once for each
+    /// connection.
+    /// - Parameters:
+    ///   - own: the address that it came to.
+    ///   - host: whether an address is one of this host's interfaces.
     package static func isOfThisHost(
         _ peer: SocketAddress, to own: SocketAddress,
-        host: () -> HostAddresses = HostAddresses.current
+        host: (SocketAddress) -> Bool = HostAddresses.recentlyContained
     ) -> Bool {
         let (peer, own) = (peer.unmapped, own.unmapped)
         // As good as always one of these two: a host takes the address that it connects to for its own.
         if peer.isLoopback || (peer.octets == own.octets && !peer.isWildcard) { return true }
         // A connection that has ended already has no address: it is nobody's.
-        return !peer.isWildcard && host().contains(peer)
+        return !peer.isWildcard && host(peer)
     }
 }

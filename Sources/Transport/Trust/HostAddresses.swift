@@ -24,6 +24,14 @@ package struct HostAddresses: Equatable, Sendable {
         return HostAddresses(found)
     }
 
+    private static let recent = Guarded(RecentHostAddresses())
+
+    /// Whether `address` is this host's, by what was so a second ago at most. It asks the kernel twice a second at
+    /// most.
+    static func recentlyContained(_ address: SocketAddress) -> Bool {
+        recent.withLock { $0.contains(address, now: .now, read: current) }
+    }
+
     /// Whether a connection from or to `address` stays on this host.
     package func contains(_ address: SocketAddress) -> Bool {
         let plain = address.unmapped

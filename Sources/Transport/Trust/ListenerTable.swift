@@ -1,33 +1,109 @@
 internal import CLinux
 internal import Glibc
 
-/// The sockets of this host that listen on a port. To ask blocks for some microseconds.
-enum ListenerTable {
-    /// More than this on one port are somebody's who wants to hide one among them.
-    private static let limit = 4096
+/// The sockets of this host that could take a connection to an address, as the kernel tells of them. To ask blocks for some
+/// microseconds.
+///
+/// Only what listens at that address counts: anybody may listen at others of the same port, as often as
+/// there are descriptors.
+struct ListenerTable: Equatable {
+    /// More than this at one address are nobody's whom we wait for.
+    static let limit = 4096
+
+    var entries: [SocketTableEntry]
+    /// Whether there are no more than ``entries``.
+    var isWhole: Bool
 
     /// Asks the kernel, and reads its tables where it does not answer, as where a service may not open
     /// sockets of `AF_NETLINK`. They take milliseconds on a host with many connections.
-    static func entries(port: UInt16) throws(SystemError) -> [SocketTableEntry] {
+    static func taking(
+        connectionsTo address: SocketAddress, limit: Int = limit
+    ) throws(SystemError) -> ListenerTable {
         do throws(SystemError) {
-            return try asked(AF_INET, port) + asked(AF_INET6, port)
+            return try asked(address, limit)
         } catch {
-            guard error.code != EFBIG else { throw error }
-            return try SocketTableFile.listening()
+            return try read(address, limit)
         }
     }
 
-    static func asked(_ family: Int32, _ port: UInt16) throws(SystemError) -> [SocketTableEntry] {
-        var found = [clinux_listener](repeating: clinux_listener(), count: limit)
-        let count = clinux_listeners(family, port, &found, Int32(limit))
+    /// One question after the other: who listens for IPv6 matters to an address of IPv4 only where nobody listens
+    /// for that.
+    static func asked(_ address: SocketAddress, _ limit: Int) throws(SystemError) -> ListenerTable {
+        var table = ListenerTable(entries: [], isWhole: true)
+        for question in Question.all(address) where table.entries.isEmpty {
+            for (family, addresses) in question.addresses {
+                let answer = try asked(family, address.port, addresses, limit)
+                table.entries += answer.entries
+                table.isWhole = table.isWhole && answer.isWhole
+            }
+        }
+        return table
+    }
+
+    private static func asked(
+        _ family: Int32, _ port: UInt16, _ wanted: [[UInt8]], _ limit: Int
+    ) throws(SystemError) -> ListenerTable {
+        var found = [clinux_socket](repeating: clinux_socket(), count: limit)
+        let octets = wanted.flatMap { $0 + [UInt8](repeating: 0, count: 16 - $0.count) }
+        let count = octets.withUnsafeBytes { bytes in
+            bytes.withMemoryRebound(to: Octets.self) { wanted in
+                clinux_listeners(
+                    family, port, wanted.baseAddress, wanted.count, &found, Int32(limit))
+            }
+        }
         guard count >= 0 else { throw .last("looking up who listens on port \(port)") }
-        return found.prefix(Int(count)).map { listener in
+        let entries = found.prefix(Int(count)).map { listener in
             let octets = withUnsafeBytes(of: listener.address) { bytes in
                 Array(bytes.prefix(family == AF_INET ? 4 : 16))
             }
             return SocketTableEntry(
                 local: SocketAddress(octets: octets, port: port), remote: .any(port: 0),
                 state: .listening, user: listener.user, inode: UInt64(listener.inode))
+        }
+        return ListenerTable(entries: entries, isWhole: count <= limit)
+    }
+
+    static func read(_ address: SocketAddress, _ limit: Int) throws(SystemError) -> ListenerTable {
+        var table = ListenerTable(entries: [], isWhole: true)
+        for question in Question.all(address) where table.entries.isEmpty {
+            let wanted = question.addresses.flatMap(\.octets)
+            table.isWhole = try SocketTableFile.listening { entry in
+                guard entry.local.port == address.port, wanted.contains(entry.local.octets) else {
+                    return true
+                }
+                guard table.entries.count < limit else { return false }
+                table.entries.append(entry)
+                return true
+            }
+        }
+        return table
+    }
+
+    private typealias Octets = (
+        UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8, UInt8,
+        UInt8, UInt8, UInt8
+    )
+
+    /// At which addresses somebody may listen, for each family of the kernel's.
+    private struct Question {
+        var addresses: [(family: Int32, octets: [[UInt8]])]
+
+        /// What to ask for an address; each only where the one before found nobody.
+        /// See ``ListeningSocket/taking(_:among:)`` for why.
+        static func all(_ address: SocketAddress) -> [Question] {
+            let wanted = address.destination
+            let everywhere = SocketAddress.any(port: 0).octets
+            let six = [UInt8](repeating: 0, count: 16)
+            guard wanted.octets.count == 4 else {
+                return [Question(addresses: [(AF_INET6, [wanted.octets, six])])]
+            }
+            let four = [wanted.octets, everywhere]
+            return [
+                Question(addresses: [
+                    (AF_INET, four), (AF_INET6, four.map { SocketAddress.mappedPrefix + $0 }),
+                ]),
+                Question(addresses: [(AF_INET6, [six])]),
+            ]
         }
     }
 }

@@ -62,16 +62,18 @@ public struct ListenerTrust: Sendable {
         let (users, remedy) = (users, remedy)
         return try await offload { () throws -> Set<ListeningSocket>? in
             guard HostAddresses.current().contains(address) else { return nil }
-            let found: Set<ListeningSocket>
+            let table: ListenerTable
             do throws(SystemError) {
-                found = ListeningSocket.taking(
-                    address, among: try ListenerTable.entries(port: address.port))
+                table = try ListenerTable.taking(connectionsTo: address)
             } catch {
                 throw ListenerRefusal(address: address, reason: .unreadable(error))
             }
-            if let user = Self.stranger(among: found, users) {
-                throw ListenerRefusal(
-                    address: address, reason: .stranger(UserDatabase.text(user), remedy: remedy))
+            let found = ListeningSocket.taking(address, among: table.entries)
+            if let reason = Self.refusal(
+                of: found, isWhole: table.isWhole, users, remedy: remedy,
+                name: { UserNames.ofHost.text($0) })
+            {
+                throw ListenerRefusal(address: address, reason: reason)
             }
             return found
         }
@@ -95,6 +97,18 @@ public struct ListenerTrust: Sendable {
         !before.isEmpty && before == after
     }
 
+    /// Why sockets are not believed, as far as their users and their number tell.
+    /// - Parameter isWhole: whether they are all that there are.
+    static func refusal(
+        of sockets: Set<ListeningSocket>, isWhole: Bool, _ users: TrustedUsers, remedy: String,
+        name: (UInt32) -> String
+    ) -> ListenerRefusal.Reason? {
+        if let user = stranger(among: sockets, users) {
+            return .stranger(name(user), remedy: remedy)
+        }
+        return isWhole ? nil : .tooMany(sockets.count)
+    }
+
     /// A user of one of the sockets who is not trusted.
     package static func stranger(
         among sockets: Set<ListeningSocket>, _ users: TrustedUsers
@@ -111,6 +125,8 @@ public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertib
         case stranger(String, remedy: String)
         /// Nobody listened, or somebody else, a moment before or after.
         case changed
+        /// More than so many sockets of users that are believed listen there, so that it cannot be said of all.
+        case tooMany(Int)
         /// It is not what it should be, beside its user.
         case notItsOwn(String)
         /// The kernel does not say who listens.
@@ -134,6 +150,8 @@ public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertib
             "\(subject) at \(address) belongs to \(user): \(remedy)"
         case .changed:
             "\(subject) at \(address) was another one, or none, a moment before or after connecting"
+        case .tooMany(let count):
+            "\(subject) at \(address) are more than \(count) sockets, which is too many to look at"
         case .notItsOwn(let text): "\(subject) at \(address) \(text)"
         case .unreadable(let error):
             "whose \(subject) at \(address) is cannot be found out: \(error)"

@@ -26,7 +26,7 @@ package struct ProcessUser: Equatable, Sendable {
 
     /// Makes the calling thread the user's, for good. To be followed by execve(2), which ends the others.
     package func become() throws(SystemError) {
-        guard clinux_become(id, group, groups, groups.count) == 0 else {
+        guard clinux_become(id, group, groups, groups.count, 0) == 0 else {
             throw .last("becoming the user \(name)")
         }
     }

@@ -8,19 +8,21 @@ enum SocketTableFile {
 
     private static let paths = ["/proc/net/tcp", "/proc/net/tcp6"]
 
-    /// All sockets that listen. They come first in each table, so the others are not read.
+    /// The sockets that listen. They come first in each table, so the others are not read.
+    /// - Parameter body: returns whether it wants to hear of more.
+    /// - Returns: whether it has heard of all.
     /// - Throws: also when there are more than can be looked at.
-    static func listening() throws(SystemError) -> [SocketTableEntry] {
-        var found: [SocketTableEntry] = []
-        for path in paths {
+    static func listening(_ body: (SocketTableEntry) -> Bool) throws(SystemError) -> Bool {
+        var isWanted = true
+        for path in paths where isWanted {
             let isWhole = try read(path) { entry in
                 guard entry.state == .listening else { return false }
-                found.append(entry)
-                return true
+                isWanted = body(entry)
+                return isWanted
             }
             guard isWhole else { throw SystemError("reading \(path)", code: EFBIG) }
         }
-        return found
+        return isWanted
     }
 
     /// The first socket of which `body` wants to hear no more; `nil` for none.

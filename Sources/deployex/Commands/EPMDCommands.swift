@@ -27,8 +27,11 @@ struct EPMDCommands {
     func serve(inBackground: Bool) async throws -> Int32 {
         if inBackground { return try await startInBackground() }
         let refusals = Guarded<Set<String>>([])
+        var limits = EPMDDaemon.Limits()
+        limits.connectionCount = DescriptorLimit.raised.connectionCount(
+            ofServer: limits.connectionCount)
         let daemon = EPMDDaemon(
-            loop: loop, peers: try EPMDAccess.admittedPeers(environment),
+            loop: loop, limits: limits, peers: try EPMDAccess.admittedPeers(environment),
             report: {
                 // Each once, however often: what comes from a stranger must not fill a log.
                 guard case .refused(let text) = $0,
@@ -36,7 +39,9 @@ struct EPMDCommands {
                 else { return }
                 Output.error("refused: \(text)")
             },
-            userOfPeer: { peer, own in ConnectingUser.id(peer: peer, own: own) })
+            userOfPeer: { (peer, own) throws(SystemError) in
+                try ConnectingSocket.find(peer: peer, own: own)?.user
+            })
         do {
             try await daemon.start(on: try EPMDEnvironment.daemonAddresses(environment))
         } catch let error as EPMDError {
@@ -49,7 +54,8 @@ struct EPMDCommands {
             do throws(SystemError) {
                 try RootRights.drop()
             } catch {
-                throw CommandFailure("\(error)", exitCode: ExitCode.refused)
+                // As in a container that lacks the capability or the user: a host without EPMD has no nodes.
+                Output.error("warning: root's rights are kept: \(error)")
             }
         }
         await daemon.waitUntilStopped()
@@ -61,18 +67,22 @@ struct EPMDCommands {
         let client = try EPMDAccess.client(
             environment, loop: loop, trust: try CommandTrust.listeners(environment))
         let deadline = MonotonicTime.now + .seconds(5)
-        var hasStarted = false
+        var started: EPMDProcess?
         while true {
+            // Before asking: another one may listen, because of which this one has ended.
+            let end = started?.end
             do throws(EPMDError) {
                 _ = try await client.names()
+                for line in started?.lines ?? [] { Output.error(line) }
                 return ExitCode.done
             } catch {
-                guard case .unreachable = error, MonotonicTime.now < deadline else {
-                    throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+                guard case .unreachable = error, MonotonicTime.now < deadline, end == nil else {
+                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
                 }
             }
-            if !hasStarted { try await EPMDProcess.start(environment: environment, loop: loop) }
-            hasStarted = true
+            if started == nil {
+                started = try await EPMDProcess.start(environment: environment, loop: loop)
+            }
             await loop.sleep(for: .milliseconds(20))
         }
     }

@@ -12,6 +12,8 @@ actor EPMDRevival {
     private let address: SocketAddress
     private let log: @Sendable (LogLevel, String) -> Void
     private var starts = EPMDStarts()
+    /// The last one that was started and has not been found to listen.
+    private var started: EPMDProcess?
     /// What was said last of a daemon that is not believed, so that it is said once.
     private var refusal: String?
 
@@ -31,16 +33,25 @@ actor EPMDRevival {
     /// The node is registered.
     func registered() {
         refusal = nil
+        // It may have had to say something about itself.
+        if let started, started.end == nil {
+            for line in started.lines { log(.warning, "EPMD: \(line)") }
+        }
+        started = nil
     }
+
+    /// Why the EPMD that was started does not listen: it has ended.
+    var end: String? { started?.end }
 
     /// The registration has failed, and is tried again.
     func failed(_ error: EPMDError) async {
         switch error {
         case .unreachable:
             guard starts.unreachable(now: .now) else { return }
+            if let end { log(.error, end) }
             log(.info, "No EPMD at \(address): starting one")
             do {
-                try await EPMDProcess.start(environment: environment, loop: loop)
+                started = try await EPMDProcess.start(environment: environment, loop: loop)
             } catch let failure as CommandFailure {
                 log(.error, failure.message)
             } catch {

@@ -60,7 +60,8 @@ actor Server {
             console.log(level, text)
         }
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
-        instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host)
+        instanceTrust = InstanceTrust(
+            configuration.trustedUsers, host: name.host, configuration.applications)
         _ = try EPMDAccess.client(environment, loop: loop, trust: trust)
         self.environment = environment
         self.conditions = conditions
@@ -245,6 +246,7 @@ actor Server {
         settings.admittedPeers = admittedPeers
         let instanceTrust = instanceTrust
         settings.trust = { await instanceTrust.trust($0) }
+        settings.admission = { await instanceTrust.refusal(of: $0, from: $1, to: $2) }
         // The rest is for files, for starting instances, and for the connections to them.
         settings.maximumHandshakes = descriptors.connectionCount(
             wanted: settings.maximumHandshakes)
@@ -306,14 +308,19 @@ actor Server {
         }
         let deadline = MonotonicTime.now + .seconds(5)
         while true {
+            // Before asking: another one may listen, because of which ours has ended.
+            let end = await revival.end
             do throws(EPMDError) {
                 let creation = try await registration.register()
                 isWaiting.withLock { $0 = false }
                 await node.setCreation(creation)
                 return registration
             } catch {
-                guard case .unreachable = error, MonotonicTime.now < deadline else {
+                guard case .unreachable = error else {
                     throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+                }
+                guard MonotonicTime.now < deadline, end == nil else {
+                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
                 }
                 await revival.failed(error)
                 await loop.sleep(for: .milliseconds(20))

@@ -1,5 +1,6 @@
 internal import Glibc
 internal import Supervisor
+internal import Transport
 
 /// What deployex was started with and has changed for itself: its instances get it back.
 struct StartConditions: Equatable, Sendable {
@@ -21,7 +22,7 @@ struct StartConditions: Equatable, Sendable {
             umask: UInt32(Glibc.umask(ownUmask)), coreLimit: core,
             descriptorHardLimit: ResourceLimit.current(.descriptors)?.hard ?? 1024)
         // The hard limit stays: an ordinary user could not give its instances theirs back.
-        ResourceLimit.lower(.coreBytes, to: 0)
+        ResourceLimit.set(.coreBytes, to: 0)
         OwnProcess.refuseDumps()
         return conditions
     }

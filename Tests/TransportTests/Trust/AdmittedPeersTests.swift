@@ -38,7 +38,10 @@ import Testing
     {
         let host = HostAddresses([try address("10.0.0.1"), try address("fe80::1")])
         func isAdmitted(_ peer: String, to own: String) throws -> Bool {
-            AdmittedPeers.thisHost.admit(try address(peer), to: try address(own), host: { host })
+            let peer = try address(peer)
+            let isOfThisHost = AdmittedPeers.isOfThisHost(
+                peer, to: try address(own), host: host.contains)
+            return AdmittedPeers.thisHost.admit(peer, isOfThisHost: isOfThisHost)
         }
         #expect(try isAdmitted("127.0.0.1", to: "127.0.0.1"))
         #expect(try isAdmitted("::ffff:127.9.9.9", to: "::1"))
@@ -55,9 +58,11 @@ import Testing
 
     @Test func `networks add to this host, or stand alone`() throws {
         let ten = try #require(IPNetwork("10.0.0.0/8"))
-        let none = HostAddresses([])
         func isAdmitted(_ peers: AdmittedPeers, _ peer: String) throws -> Bool {
-            peers.admit(try address(peer), to: try address("9.9.9.9"), host: { none })
+            let peer = try address(peer)
+            let isOfThisHost = AdmittedPeers.isOfThisHost(
+                peer, to: try address("9.9.9.9"), host: { _ in false })
+            return peers.admit(peer, isOfThisHost: isOfThisHost)
         }
         #expect(try isAdmitted(.thisHost(and: [ten]), "10.2.3.4"))
         #expect(try isAdmitted(.thisHost(and: [ten]), "127.0.0.1"))
@@ -65,5 +70,36 @@ import Testing
         #expect(try isAdmitted(.everybody, "11.2.3.4"))
         #expect(try isAdmitted(.networks([ten]), "10.2.3.4"))
         #expect(try !isAdmitted(.networks([ten]), "127.0.0.1"))
+    }
+
+    @Test func `this host's addresses are read once a second, and once more for one that is new`()
+        throws
+    {
+        var recent = RecentHostAddresses()
+        let (old, new, other) = (
+            try address("10.0.0.1"), try address("10.0.0.2"), try address("10.0.0.9")
+        )
+        var host = [old]
+        var count = 0
+        func contains(_ address: SocketAddress, at now: MonotonicTime) -> Bool {
+            recent.contains(address, now: now) {
+                count += 1
+                return HostAddresses(host)
+            }
+        }
+        let begin = MonotonicTime.now
+        for _ in 0..<9 { #expect(contains(old, at: begin)) }
+        #expect(count == 1)
+        host = [old, new]
+        #expect(contains(new, at: begin + .milliseconds(10)))
+        #expect(count == 2)
+        // Another host that connects all the time.
+        for time in 11..<1000 { #expect(!contains(other, at: begin + .milliseconds(time))) }
+        #expect(count == 2)
+        host = []
+        #expect(!contains(old, at: begin + .milliseconds(1010)))
+        #expect(count == 3)
+        for time in 1011..<2000 { #expect(!contains(old, at: begin + .milliseconds(time))) }
+        #expect(count <= 4)
     }
 }

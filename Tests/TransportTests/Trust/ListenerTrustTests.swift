@@ -72,14 +72,88 @@ import Testing
         let six = try TCPListener(on: #require(SocketAddress("::1", port: 0)), loop: loop)
         defer { six.close() }
         for address in [address, six.address] {
-            let asked = ListeningSocket.taking(
-                address, among: try ListenerTable.asked(address.family, address.port))
-            let read = ListeningSocket.taking(address, among: try SocketTableFile.listening())
-            #expect(asked.count == 1)
-            #expect(asked == read)
+            let asked = try ListenerTable.asked(address, 9)
+            #expect(asked.entries.count == 1)
+            #expect(asked.isWhole)
+            let read = try ListenerTable.read(address, 9)
+            #expect(
+                ListeningSocket.taking(address, among: read.entries)
+                    == ListeningSocket.taking(address, among: asked.entries))
         }
-        #expect(try ListenerTable.entries(port: 1).isEmpty)
+        let nobody = try ListenerTable.taking(connectionsTo: .loopback(port: 1))
+        #expect(nobody == ListenerTable(entries: [], isWhole: true))
         loop.stop()
+    }
+
+    /// Sockets that listen on one port of an address: `SO_REUSEPORT` lets a user have any number.
+    private func listeners(
+        _ count: Int, at address: SocketAddress
+    ) throws -> [FileDescriptorHolder] {
+        try (0..<count).map { _ in
+            let raw = socket(address.family, Int32(SOCK_STREAM.rawValue), 0)
+            try #require(raw >= 0)
+            let holder = FileDescriptorHolder(raw: raw)
+            var one: Int32 = 1
+            for option in [SO_REUSEADDR, SO_REUSEPORT] {
+                try #require(setsockopt(raw, SOL_SOCKET, option, &one, 4) == 0)
+            }
+            if address.family == AF_INET6 {
+                try #require(setsockopt(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4) == 0)
+            }
+            let isListening = address.withSockAddr { pointer, length in
+                bind(raw, pointer, length) == 0 && Glibc.listen(raw, 1) == 0
+            }
+            try #require(isListening)
+            return holder
+        }
+    }
+
+    private final class FileDescriptorHolder {
+        let raw: Int32
+        init(raw: Int32) { self.raw = raw }
+        deinit { close(raw) }
+    }
+
+    @Test
+    func `who listens at other addresses of the port does not hide the one that is asked for`()
+        async throws
+    {
+        let wildcard = try TCPListener(on: .any(port: 0), loop: loop)
+        defer { wildcard.close() }
+        let port = wildcard.address.port
+        let others = try ["::1", "::"].map { try #require(SocketAddress($0, port: port)) }
+        let held = try others.flatMap { try listeners(5, at: $0) }
+        let wanted = SocketAddress.loopback(port: port)
+        for table in try [ListenerTable.asked(wanted, 3), ListenerTable.read(wanted, 3)] {
+            #expect(table.isWhole)
+            #expect(table.entries.map(\.local) == [.any(port: port)])
+        }
+        // At the same address they are too many.
+        for table in try [ListenerTable.asked(others[0], 3), ListenerTable.read(others[0], 3)] {
+            #expect(!table.isWhole)
+            #expect(table.entries.count >= 3)
+        }
+        withExtendedLifetime(held) {}
+        loop.stop()
+    }
+
+    @Test
+    func `of too many sockets a stranger's is named, and those of trusted users are too many`() {
+        func refusal(_ users: [UInt32], isWhole: Bool) -> ListenerRefusal.Reason? {
+            let sockets = users.enumerated().map { index, user in
+                ListeningSocket(address: .loopback(port: 7), user: user, inode: UInt64(index + 1))
+            }
+            return ListenerTrust.refusal(
+                of: Set(sockets), isWhole: isWhole, TrustedUsers(), remedy: "beware",
+                name: { "user \($0)" })
+        }
+        #expect(refusal([0, 0], isWhole: true) == nil)
+        #expect(refusal([0, 0], isWhole: false) == .tooMany(2))
+        #expect(refusal([0, 7], isWhole: false) == .stranger("user 7", remedy: "beware"))
+        let reason = ListenerRefusal(address: .loopback(port: 7), reason: .tooMany(2))
+        #expect(
+            reason.text("EPMD")
+                == "EPMD at 127.0.0.1:7 are more than 2 sockets, which is too many to look at")
     }
 
     @Test func `where nobody listens the kernel says so`() async throws {
@@ -110,12 +184,21 @@ import Testing
         let client = Endpoint(loop: loop)
         try await client.connect(to: address)
         let own = await client.localAddress
-        let text = UserDatabase.text(geteuid())
-        #expect(ConnectingUser.text(peer: own, own: address) == text)
-        #expect(ConnectingUser.text(peer: address, own: own) == text)
-        #expect(ConnectingUser.text(peer: address, own: .loopback(port: 1)) == nil)
+        let ours = try ConnectingSocket.find(peer: own, own: address)
+        let theirs = try ConnectingSocket.find(peer: address, own: own)
+        for socket in [ours, theirs] {
+            #expect(socket?.user == geteuid())
+            #expect(socket?.inode ?? 0 > 0)
+        }
+        #expect(ours != theirs)
+        #expect(try ConnectingSocket.find(peer: address, own: .loopback(port: 1)) == nil)
         _ = visitor
         loop.stop()
+    }
+
+    @Test(arguments: [(EMFILE, true), (ENFILE, true), (ENOENT, false), (EPROTONOSUPPORT, false)])
+    func `a want of descriptors says nothing of who has connected`(code: Int32, isPassing: Bool) {
+        #expect(ConnectingSocket.isPassing(SystemError("", code: code)) == isPassing)
     }
 
     @Test func `what nobody holds says nothing of its user`() throws {
@@ -123,11 +206,11 @@ import Testing
         let own = SocketAddress.loopback(port: 2)
         var entry = SocketTableEntry(
             local: peer, remote: own, state: .established, user: 0, inode: 5)
-        #expect(ConnectingUser.matches(entry, peer: peer, own: own))
+        #expect(ConnectingSocket.matches(entry, peer: peer, own: own))
         entry.inode = 0
-        #expect(!ConnectingUser.matches(entry, peer: peer, own: own))
+        #expect(!ConnectingSocket.matches(entry, peer: peer, own: own))
         entry = SocketTableEntry(local: own, remote: peer, state: .established, user: 0, inode: 5)
-        #expect(!ConnectingUser.matches(entry, peer: peer, own: own))
+        #expect(!ConnectingSocket.matches(entry, peer: peer, own: own))
     }
 
     @Test func `this host's addresses are its interfaces'`() {

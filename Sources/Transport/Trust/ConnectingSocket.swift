@@ -1,0 +1,66 @@
+internal import CLinux
+internal import Glibc
+
+/// The end of a connection on this host, as the kernel tells of it.
+package struct ConnectingSocket: Equatable, Sendable {
+    /// Who made it.
+    package var user: UInt32
+    /// What names it in `/proc/PID/fd`.
+    package var inode: UInt64
+
+    package init(user: UInt32, inode: UInt64) {
+        self.user = user
+        self.inode = inode
+    }
+
+    /// Whether this host's kernel has answered; some are without sock_diag(7).
+    private static let isAnswered = Guarded(false)
+
+    /// The socket at the other end of a connection; `nil` when it is not on this host, or gone. It blocks, for
+    /// no longer than the kernel takes.
+    /// - Parameters:
+    ///   - peer: the connection's other side.
+    ///   - own: this side.
+    /// - Throws: when it cannot be found out just now, for want of descriptors or memory.
+    package static func find(
+        peer: SocketAddress, own: SocketAddress
+    ) throws(SystemError) -> ConnectingSocket? {
+        let (there, here) = (peer.unmapped, own.unmapped)
+        guard there.octets.count == here.octets.count else { return nil }
+        var holder = clinux_socket()
+        // One question to the kernel, so that the peer is still there.
+        if clinux_tcp_holder(
+            there.family, there.octets, there.port, here.octets, here.port, &holder) == 0
+        {
+            isAnswered.withLock { $0 = true }
+            return ConnectingSocket(user: holder.user, inode: UInt64(holder.inode))
+        }
+        let error = SystemError.last("looking up who has connected")
+        if isPassing(error) { throw error }
+        // The table takes longer: it is for hosts where the question never gets an answer.
+        guard !isAnswered.withLock({ $0 }) else { return nil }
+        let entry: SocketTableEntry?
+        do throws(SystemError) {
+            entry = try SocketTableFile.first { matches($0, peer: peer, own: own) }
+        } catch {
+            if isPassing(error) { throw error }
+            return nil
+        }
+        return entry.map { ConnectingSocket(user: $0.user, inode: $0.inode) }
+    }
+
+    /// Whether an error tells nothing of the host, only of this moment.
+    static func isPassing(_ error: SystemError) -> Bool {
+        [EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN].contains(error.code)
+    }
+
+    /// Whether an entry is the peer's end of the connection, and held by a process.
+    package static func matches(
+        _ entry: SocketTableEntry, peer: SocketAddress, own: SocketAddress
+    ) -> Bool {
+        entry.state == .established && entry.inode != 0
+            && entry.local.port == peer.port && entry.remote.port == own.port
+            && entry.local.unmapped.octets == peer.unmapped.octets
+            && entry.remote.unmapped.octets == own.unmapped.octets
+    }
+}
