@@ -175,15 +175,6 @@ import Testing
             let both = try await world.command("start", "--config", file)
             #expect(both.status == 2)
             #expect(both.stderr.contains(" is set beside the configuration file \(file)"))
-            try #"{"applications":[{"name":"counter","environment":{"RELEASE_COOKIE":"own"}}]}"#
-                .write(toFile: file, atomically: true, encoding: .utf8)
-            let cookie = try await world.command("start", "--config", file, adding: cleared)
-            #expect(cookie.status == 2)
-            #expect(
-                cookie.stderr.hasPrefix(
-                    "deployex: applications[0].environment: RELEASE_COOKIE is not deployex's cookie"
-                ),
-                "\(cookie)")
             let missing = try await world.command(
                 "start", "--config", world.folder + "/absent.json", adding: cleared)
             #expect(missing.status == 2)

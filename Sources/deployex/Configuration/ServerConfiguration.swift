@@ -75,18 +75,18 @@ struct ServerConfiguration: Equatable {
             })
     }
 
+    /// The applications that a cookie of their own keeps from becoming ready, each as a line of the log.
     /// - Parameter own: the cookie with which deployex connects to the instances, all of them.
-    /// - Throws: ``UsageError`` for an application that another one would keep from ever becoming ready.
-    func checkCookies(own: String) throws(UsageError) {
-        for (index, application) in applications.enumerated() {
+    func strangeCookies(own: String) -> [String] {
+        applications.enumerated().compactMap { index, application in
             guard application.readiness.usesDistribution,
                 let cookie = application.environment["RELEASE_COOKIE"], cookie != own
-            else { continue }
+            else { return nil }
             let prefix = ConfigurationFile.prefix(index)
-            throw UsageError(
-                "\(prefix)environment: RELEASE_COOKIE is not deployex's cookie, so that deployex could not "
-                    + "connect to \(application.name): leave it out, or set "
-                    + "\(prefix)readiness.distribution to false", .start)
+            return
+                "\(prefix)environment: RELEASE_COOKIE is not deployex's cookie, so that deployex cannot "
+                + "connect to \(application.name), which never is ready: leave it out, or set "
+                + "\(prefix)readiness.distribution to false"
         }
     }
 

@@ -55,7 +55,6 @@ actor Server {
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
-        try configuration.checkCookies(own: cookie)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
@@ -92,7 +91,7 @@ actor Server {
         defer { signals.close() }
         // Held until the very end: what is under way may take as long.
         let folders = try await openFolders()
-        warnOfWeakCookie()
+        warnOfCookies()
         let listening = try await startNode()
         let registration = try await register(listening)
         let applications = serve(on: listening.node, folders)
@@ -227,7 +226,8 @@ actor Server {
         }
     }
 
-    private func warnOfWeakCookie() {
+    private func warnOfCookies() {
+        for text in configuration.strangeCookies(own: cookie) { console.log(.warning, text) }
         let names = configuration.applications.map(\.name) + [name.alive, name.host]
         guard let weakness = CookieStrength.weakness(of: cookie, names: names) else { return }
         console.log(
