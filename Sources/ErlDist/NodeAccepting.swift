@@ -135,11 +135,13 @@ extension Node {
         }
         let finding = identification.begin(address: own)
         guard !finding.isKnown else { return finding }
+        // Here and now: whoever is refused at once is gone a moment later.
+        let asked = ConnectingSocket.asked(peer: peer, own: own)
         Task {
             let user = await offload { () -> String? in
                 // Only for the log: nothing is said of whom it cannot be found out.
                 guard
-                    let socket = (try? ConnectingSocket.find(peer: peer, own: own)) ?? nil
+                    let socket = asked ?? (try? ConnectingSocket.find(peer: peer, own: own)) ?? nil
                 else { return nil }
                 return UserNames.ofHost.text(socket.user)
             }

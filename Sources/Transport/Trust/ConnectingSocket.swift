@@ -16,6 +16,19 @@ package struct ConnectingSocket: Equatable, Sendable {
     /// Whether this host's kernel has answered; some are without sock_diag(7).
     private static let isAnswered = Guarded(false)
 
+    /// What the kernel answers at once to one question, some microseconds long, so that the peer is still there;
+    /// `nil` with errno set.
+    package static func asked(peer: SocketAddress, own: SocketAddress) -> ConnectingSocket? {
+        let (there, here) = (peer.unmapped, own.unmapped)
+        var holder = clinux_socket()
+        guard there.octets.count == here.octets.count,
+            clinux_tcp_holder(
+                there.family, there.octets, there.port, here.octets, here.port, &holder) == 0
+        else { return nil }
+        isAnswered.withLock { $0 = true }
+        return ConnectingSocket(user: holder.user, inode: UInt64(holder.inode))
+    }
+
     /// The socket at the other end of a connection; `nil` when it is not on this host, or gone. It blocks, for
     /// no longer than the kernel takes.
     /// - Parameters:
@@ -25,16 +38,8 @@ package struct ConnectingSocket: Equatable, Sendable {
     package static func find(
         peer: SocketAddress, own: SocketAddress
     ) throws(SystemError) -> ConnectingSocket? {
-        let (there, here) = (peer.unmapped, own.unmapped)
-        guard there.octets.count == here.octets.count else { return nil }
-        var holder = clinux_socket()
-        // One question to the kernel, so that the peer is still there.
-        if clinux_tcp_holder(
-            there.family, there.octets, there.port, here.octets, here.port, &holder) == 0
-        {
-            isAnswered.withLock { $0 = true }
-            return ConnectingSocket(user: holder.user, inode: UInt64(holder.inode))
-        }
+        guard peer.unmapped.family == own.unmapped.family else { return nil }
+        if let found = asked(peer: peer, own: own) { return found }
         let error = SystemError.last("looking up who has connected")
         if isPassing(error) { throw error }
         // The table takes longer: it is for hosts where the question never gets an answer.
