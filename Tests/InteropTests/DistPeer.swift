@@ -25,7 +25,8 @@ final class DistFixture: Sendable {
 
     init(over transport: DistTransport = .current) async throws {
         loop = try .onOwnThread()
-        epmdPort = try await DistPort.free(on: loop)
+        // Below those that the kernel gives out: another test's node cannot take it meanwhile.
+        epmdPort = UInt16(FreePorts.take(1))
         host = DistFixture.shortHostName
         if let version = transport.version {
             let certificates = try DistCertificates(host: host)
@@ -348,26 +349,6 @@ final class DistProcess: @unchecked Sendable {
         guard count > 0 else { return false }
         buffer += chunk[..<count]
         return true
-    }
-}
-
-/// A port that nothing listens on.
-actor DistPort {
-    nonisolated let loop: EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    init(loop: EventLoop) {
-        self.loop = loop
-    }
-
-    static func free(on loop: EventLoop) async throws -> UInt16 {
-        try await DistPort(loop: loop).free()
-    }
-
-    private func free() throws -> UInt16 {
-        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
-        defer { listener.close() }
-        return listener.address.port
     }
 }
 
