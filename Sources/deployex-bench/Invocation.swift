@@ -153,6 +153,8 @@ struct IdleOptions: Sendable {
     func configuration() throws -> Node.Configuration {
         var configuration = Node.Configuration()
         configuration.tickTime = tickTime
+        // All that are dialled are to be held.
+        configuration.maximumAcceptedConnections = 10_000
         if let tlsOptionsFile {
             configuration.tls = try DistributionTLS(optionsFile: tlsOptionsFile)
         }

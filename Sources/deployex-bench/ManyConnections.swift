@@ -84,6 +84,9 @@ struct ManyConnections {
             try await node.connect(to: name)
             nodes.append(node)
         }
+        for node in nodes where await node.connectedNodes.isEmpty {
+            throw BenchError("\(name) does not hold \(options.count) connections")
+        }
         await IdleNode.sayReadyAndWait(on: loop)
         for node in nodes { await node.close() }
     }
