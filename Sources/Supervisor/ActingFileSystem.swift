@@ -13,10 +13,9 @@ extension ProcessUser {
     ) throws(FileSystemError) -> Result {
         let before = Self.ownGroups()
         defer {
-            // With a user's rights the thread would be of no use to whoever has it next, nor to us.
-            guard clinux_act_as(geteuid(), getegid(), before, before.count) == 0 else {
-                fatalError("The thread's own rights cannot be had back")
-            }
+            // With a user's rights the thread would be of no use to whoever has it next. It may have them
+            // back; what can be missing for a moment is memory for the groups (setgroups(2), ENOMEM).
+            while clinux_act_as(geteuid(), getegid(), before, before.count) != 0 { usleep(1000) }
         }
         guard clinux_act_as(id, group, groups, groups.count) == 0 else {
             throw .last("acting as \(name)")
