@@ -110,7 +110,8 @@ extension Deployer {
             try records.names().filter { $0.app == application }
         }
         for name in names where name.index > configuration.replicas {
-            guard case .found(var record) = try await loop.offload({ try records.read(name) }) else {
+            guard case .found(var record) = try await loop.offload({ try records.read(name) })
+            else {
                 continue
             }
             if let process = record.process {
@@ -118,7 +119,8 @@ extension Deployer {
                 let decided = record
                 try await loop.offload { try records.write(decided) }
                 let outcome = try await LeftoverSession.stop(
-                    process, timeout: configuration.timings.stopTimeout, in: effects.processes, on: loop)
+                    process, timeout: configuration.timings.stopTimeout, in: effects.processes,
+                    on: loop)
                 tellOfLeftover(
                     outcome,
                     "Instance: \(name.index) is more than \(configuration.replicas) replicas and ran as "

@@ -49,6 +49,9 @@ final class SimulatedLoop: SerialLoop, @unchecked Sendable {
         } while runJob() || !waits.isEmpty
     }
 
+    /// Whether nothing is ready, and nothing is waited for but timers.
+    var isIdle: Bool { jobs.isEmpty && waits.isEmpty }
+
     // MARK: Time
 
     var now: MonotonicTime { world.now }
