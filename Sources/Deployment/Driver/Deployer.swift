@@ -25,7 +25,7 @@ package actor Deployer {
         /// The node of an instance, by number.
         package var node: @Sendable (Int) -> any RemoteNode
         /// What an instance must show beside its node to be ready, such as an answer by HTTP.
-        package var checkReadiness: (@Sendable (Int) async -> Readiness)?
+        package var checkReadiness: (@Sendable (Int) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
         /// Called on the loop's thread.
@@ -121,10 +121,9 @@ package actor Deployer {
         let (record, findings) = try await readRecord()
         for finding in findings { environment.log(.warning, finding) }
         guard !isDetached else { return }
-        var engine = DeploymentEngine(
+        let (engine, actions) = DeploymentEngine.begin(
             configuration: configuration, record: record, found: found, now: .now,
             seconds: Self.secondsSince1970)
-        let actions = engine.start(found, now: .now)
         self.engine = engine
         perform(actions)
         for (number, event) in untold { received(event, from: number) }

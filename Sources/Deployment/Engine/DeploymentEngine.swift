@@ -63,12 +63,24 @@ package struct DeploymentEngine {
         case ended
     }
 
+    /// Takes over what runs, and starts what is deployed and does not run.
     /// - Parameters:
     ///   - found: one element for each instance, in order.
     ///   - seconds: the time of day at `now`, in seconds since 1970.
-    package init(
+    /// - Returns: the engine, and what is to be done first.
+    package static func begin(
         configuration: EngineConfiguration, record: ApplicationRecord = ApplicationRecord(),
         found: [Found], now: MonotonicTime, seconds: Int64 = 0
+    ) -> (DeploymentEngine, [EngineAction]) {
+        var engine = DeploymentEngine(
+            configuration: configuration, record: record, found: found, now: now, seconds: seconds)
+        let actions = engine.start(found, now: now)
+        return (engine, actions)
+    }
+
+    private init(
+        configuration: EngineConfiguration, record: ApplicationRecord,
+        found: [Found], now: MonotonicTime, seconds: Int64
     ) {
         precondition(found.count == configuration.replicas, "One element for each instance")
         self.configuration = configuration
@@ -87,9 +99,7 @@ package struct DeploymentEngine {
         }
     }
 
-    /// Takes over what runs, and starts what is deployed and does not. Called once, before any event,
-    /// with what ``init(configuration:record:found:now:seconds:)`` was given.
-    package mutating func start(_ found: [Found], now: MonotonicTime) -> [EngineAction] {
+    private mutating func start(_ found: [Found], now: MonotonicTime) -> [EngineAction] {
         log(.info, "Initialising deployment server")
         for (index, found) in found.enumerated() {
             log(.info, "Initialising monitor server for instance: \(index + 1)")
@@ -107,7 +117,7 @@ package struct DeploymentEngine {
                 // A restart, or a deployment, that the earlier deployex had begun.
                 log(.info, "Instance: \(index + 1) was being stopped: that goes on")
                 apply(instances[index].machine.stopRequested(now: now), to: index)
-                if !instances[index].isStopped, found.current != nil {
+                if !instances[index].isStoppedByOperator, found.current != nil {
                     apply(instances[index].machine.startRequested(now: now), to: index)
                 }
             } else if let to = found.interruptedUpgrade, let from = found.current {
@@ -129,7 +139,7 @@ package struct DeploymentEngine {
     private mutating func startUnlessStopped(_ index: Int, now: MonotonicTime) {
         if instances[index].current == nil {
             log(.info, "No version set, not able to run_service")
-        } else if instances[index].isStopped {
+        } else if instances[index].isStoppedByOperator {
             log(
                 .info,
                 "Instance: \(index + 1) stays stopped: `deployex start \(index + 1)` starts it")

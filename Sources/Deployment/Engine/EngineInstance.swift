@@ -8,7 +8,7 @@ struct EngineInstance {
     var current: DeployedRelease?
     var previous: DeployedRelease?
     /// An operator wants it to stay stopped.
-    var isStopped = false
+    var isStoppedByOperator = false
     /// Counts starts, and what is as good as one, so that an answer about what ran before is not taken
     /// for one about what runs now.
     var run = 0
@@ -47,7 +47,7 @@ struct EngineInstance {
         self.machine = machine
         current = found.current
         previous = found.previous
-        isStopped = found.note.isStopped
+        isStoppedByOperator = found.note.isStoppedByOperator
         creation = found.note.creation
         noted = found.note
     }
@@ -140,7 +140,8 @@ struct EngineInstance {
     /// What has to be written down, if it is not on disk yet.
     mutating func takeNote() -> InstanceNote? {
         let note = InstanceNote(
-            restarts: machine.restarts, isStopped: isStopped, creation: creation)
+            restarts: machine.restarts, isStoppedByOperator: isStoppedByOperator, creation: creation
+        )
         guard note != noted else { return nil }
         noted = note
         return note
@@ -154,7 +155,8 @@ struct EngineInstance {
     var snapshot: InstanceSnapshot {
         InstanceSnapshot(
             number: number, status: machine.status, current: current, previous: previous,
-            isConnected: isConnected, isStopped: isStopped, isResponding: unansweredProbes == 0,
+            isConnected: isConnected, isStoppedByOperator: isStoppedByOperator,
+            isResponding: unansweredProbes == 0,
             identity: identity, startedAt: machine.startedAt,
             crashRestarts: machine.restarts.crash, forcedRestarts: machine.restarts.forced)
     }

@@ -79,7 +79,7 @@ extension DeploymentEngine {
         actions.append(.probe(index + 1, run: instances[index].run, kind))
     }
 
-    mutating func probed(_ index: Int, run: Int, _ readiness: Readiness, now: MonotonicTime) {
+    mutating func probed(_ index: Int, run: Int, _ readiness: ProbeResult, now: MonotonicTime) {
         guard instances[index].run == run, instances[index].isProbed else { return }
         let wasResponding = instances[index].unansweredProbes == 0
         let reason: String

@@ -16,7 +16,7 @@ extension DeploymentEngine {
         if let retry, retry.release == target, now < retry.notBefore { return }
         // What already runs the target must be ready before it is carried any further.
         let isProven = instances.indices.allSatisfy {
-            instances[$0].isStopped || isOutdated($0, target) || instances[$0].isReady
+            instances[$0].isStoppedByOperator || isOutdated($0, target) || instances[$0].isReady
         }
         guard isProven, let index = nextInstance(for: target) else { return }
         let running = instances[index].current
@@ -39,7 +39,7 @@ extension DeploymentEngine {
     /// Instances that are not ready come first: changing them costs nobody anything.
     private func nextInstance(for target: Release) -> Int? {
         let outdated = instances.indices.filter {
-            !instances[$0].isStopped && isOutdated($0, target)
+            !instances[$0].isStoppedByOperator && isOutdated($0, target)
         }
         if let index = outdated.first(where: { !instances[$0].isReady }) { return index }
         return outdated.first.flatMap { maySpare($0) ? $0 : nil }
@@ -49,7 +49,7 @@ extension DeploymentEngine {
     /// its time again.
     mutating func resumeTrial(now: MonotonicTime) {
         for index in instances.indices {
-            guard let current = instances[index].current, !instances[index].isStopped,
+            guard let current = instances[index].current, !instances[index].isStoppedByOperator,
                 !record.good.contains(where: { $0.id == current.id }),
                 !record.isGhosted(current.id)
             else { continue }
@@ -87,7 +87,8 @@ extension DeploymentEngine {
     /// Whether `release` is still what the instance is to run; if not, what is staged is dropped:
     /// nothing has been touched yet.
     private mutating func mayGoOn(_ index: Int, _ release: Release) -> Bool {
-        guard target?.id == release.id, !instances[index].isStopped, !isShuttingDown else {
+        guard target?.id == release.id, !instances[index].isStoppedByOperator, !isShuttingDown
+        else {
             actions.append(.discardStaged(index + 1))
             rollout = nil
             return false
@@ -136,7 +137,7 @@ extension DeploymentEngine {
     /// other. What was so when its rollout began may have changed while the package was fetched.
     private func maySpare(_ index: Int) -> Bool {
         guard instances[index].isReady else { return true }
-        let others = instances.indices.filter { $0 != index && !instances[$0].isStopped }
+        let others = instances.indices.filter { $0 != index && !instances[$0].isStoppedByOperator }
         // One that was ready and is being stopped serves no longer.
         return others.isEmpty || others.contains { instances[$0].isReady && instances[$0].isProbed }
     }

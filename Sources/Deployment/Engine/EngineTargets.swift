@@ -34,7 +34,7 @@ extension DeploymentEngine {
     private func isAvailable(_ id: ReleaseID) -> Bool {
         record.isInStore(id)
             || instances.allSatisfy {
-                $0.isStopped || $0.current?.id == id || $0.previous?.id == id
+                $0.isStoppedByOperator || $0.current?.id == id || $0.previous?.id == id
             }
     }
 
@@ -137,7 +137,7 @@ extension DeploymentEngine {
                 guard engine.instances[index].current != nil else {
                     return .refused("instance \(number) has no version to start")
                 }
-                engine.instances[index].isStopped = false
+                engine.instances[index].isStoppedByOperator = false
                 engine.log(.info, "Restart requested for instance: \(number)")
                 engine.apply(
                     engine.instances[index].machine.restartRequested(now: now), to: index)
@@ -149,7 +149,7 @@ extension DeploymentEngine {
             }
         case .start(let number):
             return onInstance(number) { engine, index in
-                engine.instances[index].isStopped = false
+                engine.instances[index].isStoppedByOperator = false
                 guard engine.instances[index].current != nil else {
                     return .done("instance \(number) is deployed when its turn comes")
                 }
@@ -178,7 +178,7 @@ extension DeploymentEngine {
     private mutating func stop(_ index: Int, now: MonotonicTime) -> CommandResult {
         let number = index + 1
         log(.info, "Stop requested for instance: \(number)")
-        instances[index].isStopped = true
+        instances[index].isStoppedByOperator = true
         instances[index].trial = nil
         if let rollout, rollout.instance == index {
             switch rollout.phase {

@@ -86,10 +86,9 @@ final class SimulatedDeployer {
         let record = try recordFile.read(findings: &findings) ?? ApplicationRecord()
         for finding in findings { world.note("  \(finding)") }
         world.invariants.loaded(record)
-        var engine = DeploymentEngine(
+        let (engine, actions) = DeploymentEngine.begin(
             configuration: configuration, record: record, found: found, now: world.now,
             seconds: 1_700_000_000 + world.now.nanoseconds / 1_000_000_000)
-        let actions = engine.start(found, now: world.now)
         self.engine = engine
         perform(actions)
         for number in 1...world.replicas {

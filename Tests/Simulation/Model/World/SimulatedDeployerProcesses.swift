@@ -36,7 +36,8 @@ extension SimulatedDeployer {
         keepers.append(InstanceRecordKeeper(record, in: records))
         var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
         found.note = InstanceNote(
-            restarts: record.restarts, isStopped: record.isStopped, creation: record.creation)
+            restarts: record.restarts, isStoppedByOperator: record.isStopped,
+            creation: record.creation)
         found.process = process
         if let to = onDisk.interruptedUpgrade {
             found.interruptedUpgrade = try? Release(version: to.version, hash: to.hash)
@@ -120,7 +121,7 @@ extension SimulatedDeployer {
     func write(_ note: InstanceNote, of number: Int) {
         keep(number, "writing the record of \(number)") { record in
             record.restarts = note.restarts
-            record.isStopped = note.isStopped
+            record.isStopped = note.isStoppedByOperator
             record.creation = record.process == nil ? nil : note.creation
         }
     }
@@ -237,7 +238,7 @@ extension SimulatedDeployer {
 
     private func readiness(
         _ identity: ProcessIdentity, _ creation: UInt32, _ kind: ProbeKind
-    ) -> Readiness {
+    ) -> ProbeResult {
         guard let node = world.host[identity]?.node, node.creation == creation else {
             return .unreachable("the connection was lost")
         }

@@ -211,7 +211,7 @@ extension SimulatedWorld {
         guard deployer.command(.deploy(version: nil)) else {
             return after(.seconds(1)) { self.tidyUp() }
         }
-        let stopped = deployer.snapshot.instances.filter(\.isStopped).map(\.number)
+        let stopped = deployer.snapshot.instances.filter(\.isStoppedByOperator).map(\.number)
         for number in stopped { deployer.command(.start(number)) }
         guard stopped.isEmpty else { return after(.seconds(2)) { self.tidyUp() } }
         isTidy = true
