@@ -7,76 +7,69 @@ struct CommandDecision: Equatable {
     enum Action: Equatable {
         /// For the deployer, as it is.
         case ask(EngineAction)
-        /// An operator no longer wants the instance to stay stopped.
-        case release(Int)
-        case start(Int)
-        case restart(Int)
-        /// The instance stops, and stays stopped until it is started.
-        case stop(Int)
+        case tell(Int, Instance.Order)
+        /// The rollout has failed.
+        case endRollout(reason: String)
+
+        static func log(_ text: String) -> Action { .ask(.log(.info, text)) }
     }
 
     var result: CommandResult
     var actions: [Action] = []
 
-    private static func done(_ text: String, _ actions: [Action] = []) -> CommandDecision {
+    static func done(_ text: String, _ actions: [Action] = []) -> CommandDecision {
         CommandDecision(result: .done(text), actions: actions)
     }
 
-    private static func refused(_ text: String) -> CommandDecision {
+    static func refused(_ text: String) -> CommandDecision {
         CommandDecision(result: .refused(text))
     }
 }
 
-extension CommandDecision {
-    /// Decides a command. What it says about releases is in `plan` afterwards.
-    /// - Parameter rollout: the one under way.
-    static func decide(
-        _ command: EngineCommand, for application: String, on plan: inout ReleasePlan,
-        _ fleet: Fleet, _ rollout: Rollout?, now: MonotonicTime
-    ) -> CommandDecision {
+/// Decides what operators ask for. What a command says about releases is in the plan afterwards.
+struct CommandDesk {
+    let application: String
+    let fleet: Fleet
+    /// The one under way.
+    let rollout: Rollout?
+    let now: MonotonicTime
+
+    func decide(_ command: EngineCommand, on plan: inout ReleasePlan) -> CommandDecision {
         switch command {
-        case .deploy(let version?): deploy(version, on: &plan, rollout)
-        case .deploy(nil): followCatalog(&plan, fleet)
-        case .rollback: rollBack(&plan, fleet, now: now)
+        case .deploy(let version?): deploy(version, on: &plan)
+        case .deploy(nil): followCatalog(&plan)
+        case .rollback: rollBack(&plan)
         case .unghost(let version):
             plan.unghost(version)
                 ? .done("version \(version) may be deployed again")
                 : .refused("version \(version) is not ghosted")
-        case .restart(let number):
-            refusal(at: number, of: application, fleet, rollout) ?? restart(fleet[number])
-        case .stop(let number):
-            refusal(at: number, of: application, fleet, rollout) ?? stop(number)
-        case .start(let number):
-            refusal(at: number, of: application, fleet, rollout) ?? start(fleet[number])
+        case .restart(let number): refusal(at: number) ?? restart(number)
+        case .stop(let number): refusal(at: number) ?? stop(number)
+        case .start(let number): refusal(at: number) ?? start(number)
         }
     }
 
     // MARK: Releases
 
-    private static func deploy(
-        _ version: String, on plan: inout ReleasePlan, _ rollout: Rollout?
-    ) -> CommandDecision {
+    private func deploy(_ version: String, on plan: inout ReleasePlan) -> CommandDecision {
         if let refusal = plan.pin(version) { return .refused(refusal) }
-        let told = Action.ask(.log(.info, "Deployment of version \(version) requested"))
-        guard let rollout else { return .done("version \(version) is being deployed", [told]) }
+        let next =
+            rollout.map {
+                "deployed after instance \($0.instance), which is changing to \($0.release.version)"
+            } ?? "being deployed"
         return .done(
-            "version \(version) is deployed after instance \(rollout.instance), which is changing "
-                + "to \(rollout.release.version)", [told])
+            "version \(version) is \(next)", [.log("Deployment of version \(version) requested")])
     }
 
-    private static func followCatalog(
-        _ plan: inout ReleasePlan, _ fleet: Fleet
-    ) -> CommandDecision {
+    private func followCatalog(_ plan: inout ReleasePlan) -> CommandDecision {
         guard plan.unpin() else { return .done("the published version is followed already") }
         let next = plan.target(in: fleet).map { ": \($0.version)" } ?? ""
         return .done(
             "the published version is followed again" + next,
-            [.ask(.log(.info, "The published version is followed again"))])
+            [.log("The published version is followed again")])
     }
 
-    private static func rollBack(
-        _ plan: inout ReleasePlan, _ fleet: Fleet, now: MonotonicTime
-    ) -> CommandDecision {
+    private func rollBack(_ plan: inout ReleasePlan) -> CommandDecision {
         guard let target = plan.target(in: fleet) else {
             return .refused("nothing is deployed yet")
         }
@@ -90,9 +83,7 @@ extension CommandDecision {
     // MARK: Instances
 
     /// Why nothing can be done with an instance.
-    private static func refusal(
-        at number: Int, of application: String, _ fleet: Fleet, _ rollout: Rollout?
-    ) -> CommandDecision? {
+    private func refusal(at number: Int) -> CommandDecision? {
         guard fleet.numbers.contains(number) else {
             return .refused(
                 "there is no instance \(number): \(application) has instances 1 to "
@@ -104,30 +95,33 @@ extension CommandDecision {
                 + "that is done")
     }
 
-    private static func restart(_ instance: Instance) -> CommandDecision {
-        let number = instance.number
-        guard instance.current != nil else {
+    private func restart(_ number: Int) -> CommandDecision {
+        guard fleet[number].current != nil else {
             return .refused("instance \(number) has no version to start")
         }
-        let told = Action.ask(.log(.info, "Restart requested for instance: \(number)"))
+        let told = CommandDecision.Action.log("Restart requested for instance: \(number)")
         return .done(
-            "instance \(number) is being restarted", [told, .release(number), .restart(number)])
+            "instance \(number) is being restarted",
+            [told, .tell(number, .release), .tell(number, .restart)])
     }
 
-    private static func stop(_ number: Int) -> CommandDecision {
-        let told = Action.ask(.log(.info, "Stop requested for instance: \(number)"))
+    /// A package that is fetched for the instance is dropped when the answer comes.
+    private func stop(_ number: Int) -> CommandDecision {
+        let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(
             "instance \(number) is being stopped, and stays stopped until it is started",
-            [told, .stop(number)])
+            [.log("Stop requested for instance: \(number)")]
+                + (isAwaited ? [.endRollout(reason: "stopped by an operator")] : [])
+                + [.tell(number, .stayStopped)])
     }
 
-    private static func start(_ instance: Instance) -> CommandDecision {
-        let number = instance.number
-        guard instance.current != nil else {
+    private func start(_ number: Int) -> CommandDecision {
+        guard fleet[number].current != nil else {
             return .done(
-                "instance \(number) is deployed when its turn comes", [.release(number)])
+                "instance \(number) is deployed when its turn comes", [.tell(number, .release)])
         }
         return .done(
-            "instance \(number) is being started", [.release(number), .start(number)])
+            "instance \(number) is being started",
+            [.tell(number, .release), .tell(number, .start)])
     }
 }

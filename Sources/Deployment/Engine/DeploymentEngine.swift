@@ -1,5 +1,5 @@
 internal import ErlDist
-package import Supervisor
+internal import Supervisor
 package import Transport
 
 /// Decides everything about the instances of one application: what to deploy where and when, and
@@ -19,7 +19,6 @@ package import Transport
 /// the target, and the next rollouts bring it back.
 package struct DeploymentEngine {
     private let configuration: EngineConfiguration
-    private let clock: WallClock
     private var plan: ReleasePlan
     private var fleet = Fleet()
     private var rollout: Rollout?
@@ -29,30 +28,6 @@ package struct DeploymentEngine {
 
     private enum Life {
         case running, shuttingDown, finished
-    }
-
-    /// What there is of an instance when the engine starts.
-    package struct Found: Equatable, Sendable {
-        package var current: DeployedRelease?
-        package var previous: DeployedRelease?
-        package var note = InstanceNote()
-        package var process = FoundProcess.none
-        /// The release to which its running node was being upgraded in place.
-        package var interruptedUpgrade: Release?
-
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
-    }
-
-    /// What has become of the process that an earlier deployex started.
-    package enum FoundProcess: Equatable, Sendable {
-        case none
-        /// It runs, since `since`. With `isStopping` the decision to stop it is on record.
-        case running(ProcessIdentity, since: MonotonicTime, isStopping: Bool)
-        /// It ended while no deployex ran, and nobody had decided that.
-        case ended
     }
 
     private var isShuttingDown: Bool { life != .running }
@@ -73,11 +48,10 @@ extension DeploymentEngine {
         found: [Found], now: MonotonicTime, seconds: Int64 = 0
     ) -> (DeploymentEngine, [EngineAction]) {
         precondition(found.count == configuration.replicas, "One element for each instance")
-        let clock = WallClock(origin: now, originSeconds: seconds)
         var engine = DeploymentEngine(
-            configuration: configuration, clock: clock,
+            configuration: configuration,
             plan: ReleasePlan(
-                record: record, timings: configuration.timings, clock: clock, now: now))
+                record: record, timings: configuration.timings, now: now, seconds: seconds))
         engine.log(.info, "Initialising deployment server")
         for (number, found) in zip(1..., found) {
             let (instance, actions) = Instance.begin(number, found, configuration, now: now)
@@ -98,7 +72,7 @@ extension DeploymentEngine {
             guard let current = fleet[number].current, !fleet[number].isStoppedByOperator,
                 plan.isUndecided(current.id)
             else { continue }
-            fleet[number].beginTrial(until: deadline)
+            _ = fleet[number].perform(.beginTrial(until: deadline), now: now)
             // Without any record this is the state of a deployex that kept none.
             guard rollout == nil, !isSettling, plan.record != ApplicationRecord(),
                 let release = try? Release(version: current.version, hash: current.hash)
@@ -127,14 +101,12 @@ extension DeploymentEngine {
         case .staged(let number, let release, let decision):
             tellRollout(number, release, now: now) { $0.staged(decision, $1) }
         case .stagingFailed(let number, let release, let reason):
-            tellRollout(number, release, now: now) { rollout, _ in rollout.stagingFailed(reason) }
+            tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
         case .preCommandsDone(let number, let release):
             plan.notePrepared(release.id)
             tellRollout(number, release, now: now) { $0.preCommandsDone($1) }
         case .preCommandsFailed(let number, let release, let reason):
-            tellRollout(number, release, now: now) { rollout, _ in
-                rollout.preCommandsFailed(reason)
-            }
+            tellRollout(number, release, now: now) { told, _ in told.preCommandsFailed(reason) }
         case .promoted(let number, let release):
             tellRollout(number, release, now: now) { $0.promoted($1) }
         case .promotionFailed(let number, let release, let reason):
@@ -161,8 +133,7 @@ extension DeploymentEngine {
         case .spawnFailed(let number, let reason):
             tell(number, now: now) { $0.spawnFailed(reason: reason, now: now) }
         case .exited(let number, let exit):
-            let isBeingChanged = isBeingChanged(number)
-            tell(number, now: now) { $0.exited(exit, isBeingChanged: isBeingChanged, now: now) }
+            tell(number, now: now) { $0.exited(exit, now: now) }
         case .sessionEnded(let number):
             tell(number, now: now) { $0.sessionEnded(now: now) }
         case .probed(let number, let run, let result):
@@ -171,10 +142,7 @@ extension DeploymentEngine {
                 $0.probed(result, run: run, isBeingChanged: isBeingChanged, now: now)
             }
         case .connected(let number, let creation):
-            let isBeingChanged = isBeingChanged(number)
-            tell(number, now: now) {
-                $0.connected(creation: creation, isBeingChanged: isBeingChanged, now: now)
-            }
+            tell(number, now: now) { $0.connected(creation: creation, now: now) }
         case .disconnected(let number):
             fleet[number].disconnected(now: now)
         }
@@ -263,7 +231,7 @@ extension DeploymentEngine {
             guard fleet.maySpare(instance.number), rollout?.instance != instance.number else {
                 continue
             }
-            tell(instance.number, now: now) { $0.settleDoubt(now: now) }
+            tell(instance.number, now: now) { $0.perform(.settleDoubt, now: now) }
         }
     }
 
@@ -302,19 +270,11 @@ extension DeploymentEngine {
     private mutating func perform(
         _ wanted: [Rollout.Action], of rollout: Rollout, now: MonotonicTime
     ) {
-        let number = rollout.instance
         for action in wanted {
             switch action {
             case .ask(let action): actions.append(action)
-            case .stopInstance: tell(number, now: now) { $0.stop(now: now) }
-            case .startInstance: tell(number, now: now) { $0.start(now: now) }
-            case .stands(let current, let previous):
-                fleet[number].stands(current, previous: previous)
-            case .forgetPrevious: fleet[number].forgetPrevious()
-            case .beginTrial(let until): fleet[number].beginTrial(until: until)
-            case .upgradedInPlace: fleet[number].upgradedInPlace(now: now)
-            case .doubtNode: fleet[number].doubt()
-            case .failTrial(let reason): failTrial(number, reason, now: now)
+            case .tell(let order): tell(rollout.instance, now: now) { $0.perform(order, now: now) }
+            case .failTrial(let reason): failTrial(rollout.instance, reason, now: now)
             case .ghost(let reason):
                 actions.append(plan.ghost(rollout.release.id, reason, in: fleet, now: now))
             case .end(let outcome, let reason): endRollout(outcome, reason: reason, now: now)
@@ -333,7 +293,9 @@ extension DeploymentEngine {
             case .ask(let action): actions.append(action)
             case .becameReady:
                 if let current = fleet[number].current { plan.noteGood(current, latest: false) }
-            case .failedTrial(let reason): failTrial(number, reason, now: now)
+            case .failedTrial(let reason):
+                // While its node is upgraded, the upgrade's own end tells what became of it.
+                if !isBeingChanged(number) { failTrial(number, reason, now: now) }
             }
         }
     }
@@ -345,16 +307,15 @@ extension DeploymentEngine {
         if outcome == .succeeded, let current = fleet[ended.instance].current {
             plan.noteGood(current, latest: true)
         }
-        plan.note(
-            ended.outcome(outcome, reason: reason, seconds: clock.seconds(at: now), now: now))
+        plan.note(ended, outcome, reason: reason, now: now)
     }
 
     /// A release on trial has failed at an instance.
     private mutating func failTrial(_ number: Int, _ reason: String, now: MonotonicTime) {
         guard let current = fleet[number].current else { return }
-        fleet[number].endTrial()
+        _ = fleet[number].perform(.endTrial, now: now)
         let reason = "instance \(number): \(reason)"
-        if let rollout, rollout.instance == number, rollout.isAwaitingReady {
+        if rollout?.isAwaitingReady(number) == true {
             endRollout(.failed, reason: reason, now: now)
         }
         actions += plan.failedTrial(current.id, at: number, reason, in: fleet, now: now)
@@ -370,17 +331,15 @@ extension DeploymentEngine {
 extension DeploymentEngine {
     private mutating func perform(_ command: EngineCommand, now: MonotonicTime) -> CommandResult {
         guard !isShuttingDown else { return .refused("deployex is stopping") }
-        let decision = CommandDecision.decide(
-            command, for: configuration.application, on: &plan, fleet, rollout, now: now)
+        let desk = CommandDesk(
+            application: configuration.application, fleet: fleet, rollout: rollout, now: now)
+        let decision = desk.decide(command, on: &plan)
         for action in decision.actions {
             switch action {
             case .ask(let action): actions.append(action)
-            case .release(let number): fleet[number].release()
-            case .start(let number): tell(number, now: now) { $0.start(now: now) }
-            case .restart(let number): tell(number, now: now) { $0.restart(now: now) }
-            case .stop(let number):
-                tellRollout(number, nil, now: now) { rollout, _ in rollout.stoppedByOperator() }
-                tell(number, now: now) { $0.stopAndStay(now: now) }
+            case .tell(let number, let order):
+                tell(number, now: now) { $0.perform(order, now: now) }
+            case .endRollout(let reason): endRollout(.failed, reason: reason, now: now)
             }
         }
         return decision.result
@@ -393,7 +352,7 @@ extension DeploymentEngine {
     private mutating func shutDown(now: MonotonicTime) {
         guard !isShuttingDown else { return }
         life = .shuttingDown
-        for number in fleet.numbers { tell(number, now: now) { $0.stop(now: now) } }
+        for number in fleet.numbers { tell(number, now: now) { $0.perform(.stop, now: now) } }
     }
 
     private mutating func finishIfStopped() {

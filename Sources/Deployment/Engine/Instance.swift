@@ -12,6 +12,35 @@ struct Instance {
         case becameReady
         /// The new release that it runs crashes again and again.
         case failedTrial(reason: String)
+
+        static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
+    }
+
+    /// What a rollout or an operator wants of it.
+    enum Order: Equatable {
+        /// What is deployed is to run.
+        case start
+        /// The process is to end, and none to be started after it.
+        case stop
+        /// A new process is to come in the place of the one that runs.
+        case restart
+        /// It stops, and stays stopped until an operator starts it.
+        case stayStopped
+        /// An operator no longer wants it to stay stopped.
+        case release
+        /// Its folders hold these now.
+        case hold(DeployedRelease, previous: DeployedRelease?)
+        /// What was to be gone back to cannot be.
+        case forgetPrevious
+        /// What it runs is on trial: crashes until then speak against it.
+        case beginTrial(until: MonotonicTime)
+        case endTrial
+        /// The node's release was changed in place: it has to show anew that it is ready.
+        case awaitUpgraded
+        /// An upgrade in place has left the node in a state that nobody knows.
+        case doubtNode
+        /// What is in doubt boots anew.
+        case settleDoubt
     }
 
     /// An upgrade in place that an earlier deployex began in the node that still runs.
@@ -73,10 +102,6 @@ extension Instance {
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
     }
 
-    private func age(at now: MonotonicTime) -> Duration {
-        process.startedAt.map { now - $0 } ?? .zero
-    }
-
     /// What has to be written down, if it is not on disk yet.
     mutating func takeNote() -> InstanceNote? {
         let note = InstanceNote(
@@ -104,65 +129,61 @@ extension Instance {
             health: NodeHealth(creation: found.note.creation), current: found.current,
             previous: found.previous, isStoppedByOperator: found.note.isStoppedByOperator,
             noted: found.note)
-        let told = log(.info, "Initialising monitor server for instance: \(number)")
-        let actions = instance.goOn(with: found, now: now)
-        return (instance, [told] + actions)
+        let actions = instance.takeOver(found, now: now)
+        return (
+            instance, [.log(.info, "Initialising monitor server for instance: \(number)")] + actions
+        )
     }
 
-    private mutating func goOn(
-        with found: DeploymentEngine.Found, now: MonotonicTime
+    private mutating func takeOver(
+        _ found: DeploymentEngine.Found, now: MonotonicTime
     ) -> [Action] {
         switch found.process {
-        case .running(let identity, let since, let isStopping):
-            let adopted = adopt(identity, since: since, now: now)
-            guard isStopping else {
-                if let to = found.interruptedUpgrade, let from = current?.version {
-                    interrupted = InterruptedUpgrade(from: from, to: to)
-                }
-                return adopted
-            }
-            // A restart, or a deployment, that the earlier deployex had begun.
-            let told = Self.log(.info, "Instance: \(number) was being stopped: that goes on")
-            let stopped = perform(process.stopRequested(now: now))
-            guard !isStoppedByOperator, current != nil else { return adopted + [told] + stopped }
-            return adopted + [told] + stopped + perform(process.startRequested(now: now))
-        case .ended:
-            process.endedUnseen()
-            let told = Self.log(
-                .error,
-                "Application instance: \(number) ended while deployex was not running; it is "
-                    + "started again")
-            return [told] + startUnlessStopped(now: now)
         case .none:
             return startUnlessStopped(now: now)
+        case .ended:
+            process.endedUnseen()
+            return [
+                .log(
+                    .error,
+                    "Application instance: \(number) ended while deployex was not running; it is "
+                        + "started again")
+            ] + startUnlessStopped(now: now)
+        case .running(let identity, let since, let isStopping):
+            health.adopted(now: now)
+            _ = process.adopted(identity, since: since, now: now)
+            scheduleFirstProbe(now: now)
+            let version = current?.version ?? "unknown"
+            let adopted = Action.log(
+                .info,
+                "Adopted instance: \(number), monitoring OS process id = \(identity.pid), version: "
+                    + version)
+            if isStopping { return [adopted] + goOnStopping(now: now) }
+            if let to = found.interruptedUpgrade, let from = current?.version {
+                interrupted = InterruptedUpgrade(from: from, to: to)
+            }
+            return [adopted]
         }
     }
 
-    private mutating func adopt(
-        _ identity: ProcessIdentity, since: MonotonicTime, now: MonotonicTime
-    ) -> [Action] {
-        let told = Self.log(
-            .info,
-            "Adopted instance: \(number), monitoring OS process id = \(identity.pid), version: "
-                + (current?.version ?? "unknown"))
-        health.adopted(now: now)
-        let actions = perform(process.adopted(identity, since: since, now: now))
-        scheduleFirstProbe(now: now)
-        return [told] + actions
+    /// An earlier deployex had begun a restart, or a deployment.
+    private mutating func goOnStopping(now: MonotonicTime) -> [Action] {
+        var actions = perform(process.stopRequested(now: now))
+        if !isStoppedByOperator, current != nil {
+            actions += perform(process.startRequested(now: now))
+        }
+        return [.log(.info, "Instance: \(number) was being stopped: that goes on")] + actions
     }
 
     private mutating func startUnlessStopped(now: MonotonicTime) -> [Action] {
         guard current != nil else {
-            return [Self.log(.info, "No version set, not able to run_service")]
+            return [.log(.info, "No version set, not able to run_service")]
         }
-        guard !isStoppedByOperator else {
-            return [
-                Self.log(
-                    .info,
-                    "Instance: \(number) stays stopped: `deployex start \(number)` starts it")
-            ]
-        }
-        return start(now: now)
+        guard isStoppedByOperator else { return perform(.start, now: now) }
+        return [
+            .log(
+                .info, "Instance: \(number) stays stopped: `deployex start \(number)` starts it")
+        ]
     }
 
     /// The upgrade to settle with the node, once. A process that has ended meanwhile boots what is on
@@ -176,82 +197,32 @@ extension Instance {
 // MARK: What is asked for
 
 extension Instance {
-    /// What is deployed is to run.
-    mutating func start(now: MonotonicTime) -> [Action] {
-        let told = Self.log(
-            .info,
-            "Ensure running requested for instance: \(number) version: "
-                + (current?.version ?? "none"))
-        return [told] + perform(process.startRequested(now: now))
-    }
-
-    /// The process is to end, and none to be started after it.
-    mutating func stop(now: MonotonicTime) -> [Action] {
-        perform(process.stopRequested(now: now))
-    }
-
-    /// A new process is to come in the place of the one that runs.
-    mutating func restart(now: MonotonicTime) -> [Action] {
-        perform(process.restartRequested(now: now))
-    }
-
-    /// An operator wants it to run again.
-    mutating func release() {
-        isStoppedByOperator = false
-    }
-
-    /// An operator wants it to stop, and to stay stopped.
-    mutating func stopAndStay(now: MonotonicTime) -> [Action] {
-        isStoppedByOperator = true
-        trial = nil
-        return stop(now: now)
-    }
-
-    /// Its folders hold other releases now.
-    mutating func stands(_ release: DeployedRelease, previous: DeployedRelease?) {
-        current = release
-        self.previous = previous
-    }
-
-    /// What was to be gone back to cannot be.
-    mutating func forgetPrevious() {
-        previous = nil
-    }
-
-    /// What is about to boot is another release than was known.
-    mutating func boots(_ release: DeployedRelease) -> [Action] {
-        guard current != release else { return [] }
-        let known = current?.version ?? "none"
-        current = release
-        return [
-            Self.log(
-                .warning, "Instance: \(number) boots version \(release.version), not \(known)")
-        ]
-    }
-
-    /// What it runs is on trial: crashes until then speak against it.
-    mutating func beginTrial(until: MonotonicTime) {
-        trial = Trial(until: until)
-    }
-
-    mutating func endTrial() {
-        trial = nil
-    }
-
-    /// The node's release was changed in place.
-    mutating func upgradedInPlace(now: MonotonicTime) {
-        health.upgradedInPlace(now: now)
-    }
-
-    /// An upgrade in place has left the node in a state that nobody knows.
-    mutating func doubt() {
-        health.doubt()
-    }
-
-    /// Boots anew what is in doubt.
-    mutating func settleDoubt(now: MonotonicTime) -> [Action] {
-        health.settleDoubt()
-        return restart(now: now)
+    mutating func perform(_ order: Order, now: MonotonicTime) -> [Action] {
+        switch order {
+        case .start:
+            let version = current?.version ?? "none"
+            return [
+                .log(
+                    .info, "Ensure running requested for instance: \(number) version: \(version)")
+            ] + perform(process.startRequested(now: now))
+        case .stop: return perform(process.stopRequested(now: now))
+        case .restart: return perform(process.restartRequested(now: now))
+        case .stayStopped:
+            isStoppedByOperator = true
+            trial = nil
+            return perform(process.stopRequested(now: now))
+        case .release: isStoppedByOperator = false
+        case .hold(let release, let before): (current, previous) = (release, before)
+        case .forgetPrevious: previous = nil
+        case .beginTrial(let until): trial = Trial(until: until)
+        case .endTrial: trial = nil
+        case .awaitUpgraded: health.upgradedInPlace(now: now)
+        case .doubtNode: health.doubt()
+        case .settleDoubt:
+            health.settleDoubt()
+            return perform(process.restartRequested(now: now))
+        }
+        return []
     }
 }
 
@@ -273,27 +244,32 @@ extension Instance {
         perform(process.spawnFailed(reason: reason, now: now))
     }
 
-    mutating func exited(
-        _ exit: ProcessExit, isBeingChanged: Bool, now: MonotonicTime
-    ) -> [Action] {
+    mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         let before = process.restarts.crash
         health.endRun()
         let actions = perform(process.exited(exit, now: now))
         guard process.restarts.crash > before else { return actions }
-        return actions
-            + countCrash("the last time: \(exit)", isBeingChanged: isBeingChanged, now: now)
+        return actions + countCrash("the last time: \(exit)", now: now)
     }
 
     mutating func sessionEnded(now: MonotonicTime) -> [Action] {
         perform(process.sessionEnded(now: now))
     }
 
-    mutating func connected(
-        creation: UInt32, isBeingChanged: Bool, now: MonotonicTime
-    ) -> [Action] {
+    /// What is about to boot may be another release than was known.
+    mutating func boots(_ release: DeployedRelease) -> [Action] {
+        guard current != release else { return [] }
+        let known = current?.version ?? "none"
+        current = release
+        return [
+            .log(.warning, "Instance: \(number) boots version \(release.version), not \(known)")
+        ]
+    }
+
+    mutating func connected(creation: UInt32, now: MonotonicTime) -> [Action] {
         guard isUp, health.connected(creation: creation, now: now) else { return [] }
         return perform(process.rebootedInPlace(now: now))
-            + countCrash("it rebooted by itself", isBeingChanged: isBeingChanged, now: now)
+            + countCrash("it rebooted by itself", now: now)
     }
 
     mutating func disconnected(now: MonotonicTime) {
@@ -314,30 +290,27 @@ extension Instance {
     ) -> [Action] {
         guard health.run == run, isUp else { return [] }
         let news = health.probed(
-            result, age: age(at: now), isBeingChanged: isBeingChanged,
-            configuration: configuration, now: now)
+            result, age: process.startedAt.map { now - $0 } ?? .zero,
+            isBeingChanged: isBeingChanged, configuration: configuration, now: now)
         return news.flatMap { learned($0, now: now) }
     }
 
     private mutating func learned(_ news: NodeHealth.News, now: MonotonicTime) -> [Action] {
         switch news {
         case .respondsAgain:
-            return [Self.log(.info, "Instance: \(number) responds again")]
+            return [.log(.info, "Instance: \(number) responds again")]
         case .becameReady:
             return perform(process.becameReady(now: now)) + [.becameReady]
         case .doesNotRespond(let text):
-            return [Self.log(.warning, "Instance: \(number) does not respond: \(text)")]
+            return [.log(.warning, "Instance: \(number) does not respond: \(text)")]
         case .doesNotAnswerWell(let reason):
-            return [
-                Self.log(.error, "Instance: \(number) does not answer as it should: \(reason)")
-            ]
+            return [.log(.error, "Instance: \(number) does not answer as it should: \(reason)")]
         case .hung(let count):
-            let told = Self.log(
-                .error,
+            let text =
                 "Application instance: \(number) has not responded \(count) times in a row: it is "
-                    + "killed and started again")
-            return [told] + perform(process.hung(now: now))
-                + countCrash("it did not respond", isBeingChanged: false, now: now)
+                + "killed and started again"
+            return [.log(.error, text)] + perform(process.hung(now: now))
+                + countCrash("it did not respond", now: now)
         }
     }
 
@@ -348,21 +321,16 @@ extension Instance {
         health.probe(at: (process.startedAt ?? now) + criteria.aliveFor)
     }
 
-    /// One more crash of what may be a new release. While the node is upgraded it is only counted: the
-    /// upgrade's own end tells what became of it.
-    private mutating func countCrash(
-        _ reason: String, isBeingChanged: Bool, now: MonotonicTime
-    ) -> [Action] {
+    /// One more crash of what may be a new release.
+    private mutating func countCrash(_ reason: String, now: MonotonicTime) -> [Action] {
         guard var counted = trial.take(), now < counted.until else { return [] }
         counted.crashCount += 1
         trial = counted
-        guard !isBeingChanged, counted.crashCount > timings.maximumCrashes,
-            let version = current?.version
-        else { return [] }
-        return [
-            .failedTrial(
-                reason: "version \(version) crashed \(counted.crashCount) times, \(reason)")
-        ]
+        guard counted.crashCount > timings.maximumCrashes, let version = current?.version else {
+            return []
+        }
+        let text = "version \(version) crashed \(counted.crashCount) times, \(reason)"
+        return [.failedTrial(reason: text)]
     }
 }
 
@@ -383,42 +351,31 @@ extension Instance {
     }
 
     private func line(about report: InstanceMachine.Report) -> Action? {
-        switch report {
+        let name = "Application instance: \(number)"
+        return switch report {
         case .started(let identity):
-            Self.log(
+            .log(
                 .info,
                 " # Running instance: \(number), monitoring OS process id = \(identity.pid).")
-        case .ready:
-            Self.log(.info, "Application instance: \(number) is running")
+        case .ready: .log(.info, "\(name) is running")
         case .crashed(let exit, let count, let delay):
-            Self.log(
+            .log(
                 .error,
-                "Application instance: \(number) crashed (\(exit)), \(Self.times(count)); "
-                    + "it is restarted in \(delay.inSecondsText)")
+                "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
+                    + delay.inSecondsText)
         case .rebooted(let count):
-            Self.log(
-                .error,
-                "Application instance: \(number) rebooted by itself in the same process, "
-                    + Self.times(count))
+            .log(.error, "\(name) rebooted by itself in the same process, \(Self.times(count))")
         case .cannotStart(let reason, let count, let delay):
-            Self.log(
+            .log(
                 .error,
-                "Application instance: \(number) cannot be started, \(Self.times(count)): "
-                    + "\(reason); next attempt in \(delay.inSecondsText)")
+                "\(name) cannot be started, \(Self.times(count)): \(reason); next attempt in "
+                    + delay.inSecondsText)
         case .killed:
-            Self.log(
+            .log(
                 .warning,
-                "Application instance: \(number) did not stop within "
-                    + "\(timings.stopTimeout.inSecondsText) and is killed")
-        case .stopped(let exit):
-            exit.map {
-                Self.log(.warning, "Application instance: \(number) stopped: \($0)")
-            }
+                "\(name) did not stop within \(timings.stopTimeout.inSecondsText) and is killed")
+        case .stopped(let exit): exit.map { .log(.warning, "\(name) stopped: \($0)") }
         }
-    }
-
-    private static func log(_ level: LogLevel, _ text: String) -> Action {
-        .ask(.log(level, text))
     }
 
     private static func times(_ count: Int) -> String {

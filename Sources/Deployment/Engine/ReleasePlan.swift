@@ -11,7 +11,9 @@ struct ReleasePlan {
     private var catalog: CatalogWatch
     private var retry: Retry?
     private let timings: EngineConfiguration.Timings
-    private let clock: WallClock
+    private let origin: MonotonicTime
+    /// Seconds since 1970 at `origin`.
+    private let originSeconds: Int64
 
     /// Attempts at one release that failed before they changed anything.
     private struct Retry {
@@ -23,14 +25,16 @@ struct ReleasePlan {
         var isDue = false
     }
 
+    /// - Parameter seconds: the time of day at `now`, in seconds since 1970.
     init(
-        record: ApplicationRecord, timings: EngineConfiguration.Timings, clock: WallClock,
-        now: MonotonicTime
+        record: ApplicationRecord, timings: EngineConfiguration.Timings, now: MonotonicTime,
+        seconds: Int64
     ) {
         self.record = record
         savedRecord = record
         self.timings = timings
-        self.clock = clock
+        origin = now
+        originSeconds = seconds
         catalog = CatalogWatch(interval: timings.pollInterval, now: now)
     }
 }
@@ -154,9 +158,17 @@ extension ReleasePlan {
         record.notePrepared(id)
     }
 
-    mutating func note(_ outcome: DeploymentOutcome) {
-        if outcome.outcome == .succeeded { retry = nil }
-        record.note(outcome)
+    /// A rollout has ended.
+    mutating func note(
+        _ ended: Rollout, _ outcome: DeploymentOutcome.Outcome, reason: String?, now: MonotonicTime
+    ) {
+        if outcome == .succeeded { retry = nil }
+        record.note(ended.outcome(outcome, reason: reason, seconds: seconds(at: now), now: now))
+    }
+
+    /// The time of day, in seconds since 1970.
+    private func seconds(at now: MonotonicTime) -> Int64 {
+        originSeconds + (now - origin).components.seconds
     }
 
     /// An instance is ready: what it runs works.
@@ -179,7 +191,7 @@ extension ReleasePlan {
     mutating func ghost(
         _ id: ReleaseID, _ reason: String, in fleet: Fleet, now: MonotonicTime
     ) -> EngineAction {
-        record.ghost(id, reason: reason, at: clock.seconds(at: now))
+        record.ghost(id, reason: reason, at: seconds(at: now))
         retry = nil
         let next = target(in: fleet)?.version
         return .log(
@@ -260,17 +272,5 @@ extension ReleasePlan {
         guard record.unghost(version: version) > 0 else { return false }
         retry = nil
         return true
-    }
-}
-
-/// The time of day, told from the monotonic clock.
-struct WallClock {
-    var origin: MonotonicTime
-    /// Seconds since 1970 at `origin`.
-    var originSeconds: Int64
-
-    /// Seconds since 1970.
-    func seconds(at now: MonotonicTime) -> Int64 {
-        originSeconds + (now - origin).components.seconds
     }
 }

@@ -27,7 +27,8 @@ struct Rollout: Equatable {
         case preparing(UpgradeDecision)
         case stopping(for: Move)
         case moving(Move)
-        case upgrading(Upgrade)
+        /// A resumed one was begun by an earlier deployex: its package is not staged any more.
+        case upgrading(isResumed: Bool)
         case awaitingReady(DeploymentOutcome.Kind, deadline: MonotonicTime)
     }
 
@@ -38,28 +39,11 @@ struct Rollout: Equatable {
         case reversion
     }
 
-    private enum Upgrade: Equatable {
-        case staged
-        /// An earlier deployex began it: its package is not staged any more.
-        case resumed
-    }
-
     enum Action: Equatable {
         /// For the deployer, as it is.
         case ask(EngineAction)
-        /// The instance's process is to end, and none to be started.
-        case stopInstance
-        case startInstance
-        /// The instance's folders hold these now.
-        case stands(DeployedRelease, previous: DeployedRelease?)
-        /// There is nothing to go back to.
-        case forgetPrevious
-        /// Crashes until then speak against the release.
-        case beginTrial(until: MonotonicTime)
-        /// The node's release was changed in place.
-        case upgradedInPlace
-        /// An upgrade in place has left the node in a state that nobody knows.
-        case doubtNode
+        /// For the instance.
+        case tell(Instance.Order)
         /// The release is not ready in time, and its trial over.
         case failTrial(reason: String)
         /// The release is taken out of use.
@@ -70,6 +54,8 @@ struct Rollout: Equatable {
         case abandon
         /// The next attempt comes later.
         case postpone(reason: String)
+
+        static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
     }
 
     /// The rest of the engine, as far as a rollout's decisions depend on it.
@@ -100,7 +86,7 @@ extension Rollout {
         if case .moving = phase { true } else { false }
     }
 
-    var isAwaitingReady: Bool { nextDeadline != nil }
+    func isAwaitingReady(_ number: Int) -> Bool { number == instance && nextDeadline != nil }
 
     /// When to come back with ``timePassed(_:)`` at the latest.
     var nextDeadline: MonotonicTime? {
@@ -136,34 +122,33 @@ extension Rollout {
     static func begin(
         _ instance: Instance, _ target: Release, _ around: Surroundings
     ) -> (Rollout, [Action]) {
-        let (number, running) = (instance.number, instance.current)
+        let (number, running, record) = (instance.number, instance.current, around.plan.record)
         var rollout = Rollout(
             instance: number, release: target, begin: around.now, phase: .staging)
-        let needed = log(
-            .info,
+        let needed =
             "Update is needed at instance: \(number) from: \(running?.version ?? "none") to: "
-                + "\(target.version).")
-        let record = around.plan.record
+            + "\(target.version)."
+        var actions: [Action] = [.ask(.stage(number, target, running: running?.version))]
         if let running, instance.previous?.id == target.id,
             record.isGhosted(running.id) || !record.isInStore(target.id)
         {
-            let actions = rollout.stop(for: .reversion, around)
-            return (rollout, [needed] + actions)
+            actions = rollout.stop(for: .reversion, around)
         }
-        return (rollout, [needed, .ask(.stage(number, target, running: running?.version))])
+        return (rollout, [.log(.info, needed)] + actions)
     }
 
     /// Asks the node of an instance what has become of the upgrade that an earlier deployex began.
     static func resuming(
         _ upgrade: Instance.InterruptedUpgrade, at number: Int, now: MonotonicTime
     ) -> (Rollout, [Action]) {
-        let told = log(
-            .warning,
-            "The hot upgrade of instance: \(number) from: \(upgrade.from) to: \(upgrade.to.version) "
-                + "was interrupted: asking the node what it runs")
+        let (from, to) = (upgrade.from, upgrade.to)
+        let told =
+            "The hot upgrade of instance: \(number) from: \(from) to: \(to.version) was "
+            + "interrupted: asking the node what it runs"
         return (
-            Rollout(instance: number, release: upgrade.to, begin: now, phase: .upgrading(.resumed)),
-            [told, .ask(.resumeHotUpgrade(number, from: upgrade.from, to: upgrade.to))]
+            Rollout(
+                instance: number, release: to, begin: now, phase: .upgrading(isResumed: true)),
+            [.log(.warning, told), .ask(.resumeHotUpgrade(number, from: from, to: to))]
         )
     }
 
@@ -185,15 +170,13 @@ extension Rollout {
         guard phase == .staging else { return [] }
         guard isStillWanted(around) else { return dropStaged }
         let (level, text) = decision.logLine
-        guard !release.preCommands.isEmpty, !around.plan.record.isPrepared(release.id) else {
-            return [Self.log(level, text)] + deploy(decision, around)
+        let (count, version) = (release.preCommands.count, release.version)
+        guard count > 0, !around.plan.record.isPrepared(release.id) else {
+            return [.log(level, text)] + deploy(decision, around)
         }
         phase = .preparing(decision)
         return [
-            Self.log(level, text),
-            Self.log(
-                .info,
-                "Running \(release.preCommands.count) pre-commands of version \(release.version)"),
+            .log(level, text), .log(.info, "Running \(count) pre-commands of version \(version)"),
             .ask(.runPreCommands(instance, release)),
         ]
     }
@@ -226,12 +209,11 @@ extension Rollout {
     private mutating func deploy(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
         switch decision {
         case .hotUpgrade(let from, _) where around.fleet[instance].isReady:
-            phase = .upgrading(.staged)
+            phase = .upgrading(isResumed: false)
             return [.ask(.hotUpgrade(instance, from: from, to: release))]
         case .hotUpgrade:
-            let told = Self.log(
-                .warning, "Instance: \(instance) is not ready: full deployment instead")
-            return [told] + stop(for: .promotion, around)
+            let text = "Instance: \(instance) is not ready: full deployment instead"
+            return [.log(.warning, text)] + stop(for: .promotion, around)
         case .fullDeployment:
             guard around.fleet.maySpare(instance) else {
                 return [.ask(.discardStaged(instance)), .abandon, waitForOthers]
@@ -252,56 +234,42 @@ extension Rollout {
     /// The instance stops; the folders change places after that.
     private mutating func stop(for move: Move, _ around: Surroundings) -> [Action] {
         phase = .stopping(for: move)
-        let process = around.fleet[instance].identity.map { "stop application pid: \($0.pid)" }
-        return [
-            Self.log(
-                .info,
-                "Requested instance: \(instance) to "
-                    + (process ?? "stop but application is not running.")),
-            .stopInstance,
-        ]
-    }
-
-    private func stopped(_ move: Move) -> Action {
-        switch move {
-        case .promotion: .ask(.promote(instance, release))
-        case .reversion: .ask(.revert(instance, release.id))
-        }
+        let pid = around.fleet[instance].identity?.pid
+        let what = pid.map { "application pid: \($0)" } ?? "but application is not running."
+        return [.log(.info, "Requested instance: \(instance) to stop \(what)"), .tell(.stop)]
     }
 
     mutating func promoted(_ around: Surroundings) -> [Action] {
         guard phase == .moving(.promotion) else { return [] }
         let previous = around.fleet[instance].current
-        let told = Self.log(.warning, "No previous version set")
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .fullDeployment)
-        return (previous == nil ? [told] : []) + [.stands(deployed, previous: previous)]
-            + startChanged(deployed, around)
+        return (previous == nil ? [.log(.warning, "No previous version set")] : [])
+            + [.tell(.hold(deployed, previous: previous))] + startChanged(deployed, around)
     }
 
     func promotionFailed(_ reason: String, _ around: Surroundings) -> [Action] {
         guard phase == .moving(.promotion) else { return [] }
         let goesOn = !around.isShuttingDown && around.fleet[instance].current != nil
-        return [.abandon, .postpone(reason: reason)] + (goesOn ? [.startInstance] : [])
+        return [.abandon, .postpone(reason: reason)] + (goesOn ? [.tell(.start)] : [])
     }
 
     mutating func reverted(to deployed: DeployedRelease, _ around: Surroundings) -> [Action] {
         guard phase == .moving(.reversion) else { return [] }
         let from = around.fleet[instance].current?.version ?? "none"
-        let told = Self.log(
-            .warning,
-            "Rolled back instance: \(instance) from: \(from) to: \(deployed.version)")
-        return [.stands(deployed, previous: nil), told] + startChanged(deployed, around)
+        let text = "Rolled back instance: \(instance) from: \(from) to: \(deployed.version)"
+        return [.tell(.hold(deployed, previous: nil)), .log(.warning, text)]
+            + startChanged(deployed, around)
     }
 
     /// The next rollout stages the target: there is no previous release to it any more.
     func reversionFailed(_ reason: String, _ around: Surroundings) -> [Action] {
         guard phase == .moving(.reversion) else { return [] }
-        let told = Self.log(
-            .error,
+        let text =
             "The previous version of instance: \(instance) cannot be brought back: \(reason); its "
-                + "package is deployed instead")
-        return [told, .forgetPrevious, .abandon] + (around.isShuttingDown ? [] : [.startInstance])
+            + "package is deployed instead"
+        return [.log(.error, text), .tell(.forgetPrevious), .abandon]
+            + (around.isShuttingDown ? [] : [.tell(.start)])
     }
 
     private mutating func startChanged(
@@ -310,7 +278,7 @@ extension Rollout {
         let trial = awaitReady(around)
         // Ghosted, or replaced by another one, while the folders changed places.
         guard !around.plan.record.isGhosted(deployed.id) else { return [trial, .abandon] }
-        return around.isShuttingDown ? [trial] : [trial, .startInstance]
+        return around.isShuttingDown ? [trial] : [trial, .tell(.start)]
     }
 }
 
@@ -322,36 +290,31 @@ extension Rollout {
         let from = around.fleet[instance].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
+        let text =
+            "Release upgrade executed with success at instance: \(instance) from: "
+            + "\(from?.version ?? "none") to: \(release.version)"
         return [
-            .stands(deployed, previous: from),
-            Self.log(
-                .info,
-                "Release upgrade executed with success at instance: \(instance) from: "
-                    + "\(from?.version ?? "none") to: \(release.version)"),
-            awaitReady(around),
-            .upgradedInPlace,
+            .tell(.hold(deployed, previous: from)), .log(.info, text), awaitReady(around),
+            .tell(.awaitUpgraded),
         ]
     }
 
     mutating func upgradeFailed(
         _ reason: String, nodeIsUntouched: Bool, _ around: Surroundings
     ) -> [Action] {
-        guard case .upgrading(let upgrade) = phase else { return [] }
+        guard case .upgrading(let isResumed) = phase else { return [] }
         guard !around.isShuttingDown else { return [.abandon] }
+        let text = "Hot upgrade failed at instance: \(instance)"
         // The package of an interrupted upgrade is not staged any more, nor that of a ghosted one wanted.
-        let mayDeploy = around.target?.id == release.id && upgrade == .staged
+        let mayDeploy = around.target?.id == release.id && !isResumed
         guard mayDeploy, around.fleet.maySpare(instance) else {
-            let failed: [Action] = [
-                Self.log(.error, "Hot upgrade failed at instance: \(instance): \(reason)"),
-                .end(.failed, reason: reason), .ask(.discardStaged(instance)),
-            ]
-            return failed + (nodeIsUntouched ? [] : [.doubtNode])
-                + (mayDeploy ? [waitForOthers] : [])
+            return [
+                .log(.error, "\(text): \(reason)"), .end(.failed, reason: reason),
+                .ask(.discardStaged(instance)),
+            ] + (nodeIsUntouched ? [] : [.tell(.doubtNode)]) + (mayDeploy ? [waitForOthers] : [])
         }
-        let told = Self.log(
-            .error,
-            "Hot upgrade failed at instance: \(instance), running full deployment: \(reason)")
-        return [told] + stop(for: .promotion, around)
+        return [.log(.error, "\(text), running full deployment: \(reason)")]
+            + stop(for: .promotion, around)
     }
 }
 
@@ -361,7 +324,7 @@ extension Rollout {
     private mutating func awaitReady(_ around: Surroundings) -> Action {
         let deadline = around.now + around.timings.readyTimeout
         phase = .awaitingReady(kind, deadline: deadline)
-        return .beginTrial(until: deadline)
+        return .tell(.beginTrial(until: deadline))
     }
 
     /// Goes on with what no answer is awaited for. Called after every event.
@@ -374,10 +337,13 @@ extension Rollout {
             guard here.status == .idle else { return [] }
             // Ghosted or replaced while it stopped: what stands there goes on.
             guard target?.id == release.id else {
-                return dropStaged + (here.current == nil ? [] : [.startInstance])
+                return dropStaged + (here.current == nil ? [] : [.tell(.start)])
             }
             phase = .moving(move)
-            return [stopped(move)]
+            switch move {
+            case .promotion: return [.ask(.promote(instance, release))]
+            case .reversion: return [.ask(.revert(instance, release.id))]
+            }
         case .awaitingReady(_, let deadline):
             if here.isReady { return [.end(.succeeded, reason: nil)] }
             if let target, target.id != release.id {
@@ -386,19 +352,8 @@ extension Rollout {
             }
             guard deadline <= around.now else { return [] }
             let limit = around.timings.readyTimeout.inSecondsText
-            return [
-                .failTrial(reason: "version \(release.version) is not ready after \(limit)")
-            ]
+            return [.failTrial(reason: "version \(release.version) is not ready after \(limit)")]
         }
-    }
-
-    /// An operator stops the instance. A package that is fetched for it is dropped when the answer comes.
-    func stoppedByOperator() -> [Action] {
-        isAwaitingReady ? [.end(.failed, reason: "stopped by an operator")] : []
-    }
-
-    private static func log(_ level: LogLevel, _ text: String) -> Action {
-        .ask(.log(level, text))
     }
 }
 
