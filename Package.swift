@@ -78,7 +78,7 @@ let package = Package(
             dependencies: [
                 "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
             ],
-            path: "Tests/Simulation/Model", swiftSettings: strict),
+            path: "Tests/Simulation/Model", swiftSettings: shipped),
         .executableTarget(
             name: "deployex-simulate", dependencies: ["Simulation"],
             path: "Tests/Simulation/Command", swiftSettings: strict),

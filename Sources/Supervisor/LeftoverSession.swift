@@ -16,10 +16,11 @@ package enum LeftoverSession {
     /// at most for that: whoever starts does not wait for ever. Called on the loop's thread, by an actor that
     /// is pinned to it.
     package nonisolated(nonsending) static func stop(
-        _ identity: ProcessIdentity, timeout: Duration = .seconds(10), on loop: EventLoop
+        _ identity: ProcessIdentity, timeout: Duration = .seconds(10),
+        in host: any ProcessHost, on loop: any SerialLoop
     ) async throws -> Outcome {
         let wait = LeftoverWait()
-        let session = try await ProcessSession.adopt(identity, on: loop) { wait.received($0) }
+        let session = try await host.adopt(identity) { wait.received($0) }
         guard let session else { return .notRunning }
         session.terminate()
         let timer = loop.schedule(after: timeout) {
@@ -48,7 +49,7 @@ final class LeftoverWait: @unchecked Sendable {
     /// Repeats until the leader has gone: a search may miss a process that is just being made. After so many
     /// `times` the wait is over.
     func kill(
-        times: Int, every interval: Duration = .seconds(1), on loop: EventLoop,
+        times: Int, every interval: Duration = .seconds(1), on loop: any SerialLoop,
         _ kill: @escaping @Sendable () -> Void
     ) {
         guard !hasExited else { return }

@@ -8,7 +8,7 @@ package import Transport
 /// thread. Dropping the object neither signals nor loses the process; its events go on.
 ///
 /// The invariant behind `@unchecked Sendable`: mutable state is touched on the loop's thread only.
-package final class ProcessSession: @unchecked Sendable {
+package final class ProcessSession: RunningSession, @unchecked Sendable {
     package enum Event: Equatable, Sendable {
         /// The leader has ended. The rest of its session is being killed.
         case exited(ProcessExit)
@@ -87,7 +87,7 @@ package final class ProcessSession: @unchecked Sendable {
     }
 
     /// Tells which sockets its processes hold.
-    package var sockets: SessionSockets {
+    package var sockets: SessionSockets? {
         SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
     }
 

@@ -3,7 +3,7 @@
 public final class LoopTimer {
     private var body: (() -> Void)?
 
-    init(_ body: @escaping () -> Void) {
+    package init(_ body: @escaping () -> Void) {
         self.body = body
     }
 
@@ -16,7 +16,7 @@ public final class LoopTimer {
         body == nil
     }
 
-    func fire() {
+    package func fire() {
         let body = body
         self.body = nil
         body?()

@@ -104,7 +104,8 @@ enum ReusedPIDs {
         }
         for identity in identities where !isHeld {
             let outcome = try await LeftoverSession.stop(
-                identity, timeout: .milliseconds(10), on: loop)
+                identity, timeout: .milliseconds(10),
+                in: SystemProcesses(loop: loop), on: loop)
             if identity.isRunning || outcome != .notRunning { total.mistaken += 1 }
         }
         for (original, stranger) in zip(originals, strangers) {

@@ -123,6 +123,7 @@ final class HotUpgradeFixture: Sendable {
             evaluation: .init(environment: environment(greeting: greeting)) {
                 try await self.run($0, $1, $2, $3, isOfPeer: true)
             },
+            loop: loop,
             log: { level, text in self.logLines.withLock { $0.append("[\(level)] \(text)") } })
     }
 

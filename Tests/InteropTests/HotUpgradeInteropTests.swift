@@ -39,7 +39,8 @@ struct HotUpgradeInteropTests {
             try await fixture.unpack("0.1.2", into: fixture.staged)
             let decision = await HotUpgrade.decide(
                 .init(version: "0.1.1", isConnected: true), name: "counter", version: "0.1.2",
-                current: fixture.current, staged: fixture.staged, files: fixture.files)
+                current: fixture.current, staged: fixture.staged, files: fixture.files,
+                loop: fixture.loop)
             #expect(decision == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
 
             let outcome = try await fixture.upgrade(

@@ -44,7 +44,8 @@ actor Starter {
     func stopLeftover(
         _ identity: ProcessIdentity, timeout: Duration
     ) async throws -> LeftoverSession.Outcome {
-        try await LeftoverSession.stop(identity, timeout: timeout, on: loop)
+        try await LeftoverSession.stop(
+            identity, timeout: timeout, in: SystemProcesses(loop: loop), on: loop)
     }
 
     func terminate() { session?.terminate() }

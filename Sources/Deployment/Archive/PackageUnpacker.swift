@@ -8,6 +8,11 @@ package struct UnpackSummary: Equatable, Sendable {
     package var entryCount: Int
     /// Bytes of all files.
     package var byteCount: Int64
+
+    package init(entryCount: Int, byteCount: Int64) {
+        self.entryCount = entryCount
+        self.byteCount = byteCount
+    }
 }
 
 /// How far unpacking has come.

@@ -1,6 +1,6 @@
-package import ErlDist
+internal import ErlDist
 package import Supervisor
-package import Transport
+internal import Transport
 
 /// Carries out what the ``DeploymentEngine`` decides for one application, and tells it what happened.
 ///
@@ -8,61 +8,16 @@ package import Transport
 /// that ends with an event. It may end at any moment, by ``detach()`` or without: what it starts next
 /// time goes on from what is on disk and what runs.
 package actor Deployer {
-    /// What a deployer works with.
-    package struct Environment: Sendable {
-        package var layout: DeploymentLayout
-        package var logs: LogFiles
-        /// What the instances' processes get.
-        package var instances: InstanceEnvironment
-        /// deployex's own variables, which they inherit in part.
-        package var inherited: [String: String]
-        package var store: any ReleaseStore
-        package var files: any FileSystem
-        /// As whom and within which limits a release's programs run.
-        package var process = ProcessSetting()
-        /// Awaited before a release is started; throws why it must not be. It blocks.
-        package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
-        /// The node of an instance, by number.
-        package var node: @Sendable (Int) -> any RemoteNode
-        /// What an instance must show beside its node to be ready, such as an answer by HTTP.
-        package var checkReadiness: (@Sendable (Int) async -> ProbeResult)?
-        /// Awaited before an instance is started, when nothing writes to its logs.
-        package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
-        /// Called on the loop's thread.
-        package var log: @Sendable (LogLevel, String) -> Void
-
-        package init(
-            layout: DeploymentLayout, logs: LogFiles, instances: InstanceEnvironment,
-            inherited: [String: String], store: any ReleaseStore, files: any FileSystem,
-            node: @escaping @Sendable (Int) -> any RemoteNode,
-            log: @escaping @Sendable (LogLevel, String) -> Void
-        ) {
-            self.layout = layout
-            self.logs = logs
-            self.instances = instances
-            self.inherited = inherited
-            self.store = store
-            self.files = files
-            self.node = node
-            self.log = log
-        }
-    }
-
-    nonisolated let loop: EventLoop
+    nonisolated let effects: Effects
+    nonisolated var loop: any SerialLoop { effects.loop }
     let configuration: EngineConfiguration
-    let environment: Environment
     let records: InstanceRecordFolder
-    let states: [InstanceState]
-    var keepers: [InstanceRecordKeeper] = []
+    /// In the order of their numbers.
+    private let instances: [DrivenInstance]
     private var engine: DeploymentEngine?
-    var sessions: [Int: ProcessSession] = [:]
     /// What became of adopted processes before there was an engine to tell: such a process may have
     /// been ending already.
     var untold: [(number: Int, event: ProcessSession.Event)] = []
-    /// The latest work on each instance's folders.
-    private var folderWork: [Int: Task<Void, Never>] = [:]
-    /// The packages behind what is staged; a hot upgrade hands them to the node.
-    var packages: [Int: LocalPackage] = [:]
     /// The log says once that nothing is published.
     var hasToldOfWaiting = false
     private var timer: LoopTimer?
@@ -71,7 +26,7 @@ package actor Deployer {
     private var finishWaiters: [CheckedContinuation<Void, Never>] = []
     private var commands: [UInt64: CheckedContinuation<CommandResult, Never>] = [:]
     private var nextCommand: UInt64 = 0
-    /// The application's record as it is to be on disk, and whether it is being written.
+    /// The application's record as it is to be on disk, and the task that writes it.
     private var unsavedRecord: ApplicationRecord?
     private var saving: Task<Void, Never>?
 
@@ -79,22 +34,22 @@ package actor Deployer {
         loop.asUnownedSerialExecutor()
     }
 
-    package init(
-        configuration: EngineConfiguration, environment: Environment, loop: EventLoop
-    ) {
+    package init(configuration: EngineConfiguration, effects: Effects) {
         self.configuration = configuration
-        self.environment = environment
-        self.loop = loop
-        records = InstanceRecordFolder(
-            base: environment.layout.basePath, fileSystem: environment.files)
-        states = (1...configuration.replicas).map { number in
-            InstanceState(
-                layout: environment.layout, instance: number, files: environment.files)
+        self.effects = effects
+        let records = InstanceRecordFolder(
+            base: effects.layout.basePath, fileSystem: effects.files)
+        self.records = records
+        instances = (1...configuration.replicas).map { number in
+            DrivenInstance(
+                InstanceName(app: configuration.application, index: number),
+                InstanceState(layout: effects.layout, instance: number, files: effects.files),
+                in: records)
         }
     }
 
     var application: String { configuration.application }
-    func name(_ number: Int) -> InstanceName { InstanceName(app: application, index: number) }
+    func instance(_ number: Int) -> DrivenInstance { instances[number - 1] }
 
     // MARK: Life
 
@@ -106,25 +61,23 @@ package actor Deployer {
     package func start() async throws {
         precondition(engine == nil, "A deployer starts once")
         guard !isDetached else { return }
-        let (environment, records, states, application) = (
-            environment, records, states, application
-        )
-        try await offload {
+        let (effects, records, states) = (effects, records, instances.map(\.state))
+        try await loop.offload {
             try records.prepare()
-            try environment.logs.prepare(app: application)
+            try effects.prepareLogFolder()
             for state in states { try state.prepare() }
         }
         try await stopLeftovers()
         var found: [DeploymentEngine.Found] = []
-        keepers = []
-        for number in 1...configuration.replicas { found.append(try await find(number)) }
+        for instance in instances { found.append(try await takeOver(instance)) }
         let (record, findings) = try await readRecord()
-        for finding in findings { environment.log(.warning, finding) }
+        for finding in findings { log(.warning, finding) }
         guard !isDetached else { return }
         let (engine, actions) = DeploymentEngine.begin(
-            configuration: configuration, record: record, found: found, now: .now,
-            seconds: Self.secondsSince1970)
+            configuration: configuration, record: record, found: found, now: loop.now,
+            seconds: loop.secondsSince1970)
         self.engine = engine
+        effects.onDecision?(nil, actions)
         perform(actions)
         for (number, event) in untold { received(event, from: number) }
         untold = []
@@ -135,8 +88,8 @@ package actor Deployer {
     package var hasEngine: Bool { engine != nil }
 
     private func readRecord() async throws -> (ApplicationRecord, [String]) {
-        let file = ApplicationRecordFile(layout: environment.layout, files: environment.files)
-        return try await offload {
+        let file = ApplicationRecordFile(layout: effects.layout, files: effects.files)
+        return try await loop.offload {
             var findings: [String] = []
             let record = try file.read(findings: &findings)
             return (record ?? ApplicationRecord(), findings)
@@ -145,14 +98,13 @@ package actor Deployer {
 
     /// What was set aside is removed behind the work on the folders: it may be hundreds of files.
     private func clean() {
-        for number in 1...configuration.replicas {
-            inTurn(number) { deployer in
-                let state = deployer.states[number - 1]
-                await deployer.attempt("cleaning the folders of instance: \(number)") {
-                    try state.clean()
-                }
-            }
-        }
+        for number in instances.map(\.number) { inTurn(number) { await $0.clean(number) } }
+    }
+
+    /// Removes what moves and changes have left in an instance's folders.
+    func clean(_ number: Int) async {
+        let state = instance(number).state
+        await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
     }
 
     /// Carries out a command. It returns when it is decided, not when its effect is complete.
@@ -186,7 +138,7 @@ package actor Deployer {
         timer?.cancel()
         for (_, continuation) in commands { continuation.resume(returning: Self.detached) }
         commands = [:]
-        let work = Array(folderWork.values) + [saving].compactMap { $0 }
+        let work = (instances.map(\.folderWork) + [saving]).compactMap { $0 }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for task in work { await task.value } }
             let loop = loop
@@ -206,24 +158,30 @@ package actor Deployer {
 
     /// The connection to an instance's node is up.
     package func connected(_ number: Int, creation: UInt32) {
-        guard (1...configuration.replicas).contains(number) else { return }
+        guard instances.indices.contains(number - 1) else { return }
         tell(.connected(number, creation: creation))
     }
 
     /// The connection to an instance's node was lost.
     package func disconnected(_ number: Int) {
-        guard (1...configuration.replicas).contains(number) else { return }
+        guard instances.indices.contains(number - 1) else { return }
         tell(.disconnected(number))
     }
 
     package var snapshot: ApplicationSnapshot? { engine?.snapshot }
 
+    /// How to tell the sockets of an instance's processes; `nil` when there are none, or no such instance.
+    package func sockets(ofInstance number: Int) -> SessionSockets? {
+        instances.first { $0.number == number }?.session?.sockets
+    }
+
     // MARK: Events and actions
 
     func tell(_ event: EngineEvent) {
         guard !isDetached, var engine = engine.take() else { return }
-        let actions = engine.handle(event, now: .now)
+        let actions = engine.handle(event, now: loop.now)
         self.engine = engine
+        effects.onDecision?(event, actions)
         perform(actions)
     }
 
@@ -241,10 +199,9 @@ package actor Deployer {
         case .reply(let id, let result):
             commands.removeValue(forKey: id)?.resume(returning: result)
         case .save(let record): save(record)
-        case .note(let number, let note):
-            Task { await write(note, of: number) }
-        case .readCatalog: Task { await readCatalog() }
-        case .readLogTail(let number, let id): Task { await readLogTail(number, id) }
+        case .note(let number, let note): begin { await $0.write(note, of: number) }
+        case .readCatalog: begin { await $0.readCatalog() }
+        case .readLogTail(let number, let id): begin { await $0.readLogTail(number, id) }
         case .stage(let number, let release, let running):
             inTurn(number) { await $0.stage(number, release, running: running) }
         case .runPreCommands(let number, let release):
@@ -264,13 +221,22 @@ package actor Deployer {
         case .spawn(let number, _):
             // Not in turn: a crashed instance does not wait for the next version's download. `current`
             // is moved only while nothing is to run.
-            Task { await spawn(number) }
-        case .terminate(let number): Task { await signal(number) { $0.terminate() } }
-        case .killSession(let number): Task { await signal(number) { $0.killSession() } }
+            begin { await $0.spawn(number) }
+        case .terminate(let number): begin { await $0.signal(number) { $0.terminate() } }
+        case .killSession(let number): begin { await $0.signal(number) { $0.killSession() } }
         case .probe(let number, let run, let kind):
-            Task { await probe(number, run: run, kind) }
+            begin { await $0.probe(number, run: run, kind) }
         case .finish: finish()
         }
+    }
+
+    /// Runs `work` beside everything else. What that begins at the same time, such as two calls of a
+    /// node, stays on the loop.
+    @discardableResult
+    func begin(
+        _ work: @escaping @Sendable (isolated Deployer) async -> Void
+    ) -> Task<Void, Never> {
+        Task(executorPreference: loop) { await work(self) }
     }
 
     /// Runs `work` on an instance's folders after what was begun there before, and after what has been
@@ -279,17 +245,17 @@ package actor Deployer {
     private func inTurn(
         _ number: Int, _ work: @escaping @Sendable (isolated Deployer) async -> Void
     ) {
-        let (before, saving) = (folderWork[number], saving)
-        folderWork[number] = Task {
+        let (before, saving) = (instance(number).folderWork, saving)
+        instance(number).folderWork = begin { deployer in
             await before?.value
             await saving?.value
-            guard !isDetached else { return }
-            await work(self)
+            guard !deployer.isDetached else { return }
+            await work(deployer)
         }
     }
 
     func log(_ level: LogLevel, _ text: String) {
-        environment.log(level, text)
+        effects.log(level, text)
     }
 
     private func finish() {
@@ -306,15 +272,15 @@ package actor Deployer {
     private func save(_ record: ApplicationRecord) {
         unsavedRecord = record
         let before = saving
-        saving = Task {
+        saving = begin { deployer in
             await before?.value
-            await writeRecord()
+            await deployer.writeRecord()
         }
     }
 
     private func writeRecord() async {
         guard let record = unsavedRecord.take() else { return }
-        let file = ApplicationRecordFile(layout: environment.layout, files: environment.files)
+        let file = ApplicationRecordFile(layout: effects.layout, files: effects.files)
         let isWritten = await attempt("writing \(file.path)") { try file.write(record) }
         guard !isWritten else { return }
         // A newer one has its own turn.
@@ -330,7 +296,7 @@ package actor Deployer {
     @discardableResult
     func attempt(_ what: String, _ body: @escaping @Sendable () throws -> Void) async -> Bool {
         do {
-            try await offload(body)
+            try await loop.offload(body)
             return true
         } catch {
             log(.error, "\(what): \(error)")

@@ -8,39 +8,35 @@ extension Deployer {
     // MARK: What an earlier deployex left
 
     /// Reads what there is of an instance, and takes its process over when it runs.
-    func find(_ number: Int) async throws -> DeploymentEngine.Found {
-        let (records, name) = (records, name(number))
-        var record = InstanceRecord(name: name)
-        switch try await offload({ try records.read(name) }) {
-        case .absent:
-            // Also when a start that set a damaged one aside came no further.
-            record.process = try await processWithoutRecord(number)
-        case .damaged(let path, let reason):
-            log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
-            record.process = try await processWithoutRecord(number)
-        case .found(let found): record = found
-        }
+    func takeOver(_ instance: DrivenInstance) async throws -> DeploymentEngine.Found {
+        let number = instance.number
+        var record = try await readRecord(of: instance)
         var process = DeploymentEngine.FoundProcess.none
         // Taken over already, by an attempt to start that something else has ended.
-        if let session = sessions[number] { record.process = session.identity }
+        if let session = instance.session { record.process = session.identity }
         if let identity = record.process {
-            if sessions[number] == nil { sessions[number] = try await adopt(identity, number) }
-            if sessions[number] != nil {
+            if instance.session == nil {
+                instance.session = try await effects.processes.adopt(identity) { event in
+                    self.assumeIsolated { $0.received(event, from: number) }
+                }
+            }
+            if instance.session != nil {
                 process = .running(
-                    identity, since: .now + (.zero - identity.age), isStopping: record.isStopping)
+                    identity, since: loop.now + (.zero - effects.processes.age(of: identity)),
+                    isStopping: record.isStopping)
             } else {
                 // One that was killed with its deployex before it became the program is no crash, nor
                 // is one that was to end, nor the end of the whole host.
                 let isCrash =
                     record.hasBegun && !record.isStopping
-                    && identity.bootID == ProcessIdentity.currentBootID
+                    && identity.bootID == effects.processes.bootID
                 process = isCrash ? .ended : .none
                 record.end()
             }
         }
-        let onDisk = await recover(number)
+        let onDisk = await recover(instance)
         for finding in onDisk.findings { log(.warning, finding) }
-        keepers.append(InstanceRecordKeeper(record, in: records))
+        instance.keeper = InstanceRecordKeeper(record, in: records)
         var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
         found.note = InstanceNote(
             restarts: record.restarts, isStoppedByOperator: record.isStopped,
@@ -52,37 +48,39 @@ extension Deployer {
         return found
     }
 
+    /// What is on record of an instance, or what its process itself says where there is no record, as when
+    /// an earlier start set a damaged one aside and came no further.
+    private func readRecord(of instance: DrivenInstance) async throws -> InstanceRecord {
+        let (records, name) = (records, instance.name)
+        let finding = try await loop.offload { try records.read(name) }
+        if case .found(let record) = finding { return record }
+        if case .damaged(let path, let reason) = finding {
+            log(.warning, "The record of \(name) is damaged (\(reason)): kept as \(path)")
+        }
+        var record = InstanceRecord(name: name)
+        record.process = await processWithoutRecord(instance.number)
+        return record
+    }
+
     /// Completes or undoes what was under way in an instance's folders. Where that fails, what stands there
     /// is taken as it is: before the next work on them, and before the next boot, it is tried again. The
     /// other instances, and other applications, do not wait for it.
-    private func recover(_ number: Int) async -> InstanceState.Found {
-        let isRunning = sessions[number] != nil
-        let state = states[number - 1]
+    private func recover(_ instance: DrivenInstance) async -> InstanceState.Found {
+        let (state, isRunning) = (instance.state, instance.session != nil)
         do {
-            return try await offload { try state.recover(isRunning: isRunning) }
+            return try await loop.offload { try state.recover(isRunning: isRunning) }
         } catch {
-            log(.error, "completing what was under way at instance: \(number): \(error)")
-            return InstanceState.Found(current: await standing(number))
-        }
-    }
-
-    private func adopt(
-        _ identity: ProcessIdentity, _ number: Int
-    ) async throws -> ProcessSession? {
-        try await ProcessSession.adopt(identity, on: loop) { event in
-            self.assumeIsolated { $0.received(event, from: number) }
+            log(.error, "completing what was under way at instance: \(instance.number): \(error)")
+            return InstanceState.Found(current: await standing(instance.number))
         }
     }
 
     /// Without a record only the process itself can say whose it is: the one that was started as this
     /// instance's program, from this instance's folder, and leads its own session.
-    private func processWithoutRecord(_ number: Int) async throws -> ProcessIdentity? {
-        let folder = environment.layout.current(number)
-        let variable = "RELEASE_NODE_SUFFIX=-\(number)"
-        let owners = environment.logs.owners
-        let found = await offload {
-            SessionLeaders.running(in: folder, with: variable, owners: owners)
-        }
+    private func processWithoutRecord(_ number: Int) async -> ProcessIdentity? {
+        let folder = effects.layout.current(number)
+        let found = await effects.processes.leaders(
+            in: folder, with: "RELEASE_NODE_SUFFIX=-\(number)", owners: effects.logs.owners)
         guard found.count == 1 else {
             if found.count > 1 {
                 log(
@@ -100,34 +98,34 @@ extension Deployer {
     func stopLeftovers() async throws {
         let (records, application) = (records, application)
         let command = CommandRecordFile(
-            folder: records.path, application: application, files: environment.files)
-        if let identity = try await offload({ try command.read() }) {
+            folder: records.path, application: application, files: effects.files)
+        if let identity = try await loop.offload({ try command.read() }) {
             let outcome = try await LeftoverSession.stop(
-                identity, timeout: .seconds(2), on: loop)
+                identity, timeout: .seconds(2), in: effects.processes, on: loop)
             tellOfLeftover(
                 outcome,
                 "A pre-command still ran from an earlier start as OS process \(identity.pid)")
-            try await offload { try command.remove() }
+            try await loop.offload { try command.remove() }
         }
-        let names = try await offload {
+        let names = try await loop.offload {
             try records.names().filter { $0.app == application }
         }
         for name in names where name.index > configuration.replicas {
-            guard case .found(var record) = try await offload({ try records.read(name) }) else {
+            guard case .found(var record) = try await loop.offload({ try records.read(name) }) else {
                 continue
             }
             if let process = record.process {
                 record.isStopping = true
                 let decided = record
-                try await offload { try records.write(decided) }
+                try await loop.offload { try records.write(decided) }
                 let outcome = try await LeftoverSession.stop(
-                    process, timeout: configuration.timings.stopTimeout, on: loop)
+                    process, timeout: configuration.timings.stopTimeout, in: effects.processes, on: loop)
                 tellOfLeftover(
                     outcome,
                     "Instance: \(name.index) is more than \(configuration.replicas) replicas and ran as "
                         + "OS process \(process.pid)")
             }
-            try await offload { try records.remove(name) }
+            try await loop.offload { try records.remove(name) }
         }
     }
 
@@ -142,18 +140,17 @@ extension Deployer {
     // MARK: Starting
 
     func spawn(_ number: Int) async {
-        let (layout, files) = (environment.layout, environment.files)
-        let (application, keeper) = (application, keepers[number - 1])
-        let name = name(number)
+        let (layout, files, application) = (effects.layout, effects.files, application)
+        let instance = instance(number)
+        let (name, keeper) = (instance.name, instance.keeper)
         var program = Program(
             path: layout.program(number), arguments: ["start"], environment: variables(number),
             folder: layout.current(number),
-            stdoutPath: environment.logs.path(name, .stdout),
-            stderrPath: environment.logs.path(name, .stderr), setting: environment.process)
-        program.logOwners = environment.logs.owners
-        let starting = program
+            stdoutPath: effects.logs.path(name, .stdout),
+            stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
+        program.logOwners = effects.logs.owners
         log(.info, " # Starting \(program.path)...")
-        await environment.prepareLogs?(name)
+        await effects.prepareLogs?(name)
         await prepareBoot(number)
         let version = snapshot?.instances[number - 1].current?.version
         await attempt("preparing \(layout.current(number))") {
@@ -161,18 +158,18 @@ extension Deployer {
                 layout.current(number), files: files)
             try ReleasesFile.write(for: layout.current(number), name: application, files: files)
         }
-        let check = environment.checkRelease
+        let check = effects.checkRelease
         do {
-            try await offload { try check?(layout.current(number)) }
-            let session = try await ProcessSession.start(
-                starting, on: loop,
+            try await loop.offload { try check?(layout.current(number)) }
+            let session = try await effects.processes.start(
+                program,
                 record: { identity in
                     try keeper.update { $0.begin(identity, version: version) }
                 },
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }
                 })
-            sessions[number] = session
+            instance.session = session
             tell(.spawned(number, session.identity))
             await attempt("recording the start of \(name)") {
                 try keeper.update { record in
@@ -187,20 +184,20 @@ extension Deployer {
 
     /// Puts in order what is about to boot, and tells when it is something else than was known.
     private func prepareBoot(_ number: Int) async {
-        let state = states[number - 1]
+        let state = instance(number).state
         do {
-            let found = try await offload { try state.prepareBoot() }
+            let found = try await loop.offload { try state.prepareBoot() }
             for finding in found.findings { log(.warning, finding) }
             let known = snapshot?.instances[number - 1].current
             if let current = found.current, current != known { tell(.stands(number, current)) }
         } catch {
-            log(.error, "looking at what \(environment.layout.current(number)) boots: \(error)")
+            log(.error, "looking at what \(effects.layout.current(number)) boots: \(error)")
         }
     }
 
     func write(_ note: InstanceNote, of number: Int) async {
-        let keeper = keepers[number - 1]
-        await attempt("writing the record of \(name(number))") {
+        let (keeper, name) = (instance(number).keeper, instance(number).name)
+        await attempt("writing the record of \(name)") {
             try keeper.update { record in
                 record.restarts = note.restarts
                 record.isStopped = note.isStoppedByOperator
@@ -221,15 +218,15 @@ extension Deployer {
                     .error,
                     "Instance: \(number) left \(survivors) processes that SIGKILL does not end")
             }
-            sessions[number] = nil
-            Task { await forget(number) }
+            instance(number).session = nil
+            begin { await $0.forget(number) }
         }
     }
 
     /// The record goes before the next start may write its own.
     private func forget(_ number: Int) async {
-        let keeper = keepers[number - 1]
-        await attempt("recording the end of \(name(number))") { try keeper.update { $0.end() } }
+        let (keeper, name) = (instance(number).keeper, instance(number).name)
+        await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
         tell(.sessionEnded(number))
     }
 
@@ -237,16 +234,16 @@ extension Deployer {
 
     /// Signals an instance's process once the decision to stop it is on disk: a start that comes in
     /// between goes on with it. Where it cannot be written, it is tried again.
-    func signal(_ number: Int, _ send: @escaping @Sendable (ProcessSession) -> Void) async {
-        guard let session = sessions[number] else { return }
-        let keeper = keepers[number - 1]
-        let isRecorded = await attempt("recording that \(name(number)) is to stop") {
+    func signal(_ number: Int, _ send: @escaping @Sendable (any RunningSession) -> Void) async {
+        guard let session = instance(number).session else { return }
+        let (keeper, name) = (instance(number).keeper, instance(number).name)
+        let isRecorded = await attempt("recording that \(name) is to stop") {
             try keeper.update { $0.isStopping = true }
         }
-        guard sessions[number] === session else { return }
+        guard instance(number).session === session else { return }
         if isRecorded { return send(session) }
         loop.schedule(after: .seconds(1)) { [self] in
-            Task { await signal(number, send) }
+            assumeIsolated { _ = $0.begin { await $0.signal(number, send) } }
         }
     }
 
@@ -262,37 +259,37 @@ extension Deployer {
         case .liveness:
             guard usesDistribution else { return .ready }
             return await HealthProbe(
-                node: environment.node(number), timeout: configuration.timings.livenessTimeout
+                node: effects.node(number), timeout: configuration.timings.livenessTimeout
             ).liveness()
         case .readiness:
             if usesDistribution {
-                let probe = HealthProbe(node: environment.node(number), timeout: .seconds(2))
+                let probe = HealthProbe(node: effects.node(number), timeout: .seconds(2))
                 let readiness = await probe.readiness(of: application)
                 guard readiness == .ready else { return readiness }
             }
-            return await environment.checkReadiness?(number) ?? .ready
+            return await effects.checkReadiness?(number) ?? .ready
         }
     }
 
     func readLogTail(_ number: Int, _ id: ReleaseID) async {
-        let (logs, name) = (environment.logs, name(number))
-        let lines = await offload { () -> [String] in
+        let (logs, name, tail) = (effects.logs, instance(number).name, effects.logTail)
+        let lines = await loop.offload { () -> [String] in
             let count = ApplicationRecord.Limits.logLines
             // A BEAM that crashes says so on either.
-            let errors = (try? logs.tail(name, .stderr, lines: count)) ?? []
-            return errors.isEmpty ? (try? logs.tail(name, .stdout, lines: count)) ?? [] : errors
+            let errors = (try? tail(logs.path(name, .stderr), count)) ?? []
+            return errors.isEmpty ? (try? tail(logs.path(name, .stdout), count)) ?? [] : errors
         }
         tell(.logTailRead(number, id, lines: lines))
     }
 
     func variables(_ number: Int) -> [String: String] {
-        var variables = environment.instances.variables(
-            instance: number, inherited: environment.inherited)
+        var variables = effects.instances.variables(
+            instance: number, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
             // By default it would land in the release's folder and go with it.
-            let folder = environment.logs.crashDumpFolder(
-                app: application, user: environment.process.user)
-            variables["ERL_CRASH_DUMP"] = "\(folder)/\(name(number))-erl_crash.dump"
+            let folder = effects.logs.crashDumpFolder(
+                app: application, user: effects.process.user)
+            variables["ERL_CRASH_DUMP"] = "\(folder)/\(instance(number).name)-erl_crash.dump"
         }
         return variables
     }

@@ -1,18 +1,15 @@
 internal import ErlDist
-internal import Glibc
 internal import Supervisor
 internal import Transport
 
 // Work on the releases: the catalog, staging, the folders, hot upgrades.
 
 extension Deployer {
-    static var secondsSince1970: Int64 { Int64(time(nil)) }
-
     func readCatalog() async {
         do throws(StoreError) {
-            let release = try await environment.store.current()
+            let release = try await effects.store.current()
             if release == nil, !hasToldOfWaiting {
-                log(.info, "No version is published yet: waiting for \(environment.store.catalog)")
+                log(.info, "No version is published yet: waiting for \(effects.store.catalog)")
             }
             hasToldOfWaiting = release == nil
             tell(.catalogRead(release))
@@ -22,24 +19,19 @@ extension Deployer {
     }
 
     func stage(_ number: Int, _ release: Release, running: String?) async {
-        let layout = environment.layout
-        let begin = MonotonicTime.now
-        let state = states[number - 1]
+        let layout = effects.layout
+        let begin = loop.now
+        let state = instance(number).state
         do {
-            try await offload { try state.completeMove() }
-            let package = try await environment.store.package(
+            try await loop.offload { try state.completeMove() }
+            let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
-            packages[number] = package
-            let summary = try await PackageUnpacker(
-                files: environment.files, owner: environment.process.user,
-                packageOwners: package.owners
-            ).unpack(
-                package.path, into: layout.new(number), application: application,
-                version: release.version, hash: release.hash)
+            instance(number).package = package
+            let summary = try await effects.unpack(package, layout.new(number), release)
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
-                    + "\(summary.byteCount >> 20) MiB in \(Self.text(MonotonicTime.now - begin))")
+                    + "\(summary.byteCount >> 20) MiB in \(Self.text(loop.now - begin))")
         } catch {
             await discardStaged(number)
             return tell(.stagingFailed(number, release, reason: "\(error)"))
@@ -48,14 +40,15 @@ extension Deployer {
         let decision = await HotUpgrade.decide(
             .init(version: running, isConnected: isConnected), name: application,
             version: release.version, current: layout.current(number),
-            staged: layout.new(number), files: environment.files)
+            staged: layout.new(number), files: effects.files, loop: loop)
         tell(.staged(number, release, decision))
     }
 
     /// Removes what is left of a staging that is over.
     func discardStaged(_ number: Int) async {
-        let (state, files) = (states[number - 1], environment.files)
-        let package = packages.removeValue(forKey: number)
+        let (state, files) = (instance(number).state, effects.files)
+        let package = instance(number).package
+        instance(number).package = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
             if let package, package.isTemporary { try files.removeFile(package.path) }
@@ -64,15 +57,16 @@ extension Deployer {
 
     func runPreCommands(_ number: Int, _ release: Release) async {
         let runner = PreCommandRunner(
-            program: environment.layout.stagedProgram(number),
-            folder: environment.layout.new(number), environment: variables(number),
-            setting: environment.process,
-            logPath: "\(environment.logs.folder(app: application))/\(application)-pre-commands.log",
-            logOwners: environment.logs.owners,
+            program: effects.layout.stagedProgram(number),
+            folder: effects.layout.new(number), environment: variables(number),
+            setting: effects.process,
+            logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",
+            logOwners: effects.logs.owners,
             record: CommandRecordFile(
                 folder: records.path, application: application,
-                files: environment.files),
-            timeout: configuration.timings.preCommandTimeout, loop: loop)
+                files: effects.files),
+            timeout: configuration.timings.preCommandTimeout, processes: effects.processes,
+            loop: loop, logTail: effects.logTail)
         let failure = await runner.run(release.preCommands) { log($0, $1) }
         if let failure {
             tell(.preCommandsFailed(number, release, reason: failure))
@@ -82,11 +76,11 @@ extension Deployer {
     }
 
     func promote(_ number: Int, _ release: Release) async {
-        let state = states[number - 1]
+        let state = instance(number).state
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .fullDeployment)
         do {
-            try await offload { try state.promote(to: deployed) }
+            try await loop.offload { try state.promote(to: deployed) }
         } catch {
             // It may have failed after the folders had changed places: what stands there decides.
             guard await standing(number)?.id == release.id else {
@@ -99,13 +93,13 @@ extension Deployer {
         }
         await discardStaged(number)
         tell(.promoted(number, release))
-        await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
+        await clean(number)
     }
 
     func revert(_ number: Int, to id: ReleaseID) async {
-        let state = states[number - 1]
+        let state = instance(number).state
         do {
-            let release = try await offload { try state.revert(to: id) }
+            let release = try await loop.offload { try state.revert(to: id) }
             tell(.reverted(number, release))
         } catch {
             guard let standing = await standing(number), standing.id == id else {
@@ -114,14 +108,14 @@ extension Deployer {
             log(.error, "going back to \(id) at instance: \(number): \(error)")
             tell(.reverted(number, standing))
         }
-        await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
+        await clean(number)
     }
 
     /// What is current after a move that failed in its midst; to find that out, nothing is written.
     func standing(_ number: Int) async -> DeployedRelease? {
-        let state = states[number - 1]
+        let state = instance(number).state
         do {
-            return try await offload { try state.standing() }
+            return try await loop.offload { try state.standing() }
         } catch {
             log(.error, "looking at the folders of instance: \(number): \(error)")
             return nil
@@ -133,14 +127,14 @@ extension Deployer {
     func hotUpgrade(
         _ number: Int, from: String, to release: Release, isResumed: Bool = false
     ) async {
-        let (layout, files) = (environment.layout, environment.files)
-        let state = states[number - 1]
+        let (layout, files) = (effects.layout, effects.files)
+        let state = instance(number).state
         let replaced = snapshot?.instances[number - 1].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
         if !isResumed {
             do {
-                try await offload { try state.beginHotUpgrade(to: deployed) }
+                try await loop.offload { try state.beginHotUpgrade(to: deployed) }
             } catch {
                 return tell(
                     .hotUpgradeFailed(
@@ -148,20 +142,21 @@ extension Deployer {
             }
         }
         // What is staged can be entered by whoever is to run it; where the output goes cannot.
-        let runner = ProgramRunner(
-            folder: records.path, files: files, loop: loop,
-            workingFolder: environment.process.user == nil ? nil : layout.new(number),
-            setting: environment.process)
+        let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
+        let programs = ProgramRun(processes: effects.processes, loop: loop)
         let outcome = await HotUpgrade.run(
-            .init(name: application, from: from, to: release.version),
-            on: environment.node(number),
+            .init(
+                name: application, from: from, to: release.version,
+                timings: effects.upgradeTimings),
+            on: effects.node(number),
             files: HotUpgradeFiles(
                 current: layout.current(number), staged: layout.new(number),
-                package: packages[number]?.path ?? "", files: files),
+                package: instance(number).package?.path ?? "", files: files),
             evaluation: .init(environment: variables(number)) { [self] in
-                try await run(runner, $0, $1, environment: $2, timeout: $3)
+                try await evaluate(
+                    programs, $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
             },
-            isResumed: isResumed, log: environment.log)
+            isResumed: isResumed, loop: loop, log: effects.log)
         switch outcome {
         case .succeeded:
             await attempt("recording the hot upgrade of instance: \(number)") {
@@ -182,12 +177,14 @@ extension Deployer {
         }
     }
 
-    /// On the loop, as ``ProgramRunner`` wants it.
-    private func run(
-        _ runner: ProgramRunner, _ path: String, _ arguments: [String],
-        environment: [String: String], timeout: Duration
+    /// On the loop, as ``ProgramRun`` wants it.
+    private func evaluate(
+        _ programs: ProgramRun, _ path: String, _ arguments: [String],
+        environment: [String: String], workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
-        try await runner.run(path, arguments, environment: environment, timeout: timeout)
+        try await programs.collectingOutput(
+            path, arguments, environment: environment, workingFolder: workingFolder,
+            setting: effects.process, in: records.path, files: effects.files, timeout: timeout)
     }
 
     static func text(_ duration: Duration) -> String {

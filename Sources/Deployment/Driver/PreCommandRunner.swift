@@ -19,13 +19,16 @@ struct PreCommandRunner {
     var record: CommandRecordFile
     /// For all of them together.
     var timeout: Duration
-    var loop: EventLoop
+    var processes: any ProcessHost
+    var loop: any SerialLoop
+    /// The last lines of a log. It blocks.
+    var logTail: @Sendable (_ path: String, _ count: Int) throws -> [String]
 
     /// Why it failed, or `nil`. Called on the loop's thread, by an actor pinned to it.
     nonisolated(nonsending) func run(
         _ commands: [String], log: (LogLevel, String) -> Void
     ) async -> String? {
-        let deadline = MonotonicTime.now + timeout
+        let deadline = loop.now + timeout
         for command in commands {
             guard let arguments = Self.words(command), !arguments.isEmpty else {
                 return "the pre-command `\(command)` has a quote that does not end"
@@ -39,7 +42,7 @@ struct PreCommandRunner {
             }
             guard exit == .code(0) else {
                 for line in await lastLines() { log(.error, "  \(line.prefix(500))") }
-                if MonotonicTime.now >= deadline {
+                if loop.now >= deadline {
                     return "the pre-command `\(command)` did not end within "
                         + "\(Int(timeout.inSeconds)) s"
                 }
@@ -53,25 +56,19 @@ struct PreCommandRunner {
         _ arguments: [String], until deadline: MonotonicTime
     ) async throws -> ProcessExit {
         let record = record
-        let end = ProgramEnd()
         var program = Program(
             path: program, arguments: arguments, environment: environment, folder: folder,
             stdoutPath: logPath, stderrPath: logPath, setting: setting)
         program.logOwners = logOwners
-        let session = try await ProcessSession.start(
-            program, on: loop, record: { try record.write($0) }, onEvent: { end.received($0) })
-        let timer = loop.schedule(at: deadline) { session.killSession() }
-        let exit = await withCheckedContinuation { end.wait($0) }
-        timer.cancel()
-        try await offload { try record.remove() }
+        let exit = try await ProgramRun(processes: processes, loop: loop)(
+            program, until: deadline, record: { try record.write($0) })
+        try await loop.offload { try record.remove() }
         return exit
     }
 
     private nonisolated(nonsending) func lastLines() async -> [String] {
-        let (path, owners) = (logPath, logOwners)
-        return await offload {
-            (try? LogFiles.tail(path: path, lines: 20, owners: owners)) ?? []
-        }
+        let (path, logTail) = (logPath, logTail)
+        return await loop.offload { (try? logTail(path, 20)) ?? [] }
     }
 
     /// Splits at spaces; `"…"` and `'…'` hold together, a backslash takes the next character as it is

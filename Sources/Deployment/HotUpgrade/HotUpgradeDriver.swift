@@ -2,7 +2,7 @@ package import ErlDist
 internal import ExternalTermFormat
 internal import FoundationEssentials
 package import Supervisor
-internal import Transport
+package import Transport
 
 extension HotUpgrade {
     /// Runs a program that the environment is not inherited by, and waits for its end.
@@ -47,14 +47,14 @@ extension HotUpgrade {
     /// read off the loop.
     package nonisolated(nonsending) static func decide(
         _ running: UpgradeDecision.Running, name: String, version: String, current: String,
-        staged: String, files: any FileSystem
+        staged: String, files: any FileSystem, loop: any SerialLoop
     ) async -> UpgradeDecision {
         let from: String
         switch running.version(before: version) {
         case .success(let version): from = version
         case .failure(let reason): return .fullDeployment(reason: reason)
         }
-        return await offload { () -> UpgradeDecision in
+        return await loop.offload { () -> UpgradeDecision in
             var path = staged
             do throws(FileContentError) {
                 let upgrade = try StagedUpgrade.read(
@@ -75,7 +75,7 @@ extension HotUpgrade {
     /// - Parameter isResumed: an earlier deployex was cut off in it: see ``HotUpgradeMachine/resume()``.
     package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
-        isResumed: Bool = false, log: @Sendable (LogLevel, String) -> Void
+        isResumed: Bool = false, loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
     ) async -> Outcome {
         var machine = HotUpgradeMachine(plan: plan)
         var configuration: [UInt8] = []
@@ -97,21 +97,21 @@ extension HotUpgrade {
                     }
                 case .file(.evaluateConfiguration):
                     do throws(HotUpgradeFileError) {
-                        configuration = try await evaluate(plan, files, evaluation)
+                        configuration = try await evaluate(plan, files, evaluation, loop)
                         next = machine.fileDone()
                     } catch {
                         next = machine.fileFailed("\(error)")
                     }
                 case .file(let step):
                     let text = configuration
-                    let problem = await offload { failure(of: step, plan, files, text) }
+                    let problem = await loop.offload { failure(of: step, plan, files, text) }
                     if let problem {
                         next = machine.fileFailed(problem)
                     } else {
                         next = machine.fileDone()
                     }
                 case .pause(let duration):
-                    do { try await Task.sleep(for: duration) } catch {}
+                    await loop.sleep(for: duration)
                     next = machine.pauseEnded()
                 case .finish(let outcome): return outcome
                 }
@@ -141,7 +141,7 @@ extension HotUpgrade {
 
     /// The text of the new release's `sys.config` as it would be after its providers have run.
     private nonisolated(nonsending) static func evaluate(
-        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation
+        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
     ) async throws(HotUpgradeFileError) -> [UInt8] {
         let program = "\(files.staged)/bin/\(plan.name)"
         let output: ProgramOutput
@@ -158,7 +158,7 @@ extension HotUpgrade {
                 "\(program) eval ended with status \(output.exitStatus)\(exception)")
         }
         let current = files.current
-        let result = await offload { () -> Result<[UInt8], FileContentError> in
+        let result = await loop.offload { () -> Result<[UInt8], FileContentError> in
             do throws(FileContentError) {
                 let configuration = try ResolvedConfiguration(
                     output: output.standardOutput, root: current)

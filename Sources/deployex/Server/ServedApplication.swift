@@ -49,26 +49,26 @@ struct ServedApplication: Sendable {
         let engine = EngineConfiguration(
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
-        var environment = Deployer.Environment(
-            layout: layout, logs: logs,
+        var effects = Deployer.Effects(
+            loop: loop, layout: layout, logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
                 user: process.user, extra: configuration.environment),
             inherited: inherited, store: store,
             files: ownership.files(layout, base: files, publishers: server.trustedUsers),
+            process: process,
             node: { number in
                 let instance = InstanceName(app: name, index: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
-        environment.process = process
-        environment.checkRelease = { folder in
+        effects.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }
         if let http = configuration.httpReadiness {
             let firstPort = configuration.firstPort
-            environment.checkReadiness = { number in
+            effects.checkReadiness = { number in
                 await Self.readiness(http, port: firstPort + UInt16(number - 1), loop: loop)
             }
         }
@@ -78,9 +78,9 @@ struct ServedApplication: Sendable {
             case .info(let text): log(.info, text)
             }
         }
-        environment.prepareLogs = { await rotator.prepareForStart($0) }
+        effects.prepareLogs = { await rotator.prepareForStart($0) }
         self.rotator = rotator
-        deployer = Deployer(configuration: engine, environment: environment, loop: loop)
+        deployer = Deployer(configuration: engine, effects: effects)
     }
 
     /// Whether an instance answers the configured path with 2xx.

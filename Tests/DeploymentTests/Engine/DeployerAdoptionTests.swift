@@ -47,14 +47,14 @@ import Transport
         _ folder: TemporaryFolder, replicas: Int, on loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) -> Deployer {
-        let environment = Deployer.Environment(
-            layout: DeploymentLayout(basePath: folder.path, application: "counter"),
+        let effects = Deployer.Effects(
+            loop: loop, layout: DeploymentLayout(basePath: folder.path, application: "counter"),
             logs: LogFiles(root: folder / "log"), instances: InstanceEnvironment(firstPort: nil),
             inherited: [:], store: EmptyStore(), files: HostFileSystem(),
             node: { _ in UnreachableNode() }, log: log)
         return Deployer(
             configuration: EngineConfiguration(application: "counter", replicas: replicas),
-            environment: environment, loop: loop)
+            effects: effects)
     }
 
     /// Records a process that runs, and is to end, as an instance's.
@@ -145,8 +145,8 @@ import Transport
         try records.write(record)
         // The second is said to be damaged after the first has been adopted and before the engine exists.
         try folder.write(Array("{".utf8), to: "run/counter-2.json")
-        let environment = Deployer.Environment(
-            layout: DeploymentLayout(basePath: folder.path, application: "counter"),
+        let effects = Deployer.Effects(
+            loop: loop, layout: DeploymentLayout(basePath: folder.path, application: "counter"),
             logs: LogFiles(root: folder / "log"), instances: InstanceEnvironment(firstPort: nil),
             inherited: [:], store: EmptyStore(), files: HostFileSystem(),
             node: { _ in UnreachableNode() },
@@ -158,7 +158,7 @@ import Transport
             })
         let deployer = Deployer(
             configuration: EngineConfiguration(application: "counter", replicas: 2),
-            environment: environment, loop: loop)
+            effects: effects)
         try await deployer.start()
         let deadline = ContinuousClock.now + .seconds(10)
         while await deployer.snapshot?.instances[0].status != .idle {

@@ -39,7 +39,7 @@ struct HotUpgradeDriverTests {
                 return .init(
                     exitStatus: exitStatus, standardOutput: Array(output.utf8),
                     standardError: Array(standardError.utf8))
-            }, log: { log.append("[\($0)] \($1)") })
+            }, loop: try EventLoop.onOwnThread(), log: { log.append("[\($0)] \($1)") })
     }
 
     @Test func `the resolved configuration is there, and private, while it is installed`()

@@ -18,7 +18,7 @@ struct UpgradeDecisionTests {
     ) async -> UpgradeDecision {
         await HotUpgrade.decide(
             .init(version: from, isConnected: isConnected), name: "counter", version: to,
-            current: tree.current, staged: tree.staged, files: tree.files)
+            current: tree.current, staged: tree.staged, files: tree.files, loop: loop)
     }
 
     /// The decision's line as it is logged, after what all such lines begin with.

@@ -20,6 +20,7 @@ package final class SimulatedDisk: FileSystem {
         var operationCount = 0
         var isStopped = false
         var fault: (at: Int, fault: DiskFault)?
+        var faultCount = 0
         var roots: [String]
         var strayOperations: [DiskOperation] = []
         var watch: (@Sendable (DiskImage, DiskOperation) -> Void)?
@@ -73,8 +74,8 @@ package final class SimulatedDisk: FileSystem {
         state.withLock { $0.fault = ($0.operationCount + count, fault) }
     }
 
-    /// Whether an operation to come meets a fault.
-    package var hasFault: Bool { state.withLock { $0.fault != nil } }
+    /// How many operations have met a fault so far.
+    package var faultCount: Int { state.withLock { $0.faultCount } }
 
     package func clearFault() {
         state.withLock { $0.fault = nil }
@@ -145,6 +146,7 @@ package final class SimulatedDisk: FileSystem {
         guard let (at, fault) = state.fault, state.operationCount >= at else {
             return try body(&state.image)
         }
+        state.faultCount += 1
         let progress: DiskFault.Progress
         let failure: FileSystemError
         switch fault {

@@ -26,6 +26,8 @@ final class Invariants {
     private var recorded: Set<Int> = []
     /// Instances whose record somebody has damaged since their process was started.
     private var damagedRecords: Set<Int> = []
+    /// The failures of the disk that were seen to have been injected.
+    private var faultCount = 0
 
     private struct Reboot {
         var identity: ProcessIdentity
@@ -58,10 +60,10 @@ final class Invariants {
     /// It has started: what stands and what runs is taken over.
     func started(_ world: SimulatedWorld) {
         startCount += 1
-        guard let deployer = world.deployer else { return }
+        guard let deployer = world.deployex else { return }
         for number in 1...replicas {
             let running = world.host.processes(of: number)
-            let adopted = deployer.sessions[number]?.identity
+            let adopted = deployer.identity(number)
             for process in running where process.identity != adopted {
                 fail("instance \(number): \(process.identity) runs and is not adopted")
             }
@@ -121,13 +123,22 @@ final class Invariants {
         reboots[number] = nil
     }
 
-    /// A record was written, or was not, and nothing but a full disk can have been in the way: an
-    /// instance that has crashed does not stay down for want of space, nor one that is to stop run on.
-    func wroteRecord(of number: Int, isWritten: Bool, isFull: Bool) {
-        if isWritten, !isFull { recorded.insert(number) }
-        check(
-            isWritten || !recorded.contains(number),
-            "the record of instance \(number) is not written for want of space")
+    /// The record of an instance was written when there was space for it.
+    func recorded(_ number: Int) { recorded.insert(number) }
+
+    /// A record that was written once is written on a full disk, too: an instance that has crashed does not
+    /// stay down for want of space, nor does one that is to stop run on.
+    func logged(_ text: String, _ world: SimulatedWorld) {
+        guard world.isFull, text.contains("record"), text.contains("space") else { return }
+        // A disk operation has failed because it was to.
+        guard world.disk.faultCount == faultCount else {
+            faultCount = world.disk.faultCount
+            return
+        }
+        let name = "\(Scenario.application)-"
+        for number in recorded where text.contains("\(name)\(number)") {
+            fail("the record of instance \(number) is not written for want of space: \(text)")
+        }
     }
 
     func lingers(_ number: Int, until time: MonotonicTime?) {
@@ -135,12 +146,10 @@ final class Invariants {
     }
 
     func signalled(
-        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int, kills: Bool
+        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ role: SimulatedProcess.Role
     ) {
-        let target = world.host.process(pid: identity.pid)
-        if let target, target.identity == identity, target.role != .instance(number) {
-            return fail("\(identity), a stranger, is signalled in place of instance \(number)")
-        }
+        check(role != .stranger, "\(identity), a stranger, is signalled")
+        guard case .instance(let number) = role else { return }
         guard !damagedRecords.contains(number) else { return }
         let path = "/base/run/\(Scenario.application)-\(number).json"
         var recorded: InstanceRecord?
@@ -153,8 +162,8 @@ final class Invariants {
     }
 
     func rebootedInPlace(_ world: SimulatedWorld, _ number: Int, _ before: UInt32) {
-        guard let deployer = world.deployer, deployer.connections[number] == before,
-            let identity = deployer.sessions[number]?.identity
+        guard let deployer = world.deployex, deployer.connections[number] == before,
+            deployer.isRunning, let identity = deployer.identity(number)
         else { return }
         reboots[number] = Reboot(
             identity: identity,
@@ -165,9 +174,9 @@ final class Invariants {
     /// A node that rebooted in place has been noticed, as far as that could be.
     func unnoticedReboot(_ world: SimulatedWorld) -> Int? {
         reboots.keys.sorted().first { number in
-            guard let reboot = reboots[number], let deployer = world.deployer,
+            guard let reboot = reboots[number], let deployer = world.deployex,
                 startCount == reboot.start,
-                deployer.sessions[number]?.identity == reboot.identity
+                deployer.identity(number) == reboot.identity
             else { return false }
             return deployer.snapshot.instances[number - 1].crashRestarts <= reboot.crashRestarts
         }
@@ -182,8 +191,9 @@ final class Invariants {
         }
     }
 
-    func loaded(_ record: ApplicationRecord) {
-        knownGhosts = Set(record.ghosted.map(\.id))
+    /// deployex has begun with these ghosts.
+    func loaded(_ ghosts: Set<ReleaseID>) {
+        knownGhosts = ghosts
     }
 
     func saved(_ record: ApplicationRecord) {
@@ -201,7 +211,7 @@ final class Invariants {
     func examine(
         _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
     ) {
-        guard let deployer = world.deployer else { return }
+        guard let deployer = world.deployex else { return }
         if case .promoted(let number, _) = event,
             world.disk.image.status(world.layout.instanceFolder(number) + "/journal.json") == nil
         {
@@ -231,13 +241,13 @@ final class Invariants {
     }
 
     private func examine(
-        _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
+        _ record: ApplicationRecord, _ world: SimulatedWorld, _ deployer: SimulatedDeployex
     ) {
         // Only what this deployex knew as a ghost can it have let go of.
         let known = Set(record.ghosted.map(\.id))
         ghosts.subtract(knownGhosts.subtracting(known))
         knownGhosts = known
-        let seconds = 1_700_000_000 + world.now.nanoseconds / 1_000_000_000
+        let seconds = world.secondsSince1970
         guard let last = record.history.last, last.outcome == .succeeded,
             record.history.count != historyCount, last.at >= seconds - 1
         else {
@@ -247,7 +257,7 @@ final class Invariants {
         historyCount = record.history.count
         let number = last.instance
         guard let process = world.host.processes(of: number).first, let node = process.node,
-            process.identity == deployer.sessions[number]?.identity,
+            process.identity == deployer.identity(number),
             // Not in the moment in which it reboots by itself.
             node.isUp(at: world.now)
         else { return }
@@ -263,9 +273,9 @@ final class Invariants {
 
     private func examineStop(
         _ number: Int, after event: EngineEvent, _ world: SimulatedWorld,
-        _ deployer: SimulatedDeployer
+        _ deployer: SimulatedDeployex
     ) {
-        ending[number] = deployer.sessions[number]?.identity
+        ending[number] = deployer.identity(number)
         guard event != .shutdownRequested, !disturbed.contains(number),
             let node = world.nodeProcess(number)?.node, let readyAt = node.readyAt,
             // Since a moment ago only, and nobody could know yet.
@@ -281,9 +291,9 @@ final class Invariants {
     }
 
     private func examineKill(
-        _ number: Int, _ world: SimulatedWorld, _ deployer: SimulatedDeployer
+        _ number: Int, _ world: SimulatedWorld, _ deployer: SimulatedDeployex
     ) {
-        guard let identity = deployer.sessions[number]?.identity,
+        guard let identity = deployer.identity(number),
             let process = world.host[identity], ending[number] != identity,
             let node = process.node,
             !disturbed.contains(number)

@@ -5,6 +5,8 @@ internal import Transport
 struct SimulatedProcess {
     enum Role: Equatable {
         case instance(Int)
+        /// It runs beside the instances and ends by itself.
+        case command
         /// It belongs to somebody else, and must never be signalled.
         case stranger
     }

@@ -51,13 +51,21 @@ package struct SimulatedRelease: Equatable, Sendable {
     }
 
     /// Does to the disk what unpacking a package does.
-    /// - Parameter release: what it is published as.
+    /// - Parameters:
+    ///   - release: what it is published as.
+    ///   - appup: the versions from which it can be upgraded to in place.
     package func stage(
-        in folder: String, as release: Release, _ disk: any FileSystem, syncs: Bool = true
+        in folder: String, as release: Release, _ disk: any FileSystem, appup: [String] = [],
+        syncs: Bool = true
     ) throws(FileSystemError) {
         let staging = StagingFolder(path: folder, files: disk)
         let temporary = try staging.makeTemporary()
         for (path, bytes) in files { try Self.write(bytes, temporary, path, disk) }
+        try disk.makeFolder("\(temporary)/erts-\(Self.erts)", mode: 0o755)
+        if !appup.isEmpty {
+            let path = "lib/\(application)-\(version)/ebin/\(application).appup"
+            try Self.write(Array(Self.appup(to: version, from: appup).utf8), temporary, path, disk)
+        }
         try ReleaseMarker.put(
             DeployedRelease(
                 version: release.version, hash: release.hash, deployment: .fullDeployment),
@@ -98,6 +106,12 @@ package struct SimulatedRelease: Equatable, Sendable {
               [\(libraries.joined(separator: ","))],permanent}].
 
             """.utf8)
+    }
+
+    private static func appup(to version: String, from versions: [String]) -> String {
+        versions.filter { $0 != version }.map { old in
+            "{\"\(version)\",[{\"\(old)\",[]}],[{\"\(old)\",[]}]}.\n"
+        }.joined()
     }
 
     private static func write(

@@ -6,7 +6,7 @@ internal import Transport
 ///
 /// Everything happens on one thread, in the order of the simulated clock; the same seed does the same
 /// again, whatever the machine.
-final class SimulatedWorld {
+final class SimulatedWorld: @unchecked Sendable {
     let scenario: Scenario
     let sabotage: Sabotage?
     var random: SeededRandom
@@ -16,7 +16,7 @@ final class SimulatedWorld {
     let layout: DeploymentLayout
     var host = SimulatedHost()
     var store = SimulatedStore()
-    var deployer: SimulatedDeployer?
+    private(set) var deployex: SimulatedDeployex?
     var trace: Trace
     let invariants: Invariants
     var isCalm = false
@@ -53,13 +53,15 @@ final class SimulatedWorld {
         after(random.duration(range), event)
     }
 
+    var secondsSince1970: Int64 { 1_700_000_000 + now.nanoseconds / 1_000_000_000 }
+
     func note(_ text: @autoclosure () -> String) {
         trace.note(now, text())
     }
 
     // MARK: The run
 
-    private static let stepLimit = 200_000
+    private static let stepLimit = 2_000_000
     /// How long after the last fault everything must be well.
     private var patience: Duration {
         .seconds(400) + scenario.configuration.timings.readyTimeout * 4
@@ -71,16 +73,27 @@ final class SimulatedWorld {
         after(.zero) { self.startDeployex() }
         after(scenario.calmAfter) { self.calmDown() }
         let end = MonotonicTime(nanoseconds: 0) + scenario.calmAfter + patience
-        while invariants.violation == nil, let (time, event) = queue.removeFirst() {
-            now = time
+        defer {
+            deployex?.end()
+            queue = EventQueue()
+        }
+        while invariants.violation == nil {
             stepCount += 1
+            if deployex?.loop.runJob() == true {
+                settle()
+                continue
+            }
+            guard let (time, event) = queue.removeFirst() else {
+                return invariants.fail("nothing happens any more")
+            }
+            now = time
             event()
             settle()
             if isCalm, isWell, !isStopping {
                 guard scenario.endsStopped else { return }
                 stopAll()
             }
-            if isStopping, deployer?.hasFinished == true {
+            if isStopping, deployex?.hasFinished == true {
                 return invariants.stopped(self)
             }
             guard now <= end, stepCount < Self.stepLimit else {
@@ -89,12 +102,15 @@ final class SimulatedWorld {
                     "not well \(patience) after the last fault: \(reason ?? "too many steps")")
             }
         }
-        if invariants.violation == nil { invariants.fail("nothing happens any more") }
     }
 
     /// After every step.
     private func settle() {
-        if disk.isStopped { deployexDies(.kill, "in a disk operation") }
+        if disk.isStopped {
+            deployexDies(.kill, "in a disk operation")
+        } else if let ending = deployex?.ending {
+            deployexDies(.kill, ending)
+        }
         if now - lastWriteBack > .seconds(30) {
             lastWriteBack = now
             disk.alter { $0.synchronizeAll() }
@@ -105,30 +121,24 @@ final class SimulatedWorld {
     // MARK: deployex
 
     func startDeployex() {
-        guard deployer == nil else { return }
+        guard deployex == nil else { return }
         note("deployex starts")
-        let started = SimulatedDeployer(self)
-        deployer = started
-        do {
-            try started.start()
-            if !disk.isStopped { invariants.started(self) }
-        } catch {
-            guard !disk.isStopped else { return }
-            note("deployex cannot start: \(error)")
-            deployexDies(.kill, "at start")
-        }
+        let started = SimulatedDeployex(self)
+        deployex = started
+        started.start()
     }
 
     private func stopAll() {
         isStopping = true
-        deployer?.tell(.shutdownRequested)
+        deployex?.stopAll()
     }
 
     /// The process ends; what it has not done yet is never done.
     func deployexDies(_ ending: SimulatedDisk.Ending, _ reason: String) {
-        guard deployer != nil || disk.isStopped else { return }
+        guard let ended = deployex else { return }
         note("deployex ends \(reason) (\(ending))")
-        deployer = nil
+        deployex = nil
+        ended.end()
         for number in 1...replicas { invariants.lingers(number, until: nil) }
         disk.restart(after: ending, using: &random)
         if isFull { fillDisk() }
@@ -140,7 +150,7 @@ final class SimulatedWorld {
         host.reboot(now: now)
         invariants.rebooted()
         let survival = random.pick(DiskImage.Survival.allCases)
-        if deployer != nil {
+        if deployex != nil {
             deployexDies(.powerCut(survival), "with the host")
         } else {
             disk.restart(after: .powerCut(survival), using: &random)

@@ -25,7 +25,7 @@ extension SimulatedWorld {
     private func strike(_ fault: Scenario.Fault) {
         switch fault {
         case .killsDeployex: killDeployex()
-        case .detachesDeployex: deployer?.detach()
+        case .detachesDeployex: deployex?.detach()
         case .cutsPower: cutPower()
         case .failsDisk: failDisk()
         case .fillsDisk:
@@ -52,7 +52,7 @@ extension SimulatedWorld {
     }
 
     private func withInstance(_ body: (SimulatedProcess) -> Void) {
-        let processes = host.all.filter { $0.role != .stranger }
+        let processes = host.all.filter { $0.node != nil }
         guard !processes.isEmpty else { return }
         body(random.pick(processes))
     }
@@ -60,7 +60,7 @@ extension SimulatedWorld {
     // MARK: deployex and its disk
 
     private func killDeployex() {
-        guard deployer != nil else { return }
+        guard deployex != nil else { return }
         // Mostly at a disk operation to come; it may be long until then.
         guard random.chance(75) else { return deployexDies(.kill, "by SIGKILL") }
         disk.inject(.stop(random.pick(DiskFault.Progress.allCases)), after: random.int(1...25))
@@ -128,7 +128,7 @@ extension SimulatedWorld {
             note("\(process.identity) loses its connection")
             host[process.identity]?.node?.reachableFrom =
                 now + random.duration(.zero ... .seconds(6))
-            deployer?.connectionLost(number, node.creation)
+            deployex?.connectionLost(number, node.creation)
         }
     }
 
@@ -158,7 +158,7 @@ extension SimulatedWorld {
             preCommands: hasPreCommands ? ["eval Migrations.run"] : [],
             preCommandsSucceed: good || random.chance(70))
         note("published: \(store.packages[version].map { "\($0)" } ?? "")")
-        deployer?.announce()
+        deployex?.announce()
     }
 
     private func breakStore() {
@@ -182,7 +182,7 @@ extension SimulatedWorld {
             .deploy(version: version), .deploy(version: nil), .restart(number), .stop(number),
             .start(number), .start(number), .rollback, .unghost(version),
         ]
-        deployer?.command(random.pick(commands))
+        deployex?.command(random.pick(commands))
     }
 
     // MARK: The end of it
@@ -207,12 +207,12 @@ extension SimulatedWorld {
 
     /// The operator lets everything run again, once deployex can be asked.
     private func tidyUp() {
-        guard let deployer else { return after(.seconds(1)) { self.tidyUp() } }
-        guard deployer.command(.deploy(version: nil)) else {
+        guard let deployex else { return after(.seconds(1)) { self.tidyUp() } }
+        guard deployex.command(.deploy(version: nil)) else {
             return after(.seconds(1)) { self.tidyUp() }
         }
-        let stopped = deployer.snapshot.instances.filter(\.isStoppedByOperator).map(\.number)
-        for number in stopped { deployer.command(.start(number)) }
+        let stopped = deployex.snapshot.instances.filter(\.isStoppedByOperator).map(\.number)
+        for number in stopped { deployex.command(.start(number)) }
         guard stopped.isEmpty else { return after(.seconds(2)) { self.tidyUp() } }
         isTidy = true
     }

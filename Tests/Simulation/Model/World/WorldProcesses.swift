@@ -65,9 +65,9 @@ extension SimulatedWorld {
         guard let process = host[identity] else { return }
         host.end(identity)
         note("\(identity) ends: \(exit)")
-        deployer?.processEnded(identity, exit)
+        deployex?.processes.ended(identity, exit)
         if case .instance(let number) = process.role, let node = process.node {
-            deployer?.connectionLost(number, node.creation)
+            deployex?.connectionLost(number, node.creation)
         }
     }
 
@@ -84,14 +84,14 @@ extension SimulatedWorld {
         note("instance \(number) (\(identity)) reboots in place to \(release.version)")
         invariants.rebootedInPlace(self, number, before)
         behave(identity, as: release)
-        deployer?.connectionLost(number, before)
+        deployex?.connectionLost(number, before)
     }
 
-    /// deployex signals what it takes for the process of an instance.
-    func signal(_ identity: ProcessIdentity, _ number: Int, kills: Bool) {
-        invariants.signalled(self, identity, number, kills: kills)
+    /// deployex signals what it takes for a process of its own.
+    func signal(_ identity: ProcessIdentity, _ role: SimulatedProcess.Role, kills: Bool) {
+        invariants.signalled(self, identity, role)
         guard let process = host[identity] else { return }
-        note("instance \(number) (\(identity)) gets \(kills ? "SIGKILL" : "SIGTERM")")
+        note("\(role) (\(identity)) gets \(kills ? "SIGKILL" : "SIGTERM")")
         guard !kills else {
             return after(.zero ... .milliseconds(20)) { self.end(identity, .signal(9)) }
         }

@@ -8,10 +8,10 @@ extension SimulatedWorld {
     var isWell: Bool { whatIsWrong == nil }
 
     var whatIsWrong: String? {
-        guard let deployer, deployer.isRunning else { return "deployex does not run" }
+        guard let deployex, deployex.isRunning else { return "deployex does not run" }
         guard isTidy else { return "the operator has not been heard" }
-        guard deployer.unansweredCommands == 0 else { return "a command has no answer" }
-        let snapshot = deployer.snapshot
+        guard deployex.unansweredCommands == 0 else { return "a command has no answer" }
+        let snapshot = deployex.snapshot
         guard let wanted = store.named else { return "nothing is published" }
         guard let target = snapshot.targetVersion else { return "there is no target" }
         if let number = invariants.unnoticedReboot(self) {
@@ -25,7 +25,7 @@ extension SimulatedWorld {
         if !wanted.isGood, target == wanted.release.version { return nil }
         if isMislabelled { return nil }
         for instance in snapshot.instances {
-            if let wrong = whatIsWrong(with: instance, target, deployer) {
+            if let wrong = whatIsWrong(with: instance, target) {
                 return "instance \(instance.number): \(wrong)"
             }
         }
@@ -33,7 +33,7 @@ extension SimulatedWorld {
     }
 
     private func whatIsWrong(
-        with instance: InstanceSnapshot, _ target: String, _ deployer: SimulatedDeployer
+        with instance: InstanceSnapshot, _ target: String
     ) -> String? {
         let number = instance.number
         guard let current = instance.current else { return "nothing is deployed" }

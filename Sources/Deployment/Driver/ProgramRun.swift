@@ -1,0 +1,100 @@
+internal import Supervisor
+internal import Transport
+
+/// Runs a program until nothing of its session is left, or kills it at a deadline.
+///
+/// Called on the loop's thread, by an actor that is pinned to it.
+struct ProgramRun {
+    var processes: any ProcessHost
+    var loop: any SerialLoop
+
+    /// - Parameter record: as ``ProcessHost/start(_:record:onEvent:)`` takes it.
+    nonisolated(nonsending) func callAsFunction(
+        _ program: Program, until deadline: MonotonicTime,
+        record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in }
+    ) async throws -> ProcessExit {
+        let end = ProgramEnd()
+        let session = try await processes.start(
+            program, record: record, onEvent: { end.received($0) })
+        let timer = loop.schedule(at: deadline) { session.killSession() }
+        let exit = await withCheckedContinuation { end.wait($0) }
+        timer.cancel()
+        return exit
+    }
+
+    /// Runs a program of which all that it prints is wanted.
+    ///
+    /// The output goes through files in `folder`, which is deployex's alone, since it may hold secrets and
+    /// be larger than a pipe; they are removed afterwards, or by the next start.
+    nonisolated(nonsending) func collectingOutput(
+        _ path: String, _ arguments: [String], environment: [String: String],
+        workingFolder: String, setting: ProcessSetting, in folder: String,
+        files: any FileSystem, timeout: Duration
+    ) async throws -> HotUpgrade.ProgramOutput {
+        let stem = "\(folder)/run-\(loop.now.nanoseconds)"
+        let (standardOutput, standardError) = (stem + "-stdout", stem + "-stderr")
+        let result: Result<HotUpgrade.ProgramOutput, any Error>
+        do {
+            let exit = try await self(
+                Program(
+                    path: path, arguments: arguments, environment: environment,
+                    folder: workingFolder, stdoutPath: standardOutput, stderrPath: standardError,
+                    setting: setting),
+                until: loop.now + timeout)
+            let limit = HotUpgrade.Evaluation.maximumByteCount
+            result = await loop.offload {
+                Result {
+                    HotUpgrade.ProgramOutput(
+                        exitStatus: exit.shellStatus,
+                        standardOutput: try files.read(standardOutput, limit: limit),
+                        standardError: try files.read(standardError, limit: limit))
+                }
+            }
+        } catch {
+            result = .failure(error)
+        }
+        // What goes wrong here is only left lying about.
+        _ = await loop.offload {
+            Result {
+                for path in [standardOutput, standardError] { try files.removeFile(path) }
+            }
+        }
+        return try result.get()
+    }
+}
+
+/// Waits until nothing of a session is left. Confined to the loop's thread.
+private final class ProgramEnd: @unchecked Sendable {
+    private var exit: ProcessExit?
+    private var hasEnded = false
+    private var continuation: CheckedContinuation<ProcessExit, Never>?
+
+    func received(_ event: ProcessSession.Event) {
+        switch event {
+        case .exited(let exit): self.exit = exit
+        case .ended:
+            hasEnded = true
+            continuation?.resume(returning: exit ?? .unknown)
+            continuation = nil
+        }
+    }
+
+    func wait(_ continuation: CheckedContinuation<ProcessExit, Never>) {
+        if hasEnded {
+            continuation.resume(returning: exit ?? .unknown)
+        } else {
+            self.continuation = continuation
+        }
+    }
+}
+
+extension ProcessExit {
+    /// The number a shell would give: the exit status, or 128 and the signal.
+    fileprivate var shellStatus: Int32 {
+        switch self {
+        case .code(let code): code
+        case .signal(let number): 128 + number
+        case .unknown: 255
+        }
+    }
+}

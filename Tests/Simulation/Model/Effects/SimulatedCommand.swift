@@ -1,0 +1,81 @@
+internal import Deployment
+internal import ExternalTermFormat
+internal import Foundation
+internal import Supervisor
+internal import Transport
+
+extension SimulatedProcess {
+    /// A program that runs beside the instances, and ends by itself.
+    enum Command {
+        /// `bin/APP eval …` of what is staged, which prints its configuration.
+        case evaluation(folder: String, output: String)
+        /// A pre-command of the release that is staged.
+        case preCommand(release: SimulatedRelease?)
+
+        /// `nil` for the start of an instance.
+        init?(_ program: Program, in world: SimulatedWorld) {
+            guard program.arguments.first == "eval" else { return nil }
+            let folder = program.path.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
+            if program.arguments.contains(where: { $0.contains("deployex-configuration:") }) {
+                self = .evaluation(folder: folder, output: program.stdoutPath)
+                for path in [program.stdoutPath, program.stderrPath] { world.write([], to: path) }
+                return
+            }
+            let standing = StandingRelease(
+                in: folder, of: Scenario.application, world.disk.image)
+            if case .whole(let release) = standing {
+                self = .preCommand(release: release)
+            } else {
+                self = .preCommand(release: nil)
+            }
+        }
+
+        func begin(_ identity: ProcessIdentity, _ world: SimulatedWorld) {
+            switch self {
+            case .evaluation(let folder, let output):
+                world.after(.milliseconds(50) ... .milliseconds(300)) { [unowned world] in
+                    guard world.host[identity] != nil else { return }
+                    guard !world.random.chance(world.scenario.failingUpgrades / 4) else {
+                        return world.end(identity, .code(1))
+                    }
+                    world.write(Self.printed(folder), to: output)
+                    world.end(identity, .code(0))
+                }
+            case .preCommand(let release):
+                world.after(.milliseconds(100) ... .seconds(5)) { [unowned world] in
+                    guard world.host[identity] != nil else { return }
+                    let package = release.flatMap { world.store.contents[$0.hash] }
+                    let succeeds = package?.preCommandsSucceed ?? true
+                    if let id = package?.release.id {
+                        world.invariants.ranPreCommands(id, succeeded: succeeds, world)
+                    }
+                    world.end(identity, .code(succeeds ? 0 : 1))
+                }
+            }
+        }
+
+        private static func printed(_ folder: String) -> [UInt8] {
+            let configuration: Term = [.tuple([.atom(Atom(Scenario.application)), []])]
+            let term = Term.tuple([.binary(Array(folder.utf8)), configuration])
+            let text = Data(term.encoded()).base64EncodedString()
+            return Array("deployex-configuration:\(text)\n".utf8)
+        }
+    }
+}
+
+extension SimulatedWorld {
+    /// How a process that is started takes SIGTERM.
+    func termination() -> SimulatedProcess.Termination {
+        guard random.chance(scenario.stubbornProcesses) else {
+            return .after(random.duration(.milliseconds(5) ... .milliseconds(800)))
+        }
+        return random.pick([.never, .after(.seconds(4))])
+    }
+
+    /// As a program writes its output: on a full disk it is lost.
+    func write(_ bytes: [UInt8], to path: String) {
+        var image = disk.image
+        do throws(FileSystemError) { try image.overwrite(path, with: bytes) } catch { return }
+        disk.image = image
+    }
+}

@@ -1,0 +1,238 @@
+internal import Deployment
+internal import ErlDist
+internal import ExternalTermFormat
+internal import Supervisor
+internal import Transport
+
+/// The node of an instance, as a simulated deployex calls it: `init`, `application` and a release_handler.
+final class SimulatedNodeCalls: RemoteNode, @unchecked Sendable {
+    private let deployex: SimulatedDeployex
+    private var loop: SimulatedLoop { deployex.loop }
+    private var world: SimulatedWorld { deployex.world }
+    private let number: Int
+
+    init(_ deployex: SimulatedDeployex, _ number: Int) {
+        self.deployex = deployex
+        self.number = number
+    }
+
+    func call(
+        _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
+        output: @escaping @Sendable (String) -> Void
+    ) async throws(RemoteCallError) -> Term {
+        await loop.pause(.milliseconds(1) ... .milliseconds(50))
+        guard !loop.hasEnded, let process = world.nodeProcess(number), let node = process.node
+        else { throw .unreachable("connection refused") }
+        deployex.connected(number, node.creation)
+        let (identity, creation) = (process.identity, node.creation)
+        let isUpgrade = module.name == "release_handler" || module.name == "systools"
+        let isLate =
+            !node.answers(at: world.now)
+            || (isUpgrade && world.random.chance(world.scenario.failingUpgrades / 8))
+        if isLate {
+            if isUpgrade {
+                // The node may still do it, when nobody waits any more.
+                world.after(timeout + .seconds(1)) { [world, number] in
+                    _ = world.answer(identity, creation, number, function.name, arguments)
+                }
+            }
+            await loop.pause(timeout...timeout)
+            if world.sabotage == .ignoresSilence, function.name == "node" { return .atom("node") }
+            throw .timedOut
+        }
+        let answer = await self.answer(
+            identity, creation, function.name, arguments, isUpgrade: isUpgrade)
+        guard let answer, !loop.hasEnded else { throw .connectionLost("closed") }
+        return answer
+    }
+
+    /// What the node does it does whether deployex lives or not.
+    private func answer(
+        _ identity: ProcessIdentity, _ creation: UInt32, _ function: String, _ arguments: [Term],
+        isUpgrade: Bool
+    ) async -> Term? {
+        var delay: ClosedRange<Duration> = .milliseconds(1) ... .milliseconds(isUpgrade ? 500 : 200)
+        // An answer that is long under way, and perhaps no longer true.
+        let isSlow = !isUpgrade && world.random.chance(5)
+        if isSlow { delay = .milliseconds(1) ... .milliseconds(30) }
+        let taken = Taken()
+        world.after(delay) { [world, number] in
+            taken.answer = world.answer(identity, creation, number, function, arguments)
+        }
+        await loop.pause(delay.upperBound...delay.upperBound)
+        guard isSlow else { return taken.answer }
+        await loop.pause(.milliseconds(200) ... .milliseconds(750))
+        return deployex.connections[number] == creation ? taken.answer : nil
+    }
+
+    private final class Taken {
+        var answer: Term?
+    }
+}
+
+extension SimulatedWorld {
+    /// What the node answers; `nil` when it is not there any more.
+    fileprivate func answer(
+        _ identity: ProcessIdentity, _ creation: UInt32, _ number: Int, _ function: String,
+        _ arguments: [Term]
+    ) -> Term? {
+        guard let node = host[identity]?.node, node.creation == creation else { return nil }
+        switch function {
+        case "node": return .atom("node")
+        case "get_status": return .tuple([.atom("started"), .atom("started")])
+        case "which_applications":
+            let isStarted = node.isReady(at: now) || sabotage == .takesConnectedForReady
+            guard isStarted else { return [] }
+            return [
+                .tuple([
+                    .atom(Atom(Scenario.application)), .charlist(""),
+                    .charlist(node.running.version),
+                ])
+            ]
+        default:
+            note("  node \(number): \(function)")
+            return ReleaseHandler(self, identity, number).answer(function, arguments, node)
+        }
+    }
+}
+
+/// The release_handler of a simulated node.
+private struct ReleaseHandler {
+    private let world: SimulatedWorld
+    private let identity: ProcessIdentity
+    private let number: Int
+
+    init(_ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int) {
+        self.world = world
+        self.identity = identity
+        self.number = number
+    }
+
+    private static let failure = Term.tuple([.atom("error"), .atom("simulated")])
+    private var folder: String { world.layout.current(number) }
+
+    func answer(_ function: String, _ arguments: [Term], _ node: SimulatedNode) -> Term {
+        let fails = world.random.chance(world.scenario.failingUpgrades)
+        switch function {
+        case "which_releases": return Self.list(of: node)
+        case "root_dir": return .charlist(folder)
+        case "make_relup": return fails ? .atom("error") : makeRelup(arguments)
+        default: break
+        }
+        guard let text = arguments.first?.asText else {
+            preconditionFailure("\(function) has no version: \(arguments)")
+        }
+        // `unpack_release` is given the package's name, NAME-VERSION or VERSION/NAME.
+        let version = text.split(separator: "/").first.map(String.init) ?? text
+        switch function {
+        case "set_removed":
+            guard world.host[identity]?.node?.unpacked.removeValue(forKey: version) != nil else {
+                return .tuple([
+                    .atom("error"), .tuple([.atom("no_such_release"), .charlist(version)]),
+                ])
+            }
+            return .atom("ok")
+        case "unpack_release": return unpack(version, node, fails: fails)
+        case "check_install_release":
+            return fails ? Self.failure : installed(node)
+        case "install_release": return install(version, node, fails: fails)
+        case "make_permanent": return makePermanent(version, fails: fails)
+        default: preconditionFailure("The node has no \(function)")
+        }
+    }
+
+    private func installed(_ node: SimulatedNode) -> Term {
+        .tuple([.atom("ok"), .charlist(node.running.version), .list([])])
+    }
+
+    private static func list(of node: SimulatedNode) -> Term {
+        func entry(_ version: String, _ status: String) -> Term {
+            .tuple([
+                .charlist(Scenario.application), .charlist(version), .list([]),
+                .atom(Atom(status)),
+            ])
+        }
+        var entries = [entry(node.permanent.version, "permanent")]
+        if node.running.version != node.permanent.version {
+            entries.append(entry(node.running.version, "current"))
+        }
+        for version in node.unpacked.keys.sorted()
+        where version != node.running.version && version != node.permanent.version {
+            entries.append(entry(version, "unpacked"))
+        }
+        return .list(entries)
+    }
+
+    /// What `systools` writes: the way from what runs to what is unpacked.
+    private func makeRelup(_ arguments: [Term]) -> Term {
+        func version(_ term: Term?) -> String? {
+            term?.asText?.split(separator: "-").last.map(String.init)
+        }
+        guard let new = version(arguments.first),
+            let old = version(arguments.dropFirst().first?.asList?.first)
+        else { return .atom("error") }
+        let step = "[{\"\(old)\",[],[]}]"
+        world.write(
+            Array("{\"\(new)\",\(step),\(step)}.\n".utf8),
+            to: "\(folder)/releases/\(new)/relup")
+        return .atom("ok")
+    }
+
+    private func unpack(_ version: String, _ node: SimulatedNode, fails: Bool) -> Term {
+        let staged = StandingRelease(
+            in: world.layout.new(number), of: Scenario.application, world.disk.image)
+        guard case .whole(let release) = staged, release.version == version, !fails else {
+            return Self.failure
+        }
+        guard node.unpacked[version] == nil else {
+            return .tuple([
+                .atom("error"), .tuple([.atom("existing_release"), .charlist(version)]),
+            ])
+        }
+        var image = world.disk.image
+        do throws(FileSystemError) { try release.add(to: folder, &image) } catch {
+            return Self.failure
+        }
+        world.disk.image = image
+        world.host[identity]?.node?.unpacked[version] = release
+        return .tuple([.atom("ok"), .charlist(version)])
+    }
+
+    private func install(_ version: String, _ node: SimulatedNode, fails: Bool) -> Term {
+        guard let release = world.host[identity]?.node?.unpacked[version] else {
+            return .tuple([.atom("error"), .atom("no_such_release")])
+        }
+        guard !fails else {
+            // After the point of no return the node restarts by itself.
+            if world.random.chance(50) {
+                world.after(.milliseconds(100)) { [world, identity, number] in
+                    world.reboot(identity, number)
+                }
+            }
+            if world.sabotage == .claimsUpgrades { return installed(node) }
+            return .tuple([.atom("error"), .atom("code_change_failed")])
+        }
+        world.host[identity]?.node?.running = release
+        world.behave(identity, as: release)
+        return installed(node)
+    }
+
+    private func makePermanent(_ version: String, fails: Bool) -> Term {
+        let failed = Term.tuple([.atom("error"), .atom("not_current")])
+        if world.sabotage == .claimsUpgrades { return .atom("ok") }
+        guard let node = world.host[identity]?.node, node.running.version == version, !fails
+        else { return failed }
+        var image = world.disk.image
+        world.invariants.watch?.forget(number)
+        do throws(FileSystemError) {
+            try node.running.makePermanent(in: folder, &image)
+        } catch {
+            // A full disk: what was truncated stays so.
+            world.disk.image = image
+            return .tuple([.atom("error"), .atom("enospc")])
+        }
+        world.disk.image = image
+        world.host[identity]?.node?.permanent = node.running
+        return .atom("ok")
+    }
+}

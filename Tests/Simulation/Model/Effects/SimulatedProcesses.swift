@@ -1,0 +1,197 @@
+internal import Deployment
+internal import Supervisor
+internal import Transport
+
+/// The processes of the simulated host, as one deployex starts and takes over them.
+final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
+    private unowned let world: SimulatedWorld
+    private let loop: SimulatedLoop
+    private let files: any FileSystem
+    private var sessions: [SimulatedSession] = []
+    /// How processes ended that nobody watches yet.
+    private var exits: [ProcessIdentity: ProcessExit] = [:]
+
+    init(_ world: SimulatedWorld, _ loop: SimulatedLoop, _ files: any FileSystem) {
+        self.world = world
+        self.loop = loop
+        self.files = files
+    }
+
+    // MARK: For the deployer
+
+    func start(
+        _ program: Program, record: @escaping @Sendable (ProcessIdentity) throws -> Void,
+        onEvent: @escaping (ProcessSession.Event) -> Void
+    ) async throws -> any RunningSession {
+        let (identity, role) = try await loop.offload { [self] in
+            try startHeld(program, record: record)
+        }
+        await loop.pause(.zero ... .milliseconds(10))
+        guard !loop.hasEnded else { throw SpawnError("deployex has ended") }
+        let session = SimulatedSession(
+            identity, role, isChild: true, world, loop, onEvent: onEvent)
+        sessions.append(session)
+        if world.host[identity] == nil {
+            end(session, exits.removeValue(forKey: identity) ?? .unknown)
+        }
+        return session
+    }
+
+    private func startHeld(
+        _ program: Program, record: (ProcessIdentity) throws -> Void
+    ) throws -> (ProcessIdentity, SimulatedProcess.Role) {
+        guard !loop.hasEnded else { throw SpawnError("deployex has ended") }
+        guard world.disk.image.status(program.path) != nil else {
+            throw SpawnError("starting \(program.path): there is no program")
+        }
+        let number = Self.number(in: program.path)
+        let command = SimulatedProcess.Command(program, in: world)
+        let role: SimulatedProcess.Role = command == nil ? .instance(number) : .command
+        let identity = world.host.start(role, world.termination(), now: world.now)
+        func begin() { command?.begin(identity, world) ?? world.programBegins(identity, number) }
+        if world.sabotage == .recordsAfterStart { begin() }
+        do {
+            try record(identity)
+        } catch {
+            // It waits for its record before it becomes the program, and ends with deployex.
+            if world.sabotage != .recordsAfterStart { world.host.end(identity) }
+            throw SpawnError("recording the start of \(program.path): \(error)")
+        }
+        if world.sabotage != .recordsAfterStart { begin() }
+        return (identity, role)
+    }
+
+    func adopt(
+        _ identity: ProcessIdentity, onEvent: @escaping (ProcessSession.Event) -> Void
+    ) async throws -> (any RunningSession)? {
+        await loop.pause(.zero ... .milliseconds(20))
+        guard !loop.hasEnded else { throw SpawnError("deployex has ended") }
+        let found =
+            world.sabotage == .signalsByPID
+            ? world.host.process(pid: identity.pid) : world.host[identity]
+        guard let found else { return nil }
+        let session = SimulatedSession(
+            found.identity, found.role, isChild: false, world, loop, onEvent: onEvent)
+        if world.sabotage == .restartsInsteadOfAdopting, case .instance = found.role {
+            session.killSession()
+            return nil
+        }
+        sessions.append(session)
+        return session
+    }
+
+    func leaders(
+        in folder: String, with variable: String, owners: TrustedUsers
+    ) async -> [ProcessIdentity] {
+        await loop.pause(.zero ... .milliseconds(20))
+        return world.host.processes(of: Self.number(in: folder)).map(\.identity)
+    }
+
+    var bootID: String { world.host.bootID }
+
+    func age(of identity: ProcessIdentity) -> Duration {
+        world.host[identity].map { world.now - $0.startedAt } ?? .zero
+    }
+
+    /// `/base/service/APP/I/…`
+    private static func number(in path: String) -> Int {
+        let names = path.split(separator: "/")
+        guard names.count > 3, let number = Int(names[3]) else {
+            preconditionFailure("\(path) is in no instance's folder")
+        }
+        return number
+    }
+
+    // MARK: For the world
+
+    /// A process has ended.
+    func ended(_ identity: ProcessIdentity, _ exit: ProcessExit) {
+        guard let session = sessions.first(where: { $0.identity == identity }) else {
+            exits[identity] = exit
+            return
+        }
+        end(session, exit)
+    }
+
+    private func end(_ session: SimulatedSession, _ exit: ProcessExit) {
+        sessions.removeAll { $0 === session }
+        session.end(exit)
+    }
+
+    /// deployex has ended: what still waits for an end is told of one, and does nothing with it.
+    func endAll() {
+        let left = sessions
+        sessions = []
+        for session in left { session.endWithoutTime() }
+    }
+
+    func terminateAll() {
+        for session in sessions { session.signal(kills: false) }
+    }
+}
+
+/// A session that a simulated deployex holds.
+final class SimulatedSession: RunningSession, @unchecked Sendable {
+    let identity: ProcessIdentity
+    private let role: SimulatedProcess.Role
+    private let isChild: Bool
+    private unowned let world: SimulatedWorld
+    private let loop: SimulatedLoop
+    private let onEvent: (ProcessSession.Event) -> Void
+
+    init(
+        _ identity: ProcessIdentity, _ role: SimulatedProcess.Role, isChild: Bool,
+        _ world: SimulatedWorld, _ loop: SimulatedLoop,
+        onEvent: @escaping (ProcessSession.Event) -> Void
+    ) {
+        self.identity = identity
+        self.role = role
+        self.isChild = isChild
+        self.world = world
+        self.loop = loop
+        self.onEvent = onEvent
+    }
+
+    var sockets: SessionSockets? { nil }
+
+    func terminate() {
+        if world.sabotage == .stopsAllAtOnce { world.deployex?.processes.terminateAll() }
+        signal(kills: false)
+    }
+
+    func killSession() { signal(kills: true) }
+
+    func signal(kills: Bool) {
+        if world.isLost(.losesSignals) { return }
+        after(.zero ... .milliseconds(2)) { [self] in
+            world.signal(identity, role, kills: kills)
+        }
+    }
+
+    /// The leader has ended; what else belongs to the session ends a moment later.
+    func end(_ exit: ProcessExit) {
+        if world.sabotage == .missesEndsOfAdopted, !isChild { return }
+        let rest = world.random.duration(.zero ... .milliseconds(300))
+        if case .instance(let number) = role {
+            world.invariants.lingers(number, until: world.now + rest)
+        }
+        let isTold = !world.isLost(.losesExits)
+        after(.zero ... .milliseconds(20)) { [self] in
+            if isTold { onEvent(.exited(isChild ? exit : .unknown)) }
+            let pause = world.sabotage == .startsTooEarly ? .zero : rest
+            guard isTold, !world.isLost(.losesEnds) else { return }
+            after(pause...pause) { self.onEvent(.ended(survivors: 0)) }
+        }
+    }
+
+    func endWithoutTime() {
+        onEvent(.exited(.unknown))
+        onEvent(.ended(survivors: 0))
+    }
+
+    private func after(_ range: ClosedRange<Duration>, _ body: @escaping () -> Void) {
+        world.after(range) { [loop] in
+            if !loop.hasEnded { body() }
+        }
+    }
+}
