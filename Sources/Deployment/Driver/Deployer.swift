@@ -14,6 +14,7 @@ package actor Deployer {
     let records: InstanceRecordFolder
     /// In the order of their numbers.
     private let instances: [DrivenInstance]
+    let programs: Programs
     private var engine: DeploymentEngine?
     /// What became of adopted processes before there was an engine to tell: such a process may have
     /// been ending already.
@@ -37,6 +38,7 @@ package actor Deployer {
     package init(configuration: EngineConfiguration, effects: Effects) {
         self.configuration = configuration
         self.effects = effects
+        programs = Programs(processes: effects.processes, loop: effects.loop)
         let records = InstanceRecordFolder(
             base: effects.layout.basePath, fileSystem: effects.files)
         self.records = records
@@ -120,14 +122,16 @@ package actor Deployer {
         }
     }
 
-    /// Stops every instance; returns when nothing runs any more. One that has not begun does not begin.
+    /// Stops every instance, and what else runs; returns when nothing runs any more, or the deployer is
+    /// detached. One that has not begun does not begin.
     package func stopAll() async {
         guard engine != nil, !isDetached else {
             isDetached = true
             return
         }
         tell(.shutdownRequested)
-        guard !hasFinished else { return }
+        await programs.stop()
+        guard !hasFinished, !isDetached else { return }
         await withCheckedContinuation { finishWaiters.append($0) }
     }
 
@@ -138,6 +142,7 @@ package actor Deployer {
         timer?.cancel()
         for (_, continuation) in commands { continuation.resume(returning: Self.detached) }
         commands = [:]
+        endWaits()
         let work = (instances.map(\.folderWork) + [saving]).compactMap { $0 }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { for task in work { await task.value } }
@@ -261,9 +266,12 @@ package actor Deployer {
     private func finish() {
         hasFinished = true
         timer?.cancel()
-        let waiters = finishWaiters
+        endWaits()
+    }
+
+    private func endWaits() {
+        for waiter in finishWaiters { waiter.resume() }
         finishWaiters = []
-        for waiter in waiters { waiter.resume() }
     }
 
     // MARK: The application's record

@@ -65,9 +65,11 @@ extension Deployer {
             record: CommandRecordFile(
                 folder: records.path, application: application,
                 files: effects.files),
-            timeout: configuration.timings.preCommandTimeout, processes: effects.processes,
+            timeout: configuration.timings.preCommandTimeout, programs: programs,
             loop: loop, logTail: effects.logTail)
         let failure = await runner.run(release.preCommands) { log($0, $1) }
+        // Killed, and no failure of the release.
+        guard !programs.hasStopped else { return }
         if let failure {
             tell(.preCommandsFailed(number, release, reason: failure))
         } else {
@@ -143,7 +145,6 @@ extension Deployer {
         }
         // What is staged can be entered by whoever is to run it; where the output goes cannot.
         let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
-        let programs = ProgramRun(processes: effects.processes, loop: loop)
         let outcome = await HotUpgrade.run(
             .init(
                 name: application, from: from, to: release.version,
@@ -154,7 +155,7 @@ extension Deployer {
                 package: instance(number).package?.path ?? "", files: files),
             evaluation: .init(environment: variables(number)) { [self] in
                 try await evaluate(
-                    programs, $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
+                    $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
             },
             isResumed: isResumed, loop: loop, log: effects.log)
         switch outcome {
@@ -177,10 +178,10 @@ extension Deployer {
         }
     }
 
-    /// On the loop, as ``ProgramRun`` wants it.
+    /// On the loop, as ``Programs`` want it.
     private func evaluate(
-        _ programs: ProgramRun, _ path: String, _ arguments: [String],
-        environment: [String: String], workingFolder: String, timeout: Duration
+        _ path: String, _ arguments: [String], environment: [String: String],
+        workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         try await programs.collectingOutput(
             path, arguments, environment: environment, workingFolder: workingFolder,

@@ -19,7 +19,7 @@ struct PreCommandRunner {
     var record: CommandRecordFile
     /// For all of them together.
     var timeout: Duration
-    var processes: any ProcessHost
+    var programs: Programs
     var loop: any SerialLoop
     /// The last lines of a log. It blocks.
     var logTail: @Sendable (_ path: String, _ count: Int) throws -> [String]
@@ -60,7 +60,7 @@ struct PreCommandRunner {
             path: program, arguments: arguments, environment: environment, folder: folder,
             stdoutPath: logPath, stderrPath: logPath, setting: setting)
         program.logOwners = logOwners
-        let exit = try await ProgramRun(processes: processes, loop: loop)(
+        let exit = try await programs.run(
             program, until: deadline, record: { try record.write($0) })
         try await loop.offload { try record.remove() }
         return exit

@@ -43,7 +43,7 @@ final class SabotagedFiles: ForwardingFiles, @unchecked Sendable {
             // What counts as written has this name in the meantime.
             let waiting = source + ".waiting"
             try inner.rename(source, to: waiting)
-            world.after(.milliseconds(50) ... .seconds(3)) { [inner] in
+            world.after(.milliseconds(50) ... .seconds(10)) { [inner] in
                 do throws(FileSystemError) { try inner.rename(waiting, to: destination) } catch {}
             }
         default: try inner.rename(source, to: destination)

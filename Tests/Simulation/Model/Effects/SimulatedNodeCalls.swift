@@ -152,6 +152,7 @@ private struct ReleaseHandler {
                 .atom(Atom(status)),
             ])
         }
+        if let claimed = node.claimed { return .list([entry(claimed, "permanent")]) }
         var entries = [entry(node.permanent.version, "permanent")]
         if node.running.version != node.permanent.version {
             entries.append(entry(node.running.version, "current"))
@@ -209,7 +210,10 @@ private struct ReleaseHandler {
                     world.reboot(identity, number)
                 }
             }
-            if world.sabotage == .claimsUpgrades { return installed(node) }
+            if world.sabotage == .claimsUpgrades {
+                world.host[identity]?.node?.claimed = version
+                return installed(node)
+            }
             return .tuple([.atom("error"), .atom("code_change_failed")])
         }
         world.host[identity]?.node?.running = release
@@ -219,7 +223,7 @@ private struct ReleaseHandler {
 
     private func makePermanent(_ version: String, fails: Bool) -> Term {
         let failed = Term.tuple([.atom("error"), .atom("not_current")])
-        if world.sabotage == .claimsUpgrades { return .atom("ok") }
+        if world.host[identity]?.node?.claimed != nil { return .atom("ok") }
         guard let node = world.host[identity]?.node, node.running.version == version, !fails
         else { return failed }
         var image = world.disk.image

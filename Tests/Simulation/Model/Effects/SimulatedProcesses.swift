@@ -162,7 +162,6 @@ final class SimulatedSession: RunningSession, @unchecked Sendable {
     func killSession() { signal(kills: true) }
 
     func signal(kills: Bool) {
-        if world.isLost(.losesSignals) { return }
         after(.zero ... .milliseconds(2)) { [self] in
             world.signal(identity, role, kills: kills)
         }

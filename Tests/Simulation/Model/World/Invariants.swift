@@ -28,6 +28,7 @@ final class Invariants {
     private var damagedRecords: Set<Int> = []
     /// The failures of the disk that were seen to have been injected.
     private var faultCount = 0
+    private var lastFault: MonotonicTime?
 
     private struct Reboot {
         var identity: ProcessIdentity
@@ -130,11 +131,12 @@ final class Invariants {
     /// stay down for want of space, nor does one that is to stop run on.
     func logged(_ text: String, _ world: SimulatedWorld) {
         guard world.isFull, text.contains("record"), text.contains("space") else { return }
-        // A disk operation has failed because it was to.
-        guard world.disk.faultCount == faultCount else {
+        if world.disk.faultCount != faultCount {
             faultCount = world.disk.faultCount
-            return
+            lastFault = world.now
         }
+        // A disk operation that was to fail may be what this line is about.
+        guard lastFault.map({ world.now - $0 > .seconds(1) }) ?? true else { return }
         let name = "\(Scenario.application)-"
         for number in recorded where text.contains("\(name)\(number)") {
             fail("the record of instance \(number) is not written for want of space: \(text)")

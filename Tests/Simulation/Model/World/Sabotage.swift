@@ -54,10 +54,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case losesExits
     /// Now and then nobody is told that nothing is left of a session.
     case losesEnds
-    /// Now and then nobody is told that a node has connected.
+    /// Nobody is told that a node has connected.
     case losesConnections
-    /// The signal of a stop is lost, and not repeated.
-    case losesSignals
     /// A read of the catalog never returns, now and then.
     case losesReads
 
@@ -65,8 +63,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
     var share: Int {
         switch self {
         case .losesTimers: 2
-        case .losesConnections: 50
-        case .losesReads, .losesSignals: 20
+        case .losesConnections: 100
+        case .losesReads: 20
         default: 10
         }
     }

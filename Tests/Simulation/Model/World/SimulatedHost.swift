@@ -36,6 +36,8 @@ struct SimulatedNode {
     var permanent: SimulatedRelease
     /// Releases unpacked besides, by version.
     var unpacked: [String: SimulatedRelease] = [:]
+    /// What it says it was upgraded to, and was not.
+    var claimed: String?
     /// When the distribution is up in this life.
     var upAt: MonotonicTime
     /// When the application is started; `nil` for never.

@@ -25,6 +25,7 @@ extension SimulatedWorld {
         node.running = release
         node.permanent = release
         node.unpacked = [:]
+        node.claimed = nil
         node.upAt = now + random.duration(.milliseconds(100) ... .milliseconds(600))
         let started = random.duration(.milliseconds(100) ... .seconds(2))
         node.readyAt = behaviour(of: release) == .neverReady ? nil : node.upAt + started

@@ -1,24 +1,52 @@
 internal import Supervisor
 internal import Transport
 
-/// Runs a program until nothing of its session is left, or kills it at a deadline.
+/// Runs programs that end by themselves, each until nothing of its session is left or its deadline kills it.
 ///
-/// Called on the loop's thread, by an actor that is pinned to it.
-struct ProgramRun {
-    var processes: any ProcessHost
-    var loop: any SerialLoop
+/// Confined to the loop's thread.
+final class Programs: @unchecked Sendable {
+    private let processes: any ProcessHost
+    private let loop: any SerialLoop
+    private var running: [ObjectIdentifier: any RunningSession] = [:]
+    /// Whether nothing is started any more.
+    private(set) var hasStopped = false
+    private var waiters: [CheckedContinuation<Void, Never>] = []
+
+    init(processes: any ProcessHost, loop: any SerialLoop) {
+        self.processes = processes
+        self.loop = loop
+    }
+
+    /// Kills what runs, and starts nothing any more. Returns when nothing runs.
+    nonisolated(nonsending) func stop() async {
+        hasStopped = true
+        for session in running.values { session.killSession() }
+        guard !running.isEmpty else { return }
+        await withCheckedContinuation { waiters.append($0) }
+    }
+
+    private func ended(_ session: any RunningSession) {
+        running[ObjectIdentifier(session)] = nil
+        guard running.isEmpty else { return }
+        for waiter in waiters { waiter.resume() }
+        waiters = []
+    }
 
     /// - Parameter record: as ``ProcessHost/start(_:record:onEvent:)`` takes it.
-    nonisolated(nonsending) func callAsFunction(
+    nonisolated(nonsending) func run(
         _ program: Program, until deadline: MonotonicTime,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in }
     ) async throws -> ProcessExit {
+        guard !hasStopped else { throw SpawnError("starting \(program.path): deployex is stopping") }
         let end = ProgramEnd()
         let session = try await processes.start(
             program, record: record, onEvent: { end.received($0) })
+        running[ObjectIdentifier(session)] = session
+        if hasStopped { session.killSession() }
         let timer = loop.schedule(at: deadline) { session.killSession() }
         let exit = await withCheckedContinuation { end.wait($0) }
         timer.cancel()
+        ended(session)
         return exit
     }
 
@@ -35,7 +63,7 @@ struct ProgramRun {
         let (standardOutput, standardError) = (stem + "-stdout", stem + "-stderr")
         let result: Result<HotUpgrade.ProgramOutput, any Error>
         do {
-            let exit = try await self(
+            let exit = try await run(
                 Program(
                     path: path, arguments: arguments, environment: environment,
                     folder: workingFolder, stdoutPath: standardOutput, stderrPath: standardError,
