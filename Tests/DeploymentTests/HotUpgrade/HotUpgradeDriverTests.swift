@@ -15,6 +15,11 @@ struct HotUpgradeDriverTests {
     }()
 
     private let log = Log()
+    private let loop: EventLoop
+
+    init() throws {
+        loop = try .onOwnThread()
+    }
 
     private func run(
         _ node: PretendedNode, _ tree: ReleaseTree, files: (any FileSystem)? = nil,
@@ -39,7 +44,7 @@ struct HotUpgradeDriverTests {
                 return .init(
                     exitStatus: exitStatus, standardOutput: Array(output.utf8),
                     standardError: Array(standardError.utf8))
-            }, loop: try EventLoop.onOwnThread(), log: { log.append("[\($0)] \($1)") })
+            }, loop: loop, log: { log.append("[\($0)] \($1)") })
     }
 
     @Test func `the resolved configuration is there, and private, while it is installed`()

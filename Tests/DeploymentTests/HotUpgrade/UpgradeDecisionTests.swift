@@ -1,14 +1,17 @@
 import ErlDist
 import Supervisor
 import Testing
+import Transport
 
 @testable import Deployment
 
 /// Which packages are upgraded to in place. The files are real, the reading is the production code's.
 struct UpgradeDecisionTests {
     private let tree: ReleaseTree
+    private let loop: EventLoop
 
     init() throws {
+        loop = try .onOwnThread()
         tree = try ReleaseTree()
         try tree.hotUpgrade()
     }
