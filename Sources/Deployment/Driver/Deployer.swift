@@ -75,10 +75,9 @@ package actor Deployer {
         let (record, findings) = try await readRecord()
         for finding in findings { log(.warning, finding) }
         guard !isDetached else { return }
-        var engine = DeploymentEngine(
+        let (engine, actions) = DeploymentEngine.begin(
             configuration: configuration, record: record, found: found, now: loop.now,
             seconds: loop.secondsSince1970)
-        let actions = engine.start(found, now: loop.now)
         self.engine = engine
         effects.onDecision?(nil, actions)
         perform(actions)

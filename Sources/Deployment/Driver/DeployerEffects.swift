@@ -32,7 +32,7 @@ extension Deployer {
         /// Awaited before a release is started; throws why it must not be. It blocks.
         package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
         /// What an instance must show beside its node to be ready, such as an answer by HTTP.
-        package var checkReadiness: (@Sendable (Int) async -> Readiness)?
+        package var checkReadiness: (@Sendable (Int) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
         /// Told on the loop's thread of each event, and of what the engine decided because of it, before

@@ -39,7 +39,8 @@ extension Deployer {
         instance.keeper = InstanceRecordKeeper(record, in: records)
         var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
         found.note = InstanceNote(
-            restarts: record.restarts, isStopped: record.isStopped, creation: record.creation)
+            restarts: record.restarts, isStoppedByOperator: record.isStopped,
+            creation: record.creation)
         found.process = process
         if let to = onDisk.interruptedUpgrade {
             found.interruptedUpgrade = try? Release(version: to.version, hash: to.hash)
@@ -201,7 +202,7 @@ extension Deployer {
         await attempt("writing the record of \(name)") {
             try keeper.update { record in
                 record.restarts = note.restarts
-                record.isStopped = note.isStopped
+                record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
             }
@@ -254,7 +255,7 @@ extension Deployer {
         tell(.probed(number, run: run, await readiness(number, kind)))
     }
 
-    private func readiness(_ number: Int, _ kind: ProbeKind) async -> Readiness {
+    private func readiness(_ number: Int, _ kind: ProbeKind) async -> ProbeResult {
         let usesDistribution = configuration.readiness.usesDistribution
         switch kind {
         case .liveness:

@@ -1,5 +1,5 @@
 internal import ErlDist
-package import Supervisor
+internal import Supervisor
 package import Transport
 
 /// Decides everything about the instances of one application: what to deploy where and when, and
@@ -8,296 +8,358 @@ package import Transport
 /// The deployer tells it what happened with ``handle(_:now:)``, carries out the actions that come
 /// back, and returns at ``nextDeadline`` with ``EngineEvent/timePassed``.
 ///
-/// What is to run is one release, the target: what an operator or else the catalog names, and the last
-/// good release when that one is ghosted. A rollout changes one instance at a time, those that are not
-/// ready first, and goes on when the one changed is ready. It never takes the last ready instance down
-/// while another is on its way. A release that does not become ready in time, or crashes again and
-/// again while it is new, is ghosted: so another release is the target, and the same rollout brings it
-/// back.
+/// It is composed of machines, and passes on what one of them needs from another:
+/// - ``ReleasePlan`` says what is to run, the target: what an operator or else the catalog names, and the
+///   last good release when that one is ghosted.
+/// - ``Fleet`` holds the instances, and says which of them serve and may be spared.
+/// - ``Rollout`` brings one instance to the target. The next one begins when that instance is ready.
+///
+/// The last ready instance is never taken down while another is on its way. A release that does not
+/// become ready in time, or crashes again and again while it is new, is ghosted: so another release is
+/// the target, and the next rollouts bring it back.
 package struct DeploymentEngine {
-    let configuration: EngineConfiguration
-    var timings: EngineConfiguration.Timings { configuration.timings }
-    var catalog: CatalogWatch
-    var record: ApplicationRecord
-    private var savedRecord: ApplicationRecord
-    var instances: [EngineInstance]
-    var rollout: Rollout?
-    var retry: RetryState?
-    var isShuttingDown = false
-    private var isFinished = false
-    var actions: [EngineAction] = []
-    private let origin: MonotonicTime
-    /// Seconds since 1970 at `origin`.
-    private let originSeconds: Int64
-    /// Interrupted hot upgrades to settle before anything else is rolled out.
-    private var interrupted: [Interrupted] = []
-    var hasInterrupted: Bool { !interrupted.isEmpty }
+    private let configuration: EngineConfiguration
+    private var plan: ReleasePlan
+    private var fleet = Fleet()
+    private var rollout: Rollout?
+    private var life = Life.running
+    /// What the event at hand has led to so far.
+    private var actions: [EngineAction] = []
 
-    private struct Interrupted {
-        var instance: Int
-        var from: String
-        var to: Release
+    private enum Life {
+        case running, shuttingDown, finished
     }
 
-    /// What there is of an instance when the engine starts.
-    package struct Found: Equatable, Sendable {
-        package var current: DeployedRelease?
-        package var previous: DeployedRelease?
-        package var note = InstanceNote()
-        package var process = FoundProcess.none
-        /// The release to which its running node was being upgraded in place.
-        package var interruptedUpgrade: Release?
+    private var isShuttingDown: Bool { life != .running }
+    /// What is to run.
+    private var target: Release? { plan.target(in: fleet) }
+}
 
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
-    }
+// MARK: Beginning
 
-    /// What has become of the process that an earlier deployex started.
-    package enum FoundProcess: Equatable, Sendable {
-        case none
-        /// It runs, since `since`. With `isStopping` the decision to stop it is on record.
-        case running(ProcessIdentity, since: MonotonicTime, isStopping: Bool)
-        /// It ended while no deployex ran, and nobody had decided that.
-        case ended
-    }
-
+extension DeploymentEngine {
+    /// Takes over what runs, and starts what is deployed and does not run.
     /// - Parameters:
     ///   - found: one element for each instance, in order.
     ///   - seconds: the time of day at `now`, in seconds since 1970.
-    package init(
+    /// - Returns: the engine, and what is to be done first.
+    package static func begin(
         configuration: EngineConfiguration, record: ApplicationRecord = ApplicationRecord(),
         found: [Found], now: MonotonicTime, seconds: Int64 = 0
-    ) {
+    ) -> (DeploymentEngine, [EngineAction]) {
         precondition(found.count == configuration.replicas, "One element for each instance")
-        self.configuration = configuration
-        self.record = record
-        savedRecord = record
-        origin = now
-        originSeconds = seconds
-        catalog = CatalogWatch(interval: configuration.timings.pollInterval, now: now)
-        instances = found.enumerated().map { index, found in
-            EngineInstance(
-                number: index + 1,
-                machine: InstanceMachine(
-                    configuration: .init(stopTimeout: configuration.timings.stopTimeout),
-                    restarts: found.note.restarts),
-                found: found)
+        var engine = DeploymentEngine(
+            configuration: configuration,
+            plan: ReleasePlan(
+                record: record, timings: configuration.timings, now: now, seconds: seconds))
+        engine.log(.info, "Initialising deployment server")
+        for (number, found) in zip(1..., found) {
+            let (instance, actions) = Instance.begin(number, found, configuration, now: now)
+            engine.fleet.add(instance)
+            engine.perform(actions, at: number, now: now)
         }
+        engine.resumeTrials(now: now)
+        let actions = engine.settle(now: now)
+        return (engine, actions)
     }
 
-    /// Takes over what runs, and starts what is deployed and does not. Called once, before any event,
-    /// with what ``init(configuration:record:found:now:seconds:)`` was given.
-    package mutating func start(_ found: [Found], now: MonotonicTime) -> [EngineAction] {
-        log(.info, "Initialising deployment server")
-        for (index, found) in found.enumerated() {
-            log(.info, "Initialising monitor server for instance: \(index + 1)")
-            begin(index, found, now: now)
-        }
-        resumeTrial(now: now)
-        return settle(now: now)
-    }
-
-    private mutating func begin(_ index: Int, _ found: Found, now: MonotonicTime) {
-        switch found.process {
-        case .running(let identity, let since, let isStopping):
-            adopt(index, identity, since: since, now: now)
-            if isStopping {
-                // A restart, or a deployment, that the earlier deployex had begun.
-                log(.info, "Instance: \(index + 1) was being stopped: that goes on")
-                apply(instances[index].machine.stopRequested(now: now), to: index)
-                if !instances[index].isStopped, found.current != nil {
-                    apply(instances[index].machine.startRequested(now: now), to: index)
-                }
-            } else if let to = found.interruptedUpgrade, let from = found.current {
-                interrupted.append(
-                    Interrupted(instance: index, from: from.version, to: to))
-            }
-        case .ended:
-            instances[index].machine.endedUnseen()
-            log(
-                .error,
-                "Application instance: \(index + 1) ended while deployex was not running; "
-                    + "it is started again")
-            startUnlessStopped(index, now: now)
-        case .none:
-            startUnlessStopped(index, now: now)
+    /// A release whose trial an earlier deployex began, and that no instance has shown to be good, has
+    /// its time again.
+    private mutating func resumeTrials(now: MonotonicTime) {
+        let deadline = now + configuration.timings.readyTimeout
+        let isSettling = fleet.contains { $0.interrupted != nil }
+        for number in fleet.numbers {
+            guard let current = fleet[number].current, !fleet[number].isStoppedByOperator,
+                plan.isUndecided(current.id)
+            else { continue }
+            _ = fleet[number].perform(.beginTrial(until: deadline), now: now)
+            // Without any record this is the state of a deployex that kept none.
+            guard rollout == nil, !isSettling, plan.record != ApplicationRecord(),
+                let release = try? Release(version: current.version, hash: current.hash)
+            else { continue }
+            rollout = .awaiting(current, release, at: number, deadline: deadline, now: now)
         }
     }
+}
 
-    private mutating func startUnlessStopped(_ index: Int, now: MonotonicTime) {
-        if instances[index].current == nil {
-            log(.info, "No version set, not able to run_service")
-        } else if instances[index].isStopped {
-            log(
-                .info,
-                "Instance: \(index + 1) stays stopped: `deployex start \(index + 1)` starts it")
-        } else {
-            startProcess(index, now: now)
-        }
-    }
+// MARK: Events
 
+extension DeploymentEngine {
     /// Takes an event and returns what is to be done because of it, in order.
     package mutating func handle(_ event: EngineEvent, now: MonotonicTime) -> [EngineAction] {
         switch event {
-        case .timePassed:
-            break
-        case .catalogAnnounced:
-            catalog.announced(now: now)
-        case .catalogRead(let release):
-            catalogRead(release, now: now)
+        case .timePassed: break
+        case .catalogAnnounced: plan.catalogAnnounced(now: now)
+        case .catalogRead(let release): plan.catalogRead(release, now: now)
         case .catalogReadFailed(let reason):
-            if catalog.failed(reason, now: now) { log(.error, reason) }
+            if plan.catalogReadFailed(reason, now: now) { log(.error, reason) }
         case .commanded(let id, let command):
             let result = perform(command, now: now)
             actions.append(.reply(id, result))
+        case .shutdownRequested: shutDown(now: now)
+
         case .staged(let number, let release, let decision):
-            staged(number - 1, release, decision, now: now)
+            tellRollout(number, release, now: now) { $0.staged(decision, $1) }
         case .stagingFailed(let number, let release, let reason):
-            stagingFailed(number - 1, release, reason, now: now)
+            tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
         case .preCommandsDone(let number, let release):
-            preCommandsDone(number - 1, release, now: now)
+            plan.notePrepared(release.id)
+            tellRollout(number, release, now: now) { $0.preCommandsDone($1) }
         case .preCommandsFailed(let number, let release, let reason):
-            preCommandsFailed(number - 1, release, reason, now: now)
+            tellRollout(number, release, now: now) { told, _ in told.preCommandsFailed(reason) }
         case .promoted(let number, let release):
-            promoted(number - 1, release, now: now)
+            tellRollout(number, release, now: now) { $0.promoted($1) }
         case .promotionFailed(let number, let release, let reason):
-            promotionFailed(number - 1, release, reason, now: now)
+            tellRollout(number, release, now: now) { $0.promotionFailed(reason, $1) }
         case .hotUpgraded(let number, let release):
-            hotUpgraded(number - 1, release, now: now)
+            tellRollout(number, release, now: now) { $0.upgraded($1) }
         case .hotUpgradeFailed(let number, let release, let reason, let isUntouched):
-            hotUpgradeFailed(number - 1, release, reason, nodeIsUntouched: isUntouched, now: now)
+            tellRollout(number, release, now: now) {
+                $0.upgradeFailed(reason, nodeIsUntouched: isUntouched, $1)
+            }
         case .reverted(let number, let release):
-            reverted(number - 1, release, now: now)
+            tellRollout(number, nil, now: now) { $0.reverted(to: release, $1) }
         case .reversionFailed(let number, let reason):
-            reversionFailed(number - 1, reason, now: now)
+            tellRollout(number, nil, now: now) { $0.reversionFailed(reason, $1) }
         case .logTailRead(let number, let id, let lines):
-            logTailRead(number, id, lines)
+            actions += plan.logTailRead(number, id, lines)
+
         case .stands(let number, let release):
-            stands(number - 1, release)
+            // While the instance is being changed the change's own end tells.
+            guard !isBeingChanged(number) else { break }
+            tell(number, now: now) { $0.boots(release) }
         case .spawned(let number, let identity):
-            apply(instances[number - 1].machine.spawned(identity, now: now), to: number - 1)
-            processBegan(number - 1, now: now)
+            tell(number, now: now) { $0.spawned(identity, now: now) }
         case .spawnFailed(let number, let reason):
-            // No crash of what is to run: the host could not start it, such as for want of disk space.
-            apply(
-                instances[number - 1].machine.spawnFailed(reason: reason, now: now), to: number - 1)
-        case .exited(let number, let status):
-            exited(number - 1, status, now: now)
+            tell(number, now: now) { $0.spawnFailed(reason: reason, now: now) }
+        case .exited(let number, let exit):
+            tell(number, now: now) { $0.exited(exit, now: now) }
         case .sessionEnded(let number):
-            apply(instances[number - 1].machine.sessionEnded(now: now), to: number - 1)
-        case .probed(let number, let run, let readiness):
-            probed(number - 1, run: run, readiness, now: now)
+            tell(number, now: now) { $0.sessionEnded(now: now) }
+        case .probed(let number, let run, let result):
+            let isBeingChanged = isBeingChanged(number)
+            tell(number, now: now) {
+                $0.probed(result, run: run, isBeingChanged: isBeingChanged, now: now)
+            }
         case .connected(let number, let creation):
-            connected(number - 1, creation: creation, now: now)
+            tell(number, now: now) { $0.connected(creation: creation, now: now) }
         case .disconnected(let number):
-            disconnected(number - 1, now: now)
-        case .shutdownRequested:
-            shutDown(now: now)
+            fleet[number].disconnected(now: now)
         }
         return settle(now: now)
     }
 
     /// When to come back with ``EngineEvent/timePassed`` at the latest.
     package var nextDeadline: MonotonicTime? {
-        var deadlines = instances.compactMap(\.nextDeadline)
+        var deadlines = fleet.map(\.nextDeadline) + [rollout?.nextDeadline]
         if !isShuttingDown {
-            if let nextRead = catalog.nextRead { deadlines.append(nextRead) }
-            if rollout == nil, let retry, !retry.isDue { deadlines.append(retry.notBefore) }
+            deadlines.append(plan.nextCatalogRead)
+            if rollout == nil { deadlines.append(plan.nextAttempt) }
         }
-        if case .awaitingReady(let deadline)? = rollout?.phase { deadlines.append(deadline) }
-        return deadlines.min()
+        return deadlines.compactMap { $0 }.min()
     }
 
     package var snapshot: ApplicationSnapshot {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
-            pinnedVersion: record.pinned?.version, ghosted: record.ghosted,
-            history: record.history, problem: retry?.reason ?? catalog.lastFailure,
-            instances: instances.map(\.snapshot))
+            pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
+            history: plan.record.history, problem: plan.problem,
+            instances: fleet.map(\.snapshot))
     }
 
-    // MARK: After every event
+    /// Tells the rollout, if the answer is for it.
+    private mutating func tellRollout(
+        _ number: Int, _ release: Release?, now: MonotonicTime,
+        _ event: (inout Rollout, Rollout.Surroundings) -> [Rollout.Action]
+    ) {
+        guard var told = rollout, told.instance == number,
+            release == nil || told.release.id == release?.id
+        else { return }
+        let actions = event(&told, surroundings(now: now))
+        rollout = told
+        perform(actions, of: told, now: now)
+    }
 
+    private mutating func tell(
+        _ number: Int, now: MonotonicTime, _ event: (inout Instance) -> [Instance.Action]
+    ) {
+        perform(event(&fleet[number]), at: number, now: now)
+    }
+
+    private func isBeingChanged(_ number: Int) -> Bool {
+        rollout?.isChanging(number) == true
+    }
+
+    private func surroundings(now: MonotonicTime) -> Rollout.Surroundings {
+        Rollout.Surroundings(
+            plan: plan, fleet: fleet, isShuttingDown: isShuttingDown,
+            timings: configuration.timings, now: now)
+    }
+}
+
+// MARK: After every event
+
+extension DeploymentEngine {
     /// Lets everything that is due happen, and hands over the actions.
     private mutating func settle(now: MonotonicTime) -> [EngineAction] {
-        for index in instances.indices {
-            apply(instances[index].machine.timePassed(now: now), to: index)
-        }
+        for number in fleet.numbers { tell(number, now: now) { $0.timePassed(now: now) } }
         if isShuttingDown {
             finishIfStopped()
         } else {
-            if catalog.beginIfDue(now: now) { actions.append(.readCatalog) }
-            if let notBefore = retry?.notBefore, notBefore <= now { retry?.isDue = true }
-            advanceRollout(now: now)
+            if plan.timePassed(now: now) { actions.append(.readCatalog) }
+            if let rollout {
+                tellRollout(rollout.instance, nil, now: now) { $0.timePassed($1) }
+            }
             restartDoubtful(now: now)
-            resumeInterrupted(now: now)
-            beginRolloutIfNeeded(now: now)
-            for index in instances.indices { probeIfDue(index, now: now) }
+            if rollout == nil { resumeInterrupted(now: now) }
+            if rollout == nil { beginRollout(now: now) }
+            for number in fleet.numbers { tell(number, now: now) { $0.probeIfDue(now: now) } }
         }
-        for index in instances.indices {
-            if let note = instances[index].takeNote() { actions.append(.note(index + 1, note)) }
+        for number in fleet.numbers {
+            if let note = fleet[number].takeNote() { actions.append(.note(number, note)) }
         }
         // First: what is decided is on record before anything is done because of it.
-        if record != savedRecord {
-            savedRecord = record
-            actions.insert(.save(record), at: 0)
-        }
+        if let record = plan.takeUnsaved() { actions.insert(.save(record), at: 0) }
         defer { actions = [] }
         return actions
     }
 
-    private mutating func resumeInterrupted(now: MonotonicTime) {
-        guard rollout == nil, !interrupted.isEmpty else { return }
-        let next = interrupted.removeFirst()
-        // A process that has ended meanwhile boots what is on disk.
-        guard instances[next.instance].isProbed else {
-            return resumeInterrupted(now: now)
+    /// Starts anew what a failed upgrade in place has left in doubt, as soon as that costs nobody
+    /// anything.
+    private mutating func restartDoubtful(now: MonotonicTime) {
+        for instance in fleet where instance.health.isDoubtful {
+            guard fleet.maySpare(instance.number), rollout?.instance != instance.number else {
+                continue
+            }
+            tell(instance.number, now: now) { $0.perform(.settleDoubt, now: now) }
         }
-        log(
-            .warning,
-            "The hot upgrade of instance: \(next.instance + 1) from: \(next.from) to: "
-                + "\(next.to.version) was interrupted: asking the node what it runs")
-        rollout = Rollout(
-            instance: next.instance, release: next.to, phase: .hotUpgrading, kind: .hotUpgrade,
-            begin: now, isResumed: true)
-        actions.append(.resumeHotUpgrade(next.instance + 1, from: next.from, to: next.to))
     }
 
-    // MARK: Shutting down
+    private mutating func resumeInterrupted(now: MonotonicTime) {
+        for number in fleet.numbers {
+            guard let upgrade = fleet[number].takeInterrupted() else { continue }
+            return begin(Rollout.resuming(upgrade, at: number, now: now), now: now)
+        }
+    }
 
+    private mutating func beginRollout(now: MonotonicTime) {
+        guard let target, !fleet.contains(where: \.health.isUnheard) else { return }
+        if fleet.contains(where: { $0.isReady && $0.current?.id == target.id }) {
+            plan.noteTargetGood(target)
+        }
+        guard !plan.holdsBack(target, now: now) else { return }
+        // What already runs the target must be ready before it is carried any further.
+        let isProven = fleet.allSatisfy {
+            $0.isStoppedByOperator || plan.isOutdated($0, target) || $0.isReady
+        }
+        guard isProven, let next = fleet.next(where: { plan.isOutdated($0, target) }) else {
+            return
+        }
+        begin(Rollout.begin(next, target, surroundings(now: now)), now: now)
+    }
+
+    private mutating func begin(_ begun: (Rollout, [Rollout.Action]), now: MonotonicTime) {
+        rollout = begun.0
+        perform(begun.1, of: begun.0, now: now)
+    }
+}
+
+// MARK: What the machines want
+
+extension DeploymentEngine {
+    private mutating func perform(
+        _ wanted: [Rollout.Action], of rollout: Rollout, now: MonotonicTime
+    ) {
+        for action in wanted {
+            switch action {
+            case .ask(let action): actions.append(action)
+            case .tell(let order): tell(rollout.instance, now: now) { $0.perform(order, now: now) }
+            case .failTrial(let reason): failTrial(rollout.instance, reason, now: now)
+            case .ghost(let reason):
+                actions.append(plan.ghost(rollout.release.id, reason, in: fleet, now: now))
+            case .end(let outcome, let reason): endRollout(outcome, reason: reason, now: now)
+            case .abandon: self.rollout = nil
+            case .postpone(let reason):
+                actions.append(plan.postpone(rollout.release, reason, now: now))
+            }
+        }
+    }
+
+    private mutating func perform(
+        _ wanted: [Instance.Action], at number: Int, now: MonotonicTime
+    ) {
+        for action in wanted {
+            switch action {
+            case .ask(let action): actions.append(action)
+            case .becameReady:
+                if let current = fleet[number].current { plan.noteGood(current, latest: false) }
+            case .failedTrial(let reason):
+                // While its node is upgraded, the upgrade's own end tells what became of it.
+                if !isBeingChanged(number) { failTrial(number, reason, now: now) }
+            }
+        }
+    }
+
+    private mutating func endRollout(
+        _ outcome: DeploymentOutcome.Outcome, reason: String?, now: MonotonicTime
+    ) {
+        guard let ended = rollout.take() else { return }
+        if outcome == .succeeded, let current = fleet[ended.instance].current {
+            plan.noteGood(current, latest: true)
+        }
+        plan.note(ended, outcome, reason: reason, now: now)
+    }
+
+    /// A release on trial has failed at an instance.
+    private mutating func failTrial(_ number: Int, _ reason: String, now: MonotonicTime) {
+        guard let current = fleet[number].current else { return }
+        _ = fleet[number].perform(.endTrial, now: now)
+        let reason = "instance \(number): \(reason)"
+        if rollout?.isAwaitingReady(number) == true {
+            endRollout(.failed, reason: reason, now: now)
+        }
+        actions += plan.failedTrial(current.id, at: number, reason, in: fleet, now: now)
+    }
+
+    private mutating func log(_ level: LogLevel, _ text: String) {
+        actions.append(.log(level, text))
+    }
+}
+
+// MARK: Commands
+
+extension DeploymentEngine {
+    private mutating func perform(_ command: EngineCommand, now: MonotonicTime) -> CommandResult {
+        guard !isShuttingDown else { return .refused("deployex is stopping") }
+        let desk = CommandDesk(
+            application: configuration.application, fleet: fleet, rollout: rollout, now: now)
+        let decision = desk.decide(command, on: &plan)
+        for action in decision.actions {
+            switch action {
+            case .ask(let action): actions.append(action)
+            case .tell(let number, let order):
+                tell(number, now: now) { $0.perform(order, now: now) }
+            case .endRollout(let reason): endRollout(.failed, reason: reason, now: now)
+            }
+        }
+        return decision.result
+    }
+}
+
+// MARK: Shutting down
+
+extension DeploymentEngine {
     private mutating func shutDown(now: MonotonicTime) {
         guard !isShuttingDown else { return }
-        isShuttingDown = true
-        for index in instances.indices {
-            apply(instances[index].machine.stopRequested(now: now), to: index)
-        }
+        life = .shuttingDown
+        for number in fleet.numbers { tell(number, now: now) { $0.perform(.stop, now: now) } }
     }
 
     private mutating func finishIfStopped() {
+        guard life == .shuttingDown, fleet.allSatisfy({ $0.status == .idle }) else { return }
         // Folders half-way through their exchange are left to nobody.
-        let isMoving = rollout?.phase == .promoting || rollout?.phase == .reverting
-        let areStopped = instances.allSatisfy { $0.machine.status == .idle }
-        guard areStopped, !isMoving, !isFinished else { return }
-        isFinished = true
+        guard rollout?.isMoving != true else { return }
+        life = .finished
         actions.append(.finish)
-    }
-
-    // MARK: Small things
-
-    /// Seconds since 1970.
-    func seconds(at now: MonotonicTime) -> Int64 {
-        originSeconds + (now - origin).components.seconds
-    }
-
-    mutating func log(_ level: LogLevel, _ text: String) {
-        actions.append(.log(level, text))
-    }
-
-    /// "5 s"
-    static func text(_ duration: Duration) -> String {
-        let seconds = duration.inSeconds
-        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 }

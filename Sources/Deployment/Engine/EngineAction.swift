@@ -53,16 +53,16 @@ package enum ProbeKind: Equatable, Sendable {
 package struct InstanceNote: Equatable, Sendable {
     package var restarts: InstanceMachine.Restarts
     /// An operator has stopped it.
-    package var isStopped: Bool
+    package var isStoppedByOperator: Bool
     /// Which life of the node was seen last.
     package var creation: UInt32?
 
     package init(
-        restarts: InstanceMachine.Restarts = .init(), isStopped: Bool = false,
+        restarts: InstanceMachine.Restarts = .init(), isStoppedByOperator: Bool = false,
         creation: UInt32? = nil
     ) {
         self.restarts = restarts
-        self.isStopped = isStopped
+        self.isStoppedByOperator = isStoppedByOperator
         self.creation = creation
     }
 }

@@ -6,11 +6,11 @@ package struct EngineConfiguration: Equatable, Sendable {
     /// Instances are numbered 1 to `replicas`.
     package var replicas: Int
     package var timings: Timings
-    package var readiness: Readiness
+    package var readiness: ReadinessCriteria
 
     package init(
         application: String, replicas: Int, timings: Timings = Timings(),
-        readiness: Readiness = Readiness()
+        readiness: ReadinessCriteria = ReadinessCriteria()
     ) {
         precondition(replicas >= 1, "An application has at least one instance")
         self.application = application
@@ -20,7 +20,7 @@ package struct EngineConfiguration: Equatable, Sendable {
     }
 
     /// What an instance must show before it counts as ready.
-    package struct Readiness: Equatable, Sendable {
+    package struct ReadinessCriteria: Equatable, Sendable {
         /// Whether its node can be asked over the distribution.
         package var usesDistribution = true
         /// Without distribution: alive for so long is ready.

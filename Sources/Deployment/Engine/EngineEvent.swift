@@ -46,7 +46,7 @@ package enum EngineEvent: Equatable, Sendable {
     /// Nothing of the session is left.
     case sessionEnded(Int)
     /// The answer to ``EngineAction/probe(_:run:_:)``; `run` is the one that was asked about.
-    case probed(Int, run: Int, Readiness)
+    case probed(Int, run: Int, ProbeResult)
     /// The distribution connection to the instance's node is up.
     case connected(Int, creation: UInt32)
     /// The distribution connection to the instance's node was lost.
@@ -57,7 +57,7 @@ package enum EngineEvent: Equatable, Sendable {
 }
 
 /// What a probe of an instance's node found.
-package enum Readiness: Equatable, Sendable {
+package enum ProbeResult: Equatable, Sendable {
     /// Boot is finished and the application is started.
     case ready
     /// The node answers, but something is missing; the reason is for the log.

@@ -1,45 +1,367 @@
+internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// One instance on its way to a release. There is at most one at a time.
+/// One instance on its way to a release: from the fetch of its package until it is ready with it, or the
+/// way has ended before. There is at most one at a time. It does no I/O and reads no clock.
+///
+/// | phase           | what is under way | the instance |
+/// |-----------------|---|---|
+/// | `staging`       | the package is fetched, checked and unpacked | goes on |
+/// | `preparing`     | the pre-commands run | goes on |
+/// | `stopping`      | the process is to end; then the folders change places | ends |
+/// | `moving`        | the folders change places | is stopped |
+/// | `upgrading`     | the node is upgraded in place | goes on |
+/// | `awaitingReady` | the release has been started, or upgraded to | has a deadline |
+///
+/// An answer that belongs to another phase is ignored. When it returns ``Action/end(_:reason:)`` or
+/// ``Action/abandon`` it is over and receives nothing more.
 struct Rollout: Equatable {
-    enum Phase: Equatable {
-        /// The package is fetched, checked and unpacked; the instance runs on.
+    let instance: Int
+    let release: Release
+    private let begin: MonotonicTime
+    private var phase: Phase
+
+    private enum Phase: Equatable {
         case staging
-        /// The pre-commands run; the instance runs on.
         case preparing(UpgradeDecision)
-        /// The instance stops; the package waits in `new`, or the release before in `previous`.
-        case stopping
-        case promoting
-        case reverting
-        case hotUpgrading
-        /// The release has been started, or upgraded in place, and is given until `deadline`.
-        case awaitingReady(deadline: MonotonicTime)
+        case stopping(for: Move)
+        case moving(Move)
+        /// A resumed one was begun by an earlier deployex: its package is not staged any more.
+        case upgrading(isResumed: Bool)
+        case awaitingReady(DeploymentOutcome.Kind, deadline: MonotonicTime)
     }
 
-    var instance: Int
-    var release: Release
-    var phase: Phase
-    var kind: DeploymentOutcome.Kind
-    var begin: MonotonicTime
-    /// A hot upgrade that an earlier deployex began, whose package is not staged any more.
-    var isResumed = false
+    private enum Move: Equatable {
+        /// What is staged in `new` becomes `current`.
+        case promotion
+        /// `previous` becomes `current` again.
+        case reversion
+    }
 
-    /// Whether the instance's folders are being changed, or its node is.
-    var isChanging: Bool {
+    enum Action: Equatable {
+        /// For the deployer, as it is.
+        case ask(EngineAction)
+        /// For the instance.
+        case tell(Instance.Order)
+        /// The release is not ready in time, and its trial over.
+        case failTrial(reason: String)
+        /// The release is taken out of use.
+        case ghost(reason: String)
+        /// It is over, and is remembered.
+        case end(DeploymentOutcome.Outcome, reason: String?)
+        /// It is over, and nothing has come of it.
+        case abandon
+        /// The next attempt comes later.
+        case postpone(reason: String)
+
+        static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
+    }
+
+    /// The rest of the engine, as far as a rollout's decisions depend on it.
+    struct Surroundings {
+        var plan: ReleasePlan
+        var fleet: Fleet
+        var isShuttingDown: Bool
+        var timings: EngineConfiguration.Timings
+        var now: MonotonicTime
+
+        var target: Release? { plan.target(in: fleet) }
+    }
+}
+
+// MARK: What it is
+
+extension Rollout {
+    /// Whether that instance's folders are being changed, or its node is: it is not restarted meanwhile.
+    func isChanging(_ number: Int) -> Bool {
         switch phase {
         case .staging, .preparing, .awaitingReady: false
-        case .stopping, .promoting, .reverting, .hotUpgrading: true
+        case .stopping, .moving, .upgrading: number == instance
+        }
+    }
+
+    /// Whether folders are half-way through their exchange.
+    var isMoving: Bool {
+        if case .moving = phase { true } else { false }
+    }
+
+    func isAwaitingReady(_ number: Int) -> Bool { number == instance && nextDeadline != nil }
+
+    /// When to come back with ``timePassed(_:)`` at the latest.
+    var nextDeadline: MonotonicTime? {
+        if case .awaitingReady(_, let deadline) = phase { deadline } else { nil }
+    }
+
+    private var kind: DeploymentOutcome.Kind {
+        switch phase {
+        case .staging, .preparing, .stopping(for: .promotion), .moving(.promotion): .fullDeployment
+        case .stopping(for: .reversion), .moving(.reversion): .rollback
+        case .upgrading: .hotUpgrade
+        case .awaitingReady(let kind, _): kind
+        }
+    }
+
+    /// What is remembered of it when it ends.
+    /// - Parameter seconds: the time of day at `now`, since 1970.
+    func outcome(
+        _ outcome: DeploymentOutcome.Outcome, reason: String?, seconds: Int64, now: MonotonicTime
+    ) -> DeploymentOutcome {
+        DeploymentOutcome(
+            version: release.version, hash: release.hash, kind: kind, instance: instance,
+            outcome: outcome, at: seconds, milliseconds: (now - begin).nanoseconds / 1_000_000,
+            reason: reason)
+    }
+}
+
+// MARK: How it begins
+
+extension Rollout {
+    /// Brings `instance` to `target`: by its previous release where that is the target and must be gone
+    /// back to, by the package otherwise.
+    static func begin(
+        _ instance: Instance, _ target: Release, _ around: Surroundings
+    ) -> (Rollout, [Action]) {
+        let (number, running, record) = (instance.number, instance.current, around.plan.record)
+        var rollout = Rollout(
+            instance: number, release: target, begin: around.now, phase: .staging)
+        let needed =
+            "Update is needed at instance: \(number) from: \(running?.version ?? "none") to: "
+            + "\(target.version)."
+        var actions: [Action] = [.ask(.stage(number, target, running: running?.version))]
+        if let running, instance.previous?.id == target.id,
+            record.isGhosted(running.id) || !record.isInStore(target.id)
+        {
+            actions = rollout.stop(for: .reversion, around)
+        }
+        return (rollout, [.log(.info, needed)] + actions)
+    }
+
+    /// Asks the node of an instance what has become of the upgrade that an earlier deployex began.
+    static func resuming(
+        _ upgrade: Instance.InterruptedUpgrade, at number: Int, now: MonotonicTime
+    ) -> (Rollout, [Action]) {
+        let (from, to) = (upgrade.from, upgrade.to)
+        let told =
+            "The hot upgrade of instance: \(number) from: \(from) to: \(to.version) was "
+            + "interrupted: asking the node what it runs"
+        return (
+            Rollout(
+                instance: number, release: to, begin: now, phase: .upgrading(isResumed: true)),
+            [.log(.warning, told), .ask(.resumeHotUpgrade(number, from: from, to: to))]
+        )
+    }
+
+    /// The trial of what an earlier deployex deployed begins again.
+    static func awaiting(
+        _ deployed: DeployedRelease, _ release: Release, at number: Int, deadline: MonotonicTime,
+        now: MonotonicTime
+    ) -> Rollout {
+        Rollout(
+            instance: number, release: release, begin: now,
+            phase: .awaitingReady(.init(deployed.deployment), deadline: deadline))
+    }
+}
+
+// MARK: Staging and pre-commands
+
+extension Rollout {
+    mutating func staged(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
+        guard phase == .staging else { return [] }
+        guard isStillWanted(around) else { return dropStaged }
+        let (level, text) = decision.logLine
+        let (count, version) = (release.preCommands.count, release.version)
+        guard count > 0, !around.plan.record.isPrepared(release.id) else {
+            return [.log(level, text)] + deploy(decision, around)
+        }
+        phase = .preparing(decision)
+        return [
+            .log(level, text), .log(.info, "Running \(count) pre-commands of version \(version)"),
+            .ask(.runPreCommands(instance, release)),
+        ]
+    }
+
+    func stagingFailed(_ reason: String) -> [Action] {
+        phase == .staging ? [.abandon, .postpone(reason: reason)] : []
+    }
+
+    mutating func preCommandsDone(_ around: Surroundings) -> [Action] {
+        guard case .preparing(let decision) = phase else { return [] }
+        return isStillWanted(around) ? deploy(decision, around) : dropStaged
+    }
+
+    /// To run them again by ourselves might do harm: somebody has to look at them.
+    func preCommandsFailed(_ reason: String) -> [Action] {
+        guard case .preparing = phase else { return [] }
+        return [
+            .ask(.discardStaged(instance)), .end(.failed, reason: reason), .ghost(reason: reason),
+        ]
+    }
+
+    /// Whether the release is still what the instance is to run. Nothing has been touched yet.
+    private func isStillWanted(_ around: Surroundings) -> Bool {
+        around.target?.id == release.id && !around.fleet[instance].isStoppedByOperator
+            && !around.isShuttingDown
+    }
+
+    private var dropStaged: [Action] { [.ask(.discardStaged(instance)), .abandon] }
+
+    private mutating func deploy(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
+        switch decision {
+        case .hotUpgrade(let from, _) where around.fleet[instance].isReady:
+            phase = .upgrading(isResumed: false)
+            return [.ask(.hotUpgrade(instance, from: from, to: release))]
+        case .hotUpgrade:
+            let text = "Instance: \(instance) is not ready: full deployment instead"
+            return [.log(.warning, text)] + stop(for: .promotion, around)
+        case .fullDeployment:
+            guard around.fleet.maySpare(instance) else {
+                return [.ask(.discardStaged(instance)), .abandon, waitForOthers]
+            }
+            return stop(for: .promotion, around)
+        }
+    }
+
+    private var waitForOthers: Action {
+        .postpone(
+            reason: "Instance: \(instance) is the only one that is ready, and is not stopped")
+    }
+}
+
+// MARK: Moving the folders
+
+extension Rollout {
+    /// The instance stops; the folders change places after that.
+    private mutating func stop(for move: Move, _ around: Surroundings) -> [Action] {
+        phase = .stopping(for: move)
+        let pid = around.fleet[instance].identity?.pid
+        let what = pid.map { "application pid: \($0)" } ?? "but application is not running."
+        return [.log(.info, "Requested instance: \(instance) to stop \(what)"), .tell(.stop)]
+    }
+
+    mutating func promoted(_ around: Surroundings) -> [Action] {
+        guard phase == .moving(.promotion) else { return [] }
+        let previous = around.fleet[instance].current
+        let deployed = DeployedRelease(
+            version: release.version, hash: release.hash, deployment: .fullDeployment)
+        return (previous == nil ? [.log(.warning, "No previous version set")] : [])
+            + [.tell(.hold(deployed, previous: previous))] + startChanged(deployed, around)
+    }
+
+    func promotionFailed(_ reason: String, _ around: Surroundings) -> [Action] {
+        guard phase == .moving(.promotion) else { return [] }
+        let goesOn = !around.isShuttingDown && around.fleet[instance].current != nil
+        return [.abandon, .postpone(reason: reason)] + (goesOn ? [.tell(.start)] : [])
+    }
+
+    mutating func reverted(to deployed: DeployedRelease, _ around: Surroundings) -> [Action] {
+        guard phase == .moving(.reversion) else { return [] }
+        let from = around.fleet[instance].current?.version ?? "none"
+        let text = "Rolled back instance: \(instance) from: \(from) to: \(deployed.version)"
+        return [.tell(.hold(deployed, previous: nil)), .log(.warning, text)]
+            + startChanged(deployed, around)
+    }
+
+    /// The next rollout stages the target: there is no previous release to it any more.
+    func reversionFailed(_ reason: String, _ around: Surroundings) -> [Action] {
+        guard phase == .moving(.reversion) else { return [] }
+        let text =
+            "The previous version of instance: \(instance) cannot be brought back: \(reason); its "
+            + "package is deployed instead"
+        return [.log(.error, text), .tell(.forgetPrevious), .abandon]
+            + (around.isShuttingDown ? [] : [.tell(.start)])
+    }
+
+    private mutating func startChanged(
+        _ deployed: DeployedRelease, _ around: Surroundings
+    ) -> [Action] {
+        let trial = awaitReady(around)
+        // Ghosted, or replaced by another one, while the folders changed places.
+        guard !around.plan.record.isGhosted(deployed.id) else { return [trial, .abandon] }
+        return around.isShuttingDown ? [trial] : [trial, .tell(.start)]
+    }
+}
+
+// MARK: Upgrading in place
+
+extension Rollout {
+    mutating func upgraded(_ around: Surroundings) -> [Action] {
+        guard case .upgrading = phase else { return [] }
+        let from = around.fleet[instance].current
+        let deployed = DeployedRelease(
+            version: release.version, hash: release.hash, deployment: .hotUpgrade)
+        let text =
+            "Release upgrade executed with success at instance: \(instance) from: "
+            + "\(from?.version ?? "none") to: \(release.version)"
+        return [
+            .tell(.hold(deployed, previous: from)), .log(.info, text), awaitReady(around),
+            .tell(.awaitUpgraded),
+        ]
+    }
+
+    mutating func upgradeFailed(
+        _ reason: String, nodeIsUntouched: Bool, _ around: Surroundings
+    ) -> [Action] {
+        guard case .upgrading(let isResumed) = phase else { return [] }
+        guard !around.isShuttingDown else { return [.abandon] }
+        let text = "Hot upgrade failed at instance: \(instance)"
+        // The package of an interrupted upgrade is not staged any more, nor that of a ghosted one wanted.
+        let mayDeploy = around.target?.id == release.id && !isResumed
+        guard mayDeploy, around.fleet.maySpare(instance) else {
+            return [
+                .log(.error, "\(text): \(reason)"), .end(.failed, reason: reason),
+                .ask(.discardStaged(instance)),
+            ] + (nodeIsUntouched ? [] : [.tell(.doubtNode)]) + (mayDeploy ? [waitForOthers] : [])
+        }
+        return [.log(.error, "\(text), running full deployment: \(reason)")]
+            + stop(for: .promotion, around)
+    }
+}
+
+// MARK: Awaiting
+
+extension Rollout {
+    private mutating func awaitReady(_ around: Surroundings) -> Action {
+        let deadline = around.now + around.timings.readyTimeout
+        phase = .awaitingReady(kind, deadline: deadline)
+        return .tell(.beginTrial(until: deadline))
+    }
+
+    /// Goes on with what no answer is awaited for. Called after every event.
+    mutating func timePassed(_ around: Surroundings) -> [Action] {
+        let (here, target) = (around.fleet[instance], around.target)
+        switch phase {
+        case .staging, .preparing, .moving, .upgrading:
+            return []
+        case .stopping(let move):
+            guard here.status == .idle else { return [] }
+            // Ghosted or replaced while it stopped: what stands there goes on.
+            guard target?.id == release.id else {
+                return dropStaged + (here.current == nil ? [] : [.tell(.start)])
+            }
+            phase = .moving(move)
+            switch move {
+            case .promotion: return [.ask(.promote(instance, release))]
+            case .reversion: return [.ask(.revert(instance, release.id))]
+            }
+        case .awaitingReady(_, let deadline):
+            if here.isReady { return [.end(.succeeded, reason: nil)] }
+            if let target, target.id != release.id {
+                // A newer release may mend what keeps this one from becoming ready.
+                return [.end(.failed, reason: "replaced before it was ready")]
+            }
+            guard deadline <= around.now else { return [] }
+            let limit = around.timings.readyTimeout.inSecondsText
+            return [.failTrial(reason: "version \(release.version) is not ready after \(limit)")]
         }
     }
 }
 
-/// Attempts at one release that failed before they changed anything.
-struct RetryState: Equatable {
-    var release: Release
-    var failureCount: Int
-    var notBefore: MonotonicTime
-    var reason: String
-    /// Its time has come: nothing has to come back for it any more.
-    var isDue = false
+extension DeploymentOutcome.Kind {
+    init(_ kind: DeploymentKind) {
+        switch kind {
+        case .fullDeployment: self = .fullDeployment
+        case .hotUpgrade: self = .hotUpgrade
+        }
+    }
 }

@@ -12,7 +12,7 @@ package struct HealthProbe: Sendable {
     }
 
     /// Whether boot is finished and `application` is started.
-    package func readiness(of application: String) async -> Readiness {
+    package func readiness(of application: String) async -> ProbeResult {
         do throws(RemoteCallError) {
             async let boot = answer("init", "get_status")
             async let started = answer("application", "which_applications")
@@ -24,14 +24,14 @@ package struct HealthProbe: Sendable {
     }
 
     /// Whether the node responds, by a call that costs it next to nothing.
-    package func liveness() async -> Readiness {
+    package func liveness() async -> ProbeResult {
         switch await answer("erlang", "node") {
         case .success: .ready
         case .failure(let error): Self.readiness(error)
         }
     }
 
-    private static func readiness(_ error: RemoteCallError) -> Readiness {
+    private static func readiness(_ error: RemoteCallError) -> ProbeResult {
         switch error {
         case .exception(let text): .notReady("the node answers with exception \(text)")
         case .unreachable, .connectionLost: .unreachable("\(error)")
@@ -102,7 +102,7 @@ package struct Health: Equatable, Sendable {
         startedApplications = names
     }
 
-    package func readiness(of application: String) -> Readiness {
+    package func readiness(of application: String) -> ProbeResult {
         if !isBootFinished { return .notReady("boot is not finished: \(bootStatus)") }
         guard startedApplications.contains(application) else {
             return .notReady("the application \(application) is not started")

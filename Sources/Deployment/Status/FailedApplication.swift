@@ -11,7 +11,8 @@ extension ApplicationSnapshot {
             instances: (1...replicas).map { number in
                 InstanceSnapshot(
                     number: number, status: .failed, current: nil, previous: nil,
-                    isConnected: false, isStopped: false, isResponding: true, identity: nil,
+                    isConnected: false, isStoppedByOperator: false, isResponding: true,
+                    identity: nil,
                     startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
             })
     }

@@ -81,7 +81,7 @@ package struct StatusReport {
             ("os_pid", pid ?? Term.null),
             ("port", .integer(Int(application.firstPort) + instance.number - 1)),
             ("uptime_seconds", instance.identity == nil ? Term.null : uptime ?? Term.null),
-            ("stopped_by_operator", .flag(instance.isStopped)),
+            ("stopped_by_operator", .flag(instance.isStoppedByOperator)),
             ("responding", .flag(instance.isResponding)),
             ("crash_restarts", .integer(instance.crashRestarts)),
             ("forced_restarts", .integer(instance.forcedRestarts)),

@@ -35,7 +35,7 @@ struct ApplicationConfiguration: Equatable {
     var maximumOpenFiles: UInt64?
     var storage: Storage
     var timings: EngineConfiguration.Timings
-    var readiness: EngineConfiguration.Readiness
+    var readiness: EngineConfiguration.ReadinessCriteria
     var httpReadiness: HTTPReadiness?
     var logLimits: LogLimits
 
@@ -58,7 +58,7 @@ struct ApplicationConfiguration: Equatable {
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
-        readiness = EngineConfiguration.Readiness()
+        readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution =
             try settings.boolean(.usesDistribution) ?? readiness.usesDistribution
         readiness.aliveFor = try settings.duration(.readinessAlive) ?? readiness.aliveFor

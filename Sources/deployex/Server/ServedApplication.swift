@@ -86,7 +86,7 @@ struct ServedApplication: Sendable {
     /// Whether an instance answers the configured path with 2xx.
     private static func readiness(
         _ http: ApplicationConfiguration.HTTPReadiness, port: UInt16, loop: EventLoop
-    ) async -> Readiness {
+    ) async -> ProbeResult {
         do throws(HTTPError) {
             let response = try await HTTPClient(loop: loop).get(
                 .loopback(port: port), host: "127.0.0.1:\(port)", path: http.path,

@@ -64,7 +64,7 @@ import Transport
                 == .done("instance 1 is being stopped, and stays stopped until it is started"))
         #expect(world.take() == [.terminate(1)])
         world.end(1, .code(0))
-        #expect(world.notes[1]?.isStopped == true)
+        #expect(world.notes[1]?.isStoppedByOperator == true)
         var left = DeploymentEngine.Found.running(.one)
         left.note = world.notes[1] ?? .init()
         var next = EngineTranscript(found: [left])

@@ -21,15 +21,17 @@ struct EngineTranscript {
     init(
         replicas: Int = 1, found: [DeploymentEngine.Found]? = nil,
         timings: EngineConfiguration.Timings = .init(),
-        readiness: EngineConfiguration.Readiness = .init(), record: ApplicationRecord = .init()
+        readiness: EngineConfiguration.ReadinessCriteria = .init(),
+        record: ApplicationRecord = .init()
     ) {
         let found = found ?? Array(repeating: .init(), count: replicas)
-        engine = DeploymentEngine(
+        let (engine, first) = DeploymentEngine.begin(
             configuration: EngineConfiguration(
                 application: "counter", replicas: replicas, timings: timings,
                 readiness: readiness),
             record: record, found: found, now: now, seconds: 1_000)
-        collect(engine.start(found, now: now))
+        self.engine = engine
+        collect(first)
     }
 
     mutating func tell(_ event: EngineEvent) {

@@ -47,7 +47,7 @@ import Transport
     }
 
     @Test func `without distribution, alive for the set time is ready`() {
-        var readiness = EngineConfiguration.Readiness()
+        var readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution = false
         readiness.aliveFor = .seconds(3)
         var world = EngineTranscript(found: [.running(.one)], readiness: readiness)
@@ -169,10 +169,9 @@ import Transport
     }
 
     @Test func `what is decided is on record before anything is done because of it`() {
-        var engine = DeploymentEngine(
+        var (engine, _) = DeploymentEngine.begin(
             configuration: .init(application: "counter", replicas: 1), found: [.init()],
             now: MonotonicTime(nanoseconds: 0))
-        _ = engine.start([.init()], now: MonotonicTime(nanoseconds: 0))
         let actions = engine.handle(
             .commanded(1, .deploy(version: "0.1.0")), now: MonotonicTime(nanoseconds: 0))
         guard case .save? = actions.first else {

@@ -18,7 +18,7 @@ private struct PreparedNode: RemoteNode {
 
 private func readiness(
     boot: Result<Term, RemoteCallError>, started: Result<Term, RemoteCallError>
-) async -> Readiness {
+) async -> ProbeResult {
     let node = PreparedNode(answers: [
         "init:get_status": boot, "application:which_applications": started,
     ])

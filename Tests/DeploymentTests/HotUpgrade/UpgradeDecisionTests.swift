@@ -11,6 +11,7 @@ struct UpgradeDecisionTests {
     private let loop: EventLoop
 
     init() throws {
+        loop = try .onOwnThread()
         tree = try ReleaseTree()
         loop = try .onOwnThread()
         try tree.hotUpgrade()

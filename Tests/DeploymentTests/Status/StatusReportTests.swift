@@ -27,7 +27,8 @@ import Transport
                 current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
-                isConnected: true, isStopped: false, isResponding: true, identity: identity,
+                isConnected: true, isStoppedByOperator: false, isResponding: true,
+                identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
         #expect(
             term.json == """
@@ -71,7 +72,7 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                isStopped: true, isResponding: false, identity: nil, startedAt: nil,
+                isStoppedByOperator: true, isResponding: false, identity: nil, startedAt: nil,
                 crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [

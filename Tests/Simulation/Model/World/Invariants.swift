@@ -283,7 +283,9 @@ final class Invariants {
             // Since a moment ago only, and nobody could know yet.
             max(readyAt, node.reachableFrom, node.answersFrom) + .seconds(5) <= world.now
         else { return }
-        let others = deployer.snapshot.instances.filter { $0.number != number && !$0.isStopped }
+        let others = deployer.snapshot.instances.filter {
+            $0.number != number && !$0.isStoppedByOperator
+        }
         guard !others.isEmpty else { return }
         check(
             others.contains { $0.status == .running },

@@ -220,7 +220,7 @@ extension SimulatedWorld {
         guard deployex.command(.deploy(version: nil)) else {
             return after(.seconds(1)) { self.tidyUp() }
         }
-        let stopped = deployex.snapshot.instances.filter(\.isStopped).map(\.number)
+        let stopped = deployex.snapshot.instances.filter(\.isStoppedByOperator).map(\.number)
         for number in stopped { deployex.command(.start(number)) }
         guard stopped.isEmpty else { return after(.seconds(2)) { self.tidyUp() } }
         isTidy = true

@@ -1,16 +1,3 @@
-/// Names one published package: the same version published again with another hash is another one.
-package struct ReleaseID: Hashable, Codable, Sendable, CustomStringConvertible {
-    package var version: String
-    package var hash: String
-
-    package init(version: String, hash: String) {
-        self.version = version
-        self.hash = hash
-    }
-
-    package var description: String { version }
-}
-
 /// A release that did not work, and is not deployed again until somebody says so.
 package struct GhostedRelease: Codable, Equatable, Sendable {
     package var version: String
@@ -83,7 +70,7 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
 
     package init() {}
 
-    /// `published` is younger than the format: a record without it is none that is damaged.
+    /// `published` came after the format: an older record without it is whole.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         format = try container.decode(Int.self, forKey: .format)
@@ -180,12 +167,4 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         guard text.utf8.count > Limits.reasonByteCount else { return text }
         return String(decoding: text.utf8.prefix(Limits.reasonByteCount), as: UTF8.self) + "…"
     }
-}
-
-extension Release {
-    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
-}
-
-extension DeployedRelease {
-    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
 }

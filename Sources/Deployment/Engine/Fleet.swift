@@ -1,0 +1,40 @@
+internal import Transport
+
+/// The instances of an application, by number from one.
+///
+/// Who serves, and so who may be spared, is answered here.
+struct Fleet: Sequence {
+    private var instances: [Instance] = []
+
+    /// Numbered in the order in which they come.
+    mutating func add(_ instance: Instance) {
+        precondition(instance.number == instances.count + 1, "Instances come in order")
+        instances.append(instance)
+    }
+
+    subscript(_ number: Int) -> Instance {
+        get { instances[number - 1] }
+        _modify { yield &instances[number - 1] }
+    }
+
+    var numbers: ClosedRange<Int> { 1...instances.count }
+
+    func makeIterator() -> IndexingIterator<[Instance]> { instances.makeIterator() }
+
+    /// Whether an instance may be stopped: it serves nobody, or another one is ready, or there is no
+    /// other. What was so when its rollout began may have changed while the package was fetched.
+    func maySpare(_ number: Int) -> Bool {
+        guard self[number].isReady else { return true }
+        let others = instances.filter { $0.number != number && !$0.isStoppedByOperator }
+        // One that was ready and is being stopped serves no longer.
+        return others.isEmpty || others.contains { $0.isReady && $0.isUp }
+    }
+
+    /// The instance to change next, of those that `isOutdated` holds for. One that is not ready comes
+    /// first: changing it costs nobody anything.
+    func next(where isOutdated: (Instance) -> Bool) -> Instance? {
+        let outdated = instances.filter { !$0.isStoppedByOperator && isOutdated($0) }
+        if let unready = outdated.first(where: { !$0.isReady }) { return unready }
+        return outdated.first.flatMap { maySpare($0.number) ? $0 : nil }
+    }
+}

@@ -1,0 +1,28 @@
+package import Supervisor
+package import Transport
+
+extension DeploymentEngine {
+    /// What there is of an instance when the engine starts.
+    package struct Found: Equatable, Sendable {
+        package var current: DeployedRelease?
+        package var previous: DeployedRelease?
+        package var note = InstanceNote()
+        package var process = FoundProcess.none
+        /// The release to which its running node was being upgraded in place.
+        package var interruptedUpgrade: Release?
+
+        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
+            self.current = current
+            self.previous = previous
+        }
+    }
+
+    /// What has become of the process that an earlier deployex started.
+    package enum FoundProcess: Equatable, Sendable {
+        case none
+        /// It runs, since `since`. With `isStopping` the decision to stop it is on record.
+        case running(ProcessIdentity, since: MonotonicTime, isStopping: Bool)
+        /// It ended while no deployex ran, and nobody had decided that.
+        case ended
+    }
+}

@@ -1,0 +1,392 @@
+internal import ErlDist
+internal import Supervisor
+internal import Transport
+
+/// One instance: its process, how its node is, the releases in its folders, and what an operator wants
+/// of it. It does no I/O and reads no clock: each event returns what is to be done because of it.
+struct Instance {
+    enum Action: Equatable {
+        /// For the deployer, as it is.
+        case ask(EngineAction)
+        /// It is ready: what it runs works.
+        case becameReady
+        /// The new release that it runs crashes again and again.
+        case failedTrial(reason: String)
+
+        static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
+    }
+
+    /// What a rollout or an operator wants of it.
+    enum Order: Equatable {
+        /// What is deployed is to run.
+        case start
+        /// The process is to end, and none to be started after it.
+        case stop
+        /// A new process is to come in the place of the one that runs.
+        case restart
+        /// It stops, and stays stopped until an operator starts it.
+        case stayStopped
+        /// An operator no longer wants it to stay stopped.
+        case release
+        /// Its folders hold these now.
+        case hold(DeployedRelease, previous: DeployedRelease?)
+        /// What was to be gone back to cannot be.
+        case forgetPrevious
+        /// What it runs is on trial: crashes until then speak against it.
+        case beginTrial(until: MonotonicTime)
+        case endTrial
+        /// The node's release was changed in place: it has to show anew that it is ready.
+        case awaitUpgraded
+        /// An upgrade in place has left the node in a state that nobody knows.
+        case doubtNode
+        /// What is in doubt boots anew.
+        case settleDoubt
+    }
+
+    /// An upgrade in place that an earlier deployex began in the node that still runs.
+    struct InterruptedUpgrade: Equatable {
+        var from: String
+        var to: Release
+    }
+
+    /// A new release on trial: how often it has crashed, and until when that counts.
+    private struct Trial {
+        var until: MonotonicTime
+        var crashCount = 0
+    }
+
+    let number: Int
+    private let configuration: EngineConfiguration
+    private var process: InstanceMachine
+    private(set) var health: NodeHealth
+    private(set) var current: DeployedRelease?
+    private(set) var previous: DeployedRelease?
+    /// It is to stay stopped until an operator starts it.
+    private(set) var isStoppedByOperator: Bool
+    private(set) var interrupted: InterruptedUpgrade?
+    private var trial: Trial?
+    /// What is on disk.
+    private var noted: InstanceNote
+
+    private var timings: EngineConfiguration.Timings { configuration.timings }
+}
+
+// MARK: What it is
+
+extension Instance {
+    var status: InstanceMachine.Status { process.status }
+    /// The process that runs or is ending.
+    var identity: ProcessIdentity? { process.identity }
+    var consecutiveCrashes: Int { process.consecutiveCrashes }
+    var isReady: Bool { health.isReady }
+
+    /// Whether its process runs and is to go on: only then is it of interest how the node is.
+    var isUp: Bool {
+        switch process.status {
+        case .starting, .running: identity != nil
+        case .idle, .stopping, .backoff, .failed: false
+        }
+    }
+
+    /// When to come back with ``timePassed(now:)`` at the latest.
+    var nextDeadline: MonotonicTime? {
+        let deadlines = [isUp ? health.probeDeadline : nil, process.nextDeadline]
+        return deadlines.compactMap { $0 }.min()
+    }
+
+    var snapshot: InstanceSnapshot {
+        InstanceSnapshot(
+            number: number, status: process.status, current: current, previous: previous,
+            isConnected: health.isConnected, isStoppedByOperator: isStoppedByOperator,
+            isResponding: health.isResponding, identity: identity, startedAt: process.startedAt,
+            crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
+    }
+
+    /// What has to be written down, if it is not on disk yet.
+    mutating func takeNote() -> InstanceNote? {
+        let note = InstanceNote(
+            restarts: process.restarts, isStoppedByOperator: isStoppedByOperator,
+            creation: health.creation)
+        guard note != noted else { return nil }
+        noted = note
+        return note
+    }
+}
+
+// MARK: What an earlier deployex left
+
+extension Instance {
+    /// Takes over what runs, and starts what is deployed and does not run.
+    static func begin(
+        _ number: Int, _ found: DeploymentEngine.Found, _ configuration: EngineConfiguration,
+        now: MonotonicTime
+    ) -> (Instance, [Action]) {
+        var instance = Instance(
+            number: number, configuration: configuration,
+            process: InstanceMachine(
+                configuration: .init(stopTimeout: configuration.timings.stopTimeout),
+                restarts: found.note.restarts),
+            health: NodeHealth(creation: found.note.creation), current: found.current,
+            previous: found.previous, isStoppedByOperator: found.note.isStoppedByOperator,
+            noted: found.note)
+        let actions = instance.takeOver(found, now: now)
+        return (
+            instance, [.log(.info, "Initialising monitor server for instance: \(number)")] + actions
+        )
+    }
+
+    private mutating func takeOver(
+        _ found: DeploymentEngine.Found, now: MonotonicTime
+    ) -> [Action] {
+        switch found.process {
+        case .none:
+            return startUnlessStopped(now: now)
+        case .ended:
+            process.endedUnseen()
+            return [
+                .log(
+                    .error,
+                    "Application instance: \(number) ended while deployex was not running; it is "
+                        + "started again")
+            ] + startUnlessStopped(now: now)
+        case .running(let identity, let since, let isStopping):
+            health.adopted(now: now)
+            _ = process.adopted(identity, since: since, now: now)
+            scheduleFirstProbe(now: now)
+            let version = current?.version ?? "unknown"
+            let adopted = Action.log(
+                .info,
+                "Adopted instance: \(number), monitoring OS process id = \(identity.pid), version: "
+                    + version)
+            if isStopping { return [adopted] + goOnStopping(now: now) }
+            if let to = found.interruptedUpgrade, let from = current?.version {
+                interrupted = InterruptedUpgrade(from: from, to: to)
+            }
+            return [adopted]
+        }
+    }
+
+    /// An earlier deployex had begun a restart, or a deployment.
+    private mutating func goOnStopping(now: MonotonicTime) -> [Action] {
+        var actions = perform(process.stopRequested(now: now))
+        if !isStoppedByOperator, current != nil {
+            actions += perform(process.startRequested(now: now))
+        }
+        return [.log(.info, "Instance: \(number) was being stopped: that goes on")] + actions
+    }
+
+    private mutating func startUnlessStopped(now: MonotonicTime) -> [Action] {
+        guard current != nil else {
+            return [.log(.info, "No version set, not able to run_service")]
+        }
+        guard isStoppedByOperator else { return perform(.start, now: now) }
+        return [
+            .log(
+                .info, "Instance: \(number) stays stopped: `deployex start \(number)` starts it")
+        ]
+    }
+
+    /// The upgrade to settle with the node, once. A process that has ended meanwhile boots what is on
+    /// disk: there is nothing to settle.
+    mutating func takeInterrupted() -> InterruptedUpgrade? {
+        let taken = interrupted.take()
+        return isUp ? taken : nil
+    }
+}
+
+// MARK: What is asked for
+
+extension Instance {
+    mutating func perform(_ order: Order, now: MonotonicTime) -> [Action] {
+        switch order {
+        case .start:
+            let version = current?.version ?? "none"
+            return [
+                .log(
+                    .info, "Ensure running requested for instance: \(number) version: \(version)")
+            ] + perform(process.startRequested(now: now))
+        case .stop: return perform(process.stopRequested(now: now))
+        case .restart: return perform(process.restartRequested(now: now))
+        case .stayStopped:
+            isStoppedByOperator = true
+            trial = nil
+            return perform(process.stopRequested(now: now))
+        case .release: isStoppedByOperator = false
+        case .hold(let release, let before): (current, previous) = (release, before)
+        case .forgetPrevious: previous = nil
+        case .beginTrial(let until): trial = Trial(until: until)
+        case .endTrial: trial = nil
+        case .awaitUpgraded: health.upgradedInPlace(now: now)
+        case .doubtNode: health.doubt()
+        case .settleDoubt:
+            health.settleDoubt()
+            return perform(process.restartRequested(now: now))
+        }
+        return []
+    }
+}
+
+// MARK: What happened
+
+extension Instance {
+    mutating func timePassed(now: MonotonicTime) -> [Action] {
+        perform(process.timePassed(now: now))
+    }
+
+    mutating func spawned(_ identity: ProcessIdentity, now: MonotonicTime) -> [Action] {
+        let actions = perform(process.spawned(identity, now: now))
+        scheduleFirstProbe(now: now)
+        return actions
+    }
+
+    /// The host could not start it, such as for want of disk space: no crash of what is to run.
+    mutating func spawnFailed(reason: String, now: MonotonicTime) -> [Action] {
+        perform(process.spawnFailed(reason: reason, now: now))
+    }
+
+    mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
+        let before = process.restarts.crash
+        health.endRun()
+        let actions = perform(process.exited(exit, now: now))
+        guard process.restarts.crash > before else { return actions }
+        return actions + countCrash("the last time: \(exit)", now: now)
+    }
+
+    mutating func sessionEnded(now: MonotonicTime) -> [Action] {
+        perform(process.sessionEnded(now: now))
+    }
+
+    /// What is about to boot may be another release than was known.
+    mutating func boots(_ release: DeployedRelease) -> [Action] {
+        guard current != release else { return [] }
+        let known = current?.version ?? "none"
+        current = release
+        return [
+            .log(.warning, "Instance: \(number) boots version \(release.version), not \(known)")
+        ]
+    }
+
+    mutating func connected(creation: UInt32, now: MonotonicTime) -> [Action] {
+        guard isUp, health.connected(creation: creation, now: now) else { return [] }
+        return perform(process.rebootedInPlace(now: now))
+            + countCrash("it rebooted by itself", now: now)
+    }
+
+    mutating func disconnected(now: MonotonicTime) {
+        health.disconnected()
+        if configuration.readiness.usesDistribution { health.probeSoon(now: now) }
+    }
+
+    // MARK: Probes
+
+    /// The probe that is due, if one is.
+    mutating func probeIfDue(now: MonotonicTime) -> [Action] {
+        guard isUp, let kind = health.beginProbeIfDue(now: now) else { return [] }
+        return [.ask(.probe(number, run: health.run, kind))]
+    }
+
+    mutating func probed(
+        _ result: ProbeResult, run: Int, isBeingChanged: Bool, now: MonotonicTime
+    ) -> [Action] {
+        guard health.run == run, isUp else { return [] }
+        let news = health.probed(
+            result, age: process.startedAt.map { now - $0 } ?? .zero,
+            isBeingChanged: isBeingChanged, configuration: configuration, now: now)
+        return news.flatMap { learned($0, now: now) }
+    }
+
+    private mutating func learned(_ news: NodeHealth.News, now: MonotonicTime) -> [Action] {
+        switch news {
+        case .respondsAgain:
+            return [.log(.info, "Instance: \(number) responds again")]
+        case .becameReady:
+            return perform(process.becameReady(now: now)) + [.becameReady]
+        case .doesNotRespond(let text):
+            return [.log(.warning, "Instance: \(number) does not respond: \(text)")]
+        case .doesNotAnswerWell(let reason):
+            return [.log(.error, "Instance: \(number) does not answer as it should: \(reason)")]
+        case .hung(let count):
+            let text =
+                "Application instance: \(number) has not responded \(count) times in a row: it is "
+                + "killed and started again"
+            return [.log(.error, text)] + perform(process.hung(now: now))
+                + countCrash("it did not respond", now: now)
+        }
+    }
+
+    /// Without distribution, alive for the set time is ready.
+    private mutating func scheduleFirstProbe(now: MonotonicTime) {
+        let criteria = configuration.readiness
+        guard !criteria.usesDistribution else { return health.probeSoon(now: now) }
+        health.probe(at: (process.startedAt ?? now) + criteria.aliveFor)
+    }
+
+    /// One more crash of what may be a new release.
+    private mutating func countCrash(_ reason: String, now: MonotonicTime) -> [Action] {
+        guard var counted = trial.take(), now < counted.until else { return [] }
+        counted.crashCount += 1
+        trial = counted
+        guard counted.crashCount > timings.maximumCrashes, let version = current?.version else {
+            return []
+        }
+        let text = "version \(version) crashed \(counted.crashCount) times, \(reason)"
+        return [.failedTrial(reason: text)]
+    }
+}
+
+// MARK: What its process wants
+
+extension Instance {
+    private mutating func perform(_ wanted: [InstanceMachine.Action]) -> [Action] {
+        wanted.compactMap { action in
+            switch action {
+            case .spawn:
+                health.beginRun()
+                return .ask(.spawn(number, run: health.run))
+            case .terminate: return .ask(.terminate(number))
+            case .killSession: return .ask(.killSession(number))
+            case .report(let report): return line(about: report)
+            }
+        }
+    }
+
+    private func line(about report: InstanceMachine.Report) -> Action? {
+        let name = "Application instance: \(number)"
+        return switch report {
+        case .started(let identity):
+            .log(
+                .info,
+                " # Running instance: \(number), monitoring OS process id = \(identity.pid).")
+        case .ready: .log(.info, "\(name) is running")
+        case .crashed(let exit, let count, let delay):
+            .log(
+                .error,
+                "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
+                    + delay.inSecondsText)
+        case .rebooted(let count):
+            .log(.error, "\(name) rebooted by itself in the same process, \(Self.times(count))")
+        case .cannotStart(let reason, let count, let delay):
+            .log(
+                .error,
+                "\(name) cannot be started, \(Self.times(count)): \(reason); next attempt in "
+                    + delay.inSecondsText)
+        case .killed:
+            .log(
+                .warning,
+                "\(name) did not stop within \(timings.stopTimeout.inSecondsText) and is killed")
+        case .stopped(let exit): exit.map { .log(.warning, "\(name) stopped: \($0)") }
+        }
+    }
+
+    private static func times(_ count: Int) -> String {
+        count == 1 ? "for the first time" : "\(count) times in a row"
+    }
+}
+
+extension Duration {
+    /// "5 s"
+    var inSecondsText: String {
+        let seconds = inSeconds
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
+    }
+}

@@ -1,0 +1,276 @@
+internal import ErlDist
+internal import Supervisor
+internal import Transport
+
+/// What is to run: what an operator or else the catalog names, and the last good release when that one
+/// is ghosted. It keeps the application's record, watches the catalog, and knows when an attempt that
+/// changed nothing may be repeated.
+struct ReleasePlan {
+    private(set) var record: ApplicationRecord
+    private var savedRecord: ApplicationRecord
+    private var catalog: CatalogWatch
+    private var retry: Retry?
+    private let timings: EngineConfiguration.Timings
+    private let origin: MonotonicTime
+    /// Seconds since 1970 at `origin`.
+    private let originSeconds: Int64
+
+    /// Attempts at one release that failed before they changed anything.
+    private struct Retry {
+        var release: Release
+        var failureCount: Int
+        var notBefore: MonotonicTime
+        var reason: String
+        /// Its time has come: nothing has to come back for it any more.
+        var isDue = false
+    }
+
+    /// - Parameter seconds: the time of day at `now`, in seconds since 1970.
+    init(
+        record: ApplicationRecord, timings: EngineConfiguration.Timings, now: MonotonicTime,
+        seconds: Int64
+    ) {
+        self.record = record
+        savedRecord = record
+        self.timings = timings
+        origin = now
+        originSeconds = seconds
+        catalog = CatalogWatch(interval: timings.pollInterval, now: now)
+    }
+}
+
+// MARK: What is to run
+
+extension ReleasePlan {
+    /// What somebody wants to run, ghosted or not.
+    var wanted: Release? {
+        guard let pinned = record.pinned else { return catalog.target }
+        // The same version by the catalog's words: with its hash and pre-commands.
+        if let named = catalog.target, named.version == pinned.version { return named }
+        return pinned
+    }
+
+    /// What is to run.
+    func target(in fleet: Fleet) -> Release? {
+        guard let wanted else { return nil }
+        guard record.isGhosted(wanted.id) else { return wanted }
+        return fallback(from: wanted.id, in: fleet)
+    }
+
+    /// What to go back to from `id`: the latest good release of which every instance can get the very
+    /// bytes that were good. Where a later publication has taken the place of all of them in the store,
+    /// the latest such publication of a good version, as what it is: a new release, on trial.
+    func fallback(from id: ReleaseID, in fleet: Fleet) -> Release? {
+        let good = record.goodReleases(otherThan: id)
+        let isAvailable = { (release: Release) in
+            record.isInStore(release.id)
+                || fleet.allSatisfy {
+                    $0.isStoppedByOperator || $0.current?.id == release.id
+                        || $0.previous?.id == release.id
+                }
+        }
+        if let release = good.first(where: isAvailable) { return release }
+        return good.lazy.compactMap { self.record.publication(of: $0.version) }
+            .first { $0.id != id && !self.record.isGhosted($0.id) }
+    }
+
+    /// Whether the instance is to be changed to `target`. What was published again with other bytes
+    /// replaces what was ghosted, was never ready, or does not stay up, though the version is the same.
+    func isOutdated(_ instance: Instance, _ target: Release) -> Bool {
+        guard let current = instance.current else { return true }
+        guard current.version == target.version else { return true }
+        guard current.hash != target.hash, !target.hash.isEmpty else {
+            return record.isGhosted(current.id)
+        }
+        return record.isGhosted(current.id) || !isKnownGood(current.id)
+            || instance.consecutiveCrashes > timings.maximumCrashes
+    }
+
+    /// Whether a trial that an earlier deployex began goes on: no instance has shown the release to be
+    /// good, and none has shown it to be bad.
+    func isUndecided(_ id: ReleaseID) -> Bool {
+        !isKnownGood(id) && !record.isGhosted(id)
+    }
+
+    private func isKnownGood(_ id: ReleaseID) -> Bool {
+        record.good.contains { $0.id == id }
+    }
+}
+
+// MARK: The catalog
+
+extension ReleasePlan {
+    /// Why the deployment does not go on, or why it is not known what is published.
+    var problem: String? { retry?.reason ?? catalog.lastFailure }
+
+    var nextCatalogRead: MonotonicTime? { catalog.nextRead }
+
+    /// When an attempt may be repeated; `nil` when none waits for its time.
+    var nextAttempt: MonotonicTime? {
+        retry.flatMap { $0.isDue ? nil : $0.notBefore }
+    }
+
+    /// Whether the catalog is to be read; if so that counts as begun.
+    mutating func timePassed(now: MonotonicTime) -> Bool {
+        if let retry, retry.notBefore <= now { self.retry?.isDue = true }
+        return catalog.beginIfDue(now: now)
+    }
+
+    mutating func catalogAnnounced(now: MonotonicTime) {
+        catalog.announced(now: now)
+    }
+
+    mutating func catalogRead(_ release: Release?, now: MonotonicTime) {
+        let before = catalog.target
+        catalog.read(release, now: now)
+        if let release { record.notePublished(release) }
+        // With another release, what was wrong with the last one no longer matters.
+        if catalog.target != before { retry = nil }
+    }
+
+    /// Whether the reason is news for the log.
+    mutating func catalogReadFailed(_ reason: String, now: MonotonicTime) -> Bool {
+        catalog.failed(reason, now: now)
+    }
+}
+
+// MARK: How a deployment went
+
+extension ReleasePlan {
+    /// Whether the next attempt at `target` has to wait.
+    func holdsBack(_ target: Release, now: MonotonicTime) -> Bool {
+        guard let retry else { return false }
+        return retry.release == target && now < retry.notBefore
+    }
+
+    /// An attempt has failed before it changed anything: the next one comes later and later.
+    mutating func postpone(
+        _ release: Release, _ reason: String, now: MonotonicTime
+    ) -> EngineAction {
+        let before = retry.map { $0.release == release ? $0.failureCount : 0 } ?? 0
+        let delay = min(timings.retryDelay * (1 << min(before, 16)), timings.maximumRetryDelay)
+        retry = Retry(
+            release: release, failureCount: before + 1, notBefore: now + delay, reason: reason)
+        return .log(.error, "\(reason); next attempt in \(delay.inSecondsText)")
+    }
+
+    mutating func notePrepared(_ id: ReleaseID) {
+        record.notePrepared(id)
+    }
+
+    /// A rollout has ended.
+    mutating func note(
+        _ ended: Rollout, _ outcome: DeploymentOutcome.Outcome, reason: String?, now: MonotonicTime
+    ) {
+        if outcome == .succeeded { retry = nil }
+        record.note(ended.outcome(outcome, reason: reason, seconds: seconds(at: now), now: now))
+    }
+
+    /// The time of day, in seconds since 1970.
+    private func seconds(at now: MonotonicTime) -> Int64 {
+        originSeconds + (now - origin).components.seconds
+    }
+
+    /// An instance is ready: what it runs works.
+    mutating func noteGood(_ deployed: DeployedRelease, latest: Bool) {
+        guard !record.isGhosted(deployed.id) else { return }
+        if let wanted, wanted.id == deployed.id {
+            _ = record.noteGood(wanted, latest: latest)
+        } else if let release = try? Release(version: deployed.version, hash: deployed.hash) {
+            // What stands on disk was a release once; a version that is none any more is not kept.
+            _ = record.noteGood(release, latest: latest)
+        }
+    }
+
+    /// A deployex that was killed before it had seen the target ready has not noted it.
+    mutating func noteTargetGood(_ target: Release) {
+        _ = record.noteGood(target, latest: true)
+    }
+
+    /// Takes `id` out of use. Whatever runs it is brought to the new target by the rollouts to come.
+    mutating func ghost(
+        _ id: ReleaseID, _ reason: String, in fleet: Fleet, now: MonotonicTime
+    ) -> EngineAction {
+        record.ghost(id, reason: reason, at: seconds(at: now))
+        retry = nil
+        let next = target(in: fleet)?.version
+        return .log(
+            .error,
+            "Version \(id.version) is ghosted: \(reason); "
+                + (next.map { "back to \($0)" } ?? "there is no earlier version to go back to")
+                + ". `deployex unghost \(id.version)` lets it be deployed again")
+    }
+
+    /// A release on trial has failed at an instance. Where there is nothing to go back to it is left to
+    /// its restarts: what is missing outside, such as a database, may come.
+    mutating func failedTrial(
+        _ id: ReleaseID, at number: Int, _ reason: String, in fleet: Fleet, now: MonotonicTime
+    ) -> [EngineAction] {
+        guard !record.isGhosted(id) else { return [] }
+        guard fallback(from: id, in: fleet) != nil else {
+            return [
+                .log(
+                    .error,
+                    "Version \(id.version) failed at \(reason); there is no earlier version to go "
+                        + "back to, so it goes on being restarted")
+            ]
+        }
+        return [ghost(id, reason, in: fleet, now: now), .readLogTail(number, id)]
+    }
+
+    /// What the instance that failed had printed last.
+    mutating func logTailRead(
+        _ number: Int, _ id: ReleaseID, _ lines: [String]
+    ) -> [EngineAction] {
+        guard record.setLogLines(lines, of: id), !lines.isEmpty else { return [] }
+        return [.log(.error, "Instance: \(number) said last:")]
+            + lines.suffix(ApplicationRecord.Limits.logLines).map {
+                .log(.error, "  \($0.prefix(500))")
+            }
+    }
+
+    /// The record, if it is not what was last to be saved.
+    mutating func takeUnsaved() -> ApplicationRecord? {
+        guard record != savedRecord else { return nil }
+        savedRecord = record
+        return record
+    }
+}
+
+// MARK: What operators ask for
+
+extension ReleasePlan {
+    /// Runs this version from now on, whatever the catalog names.
+    /// - Returns: why not; `nil` when it is so.
+    mutating func pin(_ version: String) -> String? {
+        let release: Release
+        do throws(ReleaseError) {
+            release = try Release(version: version)
+        } catch {
+            return "\(version) cannot be deployed: \(error)"
+        }
+        let before = record.pinned
+        record.pinned = release
+        if let wanted, record.isGhosted(wanted.id) {
+            record.pinned = before
+            return "version \(version) is ghosted: `deployex unghost \(version)` first"
+        }
+        retry = nil
+        return nil
+    }
+
+    /// Follows the catalog again. Whether it did not.
+    mutating func unpin() -> Bool {
+        guard record.pinned != nil else { return false }
+        record.pinned = nil
+        retry = nil
+        return true
+    }
+
+    /// Lets a version be deployed again. Whether it was ghosted.
+    mutating func unghost(_ version: String) -> Bool {
+        guard record.unghost(version: version) > 0 else { return false }
+        retry = nil
+        return true
+    }
+}
