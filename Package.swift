@@ -82,26 +82,33 @@ let package = Package(
         .executableTarget(
             name: "deployex-simulate", dependencies: ["Simulation"],
             path: "Tests/Simulation/Command", swiftSettings: strict),
-        tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
-        tests("TransportTests", ["Transport"]),
-        tests("EPMDTests", ["EPMD", "Transport"]),
-        tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
+        // What tests and measurements share.
+        .target(
+            name: "TestKit", dependencies: ["Supervisor", "Transport"], path: "Tests/TestKit",
+            swiftSettings: strict),
+        tests("ExternalTermFormatTests", ["ExternalTermFormat", "TestKit"]),
+        tests("TransportTests", ["TestKit", "Transport"]),
+        tests("EPMDTests", ["EPMD", "TestKit", "Transport"]),
+        tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "TestKit", "Transport"]),
         tests(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "deployex", "node-example",
+                "TestKit", "Transport", "deployex", "node-example",
             ]),
-        tests("HTTPTests", ["HTTP", "Transport"]),
-        tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
-        tests("EndToEndTests", ["deployex"]),
-        tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
+        tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
+        tests("SupervisorTests", ["Supervisor", "TestKit", "Transport"]),
+        tests(
+            "DeployexTests",
+            ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
+        tests("EndToEndTests", ["TestKit", "deployex"]),
+        tests(
+            "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeploymentTests",
             [
                 "Deployment", "ErlDist", "ExternalTermFormat", "Simulation", "Supervisor",
-                "Transport",
+                "TestKit", "Transport",
             ]),
         // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
         .testTarget(

@@ -164,16 +164,6 @@ struct HostileFixture {
         guard !isSanitized else { return }
         #expect(residentByteCount - before < limit, sourceLocation: location)
     }
-
-    static func eventually(
-        _ what: String, _ condition: () async -> Bool
-    ) async throws {
-        let deadline = MonotonicTime.now + .seconds(20)
-        while await !condition() {
-            guard MonotonicTime.now < deadline else { throw RawPeer.Late(what: what) }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-    }
 }
 
 /// An authority and a certificate for localhost, made by the `openssl` program.

@@ -2,6 +2,7 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -349,20 +350,6 @@ final class DistProcess: @unchecked Sendable {
         guard count > 0 else { return false }
         buffer += chunk[..<count]
         return true
-    }
-}
-
-/// Waits until `condition` holds, and fails the test when it does not in time.
-func eventually(
-    _ what: String, within timeout: Duration = .seconds(20),
-    _ condition: @Sendable () async throws -> Bool
-) async throws {
-    let deadline = MonotonicTime.now + timeout
-    while try await !condition() {
-        guard MonotonicTime.now < deadline else {
-            throw DistFailure(description: "not in time: \(what)")
-        }
-        try await Task.sleep(for: .milliseconds(10))
     }
 }
 

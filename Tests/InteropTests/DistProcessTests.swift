@@ -1,6 +1,7 @@
 import EPMD
 import ErlDist
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 

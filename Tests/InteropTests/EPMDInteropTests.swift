@@ -1,4 +1,5 @@
 import EPMD
+import TestKit
 import Testing
 import Transport
 
@@ -8,14 +9,6 @@ import Transport
 
     init() throws {
         loop = try .onOwnThread()
-    }
-
-    /// A port that nothing listened on a moment ago.
-    private func freePort() async throws -> UInt16 {
-        let daemon = EPMDDaemon(loop: loop)
-        let address = try await daemon.start(on: [.loopback(port: 0)])
-        await daemon.stop()
-        return try #require(address.first).port
     }
 
     /// Starts OTP's daemon and waits until it answers.
@@ -34,7 +27,7 @@ import Transport
     @Test func `OTP's daemon registers us, answers us, and gets us back after a restart`()
         async throws
     {
-        let port = try await freePort()
+        let port = UInt16(FreePorts.take())
         let address = SocketAddress.loopback(port: port)
         let client = EPMDClient(address: address, loop: loop)
         let first = try await startEPMD(port: port)

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HTTP
+import TestKit
 import Testing
 import Transport
 
@@ -19,7 +20,7 @@ import Transport
         let process = Process()
         process.executableURL = URL(fileURLWithPath: Self.elixir)
         // With port 0 it would not tell which one it got.
-        let port = try await Self.freePort()
+        let port = UInt16(FreePorts.take())
         process.arguments =
             ["json", "pages", "server", "http"].flatMap { ["-r", Self.sources + $0 + ".ex"] } + [
                 "-e",
@@ -58,28 +59,6 @@ import Transport
             #expect(response.status == status)
             #expect(response.isWhole)
             #expect(response.isSuccess == (status == 200))
-        }
-    }
-
-    /// A port that was free just now.
-    private static func freePort() async throws -> UInt16 {
-        let loop = try EventLoop.onOwnThread()
-        defer { loop.stop() }
-        return try await PortFinder(loop: loop).find()
-    }
-
-    private actor PortFinder {
-        private nonisolated let loop: EventLoop
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(loop: EventLoop) {
-            self.loop = loop
-        }
-
-        func find() throws -> UInt16 {
-            let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
-            defer { listener.close() }
-            return listener.address.port
         }
     }
 }

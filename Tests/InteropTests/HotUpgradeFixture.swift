@@ -4,6 +4,7 @@ import ErlDist
 import ExternalTermFormat
 import Foundation
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -35,8 +36,8 @@ final class HotUpgradeFixture: Sendable {
         loop = try .onOwnThread()
         shared = try SharedFolder()
         folder = shared.path
-        epmdPort = try Self.freePort()
-        counterPort = try Self.freePort()
+        epmdPort = UInt16(FreePorts.take())
+        counterPort = UInt16(FreePorts.take())
         let host = Self.shortHostName
         peer = try NodeName(alive: "counter-1", host: host)
         let epmd = EPMDClient(address: .loopback(port: epmdPort), loop: loop)
@@ -58,7 +59,7 @@ final class HotUpgradeFixture: Sendable {
         packages = try await ExamplePackages.folder(loop)
         _ = try await start(
             "/usr/bin/epmd", ["-port", "\(epmdPort)", "-address", "127.0.0.1"], [:], isOfPeer: true)
-        try await eventually { _ = try await epmd.names() }
+        try await eventuallySucceeds { _ = try await epmd.names() }
     }
 
     /// Ends every process of the test, and removes the folder.
@@ -99,7 +100,7 @@ final class HotUpgradeFixture: Sendable {
         let session = try await start(
             current + "/bin/counter", ["start"], environment(greeting: greeting), isOfPeer: true)
         do {
-            try await eventually { _ = try await self.report() }
+            try await eventuallySucceeds { _ = try await self.report() }
         } catch {
             Issue.record("\(error); the release has said: \(try said(session))")
             throw error
@@ -191,33 +192,6 @@ final class HotUpgradeFixture: Sendable {
         started.session.withLock { $0 = session }
         sessions.withLock { $0.append(started) }
         return started
-    }
-
-    /// Repeats an attempt until it succeeds, or throws its last error.
-    func eventually(_ attempt: @Sendable () async throws -> Void) async throws {
-        let deadline = MonotonicTime.now + .seconds(20)
-        while true {
-            do { return try await attempt() } catch {
-                guard MonotonicTime.now < deadline else { throw error }
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return UInt16(bigEndian: address.sin_port)
     }
 
     private static var shortHostName: String {

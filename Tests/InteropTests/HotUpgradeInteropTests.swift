@@ -2,6 +2,7 @@ import Deployment
 import ExternalTermFormat
 import Supervisor
 import Synchronization
+import TestKit
 import Testing
 import Transport
 
@@ -94,7 +95,7 @@ struct HotUpgradeInteropTests {
             #expect(!nodeIsUntouched)
             #expect(reason.contains("code_change_failed"))
             #expect(reason.contains("; the node runs 0.1.2"))
-            try await fixture.eventually { _ = try await fixture.report() }
+            try await eventuallySucceeds { _ = try await fixture.report() }
             #expect(try await fixture.processID() == processID)
             #expect(try await fixture.report() == 0)
             #expect(try await fixture.greeting() == "before")

@@ -1,10 +1,11 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 
 /// The codec and the text syntax against a real Erlang, one process for a batch of terms.
 @Suite(.ifOTPIsThere, .serialized) struct TermInteropTests {
     @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() async throws {
-        var generator = TermGenerator(random: SeededGenerator(seed: 1))
+        var generator = TermGenerator(random: SeededRandom(seed: 1))
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let folder = try TemporaryFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded() }), to: "in")
@@ -55,7 +56,7 @@ import Testing
     }
 
     @Test func `what Swift prints Erlang consults and Swift reads`() async throws {
-        var generator = TermGenerator(random: SeededGenerator(seed: 2), onlyText: true)
+        var generator = TermGenerator(random: SeededRandom(seed: 2), onlyText: true)
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let text = terms.map { "\($0.description).\n" }.joined()
         let folder = try TemporaryFolder()
@@ -86,7 +87,7 @@ import Testing
     @Test func `Swift and Erlang agree on which mutilated texts are terms, and on their values`()
         async throws
     {
-        var generator = TermGenerator(random: SeededGenerator(seed: 3), onlyText: true)
+        var generator = TermGenerator(random: SeededRandom(seed: 3), onlyText: true)
         let texts = (0..<10000).map { index in
             TextMutation.mutate(
                 index % 4 == 0
@@ -183,7 +184,7 @@ enum TextMutation {
         "<<16#ffff:3/unit:8-little, (-1):12, <<1:3>>/bits>>",
     ]
 
-    static func mutate(_ text: String, using random: inout SeededGenerator) -> String {
+    static func mutate(_ text: String, using random: inout SeededRandom) -> String {
         var scalars = Array(text.unicodeScalars)
         let spare = Array(
             "0123456789abxuZ_@'\"\\$#{}[]()<>,|=>:/-+.% \n\u{e9}\u{430}".unicodeScalars)

@@ -3,6 +3,7 @@ import ExternalTermFormat
 import Glibc
 import Supervisor
 import Synchronization
+import TestKit
 import Testing
 import Transport
 
@@ -71,7 +72,7 @@ import Transport
     @Test func `an instance whose folders cannot be put in order keeps no other from starting`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         try makeFolders(folder / "service/counter/1/journal.json")
         try makeFolders(folder / "service/counter/2/current/releases/0.1.0")
@@ -95,7 +96,7 @@ import Transport
     @Test func `a start that failed may be tried again, and goes on with what it had taken over`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         let sleeper = try startSleeper()
         defer { waitpid(sleeper.pid, nil, 0) }
@@ -121,7 +122,7 @@ import Transport
     }
 
     @Test func `one that has been stopped before it began does not begin`() async throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         let deployer = deployer(folder, replicas: 1, on: loop)
         await deployer.stopAll()
@@ -132,7 +133,7 @@ import Transport
     @Test func `a process that ends while others are still being looked for is noticed`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
         try records.prepare()

@@ -1,6 +1,7 @@
 import ExternalTermFormat
 import Foundation
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -45,7 +46,7 @@ struct HotUpgradeDriverTests {
     @Test func `the resolved configuration is there, and private, while it is installed`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let node = PretendedNode(tree)
         #expect(await run(node, tree) == .succeeded)
@@ -60,7 +61,7 @@ struct HotUpgradeDriverTests {
     @Test func `a failed installation leaves no secret and no trace of the new version`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let before = try tree.files.list(tree.current + "/releases")
         let node = PretendedNode(tree, installAnswer: error(.atom("code_change_failed")))
@@ -76,7 +77,7 @@ struct HotUpgradeDriverTests {
     @Test func `what fails while the configuration is resolved is named without its text`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let outcome = await run(
             PretendedNode(tree), tree, exitStatus: 1,
@@ -90,14 +91,14 @@ struct HotUpgradeDriverTests {
     @Test func `wherever the disk stops, the next start finds releases as they were made`()
         async throws
     {
-        let counted = try ReleaseTree()
+        let counted = ReleaseTree()
         try counted.hotUpgrade()
         let counting = FaultInjectingFileSystem(counted.files)
         #expect(await run(PretendedNode(counted), counted, files: counting) == .succeeded)
         #expect(counting.operationCount > 15)
         for target in 1...counting.operationCount {
             for fault: FaultInjectingFileSystem.Fault in [.stop, .fail(code: ENOSPC)] {
-                let tree = try ReleaseTree()
+                let tree = ReleaseTree()
                 try tree.hotUpgrade()
                 let old = try tree.read(tree.current + "/releases/0.1.1/sys.config")
                 let files = FaultInjectingFileSystem(tree.files, at: target, fault: fault)

@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Deployment
@@ -10,7 +11,7 @@ struct HotUpgradeFilesTests {
     private let plan = HotUpgrade.Plan(name: "counter", from: "0.1.1", to: "0.1.2")
 
     init() throws {
-        tree = try ReleaseTree()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 

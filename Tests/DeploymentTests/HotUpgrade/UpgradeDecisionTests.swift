@@ -9,7 +9,7 @@ struct UpgradeDecisionTests {
     private let tree: ReleaseTree
 
     init() throws {
-        tree = try ReleaseTree()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// One deployex with everything around it: folders, ports, EPMD and cookie of its own, so that

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Transport
@@ -6,22 +7,7 @@ import Testing
 /// Another user of the host: a number that nobody has.
 private let stranger: uid_t = 54321
 
-/// A folder of a test's own, which stands in /tmp and goes when the test does.
-final class TrustFolder: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/deployex-trust.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError.last("making a folder") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        _ = try? ChildProcess(["rm", "-rf", path]).wait()
-    }
-
-    func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
-
+extension TemporaryFolder {
     func folder(_ name: String, _ mode: mode_t = 0o755, owner: uid_t? = nil) {
         mkdir(self(name), mode)
         chmod(self(name), mode)
@@ -37,10 +23,9 @@ final class TrustFolder: Sendable {
 
 /// The walk, in real folders. A private sticky folder takes the place of /tmp.
 @Suite struct PathTrustTests {
-    let folder: TrustFolder
+    let folder = TemporaryFolder("trust", in: "/tmp")
 
-    init() throws {
-        folder = try TrustFolder()
+    init() {
         folder.folder("tmp", 0o1777)
     }
 

@@ -1,22 +1,11 @@
 import Glibc
 import Supervisor
 import Testing
+import TestKit
 
 @testable import Deployment
 
-/// A new folder that goes away with its owner.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/deployex-test-XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template)))
-    }
-
-    deinit {
-        try? HostFileSystem().removeTree(path)
-    }
-
+extension TemporaryFolder {
     static func / (folder: TemporaryFolder, name: String) -> String { "\(folder.path)/\(name)" }
 
     func write(_ bytes: [UInt8], to name: String) throws {
