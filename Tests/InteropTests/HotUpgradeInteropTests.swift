@@ -12,7 +12,7 @@ struct HotUpgradeInteropTests {
     /// Runs a test with a release in `current/` that has counted to 3.
     private func withRelease(
         _ version: String, hasReleasesFile: Bool = true,
-        _ body: (HotUpgradeFixture, Started) async throws -> Void
+        _ body: (HotUpgradeFixture, HotUpgradeFixture.Started) async throws -> Void
     ) async throws {
         let fixture = try await HotUpgradeFixture()
         do {
@@ -72,7 +72,7 @@ struct HotUpgradeInteropTests {
             #expect(configuration == pristine)
             try fixture.files.removeTree(fixture.staged)
 
-            await release.kill()
+            release.process.kill()
             _ = try await fixture.boot(greeting: "cold")
             #expect(try await fixture.report() == 0)
             #expect(try await fixture.greeting() == "cold")
@@ -127,7 +127,7 @@ struct HotUpgradeInteropTests {
                 #expect(try fixture.files.status(fixture.current + "/releases/0.2.0") == nil)
                 #expect(try fixture.files.status(fixture.current + "/lib/counter-0.2.0") == nil)
             }
-            await release.kill()
+            release.process.kill()
             _ = try await fixture.boot(greeting: "cold")
             #expect(try await fixture.releases() == ["0.1.2 permanent 12"])
         }

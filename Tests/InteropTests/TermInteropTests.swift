@@ -7,10 +7,10 @@ import Testing
     @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() async throws {
         var generator = TermGenerator(random: SeededRandom(seed: 1))
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded() }), to: "in")
         try await TermPeer.run("echo", in: folder)
-        let echoes = TermPeer.contents(try folder.read("out"))
+        let echoes = TermPeer.contents(folder.read("out"))
 
         try #require(echoes.count == terms.count)
         let release = try await OTPRelease.number.value
@@ -28,18 +28,18 @@ import Testing
             .binary([UInt8](repeating: 7, count: 100_000)),
             .list((0..<20_000).map { .integer($0 % 300) }), .tuple([.atom("too_short_to_shrink")]),
         ]
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded(compressed: 6) }), to: "in")
         try await TermPeer.run("echo", in: folder)
-        #expect(TermPeer.contents(try folder.read("out")) == terms.map { $0.encoded() })
+        #expect(TermPeer.contents(folder.read("out")) == terms.map { $0.encoded() })
     }
 
     @Test func `what Erlang encodes and prints Swift encodes and prints alike, and reads back`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try await TermPeer.run("generate", in: folder)
-        let frames = TermPeer.contents(try folder.read("out"))
+        let frames = TermPeer.contents(folder.read("out"))
 
         try #require(frames.count == 8000)
         for index in stride(from: 0, to: frames.count, by: 2) {
@@ -59,10 +59,10 @@ import Testing
         var generator = TermGenerator(random: SeededRandom(seed: 2), onlyText: true)
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let text = terms.map { "\($0.description).\n" }.joined()
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(Array(text.utf8), to: "in")
         try await TermPeer.run("consult", in: folder)
-        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let consulted = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(consulted.count == terms.count)
         for (term, read) in zip(terms, consulted) { #expect(read == term) }
@@ -76,10 +76,10 @@ import Testing
             "after", "and", "when", "maybe", "else", "cond", "let", "record", "native", "nil",
         ].map { .atom(Atom($0)) }
         let text = words.map { "{\($0.description), \($0.description)}.\n" }.joined()
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(Array(text.utf8), to: "in")
         try await TermPeer.run("consult", in: folder)
-        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let consulted = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
         #expect(consulted == words.map { .tuple([$0, $0]) })
         #expect(try Term.consult(text) == consulted)
     }
@@ -95,10 +95,10 @@ import Testing
                     : TextMutation.samples[index % TextMutation.samples.count],
                 using: &generator.random)
         }
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(texts.map { Array($0.utf8) }), to: "in")
         try await TermPeer.run("parse", in: folder)
-        let verdicts = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let verdicts = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(verdicts.count == texts.count)
         let release = try await OTPRelease.number.value

@@ -34,14 +34,9 @@ import Transport
     }
 
     /// A process of ours that sleeps.
-    private func startSleeper() throws -> ProcessIdentity {
-        var pid = pid_t()
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
-        defer { for argument in arguments { free(argument) } }
-        guard posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, environ) == 0 else {
-            throw SystemError.last("starting /bin/sleep")
-        }
-        return try #require(ProcessIdentity.ofRunning(pid: pid))
+    private func startSleeper() throws -> (process: ChildProcess, identity: ProcessIdentity) {
+        let process = try ChildProcess("sleep", ["600"])
+        return (process, try #require(ProcessIdentity.ofRunning(pid: process.pid)))
     }
 
     private func deployer(
@@ -98,8 +93,8 @@ import Transport
     {
         let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
-        let sleeper = try startSleeper()
-        defer { waitpid(sleeper.pid, nil, 0) }
+        let (process, sleeper) = try startSleeper()
+        defer { process.kill() }
         try record(sleeper, in: folder)
         // In the place of the application's record.
         try makeFolders(folder / "version/counter/application.json")
@@ -137,8 +132,8 @@ import Transport
         let loop = try EventLoop.onOwnThread()
         let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
         try records.prepare()
-        let sleeper = try startSleeper()
-        defer { waitpid(sleeper.pid, nil, 0) }
+        let (process, sleeper) = try startSleeper()
+        defer { process.kill() }
         var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
         record.begin(sleeper, version: "0.1.0")
         record.hasBegun = true

@@ -66,7 +66,7 @@ actor DeployexWorld {
     }
 
     private static func realPath(_ path: String) throws -> String {
-        guard let real = realpath(path, nil) else { throw WorldError("there is no \(path)") }
+        guard let real = realpath(path, nil) else { throw TestFailure("there is no \(path)") }
         defer { free(real) }
         return String(cString: real)
     }
@@ -82,14 +82,14 @@ actor DeployexWorld {
         "\(base)/service/counter/\(instance)" + (name.isEmpty ? "" : "/\(name)")
     }
 
-    nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(Host.name)" }
+    nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(ThisHost.name)" }
 
     /// The first of the ports for other applications.
     nonisolated var extraPort: Int { epmdPort + 1 }
 
     nonisolated var variables: [String: String] {
         let common = [
-            "PATH": Host.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
+            "PATH": ThisHost.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
             "ERL_EPMD_PORT": "\(epmdPort)",
             // Schedulers that wait for work asleep leave the processor to the others.
             "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
@@ -131,16 +131,16 @@ actor DeployexWorld {
         case .startedByDeployex:
             return
         case .real:
-            epmd = try spawn(Host.find("epmd"), ["-port", "\(epmdPort)"], "epmd")
+            epmd = try spawn(ThisHost.find("epmd"), ["-port", "\(epmdPort)"], "epmd")
         case .deployex:
-            epmd = try spawn(ExamplePackages.deployex, ["epmd"], "epmd")
+            epmd = try spawn(BuiltProgram.deployex, ["epmd"], "epmd")
         }
-        try wait("EPMD to listen") { HTTPClient.isListening(port: epmdPort) }
+        try wait("EPMD to listen") { FreePorts.isListening(epmdPort) }
     }
 
     func stopEPMD() throws {
         epmd?.send(SIGKILL)
-        guard epmd?.waitForEnd(.seconds(5)) != nil else { throw WorldError("EPMD does not end") }
+        guard epmd?.waitForEnd(.seconds(5)) != nil else { throw TestFailure("EPMD does not end") }
         epmd = nil
     }
 
@@ -163,17 +163,17 @@ actor DeployexWorld {
         _ options: [String] = [], extraDescriptor: Int32? = nil,
         adding extra: [String: String] = [:], through prefix: [String] = []
     ) throws {
-        let line = prefix + [ExamplePackages.deployex, "start", "--sname", "deployex"] + options
+        let line = prefix + [BuiltProgram.deployex, "start", "--sname", "deployex"] + options
         deployex = try ChildProcess(
             line[0], Array(line.dropFirst()),
-            environment: variables.merging(extra) { $1 },
-            stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
+            environment: variables.merging(extra) { $1 }, output: .file(logPath),
+            leadsSession: true, extraDescriptor: extraDescriptor)
     }
 
     var deployexPID: pid_t? { deployex?.pid }
 
     func signalDeployex(_ signal: Int32) throws {
-        guard let deployex else { throw WorldError("no deployex runs") }
+        guard let deployex else { throw TestFailure("no deployex runs") }
         deployex.send(signal)
     }
 
@@ -185,9 +185,9 @@ actor DeployexWorld {
 
     /// Waits until deployex has ended, and returns its exit status.
     func waitForDeployex() throws -> Int32 {
-        guard let deployex else { throw WorldError("no deployex runs") }
+        guard let deployex else { throw TestFailure("no deployex runs") }
         guard let status = deployex.waitForEnd(.seconds(25)) else {
-            throw WorldError("deployex does not end" + logTail)
+            throw TestFailure("deployex does not end" + logTail)
         }
         self.deployex = nil
         return status
@@ -215,7 +215,7 @@ actor DeployexWorld {
             guard pid != deployex?.pid, pid != epmd?.pid, let program = ProcFolder.program(pid)
             else { return false }
             return program.hasPrefix(folder + "/")
-                || (program == ExamplePackages.deployex
+                || (program == BuiltProgram.deployex
                     && ProcFolder.arguments(pid).dropFirst() == ["epmd"]
                     && ProcFolder.environment(pid)["ERL_EPMD_PORT"] == "\(epmdPort)")
         }
@@ -234,12 +234,13 @@ actor DeployexWorld {
     ) throws -> ChildProcess {
         try ChildProcess(
             path, arguments, environment: environment ?? variables,
-            stdout: "\(folder)/out/\(name).stdout", stderr: "\(folder)/out/\(name).stderr")
+            output: .file("\(folder)/out/\(name).stdout"),
+            errors: .file("\(folder)/out/\(name).stderr"), leadsSession: true)
     }
 
     /// Starts a process that has nothing to do with deployex, and lives as long as this world.
     func startStranger() throws -> pid_t {
-        let child = try spawn(Host.find("sleep"), ["600"], "stranger")
+        let child = try spawn(ThisHost.find("sleep"), ["600"], "stranger")
         others.append(child)
         return child.pid
     }
@@ -249,7 +250,7 @@ actor DeployexWorld {
         let identity = ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
         others.append(
             try spawn(
-                Host.find("setpriv"), identity + [path] + arguments, "user-\(user)",
+                ThisHost.find("setpriv"), identity + [path] + arguments, "user-\(user)",
                 environment: variables.merging(["HOME": "/"]) { $1 }))
     }
 
@@ -270,7 +271,7 @@ actor DeployexWorld {
         commandCount += 1
         startedCommand = commandCount
         others.append(
-            try spawn(ExamplePackages.deployex, arguments, "\(commandCount)"))
+            try spawn(BuiltProgram.deployex, arguments, "\(commandCount)"))
     }
 
     /// Sends a signal to what ``startCommand(_:)`` started last and returns its exit status.
@@ -286,15 +287,15 @@ actor DeployexWorld {
     func run(
         _ path: String, _ arguments: [String], environment: [String: String]? = nil,
         timeout: Duration = .seconds(20)
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         commandCount += 1
         let name = "\(commandCount)"
         let child = try spawn(path, arguments, name, environment: environment)
         guard let status = child.waitForEnd(timeout) else {
             child.end(within: .seconds(1))
-            throw WorldError("\(path) \(arguments) did not end in \(timeout)" + logTail)
+            throw TestFailure("\(path) \(arguments) did not end in \(timeout)" + logTail)
         }
-        return ChildProcess.Result(
+        return CommandResult(
             status: status, stdout: text("\(folder)/out/\(name).stdout") ?? "",
             stderr: text("\(folder)/out/\(name).stderr") ?? "")
     }
@@ -302,27 +303,27 @@ actor DeployexWorld {
     /// Runs `deployex ARGUMENTS` in this world's environment.
     func command(
         _ arguments: String..., adding extra: [String: String] = [:]
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         try command(arguments, adding: extra)
     }
 
     func command(
         _ arguments: [String], adding extra: [String: String] = [:]
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         try run(
-            ExamplePackages.deployex, arguments,
+            BuiltProgram.deployex, arguments,
             environment: variables.merging(extra) { $1 })
     }
 
     /// What an Erlang node in this world prints while it evaluates `expressions`.
     func erlang(_ expressions: String, name: String = "peer") throws -> String {
         let result = try run(
-            try Host.find("erl"),
+            try ThisHost.find("erl"),
             [
                 "-noinput", "-sname", name, "-setcookie", options.cookie, "-eval",
                 expressions + ", halt().",
             ], timeout: .seconds(30))
-        guard result.status == 0 else { throw WorldError("erl: \(result)") }
+        guard result.status == 0 else { throw TestFailure("erl: \(result)") }
         return result.stdout
     }
 
@@ -371,7 +372,7 @@ actor DeployexWorld {
             atPath: folder, withIntermediateDirectories: true)
         try data.write(to: URL(filePath: folder + "/.incoming"))
         guard rename(folder + "/.incoming", path) == 0 else {
-            throw WorldError("\(path) cannot be written")
+            throw TestFailure("\(path) cannot be written")
         }
     }
 
@@ -383,7 +384,7 @@ actor DeployexWorld {
 
     func post(_ path: String, _ instance: Int = 1) throws -> CounterAnswer {
         guard let answer = request("POST", path, instance) else {
-            throw WorldError("instance \(instance) does not answer" + logTail)
+            throw TestFailure("instance \(instance) does not answer" + logTail)
         }
         return answer
     }
@@ -403,7 +404,7 @@ actor DeployexWorld {
 
     func status(of instance: Int) throws -> StatusAnswer.Instance {
         guard let found = try status()?.instances.first(where: { $0.instance == instance }) else {
-            throw WorldError("no status of instance \(instance)" + logTail)
+            throw TestFailure("no status of instance \(instance)" + logTail)
         }
         return found
     }
@@ -411,7 +412,7 @@ actor DeployexWorld {
     func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
         let path = "\(base)/version/counter/\(instance)/\(name).json"
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw WorldError("there is no \(path)")
+            throw TestFailure("there is no \(path)")
         }
         return try JSONDecoder().decode(VersionFile.self, from: data)
     }
@@ -449,7 +450,7 @@ actor DeployexWorld {
         while true {
             if let value = try probe() { return value }
             guard ContinuousClock.now < deadline else {
-                throw WorldError("waited \(timeout) for \(what)" + logTail)
+                throw TestFailure("waited \(timeout) for \(what)" + logTail)
             }
             usleep(20_000)
         }
@@ -500,7 +501,7 @@ actor DeployexWorld {
     ) throws -> String {
         try waitForValue("a log line with \(words)", for: timeout) {
             if let deployex, deployex.hasEnded {
-                throw WorldError("deployex has ended" + logTail)
+                throw TestFailure("deployex has ended" + logTail)
             }
             return log(after: mark).split(separator: "\n").map(String.init).first { line in
                 words.allSatisfy { line.contains($0) }
