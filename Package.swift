@@ -60,13 +60,13 @@ let package = Package(
             swiftSettings: shipped),
         .executableTarget(
             name: "deployex-bench",
-            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
+            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist", "TestKit"],
             swiftSettings: strict),
         .executableTarget(
             name: "deployex-reliability",
             dependencies: [
                 "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
-                "Supervisor",
+                "Supervisor", "TestKit",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -84,8 +84,11 @@ let package = Package(
             path: "Tests/Simulation/Command", swiftSettings: strict),
         // What tests and measurements share.
         .target(
-            name: "TestKit", dependencies: ["Supervisor", "Transport"], path: "Tests/TestKit",
+            name: "TestKit", dependencies: ["Transport"], path: "Tests/TestKit",
             swiftSettings: strict),
+        .target(
+            name: "FaultyDisk", dependencies: ["Supervisor", "Transport"],
+            path: "Tests/FaultyDisk", swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat", "TestKit"]),
         tests("TransportTests", ["TestKit", "Transport"]),
         tests("EPMDTests", ["EPMD", "TestKit", "Transport"]),
@@ -97,7 +100,7 @@ let package = Package(
                 "TestKit", "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
-        tests("SupervisorTests", ["Supervisor", "TestKit", "Transport"]),
+        tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",
             ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
@@ -107,8 +110,8 @@ let package = Package(
         tests(
             "DeploymentTests",
             [
-                "Deployment", "ErlDist", "ExternalTermFormat", "Simulation", "Supervisor",
-                "TestKit", "Transport",
+                "Deployment", "ErlDist", "ExternalTermFormat", "FaultyDisk", "Simulation",
+                "Supervisor", "TestKit", "Transport",
             ]),
         // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
         .testTarget(

@@ -229,7 +229,6 @@ extension DeployexWorld {
             ProcFolder.arguments($0) == ["/bin/sleep", "600"]
         }
         guard let found else { throw TestFailure("the program does not run") }
-        programs.append(found)
         return found
     }
 

@@ -107,7 +107,7 @@ final class HotUpgradeFixture: Sendable {
     }
 
     private func said(_ process: Started) -> String {
-        String(decoding: ProcFolder.bytes(process.output).prefix(4096), as: UTF8.self)
+        String(decoding: Files.bytes(process.output).prefix(4096), as: UTF8.self)
     }
 
     func upgrade(
@@ -169,8 +169,8 @@ final class HotUpgradeFixture: Sendable {
             throw TestFailure("\(path) \(arguments) has not ended in \(timeout)")
         }
         return .init(
-            exitStatus: status, standardOutput: ProcFolder.bytes(started.output),
-            standardError: ProcFolder.bytes(started.errors))
+            exitStatus: status, standardOutput: Files.bytes(started.output),
+            standardError: Files.bytes(started.errors))
     }
 
     /// A process, and the files that its output goes to.

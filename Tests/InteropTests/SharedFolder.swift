@@ -39,5 +39,5 @@ final class SharedFolder: Sendable {
         }
     }
 
-    func read(_ name: String) -> [UInt8] { ProcFolder.bytes("\(location)/\(name)") }
+    func read(_ name: String) -> [UInt8] { Files.bytes("\(location)/\(name)") }
 }

@@ -7,7 +7,7 @@ package enum ExamplePackages {
     private static let built: Result<String, any Error> = Result {
         if let given = ThisHost.variable("DEPLOYEX_EXAMPLE_PACKAGES") { return given }
         let folder = BuiltProgram.root + "/.build/example-packages"
-        try ChildProcess.run("mkdir", ["-p", folder])
+        try Files.makeFolders(folder)
         // The script waits for another one that builds there, and builds nothing twice.
         try ChildProcess.run(
             "bash", [BuiltProgram.root + "/scripts/build-example.sh", folder],

@@ -1,62 +1,8 @@
 internal import Glibc
 
-/// What `/proc`, and other files, say. What cannot be read is empty.
+/// What `/proc` says. What cannot be read is empty.
 package enum ProcFolder {
-    // MARK: Files
-
-    package static func bytes(_ path: String) -> [UInt8] {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return [] }
-        defer { close(file) }
-        var content: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = read(file, &buffer, buffer.count)
-            guard count > 0 else { return content }
-            content += buffer[..<count]
-        }
-    }
-
-    package static func text(_ path: String) -> String {
-        String(decoding: bytes(path), as: UTF8.self)
-    }
-
-    /// The rest of the first line that begins with `name`, without blanks around it.
-    package static func value(_ name: String, in path: String) -> String? {
-        text(path).split(separator: "\n").first { $0.hasPrefix(name) }.map { line in
-            let rest = line.dropFirst(name.count).drop { $0 == " " || $0 == "\t" || $0 == ":" }
-            return String(rest)
-        }
-    }
-
-    /// The names in a folder.
-    package static func names(_ path: String) -> [String] {
-        guard let folder = opendir(path) else { return [] }
-        defer { closedir(folder) }
-        var names: [String] = []
-        while let entry = readdir(folder) {
-            names.append(
-                withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                    String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-                })
-        }
-        return names.filter { $0 != "." && $0 != ".." }.sorted()
-    }
-
-    private static func strings(_ path: String) -> [String] {
-        bytes(path).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-    }
-
-    private static func link(_ path: String) -> String? {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink(path, &buffer, buffer.count)
-        guard count > 0 else { return nil }
-        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    // MARK: Processes
-
-    package static var pids: [Int32] { names("/proc").compactMap { Int32($0) } }
+    package static var pids: [Int32] { Files.names("/proc").compactMap { Int32($0) } }
 
     /// The program that a process runs; `nil` when it has ended, or is not ours to look at.
     package static func program(_ pid: Int32) -> String? {
@@ -85,7 +31,7 @@ package enum ProcFolder {
     package static func descriptors(_ pid: Int32) -> [Int: String] {
         let folder = "/proc/\(pid)/fd"
         var found: [Int: String] = [:]
-        for name in names(folder) {
+        for name in Files.names(folder) {
             guard let number = Int(name), let target = link("\(folder)/\(name)") else { continue }
             found[number] = target
         }
@@ -94,7 +40,7 @@ package enum ProcFolder {
 
     /// The fields of `/proc/PID/stat` from the third, the state, on.
     package static func fields(_ pid: Int32) -> [Substring] {
-        let text = text("/proc/\(pid)/stat")
+        let text = Files.text("/proc/\(pid)/stat")
         guard let end = text.lastIndex(of: ")") else { return [] }
         return text[text.index(after: end)...].split(separator: " ")
     }
@@ -121,5 +67,24 @@ package enum ProcFolder {
             next += children
         }
         return found
+    }
+
+    private static func strings(_ path: String) -> [String] {
+        Files.bytes(path).split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func link(_ path: String) -> String? {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(path, &buffer, buffer.count)
+        guard count > 0 else { return nil }
+        return String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    /// The rest of the first line that begins with `name`, without blanks around it.
+    package static func value(_ name: String, in path: String) -> String? {
+        Files.text(path).split(separator: "\n").first { $0.hasPrefix(name) }.map { line in
+            let rest = line.dropFirst(name.count).drop { $0 == " " || $0 == "\t" || $0 == ":" }
+            return String(rest)
+        }
     }
 }

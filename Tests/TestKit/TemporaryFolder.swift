@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Glibc
 
 /// A folder of a test's own, for its owner alone. It goes when the test does.
@@ -10,30 +9,40 @@ package final class TemporaryFolder: Sendable {
     ///   - purpose: a part of its name.
     ///   - parent: where it is made, such as on another file system.
     package init(
-        _ purpose: String = "test", in parent: String = FileManager.default.temporaryDirectory.path
+        _ purpose: String = "test", in parent: String = ThisHost.temporaryFolder
     ) {
+        path = Self.make(purpose, in: parent)
+    }
+
+    /// Makes a folder that is there until somebody removes it.
+    static func make(
+        _ purpose: String, in parent: String = ThisHost.temporaryFolder
+    ) -> String {
         var template = Array("\(parent)/deployex-\(purpose)-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil, let real = realpath(template, nil) else {
             fatalError("no folder can be made in \(parent): errno \(errno)")
         }
         defer { free(real) }
-        path = String(cString: real)
+        return String(cString: real)
     }
 
     deinit {
-        try? FileManager.default.removeItem(atPath: path)
+        Files.remove(path)
     }
 
     /// The path of something in it.
     package func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
 
-    package func write(_ text: String, _ name: String, mode: Int = 0o644) {
-        _ = FileManager.default.createFile(
-            atPath: self(name), contents: Data(text.utf8), attributes: [.posixPermissions: mode])
+    package func write(_ text: String, _ name: String, mode: UInt32 = 0o644) {
+        do {
+            try Files.write(Array(text.utf8), self(name), mode: mode)
+        } catch {
+            fatalError("\(error)")
+        }
     }
 
     /// What a file says; `nil` when there is none.
     package func text(_ name: String) -> String? {
-        FileManager.default.contents(atPath: self(name)).map { String(decoding: $0, as: UTF8.self) }
+        Files.exists(self(name)) ? Files.text(self(name)) : nil
     }
 }

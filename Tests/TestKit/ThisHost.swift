@@ -28,6 +28,8 @@ package enum ThisHost {
         getenv(name).map { String(cString: $0) }
     }
 
+    package static let temporaryFolder = variable("TMPDIR") ?? "/tmp"
+
     /// Where programs are looked for.
     package static let path = variable("PATH") ?? "/usr/bin:/bin"
 

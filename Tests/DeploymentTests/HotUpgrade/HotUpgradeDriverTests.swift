@@ -1,7 +1,7 @@
 import ExternalTermFormat
+import FaultyDisk
 import Foundation
 import Supervisor
-import TestKit
 import Testing
 import Transport
 

@@ -1,6 +1,6 @@
+import FaultyDisk
 import Glibc
 import Supervisor
-import TestKit
 import Testing
 
 @testable import Deployment

@@ -1,3 +1,4 @@
+import FaultyDisk
 import Foundation
 import Glibc
 import Supervisor

@@ -11,8 +11,7 @@ actor DeployexWorld {
     struct Options: Sendable {
         var replicas = 1
         var epmd = EPMDKind.startedByDeployex
-        /// The example's releases take `cookie` where nobody gives them another.
-        var cookie = "cookie"
+        var cookie = DeployexSite.cookie
         /// Added to deployex's environment, and by it to the instances'.
         var variables: [String: String] = [:]
         /// The configuration file, instead of variables for the one application.
@@ -30,17 +29,12 @@ actor DeployexWorld {
         case startedByDeployex
     }
 
-    nonisolated let folder: String
+    nonisolated let site: DeployexSite
     nonisolated let options: Options
-    /// Instance I listens on `firstPort + I - 1`.
-    nonisolated let firstPort: Int
-    nonisolated let epmdPort: Int
     private nonisolated let executor = BlockingExecutor()
     private var deployex: ChildProcess?
     private var epmd: ChildProcess?
     private var others: [ChildProcess] = []
-    /// What instances have started by a test's wish.
-    var programs: [pid_t] = []
     private var commandCount = 0
     /// The one of them that ``startCommand(_:)`` started last.
     private var startedCommand = 0
@@ -51,31 +45,18 @@ actor DeployexWorld {
 
     init(_ options: Options = Options()) throws {
         self.options = options
-        firstPort = FreePorts.take(options.replicas + 1 + options.extraPorts)
-        epmdPort = firstPort + options.replicas
-        let temporary = FileManager.default.temporaryDirectory.path
-        // Unlike temporaryDirectory, links in it are followed: /proc names programs so.
-        folder = try Self.realPath(temporary) + "/deployex-e2e-\(UUID().uuidString.prefix(13))"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
-        for name in ["out", "home", "log"] {
-            try FileManager.default.createDirectory(
-                atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
-        }
-    }
-
-    private static func realPath(_ path: String) throws -> String {
-        guard let real = realpath(path, nil) else { throw TestFailure("there is no \(path)") }
-        defer { free(real) }
-        return String(cString: real)
+        site = try DeployexSite(
+            "e2e", instances: options.replicas, extraPorts: options.extraPorts)
     }
 
     // MARK: Paths
 
-    nonisolated var base: String { folder + "/varlib" }
-    nonisolated var storage: String { folder + "/storage" }
-    nonisolated var logPath: String { folder + "/deployex.log" }
+    nonisolated var folder: String { site.folder }
+    nonisolated var base: String { site.base }
+    nonisolated var storage: String { site.storage }
+    nonisolated var logPath: String { site.logPath }
+    nonisolated var catalogPath: String { site.catalogPath }
+    nonisolated func packagePath(_ version: String) -> String { site.packagePath(version) }
 
     /// `service/counter/I/NAME`
     nonisolated func service(_ instance: Int, _ name: String = "") -> String {
@@ -84,34 +65,26 @@ actor DeployexWorld {
 
     nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(ThisHost.name)" }
 
+    /// Instance I listens on `firstPort + I - 1`.
+    nonisolated var firstPort: Int { site.firstPort }
+    nonisolated var epmdPort: Int { site.epmdPort }
     /// The first of the ports for other applications.
     nonisolated var extraPort: Int { epmdPort + 1 }
 
     nonisolated var variables: [String: String] {
-        let common = [
-            "PATH": ThisHost.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
-            "ERL_EPMD_PORT": "\(epmdPort)",
-            // Schedulers that wait for work asleep leave the processor to the others.
-            "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
-            "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
-            "DEPLOYEX_ERLANG_COOKIE": options.cookie,
-        ]
         let own =
             options.configuration == nil
             ? single : ["DEPLOYEX_CONFIG": folder + "/configuration.json"]
-        return common.merging(own) { $1 }.merging(options.variables) { $1 }
+        return site.environment.merging(["DEPLOYEX_ERLANG_COOKIE": options.cookie]) { $1 }
+            .merging(own) { $1 }.merging(options.variables) { $1 }
     }
 
     /// What says which application there is, without a file.
     private nonisolated var single: [String: String] {
-        [
-            "DEPLOYEX_MONITORED_APP_NAME": "counter",
-            "DEPLOYEX_MONITORED_APP_PORT": "\(firstPort)",
-            "DEPLOYEX_MONITORED_REPLICAS": "\(options.replicas)",
-            "DEPLOYEX_STORAGE_PATH": storage,
+        site.application(replicas: options.replicas).merging([
             "DEPLOYEX_POLL_INTERVAL": "0.5", "DEPLOYEX_STOP_TIMEOUT": "8",
             "GREETING": "hello from a test",
-        ]
+        ]) { $1 }
     }
 
     // MARK: Life
@@ -128,14 +101,14 @@ actor DeployexWorld {
 
     func startEPMD() throws {
         switch options.epmd {
-        case .startedByDeployex:
-            return
-        case .real:
-            epmd = try spawn(ThisHost.find("epmd"), ["-port", "\(epmdPort)"], "epmd")
-        case .deployex:
-            epmd = try spawn(BuiltProgram.deployex, ["epmd"], "epmd")
+        case .startedByDeployex: break
+        case .real: epmd = try startEPMD(ThisHost.find("epmd"), ["-port", "\(epmdPort)"])
+        case .deployex: epmd = try startEPMD(BuiltProgram.deployex, ["epmd"])
         }
-        try wait("EPMD to listen") { FreePorts.isListening(epmdPort) }
+    }
+
+    private func startEPMD(_ path: String, _ arguments: [String]) throws -> ChildProcess {
+        try spawn(path, arguments, "epmd").listening(on: epmdPort)
     }
 
     func stopEPMD() throws {
@@ -200,13 +173,10 @@ actor DeployexWorld {
         deployex?.end(within: .seconds(20))
         epmd?.end(within: .seconds(5))
         for other in others { other.end(within: .seconds(1)) }
-        for pid in programs where ProcFolder.arguments(pid) == ["/bin/sleep", "600"] {
-            _ = Glibc.kill(pid, SIGKILL)
-        }
         for pid in strays { _ = Glibc.kill(pid, SIGKILL) }
         // Killed processes that are nobody's children take a moment to go.
         _ = try? wait("strays to end", for: .seconds(5)) { strays.isEmpty }
-        try? FileManager.default.removeItem(atPath: folder)
+        DeployexSite.remove(folder)
     }
 
     /// What runs and is this world's: programs from its folder, and the EPMD that deployex starts.
@@ -332,48 +302,30 @@ actor DeployexWorld {
     /// Puts a version's package into the storage and names it as current: each appears whole.
     func publish(_ version: String) throws {
         try place(version)
-        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+        try site.publish(version)
     }
 
     /// Puts a version's package into the storage, without naming it as current.
     func place(_ version: String) throws {
-        let name = "counter-\(version).tar.gz"
-        try place(package: try ExamplePackages.folder() + "/" + name, version: version)
+        try site.place(version, from: try ExamplePackages.folder())
     }
-
-    nonisolated func packagePath(_ version: String) -> String {
-        "\(storage)/dist/counter/counter-\(version).tar.gz"
-    }
-
-    nonisolated var catalogPath: String { "\(storage)/versions/counter/local/current.json" }
 
     /// Copies a package to where `version` is looked for.
     func place(package: String, version: String) throws {
-        try write(
-            FileManager.default.contents(atPath: package) ?? Data(), packagePath(version))
+        try site.write(Files.bytes(package), packagePath(version))
     }
 
     func place(bytes: [UInt8], version: String) throws {
-        try write(Data(bytes), packagePath(version))
+        try site.write(bytes, packagePath(version))
     }
 
     /// Replaces `current.json` by one rename.
     func publish(catalog: String) throws {
-        try write(Data(catalog.utf8), catalogPath)
+        try site.write(Array(catalog.utf8), catalogPath)
     }
 
     func removeCatalog() throws {
         try FileManager.default.removeItem(atPath: catalogPath)
-    }
-
-    private func write(_ data: Data, _ path: String) throws {
-        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        try data.write(to: URL(filePath: folder + "/.incoming"))
-        guard rename(folder + "/.incoming", path) == 0 else {
-            throw TestFailure("\(path) cannot be written")
-        }
     }
 
     // MARK: Asking
