@@ -1,6 +1,7 @@
 import Dispatch
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -58,7 +59,7 @@ import Transport
         await peer.send([255, 255, 255, 255])
         try await peer.waitForEnd()
         // Who it was is found out meanwhile.
-        try await HostileFixture.eventually("a line") { !fixture.lines.isEmpty }
+        try await eventually("a line") { !fixture.lines.isEmpty }
         await fixture.expectService()
         #expect(fixture.lines.count == 1)
         #expect(fixture.lines.first?.contains("announced a handshake message") == true)
@@ -88,7 +89,7 @@ import Transport
                 bytes, from: [127, 1, UInt8(number / 250), UInt8(1 + number % 250)],
                 to: fixture.address)
         }
-        try await HostileFixture.eventually("the number of lines that were left out") {
+        try await eventually("the number of lines that were left out") {
             fixture.lines.contains { $0.contains("more lines about peers were left out") }
         }
         #expect(fixture.lines.count <= ReportBudget.Limits().burst + 5, "\(fixture.lines.count)")
@@ -146,7 +147,7 @@ import Transport
             }
             peers.append(peer)
         }
-        try await HostileFixture.eventually("room to be made") {
+        try await eventually("room to be made") {
             await !fixture.ends(of: "hoarder5@localhost").isEmpty
         }
         #expect(await fixture.ends(of: "hoarder5@localhost") == [.madeRoom])
@@ -178,7 +179,7 @@ import Transport
             peers.append(peer)
         }
         let question = Self.ping(tag)
-        try await HostileFixture.eventually("room to be made") {
+        try await eventually("room to be made") {
             for peer in peers where await !peer.hasEnded {
                 for _ in 0..<8 { await peer.send(question) }
             }
@@ -218,7 +219,7 @@ import Transport
             .registeredSend(from: Self.mine, to: "inbox", message: 1, token: nil))
         await peer.send(Self.repeated(frame, 20_000))
         await peer.finish()
-        try await HostileFixture.eventually("the end") {
+        try await eventually("the end") {
             await !fixture.ends(of: "hasty@localhost").isEmpty
         }
         #expect(await fixture.ends(of: "hasty@localhost") == [.closedByPeer])
@@ -306,7 +307,7 @@ import Transport
             .registeredSend(from: Self.mine, to: "inbox", message: message, token: nil))
         // Five times what there is room for.
         for _ in 0..<40 { await peer.send(frame) }
-        try await HostileFixture.eventually("the end of the process") {
+        try await eventually("the end of the process") {
             await process.exitReason != nil
         }
         #expect(await process.exitReason == .atom("message_queue_full"))
@@ -394,7 +395,7 @@ import Transport
             let peer = try await fixture.peer(as: "liar@localhost")
             await peer.send(Self.frame(payload: payload))
             // The peer sees the end before the node has told of it.
-            try await HostileFixture.eventually("the end to be told") {
+            try await eventually("the end to be told") {
                 await fixture.ends(of: "liar@localhost").count == index + 1
             }
             guard case .violation(.invalidTerm)? = await fixture.ends(of: "liar@localhost").last
@@ -498,7 +499,7 @@ import Transport
         for peer in peers.prefix(2) { try await peer.waitForEnd() }
         for peer in peers.dropFirst(2) { #expect(await !peer.hasEnded) }
         for peer in peers.dropFirst(2) { try await peer.waitForEnd() }
-        try await HostileFixture.eventually("lines") { world.lines.count >= 2 }
+        try await eventually("lines") { world.lines.count >= 2 }
         #expect(world.lines[0].contains("More than 3 connections are in their handshake"))
         #expect(world.lines[1].contains("the files of TLS cannot be looked at in time"))
         disk.signal()

@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -367,7 +368,7 @@ extension MessageDecoder {
     }
 
     @Test func `mutated frames never trap`() throws {
-        var random = SplitMix(state: 2)
+        var random = SeededRandom(seed: 2)
         var encoder = MessageEncoder(flags: .standard)
         let seeds: [[UInt8]] =
             ControlMessageTests.all.map { Array(encoder.encode($0).dropFirst(4)) } + [

@@ -1,5 +1,7 @@
+import FaultyDisk
 import Foundation
 import Glibc
+import TestKit
 import Testing
 
 @testable import Supervisor

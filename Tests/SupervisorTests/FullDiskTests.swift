@@ -1,4 +1,6 @@
+import FaultyDisk
 import Glibc
+import TestKit
 import Testing
 import Transport
 

@@ -1,3 +1,4 @@
+import FaultyDisk
 import Glibc
 import Supervisor
 import Testing
@@ -10,7 +11,7 @@ struct HotUpgradeFilesTests {
     private let plan = HotUpgrade.Plan(name: "counter", from: "0.1.1", to: "0.1.2")
 
     init() throws {
-        tree = try ReleaseTree()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 

@@ -12,8 +12,7 @@ struct UpgradeDecisionTests {
 
     init() throws {
         loop = try .onOwnThread()
-        tree = try ReleaseTree()
-        loop = try .onOwnThread()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 

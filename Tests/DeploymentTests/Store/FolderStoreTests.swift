@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -10,7 +11,7 @@ import Transport
     let store: FolderStore
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
         store = FolderStore(root: folder.path, application: "app", environment: "local")
         try makeFolders(folder / "versions/app/local")
         try makeFolders(folder / "dist/app")

@@ -1,3 +1,4 @@
+package import Supervisor
 internal import Transport
 
 /// A file system that fails, or stops for good, at a chosen operation, so that a test can try every

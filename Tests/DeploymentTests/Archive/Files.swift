@@ -1,22 +1,11 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Deployment
 
-/// A new folder that goes away with its owner.
-final class TemporaryFolder: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/deployex-test-XXXXXX".utf8CString)
-        path = String(cString: try #require(mkdtemp(&template)))
-    }
-
-    deinit {
-        try? HostFileSystem().removeTree(path)
-    }
-
+extension TemporaryFolder {
     static func / (folder: TemporaryFolder, name: String) -> String { "\(folder.path)/\(name)" }
 
     func write(_ bytes: [UInt8], to name: String) throws {
@@ -74,18 +63,7 @@ func exists(_ path: String) -> Bool {
     return lstat(path, &status) == 0
 }
 
-/// Runs a program, found by PATH, and waits for it. Its exit status must be 0.
-func run(_ arguments: String..., in folder: String? = nil) throws {
-    var actions = posix_spawn_file_actions_t()
-    posix_spawn_file_actions_init(&actions)
-    defer { posix_spawn_file_actions_destroy(&actions) }
-    posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0)
-    let command = folder.map { ["env", "-C", $0] + arguments } ?? arguments
-    let pointers: [UnsafeMutablePointer<CChar>?] = command.map { strdup($0) } + [nil]
-    defer { for pointer in pointers { free(pointer) } }
-    var pid = pid_t()
-    try #require(posix_spawnp(&pid, command[0], &actions, nil, pointers, environ) == 0)
-    var status: Int32 = 0
-    while waitpid(pid, &status, 0) < 0 { try #require(errno == EINTR) }
-    try #require(status == 0, "\(command) ended with status \(status)")
+/// Runs a program in a folder, to its end. Its exit status must be 0.
+func run(_ command: String..., in folder: String = "/") throws {
+    try ChildProcess.run("env", ["-C", folder] + command)
 }

@@ -1,16 +1,16 @@
-import Glibc
-import Transport
+internal import Glibc
+package import Transport
 
 /// Another user of the host, who has no account. Only root can act for one.
-enum Stranger {
-    static let user: UInt32 = 54_321
-    static var isPossible: Bool { geteuid() == 0 }
+package enum Stranger {
+    package static let user: UInt32 = 54_321
+    package static var isPossible: Bool { geteuid() == 0 }
 
     /// Makes the socket of this process that listens on `address` one of the stranger's, as if the
     /// stranger had made it (`sockfs_setattr` in the kernel).
     /// - Returns: its inode.
     @discardableResult
-    static func takesOver(_ address: SocketAddress) throws -> UInt64 {
+    package static func takesOver(_ address: SocketAddress) throws -> UInt64 {
         for descriptor: Int32 in 3..<1024 {
             var isListening: Int32 = 0
             var length = socklen_t(4)
@@ -26,12 +26,12 @@ enum Stranger {
             else { continue }
             var status = stat()
             guard fchown(descriptor, user, gid_t.max) == 0, fstat(descriptor, &status) == 0 else {
-                throw Failure()
+                throw failure
             }
             return UInt64(status.st_ino)
         }
-        throw Failure()
+        throw failure
     }
 
-    struct Failure: Error {}
+    private static var failure: TestFailure { TestFailure("no socket can be given to a stranger") }
 }
