@@ -27,38 +27,9 @@ public struct ListenerTrust: Sendable {
         self.check = check
     }
 
-    // MARK: Connecting
-
-    /// Connects to `address`, if what listens there is believed.
-    /// - Throws: ``ListenerRefusal`` when it is not; else what `TCPStream.connect` throws.
-    package func connect(
-        to address: SocketAddress, timeout: Duration, on loop: EventLoop,
-        limits: StreamLimits = StreamLimits()
-    ) async throws -> TCPStream {
-        let before = try await listeners(at: address)
-        let stream = try await TCPStream.connect(
-            to: address, timeout: timeout, on: loop, limits: limits)
-        do {
-            guard let before else {
-                // A host takes the address that it connects to for its own: an address that no interface
-                // has, or one that is not known because nobody is told of interfaces.
-                guard stream.localAddress.unmapped.octets != address.unmapped.octets else {
-                    throw ListenerRefusal(address: address, reason: .changed)
-                }
-                return stream
-            }
-            let after = try await listeners(at: address) ?? []
-            try await verify(before, after, at: address)
-        } catch {
-            stream.close()
-            throw error
-        }
-        return stream
-    }
-
     /// Who could take a connection to `address`; `nil` when it is not this host's.
     /// - Throws: ``ListenerRefusal`` when it is a stranger.
-    private func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
+    func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
         let (users, remedy) = (users, remedy)
         return try await offload { () throws -> Set<ListeningSocket>? in
             guard HostAddresses.current().contains(address) else { return nil }
@@ -79,7 +50,8 @@ public struct ListenerTrust: Sendable {
         }
     }
 
-    private func verify(
+    /// Checks that the same sockets listened before and after connecting, and are the right ones.
+    func verify(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>, at address: SocketAddress
     ) async throws {
         guard Self.isSame(before, after) else {

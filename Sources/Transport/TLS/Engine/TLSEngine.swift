@@ -59,14 +59,14 @@ package final class TLSEngine {
     /// - Parameter context: an `SSL_CTX *`, of which OpenSSL keeps a reference of its own.
     init(_ context: OpaquePointer, _ role: Role) throws(TLSConfigurationError) {
         ERR_clear_error()
-        guard let ssl = SSL_new(context) else { throw .refused(TLSContext.lastError()) }
+        guard let ssl = SSL_new(context) else { throw .refused(OpenSSLError.takeLast()) }
         self.ssl = ssl
         switch role {
         case .server: serverName = nil
         case .client(let name): serverName = name
         }
         guard let bio = EngineBIO.make(Unmanaged.passUnretained(self).toOpaque()) else {
-            throw .refused(TLSContext.lastError())
+            throw .refused(OpenSSLError.takeLast())
         }
         // The one BIO is both sides', and the SSL's to free.
         SSL_set_bio(ssl, bio, bio)
@@ -85,7 +85,7 @@ package final class TLSEngine {
 
     private func setServerName(_ name: String) throws(TLSConfigurationError) {
         guard let parameters = SSL_get0_param(ssl) else {
-            throw .refused(TLSContext.lastError())
+            throw .refused(OpenSSLError.takeLast())
         }
         if SocketAddress(name, port: 0) != nil {
             // An address is not sent (RFC 6066, section 3), and is checked as one.
@@ -242,7 +242,7 @@ package final class TLSEngine {
         let first = ERR_get_error()
         var code = first
         while code != 0, copenssl_error_library(code) != ERR_LIB_SSL { code = ERR_get_error() }
-        guard code != 0 else { return .protocolViolation(TLSContext.text(ofError: first)) }
+        guard code != 0 else { return .protocolViolation(OpenSSLError.text(first)) }
         let reason = copenssl_error_reason(code)
         if let alert = UInt8(exactly: reason - SSL_AD_REASON_OFFSET) {
             let alert = TLSAlert(code: alert)
@@ -264,7 +264,7 @@ package final class TLSEngine {
             return .nothingInCommon(.signatureAlgorithm)
         default: break
         }
-        return .protocolViolation(TLSContext.text(ofError: code))
+        return .protocolViolation(OpenSSLError.text(code))
     }
 
     /// What the peer speaks when its first bytes are no TLS record's (RFC 8446, section 5.1).

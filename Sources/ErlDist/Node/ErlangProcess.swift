@@ -19,41 +19,11 @@ public import ExternalTermFormat
 /// Its functions run on their caller's executor: whoever lives on the node's event loop changes no thread.
 public final class ErlangProcess: Sendable {
     /// What comes to a process.
-    public indirect enum Message: Equatable, Sendable {
-        /// A term that someone sent. Who did is not known of every message.
-        case message(Term, from: PID?)
-        /// A monitored process has ended.
-        case down(Down)
-        /// An exit signal that was trapped: a linked process has ended, or `exit(Pid, Reason)` was called.
-        case exit(from: PID, reason: Term)
-    }
-
+    public typealias Message = ProcessMessage
     /// The end of a monitored process.
-    public struct Down: Equatable, Sendable {
-        /// What ``ErlangProcess/monitor(_:)`` returned.
-        public var monitor: Reference
-        /// The process as the monitor named it.
-        public var process: Destination
-        /// Why it ended; `noproc` when it did not exist, `noconnection` when its node is gone.
-        public var reason: Term
-
-        /// What a monitor says when the process ends.
-        public init(monitor: Reference, process: Destination, reason: Term) {
-            self.monitor = monitor
-            self.process = process
-            self.reason = reason
-        }
-    }
-
+    public typealias Down = ProcessDown
     /// Whom a message, monitor or call is for.
-    public enum Destination: Hashable, Sendable {
-        /// A process.
-        case pid(PID)
-        /// A registered name on a node.
-        case name(Atom, NodeName)
-        /// A reference that a process has given out to be written to. It cannot be monitored or called.
-        case alias(Reference)
-    }
+    public typealias Destination = ProcessDestination
 
     /// The node that it is a process of.
     public let node: Node
@@ -216,37 +186,5 @@ public final class ErlangProcess: Sendable {
 
         /// An iterator. Several share the messages among them.
         public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(process: process) }
-    }
-}
-
-/// Why a process cannot have a name or an alias.
-public enum ProcessError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Another process, or the node itself, has the name.
-    case nameTaken(Atom)
-    /// The process has ended.
-    indirect case ended(reason: Term)
-
-    public var description: String {
-        switch self {
-        case .nameTaken(let name): "the name \(name.name) is taken"
-        case .ended(let reason): "the process has ended: \(reason.brief)"
-        }
-    }
-}
-
-/// Why no message was received.
-public enum ReceiveError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The process has ended.
-    indirect case ended(reason: Term)
-    case timedOut
-    /// The task that waits was cancelled.
-    case cancelled
-
-    public var description: String {
-        switch self {
-        case .ended(let reason): "the process has ended: \(reason.brief)"
-        case .timedOut: "no message came in time"
-        case .cancelled: "the task was cancelled"
-        }
     }
 }

@@ -74,20 +74,6 @@ package final class TLSContext: Sendable {
             return try TLSEngine(loaded.pointer, .client(serverName: name))
         }
     }
-
-    // MARK: OpenSSL's errors
-
-    /// The text of the last error in this thread's queue, which is emptied.
-    static func lastError() -> String {
-        let code = ERR_peek_last_error()
-        ERR_clear_error()
-        return text(ofError: code)
-    }
-
-    static func text(ofError code: UInt) -> String {
-        guard let reason = ERR_reason_error_string(code) else { return "error \(code)" }
-        return String(cString: reason)
-    }
 }
 
 /// The files of a ``TLSContext``, and what was made of them last.
@@ -151,7 +137,7 @@ final class SharedContext: @unchecked Sendable {
         ERR_clear_error()
         let method = role == .server ? TLS_server_method() : TLS_client_method()
         guard let pointer = SSL_CTX_new(method) else {
-            throw .refused(TLSContext.lastError())
+            throw .refused(OpenSSLError.takeLast())
         }
         self.pointer = pointer
         // From here on deinit frees it, also when this throws.
@@ -160,7 +146,7 @@ final class SharedContext: @unchecked Sendable {
             copenssl_ctx_set_versions(
                 pointer, Int32(configuration.versions.lowerBound.rawValue),
                 Int32(configuration.versions.upperBound.rawValue)) == 1
-        else { throw .refused(TLSContext.lastError()) }
+        else { throw .refused(OpenSSLError.takeLast()) }
         try TLSCipherList.apply(configuration, to: pointer)
         try loadAuthorities(configuration, role)
         try loadCertificate(configuration, role, report)
@@ -179,7 +165,7 @@ final class SharedContext: @unchecked Sendable {
     ) throws(TLSConfigurationError) {
         guard case .files(let files) = configuration.authorities else {
             guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
-                throw .refused(TLSContext.lastError())
+                throw .refused(OpenSSLError.takeLast())
             }
             return
         }
@@ -213,7 +199,7 @@ final class SharedContext: @unchecked Sendable {
         ).certificates()
         defer { for certificate in certificates { X509_free(certificate) } }
         guard let own = certificates.first, SSL_CTX_use_certificate(pointer, own) == 1 else {
-            throw .invalid(.certificate, path: file, reason: TLSContext.lastError())
+            throw .invalid(.certificate, path: file, reason: OpenSSLError.takeLast())
         }
         for certificate in certificates.dropFirst() {
             guard X509_up_ref(certificate) == 1 else { continue }
@@ -229,7 +215,7 @@ final class SharedContext: @unchecked Sendable {
             throw .keyMismatch(certificate: file, key: keyFile)
         }
         guard SSL_CTX_use_PrivateKey(pointer, key) == 1 else {
-            throw .invalid(.key, path: keyFile, reason: TLSContext.lastError())
+            throw .invalid(.key, path: keyFile, reason: OpenSSLError.takeLast())
         }
         if X509_cmp_current_time(X509_get0_notAfter(own)) < 0 {
             let date = TLSCertificate(own).notAfter
@@ -297,7 +283,7 @@ enum TLSCipherList {
                 try openSSLName(name, in: context)
             }
             guard SSL_CTX_set_cipher_list(context, list.joined(separator: ":")) == 1 else {
-                throw .refused(TLSContext.lastError())
+                throw .refused(OpenSSLError.takeLast())
             }
         } else {
             try removeSHA1(from: context)
@@ -311,7 +297,7 @@ enum TLSCipherList {
         }
         if let suites = configuration.suites {
             guard SSL_CTX_set_ciphersuites(context, suites.joined(separator: ":")) == 1 else {
-                throw .refused(TLSContext.lastError())
+                throw .refused(OpenSSLError.takeLast())
             }
         }
     }
@@ -329,7 +315,7 @@ enum TLSCipherList {
             names.append(name)
         }
         guard SSL_CTX_set_cipher_list(context, names.joined(separator: ":")) == 1 else {
-            throw .refused(TLSContext.lastError())
+            throw .refused(OpenSSLError.takeLast())
         }
     }
 
@@ -341,7 +327,7 @@ enum TLSCipherList {
         let own = translated == "(NONE)" ? name : translated
         guard SSL_CTX_set_cipher_list(context, "ALL:!aNULL:!eNULL") == 1,
             let list = SSL_CTX_get_ciphers(context)
-        else { throw .refused(TLSContext.lastError()) }
+        else { throw .refused(OpenSSLError.takeLast()) }
         for index in 0..<copenssl_cipher_count(list) {
             guard let cipher = copenssl_cipher(list, index), let known = SSL_CIPHER_get_name(cipher)
             else { continue }

@@ -82,7 +82,7 @@ extension Node {
     // MARK: Sending
 
     func send(
-        _ message: Term, from id: UInt32, to destination: ErlangProcess.Destination
+        _ message: Term, from id: UInt32, to destination: ProcessDestination
     ) async throws(CallError) {
         let node = try await reach(destination)
         _ = try livingForCall(id)
@@ -159,7 +159,7 @@ extension Node {
     /// Connects the node of a destination unless it is connected, or this one.
     /// - Returns: the node's name.
     func reach(
-        _ destination: ErlangProcess.Destination, deadline: MonotonicTime? = nil
+        _ destination: ProcessDestination, deadline: MonotonicTime? = nil
     ) async throws(CallError) -> Atom {
         let atom = destination.node
         if links[atom] != nil || atom == ownAtom { return atom }
@@ -217,7 +217,7 @@ extension Node {
     // MARK: Watching
 
     func monitor(
-        _ destination: ErlangProcess.Destination, from id: UInt32
+        _ destination: ProcessDestination, from id: UInt32
     ) async -> Reference {
         let node = destination.node
         let isReached = await isReachable(destination)
@@ -262,7 +262,7 @@ extension Node {
             to: pid.node)
     }
 
-    private func isReachable(_ destination: ErlangProcess.Destination) async -> Bool {
+    private func isReachable(_ destination: ProcessDestination) async -> Bool {
         do throws(CallError) {
             _ = try await reach(destination)
             return links[destination.node] != nil || destination.node == ownAtom
@@ -274,7 +274,7 @@ extension Node {
     // MARK: Calling servers
 
     func callServer(
-        _ server: ErlangProcess.Destination, _ request: Term, from id: UInt32, timeout: Duration
+        _ server: ProcessDestination, _ request: Term, from id: UInt32, timeout: Duration
     ) async throws(CallError) -> Term {
         let deadline = MonotonicTime.now + timeout
         guard let target = ProcessIdentifier(server) else {
@@ -331,35 +331,5 @@ extension Node {
                 to: call.node)
         }
         call.continuation.resume(returning: result)
-    }
-}
-
-extension ErlangProcess.Destination {
-    /// The node that it is on.
-    var node: Atom {
-        switch self {
-        case .pid(let pid): pid.node
-        case .name(_, let node): node.atom
-        case .alias(let reference): reference.node
-        }
-    }
-}
-
-extension ProcessIdentifier {
-    /// How a monitor names a destination; `nil` for an alias.
-    init?(_ destination: ErlangProcess.Destination) {
-        switch destination {
-        case .pid(let pid): self = .pid(pid)
-        case .name(let name, _): self = .name(name)
-        case .alias: return nil
-        }
-    }
-
-    func send(from: PID, message: Term) -> ControlMessage {
-        switch self {
-        case .pid(let pid): .send(from: from, to: pid, message: message, token: nil)
-        case .name(let name):
-            .registeredSend(from: from, to: name, message: message, token: nil)
-        }
     }
 }

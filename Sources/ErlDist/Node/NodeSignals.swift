@@ -86,7 +86,7 @@ extension Node {
         return (reference, fields[1])
     }
 
-    func enqueue(_ message: ErlangProcess.Message, _ process: LocalProcess) {
+    func enqueue(_ message: ProcessMessage, _ process: LocalProcess) {
         guard process.exitReason == nil else { return }
         if !process.waiters.isEmpty {
             let waiter = process.waiters.removeFirst()
@@ -123,7 +123,7 @@ extension Node {
 
     func receive(
         _ id: UInt32, timeout: Duration?
-    ) async throws(ReceiveError) -> ErlangProcess.Message {
+    ) async throws(ReceiveError) -> ProcessMessage {
         guard let process = localProcesses[id] else { throw .ended(reason: .atom("noproc")) }
         if let reason = process.exitReason { throw .ended(reason: reason) }
         // Those who wait come first; there are none as long as there is a message.

@@ -46,7 +46,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// What streams tell of what they read and send.
     var inflow = Inflow()
     /// Streams with bytes to hand to the kernel before the loop waits.
-    private var unflushed: [TCPStream] = []
+    private var unflushed: [any FlushedStream] = []
 
     /// One buffer for all reads on this loop: what is read is handed on before the next read.
     ///
@@ -240,13 +240,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     }
 
     /// Messages sent by one round of jobs leave in one system call.
-    func flushBeforeWaiting(_ stream: TCPStream) {
+    func flushBeforeWaiting(_ stream: any FlushedStream) {
         unflushed.append(stream)
     }
 
     private func flushStreams() {
         while !unflushed.isEmpty {
-            var streams: [TCPStream] = []
+            var streams: [any FlushedStream] = []
             swap(&streams, &unflushed)
             for stream in streams { stream.flush() }
         }

@@ -6,7 +6,7 @@ final class LocalProcess {
     /// A task that waits for a message.
     struct Waiter {
         var token: UInt64
-        var continuation: CheckedContinuation<Result<ErlangProcess.Message, ReceiveError>, Never>
+        var continuation: CheckedContinuation<Result<ProcessMessage, ReceiveError>, Never>
         var timer: LoopTimer?
     }
 
@@ -14,7 +14,7 @@ final class LocalProcess {
     struct OwnMonitor {
         var target: ProcessIdentifier
         /// The target as the user named it.
-        var destination: ErlangProcess.Destination
+        var destination: ProcessDestination
         var node: Atom
     }
 

@@ -33,7 +33,7 @@ struct PEMFile: ~Copyable {
 
     /// The certificates in the file, in order; at least one. They are the caller's to free.
     func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {
-        guard let bio = memoryBIO() else { throw .refused(TLSContext.lastError()) }
+        guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
         defer { BIO_free(bio) }
         var certificates: [OpaquePointer] = []
         ERR_clear_error()
@@ -47,14 +47,14 @@ struct PEMFile: ~Copyable {
             for certificate in certificates { X509_free(certificate) }
             throw .invalid(
                 kind, path: path,
-                reason: isEnd ? "it holds no PEM certificate" : TLSContext.text(ofError: code))
+                reason: isEnd ? "it holds no PEM certificate" : OpenSSLError.text(code))
         }
         return certificates
     }
 
     /// The private key in the file, an `EVP_PKEY *` that is the caller's to free.
     func privateKey(password: String?) throws(TLSConfigurationError) -> OpaquePointer {
-        guard let bio = memoryBIO() else { throw .refused(TLSContext.lastError()) }
+        guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
         defer { BIO_free(bio) }
         ERR_clear_error()
         var request = PasswordRequest(password: Array((password ?? "").utf8))
@@ -71,12 +71,12 @@ struct PEMFile: ~Copyable {
         let isMissing = !String(decoding: bytes, as: UTF8.self).contains("PRIVATE KEY-----")
         throw .invalid(
             kind, path: path,
-            reason: isMissing ? "it holds no PEM private key" : TLSContext.text(ofError: code))
+            reason: isMissing ? "it holds no PEM private key" : OpenSSLError.text(code))
     }
 
     /// The revocation lists in the file; at least one. They are the caller's to free.
     func revocationLists() throws(TLSConfigurationError) -> [OpaquePointer] {
-        guard let bio = memoryBIO() else { throw .refused(TLSContext.lastError()) }
+        guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
         defer { BIO_free(bio) }
         var lists: [OpaquePointer] = []
         ERR_clear_error()
@@ -88,7 +88,7 @@ struct PEMFile: ~Copyable {
             for list in lists { X509_CRL_free(list) }
             throw .invalid(
                 kind, path: path,
-                reason: isEnd ? "it holds no PEM revocation list" : TLSContext.text(ofError: code))
+                reason: isEnd ? "it holds no PEM revocation list" : OpenSSLError.text(code))
         }
         return lists
     }

@@ -62,13 +62,13 @@ struct SpawnTarget {
     func exitReason(_ result: Result<Term, ExposedCallError>) -> Term {
         switch (form, result) {
         case (.call(let resultID), let result):
-            return CallReply.exitReason(
+            return ExposedCallReply.exitReason(
                 result, resultID: resultID, module: module, function: function,
                 arguments: arguments)
         case (.cast, .success), (.plain, .success):
             return .atom(.normal)
         case (.cast, .failure(let error)), (.plain, .failure(let error)):
-            return CallReply.processExit(
+            return ExposedCallReply.processExit(
                 error, module: module, function: function, arguments: arguments)
         }
     }
@@ -92,6 +92,6 @@ struct RexCall {
     }
 
     func reply(_ result: Result<Term, ExposedCallError>) -> Term {
-        CallReply.rexReply(result, module: module, function: function, arguments: arguments)
+        ExposedCallReply.rexReply(result, module: module, function: function, arguments: arguments)
     }
 }

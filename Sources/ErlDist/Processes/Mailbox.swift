@@ -15,7 +15,7 @@ struct Mailbox {
     }
 
     private struct Entry {
-        var message: ErlangProcess.Message
+        var message: ProcessMessage
         var byteCount: Int
     }
 
@@ -32,7 +32,7 @@ struct Mailbox {
     var count: Int { queue.count - head }
 
     /// - Parameter byteCount: what the message took on its way from another node.
-    mutating func append(_ message: ErlangProcess.Message, byteCount: Int = 0) -> Outcome {
+    mutating func append(_ message: ProcessMessage, byteCount: Int = 0) -> Outcome {
         guard Self.isLimited(message) else {
             keep(Entry(message: message, byteCount: 0))
             return .kept
@@ -75,7 +75,7 @@ struct Mailbox {
         }
     }
 
-    mutating func popFirst() -> ErlangProcess.Message? {
+    mutating func popFirst() -> ProcessMessage? {
         guard head < queue.count else { return nil }
         defer {
             byteCount -= queue[head]?.byteCount ?? 0
@@ -110,7 +110,7 @@ struct Mailbox {
         queue[head...].firstIndex { $0.map { Self.isLimited($0.message) } ?? false }
     }
 
-    private static func isLimited(_ message: ErlangProcess.Message) -> Bool {
+    private static func isLimited(_ message: ProcessMessage) -> Bool {
         switch message {
         case .message, .exit: true
         case .down: false

@@ -4,7 +4,7 @@ internal import Glibc
 /// A connected TCP socket on an event loop. See ``ByteStream`` for the contract.
 ///
 /// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
-package final class TCPStream: ByteStream, @unchecked Sendable {
+package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     package let peerAddress: SocketAddress
     package var onDrain: (() -> Void)?
     package private(set) var queuedByteCount = 0
