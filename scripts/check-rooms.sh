@@ -28,10 +28,10 @@ ErlDist/Wire:
 ErlDist/Reports:
 ErlDist/TLS: Reports
 ErlDist/Connection: Wire
-ErlDist/Calls: Connection
+ErlDist/Calls: Wire Connection
 ErlDist/Peers: Wire Connection Calls
-ErlDist/Processes: Wire Calls
-ErlDist/Serving: Wire Calls
+ErlDist/Processes: Wire Reports Connection Calls Peers
+ErlDist/Serving: Wire Reports Calls Peers Processes
 ErlDist/Node: Wire Reports TLS Connection Calls Peers Processes Serving
 HTTP/.:
 Supervisor/Logs: !.

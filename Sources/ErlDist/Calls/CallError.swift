@@ -21,7 +21,8 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     case timedOut
     /// The task that waited was cancelled: whether the function ran, or still runs, is unknown.
     case cancelled
-    /// The function ended with an exception. `stack` is Erlang's stack trace for the class `error`, else `[]`.
+    /// The function ended with an exception. `stack` is Erlang's stack trace for the class `error`,
+    /// else `[]`.
     indirect case exception(class: ExceptionClass, reason: Term, stack: Term)
     /// The call could not be made on the other side, with the reason that `rpc:call/4` would give.
     indirect case badRPC(Term)
@@ -37,6 +38,10 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case .exception(let kind, let reason, _): "\(kind.rawValue): \(Self.text(reason))"
         case .badRPC(let reason): "badrpc: \(Self.text(reason))"
         }
+    }
+
+    static func queueFull(_ node: NodeName) -> CallError {
+        .refused("too many bytes wait to be sent to \(node): it reads too slowly")
     }
 
     /// What the other side gave as its reason, cut when it is long.

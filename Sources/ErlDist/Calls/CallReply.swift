@@ -2,7 +2,7 @@ internal import ExternalTermFormat
 
 // What the answers to a call mean. They are pure functions of the terms.
 
-/// The ways a function can have ended, as they travel between nodes.
+/// Reads the answers to calls.
 enum CallReply {
     /// The reason with which a process running `erpc:execute_call/4` ends.
     ///

@@ -1,17 +1,18 @@
 internal import ExternalTermFormat
 internal import Glibc
 
-/// What `io_lib` would make of a request that a remote function leaves to its group leader to format.
+/// What `io_lib` would make of a request that a remote function leaves to its group leader to
+/// format.
 ///
-/// `io:format/2` does so: its request carries the format and the arguments, not text. Line breaking and
-/// depth limits of `~p` and `~P` are left out: terms are written on one line.
+/// `io:format/2` does so: its request carries the format and the arguments, not text. Line breaking
+/// and depth limits of `~p` and `~P` are left out: terms are written on one line.
 ///
 /// Source: `io:fwrite/3` and `io_lib.erl`.
 enum FormattedOutput {
     /// The text of `io_lib:function(arguments…)`; `nil` for functions that are not known.
     ///
-    /// Not much more than `maximumByteCount` bytes are made, and of a format not much more is looked at: a format of
-    /// six bytes can ask for 4 KiB, and one of 20 MiB for nothing.
+    /// Not much more than `maximumByteCount` bytes are made, and of a format not much more is
+    /// looked at: a format of six bytes can ask for 4 KiB, and one of 20 MiB for nothing.
     static func text(
         function: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
@@ -23,7 +24,8 @@ enum FormattedOutput {
             guard let format = format(arguments[0], maximumByteCount),
                 let values = arguments[1].asList
             else { return nil }
-            // Erlang would raise an exception in the function that prints; to show what there is helps more.
+            // Erlang would raise an exception in the function that prints; to show what there is
+            // helps more.
             if let text = formatted(format, values, maximumByteCount: maximumByteCount) {
                 return text
             }
@@ -38,8 +40,8 @@ enum FormattedOutput {
         return term.text(upTo: maximumByteCount)
     }
 
-    /// `format` with its control sequences replaced; `nil` when they do not fit the arguments. A format that is as
-    /// long as the text may be was cut: then what stands before its end will do.
+    /// `format` with its control sequences replaced; `nil` when they do not fit the arguments. A
+    /// format that is as long as the text may be was cut: then what stands before its end will do.
     static func formatted(
         _ format: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
@@ -55,7 +57,8 @@ enum FormattedOutput {
                 return isCut ? text : nil
             }
             text += part
-            // Text that is made and does not show, such as what is cut to a width, takes its time too.
+            // Text that is made and does not show, such as what is cut to a width, takes its time
+            // too.
             if text.utf8.count >= maximumByteCount || scanner.isExhausted { return text }
         }
         return scanner.isAtEnd || isCut ? text : nil
@@ -248,7 +251,8 @@ private struct FormatScanner {
             let leading = [1.0, 10, 100, 1000].filter { abs(number) >= $0 }.count
             text = Self.printed("%.*f", max(digits - leading, 1), number)
         default:
-            // `~e` counts all digits, C those after the point; C's exponent has two digits at least.
+            // `~e` counts all digits, C those after the point; C's exponent has two digits at
+            // least.
             text = Self.printed("%.*e", max(digits - 1, 1), number).map { text in
                 guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }),
                     let exponent = Int(text[text.index(after: sign)...])
@@ -273,7 +277,8 @@ private struct FormatScanner {
         digits.hasPrefix("-") ? "-" + prefix + digits.dropFirst() : prefix + digits
     }
 
-    /// Filled up to the width, on the left unless it is negative; text that is too wide becomes stars.
+    /// Filled up to the width, on the left unless it is negative; text that is too wide becomes
+    /// stars.
     private func padded(_ text: String, _ sequence: ControlSequence) -> String {
         guard let width = sequence.width else { return text }
         let missing = abs(width) - text.count
@@ -286,8 +291,8 @@ private struct FormatScanner {
 }
 
 extension Term {
-    /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the limit is
-    /// left out.
+    /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the
+    /// limit is left out.
     fileprivate func appendPlainErlangText(to text: inout String, maximumByteCount: Int) {
         // Each part takes a byte at least: what comes after so many is not even passed over.
         func append(_ terms: some Collection<Term>) {

@@ -3,21 +3,25 @@ internal import ExternalTermFormat
 /// Answers the I/O requests of remote functions: what they print goes to one place, and there is
 /// nothing to read.
 ///
-/// Of what is printed no more is made than is passed on, whatever a request asks for, and nothing of it comes back
-/// in the reply.
+/// It makes no more text than it passes on, whatever a request asks for, and returns none of it in
+/// the reply.
+///
 /// Source: "The Erlang I/O Protocol", STDLIB user's guide.
 struct GroupLeader {
-    /// What one request may have formatted here, and how much of a format is looked at: that takes some
-    /// milliseconds.
+    /// Group leaders have this serial number, whatever their id. They never end: a function that
+    /// goes on after its call has ended must not crash because it prints.
+    static let serial: UInt32 = 1
+
+    /// How much text one request may have formatted, and how long a format may be.
     static let maximumFormattedByteCount = 256 << 10
-    /// What one request may print that brings its characters with it.
+    /// How much one request may print that carries its characters.
     static let maximumCharactersByteCount = 4 << 20
     /// Requests that one may hold.
     static let maximumRequestCount = 64
 
     /// What may still be printed.
     private var remainingByteCount: Int
-    /// How many bytes of text have been made, which is what took time.
+    /// How many bytes of text were made.
     private(set) var madeByteCount = 0
     private let output: @Sendable (String) -> Void
 
@@ -88,7 +92,7 @@ struct GroupLeader {
 
     private mutating func put(_ characters: Term, encoding: Term) -> Term {
         let limit = min(remainingByteCount, Self.maximumCharactersByteCount)
-        // One more, which tells that there are more.
+        // One more byte tells that there is more.
         if encoding == .atom("latin1"), let bytes = characters.bytes(upTo: limit + 1) {
             return put(Self.text(latin1: bytes), limit: limit)
         }

@@ -2,9 +2,9 @@ internal import Transport
 
 /// The calls of one connection that wait for an answer, with their deadlines.
 ///
-/// A call is known by its number. `Token` is whatever completes a call; the machine hands each one back exactly once. Deadlines are a heap
-/// in which finished calls stay until they come up or are the majority, so that a connection needs one
-/// timer, for ``nextDeadline``, however many calls there are.
+/// A call is known by its number. A `Token` completes a call; each one is handed back exactly once.
+/// A connection needs one timer, for ``nextDeadline``, however many calls there are: the deadlines
+/// are a heap, in which those of finished calls stay until they come up or are the majority.
 struct PendingCalls<Token> {
     private struct Call {
         var token: Token
@@ -30,7 +30,7 @@ struct PendingCalls<Token> {
         heap.insert(id, at: deadline)
     }
 
-    /// The call, which goes on waiting.
+    /// What completes a call, which goes on waiting.
     func token(of id: UInt64) -> Token? {
         calls[id]?.token
     }

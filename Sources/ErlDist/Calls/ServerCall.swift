@@ -23,7 +23,8 @@ public struct ServerCall: Equatable, Sendable {
 
     private static let marker = Term.atom("$gen_call")
 
-    /// What `gen_server:cast/2` sent: the request in `{'$gen_cast', Request}`; `nil` for any other message.
+    /// What `gen_server:cast/2` sent: the request in `{'$gen_cast', Request}`; `nil` for any other
+    /// message.
     public static func cast(in message: Term) -> Term? {
         guard case .tuple(let fields) = message, fields.count == 2,
             fields[0] == .atom("$gen_cast")
@@ -32,14 +33,14 @@ public struct ServerCall: Equatable, Sendable {
     }
 }
 
-/// Who waits for the answer to a `gen_server` call. The tag is whatever the caller's node chose: it is
-/// given back whole.
+/// Who waits for the answer to a `gen_server` call. The tag is whatever the caller's node chose: it
+/// is given back whole.
 struct GenCaller: Equatable, Sendable {
     var pid: PID
     var tag: Term
 
-    /// Since OTP 24 the tag is `[alias | Ref]` and the answer goes to the alias, which is gone when the
-    /// caller has given up.
+    /// Since OTP 24 the tag is `[alias | Ref]` and the answer goes to the alias, which is gone when
+    /// the caller has given up.
     var alias: Reference? {
         if case .improperList(let head, .reference(let reference)) = tag,
             head == [Self.aliasMarker]
@@ -51,4 +52,14 @@ struct GenCaller: Equatable, Sendable {
     }
 
     static let aliasMarker = Term.atom("alias")
+
+    /// The message with the answer.
+    /// - Parameter usesAlias: whether the caller's node takes messages to an alias.
+    func answer(_ reply: Term, from: PID, byAlias usesAlias: Bool) -> ControlMessage {
+        let message = Term.tuple([tag, reply])
+        if usesAlias, let alias {
+            return .aliasSend(from: from, to: alias, message: message, token: nil)
+        }
+        return .send(from: from, to: pid, message: message, token: nil)
+    }
 }

@@ -75,7 +75,7 @@ struct ClientHandshake {
         }
     }
 
-    /// What it means that the stream ended now.
+    /// The error that the end of the stream means in this state.
     func meaningOfEnd(_ reason: String) -> HandshakeError {
         switch state {
         case .awaitingAcknowledgement:
@@ -119,7 +119,7 @@ struct ClientHandshake {
             state = .awaitingChallenge(assigned: nil)
             return []
         case (.alive, .named):
-            // Our side dials only when it has no connection: whatever the peer holds is dead.
+            // We dial only when we have no connection: the peer's older one is dead.
             state = .awaitingChallenge(assigned: nil)
             return [.send(HandshakeMessage.status(.replaceOld(true)).encoded())]
         case (.named(let text, let creation), .asking):

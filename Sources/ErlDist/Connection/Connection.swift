@@ -1,22 +1,22 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// One connection to a node: a byte stream, on it first the handshake, then frames both ways and ticks.
+/// One connection to a node: a byte stream, on it first the handshake, then frames both ways and
+/// ticks.
 ///
-/// It belongs to one ``Node`` and is touched in that actor's isolation only, so that a message costs no
-/// change of executor. It knows nothing of other connections: what depends on them it asks as an
-/// ``Event/applicant(_:)``.
+/// It belongs to one ``Node`` and is used in that actor's isolation only. It knows no other
+/// connections: it asks its owner about them by ``Event/applicant(_:)``.
 final class Connection {
     enum Event {
-        /// Someone wants to connect: answer with ``Connection/decide(_:)``, now or later.
+        /// A node wants to connect. The owner answers by ``Connection/decide(_:)``, now or later.
         case applicant(ServerHandshake.Applicant)
         case connected(PeerNode)
         case received(ControlMessage)
         /// The answer to a call that ``Connection/callFrames`` has recognised.
         case answered(CallFrames.Answer)
-        /// Nothing has come for a while: send something that the peer answers.
+        /// Nothing has come for a while. The owner sends something that the peer answers.
         case quiet
-        /// So many bytes are kept for this peer, some more or less than when it was told last.
+        /// The number of bytes kept for this peer has changed much.
         case holding(byteCount: Int)
         /// The last event; never after ``Connection/close()``.
         case ended(Ending)
@@ -33,13 +33,13 @@ final class Connection {
         var tickTime: Duration = .seconds(60)
         var frameByteCount = 64 << 20
         var terms = DecodingLimits.distribution
-        /// What one turn of the loop may do for this peer, in bytes of messages; a message costs
-        /// ``messageCost`` besides.
+        /// How many bytes of messages one turn of the loop handles for this peer. Each message
+        /// counts ``messageCost`` more.
         var turnCost = 512 << 10
         var messageCost = 256
         /// Bytes that may wait to be sent before a message is refused.
         var queuedByteCount = 64 << 20
-        /// Bytes that may wait before those who send are to wait too. Source: `+zdbbl` in erl(1).
+        /// When so many bytes wait, senders wait too. Source: `+zdbbl` in erl(1).
         var busyByteCount = 1 << 20
         var fragments = FragmentAssembly.Limits()
     }
@@ -73,17 +73,18 @@ final class Connection {
     private let loop: EventLoop
     private let limits: Limits
     private var phase: Phase
-    /// Beside ``Phase``, because taking it out of an enum and putting it back for every message costs.
+    /// Exists in ``Phase/established`` only. It stands beside the phase so that it is changed in
+    /// place.
     private var established: Established?
-    /// Recognises answers to calls before messages are made of them.
+    /// Recognises answers to calls in the bytes of frames.
     var callFrames: CallFrames?
-    /// What has been done for this peer in a turn of the loop, and in which.
+    /// The cost of what was done for this peer in the turn ``spentTurn`` of the loop.
     private var spentCost = 0
     private var spentTurn: UInt64 = 0
-    /// What has come and waits for the next turn, while reading is paused.
+    /// Bytes that wait for the next turn, while reading is paused.
     private var waiting: [UInt8] = []
     private var isWaiting = false
-    /// What was told by ``Event/holding(byteCount:)``.
+    /// What the last ``Event/holding(byteCount:)`` said.
     private var toldByteCount = 0
     private var isTelling = false
     private var timer: LoopTimer?
@@ -290,8 +291,7 @@ final class Connection {
 
     // MARK: Turns
 
-    /// Whether more may be done for this peer in this turn of the loop. Many small messages take their time, and so
-    /// do large ones of which the last fragments come together.
+    /// Whether this turn of the loop may do more for this peer.
     private var hasTurn: Bool {
         if spentTurn != loop.turn {
             spentTurn = loop.turn
@@ -331,7 +331,8 @@ final class Connection {
         (established?.heldByteCount ?? 0) + waiting.count + stream.queuedByteCount
     }
 
-    /// Not from inside of what the owner is doing: the connection, or another one, may end for it.
+    /// Tells the owner later, not inside of its own call: it may close this connection, or another
+    /// one.
     private func tellIfHoldingChanged() {
         guard !isTelling, abs(heldByteCount - toldByteCount) >= Self.toldDifference else { return }
         isTelling = true
@@ -364,13 +365,13 @@ final class Connection {
 
     // MARK: Sending
 
-    /// Sends a message, in its turn. Whoever does not read for too long loses the connection.
+    /// Queues a message. A peer that does not read for too long loses the connection.
     func send(_ message: ControlMessage) {
         guard let frames = established?.encoder.frames(of: message) else { return }
         send(frames)
     }
 
-    /// Sends a message unless too much waits to be sent already; then nothing has been sent.
+    /// Queues a message; `false`, and nothing is queued, when too much waits already.
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let frames = established?.encoder.frames(of: message) else { return false }
         guard stream.queuedByteCount + frames.byteCount <= limits.queuedByteCount else {
@@ -388,7 +389,7 @@ final class Connection {
         tellIfHoldingChanged()
     }
 
-    /// Sends a frame that ``CallFrames`` has written, unless too much waits to be sent already.
+    /// The same for a frame of ``CallFrames``.
     func sendIfRoom(frame bytes: [UInt8]) -> Bool {
         guard established != nil,
             stream.queuedByteCount + bytes.count <= limits.queuedByteCount
@@ -399,7 +400,7 @@ final class Connection {
         return true
     }
 
-    /// What whoever has sent something and can wait is to do.
+    /// What a sender that can wait should do next.
     enum Pressure {
         case none
         /// Let others have their turn: a part has just left.
@@ -408,8 +409,8 @@ final class Connection {
         case wait
     }
 
-    /// Hands the kernel what waits to be sent once that is worth a system call, so that the peer reads
-    /// while more is written. The connection may end in it.
+    /// Hands queued bytes to the kernel when they are worth a system call. The connection may end
+    /// in it.
     func relieve() -> Pressure {
         let before = stream.queuedByteCount
         guard before >= Self.flushedByteCount else { return .none }
@@ -419,7 +420,7 @@ final class Connection {
         return after < before ? .yield : .none
     }
 
-    /// Calls `body` once, when all that waits has been handed to the kernel; not when the connection ends.
+    /// Calls `body` once, when the kernel has all queued bytes; never after the connection's end.
     func whenSent(_ body: @escaping () -> Void) {
         stream.onDrain = { [weak self] in
             self?.stream.onDrain = nil
@@ -444,7 +445,7 @@ final class Connection {
         case .none: break
         case .sendTick: stream.send(MessageEncoder.tick)
         case .sendProbe:
-            // Nodes that are no BEAM answer a tick with a tick.
+            // C and Java nodes answer a tick with a tick.
             stream.send(MessageEncoder.tick)
             handle?(.quiet)
         case .giveUp: return end(.disconnected(.silent(limits.tickTime)))

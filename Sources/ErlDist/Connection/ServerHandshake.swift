@@ -72,7 +72,7 @@ struct ServerHandshake {
         self.challenge = challenge
     }
 
-    /// Which of two simultaneous attempts goes on: the one made by the greater name.
+    /// Which of two simultaneous attempts goes on: that of the greater name.
     /// Source: `dist_util:mark_pending/1` and `net_kernel`'s `accept_pending`.
     static func arbitrate(own: NodeName, applicant: NodeName) -> Decision {
         Array(own.text.utf8).lexicographicallyPrecedes(Array(applicant.text.utf8))
@@ -88,7 +88,7 @@ struct ServerHandshake {
         }
     }
 
-    /// What it means that the stream ended now.
+    /// The error that the end of the stream means in this state.
     func meaningOfEnd(_ reason: String) -> HandshakeError {
         switch state {
         // A caller that finds another name in the challenge than it wants has no answer but this.
@@ -196,7 +196,8 @@ struct ServerHandshake {
     }
 
     private mutating func challengeCaller(_ caller: Caller) -> [Action] {
-        // A real node that was given a name ends the connection unless the giver's flags say so too.
+        // A real node that was given a name ends the connection unless the giver's flags say so
+        // too.
         let flags = caller.flags.contains(.nameMe) ? flags.union(.nameMe) : flags
         state = caller.isOld ? .awaitingComplement(caller) : .awaitingReply(caller)
         return [

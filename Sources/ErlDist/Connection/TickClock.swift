@@ -2,18 +2,18 @@ internal import Transport
 
 /// Says when to send a tick and when the peer has been silent for too long. It reads no clock.
 ///
-/// As in OTP the time T is divided by four: after each quarter without a frame of ours a tick is due,
-/// and a peer of which nothing came for more than T is gone. It is found out between T and 1.25 T.
+/// As in OTP there are four checks in the tick time T. A quarter in which we sent nothing ends with
+/// a tick. A peer that was silent for T is given up, between T and 1.25 T after its last byte.
 ///
-/// A peer with a longer tick time than ours would be silent for too long though nothing is wrong. So after
-/// half of T it is to be asked something.
+/// A healthy peer with a longer tick time than ours may be silent for T. So we ask it something
+/// after half of T.
 ///
 /// Source: "net_ticktime" in kernel(6); `dist_util:con_loop/2`.
 struct TickClock: Equatable {
     enum Action: Equatable {
         case none
         case sendTick
-        /// The peer has been silent for half of T, or more: to be sent something that it answers.
+        /// The peer was silent for half of T or more: send something that it answers.
         case sendProbe
         /// The peer has been silent for T.
         case giveUp
@@ -32,7 +32,7 @@ struct TickClock: Equatable {
         nextCheck = now + quarter
     }
 
-    /// Any byte is a sign of life.
+    /// Any byte counts as a sign of life.
     mutating func bytesReceived() { hasReceived = true }
 
     mutating func bytesSent() { hasSent = true }

@@ -1,7 +1,7 @@
 public import ExternalTermFormat
 
-/// A process of this node: it has a pid, a mailbox and perhaps names, and does what processes do with others
-/// on any node, which send to it, monitor it and link to it as to one of their own.
+/// A process of this node: it has a pid, a mailbox and perhaps names, and does what processes do
+/// with others on any node, which send to it, monitor it and link to it as to one of their own.
 ///
 /// ```swift
 /// let process = await node.spawnProcess()
@@ -11,12 +11,13 @@ public import ExternalTermFormat
 ///     if let call = ServerCall(term) { await process.reply(call.request, to: call) }
 /// }
 /// ```
-/// Nothing runs by itself: what the process does is what tasks that hold it do. It ends by ``end(reason:)``,
-/// by an exit signal that it does not trap, or when nobody holds it any more.
+/// Nothing runs by itself: what the process does is what tasks that hold it do. It ends by
+/// ``end(reason:)``, by an exit signal that it does not trap, or when nobody holds it any more.
 ///
 /// Nodes that are not connected are connected first, as in Erlang.
 ///
-/// Its functions run on their caller's executor: whoever lives on the node's event loop changes no thread.
+/// Its functions run on their caller's executor: whoever lives on the node's event loop changes no
+/// thread.
 public final class ErlangProcess: Sendable {
     /// What comes to a process.
     public typealias Message = ProcessMessage
@@ -36,50 +37,54 @@ public final class ErlangProcess: Sendable {
 
     deinit {
         let (node, id) = (node, id)
-        Task { await node.forgetProcess(id) }
+        Task { await node.withProcesses { $0.forget(id) } }
     }
 
     // MARK: Who it is
 
-    /// How others name the process. The name and creation in it are the node's of now: ask once the node is
-    /// registered or, if it gets its name from a peer, connected.
+    /// How others name the process. The name and creation in it are the node's of now: ask once the
+    /// node is registered or, if it gets its name from a peer, connected.
     public var pid: PID {
-        get async { await node.pid(of: id) }
+        get async { await node.withProcesses { [id] in $0.pid(of: id) } }
     }
 
     /// Why the process has ended; `nil` as long as it lives.
     public var exitReason: Term? {
-        get async { await node.exitReason(of: id) }
+        get async { await node.withProcesses { [id] in $0.exitReason(of: id) } }
     }
 
     /// Gives the process a name that it can be sent to, called and monitored by.
     nonisolated(nonsending) public func register(_ name: Atom) async throws(ProcessError) {
-        try await node.register(name, for: id)
+        try await node.withProcesses { [id] processes throws(ProcessError) in
+            try processes.register(name, for: id)
+        }
     }
 
     /// Takes a name away; `false` when the process does not have it.
     @discardableResult
     nonisolated(nonsending) public func unregister(_ name: Atom) async -> Bool {
-        await node.unregister(name, of: id)
+        await node.withProcesses { [id] in $0.unregister(name, of: id) }
     }
 
     /// A reference under which the process can be sent to until ``removeAlias(_:)``, or its end.
     nonisolated(nonsending) public func makeAlias() async throws(ProcessError) -> Reference {
-        try await node.makeAlias(for: id)
+        try await node.withProcesses { [id] processes throws(ProcessError) in
+            try processes.makeAlias(for: id)
+        }
     }
 
     /// What is sent to the alias from now on is thrown away.
     nonisolated(nonsending) public func removeAlias(_ alias: Reference) async {
-        await node.removeAlias(alias, of: id)
+        await node.withProcesses { [id] in $0.removeAlias(alias, of: id) }
     }
 
     // MARK: Sending
 
-    /// Sends a message. That it has arrived is not known; two to the same process arrive in their order
-    /// when the second is sent after this has returned for the first. Those who send faster than the
-    /// other node reads wait here; cancelling the task ends that.
-    /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or the
-    ///   process has ended; what connecting throws.
+    /// Sends a message. That it has arrived is not known; two to the same process arrive in their
+    /// order when the second is sent after this has returned for the first. Those who send faster
+    /// than the other node reads wait here; cancelling the task ends that.
+    /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or
+    ///   the process has ended; what connecting throws.
     nonisolated(nonsending) public func send(_ message: Term, to destination: Destination)
         async throws(CallError)
     {
@@ -89,8 +94,8 @@ public final class ErlangProcess: Sendable {
     /// Calls a server as `gen_server:call/3` does.
     ///
     /// Cancelling the task ends the call at once; what the server does about it is its own matter.
-    /// - Throws: ``CallError/exception(class:reason:stack:)`` with the class `exit` when the server ends
-    ///   or does not exist (`noproc`).
+    /// - Throws: ``CallError/exception(class:reason:stack:)`` with the class `exit` when the server
+    ///   ends or does not exist (`noproc`).
     nonisolated(nonsending) public func call(
         _ server: Destination, _ request: Term, timeout: Duration = .seconds(5)
     ) async throws(CallError) -> Term {
@@ -111,14 +116,16 @@ public final class ErlangProcess: Sendable {
 
     // MARK: Watching
 
-    /// Watches a process: ``Message/down(_:)`` comes once when it ends, does not exist, or cannot be reached.
+    /// Watches a process: ``Message/down(_:)`` comes once when it ends, does not exist, or cannot
+    /// be reached.
     nonisolated(nonsending) public func monitor(_ process: Destination) async -> Reference {
         await node.monitor(process, from: id)
     }
 
-    /// Ends a monitor: no ``Message/down(_:)`` of it comes after this, also none that waits already.
+    /// Ends a monitor: no ``Message/down(_:)`` of it comes after this, also none that waits
+    /// already.
     nonisolated(nonsending) public func demonitor(_ monitor: Reference) async {
-        await node.demonitor(monitor, from: id)
+        await node.withProcesses { [id] in $0.demonitor(monitor, from: id) }
     }
 
     /// Links to a process: when one of the two ends the other gets an exit signal.
@@ -128,12 +135,12 @@ public final class ErlangProcess: Sendable {
 
     /// Removes a link. An exit signal of it that comes later is ignored.
     nonisolated(nonsending) public func unlink(from pid: PID) async {
-        await node.unlink(id, from: pid)
+        await node.withProcesses { [id] in $0.unlink(id, from: pid) }
     }
 
     /// Whether exit signals become messages (`trap_exit`) instead of ending the process.
     nonisolated(nonsending) public func setTrapsExits(_ trapsExits: Bool) async {
-        await node.setTrapsExits(trapsExits, of: id)
+        await node.withProcesses { [id] in $0.setTrapsExits(trapsExits, of: id) }
     }
 
     // MARK: Ending
@@ -145,7 +152,7 @@ public final class ErlangProcess: Sendable {
 
     /// Ends this process: its names are free, its messages gone, its watchers told.
     nonisolated(nonsending) public func end(reason: Term = .atom(.normal)) async {
-        await node.endProcess(id, reason: reason)
+        await node.withProcesses { [id] in $0.end(id, reason: reason) }
     }
 
     // MARK: Receiving

@@ -8,15 +8,14 @@ extension Node {
     @discardableResult
     public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
         precondition(name != nil, "A node that asks for its name cannot be connected to")
-        let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
+        let listener = try TCPListener(on: address, loop: loop, limits: configuration.stream)
         try listener.start { stream in self.acceptTCP(stream) }
-        self.listener?.close()
-        self.listener = listener
+        accepted.listen(listener)
         return listener.address
     }
 
-    /// Accepts connections on the first port of `ports` that is free, as `inet_dist_listen_min` and
-    /// `inet_dist_listen_max` mean it. The address's own port means nothing.
+    /// Accepts connections on the first free port of `ports`, as with `inet_dist_listen_min` and
+    /// `inet_dist_listen_max`. It ignores the address's own port.
     /// - Throws: what is wrong with the last port when none is free.
     @discardableResult
     public func listen(
@@ -35,11 +34,6 @@ extension Node {
         return try listen(on: address)
     }
 
-    /// Handshake packets have longer lengths under TLS. Source: `inet_tls_dist.erl`.
-    var lengthWidth: HandshakePacketDecoder.LengthWidth {
-        configuration.tls == nil ? .twoBytes : .fourBytes
-    }
-
     private func acceptTCP(_ tcp: TCPStream) {
         let isOfThisHost = AdmittedPeers.isOfThisHost(tcp.peerAddress, to: tcp.localAddress)
         guard isAdmitted(tcp, isOfThisHost: isOfThisHost) else { return tcp.close() }
@@ -47,18 +41,16 @@ extension Node {
         guard let tls = configuration.tls else {
             return accept(tcp, caller, deadline: .now + configuration.connectTimeout)
         }
-        // Its files are looked at elsewhere: that is a part of the handshake, for the disk may be slow.
+        // The disk may be slow, so looking at the files has a part of the handshake's time.
         let deadline = MonotonicTime.now + configuration.connectTimeout
-        let id = ObjectIdentifier(tcp)
         let timer = loop.schedule(at: deadline) {
-            self.closeAccepting(id)
+            self.accepted.close(tcp)
             self.report(
                 .warning, cause: "files", of: "the configuration of TLS",
                 "A connection from \(tcp.peerAddress) was closed: the files of TLS cannot be looked at"
                     + " in time")
         }
-        accepting[id] = .preparing(tcp, timer)
-        makeRoom(for: id, from: tcp.peerAddress)
+        reportRoomMade(by: accepted.prepare(tcp, timer))
         Task {
             await withTaskExecutorPreference(loop) {
                 await accept(tcp, with: tls, caller, deadline: deadline)
@@ -71,25 +63,22 @@ extension Node {
         deadline: MonotonicTime
     ) async {
         await tls.look()
-        // It may have made room, or the node may have been closed meanwhile.
-        guard case .preparing(let waiting, let timer) = accepting[ObjectIdentifier(tcp)],
-            waiting === tcp
-        else { return tcp.close() }
-        timer.cancel()
+        // It may have been closed meanwhile, to make room or with the node.
+        guard accepted.endPreparing(tcp) else { return tcp.close() }
         do throws(TLSConfigurationError) {
             let stream = try tls.accept(
-                tcp, on: loop, limits: streamLimits, handshakeTimeout: deadline - .now)
-            accept(stream, caller, replacing: ObjectIdentifier(tcp), deadline: deadline)
+                tcp, on: loop, limits: configuration.stream, handshakeTimeout: deadline - .now)
+            accept(stream, caller, replacing: tcp, deadline: deadline)
         } catch {
-            closeAccepting(ObjectIdentifier(tcp))
+            accepted.close(tcp)
             report(.error, cause: "\(error)", of: "the configuration of TLS", "\(error)")
         }
     }
 
-    /// - Parameter former: what stands for it so far among those that are being accepted.
+    /// - Parameter former: the stream under it, if it was prepared.
     private func accept(
         _ stream: any ByteStream, _ caller: PeerIdentification.Finding,
-        replacing former: ObjectIdentifier? = nil, deadline: MonotonicTime
+        replacing former: TCPStream? = nil, deadline: MonotonicTime
     ) {
         guard let name else { return stream.close() }
         let creation = creation
@@ -97,25 +86,17 @@ extension Node {
         let handshake = ServerHandshake(
             name: name, creation: creation, flags: configuration.flags, cookie: cookie,
             challenge: challenge)
-        var limits = connectionLimits
+        var limits = configuration.connection
         limits.handshakeDeadline = deadline - .now
         let connection = Connection(
             stream: stream, loop: loop, handshake: .server(handshake), limits: limits)
-        let id = ObjectIdentifier(connection)
-        accepting[id] = .shakingHands(connection)
-        challenges.begin(id, challenge)
-        if let former {
-            accepting[former] = nil
-            handshakes.replace(former, by: id)
-        } else {
-            makeRoom(for: id, from: connection.peerAddress)
-        }
-        connection.start(lengthWidth: lengthWidth) { event in
+        reportRoomMade(by: accepted.shakeHands(connection, challenge, replacing: former))
+        connection.start(lengthWidth: configuration.lengthWidth) { event in
             self.handleAccepted(event, connection, creation, caller)
         }
     }
 
-    /// Without TLS only this host is answered, unless the owner of the node wants more.
+    /// Without TLS only this host may connect, unless the configuration says more.
     private func isAdmitted(_ tcp: TCPStream, isOfThisHost: Bool) -> Bool {
         let peers =
             configuration.admittedPeers ?? (configuration.tls == nil ? .thisHost : .everybody)
@@ -135,11 +116,11 @@ extension Node {
         }
         let finding = identification.begin(address: own)
         guard !finding.isKnown else { return finding }
-        // Here and now: whoever is refused at once is gone a moment later.
+        // At once: a peer that is refused is gone a moment later.
         let asked = ConnectingSocket.asked(peer: peer, own: own)
         Task {
             let user = await offload { () -> String? in
-                // Only for the log: nothing is said of whom it cannot be found out.
+                // It is for the log only, which says nothing about unknown users.
                 guard
                     let socket = asked ?? (try? ConnectingSocket.find(peer: peer, own: own)) ?? nil
                 else { return nil }
@@ -150,27 +131,12 @@ extension Node {
         return finding
     }
 
-    private func makeRoom(for id: ObjectIdentifier, from peer: SocketAddress) {
-        guard let oldest = handshakes.begin(id, from: PeerSource(peer)),
-            let address = accepting[oldest]?.peerAddress
-        else { return }
-        closeAccepting(oldest)
+    private func reportRoomMade(by address: SocketAddress?) {
+        guard let address else { return }
         report(
             .warning, cause: "too many handshakes", of: PeerSource(address),
             "More than \(configuration.maximumHandshakes) connections are in their handshake:"
                 + " closing the oldest of \(address.host)")
-    }
-
-    private func closeAccepting(_ id: ObjectIdentifier) {
-        accepting.removeValue(forKey: id)?.close()
-        handshakes.end(id)
-        challenges.end(id)
-    }
-
-    private func handshakeEnded(_ connection: Connection) {
-        accepting[ObjectIdentifier(connection)] = nil
-        handshakes.end(ObjectIdentifier(connection))
-        challenges.end(ObjectIdentifier(connection))
     }
 
     private func handleAccepted(
@@ -186,25 +152,25 @@ extension Node {
             let (peer, own) = (connection.peerAddress, caller.address)
             Task {
                 caller.refusal = await admission(name, peer, own)
-                // Only now: others may have connected meanwhile.
+                // Decided after the answer: others may have connected meanwhile.
                 connection.decide(caller.refusal == nil ? decision(applicant) : .refuse)
             }
         case .connected(let peer):
-            handshakeEnded(connection)
+            accepted.end(connection)
             let source = PeerSource(connection.peerAddress)
-            adopt(connection, peer, ownCreation: creation)
+            let adopted = adopt(connection, peer, ownCreation: creation)
             let address = connection.peerAddress
             caller.whenKnown {
-                // Counted apart: who connects all the time hides nobody that is refused.
+                // Counted apart, so that many connections hide no refusal.
                 self.report(
                     .info, cause: nil, of: "connected from \(PeerSource(address))",
                     "\(peer.name) has connected from \(address)\(caller.text)")
             }
-            admit(peer.name.atom, from: source)
+            admit(adopted, from: source)
         case .received, .answered, .quiet, .holding, .ended(.disconnected):
             preconditionFailure("An adopted connection has another handler")
         case .ended(.handshake(let error)):
-            handshakeEnded(connection)
+            accepted.end(connection)
             let address = connection.peerAddress
             let reason = caller.refusal ?? "\(error)"
             caller.whenKnown {
@@ -215,16 +181,14 @@ extension Node {
         }
     }
 
-    private func admit(_ peer: Atom, from source: PeerSource) {
-        guard let oldest = budget.admit(peer, from: source), let victim = links[oldest] else {
-            return
-        }
+    private func admit(_ peer: PeerConnection, from source: PeerSource) {
+        guard let victim = peers.admit(peer, from: source) else { return }
         makeRoom(
             closing: victim, cause: "too many connections",
             "More than \(configuration.maximumAcceptedConnections) nodes have connected themselves")
     }
 
-    /// What an applicant is answered. Source: `net_kernel`'s `accept_pending`.
+    /// The answer to an applicant. Source: `net_kernel`'s `accept_pending`.
     private func decision(_ applicant: ServerHandshake.Applicant) -> ServerHandshake.Decision {
         guard let name else { return .refuse }
         switch applicant {
@@ -235,9 +199,9 @@ extension Node {
             return .assign(assigned, creation: UInt32.random(in: 4 ... .max))
         case .named(let caller):
             if caller.atom == name.atom { return .refuse }
-            if links[caller.atom] != nil { return .askWhetherToReplace }
-            // From its beginning, before the peer can know: if the other connection were accepted and
-            // ours went on, each side could choose another one and both would end.
+            if peers[caller.atom] != nil { return .askWhetherToReplace }
+            // From the attempt's beginning, before the peer can know of it: if we accepted and our
+            // own went on, each side could choose another connection and both would end.
             guard attempts[caller.atom] != nil else { return .accept }
             return ServerHandshake.arbitrate(own: name, applicant: caller)
         }

@@ -1,9 +1,9 @@
-/// Which connections are in their handshake, or otherwise those of strangers, and which of them makes room for one
+/// A limited set of connections of strangers, and the choice of the one that makes room for one
 /// more.
 ///
-/// Whoever opens connections and says nothing must not keep others away. So when there are too many, the
-/// oldest of the source that holds most of them goes: another source has the whole time for its
-/// handshake, and of the same one a newcomer still has as long as it takes to open so many again.
+/// A source that opens many connections and says nothing must not keep others out. So when there
+/// are too many, the oldest of the source that has most goes. Other sources keep their whole time
+/// for the handshake.
 struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>: Sendable {
     private struct Entry {
         var id: ID
@@ -30,14 +30,14 @@ struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>:
         var counts: [Source: Int] = [:]
         for entry in entries { counts[entry.source, default: 0] += 1 }
         let most = counts.values.max()
-        // Of sources that have as many, the oldest connection goes.
+        // Among sources with equally many, the oldest connection goes.
         guard let victim = entries.firstIndex(where: { counts[$0.source] == most }) else {
             preconditionFailure("One of the sources has most")
         }
         return entries.remove(at: victim).id
     }
 
-    /// What was `former` is `id` from now on, as old and of the same source.
+    /// Gives an entry another id. Its age and source stay.
     mutating func replace(_ former: ID, by id: ID) {
         guard let index = entries.firstIndex(where: { $0.id == former }) else { return }
         entries[index].id = id

@@ -1,7 +1,7 @@
-/// The challenges that our acceptors have sent and that have not been answered.
+/// The challenges that we have sent on accepted connections and that are not answered yet.
 ///
-/// Whoever shows us one of them as its own, where we dial, wants us to answer for it what we have asked
-/// somebody: nothing in the handshake says which way a challenge goes.
+/// A stranger could connect to us, take our challenge, and show it where we dial: we would compute
+/// the answer for it. Nothing in a handshake tells its direction, so we refuse our own challenges.
 struct OutstandingChallenges<ID: Hashable & Sendable>: Sendable {
     private var challenges: [ID: UInt32] = [:]
 

@@ -2,9 +2,9 @@ internal import Transport
 
 /// Finds out who on this host made a connection that was accepted, for the log.
 ///
-/// Each search asks the kernel once, and for a name perhaps a server, for which it waits a second at most
-/// (`UserNames`). A flood of connections gets no answers beyond a few at once.
-struct PeerIdentification {
+/// A search asks the kernel once, and perhaps a server for the user's name, for a second at most
+/// (`UserNames`). Only a few searches run at once; more connections are not looked up.
+final class PeerIdentification {
     /// What is found out about one connection.
     final class Finding {
         private(set) var isKnown = false
@@ -39,7 +39,7 @@ struct PeerIdentification {
             text + (name.map { ", which calls itself \($0)," } ?? "")
         }
 
-        /// Calls `body` once when it is known, which is now as good as always.
+        /// Calls `body` once when it is known, mostly at once.
         func whenKnown(_ body: @escaping () -> Void) {
             guard !isKnown else { return body() }
             waiters.append(body)
@@ -49,16 +49,16 @@ struct PeerIdentification {
     private static let limit = 16
     private var count = 0
 
-    /// - Returns: what the search is for, until ``end(_:_:)``; beyond the limit what is known already,
-    ///   nothing, and there is no search.
-    mutating func begin(address: SocketAddress) -> Finding {
+    /// - Returns: what the search is for, until ``end(_:_:)``. Beyond the limit it is known
+    ///   already, as nothing, and there is no search.
+    func begin(address: SocketAddress) -> Finding {
         guard count < Self.limit else { return Finding(isKnown: true, address: address) }
         count += 1
         return Finding(isKnown: false, address: address)
     }
 
     /// The search has ended.
-    mutating func end(_ finding: Finding, _ user: String?) {
+    func end(_ finding: Finding, _ user: String?) {
         count -= 1
         finding.end(user)
     }

@@ -2,8 +2,8 @@ internal import ExternalTermFormat
 
 /// One process's side of its links.
 ///
-/// A link that was removed here stays, inactive, until the other side has acknowledged that: what the
-/// other process sent before it knew is then told from what it sent after.
+/// A link that we remove stays, inactive, until the other side acknowledges it. This tells signals
+/// that were sent before the other side knew from later ones.
 ///
 /// Source: "Link Protocol", erl_dist_protocol.
 struct LinkTable: Equatable {
@@ -39,8 +39,8 @@ struct LinkTable: Equatable {
         return true
     }
 
-    /// LINK was received. It does not bring back a link that we are removing: our UNLINK_ID reaches the
-    /// sender after it sent this.
+    /// LINK was received. It does not bring back a link that we are removing: our UNLINK_ID reaches
+    /// the sender after it sent this.
     mutating func linkReceived(from pid: PID) {
         if states[pid] == nil { states[pid] = .active }
     }
@@ -50,7 +50,8 @@ struct LinkTable: Equatable {
         if states[pid] == .active { states[pid] = nil }
     }
 
-    /// UNLINK_ID_ACK was received. One for an operation that a later `link/1` has overtaken means nothing.
+    /// UNLINK_ID_ACK was received. One for an operation that a later `link/1` has overtaken means
+    /// nothing.
     mutating func acknowledgementReceived(from pid: PID, number: UInt64) {
         if states[pid] == .unlinking(number) { states[pid] = nil }
     }

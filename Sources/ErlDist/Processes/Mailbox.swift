@@ -1,9 +1,9 @@
 internal import ExternalTermFormat
 
-/// What waits for a process to receive it, in the order in which it came, up to a limit.
+/// The messages that a process has not received yet, in their order and up to a limit.
 ///
-/// The limit is on messages, whose number others decide. Signals that follow from what the process itself has
-/// asked for (the end of a monitored process) are kept in any case: there is one for each.
+/// The limit is on messages and exit signals, whose number others decide. The end of a monitored
+/// process is always kept: there is one for each monitor of the process itself.
 struct Mailbox {
     /// What became of a message.
     enum Outcome: Equatable {
@@ -21,7 +21,8 @@ struct Mailbox {
 
     private let capacity: MailboxCapacity
     private var queue: [Entry?] = []
-    /// Where the queue begins: what was before is `nil` and cleared away from time to time.
+    /// The index of the first message. What stands before it is `nil`, and removed from time to
+    /// time.
     private var head = 0
     private var byteCount = 0
 

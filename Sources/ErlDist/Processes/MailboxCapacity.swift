@@ -1,9 +1,9 @@
-/// How much may wait in a process's mailbox, and what happens to one message more.
+/// How much may wait in a process's mailbox, and what happens to the message that is too much.
 public struct MailboxCapacity: Equatable, Sendable {
     /// What happens when the mailbox is full.
     public enum WhenFull: Equatable, Sendable {
-        /// The process ends with the reason `message_queue_full`, and whoever is linked to it hears of
-        /// it. Nothing is lost unnoticed.
+        /// The process ends with the reason `message_queue_full`, and whoever is linked to it hears
+        /// of it. Nothing is lost unnoticed.
         case endProcess
         /// The message that has just come is thrown away, which is logged once.
         case dropNewest
@@ -13,10 +13,10 @@ public struct MailboxCapacity: Equatable, Sendable {
 
     /// Messages that may wait, 1 or more.
     public var messageCount: Int
-    /// Bytes that messages of other nodes may have, as they came; as terms they take more. A single message
-    /// may have any size.
+    /// Bytes that messages of other nodes may have, as they came; as terms they take more. A single
+    /// message may have any size.
     public var byteCount: Int
-    /// What happens to the one that is too many.
+    /// What happens to a message that is too much.
     public var whenFull: WhenFull
 
     /// Limits on messages and on their bytes.

@@ -6,7 +6,8 @@ public indirect enum ProcessMessage: Equatable, Sendable {
     case message(Term, from: PID?)
     /// A monitored process has ended.
     case down(ProcessDown)
-    /// An exit signal that was trapped: a linked process has ended, or `exit(Pid, Reason)` was called.
+    /// An exit signal that was trapped: a linked process has ended, or `exit(Pid, Reason)` was
+    /// called.
     case exit(from: PID, reason: Term)
 }
 

@@ -1,12 +1,11 @@
 internal import ExternalTermFormat
 
-/// The processes that this node has or pretends to have: who lives under which number and name, and who
-/// is to hear of their end.
+/// Which processes of this node live, under which numbers and names, and who watches them.
 ///
-/// Pids are numbered upwards and not used twice within 2³² processes. It does no I/O: what must be sent is
-/// returned, with the node that it is for.
+/// Numbers go upwards and repeat only after 2³² processes. It does no I/O: it returns what must be
+/// sent, and to which node.
 struct ProcessTable {
-    /// What is sent to which node.
+    /// A message for a node.
     struct Signal: Equatable {
         var node: Atom
         var message: ControlMessage
@@ -31,17 +30,14 @@ struct ProcessTable {
         var names: Set<Atom> = []
     }
 
-    /// Monitors and links that there may be on our processes, all together: when a process ends all of its own are
-    /// told in one go.
+    /// How many monitors and links all our processes together may have: a process that ends tells
+    /// all of its own in one go.
     static let maximumWatchers = 10_000
-
-    /// Group leaders have this serial number, whatever their id. They never end: a function that goes on
-    /// after its call has ended must not crash because it prints.
-    static let leaderSerial: UInt32 = 1
 
     private var processes: [UInt32: Process] = [:]
     private var names: [Atom: Owner] = [:]
-    /// Whom a monitor by name found: by the time it is removed the name may be someone else's.
+    /// The process that a monitor by name found. The name may belong to another one when it is
+    /// removed.
     private var monitoredByName: [Reference: UInt32] = [:]
     private var nextID: UInt32 = 1
     private var watcherCount = 0
@@ -90,17 +86,17 @@ struct ProcessTable {
     func isAlive(_ target: ProcessIdentifier) -> Bool {
         switch target {
         case .name(let name): names[name] != nil
-        case .pid(let pid): pid.serial == Self.leaderSerial || processes[pid.id] != nil
+        case .pid(let pid): pid.serial == GroupLeader.serial || processes[pid.id] != nil
         }
     }
 
-    /// The number of the living process that is meant. Group leaders, and names of the node itself, have
-    /// none: they do not end before the connection does, of which the watcher's own node tells it.
+    /// The number of the living process that is meant. Group leaders and the node's own names have
+    /// none: they last as long as the connection, and its end the watcher's own node tells.
     private func watchedProcess(_ target: ProcessIdentifier) -> UInt32? {
         switch target {
         case .name(let name): process(named: name)
         case .pid(let pid):
-            pid.serial != Self.leaderSerial && processes[pid.id] != nil ? pid.id : nil
+            pid.serial != GroupLeader.serial && processes[pid.id] != nil ? pid.id : nil
         }
     }
 
@@ -172,7 +168,7 @@ struct ProcessTable {
     private mutating func updateLinks<Result>(
         of pid: PID, _ body: (inout LinkTable) -> Result
     ) -> Result? {
-        guard pid.serial != Self.leaderSerial else { return nil }
+        guard pid.serial != GroupLeader.serial else { return nil }
         return updateLinks(of: pid.id, body)
     }
 

@@ -1,10 +1,10 @@
 package import Transport
 
-/// What of all that peers cause is told in the log: each cause once in a while, and of one source, and of all together,
-/// only so many lines a minute. How many were left out is told when the time has come.
+/// Decides which lines about peers are logged: the same cause only once in a while, and only so
+/// many lines a minute for each source and for all together. A summary counts the others.
 ///
-/// A cause may hold what a peer has chosen, such as a length or a name, and a peer may have many names and
-/// addresses. So a source is no name, and the lines of all sources have one limit.
+/// A peer chooses a part of many causes, such as a length or a name, and may have many names and
+/// addresses. So a source is never a name, and there is a limit for all sources together.
 package struct ReportBudget: Sendable {
     package struct Limits: Equatable, Sendable {
         /// Lines in a row of one source, and how many come back in a minute.
@@ -25,7 +25,8 @@ package struct ReportBudget: Sendable {
         case tell
         /// Told already.
         case known
-        /// Counted for the next summary. The first one says when that is due: see ``ReportBudget/takeSummary()``.
+        /// Counted for the next summary. The first one says when that is due; see
+        /// ``ReportBudget/takeSummary()``.
         case leaveOut(summaryAt: MonotonicTime?)
     }
 
@@ -57,8 +58,8 @@ package struct ReportBudget: Sendable {
         var told: [String: MonotonicTime] = [:]
     }
 
-    /// Beyond so many sources all are forgotten, and causes of one source beyond so many. What limits the lines of all
-    /// sources together is never forgotten.
+    /// Limits of what is remembered: more sources, or causes of a source, empty the memory. The
+    /// limit of all sources together stays.
     private static let sourceCount = 1024
     private static let causeCount = 64
     /// How much of a cause is remembered.
@@ -92,7 +93,7 @@ package struct ReportBudget: Sendable {
             self.all ?? Bucket(burst: limits.burst, perMinute: limits.perMinute, now: now)
         if let cause, let last = entry.told[cause], now - last < limits.repetition { return .known }
         let hasRoom = entry.bucket.hasToken(now: now)
-        // Not before: lines that a source has no room for take none of the others.
+        // Checked last: a line that its source has no room for takes none from the others.
         guard hasRoom, all.hasToken(now: now) else {
             sources[source] = entry
             leftOutCount += 1
@@ -109,7 +110,8 @@ package struct ReportBudget: Sendable {
         return .tell
     }
 
-    /// How many lines were left out since the last time. The next one that is says when to ask again.
+    /// How many lines were left out since the last time. The next one that is says when to ask
+    /// again.
     package mutating func takeSummary() -> Int {
         defer { leftOutCount = 0 }
         return leftOutCount

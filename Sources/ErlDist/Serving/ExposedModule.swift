@@ -11,8 +11,8 @@ public struct Caller: Sendable, Equatable {
 /// Answers calls to a module: the result, or an error. An ``ExposedCallError`` becomes exactly that
 /// exception at the caller; any other error becomes one of class `error` with its description.
 ///
-/// It runs on the node's event loop and must not block it. When the calling process ends the task is
-/// not cancelled; when it is killed from outside it is.
+/// It runs on the node's event loop and must not block it. When the calling process ends the task
+/// is not cancelled; when it is killed from outside it is.
 public typealias ExposedModule =
     @Sendable (_ function: Atom, _ arguments: [Term], _ caller: Caller) async throws -> Term
 

@@ -13,11 +13,39 @@ struct IncomingCall {
     }
 
     var task: Task<Void, Never>?
-    var pid: PID
-    var peer: Atom
+    let pid: PID
+    let caller: Caller
     /// How many bytes it came in.
-    var byteCount: Int
-    var answer: Answer
+    let byteCount: Int
+    let answer: Answer
+
+    /// The node that it came from.
+    var peer: Atom { caller.node.atom }
+
+    var invocation: Invocation {
+        switch answer {
+        case .exit(let target): target.invocation
+        case .reply(_, let call), .message(_, let call): call.invocation
+        }
+    }
+}
+
+/// The function that a call is for.
+struct Invocation {
+    let module: Atom
+    let function: Atom
+    let arguments: [Term]
+}
+
+extension Invocation {
+    /// Module, function and arguments as terms.
+    init?(_ terms: ArraySlice<Term>) {
+        let first = terms.startIndex
+        guard let module = terms[first].asAtom, let function = terms[first + 1].asAtom,
+            let arguments = terms[first + 2].asList
+        else { return nil }
+        self.init(module: module, function: function, arguments: arguments)
+    }
 }
 
 /// What a spawned process runs, and how its end tells the result.
@@ -29,69 +57,54 @@ struct SpawnTarget {
     }
 
     private let form: Form
-    let module: Atom
-    let function: Atom
-    let arguments: [Term]
+    let invocation: Invocation
 
     init(_ request: SpawnRequest) {
         let arguments = request.arguments
         switch (request.module.name, request.function.name, arguments.count) {
         case ("erpc", "execute_call", 4):
-            if Echo.isShort(arguments[0]), let module = arguments[1].asAtom,
-                let function = arguments[2].asAtom,
-                let list = arguments[3].asList
-            {
+            if Echo.isShort(arguments[0]), let invocation = Invocation(arguments[1...]) {
                 form = .call(resultID: arguments[0])
-                (self.module, self.function, self.arguments) = (module, function, list)
+                self.invocation = invocation
                 return
             }
         case ("erpc", "execute_cast", 3):
-            if let module = arguments[0].asAtom, let function = arguments[1].asAtom,
-                let list = arguments[2].asList
-            {
+            if let invocation = Invocation(arguments[...]) {
                 form = .cast
-                (self.module, self.function, self.arguments) = (module, function, list)
+                self.invocation = invocation
                 return
             }
         case (_, _, _): break
         }
         form = .plain
-        (module, function, self.arguments) = (request.module, request.function, arguments)
+        invocation = Invocation(
+            module: request.module, function: request.function, arguments: arguments)
     }
 
     func exitReason(_ result: Result<Term, ExposedCallError>) -> Term {
         switch (form, result) {
         case (.call(let resultID), let result):
-            return ExposedCallReply.exitReason(
-                result, resultID: resultID, module: module, function: function,
-                arguments: arguments)
-        case (.cast, .success), (.plain, .success):
-            return .atom(.normal)
+            ExposedCallReply.exitReason(result, resultID: resultID, invocation)
+        case (.cast, .success), (.plain, .success): .atom(.normal)
         case (.cast, .failure(let error)), (.plain, .failure(let error)):
-            return ExposedCallReply.processExit(
-                error, module: module, function: function, arguments: arguments)
+            ExposedCallReply.processExit(error, invocation)
         }
     }
 }
 
 /// `{call, M, F, A, GroupLeader}`, as `rpc` sent it to `rex` before OTP 23, or `block_call`.
 struct RexCall {
-    let module: Atom
-    let function: Atom
-    let arguments: [Term]
+    let invocation: Invocation
 
     init?(_ request: Term) {
         guard case .tuple(let fields) = request, fields.count >= 4,
             fields[0] == .atom("call") || fields[0] == .atom("block_call"),
-            let module = fields[1].asAtom, let function = fields[2].asAtom,
-            let arguments = fields[3].asList
+            let invocation = Invocation(fields[1...3])
         else { return nil }
-        self.module = module
-        self.function = function
-        self.arguments = arguments
+        self.invocation = invocation
     }
 
     func reply(_ result: Result<Term, ExposedCallError>) -> Term {
-        ExposedCallReply.rexReply(result, module: module, function: function, arguments: arguments)
+        ExposedCallReply.rexReply(result, invocation)
     }
 }

@@ -9,8 +9,8 @@ struct AtomCache {
     /// Bytes of all their names.
     private(set) var byteCount = 0
 
-    /// Reads a header's atom references from `position` on: the count, the flags, and per reference an
-    /// index with, for new entries, the atom's text.
+    /// Reads a header's atom references from `position` on: the count, the flags, and per reference
+    /// an index with, for new entries, the atom's text.
     /// - Returns: what the references 0, 1, … of this message stand for.
     mutating func readReferences(
         _ bytes: Span<UInt8>, at position: inout Int

@@ -1,10 +1,11 @@
 internal import ExternalTermFormat
 
-/// The frames of calls over one connection, written and read without making terms of what is the same in
-/// each: the spawn request for `erpc:execute_call/4`, and its answers when all goes well.
+/// Writes and reads the frames of calls over one connection: the spawn request for
+/// `erpc:execute_call/4`, and its usual answers. It makes terms only of what differs from call to
+/// call.
 ///
-/// A call's number is in its reference, which comes back in each answer. What is not exactly as expected is
-/// left to ``MessageEncoder`` and ``MessageDecoder``, which know everything else.
+/// A call's number is in its reference, which comes back in each answer. ``MessageEncoder`` and
+/// ``MessageDecoder`` handle every frame that does not have exactly the expected bytes.
 ///
 /// Source: SPAWN_REQUEST, SPAWN_REPLY and PAYLOAD_MONITOR_P_EXIT in erl_dist_protocol;
 /// `erpc:execute_call/4`.
@@ -16,8 +17,8 @@ struct CallFrames {
         case returned(UInt64, Term)
     }
 
-    /// References have room for so much. OTP takes 18 bits in the first word (MAX_REFERENCE in its
-    /// erl_node_container_utils.h).
+    /// The largest number that a reference can hold. OTP takes 18 bits in the first word
+    /// (MAX_REFERENCE in its erl_node_container_utils.h).
     static let maximumNumber: UInt64 = (1 << 50) - 1
 
     /// The request up to the module, with zeros for what differs.
@@ -109,7 +110,7 @@ struct CallFrames {
 
     // MARK: Reading
 
-    /// The answer in a frame, if it is one of those that are usual.
+    /// The answer in a frame; `nil` when it is not one of the usual ones.
     /// - Parameter owner: the array whose span the frame is, if large binaries may share it.
     func answer(
         in frame: Span<UInt8>, sharing owner: [UInt8]? = nil,
@@ -194,7 +195,7 @@ struct CallFrames {
     ) -> Term? {
         guard position < frame.count else { return nil }
         var decoder = TermDecoder(at: position, limits: limits, sharing: owner)
-        // What is wrong with it the message decoder finds out, and says.
+        // The message decoder says what is wrong with it.
         guard let term = try? decoder.term(frame), decoder.offset == frame.count else { return nil }
         return term
     }

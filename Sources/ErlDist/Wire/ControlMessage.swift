@@ -26,8 +26,8 @@ enum ProcessIdentifier: Hashable, Sendable {
 
 /// What connected nodes tell each other: one operation with all that belongs to it.
 ///
-/// Forms that differ only in where they carry something are one case: an exit reason inside the control
-/// message or as its payload, and the trace token (`…_TT`) that most operations can have.
+/// One case stands for several forms of an operation: the exit reason may be inside the control
+/// message or its payload, and most operations may have a trace token (`…_TT`).
 ///
 /// Source: "Protocol between Connected Nodes", erl_dist_protocol.
 enum ControlMessage: Equatable, Sendable {

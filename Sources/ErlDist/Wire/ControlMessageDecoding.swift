@@ -3,8 +3,8 @@ internal import ExternalTermFormat
 extension ControlMessage {
     /// The operation that the control term and its payload describe.
     ///
-    /// All forms are read whatever was agreed on, because messages that were queued before the
-    /// connection was up may have an older one.
+    /// It reads all forms, whatever was agreed on: messages that were queued before the connection
+    /// was up may have an older one.
     init(_ control: Term, payload: Term?) throws(ProtocolViolation) {
         guard case .tuple(let fields) = control, case .integer(let code)? = fields.first else {
             throw .invalidControlMessage(control)

@@ -1,7 +1,8 @@
 internal import ExternalTermFormat
 
 extension ControlMessage {
-    /// The control term and the payload, in the forms that `flags`, which both sides have, allow.
+    /// The control term and the payload, in the forms that `flags` allow. Both sides have those
+    /// flags.
     func terms(_ flags: DistributionFlags) -> (control: Term, payload: Term?) {
         switch self {
         case .send(let from, let to, let message, let token):

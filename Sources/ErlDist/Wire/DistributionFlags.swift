@@ -20,7 +20,8 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     public static let monitors = DistributionFlags(rawValue: 0x8)
     /// Funs, in a form that is gone. Mandatory all the same.
     public static let funTags = DistributionFlags(rawValue: 0x10)
-    /// Monitors of registered names. OTP sends monitors only to nodes that have this and ``monitors``.
+    /// Monitors of registered names. OTP sends monitors only to nodes that have this and
+    /// ``monitors``.
     public static let monitorsByName = DistributionFlags(rawValue: 0x20)
     /// The same for hidden nodes; unused.
     public static let hiddenAtomCache = DistributionFlags(rawValue: 0x40)
@@ -89,7 +90,8 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
         .fragments, .spawn, .alias,
     ]
 
-    /// The names of the flags as OTP's `dist.h` spells them, for messages; unknown bits in hexadecimal.
+    /// The names of the flags as OTP's `dist.h` spells them, for messages; unknown bits in
+    /// hexadecimal.
     public var names: [String] {
         var names = Self.spellings.filter { contains($0.flag) }.map(\.name)
         let unknown = Self.spellings.reduce(self) { $0.subtracting($1.flag) }

@@ -1,9 +1,10 @@
 internal import ExternalTermFormat
 
-/// What of that which a peer has sent goes back to it, or on to others: only what is short, because one message
-/// can have many answers, and none may cost more than it.
+/// Decides which terms of a peer may go back to it or on to others: short ones. One message can
+/// cause many answers, and they must not cost more than it did.
 enum Echo {
-    /// Tags and references of questions, reasons of ends, arguments of functions that do not exist.
+    /// It applies to the tags of questions, to exit reasons, and to the arguments of unknown
+    /// functions.
     static let maximumByteCount = 64 << 10
 
     /// Whether a term may be part of an answer.
@@ -11,12 +12,12 @@ enum Echo {
         term.isShort(maximumByteCount: maximumByteCount)
     }
 
-    /// The reason with which a process ends; another one where a peer has sent a long one.
+    /// The exit reason, or a short one in place of a long one.
     static func reason(_ reason: Term) -> Term {
         isShort(reason) ? reason : .atom("reason_too_long")
     }
 
-    /// What went wrong in words, the beginning of many.
+    /// An error's description, cut when it is long.
     static func text(_ text: String) -> Term {
         .binary(Array(text.utf8.prefix(4096)))
     }

@@ -10,7 +10,8 @@ struct FragmentAssembly {
     struct Limits: Equatable, Sendable {
         /// Messages that may be unfinished at the same time.
         var sequences = 1024
-        /// Bytes of all unfinished messages together, the names of their atoms included: the largest message.
+        /// Bytes of all unfinished messages together, the names of their atoms included: the
+        /// largest message.
         var byteCount = 64 << 20
         /// How long a message may wait for its next fragment.
         var deadline: Duration = .seconds(60)
@@ -31,7 +32,7 @@ struct FragmentAssembly {
         var deadline: MonotonicTime
     }
 
-    /// Room that may be made with a first fragment: for a message with 1 MiB.
+    /// How much may be reserved at a first fragment: enough for a message with 1 MiB.
     private static let reservedByteCount = 17 << 16
 
     private let limits: Limits
@@ -60,13 +61,13 @@ struct FragmentAssembly {
         guard sequences.count < limits.sequences else {
             throw .tooManyFragmentSequences(maximum: limits.sequences)
         }
-        // A few bytes of references stand for up to 255 atoms of 1,020 bytes, which live as long as the
-        // sequence even when the cache forgets them.
+        // A few bytes of references stand for up to 255 atoms of 1,020 bytes, which live as long as
+        // the sequence even when the cache forgets them.
         let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
         try count(bytes.count + atomByteCount)
         var whole: [UInt8] = []
-        // Growing would copy it again and again. Memory that is reserved and not written to costs nothing,
-        // and it is not much whatever the peer claims.
+        // Growing would copy it again and again. The reserved memory is small, whatever the peer
+        // claims.
         if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
             whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
         }

@@ -1,7 +1,6 @@
 /// Splits a distribution byte stream into frames: a 4-byte big-endian length, then that many bytes.
 ///
-/// A frame that is whole among the bytes that have come is handed out where it is; one that comes in several
-/// pieces is put together.
+/// It hands out a frame in place when the bytes hold all of it, and joins one that comes in pieces.
 ///
 /// Source: "Protocol between Connected Nodes", erl_dist_protocol.
 struct FrameDecoder {
@@ -12,18 +11,18 @@ struct FrameDecoder {
         case joined([UInt8])
     }
 
-    /// The longest frame that is accepted. A node that fragments sends at most 64 KiB and a header; one
-    /// that does not sends whole messages.
+    /// The longest frame that is accepted. A node that fragments sends at most 64 KiB and a header;
+    /// one that does not sends whole messages.
     let maximumByteCount: Int
 
-    /// What has come of the length, and how many bytes of it.
+    /// The part of the length that has come, and its number of bytes.
     private var length: UInt32 = 0
     private var lengthByteCount = 0
-    /// What has come of a frame that is not whole.
+    /// The part that has come of a frame.
     private var part: [UInt8] = []
 
-    /// Room that is made for a frame at once: for one with 1 MiB. Memory that is reserved and not written to
-    /// costs nothing, and it is not much whatever the peer claims.
+    /// How much is reserved for a frame at once: enough for one with 1 MiB, whatever length the
+    /// peer claims.
     private static let reservedByteCount = 17 << 16
 
     init(maximumByteCount: Int = 64 << 20) {
@@ -33,10 +32,10 @@ struct FrameDecoder {
     /// What is kept of a frame that is not whole.
     var heldByteCount: Int { part.count }
 
-    /// The next whole frame, or `nil` when `position` is at the end of `bytes` and more must come. An empty frame
-    /// is a tick.
-    /// - Throws: ``ProtocolViolation/frameTooLong(byteCount:)``; the stream cannot be resynchronised
-    ///   after it.
+    /// The next whole frame, or `nil` when `position` is at the end of `bytes` and more must come.
+    /// An empty frame is a tick.
+    /// - Throws: ``ProtocolViolation/frameTooLong(byteCount:)``; the stream cannot be
+    ///   resynchronised after it.
     mutating func next(
         in bytes: Span<UInt8>, at position: inout Int
     ) throws(ProtocolViolation) -> Frame? {

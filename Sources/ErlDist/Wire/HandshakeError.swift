@@ -1,4 +1,4 @@
-/// Why two nodes did not become connected.
+/// Why a handshake failed.
 public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The cookies differ: our digest was refused, or the peer's is wrong.
     case wrongCookie
@@ -6,13 +6,13 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case missingFlags(DistributionFlags)
     /// The peer allows no connection from this node (`not_allowed`).
     case notAllowed
-    /// The peer goes on with the connection that it is making to us (`nok`).
+    /// The peer prefers the connection that it is making to us (`nok`).
     case simultaneousConnect
     /// The peer has another connection to this name and keeps it.
     case alreadyConnected
-    /// Another node than the one that was asked for is listening there.
+    /// A node with another name listens there.
     case unexpectedNode(expected: String, found: String)
-    /// The peer went away when it had been told our name.
+    /// The peer closed the connection after we told it our name.
     case nameRejected(String)
     /// We asked for a name and got none, or got one without asking.
     case unexpectedStatus(String)
@@ -22,7 +22,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case truncated(HandshakeStep)
     case messageTooLong(byteCount: Int)
     case timedOut
-    /// The peer's challenge is one of our own that waits for its answer: whoever listens there relays it.
+    /// The peer's challenge is one of our own that waits for its answer: whoever listens there
+    /// relays it.
     case reflectedChallenge
     /// The stream ended in the middle of the handshake.
     case connectionClosed(String)

@@ -2,8 +2,8 @@ internal import Transport
 
 /// The messages of the handshake, without their length, to and from bytes.
 ///
-/// Bytes after the fields that are known are ignored, as the protocol demands, so that later versions
-/// can append some.
+/// Bytes after the fields that are known are ignored, as the protocol demands, so that later
+/// versions can append some.
 ///
 /// Source: "Distribution Handshake", erl_dist_protocol.
 enum HandshakeMessage: Equatable {
@@ -14,7 +14,8 @@ enum HandshakeMessage: Equatable {
     case status(HandshakeStatus)
     /// `'N' flags:64 challenge:32 creation:32 nlen:16 name`.
     case challenge(Challenge)
-    /// `'c' flags:32 creation:32`: the upper half of the flags and the creation, after ``oldName(flags:name:)``.
+    /// `'c' flags:32 creation:32`: the upper half of the flags and the creation, after
+    /// ``oldName(flags:name:)``.
     case complement(upperFlags: UInt32, creation: UInt32)
     /// `'r' challenge:32 digest:16 bytes`.
     case reply(challenge: UInt32, digest: [UInt8])

@@ -2,8 +2,8 @@ internal import Transport
 
 /// Splits the bytes of a handshake into messages: a big-endian length, then that many bytes.
 ///
-/// Over plain TCP the length has 2 bytes, and becomes 4 bytes wide only when the connection is up. A
-/// TLS connection uses 4 bytes from the start.
+/// Over plain TCP the length has 2 bytes, and becomes 4 bytes wide only when the connection is up.
+/// A TLS connection uses 4 bytes from the start.
 ///
 /// Source: "Distribution Handshake", erl_dist_protocol; `inet_tls_dist.erl`.
 struct HandshakePacketDecoder {

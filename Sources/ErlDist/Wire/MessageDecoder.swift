@@ -3,11 +3,12 @@ internal import Transport
 
 /// Reads control messages with their payloads from frames, in the form that both sides agreed on.
 ///
-/// With fragments or an atom cache every frame begins `131, 68|69|70` and the terms carry no version
-/// number; with neither it begins with 112 and each term has its own. OTP closes the connection when
-/// the other form comes, and so does this.
+/// With fragments or an atom cache every frame begins `131, 68|69|70` and the terms carry no
+/// version number; with neither it begins with 112 and each term has its own. OTP closes the
+/// connection when the other form comes, and so does this.
 ///
-/// Source: "Protocol between Connected Nodes", erl_dist_protocol; "Distribution Header", erl_ext_dist.
+/// Source: "Protocol between Connected Nodes", erl_dist_protocol; "Distribution Header",
+/// erl_ext_dist.
 struct MessageDecoder {
     /// The form of frames.
     enum Form: Equatable, Sendable {
@@ -20,7 +21,7 @@ struct MessageDecoder {
     }
 
     let form: Form
-    /// How many bytes the last message had, those of all its fragments together.
+    /// The byte count of the last message, all fragments included.
     private(set) var messageByteCount = 0
     private var atomCache = AtomCache()
     private var fragments: FragmentAssembly
@@ -53,7 +54,7 @@ struct MessageDecoder {
         }
     }
 
-    /// What is kept for messages to come: unfinished fragments and the names of atoms.
+    /// The bytes of unfinished fragments and of the atom cache's names.
     var heldByteCount: Int { fragments.byteCount + atomCache.byteCount }
 
     /// Whether there are unfinished fragments whose time must be watched with ``check(now:)``.

@@ -3,8 +3,8 @@ internal import Transport
 
 /// Writes control messages with their payloads as frames, lengths included.
 ///
-/// Messages of more than a fragment's size leave in several frames when both sides agreed on it. Atoms
-/// are written out unless both sides agreed on a cache.
+/// Messages of more than a fragment's size leave in several frames when both sides agreed on it.
+/// Atoms are written out unless both sides agreed on a cache.
 struct MessageEncoder {
     private let flags: DistributionFlags
     private let form: MessageDecoder.Form
@@ -23,7 +23,7 @@ struct MessageEncoder {
     /// A tick: an empty frame.
     static let tick: [UInt8] = [0, 0, 0, 0]
 
-    /// The last message was not sent: the peer does not know the atoms that were in it.
+    /// Tells that the last message was not sent, so that the peer does not know its atoms.
     mutating func messageWasDropped() {
         cache?.removeAll()
     }
@@ -101,7 +101,7 @@ struct MessageEncoder {
         return Frames(head: frame)
     }
 
-    /// What was written, with what was left out of it where it belongs.
+    /// The encoded bytes, with the binaries that were left out put back in their places.
     private static func pieces(
         of content: ArraySlice<UInt8>, _ leftOut: [TermEncoder.LeftOut]
     ) -> [ArraySlice<UInt8>] {
@@ -116,8 +116,8 @@ struct MessageEncoder {
         return pieces
     }
 
-    /// The control message whole in the first fragment, with the references to atoms of all of them, then
-    /// fragments of equal size, numbered down to 1.
+    /// The control message whole in the first fragment, with the references to atoms of all of
+    /// them, then fragments of equal size, numbered down to 1.
     private mutating func fragment(
         _ pieces: [ArraySlice<UInt8>], controlByteCount: Int, references: [UInt8]
     ) -> Frames {

@@ -78,8 +78,8 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
         return port
     }
 
-    /// OTP's `net_kernel` takes letters, digits, `_` and `-`; other nodes also dots and more, so that
-    /// only what would make the name ambiguous is refused.
+    /// OTP's `net_kernel` takes letters, digits, `_` and `-`; other nodes also dots and more, so
+    /// that only what would make the name ambiguous is refused.
     private static func isAllowedInAlive(_ scalar: Unicode.Scalar) -> Bool {
         isVisible(scalar) && scalar != "@" && scalar != "/" && scalar != ":"
     }

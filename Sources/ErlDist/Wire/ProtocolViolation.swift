@@ -1,9 +1,9 @@
 public import ExternalTermFormat
 
-/// What a connected peer did that no node does. The connection is closed, as OTP does.
+/// How a connected peer broke the protocol. The node closes the connection, as OTP does.
 public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertible {
     case frameTooLong(byteCount: Int)
-    /// A frame that is neither what both sides agreed on nor a tick.
+    /// A frame in a form that the sides did not agree on.
     case unexpectedFrame(tag: UInt8)
     case truncatedHeader
     /// An atom cache reference that was never defined, or an atom that is not UTF-8.
@@ -12,7 +12,7 @@ public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertib
     case unexpectedFragment(sequence: UInt64, fragment: UInt64)
     case tooManyFragmentSequences(maximum: Int)
     case fragmentsTooLong(byteCount: Int)
-    /// A sequence of fragments that was not continued in time.
+    /// The next fragment of a message did not come in time.
     case unfinishedFragments(sequence: UInt64)
     case invalidTerm(TermError)
     /// A control message that is no tuple, has the wrong shape, or lacks its payload.

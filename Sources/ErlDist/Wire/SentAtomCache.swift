@@ -1,10 +1,10 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// The atoms that we have told the peer once and refer to by index from then on: the other side of
-/// ``AtomCache``.
+/// Replaces atoms that the peer has been told once by their index: the other side of ``AtomCache``.
 ///
-/// It works on bytes that ``TermEncoder`` has just written, so that nodes without a cache pay nothing for it.
+/// It works on bytes that ``TermEncoder`` has just written, so that nodes without a cache pay
+/// nothing for it.
 ///
 /// Source: "Distribution Header", erl_ext_dist.
 struct SentAtomCache {
@@ -32,7 +32,7 @@ struct SentAtomCache {
     private var slots = [Slot](repeating: Slot(), count: slotCount)
     private var message: UInt64 = 0
 
-    /// Forgets what was told: a message that was encoded has not been sent.
+    /// Forgets all atoms. It is called when a message was encoded and then not sent.
     mutating func removeAll() {
         slots = [Slot](repeating: Slot(), count: Self.slotCount)
     }

@@ -88,7 +88,7 @@ package struct DeadlineHeap<Value> {
     }
 }
 
-/// Numbered deadlines. It is no generic type, because other modules would pay for one with every use.
+/// Numbered deadlines. It is not generic, so that other modules use it without indirection.
 package struct NumberedDeadlines {
     private var heap = DeadlineHeap<UInt64>()
 

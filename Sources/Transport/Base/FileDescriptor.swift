@@ -11,7 +11,8 @@ package struct FileDescriptor: ~Copyable, Sendable {
         self.raw = raw
     }
 
-    /// An empty file that no folder has, for processes to share; it goes with the last of its descriptors.
+    /// An empty file that no folder has, for processes to share; it goes with the last of its
+    /// descriptors.
     package static func inMemory(_ name: String) throws(SystemError) -> FileDescriptor {
         let raw = clinux_memory_file(name)
         guard raw >= 0 else { throw .last("making a file in memory") }

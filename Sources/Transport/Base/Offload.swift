@@ -1,7 +1,7 @@
 internal import Dispatch
 
-/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of its own
-/// pool and comes back with its result. Nothing that blocks may run on an ``EventLoop``.
+/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of its
+/// own pool and comes back with its result. Nothing that blocks may run on an ``EventLoop``.
 public func offload<Result: Sendable>(_ body: @escaping @Sendable () -> Result) async -> Result {
     let handOver = HandOver<Result>()
     await withCheckedContinuation { continuation in
@@ -24,9 +24,9 @@ private let blockingWork = DispatchQueue(label: "deployex.blocking", attributes:
 
 /// Takes one result from the thread that computed it to the one that waits.
 ///
-/// A continuation would take it too. But where it is resumed before its task has suspended, the order of the two
-/// threads is made inside the runtime's library, which the thread sanitizer cannot look into: what the result refers
-/// to would be taken for a race. See ``Guarded``.
+/// A continuation would take it too. But where it is resumed before its task has suspended, the
+/// order of the two threads is made inside the runtime's library, which the thread sanitizer cannot
+/// look into: what the result refers to would be taken for a race. See ``Guarded``.
 private final class HandOver<Result: Sendable>: Sendable {
     private let result = Guarded<Result?>(nil)
 

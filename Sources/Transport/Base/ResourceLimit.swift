@@ -15,8 +15,8 @@ package struct ResourceLimit: Equatable, Sendable {
 
     /// What holds.
     package var soft: UInt64
-    /// What the process may raise the other to; `nil` for what it is when the process starts, which the
-    /// other one does not go beyond.
+    /// What the process may raise the other to; `nil` for what it is when the process starts, which
+    /// the other one does not go beyond.
     package var hard: UInt64?
 
     package init(soft: UInt64, hard: UInt64? = nil) {

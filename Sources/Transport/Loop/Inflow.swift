@@ -1,10 +1,8 @@
-/// How the event loop waits while much comes and nothing leaves: not at once.
+/// Decides how long the event loop looks for more before it waits.
 ///
-/// A thread that sleeps has to be woken by the sender, which then has less time to send; while one sleeps and wakes,
-/// 100 KiB could have come. And a receiver that takes each of many small messages as it comes holds their
-/// sender up: the kernel acknowledges each read, and both sides want the same lock. Whoever asks and waits for
-/// answers is not affected, because there something leaves in between; unless it is a handshake, which is seldom
-/// and has several answers, that on the same host come before a thread has gone to sleep.
+/// While large messages come, and for a handshake's next answer, it looks for a moment: going to
+/// sleep and being woken would take longer. While many small messages come and nothing leaves, it
+/// lets them gather. Everything else waits at once. `docs/performance.md` has the figures.
 struct Inflow {
     enum Wait: Equatable {
         /// Until something happens.
@@ -15,13 +13,13 @@ struct Inflow {
         case gather(until: MonotonicTime)
     }
 
-    /// As much in one turn is a part of something large.
+    /// A turn that reads so much reads a part of something large.
     static let largeByteCount = 8 << 10
-    /// So many turns in a row with something small are a stream of small messages.
+    /// So many turns in a row that read little are a stream of small messages.
     static let streakLength = 32
     /// Turns further apart than this do not belong to one stream.
     static let longestGap: Duration = .microseconds(100)
-    /// Longer times of both made senders wait, shorter ones did less.
+    /// How long to look, and how long to let messages gather.
     static let lookingTime: Duration = .microseconds(30)
     static let gatheringTime: Duration = .microseconds(20)
     static let answerTime: Duration = .microseconds(50)
@@ -36,7 +34,7 @@ struct Inflow {
         self.byteCount += byteCount
     }
 
-    /// A step of a handshake has been taken, and the other side's is next.
+    /// The other side of a handshake has the next step.
     mutating func expectAnswer() {
         expectsAnswer = true
     }

@@ -38,8 +38,8 @@ struct TimerQueue {
         heap.insert(timer, at: time)
     }
 
-    /// Removes and returns what is due at `now`, in order. Firing is the caller's, because a timer may
-    /// make another one.
+    /// Removes and returns what is due at `now`, in order. Firing is the caller's, because a timer
+    /// may make another one.
     mutating func takeDue(now: MonotonicTime) -> [LoopTimer] {
         guard let first = heap.firstTime, first <= now else { return [] }
         var due: [LoopTimer] = []

@@ -17,12 +17,12 @@ package protocol ByteStream: AnyObject, Sendable {
     func start(
         receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void)
 
-    /// Queues bytes; they leave before the loop waits again. Beyond ``StreamLimits/queuedByteCount``
-    /// the stream ends with ``StreamEnd/sendQueueFull``.
+    /// Queues bytes; they leave before the loop waits again. Beyond
+    /// ``StreamLimits/queuedByteCount`` the stream ends with ``StreamEnd/sendQueueFull``.
     func send(_ bytes: ArraySlice<UInt8>)
 
-    /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use inside of
-    /// its own callbacks.
+    /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use
+    /// inside of its own callbacks.
     func flush()
 
     /// Stops or goes on reading, so that the peer feels the pressure.

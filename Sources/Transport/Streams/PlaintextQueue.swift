@@ -1,5 +1,4 @@
-/// Bytes that wait to be encrypted, in chunks of full records: a record costs the peer the same whatever is in
-/// it.
+/// Bytes that wait to be encrypted, in chunks of full records.
 struct PlaintextQueue {
     private var chunks: [[UInt8]] = []
     private var firstChunk = 0

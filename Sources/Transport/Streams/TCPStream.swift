@@ -8,8 +8,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     package let peerAddress: SocketAddress
     package var onDrain: (() -> Void)?
     package private(set) var queuedByteCount = 0
-    /// Called before queued bytes are handed to the kernel, for a layer above that makes its bytes as
-    /// late as that.
+    /// Called before the kernel gets queued bytes, so that a layer above can add its own.
     var willFlush: (() -> Void)?
 
     private let loop: EventLoop
@@ -95,13 +94,13 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     private func ready(_ readiness: EventLoop.Readiness) {
         if readiness.contains(.writable) { flush() }
         guard token != nil else { return }
-        // A hang-up or an error is learnt from read(2), after what was still in the buffer.
+        // read(2) tells a hang-up or an error, after the bytes that are still in the buffer.
         if !isReadingPaused, !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
             // Others have their turn after 256 KiB.
             var rounds = 0
             repeat { rounds += 1 } while readOnce() && rounds < 4 && canRead
         }
-        // While reading is paused the end is learnt later, after what is still in the buffer.
+        // While reading is paused the end waits, behind the bytes that are still in the buffer.
     }
 
     private var canRead: Bool { token != nil && !isReadingPaused }
@@ -156,7 +155,8 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     }
 
     package func flush() {
-        // While it is still scheduled, so that what the layer above sends does not schedule it again.
+        // While it is still scheduled, so that what the layer above sends does not schedule it
+        // again.
         willFlush?()
         isFlushScheduled = false
         guard descriptor != nil else { return }
@@ -227,8 +227,8 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         }
     }
 
-    /// A peer that refuses us says why, closes, and resets what we still send: its reason is here,
-    /// unread, when the reset is learnt from writing.
+    /// Reads first: a peer that refuses us says why, closes, and resets what we still send. Its
+    /// reason may wait unread when writing fails.
     private func failAfterReading(_ error: SystemError) {
         // Another stream's bytes are still in the buffer when its owner closes or flushes this one.
         guard !loop.isHandingOn else {
@@ -280,7 +280,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     }
 
     private var interest: EventLoop.Readiness {
-        // A hang-up is told whether it is asked for or not (epoll_ctl(2)): not again and again.
+        // The kernel tells a hang-up unasked (epoll_ctl(2)); this way it does so once.
         var interest: EventLoop.Readiness = isReadingPaused ? .onceForEach : .readable
         if isWaitingForSpace { interest.insert(.writable) }
         return interest
@@ -313,7 +313,7 @@ private final class PendingConnect: @unchecked Sendable {
     private let address: SocketAddress
     private let loop: EventLoop
     private let limits: StreamLimits
-    /// Resumed once: it is let go of when it is.
+    /// `nil` once it was resumed.
     private var continuation: UnsafeContinuation<TCPStream, any Error>?
     private var descriptor: FileDescriptor?
     private var token: EventLoop.WatchToken?
@@ -341,8 +341,8 @@ private final class PendingConnect: @unchecked Sendable {
         descriptor = FileDescriptor(owning: raw)
         if connects(raw) { return succeed() }
         guard clinux_errno() == EINPROGRESS else { return fail(.last(attempt)) }
-        // Over loopback the other side has answered by now, which a second call tells for less than what
-        // waiting takes: connect(2) says EALREADY as long as there is no answer.
+        // Over loopback the other side has answered by now, and a second call is cheaper than
+        // waiting. Without an answer connect(2) says EALREADY.
         if connects(raw) { return succeed() }
         guard clinux_errno() == EALREADY else { return fail(.last(attempt)) }
         do throws(SystemError) {

@@ -1,12 +1,13 @@
 /// TLS over a TCP stream. See ``ByteStream`` for the contract.
 ///
-/// ``start(receive:end:)`` begins the handshake; what is sent before it is finished waits. A handshake
-/// that fails ends the stream with ``StreamEnd/tls(_:)``, and so does a peer that refuses us later: in
-/// TLS 1.3 a client is finished before the server has judged its certificate, so the verdict comes with
-/// the first read. Only an answer in the protocol above says that the peer has accepted us.
+/// ``start(receive:end:)`` begins the handshake; what is sent before it is finished waits. A
+/// handshake that fails ends the stream with ``StreamEnd/tls(_:)``, and so does a peer that refuses
+/// us later: in TLS 1.3 a client is finished before the server has judged its certificate, so the
+/// verdict comes with the first read. Only an answer in the protocol above says that the peer has
+/// accepted us.
 ///
-/// Small sends become one record when the loop is about to wait, and plaintext becomes ciphertext only as
-/// fast as the peer takes it.
+/// Small sends become one record when the loop is about to wait, and plaintext becomes ciphertext
+/// only as fast as the peer takes it.
 ///
 /// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
 package final class TLSStream: ByteStream, @unchecked Sendable {
@@ -62,7 +63,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         self.handshakeTimeout = handshakeTimeout
     }
 
-    /// The client's side of a connected stream, which is not started yet and belongs to this one now.
+    /// The client's side of a connected stream, which is not started yet and belongs to this one
+    /// now.
     /// - Parameter host: what the server is called; see ``TLSConfiguration/ServerName``.
     /// - Throws: when `host` cannot be a server's name; then `tcp` is closed.
     package convenience init(
@@ -75,7 +77,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
             handshakeTimeout: handshakeTimeout)
     }
 
-    /// The server's side of an accepted stream, which is not started yet and belongs to this one now.
+    /// The server's side of an accepted stream, which is not started yet and belongs to this one
+    /// now.
     /// - Throws: when OpenSSL has no memory; then `tcp` is closed.
     package convenience init(
         accepting tcp: TCPStream, _ context: TLSContext, on loop: EventLoop,

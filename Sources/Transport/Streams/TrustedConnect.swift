@@ -10,8 +10,8 @@ extension ListenerTrust {
             to: address, timeout: timeout, on: loop, limits: limits)
         do {
             guard let before else {
-                // A host takes the address that it connects to for its own: an address that no interface
-                // has, or one that is not known because nobody is told of interfaces.
+                // A host takes the address that it connects to for its own: an address that no
+                // interface has, or one that is not known because nobody is told of interfaces.
                 guard stream.localAddress.unmapped.octets != address.unmapped.octets else {
                     throw ListenerRefusal(address: address, reason: .changed)
                 }

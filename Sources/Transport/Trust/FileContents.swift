@@ -2,8 +2,8 @@ internal import CLinux
 internal import COpenSSL
 internal import Glibc
 
-/// A small file, read whole on the calling thread. It may hold secrets: the memory is cleared when it
-/// goes away.
+/// A small file, read whole on the calling thread. It may hold secrets: the memory is cleared when
+/// it goes away.
 package struct FileContents: ~Copyable {
     package enum Failure: Error, Equatable {
         case tooLong
@@ -13,8 +13,8 @@ package struct FileContents: ~Copyable {
     package let bytes: UnsafeRawBufferPointer
 
     /// - Parameters:
-    ///   - role: what is expected of it; it is refused where others could have written it, or, as a secret,
-    ///     read it: ``PathTrust``.
+    ///   - role: what is expected of it; it is refused where others could have written it, or, as a
+    ///     secret, read it: ``PathTrust``.
     ///   - owners: whose it may be.
     package init(
         _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),

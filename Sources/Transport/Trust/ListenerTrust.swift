@@ -1,18 +1,19 @@
-/// Which listeners on this host are believed: whoever connects to a port must know whose it is before it
-/// says a secret there, or takes what it hears for true.
+/// Which listeners on this host are believed: whoever connects to a port must know whose it is
+/// before it says a secret there, or takes what it hears for true.
 ///
-/// Ports above 1023 are anybody's: a stranger takes the one that was free for a moment. So the owners of
-/// all *listening* sockets that could take the connection are looked up. They must be ``users``, and the
-/// same sockets before and after connecting: else a stranger could have taken the connection and made room
-/// for an honest listener at once. Who accepts is not asked: a listening socket may have been handed
-/// over, as systemd does, and what nobody has accepted yet shows no user.
+/// Ports above 1023 are anybody's: a stranger takes the one that was free for a moment. So the
+/// owners of all *listening* sockets that could take the connection are looked up. They must be
+/// ``users``, and the same sockets before and after connecting: else a stranger could have taken
+/// the connection and made room for an honest listener at once. Who accepts is not asked: a
+/// listening socket may have been handed over, as systemd does, and what nobody has accepted yet
+/// shows no user.
 ///
 /// A listener on another host is believed: the network has to be trusted, or TLS used.
 public struct ListenerTrust: Sendable {
     /// Whose sockets are believed.
     public var users: TrustedUsers
-    /// What else must be true of the sockets: returns why they are not believed, `nil` when they are. It
-    /// may block.
+    /// What else must be true of the sockets: returns why they are not believed, `nil` when they
+    /// are. It may block.
     public var check: (@Sendable (Set<ListeningSocket>) -> String?)?
     /// What to do about a stranger's listener, as words after a colon.
     public var remedy: String
@@ -61,8 +62,8 @@ public struct ListenerTrust: Sendable {
         throw ListenerRefusal(address: address, reason: .notItsOwn(text))
     }
 
-    /// Whether it was one of these sockets that has taken a connection in between: they were there all
-    /// the time, since a number is not given out again as long as its socket is there.
+    /// Whether it was one of these sockets that has taken a connection in between: they were there
+    /// all the time, since a number is not given out again as long as its socket is there.
     package static func isSame(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>
     ) -> Bool {
@@ -97,7 +98,8 @@ public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertib
         case stranger(String, remedy: String)
         /// Nobody listened, or somebody else, a moment before or after.
         case changed
-        /// More than so many sockets of users that are believed listen there, so that it cannot be said of all.
+        /// More than so many sockets of users that are believed listen there, so that it cannot be
+        /// said of all.
         case tooMany(Int)
         /// It is not what it should be, beside its user.
         case notItsOwn(String)

@@ -129,7 +129,8 @@ struct TLSFiles: Sendable {
         """#
 }
 
-/// A child with a socket as its input and output: unlike a pipe it is made close-on-exec in one step.
+/// A child with a socket as its input and output: unlike a pipe it is made close-on-exec in one
+/// step.
 ///
 /// The invariant behind `@unchecked Sendable`: one caller at a time.
 final class ChildProcess: @unchecked Sendable {

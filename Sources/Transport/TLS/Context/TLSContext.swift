@@ -3,16 +3,16 @@ internal import Glibc
 
 /// A ``TLSConfiguration`` that has been loaded, from which the connections of one role are made.
 ///
-/// Its files are looked at again before each new connection (``look()``; one stat(2) each): when one has
-/// been replaced, as a renewed certificate is, they are all loaded again, so that new connections need no
-/// restart. Files that cannot be used, such as a certificate whose key has not been copied yet, are
-/// reported once, and the old ones stay in use. Others than trusted users must not be able to change
-/// them, nor to read the key: such files cannot be used either.
+/// Its files are looked at again before each new connection (``look()``; one stat(2) each): when
+/// one has been replaced, as a renewed certificate is, they are all loaded again, so that new
+/// connections need no restart. Files that cannot be used, such as a certificate whose key has not
+/// been copied yet, are reported once, and the old ones stay in use. Others than trusted users must
+/// not be able to change them, nor to read the key: such files cannot be used either.
 ///
-/// There is no resumption of sessions, neither by tickets nor by a cache: a resumed connection would
-/// not show its certificate again, so one that has expired or been replaced would go on being trusted.
-/// Connections between nodes live long, so that it would save next to nothing. Renegotiation is off:
-/// TLS 1.3 has none, and in TLS 1.2 it lets a peer cause work for us.
+/// There is no resumption of sessions, neither by tickets nor by a cache: a resumed connection
+/// would not show its certificate again, so one that has expired or been replaced would go on being
+/// trusted. Connections between nodes live long, so that it would save next to nothing.
+/// Renegotiation is off: TLS 1.3 has none, and in TLS 1.2 it lets a peer cause work for us.
 package final class TLSContext: Sendable {
     package enum Role: Sendable, Equatable {
         case client, server
@@ -39,8 +39,8 @@ package final class TLSContext: Sendable {
     private let shared: SharedLook
 
     /// Loads the files. It reads them on the calling thread.
-    /// - Parameter report: hears, on any thread, of a certificate of ours that has expired, and of files
-    ///   that have been reloaded or could not be.
+    /// - Parameter report: hears, on any thread, of a certificate of ours that has expired, and of
+    ///   files that have been reloaded or could not be.
     package init(
         _ configuration: TLSConfiguration, role: Role,
         report: @escaping @Sendable (Report) -> Void = { _ in }
@@ -52,14 +52,15 @@ package final class TLSContext: Sendable {
         shared = SharedLook { files.look() }
     }
 
-    /// Looks at the files, on another thread, and loads them again when one has changed: before a new
-    /// connection is made.
+    /// Looks at the files, on another thread, and loads them again when one has changed: before a
+    /// new connection is made.
     package func look() async {
         await shared()
     }
 
     /// The engine of a new connection, with the files as they were at the last ``look()``.
-    /// - Parameter host: what the server is called, for a client; see ``TLSConfiguration/ServerName``.
+    /// - Parameter host: what the server is called, for a client; see
+    ///   ``TLSConfiguration/ServerName``.
     package func makeEngine(host: String? = nil) throws(TLSConfigurationError) -> TLSEngine {
         let loaded = files.loaded
         switch role {
@@ -179,8 +180,8 @@ final class SharedContext: @unchecked Sendable {
                 X509_free(certificate)
             }
         }
-        // Peers are not told which authorities these are. A BEAM with a certificate of another one would
-        // then send none in TLS 1.3, and neither side would learn why it was refused.
+        // Peers are not told which authorities these are. A BEAM with a certificate of another one
+        // would then send none in TLS 1.3, and neither side would learn why it was refused.
     }
 
     private func loadCertificate(

@@ -11,8 +11,8 @@ package struct TLSAlert: Equatable, Hashable, Sendable, CustomStringConvertible 
         Self.names[code] ?? "alert \(code)"
     }
 
-    /// Whether a client that was asked for a certificate and sent none may take it for the answer: TLS 1.2
-    /// has no alert of its own for it.
+    /// Whether a client that was asked for a certificate and sent none may take it for the answer:
+    /// TLS 1.2 has no alert of its own for it.
     var isAboutMissingCertificate: Bool {
         ["handshake_failure", "no_certificate", "certificate_required"].contains(description)
     }

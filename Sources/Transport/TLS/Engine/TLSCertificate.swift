@@ -1,8 +1,8 @@
 internal import COpenSSL
 internal import Glibc
 
-/// What is worth showing of a certificate. All of it was written by its maker: control characters are
-/// replaced, and long texts and lists are cut.
+/// What is worth showing of a certificate. All of it was written by its maker: control characters
+/// are replaced, and long texts and lists are cut.
 package struct TLSCertificate: Equatable, Sendable {
     /// The subject's common name, or all of the subject when it has none.
     package var subject: String

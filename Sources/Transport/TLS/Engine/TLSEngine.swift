@@ -117,8 +117,8 @@ package final class TLSEngine {
 
     /// Takes what came from the peer, and puts what it meant into `plaintext`.
     ///
-    /// `ciphertext` becomes what was not taken, which is something only with ``Step/Status/bufferFull``
-    /// or after the end.
+    /// `ciphertext` becomes what was not taken, which is something only with
+    /// ``Step/Status/bufferFull`` or after the end.
     package func receive(
         _ ciphertext: inout UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
     ) -> Step {

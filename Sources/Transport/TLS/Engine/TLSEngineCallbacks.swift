@@ -11,8 +11,8 @@ func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     return isAccepted
 }
 
-/// As ``certificateChecked(_:_:)``, but a certificate whose revocation cannot be found out is not refused
-/// for that: `{crl_check, best_effort}`.
+/// As ``certificateChecked(_:_:)``, but a certificate whose revocation cannot be found out is not
+/// refused for that: `{crl_check, best_effort}`.
 func certificateCheckedWithFewLists(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     if isAccepted != 1, let store {
         switch X509_STORE_CTX_get_error(store) {
@@ -38,9 +38,9 @@ func certificateWanted(
     return 0
 }
 
-/// The BIO between OpenSSL and a ``TLSEngine``: it reads from the bytes that the engine was given, where
-/// they are, and appends to its outgoing ones. OpenSSL's own memory BIO would copy all of them once
-/// more, and keep the memory of the largest burst for as long as the connection lives.
+/// The BIO between OpenSSL and a ``TLSEngine``: it reads from the bytes that the engine was given,
+/// where they are, and appends to its outgoing ones. OpenSSL's own memory BIO would copy all of
+/// them once more, and keep the memory of the largest burst for as long as the connection lives.
 enum EngineBIO {
     /// - Parameter engine: a ``TLSEngine``, not retained: it owns the BIO.
     static func make(_ engine: UnsafeMutableRawPointer) -> OpaquePointer? {

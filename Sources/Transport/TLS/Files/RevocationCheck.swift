@@ -3,8 +3,8 @@ internal import Glibc
 
 /// Whether peers' certificates have been revoked, and where that stands.
 ///
-/// The lists are PEM files in one folder, named as `openssl rehash` does: the hash of the issuer's name,
-/// `.r` and a number, such as `5b1c4b2f.r0`.
+/// The lists are PEM files in one folder, named as `openssl rehash` does: the hash of the issuer's
+/// name, `.r` and a number, such as `5b1c4b2f.r0`.
 package struct RevocationCheck: Equatable, Sendable {
     /// Which certificates of a chain are looked for. Without a list of a certificate's issuer it is
     /// refused, except with ``bestEffort``.

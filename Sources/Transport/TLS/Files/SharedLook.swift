@@ -1,8 +1,7 @@
 internal import Dispatch
 
-/// Looks at files off the event loop, one time after the other. Whoever comes while it looks shares the
-/// next look with all others that come meanwhile: it begins after they have come, so that it sees what
-/// was there before them.
+/// Looks at files off the event loop, one look at a time. Callers that come during a look share the
+/// next one, which sees everything that was there before they came.
 final class SharedLook: Sendable {
     private struct State {
         var isLooking = false
@@ -13,7 +12,7 @@ final class SharedLook: Sendable {
     private let queue = DispatchQueue(label: "deployex.look")
     private let state = Guarded(State())
 
-    /// Who comes when so many wait does not: the disk does not answer.
+    /// When so many wait, the disk does not answer, and others do not wait.
     private static let maximumWaitingCount = 1024
 
     init(_ look: @escaping @Sendable () -> Void) {

@@ -10,8 +10,8 @@ package enum TLSVersion: Int, Comparable, Hashable, Sendable, CaseIterable {
     }
 }
 
-/// What one side of a TLS connection brings and demands. It says nothing of the role: a client and a
-/// server each have their own value. ``TLSContext`` loads it.
+/// What one side of a TLS connection brings and demands. It says nothing of the role: a client and
+/// a server each have their own value. ``TLSContext`` loads it.
 package struct TLSConfiguration: Equatable, Sendable {
     /// Whom a peer's certificate must come from.
     package enum Authorities: Equatable, Sendable {
@@ -44,7 +44,8 @@ package struct TLSConfiguration: Equatable, Sendable {
     /// How many intermediate certificates may be between a peer's and the authority's.
     package var maximumDepth = 10
     package var versions: ClosedRange<TLSVersion> = .tls12 ... .tls13
-    /// TLS 1.2 ciphers, best first, by OpenSSL's names or the RFCs'; `nil` for OpenSSL's own choice.
+    /// TLS 1.2 ciphers, best first, by OpenSSL's names or the RFCs'; `nil` for OpenSSL's own
+    /// choice.
     package var ciphers: [String]?
     /// TLS 1.3 suites, best first; `nil` for OpenSSL's own choice.
     package var suites: [String]?
@@ -58,8 +59,8 @@ package struct TLSConfiguration: Equatable, Sendable {
 
     package init() {}
 
-    /// Every file that it is loaded from, those in the folder of revocation lists as they are now: it
-    /// blocks.
+    /// Every file that it is loaded from, those in the folder of revocation lists as they are now:
+    /// it blocks.
     var files: [String] {
         var files = [certificateFile, keyFile].compactMap(\.self)
         if case .files(let more) = authorities { files += more }

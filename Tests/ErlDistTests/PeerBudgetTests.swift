@@ -4,14 +4,14 @@ import Transport
 
 @testable import ErlDist
 
-struct NodeBudgetTests {
+struct PeerBudgetTests {
     private let near = PeerSource(.loopback(port: 1))
     private let far = SocketAddress("192.0.2.1", port: 1).map(PeerSource.init)
 
-    private func budget(_ change: (inout NodeBudget.Limits) -> Void) -> NodeBudget {
-        var limits = NodeBudget.Limits()
+    private func budget(_ change: (inout PeerBudget.Limits) -> Void) -> PeerBudget {
+        var limits = PeerBudget.Limits()
         change(&limits)
-        return NodeBudget(limits: limits)
+        return PeerBudget(limits: limits)
     }
 
     @Test func `one connection too many takes the place of the oldest where there are most`() throws
@@ -45,21 +45,5 @@ struct NodeBudgetTests {
         #expect(budget.hold(byteCount: 101, for: "b") == "b")
         #expect(budget.hold(byteCount: 0, for: "b") == nil)
         #expect(budget.heldByteCount == 0)
-    }
-
-    @Test func `calls have a limit, those of one peer and their bytes too`() {
-        var budget = budget { ($0.callCount, $0.callCountOfPeer, $0.callByteCount) = (3, 2, 100) }
-        // A single one may have any size.
-        #expect(budget.hasRoomForCall(byteCount: 1000, of: "a"))
-        budget.callBegan(byteCount: 40, of: "a")
-        #expect(!budget.hasRoomForCall(byteCount: 61, of: "b"))
-        budget.callBegan(byteCount: 40, of: "a")
-        #expect(!budget.hasRoomForCall(byteCount: 1, of: "a"))
-        #expect(budget.hasRoomForCall(byteCount: 1, of: "b"))
-        budget.callBegan(byteCount: 1, of: "b")
-        #expect(!budget.hasRoomForCall(byteCount: 1, of: "b"))
-        budget.callEnded(byteCount: 40, of: "a")
-        #expect(budget.hasRoomForCall(byteCount: 1, of: "a"))
-        #expect(budget.callCount == 2 && budget.callByteCount == 41)
     }
 }
