@@ -12,7 +12,8 @@ enum HostileWay: String, CaseIterable, CustomTestStringConvertible {
     var testDescription: String { rawValue }
 }
 
-/// A node that others attack, and one that wants to be served meanwhile. Each side has a loop of its own.
+/// A node that others attack, and one that wants to be served meanwhile. Each side has a loop of
+/// its own.
 struct HostileFixture {
     let node: Node
     let name: NodeName
@@ -105,7 +106,8 @@ struct HostileFixture {
         await node.makeLeader(printing: output)
     }
 
-    /// Someone else who asks the node whether it is there, again and again, and for how long it waits at most.
+    /// Someone else who asks the node whether it is there, again and again, and for how long it
+    /// waits at most.
     func pings() -> Pings { Pings(guest, name) }
 
     final class Pings: Sendable {
@@ -199,8 +201,7 @@ private struct TestCertificates {
 extension Node {
     fileprivate func makeLeader(printing output: @escaping @Sendable (String) -> Void) -> PID {
         let id = processes.newID()
-        leaders[id] = GroupLeader(maximumByteCount: 16 << 20, output: output)
-        return PID(
-            node: ownAtom, id: id, serial: ProcessTable.leaderSerial, creation: creation)
+        leaders.add(id, output: output)
+        return identity.pid(id, creation: creation, serial: GroupLeader.serial)
     }
 }

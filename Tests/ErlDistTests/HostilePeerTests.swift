@@ -7,7 +7,8 @@ import Transport
 
 @testable import ErlDist
 
-/// Peers that want to harm: the node stays within its limits, serves the others, and says once what happened.
+/// Peers that want to harm: the node stays within its limits, serves the others, and says once what
+/// happened.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct HostilePeerTests {
     // MARK: Before the handshake has ended
 
@@ -23,10 +24,10 @@ import Transport
         }
         // Each one beyond the limit takes the oldest one's place; connecting is over before that.
         for peer in peers.prefix(1000 - 256) { try await peer.waitForEnd() }
-        #expect(await fixture.node.handshakes.count == 256)
+        #expect(await fixture.node.handshakeCount == 256)
         await fixture.expectService()
         // The first of the guest's handshakes took somebody's place, and left it to the second.
-        #expect(await fixture.node.handshakes.count == 255)
+        #expect(await fixture.node.handshakeCount == 255)
         let reports = fixture.lines.filter { $0.contains("More than 256 connections") }
         #expect(reports.count == 1 && fixture.lines.count == 1, "\(fixture.lines)")
         await fixture.end()
@@ -45,7 +46,7 @@ import Transport
         await peer.drip(bytes + zeros, every: .milliseconds(50))
         try await peer.waitForEnd()
         #expect(start + .milliseconds(400) < .now)
-        #expect(await fixture.node.handshakes.count == 0)
+        #expect(await fixture.node.handshakeCount == 0)
         await fixture.expectService()
         #expect(fixture.lines.count == 1, "\(fixture.lines)")
         await fixture.end()
@@ -97,7 +98,8 @@ import Transport
         await fixture.end()
     }
 
-    /// What a program of another user of this host does: it chooses its own address, and does not wait.
+    /// What a program of another user of this host does: it chooses its own address, and does not
+    /// wait.
     private func connectAndSend(
         _ bytes: [UInt8], from own: [UInt8], to address: SocketAddress
     ) throws {
@@ -152,7 +154,7 @@ import Transport
         }
         #expect(await fixture.ends(of: "hoarder5@localhost") == [.madeRoom])
         await fixture.expectService()
-        #expect(await fixture.node.budget.heldByteCount <= 32 << 20)
+        #expect(await fixture.node.heldByteCount <= 32 << 20)
         #expect(fixture.lines.filter { $0.contains("bytes are kept for peers") }.count == 1)
         HostileFixture.expectMemory(since: before, below: 200 << 20)
         await fixture.end()
@@ -186,7 +188,7 @@ import Transport
             return fixture.lines.contains { $0.contains("bytes are kept for peers") }
         }
         await fixture.expectService()
-        #expect(await fixture.node.budget.heldByteCount <= 8 << 20)
+        #expect(await fixture.node.heldByteCount <= 8 << 20)
         await fixture.end()
     }
 
@@ -510,5 +512,5 @@ import Transport
 
 extension Node {
     /// As if this node had called the other one.
-    fileprivate func useAsOwn(_ peer: Atom) { budget.use(peer) }
+    fileprivate func useAsOwn(_ peer: Atom) { peers[peer].map(peers.use) }
 }

@@ -5,8 +5,8 @@ import Transport
 
 @testable import ErlDist
 
-/// Has a challenge answered by whoever dials: it listens under another node's name, and when it is dialled
-/// it dials `target` itself and passes the target's challenge off as its own.
+/// Has a challenge answered by whoever dials: it listens under another node's name, and when it is
+/// dialled it dials `target` itself and passes the target's challenge off as its own.
 private actor Relay {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }

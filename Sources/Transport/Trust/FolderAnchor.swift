@@ -1,11 +1,11 @@
 internal import CLinux
 internal import Glibc
 
-/// An opened folder, from which what is inside is reached: whatever becomes of its path, and without a
-/// way out.
+/// An opened folder, from which what is inside is reached: whatever becomes of its path, and
+/// without a way out.
 ///
-/// Somebody who is not trusted may write below it, such as an application that runs as a user of its own.
-/// No link of his is followed, neither on the way nor at the end.
+/// Somebody who is not trusted may write below it, such as an application that runs as a user of
+/// its own. No link of his is followed, neither on the way nor at the end.
 package final class FolderAnchor: Sendable {
     package let path: String
     private let folder: FileDescriptor

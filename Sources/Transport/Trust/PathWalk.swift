@@ -33,8 +33,9 @@ struct PathWalk: ~Copyable {
         reached = root
     }
 
-    /// A walk from an opened folder. Folders below it are not judged, as the caller vouches for them, but
-    /// only links of trusted users are followed, and where such a link leads out all is judged.
+    /// A walk from an opened folder. Folders below it are not judged, as the caller vouches for
+    /// them, but only links of trusted users are followed, and where such a link leads out all is
+    /// judged.
     init(
         _ trust: PathTrust, from folder: borrowing FileDescriptor, at place: String,
         along names: [String]
