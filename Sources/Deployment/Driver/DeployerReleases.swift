@@ -54,11 +54,10 @@ extension Deployer {
 
     /// Removes what is left of a staging that is over.
     func discardStaged(_ number: Int) async {
-        let (state, files) = (states[number - 1], environment.files)
-        let package = packages.removeValue(forKey: number)
+        let state = states[number - 1]
+        packages[number] = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
-            if let package, package.isTemporary { try files.removeFile(package.path) }
         }
     }
 

@@ -78,12 +78,10 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     case tooLarge(path: String, limit: Int)
     /// A folder deeper in its tree than what is ever unpacked.
     case tooDeep(path: String)
-    /// The folder is not private to the user that runs deployex.
-    case notPrivate(path: String, reason: String)
+    /// What is there is not what it should be; the text says what, where, and what helps.
+    case unusable(String)
     /// Somebody who is not trusted can change what is at a path, or it is not what it should be.
     case untrusted(PathTrustError)
-    /// No release stands where one is expected.
-    case notDeployed(path: String)
     /// An injected stop: nothing happens any more, as after a power cut.
     case stopped
 
@@ -93,7 +91,7 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         case .system(let error): error.code
         case .untrusted(let error):
             if case .system(let error) = error.reason { error.code } else { nil }
-        case .tooLarge, .tooDeep, .notPrivate, .notDeployed, .stopped: nil
+        case .tooLarge, .tooDeep, .unusable, .stopped: nil
         }
     }
 
@@ -105,9 +103,8 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         case .system(let error): error.description
         case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
         case .tooDeep(let path): "\(path): folders nested too deep"
-        case .notPrivate(let path, let reason): "using \(path): \(reason)"
+        case .unusable(let text): text
         case .untrusted(let error): error.description
-        case .notDeployed(let path): "\(path) does not hold the release that is looked for"
         case .stopped: "the file system has stopped"
         }
     }

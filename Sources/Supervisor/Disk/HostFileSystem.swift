@@ -15,17 +15,22 @@ package struct HostFileSystem: FileSystem {
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         let attempt = "reading \(path)"
-        let descriptor = try openedFile(path, O_RDONLY | O_NOCTTY, attempt)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
-            guard count > 0 else { return bytes }
-            guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
-            bytes.append(contentsOf: chunk[..<count])
+        return try Self.content(
+            of: openedFile(path, O_RDONLY | O_NOCTTY, attempt), path, limit: limit, attempt)
+    }
+
+    /// What `file`, opened by the name `path`, holds.
+    static func content(
+        of file: borrowing FileDescriptor, _ path: String, limit: Int, _ attempt: String
+    ) throws(FileSystemError) -> [UInt8] {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try file.readAll(limit: limit, attempt)
+        } catch {
+            throw .system(error)
         }
+        guard let bytes else { throw .tooLarge(path: path, limit: limit) }
+        return bytes
     }
 
     package func createFile(
@@ -164,12 +169,21 @@ package struct HostFileSystem: FileSystem {
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
         let input = try openedFile(source, O_RDONLY | O_NOCTTY, attempt)
-        let output = try createFile(destination, mode: mode)
+        try Self.copy(input, to: createFile(destination, mode: mode), attempt)
+    }
+
+    /// Copies what is left of `input`, and finishes `output`.
+    static func copy(
+        _ input: borrowing FileDescriptor, to output: any NewFile, _ attempt: String
+    ) throws(FileSystemError) {
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count = Glibc.read(input.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
+            let count: Int
+            do throws(SystemError) {
+                count = try input.read(into: &chunk, attempt)
+            } catch {
+                throw .system(error)
+            }
             if count == 0 { break }
             try output.write(chunk[..<count])
         }

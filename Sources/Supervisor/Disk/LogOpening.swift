@@ -66,7 +66,7 @@ package enum LogOpening {
         do throws(PathTrustError) {
             let folder = try trust.folder(HostFileSystem.folder(of: path))
             return try trust.file(
-                LogSnapshot.lastComponent(path), in: folder, path: path, as: .log, flags: flags,
+                HostFileSystem.name(of: path), in: folder, path: path, as: .log, flags: flags,
                 mode: 0o640)
         } catch {
             throw FileSystemError(error)

@@ -59,7 +59,7 @@ package struct LogFiles: Sendable {
         try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)
         try FolderAccess.give(
-            LogSnapshot.lastComponent(path), in: folder, mode: 0o750, to: user, path: path)
+            HostFileSystem.name(of: path), in: folder, mode: 0o750, to: user, path: path)
         return FolderAccess.obstacle(for: user, on: path)
     }
 
