@@ -87,11 +87,6 @@ final class FaultInjectingFileSystem: FileSystem {
         throw .system(SystemError("writing \(path)", code: code))
     }
 
-    func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {
-        try change("making the link \(path)")
-        try base.createSymbolicLink(path, to: target)
-    }
-
     func rename(_ source: String, to destination: String) throws(FileSystemError) {
         try change("renaming \(source) to \(destination)")
         try base.rename(source, to: destination)
@@ -144,10 +139,6 @@ final class FaultInjectingFileSystem: FileSystem {
         try base.copyFile(source, to: destination, mode: mode)
     }
 
-    func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        try passing()
-        return try base.availableByteCount(path)
-    }
 }
 
 private final class FaultInjectingFile: NewFile {

@@ -8,7 +8,7 @@ extension ProcessUser {
     ///
     /// Other threads notice nothing. `body` starts no thread and waits for nothing but files: a thread
     /// begins with the rights of the one that starts it.
-    package func acting<Result>(
+    package func acting<Result: ~Copyable>(
         _ body: () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         let before = Self.ownGroups()
@@ -78,18 +78,18 @@ package struct ActingFileSystem: FileSystem {
         _ path: String, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
         guard isUsers(path) else {
-            do throws(PathTrustError) {
-                return try PathTrust(users: sources).file(path)
-            } catch {
-                throw FileSystemError(error)
+            return try FileSystemError.trusting { () throws(PathTrustError) in
+                try PathTrust(users: sources).file(path)
             }
         }
-        let raw = try user.acting { () throws(FileSystemError) in
-            let raw = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
-            guard raw >= 0 else { throw absence(.last(attempt), at: path, attempt) }
-            return raw
+        let file: FileDescriptor
+        do throws(FileSystemError) {
+            file = try user.acting { () throws(FileSystemError) in
+                try FileDescriptor.opening(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, attempt)
+            }
+        } catch {
+            throw absence(error, at: path, attempt)
         }
-        let file = FileDescriptor(owning: raw)
         var status = stat()
         guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
         guard status.st_mode & S_IFMT == S_IFREG else {
@@ -115,14 +115,6 @@ package struct ActingFileSystem: FileSystem {
 
     package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
         try at(path) { () throws(FileSystemError) in try base.overwriteFile(path, with: bytes) }
-    }
-
-    package func createSymbolicLink(
-        _ path: String, to target: String
-    ) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in
-            try base.createSymbolicLink(path, to: target)
-        }
     }
 
     package func rename(_ source: String, to destination: String) throws(FileSystemError) {
@@ -183,9 +175,5 @@ package struct ActingFileSystem: FileSystem {
         let attempt = "copying \(source) to \(destination)"
         let input = try open(source, attempt)
         try HostFileSystem.copy(input, to: createFile(destination, mode: mode), attempt)
-    }
-
-    package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        try base.availableByteCount(path)
     }
 }

@@ -14,8 +14,6 @@ package protocol FileSystem: Sendable {
     /// Writes over the first bytes of a file that is there, and makes that durable. It needs no space
     /// where the file is that long already; an error, or a kill, leaves any mixture of old and new.
     func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError)
-    /// Makes a symbolic link that must not exist yet.
-    func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError)
     /// Renames, replacing a file at `destination` in one step.
     func rename(_ source: String, to destination: String) throws(FileSystemError)
     /// Exchanges two existing paths in one step.
@@ -39,8 +37,6 @@ package protocol FileSystem: Sendable {
     func status(_ path: String) throws(FileSystemError) -> FileStatus?
     /// Copies a file to a new one and makes its content durable.
     func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
-    /// What an unprivileged process may still write on the file system that holds `path`.
-    func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64
 }
 
 /// A file that is being written. Dropped before ``finish()``, it stays as it is, not durable.
