@@ -1,11 +1,16 @@
+<<<<<<<< HEAD:Tests/FaultyDisk/FaultInjectingFileSystem.swift
 package import Supervisor
 internal import Transport
+========
+import Supervisor
+import Transport
+>>>>>>>> 7dc9471f8b557de58faa8854ba795e2b22f99237:Tests/TestKit/FaultInjectingFileSystem.swift
 
 /// A file system that fails, or stops for good, at a chosen operation, so that a test can try every
 /// one of them. Only operations that change something are counted, from 1; each write to a new file
 /// and its finish count as well.
-package final class FaultInjectingFileSystem: FileSystem {
-    package enum Fault: Equatable, Sendable {
+final class FaultInjectingFileSystem: FileSystem {
+    enum Fault: Equatable, Sendable {
         /// The operation does nothing and throws this errno value; later ones work.
         case fail(code: Int32)
         /// A write leaves half of its bytes and throws this errno value, as a full disk does.
@@ -25,14 +30,14 @@ package final class FaultInjectingFileSystem: FileSystem {
     private let state = Guarded(State())
 
     /// Without `target` it only counts.
-    package init(_ base: any FileSystem, at target: Int? = nil, fault: Fault = .stop) {
+    init(_ base: any FileSystem, at target: Int? = nil, fault: Fault = .stop) {
         self.base = base
         self.target = target
         self.fault = fault
     }
 
     /// The changing operations so far.
-    package var operationCount: Int { state.withLock { $0.operationCount } }
+    var operationCount: Int { state.withLock { $0.operationCount } }
 
     private func passing() throws(FileSystemError) {
         guard !state.withLock({ $0.isStopped }) else { throw .stopped }
@@ -68,18 +73,18 @@ package final class FaultInjectingFileSystem: FileSystem {
         }
     }
 
-    package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
+    func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         try passing()
         return try base.read(path, limit: limit)
     }
 
-    package func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile {
+    func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile {
         try change("making \(path)")
         return FaultInjectingFile(
             base: try base.createFile(path, mode: mode), fileSystem: self, path: path)
     }
 
-    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
         guard try changing("writing \(path)"), case .tear(let code) = fault else {
             return try base.overwriteFile(path, with: bytes)
         }
@@ -87,67 +92,58 @@ package final class FaultInjectingFileSystem: FileSystem {
         throw .system(SystemError("writing \(path)", code: code))
     }
 
-    package func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {
-        try change("making the link \(path)")
-        try base.createSymbolicLink(path, to: target)
-    }
-
-    package func rename(_ source: String, to destination: String) throws(FileSystemError) {
+    func rename(_ source: String, to destination: String) throws(FileSystemError) {
         try change("renaming \(source) to \(destination)")
         try base.rename(source, to: destination)
     }
 
-    package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+    func exchange(_ first: String, _ second: String) throws(FileSystemError) {
         try change("exchanging \(first) and \(second)")
         try base.exchange(first, second)
     }
 
-    package func synchronizeFolder(_ path: String) throws(FileSystemError) {
+    func synchronizeFolder(_ path: String) throws(FileSystemError) {
         try change("making \(path) durable")
         try base.synchronizeFolder(path)
     }
 
-    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+    func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
         try change("making \(path) durable")
         try base.synchronizeFileSystem(holding: path)
     }
 
-    package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
+    func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
         try change("making the folder \(path)")
         try base.makeFolder(path, mode: mode)
     }
 
-    package func removeFile(_ path: String) throws(FileSystemError) {
+    func removeFile(_ path: String) throws(FileSystemError) {
         try change("removing \(path)")
         try base.removeFile(path)
     }
 
-    package func removeTree(_ path: String) throws(FileSystemError) {
+    func removeTree(_ path: String) throws(FileSystemError) {
         try change("removing \(path)")
         try base.removeTree(path)
     }
 
-    package func list(_ path: String) throws(FileSystemError) -> [String] {
+    func list(_ path: String) throws(FileSystemError) -> [String] {
         try passing()
         return try base.list(path)
     }
 
-    package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
+    func status(_ path: String) throws(FileSystemError) -> FileStatus? {
         try passing()
         return try base.status(path)
     }
 
-    package func copyFile(
+    func copyFile(
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {
         try change("copying \(source) to \(destination)")
         try base.copyFile(source, to: destination, mode: mode)
     }
 
-    package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        try passing()
-        return try base.availableByteCount(path)
-    }
 }
 
 private final class FaultInjectingFile: NewFile {

@@ -16,7 +16,3 @@ package struct DeployedRelease: Codable, Equatable, Sendable {
         self.deployment = deployment
     }
 }
-
-extension DeployedRelease {
-    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
-}

@@ -19,6 +19,34 @@ package struct FileDescriptor: ~Copyable, Sendable {
         return FileDescriptor(owning: raw)
     }
 
+    /// Reads what comes next into the beginning of `buffer`.
+    /// - Parameter attempt: what is being done, for the error.
+    /// - Returns: how many bytes, 0 at the end.
+    package func read(
+        into buffer: inout [UInt8], _ attempt: @autoclosure () -> String
+    ) throws(SystemError) -> Int {
+        while true {
+            let count = Glibc.read(raw, &buffer, buffer.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count >= 0 else { throw .last(attempt()) }
+            return count
+        }
+    }
+
+    /// Reads up to the end; `nil` when there are more than `limit` bytes.
+    package func readAll(
+        limit: Int, _ attempt: @autoclosure () -> String
+    ) throws(SystemError) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try read(into: &chunk, attempt())
+            guard count > 0 else { return bytes }
+            guard count <= limit - bytes.count else { return nil }
+            bytes += chunk[..<count]
+        }
+    }
+
     deinit {
         // Linux frees the number even when close(2) reports EINTR, so it is never called twice.
         _ = close(raw)

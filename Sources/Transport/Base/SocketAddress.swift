@@ -89,14 +89,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         _ host: String, port: UInt16
     ) async throws(ResolutionError) -> [SocketAddress] {
         if let literal = SocketAddress(host, port: port) { return [literal] }
-        let result = await offload { () -> Result<[SocketAddress], ResolutionError> in
-            do throws(ResolutionError) {
-                return .success(try resolving(host, port: port))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        return try await offload { () throws(ResolutionError) in try resolving(host, port: port) }
     }
 
     // MARK: C structures

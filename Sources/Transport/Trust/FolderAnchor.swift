@@ -29,7 +29,7 @@ package final class FolderAnchor: Sendable {
 
     /// The folder itself, to be read.
     package func reopened() throws(PathTrustError) -> FileDescriptor {
-        let raw = clinux_open_at(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let raw = Glibc.openat(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw error(path, .last("opening \(path)")) }
         return FileDescriptor(owning: raw)
     }

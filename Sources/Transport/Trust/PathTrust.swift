@@ -69,7 +69,7 @@ package struct PathTrust: Sendable {
     package func owner(ofFolder path: String) throws(PathTrustError) -> UInt32 {
         var walk = try PathWalk(self, path)
         let entry = try walk.end()
-        let raw = clinux_open_at(
+        let raw = Glibc.openat(
             entry.folder.raw, entry.name, clinux_o_path | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw error(path, path, .last("opening \(path)")) }
         let folder = FileDescriptor(owning: raw)
@@ -97,7 +97,7 @@ package struct PathTrust: Sendable {
         as role: PathTrustRule.Role, flags: Int32, mode: UInt32 = 0
     ) throws(PathTrustError) -> FileDescriptor {
         // Without O_NONBLOCK opening a FIFO waits for the other side.
-        let raw = clinux_make_at(
+        let raw = Glibc.openat(
             folder.raw, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode)
         guard raw >= 0 else {
             switch clinux_errno() {

@@ -107,7 +107,7 @@ import Testing
                 if found.current != nil {
                     #expect(try state.deployed(in: state.current)?.id == found.current?.id)
                     #expect(
-                        try state.bootVersions(of: state.current)?.release
+                        try state.boots(state.current)?.release
                             == found.current?.version)
                 }
                 // A second start finds nothing to do.

@@ -81,7 +81,7 @@ import Transport
         try writeFile([1], to: path)
         #expect(
             try await store.package(of: release, into: "/nowhere")
-                == LocalPackage(path: path, isTemporary: false))
+                == LocalPackage(path: path))
         #expect(unlink(path) == 0)
         #expect(mkfifo(path, 0o600) == 0)
         await #expect(throws: StoreError.notAFile(path: path)) {

@@ -33,7 +33,7 @@ package struct RevocationCheck: Equatable, Sendable {
     func files(owners: TrustedUsers) throws(PathTrustError) -> [String] {
         let trust = PathTrust.files(of: owners)
         let walked = try trust.folder(folder)
-        let raw = clinux_open_at(walked.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let raw = Glibc.openat(walked.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw trust.error(folder, folder, .last("listing \(folder)")) }
         guard let stream = fdopendir(raw) else {
             let error = SystemError.last("listing \(folder)")

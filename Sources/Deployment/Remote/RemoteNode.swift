@@ -1,7 +1,6 @@
 package import ExternalTermFormat
-internal import Transport
 
-/// The node that is upgraded, as far as it can be called.
+/// A node of an instance, as far as it can be called.
 package protocol RemoteNode: Sendable {
     /// What `module:function(arguments…)` returns there.
     /// - Parameter output: receives what the call prints to its group leader, in pieces.
@@ -30,22 +29,6 @@ extension RemoteCallError: CustomStringConvertible {
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer in time"
         case .exception(let text): "exception \(text)"
-        }
-    }
-}
-
-/// Collects what a call prints, up to what a log line can use.
-final class PrintedText: Sendable {
-    private static let maximumByteCount = 16 << 10
-
-    private let content = Guarded("")
-
-    var text: String { content.withLock { $0 } }
-
-    func append(_ piece: String) {
-        content.withLock {
-            guard $0.utf8.count < Self.maximumByteCount else { return }
-            $0 += piece.prefix(Self.maximumByteCount)
         }
     }
 }

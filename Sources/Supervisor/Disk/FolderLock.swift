@@ -26,7 +26,7 @@ package final class FolderLock: Sendable {
     /// Takes the lock or throws at once. Source: flock(2).
     package init(folder: String) throws(Failure) {
         let path = folder + "/deployex.lock"
-        let raw = clinux_open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        let raw = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard raw >= 0 else { throw .system(.last("opening \(path)")) }
         let descriptor = FileDescriptor(owning: raw)
         guard flock(raw, LOCK_EX | LOCK_NB) == 0 else {

@@ -105,16 +105,15 @@ extension FileSystem {
     ) throws(FileSystemError) {
         try makeFolders(path, mode: 0o700)
         guard let status = try status(path), status.kind == .folder else {
-            throw .notPrivate(path: path, reason: "it is not a folder")
+            throw .unusable("using \(path): it is not a folder")
         }
         let owner = owner ?? geteuid()
         guard status.owner == owner else {
-            throw .notPrivate(
-                path: path, reason: "it belongs to user \(status.owner), not \(owner)")
+            throw .unusable(
+                "using \(path): it belongs to user \(status.owner), not \(owner)")
         }
         guard status.mode & 0o066 == 0 else {
-            throw .notPrivate(
-                path: path, reason: "others may enter it; run: chmod 700 \(path)")
+            throw .unusable("using \(path): others may enter it; run: chmod 700 \(path)")
         }
     }
 
@@ -122,5 +121,10 @@ extension FileSystem {
     static func folder(of path: String) -> String {
         guard let slash = path.lastIndex(of: "/") else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The name of `path` in that folder.
+    static func name(of path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
     }
 }

@@ -8,7 +8,7 @@ extension ProcessUser {
     ///
     /// Other threads notice nothing. `body` starts no thread and waits for nothing but files: a thread
     /// begins with the rights of the one that starts it.
-    package func acting<Result>(
+    package func acting<Result: ~Copyable>(
         _ body: () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         let before = Self.ownGroups()
@@ -31,9 +31,9 @@ extension ProcessUser {
     }
 }
 
-/// The host's file system, where a part of it is a user's: there everything is done with that user's
-/// rights. Whatever the user has put there, such as a link to a file of ours, is worth no more than
-/// what the user may do anyway.
+/// The host's file system, a part of which belongs to a user. There everything is done with that
+/// user's rights, so that a link to a file of ours, say, gives the user nothing that it could not do
+/// anyway.
 package struct ActingFileSystem: FileSystem {
     private let base: HostFileSystem
     private let user: ProcessUser
@@ -64,37 +64,32 @@ package struct ActingFileSystem: FileSystem {
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         guard isUsers(path) else { return try base.read(path, limit: limit) }
         let attempt = "reading \(path)"
-        let file = try open(path, attempt)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = try Self.read(file.raw, into: &chunk, attempt)
-            guard count > 0 else { return bytes }
-            guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
-            bytes.append(contentsOf: chunk[..<count])
-        }
+        return try HostFileSystem.content(
+            of: open(path, attempt), path, limit: limit, attempt)
     }
 
-    /// Opens a file for reading, one that is not the user's as ``PathTrust`` does: who owns it may put a link
-    /// to a file of ours in its place, which the user would then read in the copy. Something else in the user's part, such as a pipe that keeps its readers
-    /// waiting, is as if it were not there, and so is what the user may not read: whoever looks after the
-    /// other applications as well must not come to a stop over it.
+    /// Opens a file for reading.
+    ///
+    /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a link to
+    /// a file of ours in its place, and the user would read that in the copy. In the user's part, what
+    /// is no regular file (a pipe would keep its reader waiting) and what the user may not read count
+    /// as absent: one application's user must not stop whoever looks after the others too.
     private func open(
         _ path: String, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
         guard isUsers(path) else {
-            do throws(PathTrustError) {
-                return try PathTrust(users: sources).file(path)
-            } catch {
-                throw FileSystemError(error)
+            return try FileSystemError.trusting { () throws(PathTrustError) in
+                try PathTrust(users: sources).file(path)
             }
         }
-        let raw = try user.acting { () throws(FileSystemError) in
-            let raw = clinux_open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0)
-            guard raw >= 0 else { throw absence(.last(attempt), at: path, attempt) }
-            return raw
+        let file: FileDescriptor
+        do throws(FileSystemError) {
+            file = try user.acting { () throws(FileSystemError) in
+                try FileDescriptor.opening(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, attempt)
+            }
+        } catch {
+            throw absence(error, at: path, attempt)
         }
-        let file = FileDescriptor(owning: raw)
         var status = stat()
         guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
         guard status.st_mode & S_IFMT == S_IFREG else {
@@ -112,17 +107,6 @@ package struct ActingFileSystem: FileSystem {
         return .system(SystemError(attempt, code: ENOENT))
     }
 
-    private static func read(
-        _ raw: Int32, into chunk: inout [UInt8], _ attempt: String
-    ) throws(FileSystemError) -> Int {
-        while true {
-            let count = Glibc.read(raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
-            return count
-        }
-    }
-
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {
@@ -131,14 +115,6 @@ package struct ActingFileSystem: FileSystem {
 
     package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
         try at(path) { () throws(FileSystemError) in try base.overwriteFile(path, with: bytes) }
-    }
-
-    package func createSymbolicLink(
-        _ path: String, to target: String
-    ) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in
-            try base.createSymbolicLink(path, to: target)
-        }
     }
 
     package func rename(_ source: String, to destination: String) throws(FileSystemError) {
@@ -198,17 +174,6 @@ package struct ActingFileSystem: FileSystem {
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
         let input = try open(source, attempt)
-        let output = try createFile(destination, mode: mode)
-        var chunk = [UInt8](repeating: 0, count: 256 << 10)
-        while true {
-            let count = try Self.read(input.raw, into: &chunk, attempt)
-            if count == 0 { break }
-            try output.write(chunk[..<count])
-        }
-        try output.finish()
-    }
-
-    package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        try base.availableByteCount(path)
+        try HostFileSystem.copy(input, to: createFile(destination, mode: mode), attempt)
     }
 }

@@ -14,8 +14,6 @@ package protocol FileSystem: Sendable {
     /// Writes over the first bytes of a file that is there, and makes that durable. It needs no space
     /// where the file is that long already; an error, or a kill, leaves any mixture of old and new.
     func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError)
-    /// Makes a symbolic link that must not exist yet.
-    func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError)
     /// Renames, replacing a file at `destination` in one step.
     func rename(_ source: String, to destination: String) throws(FileSystemError)
     /// Exchanges two existing paths in one step.
@@ -39,8 +37,6 @@ package protocol FileSystem: Sendable {
     func status(_ path: String) throws(FileSystemError) -> FileStatus?
     /// Copies a file to a new one and makes its content durable.
     func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
-    /// What an unprivileged process may still write on the file system that holds `path`.
-    func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64
 }
 
 /// A file that is being written. Dropped before ``finish()``, it stays as it is, not durable.
@@ -78,12 +74,10 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     case tooLarge(path: String, limit: Int)
     /// A folder deeper in its tree than what is ever unpacked.
     case tooDeep(path: String)
-    /// The folder is not private to the user that runs deployex.
-    case notPrivate(path: String, reason: String)
+    /// What is there is not what it should be; the text says what, where, and what helps.
+    case unusable(String)
     /// Somebody who is not trusted can change what is at a path, or it is not what it should be.
     case untrusted(PathTrustError)
-    /// No release stands where one is expected.
-    case notDeployed(path: String)
     /// An injected stop: nothing happens any more, as after a power cut.
     case stopped
 
@@ -93,7 +87,7 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         case .system(let error): error.code
         case .untrusted(let error):
             if case .system(let error) = error.reason { error.code } else { nil }
-        case .tooLarge, .tooDeep, .notPrivate, .notDeployed, .stopped: nil
+        case .tooLarge, .tooDeep, .unusable, .stopped: nil
         }
     }
 
@@ -105,9 +99,8 @@ package enum FileSystemError: Error, Equatable, CustomStringConvertible {
         case .system(let error): error.description
         case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
         case .tooDeep(let path): "\(path): folders nested too deep"
-        case .notPrivate(let path, let reason): "using \(path): \(reason)"
+        case .unusable(let text): text
         case .untrusted(let error): error.description
-        case .notDeployed(let path): "\(path) does not hold the release that is looked for"
         case .stopped: "the file system has stopped"
         }
     }

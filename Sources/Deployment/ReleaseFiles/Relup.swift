@@ -1,4 +1,5 @@
 internal import ExternalTermFormat
+internal import Supervisor
 
 /// The script that leads a node from one release to another: `releases/VERSION/relup`.
 ///
@@ -9,16 +10,16 @@ struct Relup: Equatable, Sendable {
 
     private var upgrades: [(from: String, instructions: [Term])]
 
-    init(_ bytes: [UInt8]) throws(FileContentError) {
+    init(_ bytes: [UInt8]) throws(FileSystemError) {
         let terms = try ErlangFile.terms(bytes)
         guard terms.count == 1, let parts = terms[0].asTuple, parts.count == 3,
             let list = parts[1].asList
-        else { throw FileContentError("it is no relup") }
+        else { throw .unusable("it is no relup") }
         upgrades = []
         for element in list {
             guard let entry = element.asTuple, entry.count == 3, let from = entry[0].asText,
                 let instructions = entry[2].asList
-            else { throw FileContentError("it is no relup") }
+            else { throw .unusable("it is no relup") }
             upgrades.append((from, instructions))
         }
     }

@@ -31,7 +31,7 @@ struct OpenedFolder: ~Copyable {
         _ name: [CChar], in folder: Int32, follows: Bool = false, _ attempt: String
     ) throws(FileSystemError) {
         let flags = O_RDONLY | O_DIRECTORY | O_CLOEXEC | (follows ? 0 : O_NOFOLLOW)
-        let raw = clinux_open_at(folder, name, flags)
+        let raw = openat(folder, name, flags)
         guard raw >= 0 else { throw .last(attempt) }
         guard let stream = fdopendir(raw) else {
             let error = FileSystemError.last(attempt)

@@ -1,5 +1,3 @@
-internal import FoundationEssentials
-
 /// The records of the instances, in `BASE/run`. Every call blocks.
 package struct InstanceRecordFolder: Sendable {
     /// What there is about an instance.
@@ -39,14 +37,10 @@ package struct InstanceRecordFolder: Sendable {
 
     /// Writes a record durably, on a full disk too once there has been space for it.
     package func write(_ record: InstanceRecord) throws(FileSystemError) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys]
-        guard let data = try? encoder.encode(record) else {
-            preconditionFailure("A record of strings and integers is always encoded")
-        }
-        let rest = Self.slotByteCount - 1 - data.count % Self.slotByteCount
-        let bytes = [UInt8](data) + [UInt8](repeating: 0x20, count: rest) + [0x0A]
-        try fileSystem.replaceFileOnFullDisk(filePath(record.name), with: bytes)
+        let json = StateFile.bytes(of: record).dropLast()
+        let rest = Self.slotByteCount - 1 - json.count % Self.slotByteCount
+        let bytes = json + [UInt8](repeating: 0x20, count: rest) + [0x0A]
+        try fileSystem.replaceFileOnFullDisk(filePath(record.name), with: Array(bytes))
     }
 
     /// Removes the record of an instance, durably.
@@ -58,20 +52,13 @@ package struct InstanceRecordFolder: Sendable {
     /// file.
     package func read(_ name: InstanceName) throws(FileSystemError) -> Finding {
         let path = filePath(name)
-        let bytes: [UInt8]
-        do throws(FileSystemError) {
-            bytes = try fileSystem.read(path, limit: Self.byteLimit)
-        } catch {
-            if error.isNotFound { return .absent }
-            guard case .tooLarge = error else { throw error }
-            return try setAside(path, reason: "it is longer than \(Self.byteLimit) bytes")
-        }
         let record: InstanceRecord
-        do {
-            record = try JSONDecoder().decode(InstanceRecord.self, from: Data(bytes))
-        } catch {
-            return try setAside(
-                path, reason: bytes.isEmpty ? "it is empty" : "it is no instance record")
+        switch try StateFile.read(
+            InstanceRecord.self, path, limit: Self.byteLimit, files: fileSystem)
+        {
+        case .absent: return .absent
+        case .damaged(let reason): return try setAside(path, reason: reason)
+        case .found(let found): record = found
         }
         guard record.format == InstanceRecord.currentFormat else {
             return try setAside(path, reason: "its format is \(record.format)")
@@ -105,9 +92,6 @@ package struct InstanceRecordFolder: Sendable {
     private func setAside(
         _ path: String, reason: String
     ) throws(FileSystemError) -> Finding {
-        let aside = path + ".damaged"
-        try fileSystem.rename(path, to: aside)
-        try fileSystem.synchronizeFolder(self.path)
-        return .damaged(setAsideAs: aside, reason: reason)
+        .damaged(setAsideAs: try fileSystem.setAside(path), reason: reason)
     }
 }

@@ -1,4 +1,5 @@
 internal import FoundationEssentials
+internal import Supervisor
 
 /// What Jellyfish, from version 0.2 on, writes beside each appup that it makes: `jellyfish.json`.
 ///
@@ -26,18 +27,18 @@ struct JellyfishMetadata: Equatable, Sendable {
     }
 
     /// Reads the file. Without a type it is about a project, as before there were types.
-    init(json bytes: [UInt8]) throws(FileContentError) {
+    init(json bytes: [UInt8]) throws(FileSystemError) {
         let fields: Fields
         do {
             fields = try JSONDecoder().decode(Fields.self, from: Data(bytes))
         } catch {
-            throw FileContentError("it is no JSON object with name, from and to")
+            throw .unusable("it is no JSON object with name, from and to")
         }
         let kind: Kind
         switch fields.type {
         case nil, "project": kind = .project
         case "dependency": kind = .dependency
-        case let other?: throw FileContentError("unknown type \(shortened(other))")
+        case let other?: throw .unusable("unknown type \(shortened(other))")
         }
         self.init(name: fields.name, kind: kind, from: fields.from, to: fields.to)
     }

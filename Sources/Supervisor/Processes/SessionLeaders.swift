@@ -42,7 +42,7 @@ package enum SessionLeaders {
 
     /// As it was at the start. Source: proc_pid_environ(5).
     private static func environment(of pid: Int32) -> [String] {
-        let raw = clinux_open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC, 0)
+        let raw = open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return [] }
         let descriptor = FileDescriptor(owning: raw)
         var bytes: [UInt8] = []

@@ -15,17 +15,22 @@ package struct HostFileSystem: FileSystem {
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         let attempt = "reading \(path)"
-        let descriptor = try openedFile(path, O_RDONLY | O_NOCTTY, attempt)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while true {
-            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
-            guard count > 0 else { return bytes }
-            guard count <= limit - bytes.count else { throw .tooLarge(path: path, limit: limit) }
-            bytes.append(contentsOf: chunk[..<count])
+        return try Self.content(
+            of: openedFile(path, O_RDONLY | O_NOCTTY, attempt), path, limit: limit, attempt)
+    }
+
+    /// What `file`, opened by the name `path`, holds.
+    static func content(
+        of file: borrowing FileDescriptor, _ path: String, limit: Int, _ attempt: String
+    ) throws(FileSystemError) -> [UInt8] {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try file.readAll(limit: limit, attempt)
+        } catch {
+            throw .system(error)
         }
+        guard let bytes else { throw .tooLarge(path: path, limit: limit) }
+        return bytes
     }
 
     package func createFile(
@@ -47,13 +52,6 @@ package struct HostFileSystem: FileSystem {
         let file = HostNewFile(path: path, descriptor: descriptor)
         try file.write(bytes[...])
         try file.finish()
-    }
-
-    package func createSymbolicLink(
-        _ path: String, to target: String
-    ) throws(FileSystemError) {
-        let place = try place(path)
-        try check(symlinkat(target, place.raw, place.name), "making the link \(path)")
     }
 
     package func rename(_ source: String, to destination: String) throws(FileSystemError) {
@@ -91,10 +89,8 @@ package struct HostFileSystem: FileSystem {
         guard mkdirat(place.raw, place.name, mode) != 0 else {
             // The mode that was asked for, whatever the umask; not by its name, which may be another's by
             // now.
-            let made = clinux_open_at(
-                place.raw, place.name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-            guard made >= 0 else { throw .last(attempt) }
-            let folder = FileDescriptor(owning: made)
+            let folder = try FileDescriptor.opening(
+                place.name, in: place.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
             return try check(fchmod(folder.raw, mode), attempt)
         }
         let error = FileSystemError.last(attempt)
@@ -164,26 +160,25 @@ package struct HostFileSystem: FileSystem {
     ) throws(FileSystemError) {
         let attempt = "copying \(source) to \(destination)"
         let input = try openedFile(source, O_RDONLY | O_NOCTTY, attempt)
-        let output = try createFile(destination, mode: mode)
+        try Self.copy(input, to: createFile(destination, mode: mode), attempt)
+    }
+
+    /// Copies what is left of `input`, and finishes `output`.
+    static func copy(
+        _ input: borrowing FileDescriptor, to output: any NewFile, _ attempt: String
+    ) throws(FileSystemError) {
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count = Glibc.read(input.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last(attempt) }
+            let count: Int
+            do throws(SystemError) {
+                count = try input.read(into: &chunk, attempt)
+            } catch {
+                throw .system(error)
+            }
             if count == 0 { break }
             try output.write(chunk[..<count])
         }
         try output.finish()
-    }
-
-    package func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        let attempt = "asking for the space at \(path)"
-        let descriptor = try opened(path, clinux_o_path, attempt)
-        var status = statvfs()
-        try check(fstatvfs(descriptor.raw, &status), attempt)
-        let (product, overflow) = UInt64(status.f_bavail)
-            .multipliedReportingOverflow(by: UInt64(status.f_frsize))
-        return overflow ? .max : product
     }
 
     private func check(_ result: Int32, _ attempt: String) throws(FileSystemError) {
@@ -216,11 +211,8 @@ package struct HostFileSystem: FileSystem {
 
     private func place(_ path: String) throws(FileSystemError) -> Place {
         guard let anchor, anchor.holds(path) else { return Place(path: path) }
-        do throws(PathTrustError) {
-            return Place(try anchor.entry(path))
-        } catch {
-            throw FileSystemError(error)
-        }
+        return Place(
+            try FileSystemError.trusting { () throws(PathTrustError) in try anchor.entry(path) })
     }
 
     /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would wait for its other side.
@@ -244,35 +236,28 @@ package struct HostFileSystem: FileSystem {
         _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
         if let anchor, path == anchor.path {
-            do throws(PathTrustError) {
-                return try anchor.reopened()
-            } catch {
-                throw FileSystemError(error)
+            return try FileSystemError.trusting { () throws(PathTrustError) in
+                try anchor.reopened()
             }
         }
         guard let anchor, anchor.holds(path) else {
-            let raw = clinux_open(path, flags | O_CLOEXEC, mode)
-            guard raw >= 0 else { throw .last(attempt) }
-            return FileDescriptor(owning: raw)
+            return try FileDescriptor.opening(path, flags, mode: mode, attempt)
         }
         let place = try place(path)
-        let raw = clinux_make_at(place.raw, place.name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
-        if raw >= 0 { return FileDescriptor(owning: raw) }
-        let error = FileSystemError.last(attempt)
-        // With O_DIRECTORY a link is no folder.
-        guard flags & O_NOFOLLOW == 0, error.code == ELOOP || error.code == ENOTDIR else {
-            throw error
-        }
-        let target: FolderAnchor.Entry
-        do throws(PathTrustError) {
-            target = try anchor.target(path)
+        do throws(FileSystemError) {
+            return try FileDescriptor.opening(
+                place.name, in: place.raw, flags | O_NOFOLLOW, mode: mode, attempt)
         } catch {
-            throw FileSystemError(error)
+            // With O_DIRECTORY a link is no folder.
+            guard flags & O_NOFOLLOW == 0, error.code == ELOOP || error.code == ENOTDIR else {
+                throw error
+            }
         }
-        let followed = clinux_make_at(
-            target.folder.raw, target.name, flags | O_NOFOLLOW | O_CLOEXEC, mode)
-        guard followed >= 0 else { throw .last(attempt) }
-        return FileDescriptor(owning: followed)
+        let target = try FileSystemError.trusting { () throws(PathTrustError) in
+            try anchor.target(path)
+        }
+        return try FileDescriptor.opening(
+            target.name, in: target.folder.raw, flags | O_NOFOLLOW, mode: mode, attempt)
     }
 }
 
@@ -335,5 +320,24 @@ extension FileSystemError {
         } else {
             self = .untrusted(error)
         }
+    }
+
+    /// What `body` returns. A path that it refuses is an error of the file system.
+    package static func trusting<Value: ~Copyable>(
+        _ body: () throws(PathTrustError) -> Value
+    ) throws(FileSystemError) -> Value {
+        do throws(PathTrustError) { return try body() } catch { throw FileSystemError(error) }
+    }
+}
+
+extension FileDescriptor {
+    /// Opens `name` in the folder `folder`, close-on-exec. `mode` is what a file that is made gets.
+    static func opening(
+        _ name: String, in folder: Int32 = AT_FDCWD, _ flags: Int32, mode: UInt32 = 0,
+        _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let raw = openat(folder, name, flags | O_CLOEXEC, mode)
+        guard raw >= 0 else { throw .last(attempt) }
+        return FileDescriptor(owning: raw)
     }
 }

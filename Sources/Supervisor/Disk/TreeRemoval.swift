@@ -21,7 +21,7 @@ enum TreeRemoval {
         guard !name.isEmpty, name != ".", name != ".." else {
             throw .system(SystemError("removing \(path)", code: EINVAL))
         }
-        let raw = clinux_open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0)
+        let raw = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { return try throwUnlessGone("removing \(path)") }
         let folder = FileDescriptor(owning: raw)
         try remove(name, in: folder.raw, path: path)

@@ -19,35 +19,23 @@ package enum ReleasesFile {
     /// To be called before every start, and before the first one above all. It blocks.
     package static func write(
         for folder: String, name: String, files: any FileSystem
-    ) throws(ReleasesFileError) {
+    ) throws(FileSystemError) {
         let path = "\(folder)/releases/RELEASES"
-        do throws(FileContentError) {
+        do throws(FileSystemError) {
             let permanent = try permanentRelease(path, files)
-            let boot: (erts: String, release: String)
-            do throws(FileContentError) {
-                boot = try ReleaseContents.bootVersions(folder, files: files)
-            } catch {
-                guard let permanent else { throw error }
-                let text = "\(permanent.erts) \(permanent.release)"
-                return try replace(
-                    "\(folder)/releases/start_erl.data", Array(text.utf8), files)
+            guard let boot = try StartErlData.read(in: folder, files: files) else {
+                guard let permanent else {
+                    throw FileSystemError.unusable(
+                        "\(folder)/\(StartErlData.path) names no release that is there")
+                }
+                return try permanent.write(in: folder, files: files)
             }
             guard permanent?.release != boot.release else { return }
             let contents = try ReleaseContents.read(
                 folder, name: name, version: boot.release, files: files)
-            try replace(path, try text(for: contents), files)
+            try files.replaceFile(path, with: try text(for: contents), mode: 0o644)
         } catch {
-            throw ReleasesFileError("writing \(path): \(error)")
-        }
-    }
-
-    private static func replace(
-        _ path: String, _ bytes: [UInt8], _ files: any FileSystem
-    ) throws(FileContentError) {
-        do throws(FileSystemError) {
-            try files.replaceFile(path, with: bytes, mode: 0o644)
-        } catch {
-            throw FileContentError("\(error)")
+            throw .unusable("writing \(path): \(error)")
         }
     }
 
@@ -55,18 +43,18 @@ package enum ReleasesFile {
     /// with one it would not boot at all.
     private static func permanentRelease(
         _ path: String, _ files: any FileSystem
-    ) throws(FileContentError) -> (erts: String, release: String)? {
+    ) throws(FileSystemError) -> StartErlData? {
         guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files) else {
             return nil
         }
         let terms: [Term]
-        do throws(FileContentError) { terms = try ErlangFile.terms(bytes) } catch { return nil }
+        do { terms = try ErlangFile.terms(bytes) } catch { return nil }
         guard terms.count == 1, let releases = terms[0].asList else { return nil }
         for release in releases {
             guard let parts = release.asTuple, parts.count == 6, parts[0] == .atom("release"),
                 let version = parts[2].asText, let erts = parts[3].asText
             else { return nil }
-            if parts[5] == .atom("permanent") { return (erts, version) }
+            if parts[5] == .atom("permanent") { return StartErlData(erts: erts, release: version) }
         }
         return nil
     }
@@ -74,11 +62,11 @@ package enum ReleasesFile {
     private static let maximumByteCount = 16 << 20
 
     /// `[{release, Name, Vsn, ErtsVsn, [{App, AppVsn, Folder}…], permanent}].`
-    static func text(for contents: ReleaseContents) throws(FileContentError) -> [UInt8] {
+    static func text(for contents: ReleaseContents) throws(FileSystemError) -> [UInt8] {
         var libraries: [Term] = []
         for application in contents.applications {
             guard let folder = application.folderName else {
-                throw FileContentError("\(application.name) does not belong into a path")
+                throw .unusable("\(application.name) does not belong into a path")
             }
             libraries.append(
                 .tuple([
@@ -91,14 +79,5 @@ package enum ReleasesFile {
             .charlist(contents.ertsVersion), .list(libraries), .atom("permanent"),
         ])
         return ErlangFile.bytes([.list([release])])
-    }
-}
-
-/// Why there is no RELEASES file. The release starts without it, too.
-package struct ReleasesFileError: Error, Equatable, CustomStringConvertible {
-    package var description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }

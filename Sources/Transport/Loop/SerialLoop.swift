@@ -16,7 +16,9 @@ package protocol SerialLoop: SerialExecutor, TaskExecutor {
     func sleep(for duration: Duration) async
 
     /// Runs `body`, which may block, elsewhere.
-    func offload<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value
+    func offload<Success: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Success
+    ) async throws(Failure) -> Success
 }
 
 extension SerialLoop {
@@ -25,22 +27,15 @@ extension SerialLoop {
     package func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
         schedule(at: now + delay, body)
     }
-
-    /// Runs `body`, which may block and throw, elsewhere.
-    package func offload<Value: Sendable>(
-        _ body: @escaping @Sendable () throws -> Value
-    ) async throws -> Value {
-        try await offload { Result { try body() } }.get()
-    }
 }
 
 extension EventLoop: SerialLoop {
     package var now: MonotonicTime { .now }
     package var secondsSince1970: Int64 { Int64(time(nil)) }
 
-    package func offload<Value: Sendable>(
-        _ body: @escaping @Sendable () -> Value
-    ) async -> Value {
-        await Transport.offload(body)
+    package func offload<Success: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Success
+    ) async throws(Failure) -> Success {
+        try await Transport.offload(body)
     }
 }

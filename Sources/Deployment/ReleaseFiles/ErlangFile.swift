@@ -6,28 +6,22 @@ enum ErlangFile {
     /// The bytes of a regular file; `nil` when there is none.
     static func read(
         _ path: String, limit: Int, files: any FileSystem
-    ) throws(FileContentError) -> [UInt8]? {
-        let status: FileStatus?
-        do throws(FileSystemError) { status = try files.status(path) } catch {
-            throw FileContentError("\(error)")
-        }
-        guard let status else { return nil }
+    ) throws(FileSystemError) -> [UInt8]? {
+        guard let status = try files.status(path) else { return nil }
         // Opening a pipe would wait for a writer.
-        guard status.kind == .file else { throw FileContentError("\(path) is not a file") }
-        do throws(FileSystemError) { return try files.read(path, limit: limit) } catch {
-            throw FileContentError("\(error)")
-        }
+        guard status.kind == .file else { throw .unusable("\(path) is not a file") }
+        return try files.read(path, limit: limit)
     }
 
     /// The terms that `file:consult/1` reads.
-    static func terms(_ bytes: [UInt8]) throws(FileContentError) -> [Term] {
+    static func terms(_ bytes: [UInt8]) throws(FileSystemError) -> [Term] {
         do throws(TextError) {
             var reader = try ErlangTextReader(utf8: bytes)
             var terms: [Term] = []
             while let term = try reader.next() { terms.append(term) }
             return terms
         } catch {
-            throw FileContentError(shortened(error.description))
+            throw .unusable(shortened(error.description))
         }
     }
 
@@ -40,11 +34,15 @@ enum ErlangFile {
     }
 }
 
-/// Why a file is of no use: "…/counter.appup: line 3: …".
-struct FileContentError: Error, Equatable, CustomStringConvertible {
-    var description: String
+/// How many characters of a reason are kept: a failed `code_change` may carry a whole state.
+private let maximumReasonLength = 2_000
 
-    init(_ description: String) {
-        self.description = description
-    }
+/// A term in Erlang's syntax, as long as a line of a log may be.
+func shortened(_ term: Term) -> String {
+    term.erlangText(maximumByteCount: maximumReasonLength)
+}
+
+func shortened(_ text: String) -> String {
+    guard text.count > maximumReasonLength else { return text }
+    return text.prefix(maximumReasonLength) + "…"
 }

@@ -6,7 +6,7 @@ internal import Transport
 enum ProcFile {
     /// The file's first 4 KiB, or `nil` when it cannot be read, as when its process has gone.
     static func read(_ path: String) -> [UInt8]? {
-        let raw = clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
         let descriptor = FileDescriptor(owning: raw)
         let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
@@ -33,15 +33,10 @@ enum ProcFile {
 
     /// The pids of all processes.
     static func pids() -> [Int32] {
-        guard let folder = opendir("/proc") else { return [] }
-        defer { closedir(folder) }
-        var pids: [Int32] = []
-        while let entry = readdir(folder) {
-            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
-                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
-            }
-            if let pid = Int32(name), pid > 0 { pids.append(pid) }
+        do throws(FileSystemError) {
+            return try FolderEntries.texts(of: "/proc", in: AT_FDCWD).compactMap { Int32($0) }
+        } catch {
+            return []
         }
-        return pids
     }
 }

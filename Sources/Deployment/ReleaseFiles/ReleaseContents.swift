@@ -34,19 +34,19 @@ extension ReleaseContents {
     /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, …} …]}.`
     ///
     /// Source: rel(4), SASL.
-    init(relFile bytes: [UInt8], includesERTS: Bool) throws(FileContentError) {
+    init(relFile bytes: [UInt8], includesERTS: Bool) throws(FileSystemError) {
         let terms = try ErlangFile.terms(bytes)
         guard terms.count == 1, let release = terms[0].asTuple, release.count == 4,
             release[0] == .atom("release"), let identity = release[1].asTuple,
             identity.count == 2, let name = identity[0].asText, let version = identity[1].asText,
             let erts = release[2].asTuple, erts.count == 2, erts[0] == .atom("erts"),
             let ertsVersion = erts[1].asText, let parts = release[3].asList
-        else { throw FileContentError("it is no {release, …} term") }
+        else { throw .unusable("it is no {release, …} term") }
         var applications: [Application] = []
         for part in parts {
             guard let fields = part.asTuple, fields.count >= 2, let name = fields[0].asAtom,
                 let version = fields[1].asText
-            else { throw FileContentError("\(shortened(part)) is no application") }
+            else { throw .unusable("\(shortened(part)) is no application") }
             applications.append(Application(name: name.name, version: version))
         }
         self.init(
@@ -60,9 +60,9 @@ extension ReleaseContents {
     /// `unpack_release` deletes the former.
     static func read(
         _ folder: String, name: String, version: String, files: any FileSystem
-    ) throws(FileContentError) -> ReleaseContents {
+    ) throws(FileSystemError) -> ReleaseContents {
         guard isPathComponent(name), isPathComponent(version) else {
-            throw FileContentError("\(name) \(version) does not belong into a path")
+            throw .unusable("\(name) \(version) does not belong into a path")
         }
         let candidates = [
             "\(folder)/releases/\(version)/\(name).rel",
@@ -71,7 +71,7 @@ extension ReleaseContents {
         for path in candidates {
             guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files)
             else { continue }
-            do throws(FileContentError) {
+            do throws(FileSystemError) {
                 var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
                 let erts = "\(folder)/erts-\(contents.ertsVersion)"
                 if isPathComponent(contents.ertsVersion) {
@@ -79,32 +79,11 @@ extension ReleaseContents {
                 }
                 return contents
             } catch {
-                throw FileContentError("\(path): \(error)")
+                throw .unusable("\(path): \(error)")
             }
         }
-        throw FileContentError("\(candidates[0]) does not exist")
+        throw .unusable("\(candidates[0]) does not exist")
     }
-
-    /// The ERTS version and release version that boot next: `releases/start_erl.data`.
-    static func bootVersions(
-        _ folder: String, files: any FileSystem
-    ) throws(FileContentError) -> (erts: String, release: String) {
-        let path = "\(folder)/releases/start_erl.data"
-        guard let bytes = try ErlangFile.read(path, limit: 4096, files: files) else {
-            throw FileContentError("\(path) does not exist")
-        }
-        let words = String(decoding: bytes, as: UTF8.self).split { $0.isWhitespace }
-        guard words.count == 2 else {
-            throw FileContentError("\(path) is not \"ERTS VERSION\"")
-        }
-        return (String(words[0]), String(words[1]))
-    }
-}
-
-/// Whether `text` names one entry of a folder.
-func isPathComponent(_ text: String) -> Bool {
-    !text.isEmpty && text != "." && text != ".." && text.utf8.count <= 255
-        && !text.utf8.contains { $0 == UInt8(ascii: "/") || $0 == 0 }
 }
 
 /// What is at `path`; `nil` also when that cannot be found out.

@@ -19,13 +19,14 @@ package enum FolderAccess {
         _ path: String, _ group: UInt32?, _ newMode: (UInt32) -> UInt32
     ) throws(FileSystemError) {
         let attempt = "setting the permissions of \(path)"
-        let raw = clinux_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, 0)
-        guard raw >= 0 else {
-            let code = clinux_errno()
-            if code == ENOENT || code == ELOOP || code == ENOTDIR { return }
-            throw .last(attempt)
+        let folder: FileDescriptor
+        do throws(FileSystemError) {
+            folder = try .opening(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
+        } catch {
+            if error.code == ENOENT || error.code == ELOOP || error.code == ENOTDIR { return }
+            throw error
         }
-        try change(FileDescriptor(owning: raw), group, newMode, attempt)
+        try change(folder, group, newMode, attempt)
     }
 
     private static func change(
@@ -52,7 +53,9 @@ package enum FolderAccess {
         _ folder: borrowing FileDescriptor, mode: UInt32, path: String
     ) throws(FileSystemError) {
         let attempt = "setting the permissions of \(path)"
-        try change(open(".", in: folder, attempt), nil, { $0 | mode }, attempt)
+        try change(
+            .opening(".", in: folder.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt), nil,
+            { $0 | mode }, attempt)
     }
 
     /// Makes the folder `name` in an opened one and gives it to a user. One that is there is given if it is
@@ -65,7 +68,8 @@ package enum FolderAccess {
         guard mkdirat(folder.raw, name, 0o700) == 0 || clinux_errno() == EEXIST else {
             throw .last(attempt)
         }
-        let made = try open(name, in: folder, attempt)
+        let made = try FileDescriptor.opening(
+            name, in: folder.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
         var status = stat()
         guard fstat(made.raw, &status) == 0 else { throw .last(attempt) }
         guard status.st_uid == geteuid(),
@@ -74,15 +78,6 @@ package enum FolderAccess {
         guard fchmod(made.raw, mode) == 0, fchown(made.raw, user.id, user.group) == 0 else {
             throw .last(attempt)
         }
-    }
-
-    private static func open(
-        _ name: String, in folder: borrowing FileDescriptor, _ attempt: String
-    ) throws(FileSystemError) -> FileDescriptor {
-        let raw = clinux_open_at(
-            folder.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard raw >= 0 else { throw .last(attempt) }
-        return FileDescriptor(owning: raw)
     }
 
     /// What keeps a user from coming to `path`: the first folder on the way that it may not pass through.
@@ -95,14 +90,12 @@ package enum FolderAccess {
             let parent = folder.isEmpty ? "/" : folder
             folder += "/" + name
             let place = folder
+            let attempt =
+                "reaching \(place) as \(user.name) (`chmod o+x \(parent)` helps)"
             do throws(FileSystemError) {
+                // O_PATH takes the right to come there and no other.
                 try user.acting { () throws(FileSystemError) in
-                    let raw = clinux_open(place, onlyName | O_CLOEXEC, 0)
-                    guard raw < 0 else {
-                        _ = close(raw)
-                        return
-                    }
-                    throw .last("reaching \(place) as \(user.name) (`chmod o+x \(parent)` helps)")
+                    _ = try FileDescriptor.opening(place, clinux_o_path, attempt)
                 }
             } catch {
                 return error
@@ -110,9 +103,6 @@ package enum FolderAccess {
         }
         return nil
     }
-
-    /// `O_PATH`, which the Glibc module lacks: it takes the right to come there and no other.
-    private static let onlyName: Int32 = 0o10000000
 }
 
 /// Gives a tree of files that is ours alone to somebody else. It never follows a link. It blocks.

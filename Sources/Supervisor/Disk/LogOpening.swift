@@ -14,9 +14,7 @@ package enum LogOpening {
         to path: String, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> FileDescriptor {
         guard path != "/dev/null" else {
-            let raw = clinux_open(path, O_WRONLY | O_CLOEXEC, 0)
-            guard raw >= 0 else { throw .last("opening \(path)") }
-            return FileDescriptor(owning: raw)
+            return try FileDescriptor.opening(path, O_WRONLY, "opening \(path)")
         }
         let file = try open(path, O_WRONLY | O_APPEND | O_CREAT, owners)
         // It is for a program to keep, which expects that writing waits.
@@ -36,10 +34,8 @@ package enum LogOpening {
         of path: String, owners: TrustedUsers
     ) throws(FileSystemError) -> FolderAnchor {
         let folder = HostFileSystem.folder(of: path)
-        do throws(PathTrustError) {
-            return FolderAnchor(try trust(owners).folder(folder), path: folder)
-        } catch {
-            throw FileSystemError(error)
+        return try FileSystemError.trusting { () throws(PathTrustError) in
+            FolderAnchor(try trust(owners).folder(folder), path: folder)
         }
     }
 
@@ -47,10 +43,8 @@ package enum LogOpening {
     static func makeFolder(
         of path: String, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) {
-        do throws(PathTrustError) {
+        try FileSystemError.trusting { () throws(PathTrustError) in
             _ = try trust(owners).makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
-        } catch {
-            throw FileSystemError(error)
         }
     }
 
@@ -63,13 +57,11 @@ package enum LogOpening {
         _ path: String, _ flags: Int32, _ owners: TrustedUsers
     ) throws(FileSystemError) -> FileDescriptor {
         let trust = trust(owners)
-        do throws(PathTrustError) {
+        return try FileSystemError.trusting { () throws(PathTrustError) in
             let folder = try trust.folder(HostFileSystem.folder(of: path))
             return try trust.file(
-                LogSnapshot.lastComponent(path), in: folder, path: path, as: .log, flags: flags,
+                HostFileSystem.name(of: path), in: folder, path: path, as: .log, flags: flags,
                 mode: 0o640)
-        } catch {
-            throw FileSystemError(error)
         }
     }
 }
