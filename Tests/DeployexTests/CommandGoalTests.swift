@@ -129,10 +129,10 @@ private let first = InstanceName(app: "counter", index: 1)
     }
 }
 
-@Suite struct RemoteCommandTests {
+@Suite struct RemoteShellTests {
     @Test
     func `the remote shell gets the instance's variables and the cookie, and no other release's`() {
-        let variables = RemoteCommand.variables(
+        let variables = RemoteShell.variables(
             [
                 "TERM": "xterm", "RELEASE_ROOT": "/elsewhere", "DEPLOYEX_ERLANG_COOKIE": "c",
                 "ELIXIR_ERL_OPTIONS": "-proto_dist inet_tls", "GREETING": "mine",
@@ -159,7 +159,7 @@ private let first = InstanceName(app: "counter", index: 1)
             "XDG_RUNTIME_DIR": "/run/user/0", "ERL_FLAGS": "-setcookie c", "LCX": "d",
             "DEPLOYEX_ERLANG_COOKIE": "e",
         ]
-        let variables = RemoteCommand.variables(
+        let variables = RemoteShell.variables(
             shared.merging(own) { $1 }, instance: ["RELEASE_NODE_SUFFIX": "-1"], cookie: "secret",
             user: shop)
         let its = [
@@ -180,14 +180,14 @@ private let first = InstanceName(app: "counter", index: 1)
     func `TLS that was asked for by arguments is the shell's as well`(
         own: String?, expected: String
     ) {
-        let variables = RemoteCommand.variables(
+        let variables = RemoteShell.variables(
             own.map { ["ELIXIR_ERL_OPTIONS": $0] } ?? [:], instance: [:], cookie: "secret",
             tlsOptionsFile: "/tmp/a.conf")
         #expect(variables["ELIXIR_ERL_OPTIONS"] == expected)
     }
 
     @Test func `the shell finds an options file that was named by a relative path`() {
-        let variables = RemoteCommand.variables(
+        let variables = RemoteShell.variables(
             [:], instance: [:], cookie: "secret", tlsOptionsFile: "tls/a.conf", folder: "/srv")
         #expect(
             variables["ELIXIR_ERL_OPTIONS"]

@@ -37,13 +37,13 @@ import Testing
 
     @Test func `every command is documented`() throws {
         let (commands, readme) = (try text("docs/commands.md"), try text("README.md"))
-        for command in CommandName.allCases {
+        for verb in Verb.all {
             let isThere = ["deployex ", "deployex [", "\\|"].contains { before in
-                readme.contains(before + command.rawValue)
+                readme.contains(before + verb.name)
             }
-            #expect(isThere, "\(command)")
-            if command.asksDeployex, command != .start, command != .completion {
-                #expect(commands.contains("deployex \(command.rawValue)"), "\(command)")
+            #expect(isThere, "\(verb.name)")
+            if verb.peer == .deployex, verb.name != "start", verb.name != "completion" {
+                #expect(commands.contains("deployex \(verb.name)"), "\(verb.name)")
             }
         }
     }

@@ -86,7 +86,7 @@ private func message(_ environment: [String: String]) -> String? {
         #expect(
             throws: UsageError(
                 "DEPLOYEX_DIST_NETWORKS=10.0.0.1/8: networks such as 10.0.0.0/8 and fd00::/8; "
-                    + "10.0.0.1/8 is none", .start)
+                    + "10.0.0.1/8 is none", "start")
         ) { try listening(["DEPLOYEX_DIST_NETWORKS": "10.0.0.1/8"]) }
     }
 

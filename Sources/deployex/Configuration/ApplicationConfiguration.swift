@@ -72,7 +72,8 @@ struct ApplicationConfiguration: Equatable {
             if cloud == nil, settings.name(of: .name) == Setting.name.variable {
                 return "myphoenixapp"
             }
-            throw UsageError("\(settings.name(of: .name)) is not set: name the application", .start)
+            throw UsageError(
+                "\(settings.name(of: .name)) is not set: name the application", "start")
         }
         let name = try value.text()
         guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
@@ -94,13 +95,13 @@ struct ApplicationConfiguration: Equatable {
             throw UsageError(
                 "\(name) is to run as \(user.name), and deployex runs as \(UserDatabase.text(own)): "
                     + "only a deployex that runs as root can start programs as somebody else",
-                .start)
+                "start")
         }
         if let maximumOpenFiles, maximumOpenFiles > hardLimit {
             throw UsageError(
                 "\(name) is to have \(maximumOpenFiles) open files, and deployex's hard limit is "
                     + "\(hardLimit): raise it (LimitNOFILE= in a systemd unit, `ulimit -H -n`)",
-                .start)
+                "start")
         }
     }
 
@@ -153,14 +154,14 @@ struct ApplicationConfiguration: Equatable {
         } else if cloud != nil {
             throw UsageError(
                 "\(settings.name(of: .storageAdapter)) is not set: set local, as s3, which it "
-                    + "means with a cloud environment, is not available in this version", .start)
+                    + "means with a cloud environment, is not available in this version", "start")
         }
         guard
             let path = try settings.path(.storagePath) ?? (cloud == nil ? "/tmp/\(name)" : nil)
         else {
             throw UsageError(
                 "\(settings.name(of: .storagePath)) is not set: name the folder with dist/ and "
-                    + "versions/", .start)
+                    + "versions/", "start")
         }
         return Storage(
             path: path,
@@ -190,7 +191,7 @@ struct ApplicationConfiguration: Equatable {
         guard let value = settings.value(.readinessHTTPPath) else {
             guard let timeout = settings.value(.readinessHTTPTimeout) else { return nil }
             throw UsageError(
-                "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", .start)
+                "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", "start")
         }
         let path = try value.text()
         guard HTTPRequest.isPath(path) else {

@@ -36,12 +36,12 @@ struct ListeningOptions: Equatable {
         switch (minimum, maximum) {
         case (let low?, let high?):
             guard low <= high else {
-                throw UsageError("\(names[0])=\(low) is above \(names[1])=\(high)", .start)
+                throw UsageError("\(names[0])=\(low) is above \(names[1])=\(high)", "start")
             }
             self.ports = UInt16(low)...UInt16(high)
         case (let only?, nil): self.ports = UInt16(only)...UInt16(only)
         case (nil, let high?):
-            throw UsageError("\(names[1])=\(high) needs \(names[0]) beside it", .start)
+            throw UsageError("\(names[1])=\(high) needs \(names[0]) beside it", "start")
         case (nil, nil): break
         }
         if let seconds = try settings.integer(.tickTime, in: Self.tickTimes) {

@@ -112,7 +112,7 @@ struct ServerConfiguration: Equatable {
             else { continue }
             throw UsageError(
                 "\(variable) is set beside the configuration file \(path): say it there "
-                    + "(\(setting.key)), or leave the file out", .start)
+                    + "(\(setting.key)), or leave the file out", "start")
         }
     }
 
@@ -126,13 +126,14 @@ struct ServerConfiguration: Equatable {
                 )
                 if application.name == before.name {
                     throw UsageError(
-                        "\(path): \(here)name: \(application.name) is \(there)name already", .start)
+                        "\(path): \(here)name: \(application.name) is \(there)name already", "start"
+                    )
                 }
                 if application.ports.overlaps(before.ports) {
                     throw UsageError(
                         "\(path): \(here)first_port: \(application.name) would take the ports "
                             + "\(text(application.ports)), and \(before.name) \(text(before.ports))",
-                        .start)
+                        "start")
                 }
             }
         }

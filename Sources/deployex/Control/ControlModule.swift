@@ -98,7 +98,7 @@ struct ControlModule: Sendable {
                 .init(snapshot: snapshot, firstPort: served.configuration.firstPort))
         }
         return StatusReport(
-            node: name.text, version: HelpText.version, usesTLS: usesTLS, uptime: now - begin,
+            node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
             applications: reports
         ).term(now: now)
     }

@@ -42,12 +42,12 @@ actor Server {
 
     /// Checks everything that can be checked before anything is touched.
     init(
-        _ invocation: Invocation, environment: [String: String], conditions: StartConditions,
-        console: ConsoleLog, loop: EventLoop
+        configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
+        conditions: StartConditions, console: ConsoleLog, loop: EventLoop
     ) throws(UsageError) {
-        let options = try invocation.distribution.merging(environment)
+        let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
-        configuration = try Self.configuration(invocation, environment: environment)
+        configuration = try Self.configuration(configurationFile, environment: environment)
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
@@ -74,10 +74,10 @@ actor Server {
     }
 
     private static func configuration(
-        _ invocation: Invocation, environment: [String: String]
+        _ file: String?, environment: [String: String]
     ) throws(UsageError) -> ServerConfiguration {
         let variable = environment["DEPLOYEX_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        guard case .start(let option) = invocation.command, let path = option ?? variable else {
+        guard let path = file ?? variable else {
             return try ServerConfiguration(environment: environment)
         }
         return try ServerConfiguration(file: .read(path), environment: environment)

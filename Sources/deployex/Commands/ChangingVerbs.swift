@@ -4,69 +4,117 @@ internal import ExternalTermFormat
 internal import Supervisor
 internal import Transport
 
-/// The commands that change something, and those that show what has changed.
+extension Verb {
+    static let changing = [
+        Verb(
+            name: "deploy", forms: ["deploy VERSION|auto [--app APPLICATION] [--no-wait]"],
+            summary: "deploy a version and stay with it; auto follows current.json again",
+            details: """
+                The package of VERSION must be in the storage. The version stays until another one is
+                deployed or `deployex deploy auto`. It waits until all instances run it; exit status 1
+                when it was taken back instead, with the reason.
+                """,
+            argumentCount: 1...1, peer: .deployex, concernsApplication: true,
+            // As long as a version may take to become ready, and some more.
+            patience: .seconds(1800), words: { ["auto"] }, askedWords: .versions
+        ) { (arguments) throws(UsageError) in
+            Order(.deploy(try arguments.version()), waits: arguments.waits)
+        },
+        Verb(
+            name: "rollback", forms: ["rollback [--app APPLICATION] [--no-wait]"],
+            summary: "go back to the version before, and do not deploy this one again",
+            details: "The version that runs is ghosted; the one before it comes to all instances.",
+            peer: .deployex, concernsApplication: true, patience: .seconds(1800)
+        ) { Order(.rollback, waits: $0.waits) },
+        Verb(
+            name: "unghost", forms: ["unghost VERSION [--app APPLICATION]"],
+            summary: "let a version be deployed again",
+            details:
+                "VERSION may be deployed again, which happens at once where it is the one to run.",
+            argumentCount: 1...1, peer: .deployex, concernsApplication: true, askedWords: .versions
+        ) { (arguments) throws(UsageError) in
+            Order(.unghost(try arguments.version()), waits: false)
+        },
+        Verb(
+            name: "restart", forms: ["restart INSTANCE [--app APPLICATION] [--no-wait]"],
+            summary: "restart an instance", details: instanceNote, argumentCount: 1...1,
+            peer: .deployex, concernsApplication: true, patience: .seconds(120),
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            Order(
+                .restart(try arguments.instance(arguments.positional[0])), waits: arguments.waits)
+        },
+        Verb(
+            name: "stop", forms: ["stop INSTANCE|--all [--app APPLICATION] [--no-wait]"],
+            summary: "stop an instance, or everything",
+            details: instanceNote
+                + "\n--all stops every instance of every application, and then deployex itself.",
+            argumentCount: 0...1,
+            ownOptions: [Option("--all", "stop every instance, and then deployex")],
+            peer: .deployex, concernsApplication: true, patience: .seconds(120),
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            switch (arguments.positional.first, arguments.has("--all")) {
+            case (let text?, false):
+                return Order(.stop(try arguments.instance(text)), waits: arguments.waits)
+            case (nil, true): return Order(.stopAll, waits: arguments.waits)
+            case (nil, false), (_?, true):
+                throw arguments.failure(
+                    "stop takes an instance, or --all for every instance and deployex itself")
+            }
+        },
+    ]
+
+    private static let instanceNote = """
+        INSTANCE is a number, or a name such as counter-2. The command waits until it is seen in
+        the status; --no-wait returns as soon as it has begun.
+        """
+}
+
+/// A command that changes what runs.
+struct Order: Command {
+    enum Kind: Equatable {
+        /// A version, or `auto`.
+        case deploy(String)
+        case rollback
+        case unghost(String)
+        /// An instance by its number, or its name.
+        case restart(String)
+        case stop(String)
+        case start(String)
+        case stopAll
+    }
+
+    let kind: Kind
+    /// Until the effect is seen.
+    let waits: Bool
+
+    init(_ kind: Kind, waits: Bool) {
+        self.kind = kind
+        self.waits = waits
+    }
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        .exit(
+            try await ControlCommands(
+                client: try setting.client(), application: setting.invocation.application,
+                patience: setting.invocation.patience
+            ).run(kind, waits: waits))
+    }
+}
+
+/// The commands that change something.
 struct ControlCommands {
     let client: ControlClient
     /// The application that is meant, where there are several.
     let application: String?
-    /// How long to wait for an effect; `nil` for the command's own default.
-    let patience: Duration?
+    /// How long to wait for an effect.
+    let patience: Duration
 
     private static let pollInterval = Duration.milliseconds(200)
 
-    // MARK: Showing
-
-    /// `deployex status [--json]`
-    func status(json: Bool) async throws -> Int32 {
-        let status = try await client.status()
-        if json {
-            Output.line(status.json)
-        } else {
-            let table = StatusTable(status, usesColours: Output.usesColours)
-            for line in table.lines { Output.line(line) }
-        }
-        return ExitCode.done
-    }
-
-    /// `deployex versions [--json]`
-    func versions(json: Bool) async throws -> Int32 {
-        let answer = try await client.call("versions", application.map { [.binary($0)] } ?? [])
-        if json {
-            Output.line(answer.json)
-        } else {
-            for line in VersionsTable(answer).lines { Output.line(line) }
-        }
-        return ExitCode.done
-    }
-
-    /// `deployex completion instances|applications|versions`: words, or nothing at all.
-    func words(_ words: CompletionWords) async -> Int32 {
-        guard let status = try? await client.status() else { return ExitCode.unreachable }
-        let applications = StatusView(status).applications
-        let found: [String] =
-            switch words {
-            case .applications: applications.map(\.name)
-            case .instances:
-                applications.flatMap { application in
-                    application.instances.map { "\(application.name)-\($0.number)" }
-                }
-            case .versions:
-                applications.flatMap { application in
-                    [application.targetVersion].compactMap { $0 }
-                        + application.ghosted.keys.sorted()
-                        + application.instances.compactMap(\.version)
-                }
-            }
-        // A shell expands what it completes from: nothing but plain names goes there.
-        for word in Set(found).sorted() where Release.isVersion(word) { Output.line(word) }
-        return ExitCode.done
-    }
-
-    // MARK: Changing
-
-    func run(_ order: ControlOrder, waits: Bool) async throws -> Int32 {
+    func run(_ order: Order.Kind, waits: Bool) async throws -> Int32 {
         let before = StatusView(try await client.status())
-        let patience = patience ?? order.name.defaultPatience
         switch order {
         case .stopAll:
             return try await stopAll(waits: waits, within: patience)

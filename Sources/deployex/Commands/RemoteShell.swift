@@ -4,16 +4,43 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex remote [INSTANCE]`: what this process is to become.
-struct RemoteCommand {
-    let client: ControlClient
-    let application: String?
-    /// Our own variables.
-    let environment: [String: String]
+extension Verb {
+    static let remote = [
+        Verb(
+            name: "remote", forms: ["remote [INSTANCE] [--app APPLICATION]"],
+            summary: "open the remote shell of an instance",
+            details: """
+                Becomes `bin/APP remote` of the instance's own release, on this terminal; it has to run
+                on the instance's host, as a user who may read the release. Without INSTANCE it is the
+                first one that is connected.
+                """,
+            argumentCount: 0...1, peer: .deployex, concernsApplication: true,
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            guard let text = arguments.positional.first else { return RemoteShell(instance: nil) }
+            return RemoteShell(instance: try arguments.instance(text))
+        }
+    ]
+}
+
+/// `deployex remote [INSTANCE]`: this process becomes the instance's shell.
+struct RemoteShell: Command {
+    /// `2` or `counter-2`; `nil` for the first one that is connected.
+    let instance: String?
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        return .replacement(
+            try await program(
+                client, application: setting.invocation.application, setting.variables))
+    }
 
     /// The program of the instance's release with the argument `remote`, and its environment.
-    func program(_ text: String?) async throws -> Replacement {
-        let instance = try await instance(text)
+    private func program(
+        _ client: ControlClient, application: String?, _ environment: [String: String]
+    ) async throws -> Replacement {
+        let status = StatusView(try await client.status())
+        let instance = try find(in: status, application)
         let answer = try await client.call(
             "instance", [.binary(instance.app), .integer(instance.index)])
         guard let path = answer["program"]?.asText else {
@@ -69,9 +96,12 @@ struct RemoteCommand {
         return instance == 0 ? nil : instance
     }
 
-    private func instance(_ text: String?) async throws -> InstanceName {
-        let status = StatusView(try await client.status())
-        if let text { return try status.directory.instance(named: text, of: application) }
+    private func find(
+        in status: StatusView, _ application: String?
+    ) throws -> InstanceName {
+        if let instance {
+            return try status.directory.instance(named: instance, of: application)
+        }
         let name = try status.directory.application(application).name
         let connected = status.application(name)?.instances.first { $0.isConnected }
         guard let connected else {
@@ -117,7 +147,7 @@ struct RemoteCommand {
     }
 }
 
-extension RemoteCommand {
+extension RemoteShell {
     /// Those of ours that a program of another user gets: of the terminal, and what finds programs and nodes.
     private static let namesForOthers: Set<String> = [
         "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",

@@ -3,15 +3,32 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex names` and `deployex epmd`.
-struct EPMDCommands {
-    let environment: [String: String]
-    let loop: EventLoop
+extension Verb {
+    static let epmd = [
+        Verb(
+            name: "names", forms: ["names [HOST]"],
+            summary: "list the nodes registered with EPMD",
+            details: "Asks EPMD on HOST (this host when left out); ERL_EPMD_PORT is honoured.",
+            argumentCount: 0...1
+        ) { ListNames(host: $0.positional.first) },
+        Verb(
+            name: "epmd", forms: ["epmd [--daemon]"],
+            summary: "run an Erlang port mapper daemon",
+            details: """
+                Serves ERL_EPMD_PORT (4369 by default) on ERL_EPMD_ADDRESS (all addresses by default).
+                --daemon puts it into the background.
+                """,
+            ownOptions: [Option("--daemon", "run in the background")]
+        ) { ServeEPMD(inBackground: $0.has("--daemon")) },
+    ]
+}
 
-    /// `deployex names [HOST]`: what `epmd -names` prints.
-    func names(host: String?) async throws -> Int32 {
-        let client = try EPMDAccess.client(
-            environment, loop: loop, trust: try CommandTrust.listeners(environment))
+/// `deployex names [HOST]`: what `epmd -names` prints.
+struct ListNames: Command {
+    let host: String?
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.epmd()
         let names: [EPMDName]
         do throws(EPMDError) {
             names =
@@ -20,18 +37,36 @@ struct EPMDCommands {
             throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
         }
         for name in names { Output.line("name \(name.name) at port \(name.port)") }
-        return ExitCode.done
+        return .done
+    }
+}
+
+extension CommandSetting {
+    fileprivate func epmd() throws(UsageError) -> EPMDClient {
+        try EPMDAccess.client(
+            variables, loop: loop, trust: try CommandTrust.listeners(variables))
+    }
+}
+
+/// `deployex epmd [--daemon]`
+struct ServeEPMD: Command {
+    let inBackground: Bool
+
+    func prepare() throws(SystemError) {
+        // The kernel knows it by the link that it was started by.
+        OwnProcess.setName("deployex")
+        try RootRights.renounceNewOnes()
     }
 
-    /// `deployex epmd [--daemon]`
-    func serve(inBackground: Bool) async throws -> Int32 {
-        if inBackground { return try await startInBackground() }
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        if inBackground { return try await startInBackground(setting) }
         let refusals = Guarded<Set<String>>([])
         var limits = EPMDDaemon.Limits()
         limits.connectionCount = DescriptorLimit.raised.connectionCount(
             ofServer: limits.connectionCount)
         let daemon = EPMDDaemon(
-            loop: loop, limits: limits, peers: try EPMDAccess.admittedPeers(environment),
+            loop: setting.loop, limits: limits,
+            peers: try EPMDAccess.admittedPeers(setting.variables),
             report: {
                 // Each once, however often: what comes from a stranger must not fill a log.
                 guard case .refused(let text) = $0,
@@ -43,9 +78,9 @@ struct EPMDCommands {
                 try ConnectingSocket.find(peer: peer, own: own)?.user
             })
         do {
-            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(environment))
+            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(setting.variables))
         } catch let error as EPMDError {
-            throw UsageError("\(error)", .epmd)
+            throw UsageError("\(error)", "epmd")
         } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.refused)
         }
@@ -59,13 +94,12 @@ struct EPMDCommands {
             }
         }
         await daemon.waitUntilStopped()
-        return ExitCode.done
+        return .done
     }
 
     /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
-    private func startInBackground() async throws -> Int32 {
-        let client = try EPMDAccess.client(
-            environment, loop: loop, trust: try CommandTrust.listeners(environment))
+    private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.epmd()
         let deadline = MonotonicTime.now + .seconds(5)
         var started: EPMDProcess?
         while true {
@@ -74,16 +108,17 @@ struct EPMDCommands {
             do throws(EPMDError) {
                 _ = try await client.names()
                 for line in started?.lines ?? [] { Output.error(line) }
-                return ExitCode.done
+                return .done
             } catch {
                 guard case .unreachable = error, MonotonicTime.now < deadline, end == nil else {
                     throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
                 }
             }
             if started == nil {
-                started = try await EPMDProcess.start(environment: environment, loop: loop)
+                started = try await EPMDProcess.start(
+                    environment: setting.variables, loop: setting.loop)
             }
-            await loop.sleep(for: .milliseconds(20))
+            await setting.loop.sleep(for: .milliseconds(20))
         }
     }
 }
