@@ -7,7 +7,7 @@ import ExternalTermFormat
 enum ControlTarget {
     private static let functions = [
         "status", "stop_all", "deploy", "auto", "rollback", "unghost", "restart", "stop", "start",
-        "versions", "tail", "read_log", "instance", "module_info",
+        "versions", "tail", "read_log", "instance", "module_info", "follow_log", "request", "await",
     ]
 
     private static let one = InstanceDirectory([.init(name: "counter", replicas: 3)])
@@ -29,7 +29,7 @@ enum ControlTarget {
         do throws(ControlRefusal) {
             let call = try ControlCall.parse(
                 function, arguments, in: first & 1 == 0 ? one : two)
-            guard case .readLog(_, _, .position(let position))? = call else { return }
+            guard case .readLog(_, _, .position(let position), _)? = call else { return }
             try check(position)
         } catch {
             try require(error.message.utf8.count < 500, "a long answer: \(error.message)")

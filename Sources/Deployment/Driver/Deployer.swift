@@ -28,6 +28,8 @@ package actor Deployer {
         package var checkReadiness: (@Sendable (Int) async -> Readiness)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
+        /// Called after each event, on the loop's thread.
+        package var onChange: (@Sendable (ApplicationSnapshot) -> Void)?
         /// Called on the loop's thread.
         package var log: @Sendable (LogLevel, String) -> Void
 
@@ -234,6 +236,7 @@ package actor Deployer {
             loop.schedule(at: deadline) { self.assumeIsolated { $0.tell(.timePassed) } }
         }
         for action in actions { perform(action) }
+        if let snapshot { environment.onChange?(snapshot) }
     }
 
     private func perform(_ action: EngineAction) {

@@ -100,23 +100,24 @@ struct ListWords: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.client()
         guard let status = try? await client.status() else { return .exit(ExitCode.unreachable) }
-        let applications = StatusView(status).applications
-        let found: [String] =
+        let applications = status.applications
+        let found: [String?] =
             switch words {
             case .applications: applications.map(\.name)
             case .instances:
                 applications.flatMap { application in
-                    application.instances.map { "\(application.name)-\($0.number)" }
+                    application.instances.map { "\(application.name ?? "")-\($0.number ?? 0)" }
                 }
             case .versions:
                 applications.flatMap { application in
-                    [application.targetVersion].compactMap { $0 }
-                        + application.ghosted.keys.sorted()
-                        + application.instances.compactMap(\.version)
+                    [application.targetVersion] + application.ghosted.map(\.version)
+                        + application.instances.map(\.version)
                 }
             }
         // A shell expands what it completes from: nothing but plain names goes there.
-        for word in Set(found).sorted() where Release.isVersion(word) { Output.line(word) }
+        for word in Set(found.compactMap { $0 }).sorted() where Release.isVersion(word) {
+            Output.line(word)
+        }
         return .done
     }
 }

@@ -62,26 +62,26 @@ extension Verb {
                 deployex (`deployex completion instances|applications|versions`).
                 """,
             argumentCount: 1...1, peer: .deployex,
-            words: { Shell.allCases.map(\.rawValue) }
-        ) { (arguments) throws(UsageError) in
-            let text = arguments.positional[0]
-            if let shell = Shell(rawValue: text) { return CompletionScript(shell: shell) }
-            if let words = CompletionWords(rawValue: text) { return ListWords(words: words) }
-            throw arguments.failure("no completion for \(text): bash, zsh or fish")
-        },
+            words: { Shell.allCases.map(\.rawValue) },
+            read: { (arguments) throws(UsageError) in
+                let text = arguments.positional[0]
+                if let shell = Shell(rawValue: text) { return CompletionScript(shell: shell) }
+                if let words = CompletionWords(rawValue: text) { return ListWords(words: words) }
+                throw arguments.failure("no completion for \(text): bash, zsh or fish")
+            }),
         Verb(name: "version", forms: ["version"], summary: "print the version") { _ in
             ShowVersion()
         },
         Verb(
             name: "help", forms: ["help [COMMAND]"],
             summary: "show this text, or what it says of a command", argumentCount: 0...1,
-            words: { all.map(\.name) }
-        ) { (arguments) throws(UsageError) in
-            guard let topic = arguments.positional.first else { return Help(verb: nil) }
-            guard named(topic) != nil else {
-                throw UsageError("no help for \(topic): it is not a command")
-            }
-            return Help(verb: topic)
-        },
+            words: { all.map(\.name) },
+            read: { (arguments) throws(UsageError) in
+                guard let topic = arguments.positional.first else { return Help(verb: nil) }
+                guard named(topic) != nil else {
+                    throw UsageError("no help for \(topic): it is not a command")
+                }
+                return Help(verb: topic)
+            }),
     ]
 }

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Glibc
@@ -39,10 +40,12 @@ struct RemoteShell: Command {
     private func program(
         _ client: ControlClient, application: String?, _ environment: [String: String]
     ) async throws -> Replacement {
-        let status = StatusView(try await client.status())
-        let instance = try find(in: status, application)
-        let answer = try await client.call(
-            "instance", [.binary(instance.app), .integer(instance.index)])
+        var arguments = [application, instance].compactMap { $0?.term }
+        if instance == nil { arguments = try await connected(client, application) }
+        let answer = try await client.call("instance", arguments)
+        guard let name = answer["application"]?.asText, let number = answer["instance"]?.asInteger
+        else { throw client.strangeAnswer }
+        let instance = InstanceName(app: name, index: number)
         guard let path = answer["program"]?.asText else {
             throw CommandFailure(
                 "\(client.name) does not say where \(instance) is: is it another version of "
@@ -96,20 +99,21 @@ struct RemoteShell: Command {
         return instance == 0 ? nil : instance
     }
 
-    private func find(
-        in status: StatusView, _ application: String?
-    ) throws -> InstanceName {
-        if let instance {
-            return try status.directory.instance(named: instance, of: application)
-        }
-        let name = try status.directory.application(application).name
-        let connected = status.application(name)?.instances.first { $0.isConnected }
-        guard let connected else {
+    /// The first instance that is connected.
+    private func connected(
+        _ client: ControlClient, _ application: String?
+    ) async throws -> [Term] {
+        let status = try await client.status()
+        let directory = InstanceDirectory(
+            status.applications.map { .init(name: $0.name ?? "", replicas: $0.instances.count) })
+        let name = try directory.application(application).name
+        let instances = status.applications.first { $0.name == name }?.instances ?? []
+        guard let number = instances.first(where: \.isConnected)?.number else {
             throw CommandFailure(
                 "no instance of \(name) is connected: see `deployex status`",
                 exitCode: ExitCode.refused)
         }
-        return InstanceName(app: name, index: connected.number)
+        return [name.term, number.term]
     }
 
     /// The user's variables without those of another release and without deployex's secrets, then

@@ -29,7 +29,7 @@ extension Verb {
                 throw arguments.failure(
                     "--config is for the server: \(text) is started with what it knows")
             }
-            return Order(.start(try arguments.instance(text)), waits: arguments.waits)
+            return Order("start", try arguments.instance(text), waits: arguments.waits)
         }
     ]
 }

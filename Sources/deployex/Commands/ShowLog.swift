@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ExternalTermFormat
 internal import Supervisor
 internal import Transport
@@ -40,28 +41,19 @@ struct ShowLog: Command {
     var isRaw = false
     var lines = 20
 
-    private static let pollInterval = Duration.milliseconds(200)
-
     /// Prints the last lines and, if asked to follow, what is written from then on. Each answer says
     /// where the next one begins, so that nothing is missed or comes twice.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.client()
-        let directory = StatusView(try await client.status()).directory
-        let instance = try directory.instance(
-            named: instance, of: setting.invocation.application)
         var output = ApplicationOutput(isRaw: isRaw)
-        var start = Term.tuple([.atom("last"), .integer(lines)])
+        let log =
+            [setting.invocation.application, instance].compactMap { $0?.term }
+            + [.atom(Atom(stream.rawValue))]
+        var answer = try await client.call(
+            "read_log", log + [.tuple([.atom("last"), .integer(lines)])])
         while true {
-            let answer = try await client.call(
-                "read_log",
-                [
-                    .binary(instance.app), .integer(instance.index),
-                    .atom(Atom(stream.rawValue)), start,
-                ])
             guard let text = answer["text"]?.asBinary, let next = answer["next"] else {
-                throw CommandFailure(
-                    "\(client.name) answers in another way: is it another version of deployex?",
-                    exitCode: ExitCode.refused)
+                throw client.strangeAnswer
             }
             if let lost = answer["lost_bytes"]?.asInteger, lost > 0 {
                 Output.error("\(lost) bytes were rotated away before they could be read")
@@ -71,9 +63,13 @@ struct ShowLog: Command {
                 output.finish()
                 return .done
             }
-            start = next
-            // There may be more at once where a piece was cut off at its limit.
-            if text.isEmpty { await setting.loop.sleep(for: Self.pollInterval) }
+            let wait = ControlClient.wait(within: Self.patience)
+            answer = try await client.call(
+                "follow_log", log + [next, .integer(wait)],
+                timeout: client.context.timeout + .milliseconds(wait))
         }
     }
+
+    /// Whether the reader of the output has gone is looked at as often, when nothing is written.
+    private static let patience = Duration.seconds(1)
 }

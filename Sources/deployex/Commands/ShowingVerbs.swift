@@ -28,11 +28,11 @@ struct ShowStatus: Command {
     let asJSON: Bool
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let status = try await setting.client().status()
+        let answer = try await setting.client().call("status", [])
         if asJSON {
-            Output.line(status.json)
+            Output.line(answer.json)
         } else {
-            let table = StatusTable(status, usesColours: Output.usesColours)
+            let table = StatusTable(StatusReport(reading: answer), usesColours: Output.usesColours)
             for line in table.lines { Output.line(line) }
         }
         return .done
@@ -50,7 +50,7 @@ struct ShowVersions: Command {
         if asJSON {
             Output.line(answer.json)
         } else {
-            for line in VersionsTable(answer).lines { Output.line(line) }
+            for line in VersionsTable(VersionsReport(reading: answer)).lines { Output.line(line) }
         }
         return .done
     }

@@ -8,12 +8,15 @@ final class ApplicationStart: Sendable {
     private let loop: EventLoop
     private let backoff: Backoff
     private let log: @Sendable (LogLevel, String) -> Void
+    private let onFailure: @Sendable (String) -> Void
     private let failure = Guarded<String?>(nil)
 
     init(
         loop: EventLoop, backoff: Backoff = Backoff(),
-        log: @escaping @Sendable (LogLevel, String) -> Void
+        log: @escaping @Sendable (LogLevel, String) -> Void,
+        onFailure: @escaping @Sendable (String) -> Void = { _ in }
     ) {
+        self.onFailure = onFailure
         self.loop = loop
         self.backoff = backoff
         self.log = log
@@ -44,6 +47,7 @@ final class ApplicationStart: Sendable {
             return failure
         }
         guard let reason, reason != before else { return }
+        onFailure(reason)
         log(.error, "Application is not begun: \(reason); it is tried again")
     }
 }

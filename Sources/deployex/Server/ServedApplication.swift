@@ -16,6 +16,8 @@ struct ServedApplication: Sendable {
     let refusal: String?
     private let beginning: ApplicationStart
     private let rotator: LogRotator
+    /// On the loop's thread.
+    private let publish: @Sendable (ApplicationSnapshot) -> Void
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -25,18 +27,24 @@ struct ServedApplication: Sendable {
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's.
     ///   - process: as whom and with what its programs run.
+    ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         host: String, files: HostFileSystem, refusal: FileSystemError?, inherited: [String: String],
-        cookie: String, process: ProcessSetting,
-        loop: EventLoop,
+        cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
         self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
-        beginning = ApplicationStart(loop: loop, log: log)
         let name = configuration.name
+        let publish = { @Sendable (snapshot: ApplicationSnapshot) in
+            feed.assumeIsolated { $0.publish(snapshot) }
+        }
+        beginning = ApplicationStart(loop: loop, log: log) { problem in
+            publish(.failed(name, replicas: configuration.replicas, problem: problem))
+        }
+        self.publish = publish
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
         if let user = process.user { owners = owners.adding(user.id) }
@@ -63,6 +71,7 @@ struct ServedApplication: Sendable {
             },
             log: log)
         environment.process = process
+        environment.onChange = publish
         environment.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }
@@ -104,7 +113,12 @@ struct ServedApplication: Sendable {
 
     /// Takes over what runs, and begins. Returns when that has succeeded, or the task is cancelled.
     func start() async {
-        if let refusal { return log(.error, "Application is not begun: \(refusal)") }
+        if let refusal {
+            publish(
+                .failed(
+                    configuration.name, replicas: configuration.replicas, problem: refusal))
+            return log(.error, "Application is not begun: \(refusal)")
+        }
         await rotator.setInstances(
             (1...configuration.replicas).map {
                 InstanceName(app: configuration.name, index: $0)
@@ -151,15 +165,6 @@ struct ServedApplication: Sendable {
     func detach() async {
         await deployer.detach()
         await rotator.stop()
-    }
-
-    /// What it is doing; `nil` until it has begun.
-    var snapshot: ApplicationSnapshot? {
-        get async {
-            guard let problem else { return await deployer.snapshot }
-            return .failed(
-                configuration.name, replicas: configuration.replicas, problem: problem)
-        }
     }
 
     /// Tells the deployer at once when the store may have another release.

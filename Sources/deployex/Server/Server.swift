@@ -19,6 +19,7 @@ actor Server {
     private let trust: ListenerTrust
     private let instanceTrust: InstanceTrust
     private let console: any ServerLog
+    private let feed: ObservationFeed
     private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
     private var phase = Phase.running
@@ -71,6 +72,7 @@ actor Server {
                 ProductionLog(root: configuration.logPath, limits: configuration.logLimits),
             ]) : console
         self.loop = loop
+        feed = ObservationFeed(loop: loop)
     }
 
     private static func configuration(
@@ -102,6 +104,7 @@ actor Server {
         // Each by itself: what keeps one from beginning keeps no other.
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
+        await feed.close()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -340,7 +343,8 @@ actor Server {
                 application, of: configuration, node: node, host: name.host,
                 files: HostFileSystem(below: folders.base),
                 refusal: folders.refusals[application.name], inherited: environment,
-                cookie: cookie, process: conditions.setting(for: application), loop: loop,
+                cookie: cookie, process: conditions.setting(for: application), feed: feed,
+                loop: loop,
                 log: { level, text in
                     // Where there are several, whose instance it is must be said.
                     logger(level, isOnly ? text : "\(application.name): \(text)")
@@ -355,7 +359,7 @@ actor Server {
     private func expose(_ applications: [ServedApplication], on node: Node) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
-            applications: applications,
+            applications: applications, feed: feed, logWatch: LogWatch(feed: feed),
             report: { level, text in
                 // Whoever asks again and again does not fill the log.
                 node.assumeIsolated {
