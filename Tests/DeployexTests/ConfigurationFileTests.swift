@@ -72,7 +72,7 @@ private func one(_ text: String) -> String {
         #expect(counter.timings.livenessFailures == 6)
         #expect(!counter.readiness.usesDistribution)
         #expect(counter.readiness.aliveFor == .seconds(7))
-        #expect(counter.httpReadiness == .init(path: "/health", timeout: .seconds(8)))
+        #expect(counter.httpCheck == .init(path: "/health", timeout: .seconds(8)))
         #expect(counter.timings.readyTimeout == .seconds(9))
         #expect(counter.timings.maximumCrashes == 10)
         // Of logs, what an application does not say is what the host says.

@@ -57,11 +57,12 @@ private func refusal(
         ("read_log", "[2,stdout,{last,7}]", .readLog(second, .stdout, .last(7), within: .zero)),
         (
             "read_log", #"["counter",2,<<"stdout">>,{1,2}]"#,
-            .readLog(second, .stdout, .position(.tuple([1, 2])), within: .zero)
+            .readLog(second, .stdout, .position(.init(offset: 1, inode: 2)), within: .zero)
         ),
         (
             "follow_log", "[2,stderr,{1,2},500]",
-            .readLog(second, .stderr, .position(.tuple([1, 2])), within: .milliseconds(500))
+            .readLog(
+                second, .stderr, .position(.init(offset: 1, inode: 2)), within: .milliseconds(500))
         ),
         ("instance", "[2]", .instance(second)),
         ("request", "[restart,[2]]", .request(application: "counter", .restart(2))),
@@ -110,6 +111,10 @@ private func refusal(
         ),
         ("tail", "[1,stdin,1]", "a stream is stdout or stderr, not stdin"),
         ("tail", "[1,stdout,-1]", "a number of lines is 0 to 100000, not -1"),
+        (
+            "read_log", "[1,stdout,{1,-2}]",
+            "a position is {last,N}, or what an answer gave as next"
+        ),
         ("request", "[restart,[4]]", "counter has no instance 4, only 1 to 3"),
         ("request", "[status,[]]", "status is no command with these arguments"),
         ("request", "[request,[restart,[1]]]", "request is no command with these arguments"),

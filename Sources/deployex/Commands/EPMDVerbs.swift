@@ -1,4 +1,5 @@
 internal import EPMD
+internal import ErlDist
 internal import Glibc
 internal import Supervisor
 internal import Transport
@@ -100,25 +101,12 @@ struct ServeEPMD: Command {
     /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
     private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.epmd()
-        let deadline = MonotonicTime.now + .seconds(5)
-        var started: EPMDProcess?
-        while true {
-            // Before asking: another one may listen, because of which this one has ended.
-            let end = started?.end
-            do throws(EPMDError) {
-                _ = try await client.names()
-                for line in started?.lines ?? [] { Output.error(line) }
-                return .done
-            } catch {
-                guard case .unreachable = error, MonotonicTime.now < deadline, end == nil else {
-                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
-                }
-            }
-            if started == nil {
-                started = try await EPMDProcess.start(
-                    environment: setting.variables, loop: setting.loop)
-            }
-            await setting.loop.sleep(for: .milliseconds(20))
+        let starter = EPMDStarter(
+            environment: setting.variables, address: client.address, loop: setting.loop
+        ) {
+            if $0 == .error || $0 == .warning { Output.error($1) }
         }
+        _ = try await starter.answer { () throws(EPMDError) in try await client.names() }
+        return .done
     }
 }

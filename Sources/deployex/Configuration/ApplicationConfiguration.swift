@@ -18,7 +18,7 @@ struct ApplicationConfiguration: Equatable {
     }
 
     /// An HTTP path that must answer 2xx before an instance counts as ready.
-    struct HTTPReadiness: Equatable {
+    struct HTTPCheck: Equatable {
         var path: String
         var timeout: Duration = .seconds(2)
     }
@@ -36,7 +36,7 @@ struct ApplicationConfiguration: Equatable {
     var storage: Storage
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.Readiness
-    var httpReadiness: HTTPReadiness?
+    var httpCheck: HTTPCheck?
     var logLimits: LogLimits
 
     /// The ports that its instances get.
@@ -47,8 +47,8 @@ struct ApplicationConfiguration: Equatable {
     init(_ settings: Settings, cloud: String?) throws(UsageError) {
         name = try Self.name(settings, cloud: cloud)
         user = try Self.user(settings)
-        replicas = try settings.integer(.replicas, in: 1...100) ?? 3
-        let port = try settings.integer(.firstPort, in: 1...65_535) ?? 4000
+        replicas = try settings.value(.replicas)?.integer(in: 1...100) ?? 3
+        let port = try settings.value(.firstPort)?.integer(in: 1...65_535) ?? 4000
         firstPort = UInt16(port)
         if let value = settings.value(.firstPort), port + replicas - 1 > 65_535 {
             throw value.failure(
@@ -60,9 +60,9 @@ struct ApplicationConfiguration: Equatable {
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.Readiness()
         readiness.usesDistribution =
-            try settings.boolean(.usesDistribution) ?? readiness.usesDistribution
-        readiness.aliveFor = try settings.duration(.readinessAlive) ?? readiness.aliveFor
-        httpReadiness = try Self.httpReadiness(settings)
+            try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
+        readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
+        httpCheck = try Self.httpCheck(settings)
         logLimits = try LogLimits(settings)
     }
 
@@ -157,7 +157,8 @@ struct ApplicationConfiguration: Equatable {
                     + "means with a cloud environment, is not available in this version", "start")
         }
         guard
-            let path = try settings.path(.storagePath) ?? (cloud == nil ? "/tmp/\(name)" : nil)
+            let path = try settings.value(.storagePath)?.path()
+                ?? (cloud == nil ? "/tmp/\(name)" : nil)
         else {
             throw UsageError(
                 "\(settings.name(of: .storagePath)) is not set: name the folder with dist/ and "
@@ -165,29 +166,34 @@ struct ApplicationConfiguration: Equatable {
         }
         return Storage(
             path: path,
-            environment: try settings.pathComponent(.storageEnvironment) ?? cloud ?? "local")
+            environment: try settings.value(.storageEnvironment)?.pathComponent() ?? cloud
+                ?? "local")
     }
 
     private static func timings(
         _ settings: Settings
     ) throws(UsageError) -> EngineConfiguration.Timings {
         var timings = EngineConfiguration.Timings()
-        timings.pollInterval = try settings.duration(.pollInterval) ?? timings.pollInterval
-        timings.stopTimeout = try settings.duration(.stopTimeout) ?? timings.stopTimeout
-        timings.preCommandTimeout =
-            try settings.duration(.preCommandTimeout) ?? timings.preCommandTimeout
-        timings.readyTimeout = try settings.duration(.rollbackTimeout) ?? timings.readyTimeout
-        timings.maximumCrashes =
-            try settings.integer(.rollbackCrashes, in: 0...1000) ?? timings.maximumCrashes
-        timings.livenessInterval =
-            try settings.duration(.livenessInterval) ?? timings.livenessInterval
-        timings.livenessTimeout = try settings.duration(.livenessTimeout) ?? timings.livenessTimeout
-        timings.livenessFailures =
-            try settings.integer(.livenessFailures, in: 1...10_000) ?? timings.livenessFailures
+        func take(_ setting: Setting, _ duration: inout Duration) throws(UsageError) {
+            duration = try settings.value(setting)?.duration() ?? duration
+        }
+        func take(
+            _ setting: Setting, _ count: inout Int, _ range: ClosedRange<Int>
+        ) throws(UsageError) {
+            count = try settings.value(setting)?.integer(in: range) ?? count
+        }
+        try take(.pollInterval, &timings.pollInterval)
+        try take(.stopTimeout, &timings.stopTimeout)
+        try take(.preCommandTimeout, &timings.preCommandTimeout)
+        try take(.rollbackTimeout, &timings.readyTimeout)
+        try take(.rollbackCrashes, &timings.maximumCrashes, 0...1000)
+        try take(.livenessInterval, &timings.livenessInterval)
+        try take(.livenessTimeout, &timings.livenessTimeout)
+        try take(.livenessFailures, &timings.livenessFailures, 1...10_000)
         return timings
     }
 
-    private static func httpReadiness(_ settings: Settings) throws(UsageError) -> HTTPReadiness? {
+    private static func httpCheck(_ settings: Settings) throws(UsageError) -> HTTPCheck? {
         guard let value = settings.value(.readinessHTTPPath) else {
             guard let timeout = settings.value(.readinessHTTPTimeout) else { return nil }
             throw UsageError(
@@ -197,8 +203,9 @@ struct ApplicationConfiguration: Equatable {
         guard HTTPRequest.isPath(path) else {
             throw value.failure("a path such as /health, without spaces")
         }
-        var readiness = HTTPReadiness(path: path)
-        readiness.timeout = try settings.duration(.readinessHTTPTimeout) ?? readiness.timeout
+        var readiness = HTTPCheck(path: path)
+        readiness.timeout =
+            try settings.value(.readinessHTTPTimeout)?.duration() ?? readiness.timeout
         return readiness
     }
 }
@@ -214,6 +221,6 @@ extension LogLimits {
             }
             fileByteCount = byteCount
         }
-        keptPieceCount = try settings.integer(.logFiles, in: 1...1000) ?? keptPieceCount
+        keptPieceCount = try settings.value(.logFiles)?.integer(in: 1...1000) ?? keptPieceCount
     }
 }

@@ -35,7 +35,7 @@ struct ServerConfiguration: Equatable {
         let host = Settings(
             (hostFile.map { [$0] } ?? [])
                 + [.variables(environment), .kernel(KernelSwitches.parameters(environment))])
-        let cloud = try host.pathComponent(.cloudEnvironment)
+        let cloud = try host.value(.cloudEnvironment)?.pathComponent()
         if let file {
             try Self.refuseVariables(environment, beside: file.path)
             applications = []
@@ -54,11 +54,13 @@ struct ServerConfiguration: Equatable {
             applications = [try ApplicationConfiguration(host, cloud: cloud)]
         }
         basePath =
-            try host.path(.basePath) ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
+            try host.value(.basePath)?.path()
+            ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
         let localLogPath = file == nil ? "/tmp/\(applications[0].name)" : Self.localLogPath
-        logPath = try host.path(.logPath) ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
+        logPath =
+            try host.value(.logPath)?.path() ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
         keepsOwnLog = cloud != nil
-        cookieFile = try host.path(.cookieFile)
+        cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
         listening = try ListeningOptions(host)

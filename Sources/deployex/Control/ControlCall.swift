@@ -25,8 +25,8 @@ enum ControlCall: Equatable {
     enum LogStart: Equatable {
         /// With the last lines.
         case last(Int)
-        /// Where an earlier answer ended, as it said.
-        case position(Term)
+        /// Where an earlier answer ended, as it said: `{Offset, Inode}`.
+        case position(LogPosition)
     }
 
     /// The longest name or version, in bytes: more is not even looked at.
@@ -183,10 +183,10 @@ enum ControlCall: Equatable {
         if case .tuple(let fields) = term, fields.count == 2, fields[0] == .atom("last") {
             return .last(try count(fields[1]))
         }
-        guard term.isShort(maximumByteCount: 64) else {
-            throw ControlRefusal("a position is {last,N}, or what an answer gave as next")
-        }
-        return .position(term)
+        guard let fields = term.asTuple, fields.count == 2, let offset = fields[0].asInteger,
+            let inode = fields[1].asUInt64, offset >= 0
+        else { throw ControlRefusal("a position is {last,N}, or what an answer gave as next") }
+        return .position(LogPosition(offset: Int64(offset), inode: inode))
     }
 
     private static func brief(_ term: Term) -> String {

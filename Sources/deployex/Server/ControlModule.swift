@@ -80,11 +80,12 @@ struct ControlModule: Sendable {
             }
             return Self.ok(found)
         case .readLog(let instance, let stream, let start, let limit):
-            let piece = try await read(instance, stream, start, within: limit, caller)
+            let chunk = try await read(instance, stream, start, within: limit, caller)
             return Self.ok(
                 Term.object([
-                    ("text", .binary(piece.bytes)), ("next", piece.next),
-                    ("lost_bytes", .integer(Int(piece.lostByteCount))),
+                    ("text", .binary(chunk.bytes)),
+                    ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
+                    ("lost_bytes", chunk.lostByteCount.term),
                 ]))
         case .instance(let instance):
             return Self.ok(description(of: instance))
@@ -116,25 +117,34 @@ struct ControlModule: Sendable {
     private func read(
         _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
         within limit: Duration, _ caller: Caller
-    ) async throws -> LogReader.Piece {
+    ) async throws -> LogChunk {
         let logs = served(instance.app).logs
-        func look(_ start: ControlCall.LogStart) async throws -> LogReader.Piece {
-            try await offload { try LogReader.read(logs, instance, stream, from: start) }
-        }
         let topics: Set<ObservationTopic> = [.log(instance, stream)]
         let seen = await feed.revision(of: topics)
-        // Watched before it is looked at: nothing comes in between.
         var isWatched = false
         if limit > .zero {
+            // Before it is looked at: nothing comes in between.
             isWatched = await logWatch.watch(instance, stream, at: logs.path(instance, stream))
         }
-        let piece = try await look(start)
-        guard piece.bytes.isEmpty, piece.lostByteCount == 0, limit > .zero else { return piece }
+        let chunk = try await offload {
+            let position =
+                switch start {
+                case .last(let lines): try logs.position(instance, stream, lastLines: lines)
+                case .position(let position): position
+                }
+            return try logs.read(instance, stream, from: position, limit: Self.chunkByteCount)
+        }
+        guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
         _ = try await feed.change(
             of: topics, after: seen, by: caller.node.text,
             within: isWatched ? limit : min(limit, .milliseconds(200)))
-        return try await look(.position(piece.next))
+        return try await offload {
+            try logs.read(instance, stream, from: chunk.next, limit: Self.chunkByteCount)
+        }
     }
+
+    /// The most bytes of one answer.
+    private static let chunkByteCount = 256 << 10
 
     // MARK: Answers
 

@@ -75,10 +75,10 @@ struct ServedApplication: Sendable {
         environment.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }
-        if let http = configuration.httpReadiness {
+        if let http = configuration.httpCheck {
             let firstPort = configuration.firstPort
             environment.checkReadiness = { number in
-                await Self.readiness(http, port: firstPort + UInt16(number - 1), loop: loop)
+                await Self.check(http, port: firstPort + UInt16(number - 1), loop: loop)
             }
         }
         let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
@@ -93,8 +93,8 @@ struct ServedApplication: Sendable {
     }
 
     /// Whether an instance answers the configured path with 2xx.
-    private static func readiness(
-        _ http: ApplicationConfiguration.HTTPReadiness, port: UInt16, loop: EventLoop
+    private static func check(
+        _ http: ApplicationConfiguration.HTTPCheck, port: UInt16, loop: EventLoop
     ) async -> Readiness {
         do throws(HTTPError) {
             let response = try await HTTPClient(loop: loop).get(

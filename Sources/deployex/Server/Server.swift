@@ -286,7 +286,7 @@ actor Server {
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
         let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
         let (console, node, name) = (console, listening.node, name)
-        let revival = EPMDRevival(
+        let starter = EPMDStarter(
             environment: EPMDAccess.variables(environment, admitting: admittedPeers),
             address: client.address, loop: loop, log: logger)
         let isWaiting = Guarded(true)
@@ -298,7 +298,7 @@ actor Server {
             case .registered(let creation):
                 Task {
                     await node.setCreation(creation)
-                    await revival.registered()
+                    await starter.found()
                 }
                 console.log(.info, "Registered \(name) with EPMD at \(client.address)")
             case .lost(let error):
@@ -306,29 +306,15 @@ actor Server {
             case .failed(let error):
                 // The first success is waited for below.
                 guard !isWaiting.withLock({ $0 }) else { break }
-                Task { await revival.failed(error) }
+                Task { await starter.failed(error) }
             }
         }
-        let deadline = MonotonicTime.now + .seconds(5)
-        while true {
-            // Before asking: another one may listen, because of which ours has ended.
-            let end = await revival.end
-            do throws(EPMDError) {
-                let creation = try await registration.register()
-                isWaiting.withLock { $0 = false }
-                await node.setCreation(creation)
-                return registration
-            } catch {
-                guard case .unreachable = error else {
-                    throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
-                }
-                guard MonotonicTime.now < deadline, end == nil else {
-                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
-                }
-                await revival.failed(error)
-                await loop.sleep(for: .milliseconds(20))
-            }
+        let creation = try await starter.answer { () throws(EPMDError) in
+            try await registration.register()
         }
+        isWaiting.withLock { $0 = false }
+        await node.setCreation(creation)
+        return registration
     }
 
     /// From where other nodes connect, to us and to an EPMD that we start.

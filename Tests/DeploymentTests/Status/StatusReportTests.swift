@@ -160,7 +160,10 @@ import Transport
         #expect(try VersionsReport.Application(term: versions.term) == versions)
     }
 
-    @Test(arguments: [Term.atom("odd"), [], 1, .object([("apps", 1)]), .object([("apps", .list([1, .list([])]))])])
+    @Test(arguments: [
+        Term.atom("odd"), .list([]), 1, .object([("apps", 1)]),
+        .object([("apps", .list([1, .list([])]))]),
+    ])
     func `of a report of another shape is read what is there`(odd: Term) {
         #expect(StatusReport(reading: odd) == StatusReport())
     }
