@@ -50,7 +50,7 @@ struct Deployex {
         do {
             return try await invocation.command.run(
                 CommandSetting(
-                    invocation: invocation, variables: ProcessEnvironment.variables, loop: loop))
+                    invocation: invocation, environment: ProcessEnvironment.variables, loop: loop))
         } catch let error as UsageError {
             return .exit(report(error))
         } catch let error as CommandFailure {

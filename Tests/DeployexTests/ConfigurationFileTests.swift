@@ -62,7 +62,7 @@ private func one(_ text: String) -> String {
         let counter = found.applications[0]
         #expect(counter.replicas == 2)
         #expect(counter.ports == 4000...4001)
-        #expect(counter.environment == ["GREETING": "hello"])
+        #expect(counter.variables == ["GREETING": "hello"])
         #expect(counter.storage == .init(path: "/srv/packages", environment: "blue"))
         #expect(counter.timings.pollInterval == .seconds(1))
         #expect(counter.timings.stopTimeout == .milliseconds(2500))

@@ -60,6 +60,9 @@ package actor ObservationFeed {
     /// The revision that stands for all of `topics`, to be compared with a later one.
     package func revision(of topics: Set<ObservationTopic>) -> Int { register.revision(of: topics) }
 
+    /// How many wait.
+    var observerCount: Int { waiting.count }
+
     /// Returns the revision of `topics` as soon as it is another one than `seen`; the same one after
     /// `limit`, or when the task is cancelled.
     /// - Parameter observer: of whom only so many may wait at once.
@@ -79,6 +82,11 @@ package actor ObservationFeed {
         timer.cancel()
         guard !isClosed else { throw .closed }
         return revision(of: topics)
+    }
+
+    /// An observer has gone: it waits for nothing any more.
+    package func forget(_ observer: String) {
+        for id in register.entries(of: observer) { wake(id) }
     }
 
     private func wake(_ id: Int) {
@@ -134,11 +142,15 @@ package struct ObservationRegister: Equatable, Sendable {
     /// - Returns: `nil` where too many wait already.
     mutating func enter(_ topics: Set<ObservationTopic>, observer: String) -> Int? {
         guard entries.count < limits.count,
-            entries.count(where: { $0.value.observer == observer }) < limits.countOfObserver
+            entries(of: observer).count < limits.countOfObserver
         else { return nil }
         nextID += 1
         entries[nextID] = Entry(topics: topics, observer: observer)
         return nextID
+    }
+
+    func entries(of observer: String) -> [Int] {
+        entries.filter { $0.value.observer == observer }.map(\.key)
     }
 
     mutating func leave(_ id: Int) {

@@ -17,8 +17,9 @@ struct Arguments: Equatable {
     /// Whether it waits for its effect.
     var waits: Bool { !has("--no-wait") }
 
-    /// An instance's number, or a name with a number behind its dash.
-    func instance(_ text: String) throws(UsageError) -> String {
+    /// The first argument, which is there: an instance's number, or a name with a number behind its dash.
+    func instance() throws(UsageError) -> String {
+        let text = positional[0]
         let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]
         guard let value = Int(number), value > 0, !text.hasPrefix("-") else {
             throw failure("\(text) is no instance: give its number, or APP-NUMBER")
@@ -26,7 +27,7 @@ struct Arguments: Equatable {
         return text
     }
 
-    /// The first argument, which is there.
+    /// The first argument, which is there: a version, or `auto`.
     func version() throws(UsageError) -> String {
         guard Release.isVersion(positional[0]) else {
             throw failure("\(positional[0]) is no version: letters, digits and ._+~- only")

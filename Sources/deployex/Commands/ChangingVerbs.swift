@@ -39,8 +39,7 @@ extension Verb {
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
             askedWords: .instances
         ) { (arguments) throws(UsageError) in
-            Order(
-                "restart", try arguments.instance(arguments.positional[0]), waits: arguments.waits)
+            Order("restart", try arguments.instance(), waits: arguments.waits)
         },
         Verb(
             name: "stop", forms: ["stop INSTANCE|--all [--app APPLICATION] [--no-wait]"],
@@ -52,14 +51,13 @@ extension Verb {
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
             askedWords: .instances
         ) { (arguments) throws(UsageError) in
-            switch (arguments.positional.first, arguments.has("--all")) {
-            case (let text?, false):
-                return Order("stop", try arguments.instance(text), waits: arguments.waits)
-            case (nil, true): return StopAll(waits: arguments.waits)
-            case (nil, false), (_?, true):
+            guard arguments.positional.isEmpty == arguments.has("--all") else {
                 throw arguments.failure(
                     "stop takes an instance, or --all for every instance and deployex itself")
             }
+            return arguments.has("--all")
+                ? StopAll(waits: arguments.waits)
+                : Order("stop", try arguments.instance(), waits: arguments.waits)
         },
     ]
 

@@ -41,10 +41,15 @@ struct ControlClient {
     /// The longest that one call waits.
     private static let longestWait = Duration.seconds(20)
 
-    /// How long a call may wait whose answer is wanted within `patience`, in milliseconds.
-    static func wait(within patience: Duration) -> Int {
-        let wait = max(.zero, min(patience, longestWait)).components
-        return Int(wait.seconds) * 1000 + Int(wait.attoseconds / 1_000_000_000_000_000)
+    /// A call that deployex answers when something happens, or after `patience` at the latest; its last
+    /// argument, which is added, says so in milliseconds.
+    func wait(
+        _ function: Atom, _ arguments: [Term], within patience: Duration
+    ) async throws(CommandFailure) -> Term {
+        let milliseconds = Int(max(.zero, min(patience, Self.longestWait)).inSeconds * 1000)
+        return try await call(
+            function, arguments + [.integer(milliseconds)],
+            timeout: context.timeout + .milliseconds(milliseconds))
     }
 
     /// Waits until `goal` is decided, or as long as there is patience, and shows how far it is.
@@ -56,10 +61,8 @@ struct ControlClient {
         let deadline = MonotonicTime.now + patience
         var seen = 0
         while true {
-            let wait = Self.wait(within: deadline - .now)
-            let answer = try await call(
-                "await", [goal, .integer(seen), .integer(wait)],
-                timeout: context.timeout + .milliseconds(wait))
+            let answer = try await wait(
+                "await", [goal, .integer(seen)], within: deadline - .now)
             guard let (verdict, revision) = CommandGoal.Verdict.read(answer) else {
                 throw strangeAnswer
             }

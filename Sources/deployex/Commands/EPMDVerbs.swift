@@ -45,7 +45,7 @@ struct ListNames: Command {
 extension CommandSetting {
     fileprivate func epmd() throws(UsageError) -> EPMDClient {
         try EPMDAccess.client(
-            variables, loop: loop, trust: try CommandTrust.listeners(variables))
+            environment, loop: loop, trust: try CommandTrust.listeners(environment))
     }
 }
 
@@ -67,7 +67,7 @@ struct ServeEPMD: Command {
             ofServer: limits.connectionCount)
         let daemon = EPMDDaemon(
             loop: setting.loop, limits: limits,
-            peers: try EPMDAccess.admittedPeers(setting.variables),
+            peers: try EPMDAccess.admittedPeers(setting.environment),
             report: {
                 // Each once, however often: what comes from a stranger must not fill a log.
                 guard case .refused(let text) = $0,
@@ -79,7 +79,7 @@ struct ServeEPMD: Command {
                 try ConnectingSocket.find(peer: peer, own: own)?.user
             })
         do {
-            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(setting.variables))
+            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(setting.environment))
         } catch let error as EPMDError {
             throw UsageError("\(error)", "epmd")
         } catch {
@@ -102,7 +102,7 @@ struct ServeEPMD: Command {
     private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.epmd()
         let starter = EPMDStarter(
-            environment: setting.variables, address: client.address, loop: setting.loop
+            environment: setting.environment, address: client.address, loop: setting.loop
         ) {
             if $0 == .error || $0 == .warning { Output.error($1) }
         }

@@ -18,8 +18,7 @@ extension Verb {
             argumentCount: 0...1, peer: .deployex, concernsApplication: true,
             askedWords: .instances
         ) { (arguments) throws(UsageError) in
-            guard let text = arguments.positional.first else { return RemoteShell(instance: nil) }
-            return RemoteShell(instance: try arguments.instance(text))
+            RemoteShell(instance: arguments.positional.isEmpty ? nil : try arguments.instance())
         }
     ]
 }
@@ -33,7 +32,7 @@ struct RemoteShell: Command {
         let client = try setting.client()
         return .replacement(
             try await program(
-                client, application: setting.invocation.application, setting.variables))
+                client, application: setting.invocation.application, setting.environment))
     }
 
     /// The program of the instance's release with the argument `remote`, and its environment.

@@ -29,7 +29,7 @@ extension Verb {
                 throw arguments.failure(
                     "--config is for the server: \(text) is started with what it knows")
             }
-            return Order("start", try arguments.instance(text), waits: arguments.waits)
+            return Order("start", try arguments.instance(), waits: arguments.waits)
         }
     ]
 }
@@ -63,7 +63,7 @@ struct Start: Command {
         defer { console.flush() }
         let server = try Server(
             configurationFile: configurationFile, setting.invocation.distribution,
-            environment: setting.variables, conditions: conditions, console: console,
+            environment: setting.environment, conditions: conditions, console: console,
             loop: setting.loop)
         return .exit(try await server.run())
     }

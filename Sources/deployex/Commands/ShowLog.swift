@@ -1,5 +1,6 @@
 internal import Deployment
 internal import ExternalTermFormat
+internal import Glibc
 internal import Supervisor
 internal import Transport
 
@@ -23,7 +24,7 @@ extension Verb {
             peer: .deployex, concernsApplication: true, askedWords: .instances
         ) { (arguments) throws(UsageError) in
             ShowLog(
-                instance: try arguments.instance(arguments.positional[0]),
+                instance: try arguments.instance(),
                 stream: arguments.has("--stderr") ? .stderr : .stdout,
                 follows: arguments.has("--follow"), isRaw: arguments.has("--raw"),
                 lines: try arguments.integer("--lines", in: 0...ControlCall.maximumLineCount) ?? 20)
@@ -59,17 +60,27 @@ struct ShowLog: Command {
                 Output.error("\(lost) bytes were rotated away before they could be read")
             }
             output.write(text)
-            guard follows, !Output.hasLostReader else {
+            guard follows, !Output.hasLostReader,
+                let more = try await follow(log + [next], client, setting.loop)
+            else {
                 output.finish()
                 return .done
             }
-            let wait = ControlClient.wait(within: Self.patience)
-            answer = try await client.call(
-                "follow_log", log + [next, .integer(wait)],
-                timeout: client.context.timeout + .milliseconds(wait))
+            answer = more
         }
     }
 
-    /// Whether the reader of the output has gone is looked at as often, when nothing is written.
-    private static let patience = Duration.seconds(1)
+    /// What is written next; `nil` when the reader of the output has gone meanwhile.
+    private func follow(
+        _ place: [Term], _ client: ControlClient, _ loop: EventLoop
+    ) async throws -> Term? {
+        let call = Task(executorPreference: loop) {
+            try await client.wait("follow_log", place, within: .seconds(60))
+        }
+        // A file has no reader, and cannot be watched.
+        let token = try? loop.watch(STDOUT_FILENO, for: .onceForEach) { _ in call.cancel() }
+        let answer = await call.result
+        if let token { loop.unwatch(token) }
+        return Output.hasLostReader ? nil : try answer.get()
+    }
 }

@@ -117,11 +117,11 @@ enum Ending {
 struct CommandSetting: Sendable {
     let invocation: Invocation
     /// This process's environment.
-    let variables: [String: String]
+    let environment: [String: String]
     let loop: EventLoop
 
     func context() throws(UsageError) -> CommandContext {
-        try CommandContext(invocation, environment: variables, loop: loop)
+        try CommandContext(invocation, environment: environment, loop: loop)
     }
 
     /// Asks the deployex node that is meant.

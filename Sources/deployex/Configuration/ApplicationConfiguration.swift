@@ -30,7 +30,7 @@ struct ApplicationConfiguration: Equatable {
     /// Instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
     /// Variables that its instances get beside those that they inherit.
-    var environment: [String: String]
+    var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
     var maximumOpenFiles: UInt64?
     var storage: Storage
@@ -54,7 +54,7 @@ struct ApplicationConfiguration: Equatable {
             throw value.failure(
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
-        environment = try Self.environment(settings)
+        variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
@@ -118,7 +118,7 @@ struct ApplicationConfiguration: Equatable {
         return UInt64(try value.integer(in: 64...(1 << 30)))
     }
 
-    private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {
+    private static func variables(_ settings: Settings) throws(UsageError) -> [String: String] {
         guard let value = settings.value(.environment) else { return [:] }
         var variables: [String: String] = [:]
         for (name, value) in try value.members() {

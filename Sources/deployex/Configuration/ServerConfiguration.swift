@@ -82,7 +82,7 @@ struct ServerConfiguration: Equatable {
     func strangeCookies(own: String) -> [String] {
         applications.enumerated().compactMap { index, application in
             guard application.readiness.usesDistribution,
-                let cookie = application.environment["RELEASE_COOKIE"], cookie != own
+                let cookie = application.variables["RELEASE_COOKIE"], cookie != own
             else { return nil }
             let prefix = ConfigurationFile.prefix(index)
             return

@@ -183,7 +183,7 @@ struct ControlModule: Sendable {
     /// What `deployex remote` needs, and people look for.
     private func description(of instance: InstanceName) -> Term {
         let served = served(instance.app)
-        var environment = served.configuration.environment
+        var environment = served.configuration.variables
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.index)"
         let variables = environment.sorted { $0.key < $1.key }.map { variable in
             (key: Term.binary(variable.key), value: Term.binary(variable.value))

@@ -16,8 +16,7 @@ struct ServedApplication: Sendable {
     let refusal: String?
     private let beginning: ApplicationStart
     private let rotator: LogRotator
-    /// On the loop's thread.
-    private let publish: @Sendable (ApplicationSnapshot) -> Void
+    private let feed: ObservationFeed
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -38,13 +37,11 @@ struct ServedApplication: Sendable {
         self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
         let name = configuration.name
-        let publish = { @Sendable (snapshot: ApplicationSnapshot) in
-            feed.assumeIsolated { $0.publish(snapshot) }
-        }
+        self.feed = feed
         beginning = ApplicationStart(loop: loop, log: log) { problem in
-            publish(.failed(name, replicas: configuration.replicas, problem: problem))
+            await feed.publish(
+                .failed(name, replicas: configuration.replicas, problem: problem))
         }
-        self.publish = publish
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
         if let user = process.user { owners = owners.adding(user.id) }
@@ -62,7 +59,7 @@ struct ServedApplication: Sendable {
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
-                user: process.user, extra: configuration.environment),
+                user: process.user, extra: configuration.variables),
             inherited: inherited, store: store,
             files: ownership.files(layout, base: files, publishers: server.trustedUsers),
             node: { number in
@@ -71,7 +68,7 @@ struct ServedApplication: Sendable {
             },
             log: log)
         environment.process = process
-        environment.onChange = publish
+        environment.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
         environment.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }
@@ -114,7 +111,7 @@ struct ServedApplication: Sendable {
     /// Takes over what runs, and begins. Returns when that has succeeded, or the task is cancelled.
     func start() async {
         if let refusal {
-            publish(
+            await feed.publish(
                 .failed(
                     configuration.name, replicas: configuration.replicas, problem: refusal))
             return log(.error, "Application is not begun: \(refusal)")

@@ -184,6 +184,7 @@ actor Server {
     }
 
     private func nodeIsDown(_ node: NodeName) {
+        feed.assumeIsolated { $0.forget(node.text) }
         if node == answeredNode { end() }
     }
 
@@ -220,11 +221,7 @@ actor Server {
                 if isOnly, let refusal = refusals.values.first { throw refusal }
                 return Folders(base: base, lock: lock, refusals: refusals)
             }
-        } catch let error as PathTrustError {
-            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
-        } catch let error as FileSystemError {
-            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
-        } catch let error as FolderLock.Failure {
+        } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
     }

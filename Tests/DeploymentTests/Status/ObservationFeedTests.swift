@@ -68,7 +68,9 @@ private let mailer = ObservationTopic.application("mailer")
             let waiting = Task {
                 try await feed.change(of: [counter], after: 0, by: "a", within: .seconds(60))
             }
-            await feed.loop.sleep(for: .milliseconds(10))
+            while await feed.observerCount == 0 {
+                await feed.loop.sleep(for: .milliseconds(1))
+            }
             await feed.publish(Self.snapshot("1.0"))
             let told = try await waiting.value
             #expect(told == 1)
@@ -82,7 +84,8 @@ private let mailer = ObservationTopic.application("mailer")
         }
     }
 
-    @Test func `waiting ends after its time, when it is cancelled, and when the feed ends`()
+    @Test
+    func `waiting ends after its time, when it is cancelled or forgotten, and when the feed ends`()
         async throws
     {
         try await onLoop { feed in
@@ -95,13 +98,19 @@ private let mailer = ObservationTopic.application("mailer")
                 let task = Task {
                     try await feed.change(of: [counter], after: 0, by: "a", within: .seconds(60))
                 }
-                await feed.loop.sleep(for: .milliseconds(10))
+                while await feed.observerCount == 0 {
+                    await feed.loop.sleep(for: .milliseconds(1))
+                }
                 return task
             }
             let cancelled = await waiting()
             cancelled.cancel()
             let after = try await cancelled.value
             #expect(after == 0)
+            let forgotten = await waiting()
+            await feed.forget("a")
+            let last = try await forgotten.value
+            #expect(last == 0)
             let closed = await waiting()
             await feed.close()
             let end = await closed.result
