@@ -150,8 +150,9 @@ private let first = InstanceName(app: "counter", index: 1)
         .running(first), .restarted(first, replacing: 7), .restarted(first, replacing: nil),
         .allIdle(orStopping: true), .allIdle(orStopping: false),
     ])
-    func `a goal comes back as it was given`(goal: CommandGoal) {
-        #expect(CommandGoal(goal.term) == goal)
+    func `a goal comes back as it was given`(goal: CommandGoal) throws {
+        let directory = InstanceDirectory([.init(name: "counter", replicas: 1)])
+        #expect(try CommandGoal(goal.term, in: directory) == goal)
     }
 
     @Test(arguments: [CommandGoal.Verdict.waiting("a"), .done("b"), .failed("c")])

@@ -163,7 +163,7 @@ private func one(_ text: String) -> String {
     }
 
     @Test func `variables that mean one application are refused beside a file`() {
-        for setting in Setting.allCases where setting.scopes == [.application] {
+        for setting in Setting.all where setting.scopes == [.application] {
             guard let variable = setting.variable else { continue }
             let line = message(one(""), [variable: "1"])
             #expect(line.hasPrefix("\(variable) is set beside the configuration file /etc/d.json"))
@@ -172,9 +172,9 @@ private func one(_ text: String) -> String {
     }
 
     @Test func `variables and keys are each of one setting`() {
-        let variables = Setting.allCases.compactMap(\.variable)
+        let variables = Setting.all.compactMap(\.variable)
         #expect(Set(variables).count == variables.count)
-        #expect(Set(Setting.allCases.map(\.key)).count == Setting.allCases.count)
+        #expect(Set(Setting.all.map(\.key)).count == Setting.all.count)
     }
 }
 

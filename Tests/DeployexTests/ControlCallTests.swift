@@ -68,7 +68,7 @@ private func refusal(
         ("request", "[restart,[2]]", .request(application: "counter", .restart(2))),
         ("request", "[rollback,[counter]]", .request(application: "counter", .rollback)),
         (
-            "await", #"[{idle,<<"counter">>,2},7,1000]"#,
+            "await", #"[{idle,<<"counter">>,2,null},7,1000]"#,
             .awaitGoal(.idle(second), after: 7, within: .seconds(1))
         ),
     ])
@@ -118,8 +118,15 @@ private func refusal(
         ("request", "[restart,[4]]", "counter has no instance 4, only 1 to 3"),
         ("request", "[status,[]]", "status is no command with these arguments"),
         ("request", "[request,[restart,[1]]]", "request is no command with these arguments"),
+        (
+            "await", #"[{idle,<<"counter">>,4,null},0,0]"#,
+            "counter has no instance 4, only 1 to 3"
+        ),
         ("await", "[odd,0,0]", "a goal is what the answer to a request gave"),
-        ("await", "[all_idle,0,60001]", "a time is 0 to 60000 milliseconds, not 60001"),
+        (
+            "await", "[{all_idle,null,null,false},0,60001]",
+            "a time is 0 to 60000 milliseconds, not 60001"
+        ),
     ])
     func `wrong arguments are refused in one line`(
         function: String, arguments: String, message: String
@@ -152,6 +159,10 @@ private func refusal(
                     _ = refusal(function, [first, second], two)
                     _ = refusal(function, [1, first, second])
                     _ = refusal(function, [.tuple([first, second, first]), second, first])
+                    for kind in ["idle", "restarted", "version", "all_idle"] {
+                        let goal = Term.tuple([.atom(Atom(kind)), first, second, first])
+                        _ = refusal(function, [goal, second, first])
+                    }
                     _ = refusal(function, [.atom("counter"), 1, first, second])
                 }
             }

@@ -11,7 +11,7 @@ package struct StatusReport: TermDocument {
     package var uptimeSeconds: Int?
     package var applications: [Application] = []
 
-    package init() {}
+    package static let empty = StatusReport()
 
     package static var fields: [TermField<StatusReport>] {
         [
@@ -30,7 +30,7 @@ package struct StatusReport: TermDocument {
         package var problem: String?
         package var instances: [Instance] = []
 
-        package init() {}
+        package static let empty = Application()
 
         package static var fields: [TermField<Application>] {
             [
@@ -46,7 +46,7 @@ package struct StatusReport: TermDocument {
         package var hash: String?
         package var reason: String?
 
-        package init() {}
+        package static let empty = Ghost()
 
         package static var fields: [TermField<Ghost>] {
             [
@@ -73,7 +73,7 @@ package struct StatusReport: TermDocument {
         package var crashRestarts: Int?
         package var forcedRestarts: Int?
 
-        package init() {}
+        package static let empty = Instance()
 
         package static var fields: [TermField<Instance>] {
             [
@@ -98,11 +98,9 @@ extension StatusReport {
     package init(
         node: String, version: String, usesTLS: Bool, uptime: Duration, applications: [Application]
     ) {
-        self.node = node
-        self.version = version
-        self.usesTLS = usesTLS
-        uptimeSeconds = Int(uptime.components.seconds)
-        self.applications = applications
+        self.init(
+            node: node, version: version, usesTLS: usesTLS,
+            uptimeSeconds: Int(uptime.components.seconds), applications: applications)
     }
 }
 
@@ -113,36 +111,32 @@ extension StatusReport.Application {
     package init(
         _ snapshot: ApplicationSnapshot, firstPort: UInt16, host: String, now: MonotonicTime
     ) {
-        name = snapshot.application
-        targetVersion = snapshot.targetVersion
-        pinnedVersion = snapshot.pinnedVersion
-        problem = snapshot.problem
-        ghosted = snapshot.ghosted.map { release in
-            var ghost = StatusReport.Ghost()
-            ghost.version = release.version
-            ghost.hash = release.hash
-            ghost.reason = release.reason
-            return ghost
-        }
-        instances = snapshot.instances.map { found in
-            var instance = StatusReport.Instance()
-            instance.number = found.number
-            instance.node = "\(snapshot.application)-\(found.number)@\(host)"
-            instance.status = "\(found.status)"
-            instance.version = found.current?.version
-            instance.previousVersion = found.previous?.version
-            instance.lastDeployment = found.current?.deployment.rawValue
-            instance.otp = found.isConnected ? "connected" : "not_connected"
-            instance.port = Int(firstPort) + found.number - 1
-            if let identity = found.identity {
-                instance.pid = Int(identity.pid)
-                instance.uptimeSeconds = found.startedAt.map { Int((now - $0).components.seconds) }
-            }
-            instance.isStoppedByOperator = found.isStopped
-            instance.isResponding = found.isResponding
-            instance.crashRestarts = found.crashRestarts
-            instance.forcedRestarts = found.forcedRestarts
-            return instance
-        }
+        self.init(
+            name: snapshot.application, targetVersion: snapshot.targetVersion,
+            pinnedVersion: snapshot.pinnedVersion,
+            ghosted: snapshot.ghosted.map {
+                .init(version: $0.version, hash: $0.hash, reason: $0.reason)
+            },
+            problem: snapshot.problem,
+            instances: snapshot.instances.map {
+                .init(
+                    $0, node: "\(snapshot.application)-\($0.number)@\(host)",
+                    port: Int(firstPort) + $0.number - 1, now: now)
+            })
+    }
+}
+
+extension StatusReport.Instance {
+    fileprivate init(_ found: InstanceSnapshot, node: String, port: Int, now: MonotonicTime) {
+        let uptime = found.startedAt.map { Int((now - $0).components.seconds) }
+        self.init(
+            number: found.number, node: node, status: "\(found.status)",
+            version: found.current?.version, previousVersion: found.previous?.version,
+            lastDeployment: found.current?.deployment.rawValue,
+            otp: found.isConnected ? "connected" : "not_connected",
+            pid: found.identity.map { Int($0.pid) }, port: port,
+            uptimeSeconds: found.identity == nil ? nil : uptime,
+            isStoppedByOperator: found.isStopped, isResponding: found.isResponding,
+            crashRestarts: found.crashRestarts, forcedRestarts: found.forcedRestarts)
     }
 }

@@ -4,7 +4,7 @@ package import ExternalTermFormat
 /// once, and is written and read by that.
 package protocol TermDocument: TermConvertible, Equatable, Sendable {
     /// With nothing in it.
-    init()
+    static var empty: Self { get }
     /// In the order in which they are written.
     static var fields: [TermField<Self>] { get }
 }
@@ -14,7 +14,7 @@ extension TermDocument {
 
     /// What `term` lacks, or has in another shape, is left out: whoever sent it may be of another version.
     package init(reading term: Term) {
-        self.init()
+        self = .empty
         guard let map = term.asMap else { return }
         for field in Self.fields {
             if let value = map[field.key] { field.read(value, &self) }

@@ -7,7 +7,7 @@ package struct VersionsReport: TermDocument {
     package var node: String?
     package var applications: [Application] = []
 
-    package init() {}
+    package static let empty = VersionsReport()
 
     package static var fields: [TermField<VersionsReport>] {
         [TermField("node", \.node), TermField("apps", \.applications)]
@@ -21,7 +21,7 @@ package struct VersionsReport: TermDocument {
         /// The newest last, as they happened.
         package var history: [Outcome] = []
 
-        package init() {}
+        package static let empty = Application()
 
         package static var fields: [TermField<Application>] {
             [
@@ -40,7 +40,7 @@ package struct VersionsReport: TermDocument {
         package var logLines: [String] = []
         package var at: String?
 
-        package init() {}
+        package static let empty = Ghost()
 
         package static var fields: [TermField<Ghost>] {
             [
@@ -61,7 +61,7 @@ package struct VersionsReport: TermDocument {
         package var durationSeconds: Double?
         package var reason: String?
 
-        package init() {}
+        package static let empty = Outcome()
 
         package static var fields: [TermField<Outcome>] {
             [
@@ -76,16 +76,14 @@ package struct VersionsReport: TermDocument {
 
 extension VersionsReport {
     package init(node: String, applications: [ApplicationSnapshot]) {
-        self.node = node
-        self.applications = applications.map { snapshot in
-            var application = Application()
-            application.name = snapshot.application
-            application.targetVersion = snapshot.targetVersion
-            application.pinnedVersion = snapshot.pinnedVersion
-            application.ghosted = snapshot.ghosted.map(Ghost.init)
-            application.history = snapshot.history.map(Outcome.init)
-            return application
-        }
+        self.init(
+            node: node,
+            applications: applications.map {
+                Application(
+                    name: $0.application, targetVersion: $0.targetVersion,
+                    pinnedVersion: $0.pinnedVersion, ghosted: $0.ghosted.map(Ghost.init),
+                    history: $0.history.map(Outcome.init))
+            })
     }
 
     /// "2026-11-26T15:42:12Z"
@@ -98,23 +96,19 @@ extension VersionsReport {
 
 extension VersionsReport.Ghost {
     fileprivate init(_ release: GhostedRelease) {
-        version = release.version
-        hash = release.hash
-        reason = release.reason
-        logLines = release.logLines
-        at = VersionsReport.text(unixSeconds: release.at)
+        self.init(
+            version: release.version, hash: release.hash, reason: release.reason,
+            logLines: release.logLines, at: VersionsReport.text(unixSeconds: release.at))
     }
 }
 
 extension VersionsReport.Outcome {
     fileprivate init(_ change: DeploymentOutcome) {
-        version = change.version
-        hash = change.hash
-        kind = change.kind.rawValue
-        instance = change.instance
-        outcome = change.outcome.rawValue
-        at = VersionsReport.text(unixSeconds: change.at)
-        durationSeconds = (Double(change.milliseconds) / 100).rounded() / 10
-        reason = change.reason
+        self.init(
+            version: change.version, hash: change.hash, kind: change.kind.rawValue,
+            instance: change.instance, outcome: change.outcome.rawValue,
+            at: VersionsReport.text(unixSeconds: change.at),
+            durationSeconds: (Double(change.milliseconds) / 100).rounded() / 10,
+            reason: change.reason)
     }
 }

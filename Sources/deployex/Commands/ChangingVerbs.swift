@@ -96,7 +96,7 @@ struct Order: Command {
             throw client.strangeAnswer
         }
         Output.line(text)
-        Output.line(try await client.await(goal, within: setting.invocation.patience))
+        Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
         return .done
     }
 }
@@ -117,7 +117,7 @@ struct StopAll: Command {
                 return answer.asText ?? answer.description
             }
             group.addTask(executorPreference: setting.loop) {
-                _ = try? await client.await(goal, within: patience)
+                _ = try? await client.wait(for: goal, within: patience)
                 return nil
             }
             while let text = try await group.next() {

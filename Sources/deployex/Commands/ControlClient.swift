@@ -55,7 +55,7 @@ struct ControlClient {
     /// Waits until `goal` is decided, or as long as there is patience, and shows how far it is.
     /// - Parameter goal: as deployex gave it.
     /// - Returns: what has come of it.
-    func await(_ goal: Term, within patience: Duration) async throws(CommandFailure) -> String {
+    func wait(for goal: Term, within patience: Duration) async throws(CommandFailure) -> String {
         let progress = Progress(on: context.loop)
         defer { progress.clear() }
         let deadline = MonotonicTime.now + patience

@@ -58,9 +58,8 @@ struct RemoteShell: Command {
                 "\(path): \(reason); the remote shell needs the release itself: run it on its host, "
                     + "as deployex's user", exitCode: ExitCode.refused)
         }
-        var own: [String: String] = [:]
-        for (name, value) in answer["environment"]?.asMap?.pairs ?? [] {
-            if let name = name.asText, let value = value.asText { own[name] = value }
+        guard let own: [String: String] = try? answer["environment"]?.converted() else {
+            throw client.strangeAnswer
         }
         return Replacement(
             path: path, arguments: ["remote"],

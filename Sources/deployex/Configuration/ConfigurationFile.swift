@@ -70,7 +70,7 @@ struct ConfigurationFile {
         _ members: [(key: String, value: JSONValue)], _ scope: Setting.Scope, prefix: String,
         section: String = ""
     ) throws(UsageError) -> [String: JSONValue] {
-        let keys = Setting.allCases.filter { $0.scopes.contains(scope) }.map(\.key)
+        let keys = Setting.all.filter { $0.scopes.contains(scope) }.map(\.key)
         var found: [String: JSONValue] = [:]
         var seen: Set<String> = []
         for member in members {

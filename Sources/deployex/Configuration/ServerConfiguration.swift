@@ -109,7 +109,7 @@ struct ServerConfiguration: Equatable {
     private static func refuseVariables(
         _ environment: [String: String], beside path: String
     ) throws(UsageError) {
-        for setting in Setting.allCases where setting.scopes == [.application] {
+        for setting in Setting.all where setting.scopes == [.application] {
             guard let variable = setting.variable, environment[variable]?.isEmpty == false
             else { continue }
             throw UsageError(

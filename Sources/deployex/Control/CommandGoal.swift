@@ -139,44 +139,43 @@ extension InstanceSnapshot {
 // MARK: On the wire
 
 extension CommandGoal {
-    /// A tuple, which means nothing to whoever gets it.
+    /// `{Kind, Application, Instance, Detail}`, which means nothing to whoever gets it.
     var term: Term {
-        func tuple(_ name: Atom, _ instance: InstanceName, _ more: Term...) -> Term {
-            .tuple([.atom(name), .binary(instance.app), .integer(instance.index)] + more)
-        }
-        return switch self {
-        case .version(let version, let application):
-            .tuple([.atom("version"), .binary(application), .orNull(version)])
-        case .restarted(let name, let pid): tuple("restarted", name, .orNull(pid))
-        case .idle(let name): tuple("idle", name)
-        case .running(let name): tuple("running", name)
-        case .allIdle(let orStopping): .atom(orStopping ? "all_stopping" : "all_idle")
-        }
+        let (kind, application, number, detail): (Atom, String?, Int?, Term) =
+            switch self {
+            case .version(let version, let application):
+                ("version", application, nil, .orNull(version))
+            case .restarted(let name, let pid): ("restarted", name.app, name.index, .orNull(pid))
+            case .idle(let name): ("idle", name.app, name.index, .null)
+            case .running(let name): ("running", name.app, name.index, .null)
+            case .allIdle(let orStopping): ("all_idle", nil, nil, orStopping.term)
+            }
+        return .tuple([kind.term, .orNull(application), .orNull(number), detail])
     }
 
-    /// `nil` for a term that no deployex has given.
-    init?(_ term: Term) {
-        switch term.asAtom?.name {
-        case "all_stopping"?: self = .allIdle(orStopping: true)
-        case "all_idle"?: self = .allIdle(orStopping: false)
-        default:
-            guard let fields = term.asTuple, fields.count >= 3, let kind = fields[0].asAtom?.name,
-                let application = fields[1].shortText(maximumByteCount: 128)
-            else { return nil }
-            if kind == "version", fields.count == 3 {
-                let version = fields[2].shortText(maximumByteCount: 1024)
-                guard version != nil || fields[2] == .null else { return nil }
-                self = .version(version, of: application)
-                return
-            }
-            guard let number = fields[2].asInteger else { return nil }
-            let name = InstanceName(app: application, index: number)
-            switch (kind, fields.count) {
-            case ("restarted", 4): self = .restarted(name, replacing: fields[3].asInteger)
-            case ("idle", 3): self = .idle(name)
-            case ("running", 3): self = .running(name)
-            default: return nil
-            }
+    /// - Throws: ``ControlRefusal`` for a term that no deployex has given, or of an instance that is not
+    ///   one of `directory`.
+    init(_ term: Term, in directory: InstanceDirectory) throws(ControlRefusal) {
+        let strange = ControlRefusal("a goal is what the answer to a request gave")
+        guard let fields = term.asTuple, fields.count == 4, let kind = fields[0].asAtom?.name
+        else { throw strange }
+        if kind == "all_idle", let orStopping = fields[3].asBool {
+            self = .allIdle(orStopping: orStopping)
+            return
+        }
+        guard let name = fields[1].shortText(maximumByteCount: 128) else { throw strange }
+        let application = try directory.application(name).name
+        if kind == "version" {
+            self = .version(fields[3].shortText(maximumByteCount: 1024), of: application)
+            return
+        }
+        guard let number = fields[2].asInteger else { throw strange }
+        let instance = try directory.instance(number, of: application)
+        switch kind {
+        case "restarted": self = .restarted(instance, replacing: fields[3].asInteger)
+        case "idle": self = .idle(instance)
+        case "running": self = .running(instance)
+        default: throw strange
         }
     }
 }
@@ -184,11 +183,13 @@ extension CommandGoal {
 extension CommandGoal.Verdict {
     /// `{waiting | done | failed, Text, Revision}`
     func term(revision: Int) -> Term {
-        switch self {
-        case .waiting(let text): .tuple([.atom("waiting"), .binary(text), .integer(revision)])
-        case .done(let text): .tuple([.atom("done"), .binary(text), .integer(revision)])
-        case .failed(let text): .tuple([.atom("failed"), .binary(text), .integer(revision)])
-        }
+        let (state, text): (Atom, String) =
+            switch self {
+            case .waiting(let text): ("waiting", text)
+            case .done(let text): ("done", text)
+            case .failed(let text): ("failed", text)
+            }
+        return .tuple([state.term, text.term, revision.term])
     }
 
     static func read(_ term: Term) -> (verdict: CommandGoal.Verdict, revision: Int)? {

@@ -53,11 +53,9 @@ enum ControlCall: Equatable {
         case ("stop_all", 0): return .stopAll
         case ("request", 2): return try request(arguments[0], arguments[1], in: directory)
         case ("await", 3):
-            guard let goal = CommandGoal(arguments[0]) else {
-                throw ControlRefusal("a goal is what the answer to a request gave")
-            }
             return .awaitGoal(
-                goal, after: arguments[1].asInteger ?? 0, within: try wait(arguments[2]))
+                try CommandGoal(arguments[0], in: directory), after: arguments[1].asInteger ?? 0,
+                within: try wait(arguments[2]))
         default: break
         }
         guard let arity = arities[function], arity...(arity + 1) ~= arguments.count else {

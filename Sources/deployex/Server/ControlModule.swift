@@ -185,9 +185,6 @@ struct ControlModule: Sendable {
         let served = served(instance.app)
         var environment = served.configuration.variables
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.index)"
-        let variables = environment.sorted { $0.key < $1.key }.map { variable in
-            (key: Term.binary(variable.key), value: Term.binary(variable.value))
-        }
         let port = Int(served.configuration.firstPort) + instance.index - 1
         var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
@@ -196,7 +193,7 @@ struct ControlModule: Sendable {
             ("port", .integer(port)),
             ("folder", .binary(served.layout.current(instance.index))),
             ("program", .binary(served.layout.program(instance.index))),
-            ("environment", .map(TermMap(variables))),
+            ("environment", environment.term),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
         ]
