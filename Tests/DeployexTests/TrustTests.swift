@@ -165,6 +165,6 @@ import Transport
     func `root becomes whoever may have changed the release`(
         server: UInt32, instance: Int?, user: Int?
     ) {
-        #expect(RemoteCommand.identity(server: server, instance: instance) == user)
+        #expect(RemoteShell.identity(server: server, instance: instance) == user)
     }
 }

@@ -1,3 +1,5 @@
+internal import Deployment
+
 /// What a completion script asks `deployex completion` for.
 enum CompletionWords: String, CaseIterable {
     case instances, applications, versions
@@ -7,8 +9,8 @@ enum CompletionWords: String, CaseIterable {
 enum Shell: String, CaseIterable {
     case bash, zsh, fish
 
-    /// The script, made from the same tables as the help. The names of what runs are asked for when
-    /// they are wanted.
+    /// The script, made from the same values as the help. It asks for the names of what runs when they
+    /// are wanted.
     var completionScript: String {
         switch self {
         case .bash: bashScript
@@ -18,11 +20,11 @@ enum Shell: String, CaseIterable {
     }
 
     private var bashScript: String {
-        let names = CommandName.allCases.map(\.rawValue).joined(separator: " ")
-        let cases = CommandName.allCases.map { command in
-            let words = Self.words(of: command).joined(separator: " ")
-            let asked = command.completionWords.map { " asked=\($0.rawValue)" } ?? ""
-            return "        \(command.rawValue)) words=\"\(words)\"\(asked) ;;"
+        let names = Verb.all.map(\.name).joined(separator: " ")
+        let cases = Verb.all.map { verb in
+            let words = (verb.words() + verb.options.map(\.name)).joined(separator: " ")
+            let asked = verb.askedWords.map { " asked=\($0.rawValue)" } ?? ""
+            return "        \(verb.name)) words=\"\(words)\"\(asked) ;;"
         }
         return """
             _deployex() {
@@ -54,17 +56,17 @@ enum Shell: String, CaseIterable {
 
     private var fishScript: String {
         var lines = ["complete -c deployex -f"]
-        for command in CommandName.allCases {
-            let condition = "-n '__fish_seen_subcommand_from \(command.rawValue)'"
+        for verb in Verb.all {
+            let condition = "-n '__fish_seen_subcommand_from \(verb.name)'"
             lines.append(
-                "complete -c deployex -n __fish_use_subcommand -a \(command.rawValue)"
-                    + " -d '\(command.summary)'")
-            if let words = command.completionWords {
+                "complete -c deployex -n __fish_use_subcommand -a \(verb.name)"
+                    + " -d '\(verb.summary)'")
+            if let words = verb.askedWords {
                 lines.append(
                     "complete -c deployex \(condition)"
                         + " -a '(deployex completion \(words.rawValue) 2>/dev/null)'")
             }
-            for option in command.options {
+            for option in verb.options {
                 let value =
                     switch (option.name, option.value) {
                     case ("--app", _): " -r -a '(deployex completion applications 2>/dev/null)'"
@@ -79,30 +81,43 @@ enum Shell: String, CaseIterable {
         }
         return lines.joined(separator: "\n")
     }
+}
 
-    private static func words(of command: CommandName) -> [String] {
-        let own: [String] =
-            switch command {
-            case .help: CommandName.allCases.map(\.rawValue)
-            case .completion: Shell.allCases.map(\.rawValue)
-            case .deploy: ["auto"]
-            case .start, .status, .versions, .rollback, .unghost, .restart, .stop, .logs, .remote,
-                .ping, .probe, .rpc, .names, .epmd, .version:
-                []
-            }
-        return own + command.options.map(\.name)
+/// `deployex completion bash|zsh|fish`
+struct CompletionScript: Command {
+    let shell: Shell
+
+    func run(_: CommandSetting) -> Ending {
+        Output.line(shell.completionScript)
+        return .done
     }
 }
 
-extension CommandName {
-    /// What its argument is one of, where only the running system knows.
-    fileprivate var completionWords: CompletionWords? {
-        switch self {
-        case .start, .restart, .stop, .logs, .remote: .instances
-        case .deploy, .unghost: .versions
-        case .status, .versions, .rollback, .ping, .probe, .rpc, .names, .epmd, .completion,
-            .version, .help:
-            nil
+/// `deployex completion instances|applications|versions`: words, or nothing at all.
+struct ListWords: Command {
+    let words: CompletionWords
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        guard let status = try? await client.status() else { return .exit(ExitCode.unreachable) }
+        let applications = status.applications
+        let found: [String?] =
+            switch words {
+            case .applications: applications.map(\.name)
+            case .instances:
+                applications.flatMap { application in
+                    application.instances.map { "\(application.name ?? "")-\($0.number ?? 0)" }
+                }
+            case .versions:
+                applications.flatMap { application in
+                    [application.targetVersion] + application.ghosted.map(\.version)
+                        + application.instances.map(\.version)
+                }
+            }
+        // A shell expands what it completes from: nothing but plain names goes there.
+        for word in Set(found.compactMap { $0 }).sorted() where Release.isVersion(word) {
+            Output.line(word)
         }
+        return .done
     }
 }

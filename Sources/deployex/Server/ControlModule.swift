@@ -13,6 +13,8 @@ struct ControlModule: Sendable {
     let usesTLS: Bool
     let begin: MonotonicTime
     let applications: [ServedApplication]
+    let feed: ObservationFeed
+    let logWatch: LogWatch
     /// Says what a caller wants, as far as there is room for it. On the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
     /// Stops everything, and lets the server end once the caller has its answer.
@@ -36,6 +38,11 @@ struct ControlModule: Sendable {
             return Self.error(error.message)
         } catch let error as FileSystemError {
             return Self.error("\(error)")
+        } catch let refusal as ObservationFeed.Refusal {
+            switch refusal {
+            case .full: return Self.error("too many are waiting for deployex already: try again")
+            case .closed: return .tuple([.atom("ending"), .binary("\(name) is ending")])
+            }
         }
     }
 
@@ -46,15 +53,21 @@ struct ControlModule: Sendable {
         case .versions(let application):
             return await versions(of: application)
         case .command(let application, let command):
-            let served = served(application)
-            if let problem = served.problem {
-                throw ControlRefusal("\(application) is failed: \(problem)")
-            }
-            report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
-            switch await served.deployer.perform(command) {
-            case .done(let text): return Self.ok(text)
-            case .refused(let text): return Self.error(text)
-            }
+            return Self.ok(try await perform(command, of: application, caller))
+        case .request(let application, let command):
+            let before = await feed.snapshot(of: application)
+            let text = try await perform(command, of: application, caller)
+            let goal = CommandGoal(
+                command, of: application, before: before,
+                after: await feed.snapshot(of: application))
+            return Self.ok(
+                Term.object([("text", .binary(text)), ("goal", goal?.term ?? .null)]))
+        case .awaitGoal(let goal, let seen, let limit):
+            let all = applications.map(\.configuration.name)
+            let revision = try await feed.change(
+                of: Set(goal.applications(among: all).map { .application($0) }), after: seen,
+                by: caller.node.text, within: limit)
+            return Self.ok(goal.judge(await snapshots()).term(revision: revision))
         case .stopAll:
             report(.info, "stop --all asked for by \(caller.node): stopping the applications")
             try await stopAll(caller)
@@ -66,15 +79,13 @@ struct ControlModule: Sendable {
                 try logs.tail(instance, stream, lines: lines).map { $0 + "\n" }.joined()
             }
             return Self.ok(found)
-        case .readLog(let instance, let stream, let start):
-            let logs = served(instance.app).logs
-            let piece = try await offload {
-                try LogReader.read(logs, instance, stream, from: start)
-            }
+        case .readLog(let instance, let stream, let start, let limit):
+            let chunk = try await read(instance, stream, start, within: limit, caller)
             return Self.ok(
-                Self.map([
-                    ("text", .binary(piece.bytes)), ("next", piece.next),
-                    ("lost_bytes", .integer(Int(piece.lostByteCount))),
+                Term.object([
+                    ("text", .binary(chunk.bytes)),
+                    ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
+                    ("lost_bytes", chunk.lostByteCount.term),
                 ]))
         case .instance(let instance):
             return Self.ok(description(of: instance))
@@ -87,27 +98,84 @@ struct ControlModule: Sendable {
         return served
     }
 
+    /// What deployex says of a command that it has taken on.
+    private func perform(
+        _ command: EngineCommand, of application: String, _ caller: Caller
+    ) async throws(ControlRefusal) -> String {
+        let served = served(application)
+        if let problem = served.problem {
+            throw ControlRefusal("\(application) is failed: \(problem)")
+        }
+        report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
+        switch await served.deployer.perform(command) {
+        case .done(let text): return text
+        case .refused(let text): throw ControlRefusal(text)
+        }
+    }
+
+    /// What there is of a log from `start` on; where that is nothing, what is written within `limit`.
+    private func read(
+        _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
+        within limit: Duration, _ caller: Caller
+    ) async throws -> LogChunk {
+        let logs = served(instance.app).logs
+        let topics: Set<ObservationTopic> = [.log(instance, stream)]
+        let seen = await feed.revision(of: topics)
+        var isWatched = false
+        if limit > .zero {
+            // Before it is looked at: nothing comes in between.
+            isWatched = await logWatch.watch(instance, stream, at: logs.path(instance, stream))
+        }
+        let chunk = try await offload {
+            let position =
+                switch start {
+                case .last(let lines): try logs.position(instance, stream, lastLines: lines)
+                case .position(let position): position
+                }
+            return try logs.read(instance, stream, from: position, limit: Self.chunkByteCount)
+        }
+        guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
+        _ = try await feed.change(
+            of: topics, after: seen, by: caller.node.text,
+            within: isWatched ? limit : min(limit, .milliseconds(200)))
+        return try await offload {
+            try logs.read(instance, stream, from: chunk.next, limit: Self.chunkByteCount)
+        }
+    }
+
+    /// The most bytes of one answer.
+    private static let chunkByteCount = 256 << 10
+
     // MARK: Answers
+
+    /// Of the applications of which something is known.
+    private func snapshots() async -> [ApplicationSnapshot] {
+        var snapshots: [ApplicationSnapshot] = []
+        for application in applications {
+            if let snapshot = await feed.snapshot(of: application.configuration.name) {
+                snapshots.append(snapshot)
+            }
+        }
+        return snapshots
+    }
 
     private func status() async -> Term {
         let now = MonotonicTime.now
-        var reports: [StatusReport.Application] = []
-        for served in applications {
-            guard let snapshot = await served.snapshot else { continue }
-            reports.append(
-                .init(snapshot: snapshot, firstPort: served.configuration.firstPort))
-        }
+        let snapshots = await snapshots()
         return StatusReport(
-            node: name.text, version: HelpText.version, usesTLS: usesTLS, uptime: now - begin,
-            applications: reports
-        ).term(now: now)
+            node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
+            applications: snapshots.map { snapshot in
+                .init(
+                    snapshot,
+                    firstPort: served(snapshot.application).configuration.firstPort,
+                    host: name.host, now: now)
+            }
+        ).term
     }
 
     private func versions(of application: String?) async -> Term {
-        var snapshots: [ApplicationSnapshot] = []
-        for served in applications {
-            guard application == nil || served.configuration.name == application else { continue }
-            if let snapshot = await served.snapshot { snapshots.append(snapshot) }
+        let snapshots = await snapshots().filter {
+            application == nil || $0.application == application
         }
         return VersionsReport(node: name.text, applications: snapshots).term
     }
@@ -115,11 +183,8 @@ struct ControlModule: Sendable {
     /// What `deployex remote` needs, and people look for.
     private func description(of instance: InstanceName) -> Term {
         let served = served(instance.app)
-        var environment = served.configuration.environment
+        var environment = served.configuration.variables
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.index)"
-        let variables = environment.sorted { $0.key < $1.key }.map { variable in
-            (key: Term.binary(variable.key), value: Term.binary(variable.value))
-        }
         let port = Int(served.configuration.firstPort) + instance.index - 1
         var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
@@ -128,14 +193,14 @@ struct ControlModule: Sendable {
             ("port", .integer(port)),
             ("folder", .binary(served.layout.current(instance.index))),
             ("program", .binary(served.layout.program(instance.index))),
-            ("environment", .map(TermMap(variables))),
+            ("environment", environment.term),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
         ]
         if let user = served.configuration.otherUser {
             fields.append(("user", .integer(Int(user.id))))
         }
-        return Self.map(fields)
+        return .object(fields)
     }
 
     private static func text(_ command: EngineCommand) -> String {
@@ -156,9 +221,5 @@ struct ControlModule: Sendable {
 
     private static func error(_ text: String) -> Term {
         .tuple([.atom("error"), .binary(text)])
-    }
-
-    private static func map(_ pairs: [(Atom, Term)]) -> Term {
-        .map(TermMap(pairs.map { (key: .atom($0.0), value: $0.1) }))
     }
 }

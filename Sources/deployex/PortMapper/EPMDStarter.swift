@@ -2,11 +2,11 @@ internal import EPMD
 internal import ErlDist
 internal import Transport
 
-/// Starts an EPMD where none listens: when deployex starts, and when it is lost later. Without one the
-/// instances are not found any more, and the port is free for a stranger's.
+/// Starts an EPMD where none listens: for whoever needs one now, and when it is lost later. Without one
+/// the instances are not found any more, and the port is free for a stranger's.
 ///
 /// It is used on the event loop's thread.
-actor EPMDRevival {
+actor EPMDStarter {
     private nonisolated let loop: EventLoop
     private let environment: [String: String]
     private let address: SocketAddress
@@ -30,32 +30,49 @@ actor EPMDRevival {
         self.log = log
     }
 
-    /// The node is registered.
-    func registered() {
+    /// What `ask` gets from an EPMD; where none listens, one is started and has five seconds.
+    func answer<Answer: Sendable>(
+        _ ask: @Sendable () async throws(EPMDError) -> Answer
+    ) async throws(CommandFailure) -> Answer {
+        let deadline = MonotonicTime.now + .seconds(5)
+        while true {
+            // Before asking: another one may listen, because of which ours has ended.
+            let end = started?.end
+            do throws(EPMDError) {
+                let answer = try await ask()
+                found()
+                return answer
+            } catch {
+                guard case .unreachable = error, MonotonicTime.now < deadline, end == nil else {
+                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
+                }
+                await failed(error)
+            }
+            await loop.sleep(for: .milliseconds(20))
+        }
+    }
+
+    /// An EPMD has answered.
+    func found() {
         refusal = nil
-        // It may have had to say something about itself.
+        // Ours may have had to say something about itself.
         if let started, started.end == nil {
             for line in started.lines { log(.warning, "EPMD: \(line)") }
         }
         started = nil
     }
 
-    /// Why the EPMD that was started does not listen: it has ended.
-    var end: String? { started?.end }
-
-    /// The registration has failed, and is tried again.
+    /// An attempt has failed, and is made again.
     func failed(_ error: EPMDError) async {
         switch error {
         case .unreachable:
             guard starts.unreachable(now: .now) else { return }
-            if let end { log(.error, end) }
+            if let end = started?.end { log(.error, end) }
             log(.info, "No EPMD at \(address): starting one")
-            do {
+            do throws(CommandFailure) {
                 started = try await EPMDProcess.start(environment: environment, loop: loop)
-            } catch let failure as CommandFailure {
-                log(.error, failure.message)
             } catch {
-                log(.error, "\(error)")
+                log(.error, error.message)
             }
         case .untrusted, .duplicateName:
             guard refusal != "\(error)" else { return }

@@ -1,21 +1,50 @@
+internal import Deployment
 internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex remote [INSTANCE]`: what this process is to become.
-struct RemoteCommand {
-    let client: ControlClient
-    let application: String?
-    /// Our own variables.
-    let environment: [String: String]
+extension Verb {
+    static let remote = [
+        Verb(
+            name: "remote", forms: ["remote [INSTANCE] [--app APPLICATION]"],
+            summary: "open the remote shell of an instance",
+            details: """
+                Becomes `bin/APP remote` of the instance's own release, on this terminal; it has to run
+                on the instance's host, as a user who may read the release. Without INSTANCE it is the
+                first one that is connected.
+                """,
+            argumentCount: 0...1, peer: .deployex, concernsApplication: true,
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            RemoteShell(instance: arguments.positional.isEmpty ? nil : try arguments.instance())
+        }
+    ]
+}
+
+/// `deployex remote [INSTANCE]`: this process becomes the instance's shell.
+struct RemoteShell: Command {
+    /// `2` or `counter-2`; `nil` for the first one that is connected.
+    let instance: String?
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        return .replacement(
+            try await program(
+                client, application: setting.invocation.application, setting.environment))
+    }
 
     /// The program of the instance's release with the argument `remote`, and its environment.
-    func program(_ text: String?) async throws -> Replacement {
-        let instance = try await instance(text)
-        let answer = try await client.call(
-            "instance", [.binary(instance.app), .integer(instance.index)])
+    private func program(
+        _ client: ControlClient, application: String?, _ environment: [String: String]
+    ) async throws -> Replacement {
+        var arguments = [application, instance].compactMap { $0?.term }
+        if instance == nil { arguments = try await connected(client, application) }
+        let answer = try await client.call("instance", arguments)
+        guard let name = answer["application"]?.asText, let number = answer["instance"]?.asInteger
+        else { throw client.strangeAnswer }
+        let instance = InstanceName(app: name, index: number)
         guard let path = answer["program"]?.asText else {
             throw CommandFailure(
                 "\(client.name) does not say where \(instance) is: is it another version of "
@@ -29,9 +58,8 @@ struct RemoteCommand {
                 "\(path): \(reason); the remote shell needs the release itself: run it on its host, "
                     + "as deployex's user", exitCode: ExitCode.refused)
         }
-        var own: [String: String] = [:]
-        for (name, value) in answer["environment"]?.asMap?.pairs ?? [] {
-            if let name = name.asText, let value = value.asText { own[name] = value }
+        guard let own: [String: String] = try? answer["environment"]?.converted() else {
+            throw client.strangeAnswer
         }
         return Replacement(
             path: path, arguments: ["remote"],
@@ -69,17 +97,21 @@ struct RemoteCommand {
         return instance == 0 ? nil : instance
     }
 
-    private func instance(_ text: String?) async throws -> InstanceName {
-        let status = StatusView(try await client.status())
-        if let text { return try status.directory.instance(named: text, of: application) }
-        let name = try status.directory.application(application).name
-        let connected = status.application(name)?.instances.first { $0.isConnected }
-        guard let connected else {
+    /// The first instance that is connected.
+    private func connected(
+        _ client: ControlClient, _ application: String?
+    ) async throws -> [Term] {
+        let status = try await client.status()
+        let directory = InstanceDirectory(
+            status.applications.map { .init(name: $0.name ?? "", replicas: $0.instances.count) })
+        let name = try directory.application(application).name
+        let instances = status.applications.first { $0.name == name }?.instances ?? []
+        guard let number = instances.first(where: \.isConnected)?.number else {
             throw CommandFailure(
                 "no instance of \(name) is connected: see `deployex status`",
                 exitCode: ExitCode.refused)
         }
-        return InstanceName(app: name, index: connected.number)
+        return [name.term, number.term]
     }
 
     /// The user's variables without those of another release and without deployex's secrets, then
@@ -117,7 +149,7 @@ struct RemoteCommand {
     }
 }
 
-extension RemoteCommand {
+extension RemoteShell {
     /// Those of ours that a program of another user gets: of the terminal, and what finds programs and nodes.
     private static let namesForOthers: Set<String> = [
         "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",

@@ -19,7 +19,7 @@ final class EPMDProcess {
     /// Starts it; whether it listens is for the caller to find out. Called on the loop's thread.
     nonisolated(nonsending) static func start(
         environment: [String: String], loop: EventLoop
-    ) async throws -> EPMDProcess {
+    ) async throws(CommandFailure) -> EPMDProcess {
         let names = [
             "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "DEPLOYEX_DIST_NETWORKS", "PATH", "LANG",
         ]
