@@ -16,3 +16,7 @@ package struct DeployedRelease: Codable, Equatable, Sendable {
         self.deployment = deployment
     }
 }
+
+extension DeployedRelease {
+    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+}
