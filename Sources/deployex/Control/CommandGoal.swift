@@ -109,7 +109,7 @@ enum CommandGoal: Equatable {
             )
         }
         // An instance that an operator has stopped stays stopped.
-        let wanted = found.instances.filter { !$0.isStopped }
+        let wanted = found.instances.filter { !$0.isStoppedByOperator }
         let there = wanted.filter { $0.current?.version == version }
         let ready = there.count { $0.status == .running }
         let count = "\(application) \(version) runs on \(ready) of \(wanted.count) instances"
