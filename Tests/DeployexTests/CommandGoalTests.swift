@@ -40,7 +40,7 @@ private func status(
             )))
 }
 
-private let first = InstanceName(app: "counter", index: 1)
+private let first = InstanceName(app: "counter", number: 1)
 
 @Suite struct CommandGoalTests {
     @Test func `a deployment is done when every instance runs the version`() {

@@ -71,7 +71,7 @@ package struct StatusReport {
         let pid = instance.identity.map { Term.integer(Int($0.pid)) }
         let uptime = instance.startedAt.map { Term.seconds(now - $0) }
         let pairs: [(Atom, Term)] = [
-            ("instance", .integer(instance.number)),
+            ("instance", .integer(instance.number.value)),
             ("node", .binary(name)),
             ("status", .binary("\(instance.status)")),
             ("version", Term.orNull(instance.current?.version)),
@@ -79,7 +79,7 @@ package struct StatusReport {
             ("last_deployment", Term.orNull(instance.current?.deployment.rawValue)),
             ("otp", .binary(instance.isConnected ? "connected" : "not_connected")),
             ("os_pid", pid ?? Term.null),
-            ("port", .integer(Int(application.firstPort) + instance.number - 1)),
+            ("port", .integer(Int(application.firstPort) + instance.number.offset)),
             ("uptime_seconds", instance.identity == nil ? Term.null : uptime ?? Term.null),
             ("stopped_by_operator", .flag(instance.isStoppedByOperator)),
             ("responding", .flag(instance.isResponding)),

@@ -1,5 +1,6 @@
 package import ExternalTermFormat
 internal import FoundationEssentials
+internal import Supervisor
 
 /// The answer to `deployex:versions()`, in the shape that `deployex versions --json` prints: which
 /// version each application is to run, which ones are not deployed again, and what was deployed.
@@ -45,7 +46,7 @@ package struct VersionsReport {
             ("version", .binary(outcome.version)),
             ("hash", .binary(outcome.hash)),
             ("kind", .binary(outcome.kind.rawValue)),
-            ("instance", .integer(outcome.instance)),
+            ("instance", .integer(outcome.instance.value)),
             ("outcome", .binary(outcome.outcome.rawValue)),
             ("at", .binary(text(unixSeconds: outcome.at))),
             ("duration_seconds", .float(tenths(outcome.milliseconds))),

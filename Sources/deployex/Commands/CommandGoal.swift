@@ -32,16 +32,16 @@ struct CommandGoal: Equatable {
     /// - Parameter before: the status as it was before the command.
     static func restart(_ instance: InstanceName, before: StatusView) -> CommandGoal {
         let found = before.application(instance.app)?.instances
-            .first { $0.number == instance.index }
-        return CommandGoal(instance.app, .restarted(instance.index, replacing: found?.pid))
+            .first { $0.number == instance.number.value }
+        return CommandGoal(instance.app, .restarted(instance.number.value, replacing: found?.pid))
     }
 
     static func stop(_ instance: InstanceName) -> CommandGoal {
-        CommandGoal(instance.app, .idle(instance.index))
+        CommandGoal(instance.app, .idle(instance.number.value))
     }
 
     static func start(_ instance: InstanceName) -> CommandGoal {
-        CommandGoal(instance.app, .running(instance.index))
+        CommandGoal(instance.app, .running(instance.number.value))
     }
 
     /// - Parameter version: `nil` for the one that is the target by then.

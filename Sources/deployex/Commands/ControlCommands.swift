@@ -108,7 +108,7 @@ struct ControlCommands {
     }
 
     private static func arguments(_ instance: InstanceName) -> [Term] {
-        [.binary(instance.app), .integer(instance.index)]
+        [.binary(instance.app), .integer(instance.number.value)]
     }
 
     /// Prints what deployex answers.

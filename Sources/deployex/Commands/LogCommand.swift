@@ -20,7 +20,7 @@ struct LogCommand {
             let answer = try await client.call(
                 "read_log",
                 [
-                    .binary(instance.app), .integer(instance.index),
+                    .binary(instance.app), .integer(instance.number.value),
                     .atom(Atom(request.stream)), start,
                 ])
             guard let text = answer["text"]?.asBinary, let next = answer["next"] else {

@@ -15,7 +15,7 @@ struct RemoteCommand {
     func program(_ text: String?) async throws -> Replacement {
         let instance = try await instance(text)
         let answer = try await client.call(
-            "instance", [.binary(instance.app), .integer(instance.index)])
+            "instance", [.binary(instance.app), .integer(instance.number.value)])
         guard let path = answer["program"]?.asText else {
             throw CommandFailure(
                 "\(client.name) does not say where \(instance) is: is it another version of "
@@ -79,7 +79,7 @@ struct RemoteCommand {
                 "no instance of \(name) is connected: see `deployex status`",
                 exitCode: ExitCode.refused)
         }
-        return InstanceName(app: name, index: connected.number)
+        return InstanceName(app: name, number: InstanceNumber(connected.number))
     }
 
     /// The user's variables without those of another release and without deployex's secrets, then

@@ -116,18 +116,18 @@ struct ControlModule: Sendable {
     private func description(of instance: InstanceName) -> Term {
         let served = served(instance.app)
         var environment = served.configuration.environment
-        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.index)"
+        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
         let variables = environment.sorted { $0.key < $1.key }.map { variable in
             (key: Term.binary(variable.key), value: Term.binary(variable.value))
         }
-        let port = Int(served.configuration.firstPort) + instance.index - 1
+        let port = Int(served.configuration.firstPort) + instance.number.offset
         var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
-            ("instance", .integer(instance.index)),
+            ("instance", .integer(instance.number.value)),
             ("node", .binary("\(instance)@\(name.host)")),
             ("port", .integer(port)),
-            ("folder", .binary(served.layout.current(instance.index))),
-            ("program", .binary(served.layout.program(instance.index))),
+            ("folder", .binary(served.layout.current(instance.number))),
+            ("program", .binary(served.layout.program(instance.number))),
             ("environment", .map(TermMap(variables))),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),

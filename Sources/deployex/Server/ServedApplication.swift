@@ -59,7 +59,7 @@ struct ServedApplication: Sendable {
             files: ownership.files(layout, base: files, publishers: server.trustedUsers),
             process: process,
             node: { number in
-                let instance = InstanceName(app: name, index: number)
+                let instance = InstanceName(app: name, number: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
@@ -69,7 +69,7 @@ struct ServedApplication: Sendable {
         if let http = configuration.httpReadiness {
             let firstPort = configuration.firstPort
             effects.checkReadiness = { number in
-                await Self.readiness(http, port: firstPort + UInt16(number - 1), loop: loop)
+                await Self.readiness(http, port: firstPort + UInt16(number.offset), loop: loop)
             }
         }
         let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
@@ -106,8 +106,8 @@ struct ServedApplication: Sendable {
     func start() async {
         if let refusal { return log(.error, "Application is not begun: \(refusal)") }
         await rotator.setInstances(
-            (1...configuration.replicas).map {
-                InstanceName(app: configuration.name, index: $0)
+            InstanceNumber.first(configuration.replicas).map {
+                InstanceName(app: configuration.name, number: $0)
             })
         await rotator.start()
         await prepareUser()
@@ -130,7 +130,7 @@ struct ServedApplication: Sendable {
     private func prepareUser() async {
         guard let user = ownership.user else { return }
         let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)
-        let numbers = 1...configuration.replicas
+        let numbers = InstanceNumber.first(configuration.replicas)
         do {
             let obstacle = try await offload {
                 for number in numbers {

@@ -61,7 +61,7 @@ import Transport
     private func record(_ process: ProcessIdentity, in folder: TemporaryFolder) throws {
         let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
         try records.prepare()
-        var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
+        var record = InstanceRecord(name: InstanceName(app: "counter", number: 1))
         record.begin(process, version: "0.1.0")
         record.hasBegun = true
         record.isStopping = true
@@ -138,7 +138,7 @@ import Transport
         try records.prepare()
         let sleeper = try startSleeper()
         defer { waitpid(sleeper.pid, nil, 0) }
-        var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
+        var record = InstanceRecord(name: InstanceName(app: "counter", number: 1))
         record.begin(sleeper, version: "0.1.0")
         record.hasBegun = true
         record.isStopping = true
