@@ -60,13 +60,13 @@ let package = Package(
             swiftSettings: shipped),
         .executableTarget(
             name: "deployex-bench",
-            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist"],
+            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist", "TestKit"],
             swiftSettings: strict),
         .executableTarget(
             name: "deployex-reliability",
             dependencies: [
                 "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
-                "Supervisor",
+                "Supervisor", "TestKit",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -82,26 +82,36 @@ let package = Package(
         .executableTarget(
             name: "deployex-simulate", dependencies: ["Simulation"],
             path: "Tests/Simulation/Command", swiftSettings: strict),
-        tests("ExternalTermFormatTests", ["ExternalTermFormat"]),
-        tests("TransportTests", ["Transport"]),
-        tests("EPMDTests", ["EPMD", "Transport"]),
-        tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "Transport"]),
+        // What tests and measurements share.
+        .target(
+            name: "TestKit", dependencies: ["Transport"], path: "Tests/TestKit",
+            swiftSettings: strict),
+        .target(
+            name: "FaultyDisk", dependencies: ["Supervisor", "Transport"],
+            path: "Tests/FaultyDisk", swiftSettings: strict),
+        tests("ExternalTermFormatTests", ["ExternalTermFormat", "TestKit"]),
+        tests("TransportTests", ["TestKit", "Transport"]),
+        tests("EPMDTests", ["EPMD", "TestKit", "Transport"]),
+        tests("ErlDistTests", ["ErlDist", "ExternalTermFormat", "TestKit", "Transport"]),
         tests(
             "InteropTests",
             [
                 "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "deployex", "node-example",
+                "TestKit", "Transport", "deployex", "node-example",
             ]),
-        tests("HTTPTests", ["HTTP", "Transport"]),
-        tests("SupervisorTests", ["Supervisor", "Transport"]),
-        tests("DeployexTests", ["deployex", "Deployment", "ExternalTermFormat", "Supervisor"]),
-        tests("EndToEndTests", ["deployex"]),
-        tests("SimulationTests", ["Deployment", "Simulation", "Supervisor", "Transport"]),
+        tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
+        tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
+        tests(
+            "DeployexTests",
+            ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
+        tests("EndToEndTests", ["TestKit", "deployex"]),
+        tests(
+            "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeploymentTests",
             [
-                "Deployment", "ErlDist", "ExternalTermFormat", "Simulation", "Supervisor",
-                "Transport",
+                "Deployment", "ErlDist", "ExternalTermFormat", "FaultyDisk", "Simulation",
+                "Supervisor", "TestKit", "Transport",
             ]),
         // What `make fuzz` runs under libFuzzer, over the seeds and findings only.
         .testTarget(

@@ -19,6 +19,7 @@ Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
 AWS: HTTP Deployment
 Dashboard: HTTP Deployment
+TestKit: *
 deployex: *
 deployex-bench: *
 deployex-reliability: *

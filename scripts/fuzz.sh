@@ -65,7 +65,7 @@ for library in ExternalTermFormat Transport EPMD ErlDist Supervisor Deployment; 
     compile_library "$library"
 done
 # Of the program itself what reads the arguments of its module.
-compile_library deployex Sources/deployex/Control/{ControlCall,InstanceDirectory}.swift
+compile_library deployex Sources/deployex/Control/{CommandGoal,ControlCall,InstanceDirectory}.swift
 if [[ ! -e $build/fuzz || -n $(find Fuzz "$last" -name '*.swift' -newer "$build/fuzz" -print -quit) ||
     $last -nt $build/fuzz ]]; then
     printf 'fuzz: compiling the targets\n'

@@ -7,7 +7,7 @@ import ExternalTermFormat
 enum ControlTarget {
     private static let functions = [
         "status", "stop_all", "deploy", "auto", "rollback", "unghost", "restart", "stop", "start",
-        "versions", "tail", "read_log", "instance", "module_info",
+        "versions", "tail", "read_log", "instance", "module_info", "follow_log", "request", "await",
     ]
 
     private static let one = InstanceDirectory([.init(name: "counter", replicas: 3)])
@@ -29,18 +29,18 @@ enum ControlTarget {
         do throws(ControlRefusal) {
             let call = try ControlCall.parse(
                 function, arguments, in: first & 1 == 0 ? one : two)
-            guard case .readLog(_, _, .position(let position))? = call else { return }
-            try check(position)
+            guard case .awaitGoal(let goal, _, _)? = call else { return }
+            try check(goal.term)
         } catch {
             try require(error.message.utf8.count < 500, "a long answer: \(error.message)")
             try require(!error.message.contains("\n"), "more than a line: \(error.message)")
         }
     }
 
-    /// What is kept of an argument as it came.
-    private static func check(_ position: Term) throws(ControlRefusal) {
-        guard position.isShort(maximumByteCount: 64) else {
-            throw ControlRefusal(String(repeating: "a position is kept whole ", count: 50))
+    /// What is kept of an argument.
+    private static func check(_ goal: Term) throws(ControlRefusal) {
+        guard goal.isShort(maximumByteCount: 4096) else {
+            throw ControlRefusal(String(repeating: "a goal is kept whole ", count: 50))
         }
     }
 }

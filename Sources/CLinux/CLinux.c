@@ -222,8 +222,6 @@ int clinux_exit_status(int pidfd, int reap, int *status, int *signalled) {
     return 1;
 }
 
-int clinux_open(const char *path, int flags, unsigned mode) { return open(path, flags, mode); }
-
 int clinux_punch_hole(int fd, int64_t offset, int64_t length) {
     return fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
 }
@@ -233,10 +231,6 @@ int clinux_collapse_head(int fd, int64_t length) {
 }
 
 int64_t clinux_seek_data(int fd, int64_t offset) { return lseek(fd, offset, SEEK_DATA); }
-
-int clinux_open_at(int folder, const char *name, int flags) {
-    return openat(folder, name, flags);
-}
 
 struct tcp_question {
     struct nlmsghdr head;

@@ -13,10 +13,6 @@
 #define SYS_openat2 437
 #endif
 
-int clinux_make_at(int folder, const char *name, int flags, unsigned mode) {
-    return openat(folder, name, flags, mode);
-}
-
 int clinux_open_beneath(int folder, const char *path, int flags) {
     // struct open_how: flags, mode, resolve. RESOLVE_NO_MAGICLINKS, _NO_SYMLINKS and _BENEATH.
     uint64_t how[3] = {(uint64_t)flags, 0, 0x02 | 0x04 | 0x08};

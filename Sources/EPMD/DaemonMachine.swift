@@ -2,9 +2,10 @@ internal import Transport
 
 /// The daemon's decisions: which connections live, and what each request gets.
 ///
-/// It does no I/O and reads no clock. Its driver names every connection with a number that is never used
-/// again, starts a timer of ``EPMDDaemon/Limits/silence`` for each, and performs the actions in order.
-/// Source: "EPMD Protocol", erl_dist_protocol; what it refuses and when is as in `epmd_srv.c`.
+/// It does no I/O and reads no clock. Its driver names every connection with a number that is never
+/// used again, starts a timer of ``EPMDDaemon/Limits/silence`` for each, and performs the actions
+/// in order. Source: "EPMD Protocol", erl_dist_protocol; what it refuses and when is as in
+/// `epmd_srv.c`.
 struct DaemonMachine {
     typealias ConnectionID = EPMDRegistry.ConnectionID
 
@@ -39,7 +40,8 @@ struct DaemonMachine {
 
     /// - Parameters:
     ///   - registrations: by default as many as there are connections.
-    ///   - identifiesUsers: whether ``Action/identify(_:)`` is asked for; else all are the same, unknown user.
+    ///   - identifiesUsers: whether ``Action/identify(_:)`` is asked for; else all are the same,
+    ///     unknown user.
     init(
         port: UInt16, connectionLimit: Int, isRelaxed: Bool, firstCreation: UInt32,
         registrations: RegistrationShare.Limits? = nil, identifiesUsers: Bool = false
@@ -56,8 +58,8 @@ struct DaemonMachine {
 
     var connectionCount: Int { connections.count }
 
-    /// A connection came. When there are too many, one that holds no registration makes room, the oldest
-    /// first: whoever opens connections and says nothing must not keep nodes away.
+    /// A connection came. When there are too many, one that holds no registration makes room, the
+    /// oldest first: whoever opens connections and says nothing must not keep nodes away.
     /// - Parameter isLocal: Whether the peer is on this host.
     mutating func connectionOpened(_ id: ConnectionID, isLocal: Bool) -> [Action] {
         var actions: [Action] = []
@@ -109,8 +111,8 @@ struct DaemonMachine {
         }
     }
 
-    /// The user of a connection cannot be found out just now. Its node may ask again; it must not become one of
-    /// nobody's, whose number is limited apart.
+    /// The user of a connection cannot be found out just now. Its node may ask again; it must not
+    /// become one of nobody's, whose number is limited apart.
     mutating func couldNotIdentify(_ id: ConnectionID, _ error: SystemError) -> [Action] {
         switch connections[id] {
         case .identifying(let node): return refuse(node, id, "\(error)")
@@ -198,8 +200,8 @@ struct DaemonMachine {
             + reply(refused.encoded(highestVersion: node.highestVersion), id)
     }
 
-    /// One line for each registration, ended by a NUL too. OTP's daemon prints a descriptor where this
-    /// prints the connection's number. Source: "Dump All Data from EPMD", erl_dist_protocol.
+    /// One line for each registration, ended by a NUL too. OTP's daemon prints a descriptor where
+    /// this prints the connection's number. Source: "Dump All Data from EPMD", erl_dist_protocol.
     private func dump() -> [UInt8] {
         registry.all.flatMap { registration in
             let node = registration.node

@@ -13,7 +13,7 @@ public struct EPMDClient: Sendable {
     public let address: SocketAddress
     /// How long one question may take.
     public let timeout: Duration
-    /// Whose daemons on this host are believed.
+    /// Which users' daemons on this host it believes.
     public let trust: ListenerTrust
     private let loop: EventLoop
 
@@ -42,8 +42,8 @@ public struct EPMDClient: Sendable {
         }
     }
 
-    /// Where `name@host` accepts connections: asks the daemon of `host`, on the port of ``address``, at
-    /// each of the host's addresses until one answers.
+    /// Where `name@host` accepts connections: asks the daemon of `host`, on the port of
+    /// ``address``, at each of the host's addresses until one answers.
     /// - Returns: What the daemon knows, and the node's address.
     public func lookUp(
         name: String, host: String
@@ -100,14 +100,14 @@ public struct EPMDClient: Sendable {
         } catch {
             throw .unresolvedHost(attempt: attempt, error)
         }
-        // The first failure is the one to report: later addresses are second choices.
+        // Report the first failure: later addresses are second choices.
         var failure: EPMDError?
         for address in addresses {
             do throws(EPMDError) {
                 return try await body(
                     EPMDClient(address: address, loop: loop, timeout: timeout, trust: trust))
             } catch {
-                // A daemon that answers has spoken for the host.
+                // A daemon's answer counts for the host.
                 if case .notRegistered = error { throw error }
                 failure = failure ?? error
             }

@@ -1,23 +1,25 @@
 public import Transport
 
-/// An Erlang port mapper daemon: BEAM nodes, C nodes and OTP's `epmd -names` use it as they use OTP's.
+/// An Erlang port mapper daemon for BEAM nodes, C nodes and OTP's own tools.
 ///
-/// A registration lasts as long as its connection. Registrations, DUMP, KILL and STOP are taken from this
-/// host only; by default other hosts are not answered at all. A connection that has not asked its one question, or not taken its answer, within
-/// ``Limits/silence`` is closed. Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
+/// A registration lasts as long as its connection. The daemon takes registrations, DUMP, KILL and
+/// STOP from this host only; by default it answers no other host at all. It closes a connection
+/// that has not asked its one question and taken the answer within ``Limits/silence``.
+///
+/// Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
 public actor EPMDDaemon {
-    /// What the daemon takes of others.
+    /// How much the daemon does for others.
     public struct Limits: Equatable, Sendable {
-        /// Connections at once, registrations included. A newcomer beyond it takes the place of the oldest
-        /// without a registration. Below Debian's limit of 1,024 descriptors.
+        /// Connections at once, registrations included. A newcomer beyond it takes the place of the
+        /// oldest without a registration. Below Debian's limit of 1,024 descriptors.
         public var connectionCount = 1000
-        /// From a connection's beginning to the end of its answer, as long as OTP's daemon waits.
+        /// How long a connection may take from its beginning to the end of its answer; as in OTP.
         public var silence: Duration = .seconds(60)
         /// Registrations at once. The other connections are left for questions.
         public var registrationCount = 900
-        /// Registrations of one user of this host, as far as the daemon is told who that is. Root's have no such limit.
+        /// Registrations of one user of this host, where the user is known. Root has no such limit.
         public var registrationCountOfUser = 300
-        /// So many of all are only for root.
+        /// How many of all registrations are kept for root.
         public var registrationCountOfRoot = 100
 
         /// The limits of a daemon for one host.
@@ -36,9 +38,9 @@ public actor EPMDDaemon {
         case killed
     }
 
-    /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that is not known. It
-    /// throws when it cannot be found out just now: then a node is not registered. It is called off the loop, a
-    /// few times at once, and may block for a moment.
+    /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that
+    /// is not known. It throws when it cannot be found out just now: then a node is not registered.
+    /// It is called off the loop, a few times at once, and may block for a moment.
     public typealias UserOfPeer =
         @Sendable (_ peer: SocketAddress, _ own: SocketAddress) throws(SystemError) -> UInt32?
 
@@ -67,7 +69,8 @@ public actor EPMDDaemon {
     }
 
     /// - Parameters:
-    ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check` does.
+    ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check`
+    ///     does.
     ///   - peers: From where questions are taken.
     ///   - report: Called on the loop's thread, in the order of events.
     ///   - userOfPeer: Without it all registrations count as those of one user.
@@ -85,9 +88,11 @@ public actor EPMDDaemon {
         self.report = report
     }
 
-    /// Listens on all of `addresses` and serves until ``stop()`` or a KILL request. A daemon starts once.
-    /// - Parameter addresses: See ``EPMDEnvironment/daemonAddresses(_:)``; by default all interfaces,
-    ///   port 4369. All are on the first one's port; when that is 0 the kernel chooses it.
+    /// Listens on all of `addresses` and serves until ``stop()`` or a KILL request. A daemon starts
+    /// once.
+    /// - Parameter addresses: See ``EPMDEnvironment/daemonAddresses(_:)``; by default all
+    ///   interfaces, port 4369. All are on the first one's port; when that is 0 the kernel chooses
+    ///   it.
     /// - Returns: The addresses with their port.
     @discardableResult
     public func start(
@@ -183,7 +188,7 @@ public actor EPMDDaemon {
     }
 
     private func feed(_ event: (inout DaemonMachine) -> [DaemonMachine.Action]) {
-        // What a callback brings after stop() is of no interest.
+        // Callbacks after stop() change nothing.
         guard let actions = machine.mutate(event) else { return }
         for action in actions { perform(action) }
     }
@@ -248,7 +253,7 @@ extension Optional {
     /// Changes the value in place, if there is one.
     fileprivate mutating func mutate<Result>(_ body: (inout Wrapped) -> Result) -> Result? {
         guard var value = self else { return nil }
-        // Not two copies at once: the machine's tables would be copied for each event.
+        // Moved out meanwhile: with two owners, the machine's tables would be copied at each event.
         self = nil
         defer { self = value }
         return body(&value)

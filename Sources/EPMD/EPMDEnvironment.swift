@@ -1,6 +1,6 @@
 public import Transport
 
-/// Where EPMD listens, as the environment variables of every OTP tool say.
+/// Where EPMD listens, by the environment variables that all OTP tools read.
 ///
 /// Source: "Environment Variables", epmd(1).
 public enum EPMDEnvironment {
@@ -23,8 +23,8 @@ public enum EPMDEnvironment {
         .loopback(port: try port(environment))
     }
 
-    /// Where a daemon listens: the addresses of `ERL_EPMD_ADDRESS` (separated by commas or spaces) and
-    /// loopback, or all interfaces without it.
+    /// Where a daemon listens: the addresses of `ERL_EPMD_ADDRESS` (separated by commas or spaces)
+    /// and loopback, or all interfaces without it.
     public static func daemonAddresses(
         _ environment: [String: String]
     ) throws(EPMDError) -> [SocketAddress] {

@@ -8,7 +8,8 @@ public enum EPMDError: Error, Equatable, Sendable, CustomStringConvertible {
     case duplicateName(name: String, address: SocketAddress)
     /// No connection, or one that was lost: `reason` is the kernel's.
     case unreachable(attempt: String, reason: String)
-    /// What listens there, on this host, is not believed: it may be somebody's who wants our secrets.
+    /// What listens there, on this host, is not believed: it may be somebody's who wants our
+    /// secrets.
     case untrusted(attempt: String, ListenerRefusal)
     case timedOut(attempt: String, after: Duration)
     case badReply(attempt: String, EPMDReplyError)

@@ -33,7 +33,8 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
             assumeIsolated { $0.end(.failure(.timedOut(attempt: $0.attempt, after: $0.timeout))) }
         }
         await withTaskCancellationHandler {
-            // Not awaited: a cancelled caller need not wait for connect(2), which ends by its timeout.
+            // Not awaited: a cancelled caller need not wait for connect(2), which ends by its
+            // timeout.
             Task { await connect(to: address, trust, sending: bytes) }
             if outcome == nil { await withCheckedContinuation { waiter = $0 } }
         } onCancel: {

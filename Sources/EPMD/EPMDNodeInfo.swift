@@ -35,7 +35,7 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
         self.extra = extra
     }
 
-    /// Whether other nodes should connect to this one by themselves.
+    /// Whether the node belongs to the mesh, whose nodes connect to each other by themselves.
     public struct NodeType: RawRepresentable, Hashable, Sendable {
         /// The byte on the wire: a letter.
         public var rawValue: UInt8
@@ -66,8 +66,8 @@ public struct EPMDName: Hashable, Sendable {
 
     /// Whether EPMD can hold `name`: 1 to 255 bytes of UTF-8 without control characters.
     ///
-    /// OTP's daemon takes every byte but NUL. A line feed is refused here because one in a name would
-    /// forge lines of the listing.
+    /// OTP's daemon takes every byte but NUL. A line feed is refused here because one in a name
+    /// would forge lines of the listing.
     public static func isValid(_ name: String) -> Bool {
         let bytes = name.utf8
         return !bytes.isEmpty && bytes.count <= maximumByteCount

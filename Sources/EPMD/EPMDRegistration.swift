@@ -2,19 +2,21 @@ public import Transport
 
 /// Registers a node with EPMD and keeps it registered, for ever, until ``stop()``.
 ///
-/// The registration lives as long as its connection. When the daemon goes away the node is registered
-/// anew as soon as one listens again, which is tried every 2 s as OTP's own nodes do; each time it gets
-/// another creation. Source: "Register a Node in EPMD", erl_dist_protocol; `erl_epmd.erl`.
+/// The registration lives as long as its connection. When the daemon goes away, the node tries
+/// every 2 s to register again, as OTP's nodes do; each time it gets another creation.
+///
+/// Source: "Register a Node in EPMD", erl_dist_protocol; `erl_epmd.erl`.
 public actor EPMDRegistration {
     /// What happens to the registration.
     public enum Event: Equatable, Sendable {
-        /// The node is registered, for the first time or again. New pids and references carry `creation`.
+        /// The node is registered, for the first time or again. New pids and references carry
+        /// `creation`.
         case registered(creation: UInt32)
         /// The connection to the daemon ended: the node cannot be looked up until the next
         /// ``registered(creation:)``.
         case lost(EPMDError)
-        /// An attempt failed. Another one follows, except after ``EPMDRegistration/register()`` before the
-        /// first success.
+        /// An attempt failed. Another one follows, except after ``EPMDRegistration/register()``
+        /// before the first success.
         case failed(EPMDError)
     }
 
@@ -29,7 +31,7 @@ public actor EPMDRegistration {
     private var machine: RegistrationMachine
     private var stream: TCPStream?
     private var timer: LoopTimer?
-    /// Tells a connection that is still wanted from one that is not any more.
+    /// Tells the present connection from former ones.
     private var connectNumber = 0
     private var waiters: [CheckedContinuation<Result<UInt32, EPMDError>, Never>] = []
 
@@ -72,8 +74,8 @@ public actor EPMDRegistration {
         machine.creation
     }
 
-    /// Registers now, and holds on from then. When the attempt fails nothing goes on in the background
-    /// and this may be called again, say after starting a daemon.
+    /// Registers now, and keeps the node registered from then on. A failed attempt leaves nothing
+    /// going on: call this again, say after starting a daemon.
     /// - Returns: The creation.
     /// - Throws: ``EPMDError/duplicateName(name:address:)`` when another node has the name.
     @discardableResult
@@ -87,7 +89,7 @@ public actor EPMDRegistration {
         return try result.get()
     }
 
-    /// Begins to register without waiting for it; a failure too is followed by the next attempt.
+    /// Begins to register and returns at once; a failure is followed by the next attempt.
     public func start() {
         perform(machine.start(persistently: true))
     }
@@ -140,7 +142,7 @@ public actor EPMDRegistration {
     private func connect() {
         connectNumber += 1
         let number = connectNumber
-        // Ends by its own timeout; its result counts only while the number is the current one.
+        // It ends by its own timeout. Its result counts only while the number is the present one.
         Task {
             do {
                 let stream = try await trust.connect(to: address, timeout: timeout, on: loop)

@@ -1,7 +1,9 @@
 /// The names that are registered with a daemon, each by one connection.
 ///
-/// No two registrations have the same creation, so that pids of a node's earlier life are never taken
-/// for those of its present one. Source: "Register a Node in EPMD", erl_dist_protocol; `epmd_srv.c`.
+/// Each registration has another creation, so that nobody takes pids of a node's earlier life for
+/// present ones.
+///
+/// Source: "Register a Node in EPMD", erl_dist_protocol; `epmd_srv.c`.
 struct EPMDRegistry {
     /// Names a connection; the daemon never uses one twice.
     typealias ConnectionID = UInt64
@@ -12,10 +14,10 @@ struct EPMDRegistry {
         var creation: UInt32
     }
 
-    /// The bytes of a name: names are equal when their bytes are, unlike `String`s.
+    /// The bytes of a name. Unlike `String`s, names are equal only when their bytes are.
     private typealias Key = [UInt8]
 
-    /// Names of the past whose small creation is remembered; OTP's daemon remembers as many.
+    /// How many former names are remembered with their small creation; as many as in OTP.
     static let rememberedNameCount = 1000
 
     private var registrations: [ConnectionID: Registration] = [:]
@@ -26,7 +28,8 @@ struct EPMDRegistry {
     /// The keys of `smallCreations`, oldest first.
     private var rememberedNames: [Key] = []
 
-    /// - Parameter firstCreation: Differs from one run of the daemon to the next; see ``register(_:by:)``.
+    /// - Parameter firstCreation: Differs from one run of the daemon to the next; see
+    ///   ``register(_:by:)``.
     init(firstCreation: UInt32) {
         nextCreation = firstCreation
     }
@@ -40,7 +43,8 @@ struct EPMDRegistry {
     }
 
     /// Registers `node` for as long as `connection` lives.
-    /// - Returns: The creation, 4 or more for version 6 and 1…3 before it; `nil` when the name is taken.
+    /// - Returns: The creation, 4 or more for version 6 and 1…3 before it; `nil` when the name is
+    ///   taken.
     mutating func register(_ node: EPMDNodeInfo, by connection: ConnectionID) -> UInt32? {
         precondition(registrations[connection] == nil, "A connection registers one node")
         let key = Key(node.name.utf8)

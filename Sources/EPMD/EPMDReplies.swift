@@ -2,8 +2,8 @@ internal import Transport
 
 /// The answer to `ALIVE2_REQ`.
 ///
-/// `ALIVE2_X_RESP` (118, result:8, creation:32) for nodes of version 6, `ALIVE2_RESP` (121, result:8,
-/// creation:16) for older ones. Source: "Register a Node in EPMD", erl_dist_protocol.
+/// `ALIVE2_X_RESP` (118, result:8, creation:32) for nodes of version 6, `ALIVE2_RESP` (121,
+/// result:8, creation:16) for older ones. Source: "Register a Node in EPMD", erl_dist_protocol.
 public enum EPMDAliveReply: Equatable, Sendable {
     /// The creation goes into every pid, port and reference that the node makes.
     case registered(creation: UInt32)
@@ -15,7 +15,8 @@ public enum EPMDAliveReply: Equatable, Sendable {
         static let extended: UInt8 = 118
     }
 
-    /// The bytes for a node that announced `highestVersion`; an old one gets the creation's low 16 bits.
+    /// The bytes for a node that announced `highestVersion`; an old one gets the creation's low 16
+    /// bits.
     public func encoded(highestVersion: UInt16) -> [UInt8] {
         let (result, creation): (UInt8, UInt32) =
             switch self {
@@ -35,7 +36,8 @@ public enum EPMDAliveReply: Equatable, Sendable {
     }
 }
 
-/// The answer to `PORT_PLEASE2_REQ`: `PORT2_RESP` (119), exactly 2 bytes when there is no such node.
+/// The answer to `PORT_PLEASE2_REQ`: `PORT2_RESP` (119), exactly 2 bytes when there is no such
+/// node.
 ///
 /// Source: "Get the Distribution Port of Another Node", erl_dist_protocol.
 public enum EPMDPortReply: Equatable, Sendable {
@@ -65,8 +67,8 @@ public enum EPMDPortReply: Equatable, Sendable {
     }
 }
 
-/// The answer to `NAMES_REQ` and `DUMP_REQ`: the daemon's port in 4 bytes, then text up to the end of the
-/// connection.
+/// The answer to `NAMES_REQ` and `DUMP_REQ`: the daemon's port in 4 bytes, then text up to the end
+/// of the connection.
 public struct EPMDListing: Equatable, Sendable {
     /// The daemon's own.
     public var port: UInt32
@@ -93,7 +95,8 @@ public struct EPMDListing: Equatable, Sendable {
         return bytes + text
     }
 
-    /// The names in the text. A line of another form is left out: one odd name must not hide the rest.
+    /// The names in the text. A line of another form is left out: one odd name must not hide the
+    /// rest.
     public var names: [EPMDName] {
         text.split(separator: UInt8(ascii: "\n")).compactMap { line in
             let line = String(decoding: line, as: UTF8.self)

@@ -1,4 +1,5 @@
-/// The client's side of a connection: bytes in, one reply out. It buffers a bounded number of bytes.
+/// The client's side of a connection: bytes in, one reply out. It buffers a bounded number of
+/// bytes.
 public protocol EPMDReplyDecoder<Reply>: Sendable {
     associatedtype Reply: Sendable
 
@@ -141,8 +142,8 @@ public struct EPMDCommandReplyDecoder: EPMDReplyDecoder {
     public mutating func receive(
         _ bytes: some Collection<UInt8>
     ) throws(EPMDReplyError) -> EPMDCommandReply? {
-        // OTP's daemon says "NOEXISTSTOPPED" for a name that is not registered (epmd_srv.c): the first
-        // word is the answer.
+        // OTP's daemon says "NOEXISTSTOPPED" for a name that is not registered (epmd_srv.c): the
+        // first word is the answer.
         buffer += bytes.prefix(7 - buffer.count)
         return nil
     }

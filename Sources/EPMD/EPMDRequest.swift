@@ -90,10 +90,11 @@ public enum EPMDRequestError: Error, Equatable, Sendable, CustomStringConvertibl
     }
 }
 
-/// The daemon's side of a connection: bytes in, one request out. It buffers a bounded number of bytes.
+/// The daemon's side of a connection: bytes in, one request out. It buffers a bounded number of
+/// bytes.
 public struct EPMDRequestDecoder: Sendable {
-    /// Bytes of a request after its length field. OTP's daemon takes 3,057 of them, its longest request
-    /// needs 2,053.
+    /// Bytes of a request after its length field. OTP's daemon takes 3,057 of them, its longest
+    /// request needs 2,053.
     public static let maximumByteCount = 4096
 
     private var buffer: [UInt8] = []
@@ -107,7 +108,7 @@ public struct EPMDRequestDecoder: Sendable {
     public mutating func receive(_ bytes: some Collection<UInt8>) throws(EPMDRequestError)
         -> EPMDRequest?
     {
-        // One byte more than the longest request is enough to see that there is one too many.
+        // One byte more than the longest request tells that a request is too long.
         buffer += bytes.prefix(2 + Self.maximumByteCount + 1 - buffer.count)
         guard buffer.count >= 2 else { return nil }
         let length = Int(buffer[0]) << 8 | Int(buffer[1])

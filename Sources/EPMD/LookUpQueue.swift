@@ -1,5 +1,6 @@
-/// Who waits to be looked up: some at once, each of which costs a thread and a descriptor, and the others in the order
-/// in which they came. They are connections, so there is a limit for them already.
+/// Who waits to be looked up: some at once, each of which costs a thread and a descriptor, and the
+/// others in the order in which they came. They are connections, so there is a limit for them
+/// already.
 struct LookUpQueue<ID: Sendable>: Sendable {
     private let limit: Int
     private var running = 0

@@ -1,8 +1,9 @@
-/// Keeps one node registered: connect, ask, hold the connection, and start again whenever it is lost.
+/// Keeps one node registered: it connects, asks, holds the connection, and starts again when it is
+/// lost.
 ///
-/// It does no I/O and reads no clock. Its driver performs the actions in order, and keeps one timer and
-/// one connection for it. Source: "Register a Node in EPMD", erl_dist_protocol; the delay between
-/// attempts is that of `erl_epmd.erl`.
+/// It does no I/O and reads no clock. Its driver performs the actions in order, and keeps one timer
+/// and one connection for it. Source: "Register a Node in EPMD", erl_dist_protocol; the delay
+/// between attempts is that of `erl_epmd.erl`.
 struct RegistrationMachine {
     enum Action: Equatable {
         /// Open a connection; what an earlier `connect` still brings is closed and forgotten.

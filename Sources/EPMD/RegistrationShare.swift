@@ -1,13 +1,13 @@
-/// How many nodes may be registered with a daemon, all together and by one user: so many that others still have
-/// their place, and that there is always a connection left for whoever asks.
+/// How many nodes one user, and all users together, may register with a daemon. Others still find a
+/// place, and a connection stays free for questions.
 struct RegistrationShare {
     struct Limits: Equatable, Sendable {
-        /// All registrations. What is left up to the number of connections is for questions.
+        /// All registrations. The other connections are for questions.
         var count: Int
-        /// Registrations of one user. Root's have no such limit: whoever is root can end the daemon anyway. Those of whom
-        /// the user is not known count as those of one.
+        /// Registrations of one user. Root has no such limit, since it can end the daemon anyway.
+        /// All unknown users count as one.
         var countOfUser: Int
-        /// So many of all are only for root.
+        /// How many of all registrations are kept for root.
         var countOfRoot: Int
     }
 
@@ -19,7 +19,7 @@ struct RegistrationShare {
         self.limits = limits
     }
 
-    /// Why a user may register no more; `nil` when there is room.
+    /// Why a user may not register another node; `nil` when it may.
     func refusal(of user: UInt32?) -> String? {
         let others = count - (counts[0] ?? 0)
         guard count < limits.count, user == 0 || others < limits.count - limits.countOfRoot else {

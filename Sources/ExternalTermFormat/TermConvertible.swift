@@ -69,6 +69,14 @@ extension Term {
     ) throws(TermConversionError) -> Value {
         try Value(term: self)
     }
+
+    /// What the term was found to be; an error where that is not what was expected.
+    fileprivate func wanted<Value>(
+        _ value: Value?, _ expected: @autoclosure () -> String
+    ) throws(TermConversionError) -> Value {
+        guard let value else { throw TermConversionError(expected: expected(), found: self) }
+        return value
+    }
 }
 
 extension Term: TermConvertible {
@@ -93,11 +101,7 @@ extension TermConvertible where Self: FixedWidthInteger {
                 .port, .reference, .record, .fun, .export:
                 nil
             }
-        guard let value else {
-            throw TermConversionError(
-                expected: "an integer from \(Self.min) to \(Self.max)", found: term)
-        }
-        self = value
+        self = try term.wanted(value, "an integer from \(Self.min) to \(Self.max)")
     }
 }
 
@@ -117,13 +121,7 @@ extension Double: TermConvertible {
     public var term: Term { .float(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        if let value = term.asFloat {
-            self = value
-        } else if let value = term.asInteger {
-            self = Double(value)
-        } else {
-            throw TermConversionError(expected: "a number", found: term)
-        }
+        self = try term.wanted(term.asFloat ?? term.asInteger.map(Double.init), "a number")
     }
 }
 
@@ -131,10 +129,7 @@ extension Bool: TermConvertible {
     public var term: Term { Term(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let value = term.asBool else {
-            throw TermConversionError(expected: "true or false", found: term)
-        }
-        self = value
+        self = try term.wanted(term.asBool, "true or false")
     }
 }
 
@@ -144,10 +139,7 @@ extension String: TermConvertible {
     public var term: Term { .binary(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let text = term.asText else {
-            throw TermConversionError(expected: "text", found: term)
-        }
-        self = text
+        self = try term.wanted(term.asText, "text")
     }
 }
 
@@ -155,10 +147,7 @@ extension Atom: TermConvertible {
     public var term: Term { .atom(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let atom = term.asAtom else {
-            throw TermConversionError(expected: "an atom", found: term)
-        }
-        self = atom
+        self = try term.wanted(term.asAtom, "an atom")
     }
 }
 
@@ -166,10 +155,7 @@ extension PID: TermConvertible {
     public var term: Term { .pid(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let pid = term.asPID else {
-            throw TermConversionError(expected: "a pid", found: term)
-        }
-        self = pid
+        self = try term.wanted(term.asPID, "a pid")
     }
 }
 
@@ -177,10 +163,7 @@ extension Port: TermConvertible {
     public var term: Term { .port(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let port = term.asPort else {
-            throw TermConversionError(expected: "a port", found: term)
-        }
-        self = port
+        self = try term.wanted(term.asPort, "a port")
     }
 }
 
@@ -188,10 +171,7 @@ extension Reference: TermConvertible {
     public var term: Term { .reference(self) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let reference = term.asReference else {
-            throw TermConversionError(expected: "a reference", found: term)
-        }
-        self = reference
+        self = try term.wanted(term.asReference, "a reference")
     }
 }
 
@@ -215,9 +195,7 @@ extension Array: TermConvertible where Element: TermConvertible {
     public var term: Term { .list(map(\.term)) }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let terms = term.asList else {
-            throw TermConversionError(expected: "a list", found: term)
-        }
+        let terms = try term.wanted(term.asList, "a list")
         self = []
         reserveCapacity(terms.count)
         for (index, term) in terms.enumerated() {
@@ -237,9 +215,7 @@ extension Dictionary: TermConvertible where Key: TermConvertible, Value: TermCon
     }
 
     public init(term: Term) throws(TermConversionError) {
-        guard let map = term.asMap else {
-            throw TermConversionError(expected: "a map", found: term)
-        }
+        let map = try term.wanted(term.asMap, "a map")
         self = [:]
         reserveCapacity(map.count)
         for pair in map.pairs {

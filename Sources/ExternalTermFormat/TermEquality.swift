@@ -63,12 +63,12 @@ extension Term: Hashable {
     public func hash(into hasher: inout Hasher) {
         // A number per case keeps `{}` and `[]`, or 1 and 1.0, apart.
         switch self {
-        case .tuple(let elements): Self.hash(elements, 6, into: &hasher)
+        case .tuple(let elements): Self.hash(all: elements, 6, into: &hasher)
         case .list(let elements):
             hasher.combine(7 as UInt8)
             elements.hash(into: &hasher)
         case .improperList(let elements, let tail):
-            Self.hash(elements, 8, into: &hasher)
+            Self.hash(all: elements, 8, into: &hasher)
             tail.hash(into: &hasher)
         case .map(let map): map.hash(into: &hasher)
         case .fun(let fun): fun.hash(into: &hasher)
@@ -79,7 +79,7 @@ extension Term: Hashable {
         }
     }
 
-    private static func hash(_ elements: [Term], _ kind: UInt8, into hasher: inout Hasher) {
+    private static func hash(all elements: [Term], _ kind: UInt8, into hasher: inout Hasher) {
         hasher.combine(kind)
         hasher.combine(elements.count)
         for element in elements { element.hash(into: &hasher) }
@@ -87,37 +87,23 @@ extension Term: Hashable {
 
     private func hashLeaf(into hasher: inout Hasher) {
         switch self {
-        case .integer(let value):
-            hasher.combine(0 as UInt8)
-            hasher.combine(value)
-        case .bigInteger(let value):
-            hasher.combine(1 as UInt8)
-            hasher.combine(value)
-        case .float(let value):
-            hasher.combine(2 as UInt8)
-            hasher.combine(value.bitPattern)
-        case .atom(let value):
-            hasher.combine(3 as UInt8)
-            hasher.combine(value)
-        case .binary(let value):
-            hasher.combine(4 as UInt8)
-            hasher.combine(value)
-        case .bitstring(let value):
-            hasher.combine(5 as UInt8)
-            hasher.combine(value)
-        case .pid(let value):
-            hasher.combine(10 as UInt8)
-            hasher.combine(value)
-        case .port(let value):
-            hasher.combine(11 as UInt8)
-            hasher.combine(value)
-        case .reference(let value):
-            hasher.combine(12 as UInt8)
-            hasher.combine(value)
-        case .export(let value):
-            hasher.combine(13 as UInt8)
-            hasher.combine(value)
+        case .integer(let value): Self.hash(value, 0, into: &hasher)
+        case .bigInteger(let value): Self.hash(value, 1, into: &hasher)
+        case .float(let value): Self.hash(value.bitPattern, 2, into: &hasher)
+        case .atom(let value): Self.hash(value, 3, into: &hasher)
+        case .binary(let value): Self.hash(value, 4, into: &hasher)
+        case .bitstring(let value): Self.hash(value, 5, into: &hasher)
+        case .pid(let value): Self.hash(value, 10, into: &hasher)
+        case .port(let value): Self.hash(value, 11, into: &hasher)
+        case .reference(let value): Self.hash(value, 12, into: &hasher)
+        case .export(let value): Self.hash(value, 13, into: &hasher)
         case .tuple, .list, .improperList, .map, .record, .fun: break
         }
+    }
+
+    @inline(__always)
+    private static func hash(_ value: some Hashable, _ kind: UInt8, into hasher: inout Hasher) {
+        hasher.combine(kind)
+        hasher.combine(value)
     }
 }

@@ -43,12 +43,28 @@ public struct TextError: Error, Equatable, Sendable {
     }
 
     /// What could have stood there.
-    public enum Wanted: Equatable, Sendable {
-        case term, dot, endOfText
-        case atom, integer, number, string, character, quotedAtom
-        case commaOrBracket, commaOrBrace, closingBracket, closingParenthesis
-        case arrow, openingBrace, colon, slash
-        case commaOrBinaryEnd, segment, segmentType, segmentSize
+    public enum Wanted: String, Sendable {
+        case term = "a term"
+        case dot = "a dot"
+        case endOfText = "the end"
+        case atom = "an atom"
+        case integer = "an integer"
+        case number = "a number"
+        case string = "a string"
+        case character = "a character"
+        case quotedAtom = "a quoted atom"
+        case commaOrBracket = ", or | or ]"
+        case commaOrBrace = ", or }"
+        case closingBracket = "]"
+        case closingParenthesis = ")"
+        case arrow = "=>"
+        case openingBrace = "{"
+        case colon = ":"
+        case slash = "/"
+        case commaOrBinaryEnd = ", or >>"
+        case segment = "a number, string or binary"
+        case segmentType = "a segment type"
+        case segmentSize = "a segment size"
     }
 }
 
@@ -78,31 +94,7 @@ extension TextError.Reason: CustomStringConvertible {
 }
 
 extension TextError.Wanted: CustomStringConvertible {
-    public var description: String {
-        switch self {
-        case .term: "a term"
-        case .dot: "a dot"
-        case .endOfText: "the end"
-        case .atom: "an atom"
-        case .integer: "an integer"
-        case .number: "a number"
-        case .string: "a string"
-        case .character: "a character"
-        case .quotedAtom: "a quoted atom"
-        case .commaOrBracket: ", or | or ]"
-        case .commaOrBrace: ", or }"
-        case .closingBracket: "]"
-        case .closingParenthesis: ")"
-        case .arrow: "=>"
-        case .openingBrace: "{"
-        case .colon: ":"
-        case .slash: "/"
-        case .commaOrBinaryEnd: ", or >>"
-        case .segment: "a number, string or binary"
-        case .segmentType: "a segment type"
-        case .segmentSize: "a segment size"
-        }
-    }
+    public var description: String { rawValue }
 }
 
 /// How much a text may make the reader do.

@@ -101,14 +101,9 @@ extension ErlangTextReader {
         try advance()
     }
 
-    /// Whether the symbol is here; it stays.
-    func isAt(_ symbol: TextToken.Symbol) -> Bool {
-        token == .symbol(symbol)
-    }
-
     /// Whether the symbol was here; it has been skipped.
     mutating func skip(_ symbol: TextToken.Symbol) throws(TextError) -> Bool {
-        guard isAt(symbol) else { return false }
+        guard token == .symbol(symbol) else { return false }
         try advance()
         return true
     }

@@ -5,12 +5,12 @@ package enum HTTPBodyFraming: Equatable, Sendable {
     case chunked
     case untilClose
 
-    /// - Parameter isHead: whether the request was HEAD, whose response has no content.
-    package init(_ head: HTTPResponseHead, isHead: Bool = false) throws(HTTPParseError) {
+    /// - Parameter head: of the response to a GET.
+    package init(_ head: HTTPResponseHead) throws(HTTPParseError) {
         let codings = head.elements("transfer-encoding").map { $0.lowercased() }
         let lengths = head.elements("content-length")
         // Rule 1.
-        if isHead || 100...199 ~= head.status || head.status == 204 || head.status == 304 {
+        if 100...199 ~= head.status || head.status == 204 || head.status == 304 {
             self = .none
         } else if let last = codings.last {
             // Rules 3 and 4: with both fields, or twice chunked, somebody is being fooled.

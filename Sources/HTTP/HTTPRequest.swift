@@ -1,13 +1,11 @@
-/// A request without content, on a connection of its own.
+/// A GET request without content, on a connection of its own.
 package struct HTTPRequest: Equatable, Sendable {
-    package var method: String
     /// `HOST` or `HOST:PORT`, for the Host field.
     package var host: String
     /// From the first `/` on, with the query, percent-encoded where need be.
     package var path: String
 
-    package init(method: String = "GET", host: String, path: String) {
-        self.method = method
+    package init(host: String, path: String) {
         self.host = host
         self.path = path
     }
@@ -20,14 +18,13 @@ package struct HTTPRequest: Equatable, Sendable {
     }
 
     /// What goes over the wire.
-    /// - Precondition: ``isPath(_:)``; the host and the method are visible ASCII.
+    /// - Precondition: ``isPath(_:)``; the host is visible ASCII.
     package func encoded() -> [UInt8] {
         precondition(Self.isPath(path), "A path to ask for is checked where it comes in")
-        precondition(
-            (method + host).utf8.allSatisfy { 0x21...0x7E ~= $0 }, "A host is visible ASCII")
+        precondition(host.utf8.allSatisfy { 0x21...0x7E ~= $0 }, "A host is visible ASCII")
         return Array(
             """
-            \(method) \(path) HTTP/1.1\r
+            GET \(path) HTTP/1.1\r
             Host: \(host)\r
             User-Agent: deployex\r
             Accept: */*\r

@@ -1,13 +1,14 @@
 internal import EPMD
 internal import ErlDist
 internal import ExternalTermFormat
+internal import TestKit
 internal import Transport
 
 /// A BEAM of our own: it is called, times its own codec, sends, receives and connects. See
 /// `bench/deployex_bench_peer.erl`.
 struct BeamPeer: Sendable {
     let name: NodeName
-    let process: Child
+    let process: ChildProcess
     private let control: Node
 
     private static let module: Atom = "deployex_bench_peer"
@@ -27,7 +28,7 @@ struct BeamPeer: Sendable {
     static func start(
         _ alive: String, cookie: String, epmdPort: UInt16, folder: String, over wire: Wire,
         on processors: Processors
-    ) throws(BenchError) -> Child {
+    ) throws(TestFailure) -> ChildProcess {
         try processors.start(
             "erl",
             wire.switches(alive: alive, folder: folder) + [
@@ -50,7 +51,7 @@ struct BeamPeer: Sendable {
     /// The external format of a sample term.
     func sample(_ name: Atom) async throws -> [UInt8] {
         guard let bytes = try await call(Self.module, "sample", [.atom(name)]).asBinary else {
-            throw BenchError("the BEAM's sample \(name.name) is no binary")
+            throw TestFailure("the BEAM's sample \(name.name) is no binary")
         }
         return bytes
     }
@@ -89,9 +90,9 @@ struct BeamPeer: Sendable {
             .contains(.atom(node.atom)) == true
     }
 
-    private func duration(_ result: Term) throws(BenchError) -> Duration {
+    private func duration(_ result: Term) throws(TestFailure) -> Duration {
         guard let nanoseconds = result.asInteger else {
-            throw BenchError("the BEAM's time is no integer: \(result)")
+            throw TestFailure("the BEAM's time is no integer: \(result)")
         }
         return .nanoseconds(nanoseconds)
     }

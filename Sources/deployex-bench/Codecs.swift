@@ -1,4 +1,5 @@
 internal import ExternalTermFormat
+internal import TestKit
 internal import Transport
 
 /// Decoding and encoding the same bytes as the BEAM and libei do, which time themselves.
@@ -30,7 +31,7 @@ struct Codecs {
             let bytes = try await peers.beam.sample(sample.name)
             let term = try Term(decoding: bytes)
             guard term.encoded() == bytes else {
-                throw BenchError("encoding \(sample.label) does not give back the BEAM's bytes")
+                throw TestFailure("encoding \(sample.label) does not give back the BEAM's bytes")
             }
             let label = "\(sample.label), \(bytes.count / 1000) kB"
             let decode = { _ = Blackhole.take(try Term(decoding: bytes)) }

@@ -1,4 +1,5 @@
 internal import ErlDist
+internal import TestKit
 internal import Transport
 
 /// Connecting, EPMD's answer and handshake included, each time as a node that the BEAM has not

@@ -1,6 +1,7 @@
 internal import EPMD
 internal import ErlDist
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// A node that is registered and does nothing: what it takes to be there, against a BEAM that does the
@@ -70,7 +71,7 @@ enum IdleNode {
     }
 
     private static func start(
-        _ name: String, _ peers: Peers, _ run: (String) throws -> Child
+        _ name: String, _ peers: Peers, _ run: (String) throws -> ChildProcess
     ) async throws -> (milliseconds: Double, megabytes: Double) {
         let begin = MonotonicTime.now
         let child = try run(name)
@@ -81,7 +82,7 @@ enum IdleNode {
                 break
             } catch .notRegistered {
                 guard MonotonicTime.now - begin < .seconds(20) else {
-                    throw BenchError("\(name) has not registered within 20 s")
+                    throw TestFailure("\(name) has not registered within 20 s")
                 }
             }
             await peers.loop.sleep(for: .milliseconds(1))
@@ -89,9 +90,6 @@ enum IdleNode {
         let time = MonotonicTime.now - begin
         // What starting needed is let go of, or used for good, by then.
         await peers.loop.sleep(for: .milliseconds(200))
-        guard let byteCount = child.residentByteCount else {
-            throw BenchError("\(name) (pid \(child.pid)) has ended unexpectedly")
-        }
-        return (time.inSeconds * 1000, Double(byteCount) / 1e6)
+        return (time.inSeconds * 1000, Double(try child.residentByteCount()) / 1e6)
     }
 }

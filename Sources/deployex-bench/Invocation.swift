@@ -1,4 +1,5 @@
 internal import ErlDist
+internal import TestKit
 
 /// What `deployex-bench` is asked to do.
 enum Invocation {
@@ -25,7 +26,7 @@ enum Invocation {
         to it; each until its stdin ends.
         """
 
-    init(arguments: [String]) throws(UsageError) {
+    init(arguments: [String]) throws(CommandLineError) {
         if arguments.first == "idle" {
             self = .idle(try IdleOptions(arguments: Array(arguments.dropFirst())))
             return
@@ -34,38 +35,22 @@ enum Invocation {
             self = .dial(try DialOptions(arguments: Array(arguments.dropFirst())))
             return
         }
+        var rest = Arguments(of: "deployex-bench", arguments)
         var options = MeasureOptions()
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
+        while let argument = rest.next() {
             switch argument {
             case "--quick": options.effort = .quick
             case "--json": options.json = true
             case "--unpinned": options.isPinned = false
-            case "--only": options.measures = try Self.measures(rest.popFirst())
-            case "--peers":
-                guard let folder = rest.popFirst() else {
-                    throw UsageError("--peers needs a folder")
-                }
-                options.peerFolder = folder
+            case "--only": options.measures = try rest.measures()
+            case "--peers": options.peerFolder = try rest.text(for: argument)
             case "--help", "-h", "help":
                 self = .help
                 return
-            default: throw UsageError("\(argument) is not an option (see `deployex-bench --help`)")
+            default: throw rest.unknown(argument)
             }
         }
         self = .measure(options)
-    }
-
-    private static func measures(_ text: String?) throws(UsageError) -> Set<Measure> {
-        var measures: Set<Measure> = []
-        for part in (text ?? "").split(separator: ",") {
-            guard let measure = Measure(rawValue: String(part)) else {
-                throw UsageError("\(part) is not a measure (see `deployex-bench --help`)")
-            }
-            measures.insert(measure)
-        }
-        guard !measures.isEmpty else { throw UsageError("--only needs the names of measures") }
-        return measures
     }
 }
 
@@ -134,16 +119,16 @@ struct IdleOptions: Sendable {
     var tickTime = Duration.seconds(60)
     var tlsOptionsFile: String?
 
-    init(arguments: [String]) throws(UsageError) {
+    init(arguments: [String]) throws(CommandLineError) {
         guard (2...4).contains(arguments.count), let port = UInt16(arguments[1]) else {
-            throw UsageError(
+            throw CommandLineError(
                 "usage: deployex-bench idle NAME EPMD-PORT [TICK-SECONDS [TLS-OPTIONS]]")
         }
         name = arguments[0]
         epmdPort = port
         if arguments.count > 2 {
             guard let seconds = Int(arguments[2]), seconds > 0 else {
-                throw UsageError("\(arguments[2]) is no number of seconds")
+                throw CommandLineError("\(arguments[2]) is no number of seconds")
             }
             tickTime = .seconds(seconds)
         }
@@ -167,21 +152,12 @@ struct DialOptions: Sendable {
     var node: IdleOptions
     var count: Int
 
-    init(arguments: [String]) throws(UsageError) {
+    init(arguments: [String]) throws(CommandLineError) {
         guard (4...5).contains(arguments.count), let count = Int(arguments[3]), count > 0 else {
-            throw UsageError(
+            throw CommandLineError(
                 "usage: deployex-bench dial NAME EPMD-PORT TICK-SECONDS COUNT [TLS-OPTIONS]")
         }
         self.count = count
         node = try IdleOptions(arguments: Array(arguments[..<3] + arguments[4...]))
-    }
-}
-
-/// A command line that makes no sense.
-struct UsageError: Error, CustomStringConvertible {
-    var description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }

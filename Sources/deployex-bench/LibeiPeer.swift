@@ -1,8 +1,9 @@
 internal import ErlDist
+internal import TestKit
 
 /// The C program that does the same through libei. See `bench/libei_peer.c` for what it understands.
 struct LibeiPeer: Sendable {
-    let process: Child
+    let process: ChildProcess
 
     /// The times of single operations, in nanoseconds, and of all together.
     struct Times {
@@ -10,8 +11,8 @@ struct LibeiPeer: Sendable {
         var each: [Double]
     }
 
-    init(folder: String, node: NodeName, cookie: String, epmdPort: UInt16) throws(BenchError) {
-        process = try Child(
+    init(folder: String, node: NodeName, cookie: String, epmdPort: UInt16) throws(TestFailure) {
+        process = try .withPipes(
             "\(folder)/libei-peer", [node.description, cookie],
             environment: ["ERL_EPMD_PORT": "\(epmdPort)"])
     }
@@ -37,7 +38,7 @@ struct LibeiPeer: Sendable {
 
     /// Makes it receive; ``awaitReceived()`` returns when it has.
     func startReceiving(count: Int) throws {
-        try process.send("receive \(count)")
+        try process.write("receive \(count)\n")
     }
 
     func awaitReceived() async throws {
@@ -55,18 +56,18 @@ struct LibeiPeer: Sendable {
 
     /// The words after `ok`.
     private func answer(to command: String? = nil) async throws -> [Substring] {
-        if let command { try process.send(command) }
-        let words = try await process.line().split(separator: " ")
+        if let command { try process.write(command + "\n") }
+        let words = try await process.nextLine().split(separator: " ")
         guard words.first == "ok" else {
-            throw BenchError("libei: \(words.dropFirst().joined(separator: " "))")
+            throw TestFailure("libei: \(words.dropFirst().joined(separator: " "))")
         }
         return Array(words.dropFirst())
     }
 
-    private static func times(_ words: [Substring]) throws(BenchError) -> Times {
+    private static func times(_ words: [Substring]) throws(TestFailure) -> Times {
         let numbers = words.compactMap { Double($0) }
         guard let total = numbers.first, numbers.count == words.count else {
-            throw BenchError("libei's times are no numbers: \(words.joined(separator: " "))")
+            throw TestFailure("libei's times are no numbers: \(words.joined(separator: " "))")
         }
         return Times(total: total, each: Array(numbers.dropFirst()))
     }

@@ -1,6 +1,7 @@
 internal import EPMD
 internal import ErlDist
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// Thousands of connections that do nothing but tick, between two processes of ours: what they take in
@@ -30,12 +31,12 @@ struct ManyConnections {
         let name = "holding_\(wire)"
         let holder = try start(["idle", name, "\(peers.epmdPort)", "\(Self.tickSeconds)"] + tls)
         defer { holder.end() }
-        _ = try await holder.line()
+        _ = try await holder.nextLine()
         let before = try Self.resident(holder)
         let dialler = try start(
             ["dial", name, "\(peers.epmdPort)", "\(Self.tickSeconds)", "\(count)"] + tls)
         defer { dialler.end() }
-        _ = try await dialler.line()
+        _ = try await dialler.nextLine()
         // A whole round, for all to have come to rest.
         let round = Duration.seconds(Self.tickSeconds) / 4
         await peers.loop.sleep(for: round)
@@ -56,15 +57,12 @@ struct ManyConnections {
         ]
     }
 
-    private func start(_ arguments: [String]) throws -> Child {
+    private func start(_ arguments: [String]) throws -> ChildProcess {
         try Processors.all.start("/proc/\(getpid())/exe", arguments)
     }
 
-    private static func resident(_ child: Child) throws(BenchError) -> Double {
-        guard let byteCount = child.residentByteCount else {
-            throw BenchError("a node of ours (pid \(child.pid)) has ended unexpectedly")
-        }
-        return Double(byteCount) / 1e6
+    private static func resident(_ child: ChildProcess) throws(TestFailure) -> Double {
+        Double(try child.residentByteCount()) / 1e6
     }
 
     /// Connects so many nodes to one, then says so and does nothing more until stdin ends.
@@ -85,7 +83,7 @@ struct ManyConnections {
             nodes.append(node)
         }
         for node in nodes where await node.connectedNodes.isEmpty {
-            throw BenchError("\(name) does not hold \(options.count) connections")
+            throw TestFailure("\(name) does not hold \(options.count) connections")
         }
         await IdleNode.sayReadyAndWait(on: loop)
         for node in nodes { await node.close() }

@@ -1,5 +1,6 @@
 internal import ErlDist
 internal import ExternalTermFormat
+internal import TestKit
 internal import Transport
 
 /// Messages in one direction between a BEAM and us, and between it and another BEAM: how many a second,
@@ -23,7 +24,7 @@ struct MessageFlow {
     init(
         between beam: BeamPeer, and node: Node, rival: BeamPeer, count: Int, byteCount: Int
     ) async throws {
-        guard let name = await node.name else { throw BenchError("the node has no name") }
+        guard let name = await node.name else { throw TestFailure("the node has no name") }
         self.beam = beam
         self.rival = rival
         self.count = count

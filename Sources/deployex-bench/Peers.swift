@@ -1,6 +1,7 @@
 internal import EPMD
 internal import ErlDist
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// All that is measured against, started for one run: an EPMD on a port of its own, a BEAM, and the
@@ -15,23 +16,21 @@ struct Peers {
     let libei: LibeiPeer
     let isPinned: Bool
     private let tls: DistributionTLS
-    private let epmdProcess: Child
+    private let epmdProcess: ChildProcess
 
     static func start(_ options: MeasureOptions, on loop: EventLoop) async throws -> Peers {
         for file in ["libei-peer", "deployex_bench_peer.beam", "inet_tls.conf"] {
             guard access("\(options.peerFolder)/\(file)", R_OK) == 0 else {
-                throw BenchError(
+                throw TestFailure(
                     "\(options.peerFolder)/\(file) is missing: build it with `make bench`,"
                         + " or say --peers")
             }
         }
-        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
-        let port = listener.address.port
-        listener.close()
+        let port = UInt16(FreePorts.take())
         if options.isPinned { try Processors.ours.confineBench() }
         let cookie = "bench\(UInt64.random(in: 0 ... .max))"
         // The shell is there so that EPMD, which ignores its stdin, ends with us in any case.
-        let epmdProcess = try Child(
+        let epmdProcess = try ChildProcess.withPipes(
             "/bin/sh",
             [
                 "-c",
@@ -40,7 +39,7 @@ struct Peers {
         var children = [epmdProcess]
         do {
             let epmd = EPMDClient(address: .loopback(port: port), loop: loop)
-            try await wait("epmd", epmdProcess, on: loop) { _ = try await epmd.names() }
+            _ = try await offload { try epmdProcess.listening(on: Int(port)) }
             let tls = try DistributionTLS(
                 optionsFile: Wire.optionsFile(options.peerFolder))
             let beam = try BeamPeer(
@@ -50,7 +49,7 @@ struct Peers {
                     name: try NodeName("control@127.0.0.1"), cookie: cookie, loop: loop,
                     resolver: epmd.resolver))
             children.append(beam.process)
-            try await wait("erl", beam.process, on: loop) { try await beam.connect() }
+            try await eventuallySucceeds { try await beam.connect() }
             let libei = try LibeiPeer(
                 folder: options.peerFolder, node: beam.name, cookie: cookie, epmdPort: port)
             return Peers(
@@ -78,7 +77,7 @@ struct Peers {
             on: isPinned ? processors : .all,
             control: try makeNode("control_\(alive)", over: wire))
         do {
-            try await Self.wait("erl", beam.process, on: loop) { try await beam.connect() }
+            try await eventuallySucceeds { try await beam.connect() }
         } catch {
             beam.process.end()
             throw error
@@ -96,21 +95,6 @@ struct Peers {
         return Node(
             name: try NodeName("\(name)@\(wire.host)"), cookie: cookie, loop: loop,
             configuration: configuration, resolver: epmd.resolver)
-    }
-
-    /// Waits until `body` succeeds, for at most ten seconds.
-    private static func wait(
-        _ what: String, _ process: Child, on loop: EventLoop, _ body: () async throws -> Void
-    ) async throws {
-        let deadline = MonotonicTime.now + .seconds(10)
-        while true {
-            do { return try await body() } catch {
-                guard kill(process.pid, 0) == 0, MonotonicTime.now < deadline else {
-                    throw BenchError("\(what) does not start: \(error)")
-                }
-            }
-            await loop.sleep(for: .milliseconds(20))
-        }
     }
 }
 

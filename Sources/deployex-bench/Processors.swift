@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TestKit
 
 /// Where who runs: ours and the C program on the first processor, the BEAM on all others.
 ///
@@ -10,12 +11,7 @@ enum Processors {
     /// The processors that we may use, as they were when the bench started.
     /// Source: `Cpus_allowed_list` in proc_pid_status(5).
     private static let allowed: [Int] = {
-        let line = Host.lines(of: "/proc/self/status").first {
-            $0.hasPrefix("Cpus_allowed_list:")
-        }
-        guard let list = line?.split(separator: ":").last?.drop(while: \.isWhitespace) else {
-            return []
-        }
+        let list = ProcFolder.value("Cpus_allowed_list", in: "/proc/self/status") ?? ""
         return list.split(separator: ",").flatMap { part -> [Int] in
             let ends = part.split(separator: "-").compactMap { Int($0) }
             guard let first = ends.first, let last = ends.last, first <= last else { return [] }
@@ -36,17 +32,17 @@ enum Processors {
     /// Starts a program on these processors.
     func start(
         _ program: String, _ arguments: [String], environment: [String: String] = [:]
-    ) throws(BenchError) -> Child {
+    ) throws(TestFailure) -> ChildProcess {
         guard Self.allowed.count > 1 else {
-            return try Child(program, arguments, environment: environment)
+            return try .withPipes(program, arguments, environment: environment)
         }
-        return try Child(
+        return try .withPipes(
             "taskset", ["-c", list, program] + arguments, environment: environment)
     }
 
     /// Confines the bench itself, and what it starts from now on without saying where.
-    func confineBench() throws(BenchError) {
+    func confineBench() throws(TestFailure) {
         guard Self.allowed.count > 1 else { return }
-        try Child("taskset", ["-p", "-c", list, "\(getpid())"]).end()
+        try ChildProcess.run("taskset", ["-p", "-c", list, "\(getpid())"])
     }
 }

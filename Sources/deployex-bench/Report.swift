@@ -1,3 +1,5 @@
+internal import TestKit
+
 /// One line of the result.
 struct Row {
     /// What the target of a ratio says.
@@ -37,9 +39,9 @@ struct Row {
 
     var targetText: String {
         switch target {
-        case .atMost(let bound)?: "≤ \(Figure.text(bound, digits: 2)) ×"
-        case .atLeast(let bound)?: "≥ \(Figure.text(bound, digits: 2)) ×"
-        case .oursBelow(let bound)?: "< \(Figure.text(bound, digits: 0)) \(unit)"
+        case .atMost(let bound)?: "≤ \(decimal(bound, digits: 2)) ×"
+        case .atLeast(let bound)?: "≥ \(decimal(bound, digits: 2)) ×"
+        case .oursBelow(let bound)?: "< \(decimal(bound, digits: 0)) \(unit)"
         case nil: "–"
         }
     }
@@ -47,7 +49,7 @@ struct Row {
 
 /// The result of a run, for people and for programs.
 struct Report {
-    var host: Host
+    var machine: Machine
     var otp: String
     var rows: [Row] = []
 
@@ -59,16 +61,15 @@ struct Report {
             cells.append([
                 row.measure, row.unit, Figure.text(row.ours),
                 row.theirs.map { Figure.text($0) } ?? "–", row.peer,
-                row.ratio.map { Figure.text($0, digits: 2) } ?? "–",
+                row.ratio.map { decimal($0, digits: 2) } ?? "–",
                 row.middleHalf.map { low, high in
-                    "(\(Figure.text(low, digits: 2))–\(Figure.text(high, digits: 2)))"
+                    "(\(decimal(low, digits: 2))–\(decimal(high, digits: 2)))"
                 } ?? "",
                 row.targetText, row.isMet.map { $0 ? "yes" : "no" } ?? "–",
             ])
         }
         let head =
-            "\(host.processor), \(host.coreCount) cores, Linux \(host.kernel), OTP \(otp),"
-            + " load \(Figure.text(host.load, digits: 1)) at the start\n"
+            machine.line + ", OTP \(otp)\n"
         return head + Self.aligned(cells, rightAligned: [2, 3, 5]).joined(separator: "\n")
     }
 
@@ -102,10 +103,10 @@ struct Report {
         }
         return """
             {
-              "processor":\(Self.quoted(host.processor)),
-              "cores":\(host.coreCount),
-              "kernel":\(Self.quoted(host.kernel)),
-              "load":\(host.load),
+              "processor":\(Self.quoted(machine.processor)),
+              "cores":\(machine.coreCount),
+              "kernel":\(Self.quoted(machine.kernel)),
+              "load":\(machine.load),
               "otp":\(Self.quoted(otp)),
               "rows":[
             \(lines.joined(separator: ",\n"))
@@ -131,18 +132,6 @@ struct Report {
 enum Figure {
     /// Three or more significant digits.
     static func text(_ value: Double) -> String {
-        text(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)
-    }
-
-    static func text(_ value: Double, digits: Int) -> String {
-        guard value.isFinite, abs(value) < 1e15 else { return "\(value)" }
-        var scale = 1.0
-        for _ in 0..<digits { scale *= 10 }
-        let scaled = Int((abs(value) * scale).rounded())
-        let (whole, fraction) = scaled.quotientAndRemainder(dividingBy: Int(scale))
-        let sign = value < 0 && scaled != 0 ? "-" : ""
-        guard digits > 0 else { return "\(sign)\(whole)" }
-        let tail = String(fraction)
-        return "\(sign)\(whole).\(String(repeating: "0", count: digits - tail.count))\(tail)"
+        decimal(value, digits: value < 10 ? 2 : value < 100 ? 1 : 0)
     }
 }

@@ -1,5 +1,6 @@
 internal import ErlDist
 internal import ExternalTermFormat
+internal import TestKit
 internal import Transport
 
 /// One call after another: ours as a spawn request and by `rex`, libei's `ei_rpc`, to the same BEAM.

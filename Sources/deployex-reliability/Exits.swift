@@ -1,6 +1,6 @@
-internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// How long after the end of a process it is known.
@@ -33,7 +33,7 @@ struct Exits {
 
     /// SIGKILL of the leader of a `ProcessSession` until its event arrives.
     private func sessionTimes() async throws -> [Duration] {
-        let sleep = try Environment.find("sleep")
+        let sleep = try ThisHost.find("sleep")
         var times: [Duration] = []
         for _ in 0..<options.effort.exits {
             let end = Ending()
@@ -42,12 +42,10 @@ struct Exits {
                     path: sleep, arguments: ["1000"], environment: [:], folder: "/",
                     stdoutPath: "/dev/null", stderrPath: "/dev/null"),
                 on: loop, onEvent: { end.received($0) })
-            Leftovers.add(session.identity.pid)
             let begin = MonotonicTime.now
             kill(session.identity.pid, SIGKILL)
             times.append(await end.exitTime() - begin)
             await end.wait()
-            Leftovers.remove(session.identity.pid)
         }
         return times
     }
@@ -88,7 +86,7 @@ struct Exits {
 
     private func time(_ number: Int, _ manager: Manager, _ round: Int) async throws -> Duration {
         guard let pid = await manager.status()?.instances[number - 1].pid else {
-            throw MeasureError("instance \(number) has no process")
+            throw TestFailure("instance \(number) has no process")
         }
         let log = LogFollower(manager.log.path)
         let begin = MonotonicTime.now
@@ -99,21 +97,16 @@ struct Exits {
     }
 
     private func placeSleeper(_ site: Site) async throws {
-        let source = site.folder + "/sleeper"
-        try site.write(
-            Array("#!/bin/sh\nexec sleep 1000000\n".utf8), source + "/bin/sleeper")
-        chmod(source + "/bin/sleeper", 0o755)
-        try site.write(Array("13.0 1.0.0".utf8), source + "/releases/start_erl.data")
-        try site.write(Array("% none".utf8), source + "/releases/1.0.0/sleeper.rel")
-        let package = "\(site.storage)/dist/sleeper/sleeper-1.0.0.tar.gz"
-        try FileManager.default.createDirectory(
-            atPath: site.storage + "/dist/sleeper", withIntermediateDirectories: true)
-        let tar = try Launched(
-            try Environment.find("tar"), ["-C", source, "-czf", package, "bin", "releases"],
-            environment: ["PATH": Environment.path], output: site.folder + "/tar.log")
-        guard try await tar.waitForEnd(within: .seconds(20), on: loop) == 0 else {
-            throw MeasureError("tar has failed: \(ProcFiles.text(site.folder + "/tar.log"))")
-        }
+        let script = """
+            mkdir -p bin releases/1.0.0 storage/dist/sleeper
+            printf '#!/bin/sh\\nexec sleep 1000000\\n' >bin/sleeper
+            chmod 755 bin/sleeper
+            printf '13.0 1.0.0' >releases/start_erl.data
+            echo '% none' >releases/1.0.0/sleeper.rel
+            tar -czf storage/dist/sleeper/sleeper-1.0.0.tar.gz bin releases
+            """
+        let folder = site.folder
+        _ = try await offload { try ChildProcess.run("sh", ["-ec", "cd \(folder)\n" + script]) }
         try site.publish("1.0.0")
     }
 }

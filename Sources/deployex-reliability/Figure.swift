@@ -1,3 +1,4 @@
+internal import TestKit
 internal import Transport
 
 /// One line of the result.
@@ -46,48 +47,5 @@ struct Figure: Sendable {
         let milliseconds = duration.inSeconds * 1000
         if milliseconds >= 1000 { return "\(decimal(milliseconds / 1000, digits: 2)) s" }
         return "\(decimal(milliseconds, digits: milliseconds < 10 ? 1 : 0)) ms"
-    }
-
-    static func decimal(_ value: Double, digits: Int) -> String {
-        var scale = 1.0
-        for _ in 0..<digits { scale *= 10 }
-        let scaled = Int((value * scale).rounded())
-        guard digits > 0 else { return "\(scaled)" }
-        let (whole, fraction) = scaled.quotientAndRemainder(dividingBy: Int(scale))
-        let tail = String(fraction)
-        return "\(whole).\(String(repeating: "0", count: digits - tail.count))\(tail)"
-    }
-}
-
-/// Order statistics of samples.
-struct Samples {
-    private let sorted: [Double]
-
-    init(_ values: [Double]) {
-        precondition(!values.isEmpty, "There is no median of nothing")
-        sorted = values.sorted()
-    }
-
-    /// The smallest sample that at least this share of all samples does not exceed.
-    func quantile(_ share: Double) -> Double {
-        let rank = Int((share * Double(sorted.count)).rounded(.up))
-        return sorted[min(max(rank, 1), sorted.count) - 1]
-    }
-}
-
-/// A generator whose sequence its seed decides. Source: SplitMix64 (Steele, Lea, Flood, 2014).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) {
-        state = seed
-    }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

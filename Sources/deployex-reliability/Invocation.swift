@@ -1,3 +1,5 @@
+internal import TestKit
+
 /// What `deployex-reliability` is asked to do.
 enum Invocation {
     case measure(MeasureOptions)
@@ -21,53 +23,27 @@ enum Invocation {
                              (.build/example-packages)
         """
 
-    init(arguments: [String]) throws(UsageError) {
-        if arguments.first == ReusedPIDs.innerCommand {
-            self = .tryReusedPIDs(count: try Self.number(arguments.dropFirst().first, "trials"))
-            return
-        }
+    init(arguments: [String]) throws(CommandLineError) {
+        var rest = Arguments(of: "deployex-reliability", arguments)
         var options = MeasureOptions()
-        var rest = arguments[...]
-        while let argument = rest.popFirst() {
+        while let argument = rest.next() {
             switch argument {
+            case ReusedPIDs.innerCommand:
+                self = .tryReusedPIDs(count: try rest.number(for: argument))
+                return
             case "--quick": options.effort = .quick
-            case "--kills": options.effort.kills = try Self.number(rest.popFirst(), argument)
-            case "--seed": options.seed = UInt64(try Self.number(rest.popFirst(), argument))
-            case "--only": options.measures = try Self.measures(rest.popFirst())
-            case "--deployex": options.deployex = try Self.text(rest.popFirst(), argument)
-            case "--packages": options.packages = try Self.text(rest.popFirst(), argument)
+            case "--kills": options.effort.kills = try rest.number(for: argument)
+            case "--seed": options.seed = UInt64(try rest.number(for: argument))
+            case "--only": options.measures = try rest.measures()
+            case "--deployex": options.deployex = try rest.text(for: argument)
+            case "--packages": options.packages = try rest.text(for: argument)
             case "--help", "-h", "help":
                 self = .help
                 return
-            default:
-                throw UsageError("\(argument) is not an option (see `deployex-reliability --help`)")
+            default: throw rest.unknown(argument)
             }
         }
         self = .measure(options)
-    }
-
-    private static func text(_ text: String?, _ option: String) throws(UsageError) -> String {
-        guard let text, !text.isEmpty else { throw UsageError("\(option) needs a value") }
-        return text
-    }
-
-    private static func number(_ text: String?, _ option: String) throws(UsageError) -> Int {
-        guard let text, let number = Int(text), number > 0 else {
-            throw UsageError("\(option) needs a number of 1 or more")
-        }
-        return number
-    }
-
-    private static func measures(_ text: String?) throws(UsageError) -> Set<Measure> {
-        var measures: Set<Measure> = []
-        for part in (text ?? "").split(separator: ",") {
-            guard let measure = Measure(rawValue: String(part)) else {
-                throw UsageError("\(part) is not a measure (see `deployex-reliability --help`)")
-            }
-            measures.insert(measure)
-        }
-        guard !measures.isEmpty else { throw UsageError("--only needs the names of measures") }
-        return measures
     }
 }
 
@@ -112,22 +88,4 @@ struct Effort: Sendable {
     static let quick = Effort(
         kills: 20, reuseTrials: 2_000, exits: 40, freezes: 3, fewInstances: 1, idleInstances: 2,
         manyInstances: 3, idleTime: .seconds(5))
-}
-
-/// A command line that makes no sense.
-struct UsageError: Error, CustomStringConvertible {
-    var description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
-}
-
-/// What kept us from measuring: one line that says what to do.
-struct MeasureError: Error, CustomStringConvertible {
-    var description: String
-
-    init(_ description: String) {
-        self.description = description
-    }
 }

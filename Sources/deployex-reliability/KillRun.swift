@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// Kills deployex at random moments while it deploys one version after the other to instances under
@@ -66,7 +67,7 @@ struct KillRun {
         try await manager.wait("the first deployment", for: .seconds(60)) {
             $0.allRun(itinerary.version)
         }
-        var random = SeededGenerator(seed: options.seed)
+        var random = SeededRandom(seed: options.seed)
         Reliability.note("seed \(options.seed)")
         let begin = MonotonicTime.now
         var adoptions: [Duration] = []
@@ -135,14 +136,14 @@ struct KillRun {
             lines.answered += found.answered
             lines.lost += found.lost
             lines.doubled += found.doubled
-            for file in ProcFiles.names(folder) where file.hasPrefix("\(name)-std") {
-                let text = ProcFiles.text("\(folder)/\(file)")
+            for file in Files.names(folder) where file.hasPrefix("\(name)-std") {
+                let text = Files.text("\(folder)/\(file)")
                 if text.contains("eaddrinuse") || text.contains("seems to be in use") {
                     clashes += 1
                 }
             }
         }
-        let log = ProcFiles.text(site.logPath)
+        let log = Files.text(site.logPath)
         let told = log.split(separator: "\n").filter {
             $0.contains(" crashed (") || $0.contains("rebooted by itself")
         }
@@ -178,7 +179,7 @@ struct KillRun {
 
         private static let limit = Duration.seconds(5)
 
-        init(_ random: inout SeededGenerator) {
+        init(_ random: inout SeededRandom) {
             let share = Double.random(in: 0..<1, using: &random)
             if Int.random(in: 0..<10, using: &random) < 3 {
                 self = .short(.milliseconds(120) * share)
@@ -240,9 +241,9 @@ struct KillRun {
                 }
                 if isWhole { return time }
             }
-            guard manager.process.isRunning, MonotonicTime.now - manager.begin < .seconds(20)
+            guard !manager.process.hasEnded, MonotonicTime.now - manager.begin < .seconds(20)
             else {
-                throw MeasureError("not adopted within 20 s:\n" + manager.log.tail(20))
+                throw TestFailure("not adopted within 20 s:\n" + manager.log.tail(20))
             }
             await loop.sleep(for: .milliseconds(2))
         }

@@ -1,4 +1,5 @@
 internal import HTTP
+internal import TestKit
 internal import Transport
 
 /// Asks one instance over HTTP all the time, each time to write a numbered line to its stdout.
@@ -16,7 +17,7 @@ actor Load {
 
     init(instance: Int, of site: Site) {
         self.instance = instance
-        port = site.firstPort + UInt16(instance - 1)
+        port = UInt16(site.firstPort + instance - 1)
         loop = site.loop
     }
 
@@ -54,11 +55,11 @@ actor Load {
     func compare(with folder: String, name: String) -> Lines {
         let file = "\(name)-stdout.log"
         var counts: [Substring: Int] = [:]
-        let pieces = ProcFiles.names(folder).filter {
+        let pieces = Files.names(folder).filter {
             $0.hasPrefix(file + ".") && $0.dropFirst(file.count + 1).allSatisfy(\.isNumber)
         }
         // A line may begin in one piece and end in the next.
-        let text = (pieces + [file]).map { ProcFiles.text("\(folder)/\($0)") }.joined()
+        let text = (pieces + [file]).map { Files.text("\(folder)/\($0)") }.joined()
         for line in text.split(separator: "\n") where line.hasPrefix("line-\(instance)-") {
             counts[line, default: 0] += 1
         }

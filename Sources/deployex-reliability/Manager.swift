@@ -2,11 +2,12 @@ internal import EPMD
 internal import ErlDist
 internal import ExternalTermFormat
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// A running deployex of a site, from its start until it is killed or ends.
 struct Manager: Sendable {
-    let process: Launched
+    let process: ChildProcess
     /// When it was started.
     let begin: MonotonicTime
     let log: LogFollower
@@ -20,13 +21,14 @@ struct Manager: Sendable {
         self.site = site
         log = LogFollower(site.logPath)
         begin = .now
-        process = try Launched(
+        process = try .launch(
             site.deployex, ["start", "--sname", "deployex"],
             environment: site.environment(replicas: replicas, adding: variables),
             output: site.logPath)
-        name = try NodeName("deployex@\(Host.name)")
-        let epmd = EPMDClient(address: .loopback(port: site.epmdPort), loop: site.loop)
-        node = Node(dynamicOn: Host.name, cookie: Site.cookie, loop: site.loop) { name in
+        name = try NodeName("deployex@\(ThisHost.name)")
+        let epmd = EPMDClient(address: .loopback(port: UInt16(site.epmdPort)), loop: site.loop)
+        node = Node(dynamicOn: ThisHost.name, cookie: DeployexSite.cookie, loop: site.loop) {
+            name in
             // Everything here listens on this host, whatever its name resolves to.
             [.loopback(port: try await epmd.lookUp(name: name.alive).port)]
         }
@@ -35,8 +37,8 @@ struct Manager: Sendable {
     /// `kill -9`; whether it had not ended by itself.
     @discardableResult
     func kill() async -> Bool {
-        let wasRunning = process.end() == nil
-        if wasRunning { process.kill() }
+        let wasRunning = !process.hasEnded
+        process.kill()
         await node.close()
         return wasRunning
     }
@@ -44,7 +46,10 @@ struct Manager: Sendable {
     /// `stop --all`, and the end of deployex.
     func stopAll() async throws {
         _ = try await node.call(name, "deployex", "stop_all", [], timeout: .seconds(60))
-        _ = try await process.waitForEnd(within: .seconds(20), on: site.loop)
+        let process = process
+        guard await offload({ process.waitForEnd(.seconds(20)) }) != nil else {
+            throw TestFailure("deployex (pid \(process.pid)) does not end")
+        }
         await node.close()
     }
 
@@ -72,7 +77,7 @@ struct Manager: Sendable {
         while true {
             if let status = await status(), isSo(status) { return }
             guard MonotonicTime.now < deadline else {
-                throw MeasureError(
+                throw TestFailure(
                     "waited \(Figure.text(timeout)) for \(what); deployex said last:\n"
                         + log.tail(20))
             }
@@ -160,7 +165,7 @@ struct LogFollower: Sendable {
         let deadline = MonotonicTime.now + timeout
         while !text.contains(wanted) {
             guard MonotonicTime.now < deadline else {
-                throw MeasureError(
+                throw TestFailure(
                     "waited \(Figure.text(timeout)) for \"\(wanted)\" in:\n\(tail(20))")
             }
             await loop.sleep(for: .microseconds(500))

@@ -1,6 +1,7 @@
 internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// Looks at the instances' processes again and again, whether or not a deployex runs: which there are,
@@ -52,7 +53,7 @@ actor ProcessWatch {
 
     func look() {
         readRecords()
-        let now = Set(ProcFiles.pids.compactMap { seen($0) })
+        let now = Set(ProcFolder.pids.compactMap { seen($0) })
         for process in now.subtracting(running) { began(process) }
         for process in running.subtracting(now) { ended(process) }
         running = now
@@ -68,7 +69,7 @@ actor ProcessWatch {
     /// The decisions stand there before a signal is sent, and until nothing of the process is left.
     private func readRecords() {
         for instance in 1...replicas {
-            let bytes = ProcFiles.bytes("\(site.base)/run/\(site.application)-\(instance).json")
+            let bytes = Files.bytes("\(site.base)/run/\(site.application)-\(instance).json")
             guard !bytes.isEmpty, bytes != records[instance] else { continue }
             records[instance] = bytes
             guard
@@ -93,7 +94,7 @@ actor ProcessWatch {
 
     /// The virtual machine of an instance; `nil` for anything else, those of `bin/APP eval` included.
     private func seen(_ pid: pid_t) -> Seen? {
-        guard let program = ProcFiles.program(pid), program.hasSuffix("/beam.smp") else {
+        guard let program = ProcFolder.program(pid), program.hasSuffix("/beam.smp") else {
             return nil
         }
         let root = "\(site.base)/service/\(site.application)/"
@@ -101,12 +102,12 @@ actor ProcessWatch {
             let number = program.dropFirst(root.count)
                 .split(separator: "/").first.flatMap({ Int($0) })
         else { return nil }
-        let status = ProcFiles.status(pid)
+        let status = ProcFolder.fields(pid)
         // What a virtual machine has forked is a second one until it becomes its own program.
         guard status.count > 19, status[0] != "Z", pid_t(status[3]) == pid,
-            let parent = pid_t(status[1]), ProcFiles.program(parent) != program,
-            ProcFiles.variable("RELEASE_COMMAND", of: pid) == "start",
-            let version = ProcFiles.variable("RELEASE_VSN", of: pid)
+            let parent = pid_t(status[1]), ProcFolder.program(parent) != program,
+            ProcFolder.variable("RELEASE_COMMAND", of: pid) == "start",
+            let version = ProcFolder.variable("RELEASE_VSN", of: pid)
         else { return nil }
         return Seen(instance: number, pid: pid, startTicks: status[19], version: version)
     }

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import Glibc
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// Pids that have become a stranger's, given to the code that signals instances.
@@ -26,24 +27,18 @@ enum ReusedPIDs {
         var arguments = ["--pid", "--fork", "--kill-child", "--mount-proc"]
         // Whoever is not root has the right to all this in a user namespace.
         if getuid() != 0 { arguments.insert("--map-root-user", at: 0) }
-        guard let own = ProcFiles.program(getpid()) else {
-            throw MeasureError("/proc/self/exe cannot be read")
+        guard let own = ProcFolder.program(getpid()) else {
+            throw TestFailure("/proc/self/exe cannot be read")
         }
-        let inner = try Launched(
-            try Environment.find("unshare"),
-            arguments + [own, innerCommand, "\(options.effort.reuseTrials)"],
-            environment: ["PATH": Environment.path], output: output)
-        let status = await offload { () -> Int32 in
-            while true {
-                if let status = inner.end() { return status }
-                usleep(20_000)
-            }
-        }
-        let words = ProcFiles.text(output).split(whereSeparator: \.isWhitespace)
+        let inner = try ChildProcess.launch(
+            "unshare", arguments + [own, innerCommand, "\(options.effort.reuseTrials)"],
+            environment: ["PATH": ThisHost.path], output: output)
+        let status = await offload { inner.waitForEnd(.seconds(86_400)) }
+        let words = Files.text(output).split(whereSeparator: \.isWhitespace)
         guard status == 0, words.count == 3, let trials = Int(words[0]), let hits = Int(words[1]),
             let mistaken = Int(words[2])
         else {
-            throw MeasureError("the pid namespace has failed: \(ProcFiles.text(output))")
+            throw TestFailure("the pid namespace has failed: \(Files.text(output))")
         }
         return [
             Figure(none: "signals to a stranger with a reused pid", hits, of: "\(trials)"),
@@ -76,7 +71,7 @@ enum ReusedPIDs {
         var identities: [ProcessIdentity] = []
         for process in originals {
             guard let identity = ProcessIdentity.ofRunning(pid: process.pid) else {
-                throw MeasureError("process \(process.pid) has ended by itself")
+                throw TestFailure("process \(process.pid) has ended by itself")
             }
             identities.append(identity)
         }
@@ -86,7 +81,7 @@ enum ReusedPIDs {
                 let ending = Ending()
                 let session = try await ProcessSession.adopt(
                     identity, on: loop, onEvent: { ending.received($0) })
-                guard let session else { throw MeasureError("\(identity) was not adopted") }
+                guard let session else { throw TestFailure("\(identity) was not adopted") }
                 sessions.append((session, ending))
             }
         }
@@ -123,7 +118,7 @@ enum ReusedPIDs {
         defer { close(file) }
         let text = Array("\(pid - 1)".utf8)
         guard file >= 0, write(file, text, text.count) == text.count else {
-            throw MeasureError("\(SystemError.last("writing /proc/sys/kernel/ns_last_pid"))")
+            throw TestFailure("\(SystemError.last("writing /proc/sys/kernel/ns_last_pid"))")
         }
     }
 
@@ -154,7 +149,7 @@ enum ReusedPIDs {
                 }
             }
             (pid, gate) = started
-            guard code == 0 else { throw MeasureError("\(SystemError("forking", code: code))") }
+            guard code == 0 else { throw TestFailure("\(SystemError("forking", code: code))") }
         }
 
         /// Lets it go. The exit status, or 128 + the signal's number.

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// A deployex that has nothing to do but to watch: its memory, its processor time, and how soon it
@@ -61,11 +62,11 @@ struct SteadyState {
     /// Ten seconds after the last deployment. Source: proc_pid_smaps_rollup(5).
     private func memory(of manager: Manager, _ count: Int) async throws -> Figure {
         await loop.sleep(for: .seconds(10))
-        let lines = ProcFiles.text("/proc/\(manager.process.pid)/smaps_rollup")
+        let lines = Files.text("/proc/\(manager.process.pid)/smaps_rollup")
             .split(separator: "\n")
         let megabytes = ["Rss:", "Pss:"].map { name in
             let line = lines.first { $0.hasPrefix(name) } ?? ""
-            return Figure.decimal(Double(line.filter(\.isNumber)).map { $0 / 1024 } ?? 0, digits: 1)
+            return decimal(Double(line.filter(\.isNumber)).map { $0 / 1024 } ?? 0, digits: 1)
         }
         return Figure(
             "resident memory of deployex with \(count) instances",
@@ -84,14 +85,14 @@ struct SteadyState {
         let share = used / elapsed.inSeconds * 100
         return Figure(
             "processor time of an idle deployex with \(effort.idleInstances) instances",
-            "\(Figure.decimal(share, digits: 2)) % of a core "
-                + "(\(Figure.decimal(used, digits: 2)) s in \(Figure.text(elapsed)))",
+            "\(decimal(share, digits: 2)) % of a core "
+                + "(\(decimal(used, digits: 2)) s in \(Figure.text(elapsed)))",
             target: "< 0.5 %", isMet: share < 0.5)
     }
 
     /// User and system time of the process, without what it has waited for.
     private func ticks(_ manager: Manager) -> Int {
-        let fields = ProcFiles.status(manager.process.pid)
+        let fields = ProcFolder.fields(manager.process.pid)
         guard fields.count > 13 else { return 0 }
         return (Int(fields[11]) ?? 0) + (Int(fields[12]) ?? 0)
     }
@@ -105,7 +106,7 @@ struct SteadyState {
             let number = trial % options.effort.fewInstances + 1
             await loop.sleep(for: .milliseconds(Int.random(in: 0...1000)))
             guard let pid = await manager.status()?.instances[number - 1].pid else {
-                throw MeasureError("instance \(number) has no process")
+                throw TestFailure("instance \(number) has no process")
             }
             let log = LogFollower(manager.log.path)
             let begin = MonotonicTime.now

@@ -62,7 +62,7 @@ private func one(_ text: String) -> String {
         let counter = found.applications[0]
         #expect(counter.replicas == 2)
         #expect(counter.ports == 4000...4001)
-        #expect(counter.environment == ["GREETING": "hello"])
+        #expect(counter.variables == ["GREETING": "hello"])
         #expect(counter.storage == .init(path: "/srv/packages", environment: "blue"))
         #expect(counter.timings.pollInterval == .seconds(1))
         #expect(counter.timings.stopTimeout == .milliseconds(2500))
@@ -72,7 +72,7 @@ private func one(_ text: String) -> String {
         #expect(counter.timings.livenessFailures == 6)
         #expect(!counter.readiness.usesDistribution)
         #expect(counter.readiness.aliveFor == .seconds(7))
-        #expect(counter.httpReadiness == .init(path: "/health", timeout: .seconds(8)))
+        #expect(counter.httpCheck == .init(path: "/health", timeout: .seconds(8)))
         #expect(counter.timings.readyTimeout == .seconds(9))
         #expect(counter.timings.maximumCrashes == 10)
         // Of logs, what an application does not say is what the host says.
@@ -163,7 +163,7 @@ private func one(_ text: String) -> String {
     }
 
     @Test func `variables that mean one application are refused beside a file`() {
-        for setting in Setting.allCases where setting.scopes == [.application] {
+        for setting in Setting.all where setting.scopes == [.application] {
             guard let variable = setting.variable else { continue }
             let line = message(one(""), [variable: "1"])
             #expect(line.hasPrefix("\(variable) is set beside the configuration file /etc/d.json"))
@@ -172,9 +172,9 @@ private func one(_ text: String) -> String {
     }
 
     @Test func `variables and keys are each of one setting`() {
-        let variables = Setting.allCases.compactMap(\.variable)
+        let variables = Setting.all.compactMap(\.variable)
         #expect(Set(variables).count == variables.count)
-        #expect(Set(Setting.allCases.map(\.key)).count == Setting.allCases.count)
+        #expect(Set(Setting.all.map(\.key)).count == Setting.all.count)
     }
 }
 

@@ -54,12 +54,23 @@ private func refusal(
         ("stop", "[counter,2]", .command(application: "counter", .stop(2))),
         ("start", #"["counter","2"]"#, .command(application: "counter", .start(2))),
         ("tail", "[2,stderr,5]", .tail(second, .stderr, lines: 5)),
-        ("read_log", "[2,stdout,{last,7}]", .readLog(second, .stdout, .last(7))),
+        ("read_log", "[2,stdout,{last,7}]", .readLog(second, .stdout, .last(7), within: .zero)),
         (
             "read_log", #"["counter",2,<<"stdout">>,{1,2}]"#,
-            .readLog(second, .stdout, .position(.tuple([1, 2])))
+            .readLog(second, .stdout, .position(.init(offset: 1, inode: 2)), within: .zero)
+        ),
+        (
+            "follow_log", "[2,stderr,{1,2},500]",
+            .readLog(
+                second, .stderr, .position(.init(offset: 1, inode: 2)), within: .milliseconds(500))
         ),
         ("instance", "[2]", .instance(second)),
+        ("request", "[restart,[2]]", .request(application: "counter", .restart(2))),
+        ("request", "[rollback,[counter]]", .request(application: "counter", .rollback)),
+        (
+            "await", #"[{idle,<<"counter">>,2,null},7,1000]"#,
+            .awaitGoal(.idle(second), after: 7, within: .seconds(1))
+        ),
     ])
     func `calls are understood as any BEAM writes them`(
         function: String, arguments: String, call: ControlCall
@@ -100,6 +111,22 @@ private func refusal(
         ),
         ("tail", "[1,stdin,1]", "a stream is stdout or stderr, not stdin"),
         ("tail", "[1,stdout,-1]", "a number of lines is 0 to 100000, not -1"),
+        (
+            "read_log", "[1,stdout,{1,-2}]",
+            "a position is {last,N}, or what an answer gave as next"
+        ),
+        ("request", "[restart,[4]]", "counter has no instance 4, only 1 to 3"),
+        ("request", "[status,[]]", "status is no command with these arguments"),
+        ("request", "[request,[restart,[1]]]", "request is no command with these arguments"),
+        (
+            "await", #"[{idle,<<"counter">>,4,null},0,0]"#,
+            "counter has no instance 4, only 1 to 3"
+        ),
+        ("await", "[odd,0,0]", "a goal is what the answer to a request gave"),
+        (
+            "await", "[{all_idle,null,null,false},0,60001]",
+            "a time is 0 to 60000 milliseconds, not 60001"
+        ),
     ])
     func `wrong arguments are refused in one line`(
         function: String, arguments: String, message: String
@@ -124,12 +151,18 @@ private func refusal(
         ]
         for function in [
             "deploy", "unghost", "restart", "instance", "versions", "tail", "read_log",
+            "follow_log", "request", "await",
         ] {
             for first in odd {
                 for second in odd {
                     _ = refusal(function, [first], two)
                     _ = refusal(function, [first, second], two)
                     _ = refusal(function, [1, first, second])
+                    _ = refusal(function, [.tuple([first, second, first]), second, first])
+                    for kind in ["idle", "restarted", "version", "all_idle"] {
+                        let goal = Term.tuple([.atom(Atom(kind)), first, second, first])
+                        _ = refusal(function, [goal, second, first])
+                    }
                     _ = refusal(function, [.atom("counter"), 1, first, second])
                 }
             }

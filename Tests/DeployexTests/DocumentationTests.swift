@@ -13,7 +13,7 @@ import Testing
 
     @Test func `every setting is documented, by its key and by its variable`() throws {
         let (configuration, readme) = (try text("docs/configuration.md"), try text("README.md"))
-        for setting in Setting.allCases {
+        for setting in Setting.all {
             #expect(configuration.contains("`\(setting.key)`"), "\(setting.key)")
             guard let variable = setting.variable else { continue }
             #expect(configuration.contains("`\(variable)`"), "\(variable)")
@@ -29,21 +29,21 @@ import Testing
         let found = try ServerConfiguration(file: file, environment: [:])
         #expect(found.applications.map(\.name) == ["counter", "mailer"])
         // All keys of the host and of an application stand in it.
-        let host = Setting.allCases.filter { $0.scopes.contains(.host) }.map(\.key)
+        let host = Setting.all.filter { $0.scopes.contains(.host) }.map(\.key)
         #expect(Set(file.host.keys) == Set(host))
-        let own = Setting.allCases.filter { $0.scopes == [.application] }.map(\.key)
+        let own = Setting.all.filter { $0.scopes == [.application] }.map(\.key)
         #expect(Set(own).subtracting(file.applications[0].keys) == [])
     }
 
     @Test func `every command is documented`() throws {
         let (commands, readme) = (try text("docs/commands.md"), try text("README.md"))
-        for command in CommandName.allCases {
+        for verb in Verb.all {
             let isThere = ["deployex ", "deployex [", "\\|"].contains { before in
-                readme.contains(before + command.rawValue)
+                readme.contains(before + verb.name)
             }
-            #expect(isThere, "\(command)")
-            if command.asksDeployex, command != .start, command != .completion {
-                #expect(commands.contains("deployex \(command.rawValue)"), "\(command)")
+            #expect(isThere, "\(verb.name)")
+            if verb.peer == .deployex, verb.name != "start", verb.name != "completion" {
+                #expect(commands.contains("deployex \(verb.name)"), "\(verb.name)")
             }
         }
     }

@@ -1,3 +1,4 @@
+import Supervisor
 import Testing
 
 @testable import deployex
@@ -9,58 +10,60 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
 @Suite struct InvocationTests {
     @Test func `without a command it starts, with the node name given`() throws {
         let start = try invocation("--sname", "deployex", "--cookie=secret")
-        #expect(start.command == .start(configurationFile: nil))
+        #expect(start.command.isEqual(to: Start(configurationFile: nil)))
         #expect(start.distribution.name == "deployex")
         #expect(start.distribution.cookie == "secret")
         #expect(!start.distribution.usesLongNames)
         #expect(try invocation("start", "--name", "d@h.example").distribution.usesLongNames)
     }
 
-    @Test(arguments: [
-        (["status", "--json"], Invocation.Command.status(json: true)),
-        (["ping", "a@b"], .ping(node: "a@b")),
+    private static let commands: [([String], any Command)] = [
+        (["status", "--json"], ShowStatus(asJSON: true)),
+        (["ping", "a@b"], Ping(node: "a@b")),
         (
             ["probe", "a", "--app", "counter", "--json"],
-            .probe(node: "a", application: "counter", json: true)
+            Probe(node: "a", application: "counter", asJSON: true)
         ),
         (
             ["rpc", "a", "erlang", "node"],
-            .rpc(node: "a", module: "erlang", function: "node", arguments: "[]")
+            RemoteCall(node: "a", module: "erlang", function: "node", arguments: "[]")
         ),
         (
             ["rpc", "a", "m", "f", "[-1]"],
-            .rpc(node: "a", module: "m", function: "f", arguments: "[-1]")
+            RemoteCall(node: "a", module: "m", function: "f", arguments: "[-1]")
         ),
-        (["names"], .names(host: nil)),
-        (["start", "--config", "/etc/d.json"], .start(configurationFile: "/etc/d.json")),
-        (["start", "2"], .order(.start("2"), waits: true)),
-        (["start", "my-app-2", "--no-wait"], .order(.start("my-app-2"), waits: false)),
-        (["stop", "counter-2"], .order(.stop("counter-2"), waits: true)),
-        (["stop", "--all"], .order(.stopAll, waits: true)),
-        (["restart", "1", "--no-wait"], .order(.restart("1"), waits: false)),
-        (["deploy", "1.2.0-rc.1+b"], .order(.deploy("1.2.0-rc.1+b"), waits: true)),
-        (["deploy", "auto"], .order(.deploy("auto"), waits: true)),
-        (["rollback"], .order(.rollback, waits: true)),
-        (["unghost", "1.2.0"], .order(.unghost("1.2.0"), waits: true)),
-        (["versions", "--json"], .versions(json: true)),
-        (["logs", "1"], .logs(.init(instance: "1"))),
+        (["names"], ListNames(host: nil)),
+        (["start", "--config", "/etc/d.json"], Start(configurationFile: "/etc/d.json")),
+        (["start", "2"], Order("start", "2", waits: true)),
+        (["start", "my-app-2", "--no-wait"], Order("start", "my-app-2", waits: false)),
+        (["stop", "counter-2"], Order("stop", "counter-2", waits: true)),
+        (["stop", "--all"], StopAll(waits: true)),
+        (["restart", "1", "--no-wait"], Order("restart", "1", waits: false)),
+        (["deploy", "1.2.0-rc.1+b"], Order("deploy", "1.2.0-rc.1+b", waits: true)),
+        (["deploy", "auto"], Order("deploy", "auto", waits: true)),
+        (["rollback"], Order("rollback", waits: true)),
+        (["unghost", "1.2.0"], Order("unghost", "1.2.0", waits: false)),
+        (["versions", "--json"], ShowVersions(asJSON: true)),
+        (["logs", "1"], ShowLog(instance: "1")),
         (
             ["logs", "-f", "-n", "5", "--stderr", "counter-1"],
-            .logs(.init(instance: "counter-1", stream: "stderr", follows: true, lines: 5))
+            ShowLog(instance: "counter-1", stream: .stderr, follows: true, lines: 5)
         ),
-        (["remote"], .remote(instance: nil)),
-        (["remote", "3"], .remote(instance: "3")),
-        (["completion", "instances"], .completionWords(.instances)),
-        (["epmd", "-daemon"], .epmd(daemon: true)),
-        (["help", "rpc"], .help(.rpc)),
-        (["rpc", "--help"], .help(.rpc)),
-        (["--version"], .version),
-        (["completion", "zsh"], .completion(.zsh)),
-    ])
-    func `each command is read with its options`(
-        arguments: [String], command: Invocation.Command
-    ) throws {
-        #expect(try Invocation(arguments: arguments).command == command)
+        (["remote"], RemoteShell(instance: nil)),
+        (["remote", "3"], RemoteShell(instance: "3")),
+        (["completion", "instances"], ListWords(words: .instances)),
+        (["epmd", "-daemon"], ServeEPMD(inBackground: true)),
+        (["help", "rpc"], Help(verb: "rpc")),
+        (["rpc", "--help"], Help(verb: "rpc")),
+        (["--version"], ShowVersion()),
+        (["completion", "zsh"], CompletionScript(shell: .zsh)),
+    ]
+
+    @Test(arguments: commands.indices)
+    func `each command is read with its options`(index: Int) throws {
+        let (arguments, command) = Self.commands[index]
+        let found = try Invocation(arguments: arguments).command
+        #expect(found.isEqual(to: command), "\(arguments): \(found)")
     }
 
     @Test(arguments: [
@@ -74,7 +77,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
         (["start", "argument"], "argument is no instance: give its number, or APP-NUMBER"),
         (["restart", "0"], "0 is no instance: give its number, or APP-NUMBER"),
-        (["restart"], "missing argument for `deployex restart`: \(CommandName.restart.synopsis)"),
+        (
+            ["restart"],
+            "missing argument for `deployex restart`: deployex restart INSTANCE "
+                + "[--app APPLICATION] [--no-wait]"
+        ),
         (
             ["stop"],
             "stop takes an instance, or --all for every instance and deployex itself"
@@ -187,11 +194,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
     }
 
     @Test func `every command has a help text and is completed`() {
-        for command in CommandName.allCases {
-            #expect(HelpText.text(for: command).contains(command.synopsis))
-            #expect(HelpText.text(for: nil).contains("  \(command.rawValue) "))
+        for verb in Verb.all {
+            for form in verb.forms { #expect(Help.text(verb).contains("deployex \(form)")) }
+            #expect(Help.overview.contains("  \(verb.name) "))
             for shell in Shell.allCases {
-                #expect(shell.completionScript.contains(command.rawValue))
+                #expect(shell.completionScript.contains(verb.name))
             }
         }
     }

@@ -33,7 +33,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 ]
             ))
         #expect(
-            StatusTable(status).lines.map(\.text) == [
+            StatusTable(StatusReport(reading: status)).lines.map(\.text) == [
                 "deployex@host  deployex 1.0.0  up 59s  mTLS off",
                 "",
                 "counter  target version 0.1.0",
@@ -66,12 +66,13 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                         ))
                 ]
             ))
-        let lines = StatusTable(status).lines.map(\.rendered)
+        let lines = StatusTable(StatusReport(reading: status)).lines.map(\.rendered)
         #expect(lines[2] == "counter  target version 1.0 (pinned)  ghosted 1.1")
         #expect(lines[4].hasPrefix("1         idle (stopped)            -"))
         #expect(lines[5].hasPrefix("2         running (not responding)  -"))
         #expect(!lines.joined().contains("\u{1B}"))
-        let coloured = StatusTable(status, usesColours: true).lines.map(\.rendered)
+        let coloured = StatusTable(StatusReport(reading: status), usesColours: true).lines.map(
+            \.rendered)
         #expect(coloured[4].contains("\u{1B}[33midle (stopped)\u{1B}[0m"))
         #expect(coloured[5].contains("\u{1B}[31mrunning (not responding)\u{1B}[0m"))
     }
@@ -111,7 +112,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 ]
             ))
         #expect(
-            VersionsTable(versions).lines.map(\.text) == [
+            VersionsTable(VersionsReport(reading: versions)).lines.map(\.text) == [
                 "counter  target version 1.0",
                 "ghosted 1.1 (h) at 2026-01-02T03:04:06Z: not ready",
                 "    no database",
@@ -125,7 +126,9 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
 
     @Test(arguments: [Term.atom("odd"), [], 1, map(("apps", 1)), map(("apps", [1, []]))])
     func `a status of another shape is shown as far as it goes`(odd: Term) {
-        #expect(StatusTable(odd).lines[0].text == "-  deployex -  up -  mTLS off")
+        #expect(
+            StatusTable(StatusReport(reading: odd)).lines[0].text == "-  deployex -  up -  mTLS off"
+        )
     }
 
     @Test func `text of others reaches no terminal as it is`() {
@@ -154,7 +157,8 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 ]
             ))
         let lines =
-            StatusTable(status, usesColours: true).lines + VersionsTable(versions).lines
+            StatusTable(StatusReport(reading: status), usesColours: true).lines
+            + VersionsTable(VersionsReport(reading: versions)).lines
         for line in lines {
             #expect(!line.rendered.contains("\u{1B}[2J") && !line.rendered.contains("\n"))
             #expect(!line.rendered.contains("\u{202E}"))

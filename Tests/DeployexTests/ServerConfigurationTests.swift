@@ -31,7 +31,7 @@ private func message(_ environment: [String: String]) -> String? {
         #expect(application.timings.maximumCrashes == 3)
         #expect(application.timings.livenessFailures == 10)
         #expect(application.readiness.usesDistribution)
-        #expect(application.httpReadiness == nil)
+        #expect(application.httpCheck == nil)
     }
 
     @Test func `listening follows the variables, then the kernel's switches`() throws {
@@ -86,7 +86,7 @@ private func message(_ environment: [String: String]) -> String? {
         #expect(
             throws: UsageError(
                 "DEPLOYEX_DIST_NETWORKS=10.0.0.1/8: networks such as 10.0.0.0/8 and fd00::/8; "
-                    + "10.0.0.1/8 is none", .start)
+                    + "10.0.0.1/8 is none", "start")
         ) { try listening(["DEPLOYEX_DIST_NETWORKS": "10.0.0.1/8"]) }
     }
 
@@ -137,7 +137,7 @@ private func message(_ environment: [String: String]) -> String? {
         #expect(application.timings.livenessFailures == 3)
         #expect(application.timings.preCommandTimeout == .seconds(60))
         #expect(
-            application.httpReadiness
+            application.httpCheck
                 == .init(path: "/health?deep=1", timeout: .milliseconds(1500)))
         #expect(!application.readiness.usesDistribution)
         #expect(application.readiness.aliveFor == .seconds(20))

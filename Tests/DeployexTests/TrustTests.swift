@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -75,14 +76,9 @@ import Transport
                 value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *e) for e in entries)
                 os.setxattr("\(folder)", "system.posix_acl_access", value)
                 """
-            let python = Process()
-            python.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-            python.arguments = ["python3", "-c", list]
-            python.standardError = FileHandle.nullDevice
-            try python.run()
-            python.waitUntilExit()
+            let python = try ChildProcess("python3", ["-c", list])
             // A file system without lists has none to look at.
-            guard python.terminationStatus == 0 else { return }
+            guard python.waitForEnd(.seconds(20)) == 0 else { return }
             #expect(CommandTrust.owner(ofGivenFolder: base) == nil)
         }
     }
@@ -135,11 +131,8 @@ import Transport
     }
 
     @Test func `a folder where anybody can make one says nothing`() throws {
-        var template = Array("/tmp/deployex-trust.XXXXXX".utf8CString)
-        #expect(mkdtemp(&template) != nil)
-        let folder = String(
-            decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        defer { rmdir(folder) }
+        let temporary = TemporaryFolder("trust", in: "/tmp")
+        let folder = temporary.path
         #expect(CommandTrust.owner(ofGivenFolder: folder) == nil)
         #expect(CommandTrust.owner(ofGivenFolder: "/nowhere/at/all") == nil)
         #expect(CommandTrust.owner(ofGivenFolder: "") == nil)
@@ -172,6 +165,6 @@ import Transport
     func `root becomes whoever may have changed the release`(
         server: UInt32, instance: Int?, user: Int?
     ) {
-        #expect(RemoteCommand.identity(server: server, instance: instance) == user)
+        #expect(RemoteShell.identity(server: server, instance: instance) == user)
     }
 }

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 import Transport
 
@@ -240,7 +241,7 @@ import Transport
     }
 
     @Test func `any sequence of events keeps connections and registrations together`() throws {
-        var random = SeededRandom(state: 3)
+        var random = SeededRandom(seed: 3)
         var machine = machine(limit: 6, relaxed: true)
         var next: UInt64 = 1
         for _ in 0..<30_000 {

@@ -320,7 +320,8 @@ actor RawClient {
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: "a", port: 1), at: address, loop: loop)
         try await registration.register()
-        // A connection opened later is closed for its silence: the registration's time was over before.
+        // A connection opened later is closed for its silence: the registration's time was over
+        // before.
         let silent = RawClient(loop: loop)
         try await silent.connect(to: address)
         _ = await silent.untilClosed()

@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import EPMD
@@ -134,7 +135,7 @@ private let listing: [UInt8] =
     }
 
     @Test func `mutated replies never trap a decoder`() {
-        var random = SeededRandom(state: 7)
+        var random = SeededRandom(seed: 7)
         func feed(_ decoder: some EPMDReplyDecoder, _ bytes: [UInt8]) {
             var decoder = decoder
             for chunk in bytes.chunks(using: &random) {

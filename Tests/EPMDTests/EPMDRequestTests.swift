@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import EPMD
@@ -130,7 +131,7 @@ let requestTable: [(EPMDRequest, [UInt8])] = [
     }
 
     @Test func `mutated requests never trap the decoder`() throws {
-        var random = SeededRandom(state: 42)
+        var random = SeededRandom(seed: 42)
         for _ in 0..<20_000 {
             var bytes = requestTable.randomElement(using: &random)?.1 ?? []
             bytes.mutate(using: &random)
@@ -139,19 +140,6 @@ let requestTable: [(EPMDRequest, [UInt8])] = [
                 guard (try? decoder.receive(chunk)) != nil else { break }
             }
         }
-    }
-}
-
-/// A generator whose runs can be repeated (SplitMix64).
-struct SeededRandom: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var value = state
-        value = (value ^ (value >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        value = (value ^ (value >> 27)) &* 0x94D0_49BB_1331_11EB
-        return value ^ (value >> 31)
     }
 }
 

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 /// The short-lived commands against one instance, and against deployex's own node.
@@ -10,7 +11,7 @@ struct CommandTests {
         world = try .current
     }
 
-    private typealias Result = ChildProcess.Result
+    private typealias Result = CommandResult
 
     @Test func `ping says pong`() async throws {
         let pong = Result(status: 0, stdout: "pong\n", stderr: "")
@@ -67,11 +68,11 @@ struct CommandTests {
     @Test(arguments: ["ping", "probe", "rpc"])
     func `no such node exits 3`(command: String) async throws {
         let call = command == "rpc" ? ["erlang", "node"] : []
-        let result = try await world.command([command, "nobody@\(Host.name)"] + call)
+        let result = try await world.command([command, "nobody@\(ThisHost.name)"] + call)
         #expect(result.status == 3)
         #expect(result.stdout == "")
         #expect(
-            result.stderr.hasPrefix("deployex: nobody@\(Host.name) cannot be reached: "))
+            result.stderr.hasPrefix("deployex: nobody@\(ThisHost.name) cannot be reached: "))
     }
 
     @Test(arguments: ["ping", "probe", "rpc"])
@@ -115,7 +116,7 @@ struct CommandTests {
         let names = result.stdout.split(separator: "\n").map { $0.split(separator: " ")[1] }
         #expect(names.sorted() == ["counter-1", "deployex"])
         let epmd = try await world.run(
-            Host.find("epmd"), ["-port", "\(world.epmdPort)", "-names"])
+            ThisHost.find("epmd"), ["-port", "\(world.epmdPort)", "-names"])
         for line in result.stdout.split(separator: "\n") {
             #expect(epmd.stdout.contains(line))
         }
@@ -126,7 +127,7 @@ struct CommandTests {
     @Test func `status is a table for people and JSON for programs`() async throws {
         let answer = try #require(await world.answer(1))
         let status = try #require(try await world.status())
-        #expect(status.node == "deployex@\(Host.name)")
+        #expect(status.node == "deployex@\(ThisHost.name)")
         #expect(!status.tls)
         #expect(status.apps.count == 1)
         #expect(status.apps[0].name == "counter")
@@ -145,7 +146,8 @@ struct CommandTests {
 
         let table = try await world.command("status")
         #expect(table.status == 0)
-        for word in ["deployex@\(Host.name)", "counter", "0.1.0", "running", "\(answer.osPID)"] {
+        for word in ["deployex@\(ThisHost.name)", "counter", "0.1.0", "running", "\(answer.osPID)"]
+        {
             #expect(table.stdout.contains(word))
         }
         let nobody = try await world.command("status", adding: ["ERL_EPMD_PORT": "1"])
@@ -155,7 +157,7 @@ struct CommandTests {
     @Test func `an Erlang node pings deployex, sees it hidden, and calls it`() async throws {
         let printed = try await world.erlang(
             """
-            N = 'deployex@\(Host.name)',
+            N = 'deployex@\(ThisHost.name)',
             io:format("~p~n~p~n~p~n", [net_adm:ping(N), lists:member(N, nodes(hidden)),
                 lists:member(N, nodes())]),
             A = rpc:call(N, deployex, status, []), B = erpc:call(N, deployex, status, []),
@@ -179,7 +181,7 @@ struct CommandTests {
             lines[6]
                 == "[crash_restarts,forced_restarts,instance,last_deployment,node,os_pid,otp,port,"
                 + "previous_version,responding,status,stopped_by_operator,uptime_seconds,version]")
-        #expect(lines[7] == #"{<<"deployex@\#(Host.name)">>,<<"0.1.0">>,\#(pid)}"#)
+        #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)
         #expect(lines[8].hasPrefix("{badrpc,"))
         #expect(lines[9].hasPrefix("{badrpc,"))
         #expect(lines[9].contains("undef"))
@@ -188,8 +190,8 @@ struct CommandTests {
     @Test func `an Erlang node with a wrong cookie is not let in`() async throws {
         let printed = try await world.erlang(
             """
-            erlang:set_cookie('deployex@\(Host.name)', wrong),
-            io:format("~p~n", [net_adm:ping('deployex@\(Host.name)')])
+            erlang:set_cookie('deployex@\(ThisHost.name)', wrong),
+            io:format("~p~n", [net_adm:ping('deployex@\(ThisHost.name)')])
             """)
         #expect(printed.hasSuffix("pang\n"))
     }

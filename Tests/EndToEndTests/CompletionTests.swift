@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 /// The completion scripts, loaded by the shells that they are for.
@@ -52,11 +53,11 @@ import Testing
     @Test(arguments: loaders)
     func `a command and an option are offered`(loader: Loader) async throws {
         try await DeployexWorld.runWithoutSlot { world in
-            let program = ExamplePackages.deployex
+            let program = BuiltProgram.deployex
             let folder = program[..<(program.lastIndex(of: "/") ?? program.startIndex)]
-            let variables = world.variables.merging(["PATH": "\(folder):\(Host.path)"]) { $1 }
+            let variables = world.variables.merging(["PATH": "\(folder):\(ThisHost.path)"]) { $1 }
             let result = try await world.run(
-                try Host.find(loader.shell), loader.arguments + [loader.script],
+                try ThisHost.find(loader.shell), loader.arguments + [loader.script],
                 environment: variables)
             #expect(result.stdout == "restart\n--json\n", "\(result)")
         }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestKit
 import Testing
 
 /// `deployex start` with a wrong value: one line, exit 2, and nothing touched.
@@ -63,6 +64,6 @@ import Testing
         let entries = try FileManager.default.contentsOfDirectory(atPath: world.folder)
         #expect(entries.sorted() == ["home", "log", "out"])
         #expect(try FileManager.default.contentsOfDirectory(atPath: world.folder + "/log") == [])
-        #expect(!HTTPClient.isListening(port: world.epmdPort))
+        #expect(!FreePorts.isListening(world.epmdPort))
     }
 }

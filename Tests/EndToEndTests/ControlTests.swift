@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 /// The commands that change what runs, on two instances of the example.
@@ -82,7 +83,7 @@ struct ControlTests {
     ) async throws {
         #expect(
             try await world.command(arguments)
-                == ChildProcess.Result(status: 1, stdout: "", stderr: "deployex: \(message)\n"))
+                == CommandResult(status: 1, stdout: "", stderr: "deployex: \(message)\n"))
     }
 
     @Test(arguments: [
@@ -134,9 +135,9 @@ struct ControlTests {
     @Test func `logs shows the last lines, of either stream`() async throws {
         try await world.print("one\ntwo\nthree\n", at: 1)
         let last = try await world.command("logs", "1", "-n", "2")
-        #expect(last == ChildProcess.Result(status: 0, stdout: "two\nthree\n", stderr: ""))
+        #expect(last == CommandResult(status: 0, stdout: "two\nthree\n", stderr: ""))
         let errors = try await world.command("logs", "counter-1", "--stderr", "-n", "0")
-        #expect(errors == ChildProcess.Result(status: 0, stdout: "", stderr: ""))
+        #expect(errors == CommandResult(status: 0, stdout: "", stderr: ""))
     }
 
     @Test func `a terminal obeys nothing that an application has printed, but shows its colours`()
@@ -149,7 +150,7 @@ struct ControlTests {
         func shown(_ options: String) async throws -> String {
             try await world.run(
                 "/usr/bin/script",
-                ["-qec", "\(ExamplePackages.deployex) logs 1 -n 1 \(options)", "/dev/null"]
+                ["-qec", "\(BuiltProgram.deployex) logs 1 -n 1 \(options)", "/dev/null"]
             ).stdout
         }
         let safe = "\u{1B}[31mred\u{1B}[0m \\x{1B}[2J\\x{202E}"
@@ -180,9 +181,9 @@ struct ControlTests {
     @Test func `logs -f ends when its reader has gone`() async throws {
         try await world.print("something\n", at: 1)
         let result = try await world.run(
-            "/bin/sh", ["-c", "\"$0\" logs 1 -f -n 1 | head -n 1", ExamplePackages.deployex],
+            "/bin/sh", ["-c", "\"$0\" logs 1 -f -n 1 | head -n 1", BuiltProgram.deployex],
             timeout: .seconds(10))
-        #expect(result == ChildProcess.Result(status: 0, stdout: "something\n", stderr: ""))
+        #expect(result == CommandResult(status: 0, stdout: "something\n", stderr: ""))
     }
 
     @Test func `a BEAM gives the same commands, and mistakes are answers`() async throws {
@@ -190,12 +191,12 @@ struct ControlTests {
         let printed = try await world.erlang(
             """
             Call = fun(F, A) ->
-                io:format("~0p~n", [rpc:call('deployex@\(Host.name)', deployex, F, A)]) end,
+                io:format("~0p~n", [rpc:call('deployex@\(ThisHost.name)', deployex, F, A)]) end,
             Call(restart, [7]), Call(restart, [<<"counter-9">>]), Call(stop, [{}]),
             Call(deploy, [<<"../x">>]), Call(unghost, [counter, "9.9"]),
             Call(tail, [1, stdin, 3]), Call(read_log, [1, stdout, nonsense]),
             Call(restart, [1, 2, 3]),
-            {ok, I} = rpc:call('deployex@\(Host.name)', deployex, instance, [<<"counter-2">>]),
+            {ok, I} = rpc:call('deployex@\(ThisHost.name)', deployex, instance, [<<"counter-2">>]),
             io:format("~s~n", [maps:get(program, I)])
             """)
         let lines = printed.split(separator: "\n").map(String.init)
@@ -236,7 +237,7 @@ struct ControlTests {
             print('ended')
             """
         let result = try await world.run(
-            Host.find("python3"), ["-c", script, ExamplePackages.deployex, "remote", "2"],
+            ThisHost.find("python3"), ["-c", script, BuiltProgram.deployex, "remote", "2"],
             environment: world.variables.merging(["TERM": "xterm"]) { $1 }, timeout: .seconds(60))
         #expect(result.status == 0, "\(result)")
         let lines = result.stdout.split(separator: "\n")
@@ -305,8 +306,8 @@ struct ControlTests {
 
 extension DeployexWorld {
     /// As ``command(_:adding:)-([String],_)``, for what takes longer.
-    func command(_ arguments: [String], timeout: Duration) throws -> ChildProcess.Result {
-        try run(ExamplePackages.deployex, arguments, timeout: timeout)
+    func command(_ arguments: [String], timeout: Duration) throws -> CommandResult {
+        try run(BuiltProgram.deployex, arguments, timeout: timeout)
     }
 
     func waitForStatus(
@@ -324,7 +325,7 @@ extension DeployexWorld {
         let escaped = text.replacing("\n", with: "~n")
         let result = try command(
             "rpc", node(instance), "io", "format", "[user,\"\(escaped)\",[]]")
-        guard result.status == 0 else { throw WorldError("io:format: \(result)") }
+        guard result.status == 0 else { throw TestFailure("io:format: \(result)") }
     }
 
     /// Waits until the command started last has shown a line, which instance 1 prints again and again

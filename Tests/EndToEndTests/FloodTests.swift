@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 /// Connections by the thousand, of someone who has no cookie: deployex goes on.
@@ -11,7 +12,7 @@ import Testing
             let pid = try #require(await world.deployexPID)
             // As on a host whose hard limit is what is mostly the soft one.
             let limited = try await world.run(
-                Host.find("prlimit"), ["--pid", "\(pid)", "--nofile=1024:1024"])
+                ThisHost.find("prlimit"), ["--pid", "\(pid)", "--nofile=1024:1024"])
             #expect(limited.status == 0, "\(limited)")
             let names = try await world.command("names").stdout
             let line = names.split(separator: "\n").first { $0.hasPrefix("name deployex ") }
@@ -22,7 +23,7 @@ import Testing
             #expect(ProcFolder.descriptors(pid).count < 700)
             let restart = try await world.command(["restart", "1"], timeout: .seconds(60))
             #expect(restart.status == 0, "\(restart)")
-            #expect(try await world.status()?.node == "deployex@\(Host.name)")
+            #expect(try await world.status()?.node == "deployex@\(ThisHost.name)")
         }
     }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// What a virtual machine gets from deployex, as the kernel shows it.
@@ -147,10 +148,10 @@ extension DeployexWorld {
         let home = folder + "/mix"
         try FileManager.default.createDirectory(atPath: home, withIntermediateDirectories: true)
         let result = try run(
-            Host.find("bash"), ["-c", script, "bash", version, environmentScript, storage],
+            ThisHost.find("bash"), ["-c", script, "bash", version, environmentScript, storage],
             environment: [
-                "PATH": Host.path, "HOME": home, "LC_ALL": "C.UTF-8", "MIX_ENV": "prod",
+                "PATH": ThisHost.path, "HOME": home, "LC_ALL": "C.UTF-8", "MIX_ENV": "prod",
             ], timeout: .seconds(120))
-        guard result.status == 0 else { throw WorldError("mix: \(result)") }
+        guard result.status == 0 else { throw TestFailure("mix: \(result)") }
     }
 }

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// What becomes of the instances when deployex ends, as asked or not.
@@ -222,13 +223,12 @@ extension DeployexWorld {
         let result = try command(
             "rpc", node(instance), "erlang", "open_port",
             #"[{spawn_executable,"/bin/sleep"},[{args,["600"]}]]"#)
-        guard result.status == 0 else { throw WorldError("open_port: \(result)") }
+        guard result.status == 0 else { throw TestFailure("open_port: \(result)") }
         let leader = answer(instance)?.osPID ?? 0
         let found = ProcFolder.descendants(leader).first {
             ProcFolder.arguments($0) == ["/bin/sleep", "600"]
         }
-        guard let found else { throw WorldError("the program does not run") }
-        programs.append(found)
+        guard let found else { throw TestFailure("the program does not run") }
         return found
     }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// What deployex's own process shows to the rest of the host, and what its instances get back of it.
@@ -20,7 +21,7 @@ import Testing
             try await world.waitForOutput("listens on")
             let command = try #require(
                 ProcFolder.pids.first {
-                    ProcFolder.program($0) == ExamplePackages.deployex
+                    ProcFolder.program($0) == BuiltProgram.deployex
                         && ProcFolder.arguments($0).dropFirst().first == "logs"
                         && ProcFolder.environment($0)["ERL_EPMD_PORT"] == "\(world.epmdPort)"
                 })
@@ -89,20 +90,21 @@ import Testing
         let isRoot = geteuid() == 0
         let other =
             isRoot
-            ? [try Host.find("setpriv"), "--reuid=54321", "--regid=54321", "--clear-groups"] : []
+            ? [try ThisHost.find("setpriv"), "--reuid=54321", "--regid=54321", "--clear-groups"]
+            : []
         // The commands are root's, who does not believe just anybody's deployex.
         let options = DeployexWorld.Options(variables: ["DEPLOYEX_TRUSTED_USERS": "54321"])
         try await DeployexWorld.run(options, isStarted: false) { world in
             if isRoot {
                 let result = try await world.run(
-                    Host.find("chown"), ["-R", "54321:54321", world.folder])
+                    ThisHost.find("chown"), ["-R", "54321:54321", world.folder])
                 #expect(result.status == 0)
             }
             // It starts an EPMD, for which it looks up its own program.
             try await world.startDeployex(through: other)
             let deployex = try #require(await world.deployexPID)
             for name in ["environ", "maps", "mem"] {
-                let line = other + [try Host.find("cat"), "/proc/\(deployex)/\(name)"]
+                let line = other + [try ThisHost.find("cat"), "/proc/\(deployex)/\(name)"]
                 let result = try await world.run(line[0], Array(line.dropFirst()))
                 #expect(result.status == 1 && result.stdout == "", "\(name)")
                 #expect(result.stderr.lowercased().contains("permission denied"), "\(result)")
@@ -112,7 +114,7 @@ import Testing
             try await world.bring(to: "0.1.2")
             #expect(try await world.answers()[0].osPID == pid)
             // What it starts can be looked at: the next one finds it so.
-            let line = other + [try Host.find("cat"), "/proc/\(pid)/environ"]
+            let line = other + [try ThisHost.find("cat"), "/proc/\(pid)/environ"]
             #expect(try await world.run(line[0], Array(line.dropFirst())).status == 0)
             #expect(try await world.endDeployex(SIGKILL) == 128 + SIGKILL)
             try FileManager.default.removeItem(atPath: world.base + "/run/counter-1.json")
@@ -139,9 +141,12 @@ import Testing
                 ["DEPLOYEX_MONITORED_APP_USER": geteuid() == 0 ? "root" : "daemon"]) { $1 }
             let other =
                 geteuid() == 0
-                ? [try Host.find("setpriv"), "--reuid=54321", "--regid=54321", "--clear-groups"]
+                ? [
+                    try ThisHost.find("setpriv"), "--reuid=54321", "--regid=54321",
+                    "--clear-groups",
+                ]
                 : []
-            let line = other + [ExamplePackages.deployex, "start"]
+            let line = other + [BuiltProgram.deployex, "start"]
             let result = try await world.run(
                 line[0], Array(line.dropFirst()), environment: variables)
             #expect(result.status == 2)

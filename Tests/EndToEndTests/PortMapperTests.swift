@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// EPMD: OTP's under deployex, and deployex's own under OTP.
@@ -14,7 +15,7 @@ import Testing
             try await world.waitForLog("[warning]", "registering again", after: mark)
             try await world.startEPMD()
             try await world.waitForLog("[info] Registered deployex@", after: mark)
-            #expect(try await world.status()?.node == "deployex@\(Host.name)")
+            #expect(try await world.status()?.node == "deployex@\(ThisHost.name)")
             let names = try await world.command("names")
             #expect(names.stdout.hasPrefix("name deployex at port "))
         }
@@ -42,7 +43,7 @@ import Testing
                 """#, name: "one")
             #expect(printed == "pong\n[\"one\",\"other\"]\n[\"one\"]\n")
             let epmd = try await world.run(
-                Host.find("epmd"), ["-port", "\(world.epmdPort)", "-names"])
+                ThisHost.find("epmd"), ["-port", "\(world.epmdPort)", "-names"])
             #expect(
                 epmd.stdout == "epmd: up and running on port \(world.epmdPort) with data:\n")
         }
@@ -57,7 +58,7 @@ import Testing
             #expect(await world.strays.count == 1)
             #expect(
                 try await world.command("names")
-                    == ChildProcess.Result(status: 0, stdout: "", stderr: ""))
+                    == CommandResult(status: 0, stdout: "", stderr: ""))
             let second = try await world.command("epmd")
             #expect(second.status == 1)
             #expect(second.stderr.contains("\(world.epmdPort)"))
@@ -87,11 +88,11 @@ import Testing
                     #expect(thread[set] == ["0000000000000000"], "\(set)")
                 }
             }
-            let sockets = try await world.run(Host.find("cat"), ["/proc/net/tcp"]).stdout
+            let sockets = try await world.run(ThisHost.find("cat"), ["/proc/net/tcp"]).stdout
             #expect(listeners(sockets, port: world.epmdPort) == [0])
             // It goes on serving.
             let names = try await world.command("names")
-            #expect(names == ChildProcess.Result(status: 0, stdout: "", stderr: ""))
+            #expect(names == CommandResult(status: 0, stdout: "", stderr: ""))
         }
     }
 

@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// Publications that cannot be used: a clear line, nothing touched, and the next good one comes at
@@ -203,8 +204,8 @@ extension DeployexWorld {
             \(package.addition(escape: folder + "/escaped"))
             t.close()
             """
-        let result = try run(try Host.find("python3"), ["-c", script])
-        guard result.status == 0 else { throw WorldError("python3: \(result)") }
+        let result = try run(try ThisHost.find("python3"), ["-c", script])
+        guard result.status == 0 else { throw TestFailure("python3: \(result)") }
         try place(package: path, version: package.version)
     }
 
@@ -217,7 +218,7 @@ extension DeployexWorld {
     /// Writes on in the file that stands there.
     func appendToCatalog(_ text: String) throws {
         let handle = open(catalogPath, O_WRONLY | O_APPEND)
-        guard handle >= 0 else { throw WorldError("\(catalogPath) cannot be opened") }
+        guard handle >= 0 else { throw TestFailure("\(catalogPath) cannot be opened") }
         defer { close(handle) }
         _ = text.withCString { Glibc.write(handle, $0, strlen($0)) }
     }

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 /// Three replicas of the example, from the first deployment on.
@@ -28,7 +29,7 @@ struct RolloutTests {
             #expect(ready < start)
         }
         let status = try #require(try await world.status())
-        #expect(status.node == "deployex@\(Host.name)")
+        #expect(status.node == "deployex@\(ThisHost.name)")
         #expect(status.apps.map(\.targetVersion) == ["0.1.0"])
         for instance in 1...3 {
             let answer = try #require(await world.answer(instance))
@@ -148,7 +149,7 @@ extension DeployexWorld {
     func answers() throws -> [CounterAnswer] {
         try (1...options.replicas).map { instance in
             guard let answer = answer(instance) else {
-                throw WorldError("instance \(instance) does not answer")
+                throw TestFailure("instance \(instance) does not answer")
             }
             return answer
         }

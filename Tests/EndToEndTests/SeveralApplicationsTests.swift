@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// The example and a program that is no Erlang node at all, configured by one file.
@@ -41,7 +42,7 @@ import Testing
             let counter = try #require(await world.answer(1))
             #expect(counter.greeting == "hello from a file")
             for port in [world.extraPort, world.extraPort + 1] {
-                #expect(HTTPClient.isListening(port: port))
+                #expect(FreePorts.isListening(port))
             }
             let log = await world.log
             #expect(log.contains("[info] counter: Application instance: 1 is running"))
@@ -167,7 +168,7 @@ import Testing
             let result = try await world.command("start", "--config", file, adding: cleared)
             #expect(
                 result
-                    == ChildProcess.Result(
+                    == CommandResult(
                         status: 2, stdout: "",
                         stderr:
                             "deployex: \(file): applications[0].replicas: a whole number from 1 "
@@ -190,7 +191,7 @@ extension DeployexWorld {
         waitingFor line: String = "Initialising deployment server",
         _ body: @Sendable () async throws -> Void
     ) async throws {
-        guard try endDeployex(SIGTERM) == 0 else { throw WorldError("deployex ended oddly") }
+        guard try endDeployex(SIGTERM) == 0 else { throw TestFailure("deployex ended oddly") }
         try await body()
         let mark = logMark
         try launchDeployex()
@@ -229,15 +230,15 @@ extension DeployexWorld {
                 atPath: folder, withIntermediateDirectories: true)
         }
         let result = try run(
-            try Host.find("python3"), ["-c", script, "\(dist)/pages-\(version).tar.gz"])
-        guard result.status == 0 else { throw WorldError("python3: \(result)") }
+            try ThisHost.find("python3"), ["-c", script, "\(dist)/pages-\(version).tar.gz"])
+        guard result.status == 0 else { throw TestFailure("python3: \(result)") }
         try #"{"version":"\#(version)","hash":"local"}"#.write(
             toFile: versions + "/current.json", atomically: true, encoding: .utf8)
     }
 
     func application(_ name: String) throws -> StatusAnswer.App {
         guard let found = try status()?.apps.first(where: { $0.name == name }) else {
-            throw WorldError("no status of \(name)")
+            throw TestFailure("no status of \(name)")
         }
         return found
     }

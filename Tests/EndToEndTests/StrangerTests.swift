@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// Other users of the host, and programs that take a name.
@@ -25,9 +26,9 @@ import Testing
     func `a stranger's EPMD is neither registered with nor asked`() async throws {
         try await DeployexWorld.run(isStarted: false) { world in
             try await world.startAs(
-                user: Self.stranger, ExamplePackages.deployex, ["epmd"])
+                user: Self.stranger, BuiltProgram.deployex, ["epmd"])
             try await world.wait("the stranger's EPMD to listen") {
-                HTTPClient.isListening(port: world.epmdPort)
+                FreePorts.isListening(world.epmdPort)
             }
             try await world.launchDeployex()
             #expect(try await world.waitForDeployex() == 3)
@@ -52,12 +53,12 @@ import Testing
             let epmd = try #require(await world.strays.first)
             kill(epmd, SIGKILL)
             try await world.startAs(
-                user: Self.stranger, ExamplePackages.deployex, ["epmd"])
+                user: Self.stranger, BuiltProgram.deployex, ["epmd"])
             try await world.waitForLog(
                 "[error]", "EPMD at 127.0.0.1:\(world.epmdPort) belongs to uid 54321", after: mark)
             await world.endOther()
             try await world.waitForLog("[info] Registered deployex@", after: mark)
-            #expect(try await world.status()?.node == "deployex@\(Host.name)")
+            #expect(try await world.status()?.node == "deployex@\(ThisHost.name)")
         }
     }
 
@@ -77,13 +78,13 @@ import Testing
             let user = impostor == .stranger ? Self.stranger : 0
             let cookie = impostor == .stranger ? "another" : world.options.cookie
             try await world.startAs(
-                user: user, Host.find("erl"),
+                user: user, ThisHost.find("erl"),
                 ["-noinput", "-sname", "counter-1", "-setcookie", cookie])
             try await world.waitForName("counter-1")
             let mark = await world.logMark
             try await world.publish("0.1.0")
             let line = try await world.waitForLog(
-                "[error]", "counter-1@\(Host.name) is not connected to", after: mark)
+                "[error]", "counter-1@\(ThisHost.name) is not connected to", after: mark)
             switch impostor {
             case .stranger:
                 #expect(line.contains("belongs to uid 54321: stop it, or name the user in"))
@@ -100,7 +101,7 @@ import Testing
         try await DeployexWorld.run(isStarted: false) { world in
             let (program, newer) = ("\(world.folder)/deployex", "\(world.folder)/deployex.new")
             for path in [program, newer] {
-                try FileManager.default.copyItem(atPath: ExamplePackages.deployex, toPath: path)
+                try FileManager.default.copyItem(atPath: BuiltProgram.deployex, toPath: path)
             }
             // In the place of the build's program, which comes as the first argument.
             try await world.startDeployex(
@@ -141,7 +142,7 @@ import Testing
         try await DeployexWorld.run(isStarted: false) { world in
             // As in a container without these capabilities.
             try await world.startDeployex(
-                through: [Host.find("setpriv"), "--bounding-set=-setuid,-setgid"])
+                through: [ThisHost.find("setpriv"), "--bounding-set=-setuid,-setgid"])
             try await world.waitForLog(
                 "[warning] EPMD: warning: root's rights are kept: giving up root's rights: ",
                 "operation not permitted")
@@ -154,19 +155,19 @@ import Testing
         async throws
     {
         try await DeployexWorld.run { world in
-            let ping = "io:format(\"~p\", [net_adm:ping('deployex@\(Host.name)')]), halt()."
+            let ping = "io:format(\"~p\", [net_adm:ping('deployex@\(ThisHost.name)')]), halt()."
             // It has the cookie, and does not listen, so that the name is no obstacle.
             let impostor = [
                 "-noinput", "-sname", "counter-1", "-dist_listen", "false",
                 "-setcookie", world.options.cookie, "-eval", ping,
             ]
-            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            #expect(try await world.run(ThisHost.find("erl"), impostor).stdout == "pang")
             try await world.waitForLog(
                 "which calls itself counter-1@",
                 "was refused: it is not counter-1, of which no process")
             try await world.publish("0.1.0")
             try await world.waitUntilAllRun("0.1.0")
-            #expect(try await world.run(Host.find("erl"), impostor).stdout == "pang")
+            #expect(try await world.run(ThisHost.find("erl"), impostor).stdout == "pang")
             try await world.waitForLog(
                 "which calls itself counter-1@",
                 "was refused: it is no process of counter-1, OS process")
@@ -179,12 +180,12 @@ import Testing
             // Of two that connect to each other at once the greater name's attempt goes on: the instance's.
             try await world.startDeployex(
                 through: [
-                    "/bin/sh", "-c", "exec \(ExamplePackages.deployex) start --sname a", "sh",
+                    "/bin/sh", "-c", "exec \(BuiltProgram.deployex) start --sname a", "sh",
                 ])
             try await world.publish("0.1.0")
             _ = try await world.waitForAnswer(version: "0.1.0")
             let connect = #"""
-                {ok, Tokens, _} = erl_scan:string("D = 'a@\#(Host.name)', "
+                {ok, Tokens, _} = erl_scan:string("D = 'a@\#(ThisHost.name)', "
                     "erlang:disconnect_node(D), net_adm:ping(D)."),
                 {ok, Expressions} = erl_parse:parse_exprs(Tokens),
                 {value, Answer, _} =

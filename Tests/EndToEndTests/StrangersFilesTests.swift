@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// What another user of the host prepares, and what deployex makes of it.
@@ -18,7 +19,7 @@ import Testing
         for word in words { #expect(result.stderr.contains(word), "\(result.stderr)") }
         #expect(!FileManager.default.fileExists(atPath: world.base + "/deployex.lock"))
         #expect(try FileManager.default.contentsOfDirectory(atPath: world.folder + "/log") == [])
-        #expect(!HTTPClient.isListening(port: world.epmdPort))
+        #expect(!FreePorts.isListening(world.epmdPort))
     }
 
     /// A sticky folder that everyone can write to, as /tmp.

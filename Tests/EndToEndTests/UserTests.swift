@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// An application that runs as a user of its own.
@@ -246,7 +247,8 @@ struct UserTests {
                 try await world.startEPMD()
                 try await world.startDeployex(
                     through: [
-                        Host.find("setpriv"), "--reuid=\(account.id)", "--regid=\(account.group)",
+                        ThisHost.find("setpriv"), "--reuid=\(account.id)",
+                        "--regid=\(account.group)",
                         "--clear-groups",
                     ])
                 try await world.bring(to: "0.1.1")
@@ -324,7 +326,7 @@ extension DeployexWorld {
             """
         let roots = ["TERM": "xterm", "SSH_AUTH_SOCK": "/tmp/agent", "AWS_PROFILE": "root"]
         let result = try run(
-            Host.find("python3"), ["-c", script, ExamplePackages.deployex, "remote", "1"],
+            ThisHost.find("python3"), ["-c", script, BuiltProgram.deployex, "remote", "1"],
             environment: variables.merging(roots) { $1 }, timeout: .seconds(60))
         let id = account.id
         #expect(

@@ -16,7 +16,7 @@ import Testing
     ]
 
     private static func leader(_ id: UInt32) -> PID {
-        PID(node: caller.node, id: id, serial: ProcessTable.leaderSerial, creation: 3)
+        PID(node: caller.node, id: id, serial: GroupLeader.serial, creation: 3)
     }
 
     private func frames(_ flags: DistributionFlags) -> CallFrames {

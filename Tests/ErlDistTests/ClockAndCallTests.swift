@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -57,7 +58,7 @@ import Transport
 
     @Test func `deadlines come in their order, those of finished calls harmlessly`() {
         var calls = PendingCalls<Int>()
-        var random = SplitMix(state: 3)
+        var random = SeededRandom(seed: 3)
         for number in (0..<1000).shuffled(using: &random) {
             calls.insert(UInt64(number), number, deadline: time(number))
         }

@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -188,7 +189,7 @@ import Transport
     }
 
     @Test func `mutated formats never trap`() {
-        var random = SplitMix(state: 4)
+        var random = SeededRandom(seed: 4)
         let seed = Array("~-10.3.*ts~*.*.0f~w~+~x~c~#~P~K".utf8)
         let values: [Term] = [1, -5, .charlist("ab"), 2.5, .atom("a"), 70_000, .binary([0xFF])]
         for _ in 0..<20_000 {

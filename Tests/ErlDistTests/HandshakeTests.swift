@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 import Transport
 
@@ -372,7 +373,7 @@ enum HandshakeFixture {
     }
 
     @Test func `mutated messages never trap`() throws {
-        var random = SplitMix(state: 1)
+        var random = SeededRandom(seed: 1)
         let complement = Fixture.bytes("c") + [UInt8](repeating: 3, count: 8)
         for _ in 0..<20_000 {
             var server = try server()
@@ -429,18 +430,7 @@ enum HandshakeFixture {
     }
 }
 
-/// A small repeatable random generator for mutations.
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-
+extension SeededRandom {
     /// `bytes` with a few of them changed, dropped, doubled or cut off.
     mutating func mutate(_ bytes: [UInt8]) -> [UInt8] {
         var bytes = bytes

@@ -1,5 +1,6 @@
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -11,7 +12,8 @@ enum HostileWay: String, CaseIterable, CustomTestStringConvertible {
     var testDescription: String { rawValue }
 }
 
-/// A node that others attack, and one that wants to be served meanwhile. Each side has a loop of its own.
+/// A node that others attack, and one that wants to be served meanwhile. Each side has a loop of
+/// its own.
 struct HostileFixture {
     let node: Node
     let name: NodeName
@@ -104,7 +106,8 @@ struct HostileFixture {
         await node.makeLeader(printing: output)
     }
 
-    /// Someone else who asks the node whether it is there, again and again, and for how long it waits at most.
+    /// Someone else who asks the node whether it is there, again and again, and for how long it
+    /// waits at most.
     func pings() -> Pings { Pings(guest, name) }
 
     final class Pings: Sendable {
@@ -164,28 +167,15 @@ struct HostileFixture {
         guard !isSanitized else { return }
         #expect(residentByteCount - before < limit, sourceLocation: location)
     }
-
-    static func eventually(
-        _ what: String, _ condition: () async -> Bool
-    ) async throws {
-        let deadline = MonotonicTime.now + .seconds(20)
-        while await !condition() {
-            guard MonotonicTime.now < deadline else { throw RawPeer.Late(what: what) }
-            try await Task.sleep(for: .milliseconds(2))
-        }
-    }
 }
 
 /// An authority and a certificate for localhost, made by the `openssl` program.
 private struct TestCertificates {
-    private let folder: String
+    private let folder = TemporaryFolder("hostile")
 
     init() throws {
-        var template = Array("/tmp/deployex-hostile.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw RawPeer.Late(what: "a folder") }
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
         let script = """
-            cd \(folder) && exec >/dev/null 2>&1
+            cd \(folder.path) &&
             openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout ca.key \
                 -out ca.crt -days 2 -subj /CN=test -addext keyUsage=critical,keyCertSign,cRLSign &&
             openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout node.key \
@@ -193,15 +183,14 @@ private struct TestCertificates {
             printf 'subjectAltName=DNS:localhost\\nextendedKeyUsage=serverAuth,clientAuth\\n' >ext &&
             openssl x509 -req -in node.csr -CA ca.crt -CAkey ca.key -days 2 -extfile ext -out node.crt
             """
-        guard system(script) == 0 else { throw RawPeer.Late(what: "certificates") }
+        try ChildProcess.run("sh", ["-c", script])
     }
 
     /// Loads them; the files are not needed after that.
     func options(_ report: @escaping @Sendable () -> Void) throws -> DistributionTLS {
-        defer { _ = system("rm -r \(folder)") }
         let files = """
-            {certfile,"\(folder)/node.crt"},{keyfile,"\(folder)/node.key"},
-            {cacertfile,"\(folder)/ca.crt"},{verify,verify_peer}
+            {certfile,"\(folder("node.crt"))"},{keyfile,"\(folder("node.key"))"},
+            {cacertfile,"\(folder("ca.crt"))"},{verify,verify_peer}
             """
         let options = try DistributionTLSOptions(
             text: "[{server,[\(files)]},{client,[\(files)]}].", file: "inet_tls.conf")
@@ -212,8 +201,7 @@ private struct TestCertificates {
 extension Node {
     fileprivate func makeLeader(printing output: @escaping @Sendable (String) -> Void) -> PID {
         let id = processes.newID()
-        leaders[id] = GroupLeader(maximumByteCount: 16 << 20, output: output)
-        return PID(
-            node: ownAtom, id: id, serial: ProcessTable.leaderSerial, creation: creation)
+        leaders.add(id, output: output)
+        return identity.pid(id, creation: creation, serial: GroupLeader.serial)
     }
 }

@@ -1,12 +1,14 @@
 import Dispatch
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
 @testable import ErlDist
 
-/// Peers that want to harm: the node stays within its limits, serves the others, and says once what happened.
+/// Peers that want to harm: the node stays within its limits, serves the others, and says once what
+/// happened.
 @Suite(.timeLimit(.minutes(2)), .serialized) struct HostilePeerTests {
     // MARK: Before the handshake has ended
 
@@ -22,10 +24,10 @@ import Transport
         }
         // Each one beyond the limit takes the oldest one's place; connecting is over before that.
         for peer in peers.prefix(1000 - 256) { try await peer.waitForEnd() }
-        #expect(await fixture.node.handshakes.count == 256)
+        #expect(await fixture.node.handshakeCount == 256)
         await fixture.expectService()
         // The first of the guest's handshakes took somebody's place, and left it to the second.
-        #expect(await fixture.node.handshakes.count == 255)
+        #expect(await fixture.node.handshakeCount == 255)
         let reports = fixture.lines.filter { $0.contains("More than 256 connections") }
         #expect(reports.count == 1 && fixture.lines.count == 1, "\(fixture.lines)")
         await fixture.end()
@@ -44,7 +46,7 @@ import Transport
         await peer.drip(bytes + zeros, every: .milliseconds(50))
         try await peer.waitForEnd()
         #expect(start + .milliseconds(400) < .now)
-        #expect(await fixture.node.handshakes.count == 0)
+        #expect(await fixture.node.handshakeCount == 0)
         await fixture.expectService()
         #expect(fixture.lines.count == 1, "\(fixture.lines)")
         await fixture.end()
@@ -58,7 +60,7 @@ import Transport
         await peer.send([255, 255, 255, 255])
         try await peer.waitForEnd()
         // Who it was is found out meanwhile.
-        try await HostileFixture.eventually("a line") { !fixture.lines.isEmpty }
+        try await eventually("a line") { !fixture.lines.isEmpty }
         await fixture.expectService()
         #expect(fixture.lines.count == 1)
         #expect(fixture.lines.first?.contains("announced a handshake message") == true)
@@ -88,7 +90,7 @@ import Transport
                 bytes, from: [127, 1, UInt8(number / 250), UInt8(1 + number % 250)],
                 to: fixture.address)
         }
-        try await HostileFixture.eventually("the number of lines that were left out") {
+        try await eventually("the number of lines that were left out") {
             fixture.lines.contains { $0.contains("more lines about peers were left out") }
         }
         #expect(fixture.lines.count <= ReportBudget.Limits().burst + 5, "\(fixture.lines.count)")
@@ -96,7 +98,8 @@ import Transport
         await fixture.end()
     }
 
-    /// What a program of another user of this host does: it chooses its own address, and does not wait.
+    /// What a program of another user of this host does: it chooses its own address, and does not
+    /// wait.
     private func connectAndSend(
         _ bytes: [UInt8], from own: [UInt8], to address: SocketAddress
     ) throws {
@@ -146,12 +149,12 @@ import Transport
             }
             peers.append(peer)
         }
-        try await HostileFixture.eventually("room to be made") {
+        try await eventually("room to be made") {
             await !fixture.ends(of: "hoarder5@localhost").isEmpty
         }
         #expect(await fixture.ends(of: "hoarder5@localhost") == [.madeRoom])
         await fixture.expectService()
-        #expect(await fixture.node.budget.heldByteCount <= 32 << 20)
+        #expect(await fixture.node.heldByteCount <= 32 << 20)
         #expect(fixture.lines.filter { $0.contains("bytes are kept for peers") }.count == 1)
         HostileFixture.expectMemory(since: before, below: 200 << 20)
         await fixture.end()
@@ -178,14 +181,14 @@ import Transport
             peers.append(peer)
         }
         let question = Self.ping(tag)
-        try await HostileFixture.eventually("room to be made") {
+        try await eventually("room to be made") {
             for peer in peers where await !peer.hasEnded {
                 for _ in 0..<8 { await peer.send(question) }
             }
             return fixture.lines.contains { $0.contains("bytes are kept for peers") }
         }
         await fixture.expectService()
-        #expect(await fixture.node.budget.heldByteCount <= 8 << 20)
+        #expect(await fixture.node.heldByteCount <= 8 << 20)
         await fixture.end()
     }
 
@@ -218,7 +221,7 @@ import Transport
             .registeredSend(from: Self.mine, to: "inbox", message: 1, token: nil))
         await peer.send(Self.repeated(frame, 20_000))
         await peer.finish()
-        try await HostileFixture.eventually("the end") {
+        try await eventually("the end") {
             await !fixture.ends(of: "hasty@localhost").isEmpty
         }
         #expect(await fixture.ends(of: "hasty@localhost") == [.closedByPeer])
@@ -306,7 +309,7 @@ import Transport
             .registeredSend(from: Self.mine, to: "inbox", message: message, token: nil))
         // Five times what there is room for.
         for _ in 0..<40 { await peer.send(frame) }
-        try await HostileFixture.eventually("the end of the process") {
+        try await eventually("the end of the process") {
             await process.exitReason != nil
         }
         #expect(await process.exitReason == .atom("message_queue_full"))
@@ -394,7 +397,7 @@ import Transport
             let peer = try await fixture.peer(as: "liar@localhost")
             await peer.send(Self.frame(payload: payload))
             // The peer sees the end before the node has told of it.
-            try await HostileFixture.eventually("the end to be told") {
+            try await eventually("the end to be told") {
                 await fixture.ends(of: "liar@localhost").count == index + 1
             }
             guard case .violation(.invalidTerm)? = await fixture.ends(of: "liar@localhost").last
@@ -498,7 +501,7 @@ import Transport
         for peer in peers.prefix(2) { try await peer.waitForEnd() }
         for peer in peers.dropFirst(2) { #expect(await !peer.hasEnded) }
         for peer in peers.dropFirst(2) { try await peer.waitForEnd() }
-        try await HostileFixture.eventually("lines") { world.lines.count >= 2 }
+        try await eventually("lines") { world.lines.count >= 2 }
         #expect(world.lines[0].contains("More than 3 connections are in their handshake"))
         #expect(world.lines[1].contains("the files of TLS cannot be looked at in time"))
         disk.signal()
@@ -509,5 +512,5 @@ import Transport
 
 extension Node {
     /// As if this node had called the other one.
-    fileprivate func useAsOwn(_ peer: Atom) { budget.use(peer) }
+    fileprivate func useAsOwn(_ peer: Atom) { peers[peer].map(peers.use) }
 }

@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -310,8 +311,8 @@ extension MessageDecoder {
 
     @Test func `atoms of the cache are remembered from frame to frame`() throws {
         var decoder = MessageDecoder(form: .header)
-        // {2, '', <b@h.4.0>} with payload {x, y}: three new atoms in slots 1, 2 of segment 0 and 5 of
-        // segment 3; nibbles: new|0, new|0, new|3, and 0 for short atoms.
+        // {2, '', <b@h.4.0>} with payload {x, y}: three new atoms in slots 1, 2 of segment 0 and 5
+        // of segment 3; nibbles: new|0, new|0, new|3, and 0 for short atoms.
         let first: [UInt8] =
             [131, 68, 3, 0x88, 0x0B, 1, 0] + [2, 1, 120] + [5, 3] + Array("b@h".utf8)
             + [104, 3, 97, 2, 82, 0]
@@ -367,7 +368,7 @@ extension MessageDecoder {
     }
 
     @Test func `mutated frames never trap`() throws {
-        var random = SplitMix(state: 2)
+        var random = SeededRandom(seed: 2)
         var encoder = MessageEncoder(flags: .standard)
         let seeds: [[UInt8]] =
             ControlMessageTests.all.map { Array(encoder.encode($0).dropFirst(4)) } + [

@@ -156,7 +156,8 @@ import Transport
             try await peer.message()
                 == .down(
                     from: .name("nobody"), to: mine, reference: reference, reason: .atom("noproc")))
-        // A call by `gen_server` with a plain tag is answered to the process, with an alias to the alias.
+        // A call by `gen_server` with a plain tag is answered to the process, with an alias to the
+        // alias.
         func ping(_ tag: Term) -> ControlMessage {
             .registeredSend(
                 from: mine, to: "net_kernel",
@@ -236,7 +237,8 @@ import Transport
     }
 
     @Test func `of simultaneous connections the one from the greater name goes on`() async throws {
-        // Whoever connects here is accepted and told nothing, so that our own attempt stays under way.
+        // Whoever connects here is accepted and told nothing, so that our own attempt stays under
+        // way.
         for (own, isAccepted) in [("a@localhost", true), ("z@localhost", false)] {
             let server = SilentServer(loop: loop)
             let silent = try await server.listen()

@@ -31,7 +31,7 @@ import Testing
         var table = ProcessTable()
         table.register("rex")
         #expect(table.monitor(from: watcher, to: .name("rex"), reference: reference) == nil)
-        let leader = own(77, serial: ProcessTable.leaderSerial)
+        let leader = own(77, serial: GroupLeader.serial)
         #expect(table.monitor(from: watcher, to: .pid(leader), reference: reference) == nil)
         #expect(table.link(from: watcher, to: leader) == nil)
     }

@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -134,14 +135,6 @@ actor RawPeer {
     }
 
     struct Late: Error { var what: String }
-
-    private func eventually(_ what: String, _ condition: () -> Bool) async throws {
-        let deadline = MonotonicTime.now + .seconds(10)
-        while !condition() {
-            guard MonotonicTime.now < deadline else { throw Late(what: what) }
-            await loop.sleep(for: .milliseconds(2))
-        }
-    }
 }
 
 /// Accepts connections, answers the first message, and no more.
@@ -172,10 +165,6 @@ actor SilentServer {
     }
 
     func waitForName() async throws {
-        let deadline = MonotonicTime.now + .seconds(10)
-        while !hasHeard {
-            guard MonotonicTime.now < deadline else { throw RawPeer.Late(what: "a name") }
-            await loop.sleep(for: .milliseconds(2))
-        }
+        try await eventually("a name") { self.hasHeard }
     }
 }

@@ -1,11 +1,12 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
 @testable import ErlDist
 
-/// Has a challenge answered by whoever dials: it listens under another node's name, and when it is dialled
-/// it dials `target` itself and passes the target's challenge off as its own.
+/// Has a challenge answered by whoever dials: it listens under another node's name, and when it is
+/// dialled it dials `target` itself and passes the target's challenge off as its own.
 private actor Relay {
     nonisolated let loop: EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -200,7 +201,7 @@ private actor Relay {
         let peer = RawPeer(loop: loop)
         try await peer.connect(
             to: address, as: "peer@localhost", node: NodeName("victim@localhost"))
-        try await HostileFixture.eventually("a line") { !lines.isEmpty }
+        try await eventually("a line") { !lines.isEmpty }
         let user = UserDatabase.text(TrustedUsers.own)
         #expect(lines.count == 1)
         #expect(lines[0].hasPrefix("info peer@localhost has connected from 127.0.0.1:"))
@@ -208,7 +209,7 @@ private actor Relay {
         let other = RawPeer(loop: loop)
         try await other.connect(to: address)
         await other.send([0, 1, 0])
-        try await HostileFixture.eventually("another line") { lines.count == 2 }
+        try await eventually("another line") { lines.count == 2 }
         #expect(lines[1].hasPrefix("warning A connection from 127.0.0.1:"))
         #expect(lines[1].contains(" of \(user) was refused: "))
         let named = RawPeer(loop: loop)
@@ -220,7 +221,7 @@ private actor Relay {
         // A status and a challenge, of which the end is an answer that tells nothing.
         _ = try await named.bytes(count: 5)
         await named.close()
-        try await HostileFixture.eventually("a third line") { lines.count == 3 }
+        try await eventually("a third line") { lines.count == 3 }
         #expect(lines[2].contains(" of \(user), which calls itself mallory@localhost, was refused"))
         loop.stop()
     }
@@ -296,12 +297,12 @@ private actor Relay {
         await #expect(throws: HandshakeError.notAllowed) {
             try await peer.connect(to: address, as: "app-1@localhost", node: name)
         }
-        try await HostileFixture.eventually("a line") { !lines.isEmpty }
+        try await eventually("a line") { !lines.isEmpty }
         #expect(
             lines[0].contains("which calls itself app-1@localhost, was refused: it is another one"))
         #expect(await node.connectedNodes.isEmpty)
         try await peer.connect(to: address, as: "other@localhost", node: name)
-        try await HostileFixture.eventually("the other") {
+        try await eventually("the other") {
             await node.connectedNodes.map(\.text) == ["other@localhost"]
         }
         loop.stop()
@@ -332,7 +333,7 @@ private actor Relay {
         try await gone.connect(to: address)
         await gone.send(message)
         await gone.close()
-        try await HostileFixture.eventually("two lines") { lines.count == 2 }
+        try await eventually("two lines") { lines.count == 2 }
         mayGoOn.withLock { $0 = true }
         let peer = RawPeer(loop: loop)
         try await peer.connect(

@@ -14,8 +14,8 @@ struct ThreadTime {
     }
 }
 
-/// The most that an event loop's thread has worked between two beats of a timer that is due all the time: how long
-/// whoever else is on the loop has to wait, but for the processor.
+/// The most that an event loop's thread has worked between two beats of a timer that is due all the
+/// time: how long whoever else is on the loop has to wait, but for the processor.
 final class LoopStopwatch: Sendable {
     private struct State {
         var last: Duration?

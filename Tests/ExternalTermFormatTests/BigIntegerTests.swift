@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 
 @Suite struct BigIntegerTests {
@@ -36,7 +37,7 @@ import Testing
     }
 
     @Test func `hundreds of digits come back in every base`() {
-        var random = SeededGenerator(seed: 7)
+        var random = SeededRandom(seed: 7)
         for round in 0..<200 {
             let value = BigInteger(
                 isNegative: round % 2 == 0,

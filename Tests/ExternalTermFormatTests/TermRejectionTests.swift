@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 
 private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
@@ -191,7 +192,7 @@ private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
     }
 
     @Test func `a hundred thousand mutations never trap, and what is accepted comes back`() {
-        var random = SeededGenerator(seed: 42)
+        var random = SeededRandom(seed: 42)
         let originals =
             [Sample.everything.encoded(), Sample.everything.encoded(compressed: 6)]
             + (Sample.current + Sample.old).filter { $0.bytes.count < 1000 }.map {

@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 
 @Suite struct TextReaderTests {
@@ -222,7 +223,7 @@ import Testing
         ]
         let spare = Array(
             "0123456789abxuZ_@'\"\\$#{}[]()<>,|=>:/-+.% \n\0\u{e9}\u{430}\u{FFFF}".unicodeScalars)
-        var random = SeededGenerator(seed: 9)
+        var random = SeededRandom(seed: 9)
         for round in 0..<20_000 {
             var scalars = Array(samples[round % samples.count].unicodeScalars.prefix(200))
             for _ in 0...random.below(4) {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -163,42 +164,23 @@ private actor RawServer {
 
 /// Python's own server, on a port of its choice, with an empty folder that has a folder in it.
 private final class PythonServer {
-    private let process = Process()
-    private let folder = FileManager.default.temporaryDirectory.path + "/http-\(UUID().uuidString)"
+    private let process: ChildProcess
+    private let folder = TemporaryFolder("http")
     let address: SocketAddress
 
     init() async throws {
-        try FileManager.default.createDirectory(
-            atPath: folder + "/folder", withIntermediateDirectories: true)
-        let output = Pipe()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-        process.arguments = [
-            "python3", "-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder,
-        ]
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
+        try ChildProcess.run("mkdir", [folder("folder")])
+        let process = try ChildProcess(
+            "python3",
+            ["-u", "-m", "http.server", "0", "--bind", "127.0.0.1", "--directory", folder.path],
+            output: .pipe, errors: .null)
+        self.process = process
         // Serving HTTP on 127.0.0.1 port 41234 (…) ...
-        var text = ""
-        while !text.contains("\n") {
-            let part = output.fileHandleForReading.availableData
-            guard !part.isEmpty else { throw NotStarted(text: text) }
-            text += String(decoding: part, as: UTF8.self)
-        }
-        let words = text.split(separator: " ")
+        let line = try await offload { try process.line(containing: " port ") }
+        let words = line.split(separator: " ")
         guard let index = words.firstIndex(of: "port"), let port = UInt16(words[index + 1]) else {
-            throw NotStarted(text: text)
+            throw TestFailure("python3 says: \(line)")
         }
         address = .loopback(port: port)
-    }
-
-    struct NotStarted: Error {
-        var text: String
-    }
-
-    deinit {
-        // Not SIGTERM: the child has the mask of the thread that started it, which may block that.
-        kill(process.processIdentifier, SIGKILL)
-        try? FileManager.default.removeItem(atPath: folder)
     }
 }

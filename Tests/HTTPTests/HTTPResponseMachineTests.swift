@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import HTTP
@@ -133,7 +134,7 @@ private let samples: [Sample] = [
 
     /// Whatever comes, it ends in an action and the same one in one piece and byte by byte.
     @Test func `random changes of responses never trap`() throws {
-        var generator = SeededGenerator(state: 0x9E37)
+        var generator = SeededRandom(seed: 0x9E37)
         let inserts = Array("\r\n\r\n: ,;0fF\0\u{7F}HTTP/1.1 chunked".utf8) + [0xFF, 0x80]
         var counts: [String: Int] = [:]
         for round in 0..<20_000 {
@@ -161,15 +162,5 @@ private let samples: [Sample] = [
         }
         #expect(counts["wait"] == nil)
         for kind in ["complete", "without end", "fail"] { #expect(counts[kind, default: 0] > 500) }
-    }
-}
-
-/// A 64-bit linear congruential generator: the same numbers in every run.
-private struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        return state ^ state >> 33
     }
 }

@@ -1,6 +1,7 @@
 import ErlDist
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 

@@ -1,5 +1,5 @@
 import Foundation
-import Glibc
+import TestKit
 
 /// Certificates for nodes, made by openssl in a folder that the peers see too.
 ///
@@ -100,31 +100,8 @@ struct DistCertificates: Sendable {
         return "\(path)/\(name).conf"
     }
 
-    func remove() {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder.location)) ?? []
-        for name in names {
-            try? FileManager.default.removeItem(atPath: "\(folder.location)/\(name)")
-        }
-        folder.remove()
-    }
-
     /// Runs the host's openssl, quietly. What its words are is told by spaces.
     private func openssl(_ command: String, _ more: String...) throws {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor: Int32 in [1, 2] {
-            posix_spawn_file_actions_addopen(&actions, descriptor, "/dev/null", O_WRONLY, 0)
-        }
-        let words = ["openssl"] + command.split(separator: " ").map(String.init) + more
-        let argv = words.map { strdup($0) } + [nil]
-        defer { for pointer in argv { free(pointer) } }
-        var pid: pid_t = 0
-        var status: Int32 = 1
-        guard posix_spawnp(&pid, "openssl", &actions, nil, argv, environ) == 0,
-            waitpid(pid, &status, 0) == pid, status == 0
-        else {
-            throw DistFailure(description: "openssl \(command) failed")
-        }
+        try ChildProcess.run("openssl", command.split(separator: " ").map(String.init) + more)
     }
 }

@@ -1,5 +1,6 @@
 import EPMD
 import ErlDist
+import TestKit
 import Testing
 import Transport
 
@@ -13,10 +14,11 @@ extension DistTests {
         ) async throws -> (status: Int32, output: String) {
             let transport =
                 optionsFile.map(DistFixture.arguments(optionsFile:)) ?? fixture.transportArguments
-            let process = try DistProcess(
+            let process = try ChildProcess.interop(
                 [BuiltProgram.path("deployex"), "ping", peer, "--cookie", cookie] + transport,
-                environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"], ofOTP: false)
-            return try await offload { try process.end() }
+                epmdPort: fixture.epmdPort, ofOTP: false)
+            let result = try await offload { try process.wait() }
+            return (result.status, result.output)
         }
 
         @Test func `a node that is there says pong`() async throws {

@@ -2,6 +2,7 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -158,7 +159,7 @@ extension DistTests {
             let process = try fixture.namelessPeer(
                 evaluating: "io:format(\"=> ~0p~n\", [[net_kernel:connect_node('\(name)'), "
                     + "rpc:call('\(name)', m, f, []), node()]]), halt().")
-            let line = try await offload { try process.line(after: "=> ", timeout: .seconds(20)) }
+            let line = try await offload { try process.line(after: "=> ", within: .seconds(20)) }
             let names = line.dropFirst().dropLast().split(separator: ",")
             #expect(names.count == 3 && names[0] == "true" && names[1] == names[2], "\(line)")
             await registration.stop()

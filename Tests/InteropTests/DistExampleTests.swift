@@ -1,4 +1,5 @@
 import ErlDist
+import TestKit
 import Testing
 import Transport
 
@@ -10,15 +11,15 @@ extension DistTests {
             defer { fixture.end() }
             let peer = try await fixture.peer("peer")
             let release = try await peer("list_to_integer(erlang:system_info(otp_release))")
-            let program = try DistProcess(
+            let program = try ChildProcess.interop(
                 [
                     BuiltProgram.path("node-example"), "swift@\(fixture.host)", peer.name.text,
                     "secret",
                 ],
-                environment: ["ERL_EPMD_PORT": "\(fixture.epmdPort)"], ofOTP: false)
+                epmdPort: fixture.epmdPort, ofOTP: false)
             defer { program.kill() }
             let lines = try await offload {
-                try (0..<4).map { _ in try program.line(after: "", timeout: .seconds(20)) }
+                try (0..<4).map { _ in try program.line() }
             }
             #expect(
                 lines == [

@@ -2,6 +2,7 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 

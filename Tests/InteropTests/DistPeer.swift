@@ -2,6 +2,7 @@ import EPMD
 import ErlDist
 import ExternalTermFormat
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -21,13 +22,13 @@ final class DistFixture: Sendable {
     private let tls: DistributionTLS?
     /// The switches that real nodes have TLS by.
     let transportArguments: [String]
-    private let children = Guarded<[DistProcess]>([])
+    private let children = Guarded<[ChildProcess]>([])
 
     init(over transport: DistTransport = .current) async throws {
         loop = try .onOwnThread()
         // Below those that the kernel gives out: another test's node cannot take it meanwhile.
-        epmdPort = UInt16(FreePorts.take(1))
-        host = DistFixture.shortHostName
+        epmdPort = UInt16(FreePorts.take())
+        host = ThisHost.name
         if let version = transport.version {
             let certificates = try DistCertificates(host: host)
             let options = try certificates.optionsFile(version: version)
@@ -39,29 +40,20 @@ final class DistFixture: Sendable {
             tls = nil
             transportArguments = []
         }
-        let epmd = try DistProcess(["epmd", "-port", "\(epmdPort)"], environment: [:])
+        let epmd = try ChildProcess.interop(["epmd", "-port", "\(epmdPort)"], epmdPort: epmdPort)
         children.withLock { $0.append(epmd) }
-        let client = EPMDClient(address: .loopback(port: epmdPort), loop: loop)
-        try await eventually("EPMD listens") { (try? await client.names()) != nil }
+        let port = Int(epmdPort)
+        _ = try await offload { try epmd.listening(on: port) }
     }
 
     /// Ends every process of the test, and the loop.
     func end() {
         for child in children.withLock({ $0 }) { child.kill() }
-        certificates?.remove()
         loop.stop()
     }
 
     static func arguments(optionsFile: String) -> [String] {
         ["-proto_dist", "inet_tls", "-ssl_dist_optfile", optionsFile]
-    }
-
-    static var shortHostName: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        gethostname(&buffer, buffer.count)
-        let name = String(
-            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        return String(name.prefix { $0 != "." })
     }
 
     var client: EPMDClient { EPMDClient(address: .loopback(port: epmdPort), loop: loop) }
@@ -106,16 +98,15 @@ final class DistFixture: Sendable {
     }
 
     /// A real node without a name, with whose cookie ours is the same.
-    func namelessPeer(evaluating expression: String) throws -> DistProcess {
+    func namelessPeer(evaluating expression: String) throws -> ChildProcess {
         try erl(
             ["-sname", "undefined", "-setcookie", "secret"] + transportArguments,
             evaluating: expression)
     }
 
-    private func erl(_ arguments: [String], evaluating expression: String) throws -> DistProcess {
-        let process = try DistProcess(
-            ["erl", "-noshell"] + arguments + ["-eval", expression],
-            environment: ["ERL_EPMD_PORT": "\(epmdPort)"])
+    private func erl(_ arguments: [String], evaluating expression: String) throws -> ChildProcess {
+        let process = try ChildProcess.interop(
+            ["erl", "-noshell"] + arguments + ["-eval", expression], epmdPort: epmdPort)
         children.withLock { $0.append(process) }
         return process
     }
@@ -165,9 +156,9 @@ final class DistFixture: Sendable {
 /// A real node on the other side of a pipe: each line is evaluated, its value printed as one line.
 final class DistPeer: Sendable {
     let name: NodeName
-    let process: DistProcess
+    let process: ChildProcess
 
-    init(name: NodeName, process: DistProcess) {
+    init(name: NodeName, process: ChildProcess) {
         self.name = name
         self.process = process
     }
@@ -178,18 +169,18 @@ final class DistPeer: Sendable {
     {
         let process = process
         return try await offload {
-            try process.write(Array((expression + ".\n").utf8))
-            return try process.line(after: "=> ", timeout: timeout)
+            try process.write(expression + ".\n")
+            return try process.line(after: "=> ", within: timeout)
         }
     }
 
     /// Waits until the peer has printed one of `texts`: its log goes where its answers do.
     func says(_ texts: [String], within timeout: Duration = .seconds(10)) async throws {
         let deadline = MonotonicTime.now + timeout
-        while !texts.contains(where: process.said.contains) {
+        while !texts.contains(where: process.leftOut.contains) {
             guard MonotonicTime.now < deadline else {
-                throw DistFailure(
-                    description: "the peer did not say \(texts), but: \(process.said)")
+                throw TestFailure(
+                    "the peer did not say \(texts), but: \(process.leftOut)")
             }
             _ = try await self("timer:sleep(10)")
         }
@@ -219,151 +210,6 @@ final class DistPeer: Sendable {
         end,
         F().
         """
-}
-
-struct DistFailure: Error, CustomStringConvertible {
-    var description: String
-}
-
-/// A program of OTP with pipes, ended by its pid.
-///
-/// The invariant behind `@unchecked Sendable`: reads and writes are made by one caller at a time.
-final class DistProcess: @unchecked Sendable {
-    let pid: pid_t
-    private let input: Int32
-    private let output: Int32
-    private var buffer: [UInt8] = []
-    /// All lines that were skipped.
-    private(set) var said = ""
-    private let isEnded = Guarded(false)
-
-    /// - Parameter ofOTP: a program of the OTP under test; otherwise one of this host.
-    init(_ arguments: [String], environment: [String: String], ofOTP: Bool = true) throws {
-        signal(SIGPIPE, SIG_IGN)
-        var toChild: [Int32] = [0, 0]
-        var fromChild: [Int32] = [0, 0]
-        guard pipe(&toChild) == 0, pipe(&fromChild) == 0 else {
-            throw DistFailure(description: "no pipes")
-        }
-        for descriptor in toChild + fromChild { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, toChild[0], 0)
-        posix_spawn_file_actions_adddup2(&actions, fromChild[1], 1)
-        posix_spawn_file_actions_adddup2(&actions, fromChild[1], 2)
-        var variables = environment
-        variables["PATH"] = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-        variables["HOME"] = getenv("HOME").map { String(cString: $0) } ?? "/tmp"
-        // A program of ours is built as the tests are: its sanitizer is to be told the same.
-        for name in ["ASAN_OPTIONS", "TSAN_OPTIONS"] {
-            variables[name] = getenv(name).map { String(cString: $0) }
-        }
-        let release = ofOTP ? OTPRelease.current : .host
-        variables = release.environment(variables)
-        let command = release.command(arguments)
-        let argv = command.map { strdup($0) } + [nil]
-        let envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
-        defer { for pointer in argv + envp { free(pointer) } }
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, command[0], &actions, nil, argv, envp)
-        close(toChild[0])
-        close(fromChild[1])
-        guard code == 0 else { throw DistFailure(description: "cannot start \(arguments[0])") }
-        self.pid = pid
-        input = toChild[1]
-        output = fromChild[0]
-    }
-
-    func forgetWhatItSaid() {
-        said = ""
-    }
-
-    deinit {
-        kill()
-        close(input)
-        close(output)
-    }
-
-    func kill() {
-        let wasEnded = isEnded.withLock { isEnded in
-            defer { isEnded = true }
-            return isEnded
-        }
-        guard !wasEnded else { return }
-        Glibc.kill(pid, SIGKILL)
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
-    }
-
-    /// All that it prints until it ends by itself, and its exit status; 256 and the signal when a signal has ended it.
-    func end(timeout: Duration = .seconds(20)) throws -> (status: Int32, output: String) {
-        let deadline = MonotonicTime.now + timeout
-        while try fill(deadline) {}
-        let output = String(decoding: buffer, as: UTF8.self)
-        buffer = []
-        var status: Int32 = 0
-        guard !isEnded.withLock({ $0 }), waitpid(pid, &status, 0) == pid else {
-            throw DistFailure(description: "ended before")
-        }
-        isEnded.withLock { $0 = true }
-        return (status & 0x7F == 0 ? status >> 8 : 256 + status & 0x7F, output)
-    }
-
-    func write(_ bytes: [UInt8]) throws {
-        var sent = 0
-        while sent < bytes.count {
-            let count = bytes[sent...].withUnsafeBytes {
-                Glibc.write(input, $0.baseAddress, $0.count)
-            }
-            guard count > 0 else { throw DistFailure(description: "the peer is gone") }
-            sent += count
-        }
-    }
-
-    /// The rest of the next line that begins with `prefix`; others are skipped.
-    func line(after prefix: String, timeout: Duration) throws -> String {
-        let deadline = MonotonicTime.now + timeout
-        while true {
-            while let end = buffer.firstIndex(of: 10) {
-                let line = String(decoding: buffer[..<end], as: UTF8.self)
-                buffer.removeSubrange(...end)
-                if line.hasPrefix(prefix) { return String(line.dropFirst(prefix.count)) }
-                said += line + "\n"
-            }
-            guard try fill(deadline) else {
-                throw DistFailure(description: "the peer ended; it said: \(said)")
-            }
-        }
-    }
-
-    /// Reads more; `false` at the end.
-    private func fill(_ deadline: MonotonicTime) throws -> Bool {
-        let rest = (deadline - .now).inSeconds
-        var entry = pollfd(fd: output, events: Int16(POLLIN), revents: 0)
-        guard rest > 0, poll(&entry, 1, Int32(rest * 1000) + 1) > 0 else {
-            throw DistFailure(description: "no answer in time; the peer said: \(said)")
-        }
-        var chunk = [UInt8](repeating: 0, count: 65536)
-        let count = read(output, &chunk, chunk.count)
-        guard count > 0 else { return false }
-        buffer += chunk[..<count]
-        return true
-    }
-}
-
-/// Waits until `condition` holds, and fails the test when it does not in time.
-func eventually(
-    _ what: String, within timeout: Duration = .seconds(20),
-    _ condition: @Sendable () async throws -> Bool
-) async throws {
-    let deadline = MonotonicTime.now + timeout
-    while try await !condition() {
-        guard MonotonicTime.now < deadline else {
-            throw DistFailure(description: "not in time: \(what)")
-        }
-        try await Task.sleep(for: .milliseconds(10))
-    }
 }
 
 /// Collects what a call prints.

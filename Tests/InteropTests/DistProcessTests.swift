@@ -1,6 +1,7 @@
 import EPMD
 import ErlDist
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -41,7 +42,7 @@ extension DistTests {
             func pid(_ expression: String) async throws -> PID {
                 let message = try await message("{box, \(here)} ! (\(expression))")
                 guard case .message(.pid(let pid), _) = message else {
-                    throw DistFailure(description: "no pid: \(message)")
+                    throw TestFailure("no pid: \(message)")
                 }
                 return pid
             }

@@ -1,6 +1,7 @@
 import EPMD
 import ErlDist
 import ExternalTermFormat
+import TestKit
 import Testing
 import Transport
 
@@ -140,7 +141,7 @@ extension DistTests {
                 #expect(flaw.told.contains { text.contains($0) }, "\(text)")
                 try await peer.says(["SERVER ALERT"])
                 try await peer.says(flaw.refusedByErlang)
-                peer.process.forgetWhatItSaid()
+                peer.process.forgetLeftOut()
             }
             if flaw.concerns.contains(.accepting) {
                 #expect(try await peer("net_adm:ping('\(name)')") == "pang")
@@ -196,7 +197,7 @@ extension DistTests {
             let text = await failure(node, name)
             #expect(text.contains("use TLS"), "\(text)")
             try await peer.says(["SERVER ALERT"])
-            peer.process.forgetWhatItSaid()
+            peer.process.forgetLeftOut()
             let address = try await node.listen(on: .loopback(port: 0))
             let registration = try await encrypted.register(node, "swift", port: address.port)
             #expect(try await peer("net_adm:ping('swift@\(plain.host)')") == "pang")
@@ -234,7 +235,7 @@ final class Log: Sendable {
                 }
             }
         } catch {
-            throw DistFailure(description: "\(error); it says: \(lines.withLock { $0 })")
+            throw TestFailure("\(error); it says: \(lines.withLock { $0 })")
         }
     }
 

@@ -1,4 +1,5 @@
 import EPMD
+import TestKit
 import Testing
 import Transport
 
@@ -10,31 +11,25 @@ import Transport
         loop = try .onOwnThread()
     }
 
-    /// A port that nothing listened on a moment ago.
-    private func freePort() async throws -> UInt16 {
-        let daemon = EPMDDaemon(loop: loop)
-        let address = try await daemon.start(on: [.loopback(port: 0)])
-        await daemon.stop()
-        return try #require(address.first).port
+    private func start(_ command: [String], epmdPort port: UInt16) throws -> ChildProcess {
+        try ChildProcess.interop(command, epmdPort: port, input: .null)
     }
 
-    /// Starts OTP's daemon and waits until it answers.
-    private func startEPMD(port: UInt16) async throws -> EPMDPeerProcess {
-        let process = try EPMDPeerProcess(["epmd", "-port", "\(port)"], epmdPort: port)
-        let client = EPMDClient(address: .loopback(port: port), loop: loop)
-        let deadline = MonotonicTime.now + .seconds(10)
-        while MonotonicTime.now < deadline {
-            if (try? await client.names()) != nil { return process }
-            await loop.sleep(for: .milliseconds(10))
-        }
-        await process.kill()
-        throw TestFailure("epmd does not answer on port \(port)")
+    /// Starts OTP's daemon and waits until it listens.
+    private func startEPMD(port: UInt16) async throws -> ChildProcess {
+        let process = try start(["epmd", "-port", "\(port)"], epmdPort: port)
+        return try await offload { try process.listening(on: Int(port)) }
+    }
+
+    /// What it prints until it ends by itself.
+    private func printed(by process: ChildProcess) async throws -> String {
+        try await offload { try process.wait().output }
     }
 
     @Test func `OTP's daemon registers us, answers us, and gets us back after a restart`()
         async throws
     {
-        let port = try await freePort()
+        let port = UInt16(FreePorts.take())
         let address = SocketAddress.loopback(port: port)
         let client = EPMDClient(address: address, loop: loop)
         let first = try await startEPMD(port: port)
@@ -66,7 +61,7 @@ import Transport
         ) { try await client.stop(name: "old") }
         await oldRegistration.stop()
 
-        await first.kill()
+        first.kill()
         await events.wait { $0.contains { if case .lost = $0 { true } else { false } } }
         let second = try await startEPMD(port: port)
         await events.wait { $0.count { if case .registered = $0 { true } else { false } } == 2 }
@@ -77,7 +72,7 @@ import Transport
         let deadline = MonotonicTime.now + .seconds(10)
         while try await !client.names().isEmpty, MonotonicTime.now < deadline {}
         #expect(try await client.kill())
-        _ = await second.outputUntilExit()
+        _ = try await printed(by: second)
         loop.stop()
     }
 
@@ -90,14 +85,13 @@ import Transport
         let addresses = try await daemon.start(on: [.any(port: 0)])
         let port = try #require(addresses.first).port
         func names() async throws -> String {
-            try await EPMDPeerProcess(["epmd", "-port", "\(port)", "-names"], epmdPort: port)
-                .outputUntilExit()
+            try await printed(by: start(["epmd", "-port", "\(port)", "-names"], epmdPort: port))
         }
         #expect(try await names() == "epmd: up and running on port \(port) with data:\n")
 
-        let peer = try EPMDPeerProcess(erl("epmd_peer", "ok"), epmdPort: port)
+        let peer = try start(erl("epmd_peer", "ok"), epmdPort: port)
         await events.wait { !$0.isEmpty }
-        let asking = try EPMDPeerProcess(
+        let asking = try start(
             erl(
                 "epmd_asking",
                 """
@@ -109,7 +103,7 @@ import Transport
                     lists:sort([Name || {Name, _} <- Names])]),
                 halt()
                 """), epmdPort: port)
-        let output = await asking.outputUntilExit()
+        let output = try await printed(by: asking)
         await events.wait { $0.count == 3 }
 
         var ports: [String: UInt16] = [:]
@@ -132,12 +126,12 @@ import Transport
                 """)
 
         let kill = ["epmd", "-port", "\(port)", "-kill"]
-        let refusal = try await EPMDPeerProcess(kill, epmdPort: port).outputUntilExit()
+        let refusal = try await printed(by: start(kill, epmdPort: port))
         #expect(refusal.contains("not allowed"))
-        await peer.kill()
+        peer.kill()
         await events.wait { $0.count == 4 }
         #expect(await daemon.nodes == [])
-        #expect(try await EPMDPeerProcess(kill, epmdPort: port).outputUntilExit() == "Killed\n")
+        #expect(try await printed(by: start(kill, epmdPort: port)) == "Killed\n")
         await daemon.waitUntilStopped()
         #expect(events.all.last == .killed)
         loop.stop()
@@ -150,11 +144,6 @@ import Transport
             "epmd_interop", "-eval", code + ".",
         ]
     }
-}
-
-private struct TestFailure: Error {
-    var reason: String
-    init(_ reason: String) { self.reason = reason }
 }
 
 /// What callbacks reported. A test waits until it satisfies a condition, with a deadline.

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HTTP
+import TestKit
 import Testing
 import Transport
 
@@ -8,19 +9,13 @@ import Transport
 @Suite(.timeLimit(.minutes(2))) struct HTTPInteropTests {
     private static let elixir = "/usr/bin/elixir"
 
-    private static let sources: String = {
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent()
-        return root.path + "/Examples/counter/lib/counter/"
-    }()
+    private static let sources = BuiltProgram.root + "/Examples/counter/lib/counter/"
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: elixir)))
     func `the counter's own server is ready on a page it has, and only there`() async throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: Self.elixir)
         // With port 0 it would not tell which one it got.
-        let port = try await Self.freePort()
-        process.arguments =
+        let port = UInt16(FreePorts.take())
+        let arguments =
             ["json", "pages", "server", "http"].flatMap { ["-r", Self.sources + $0 + ".ex"] } + [
                 "-e",
                 """
@@ -32,21 +27,9 @@ import Transport
                 IO.read(:line)
                 """,
             ]
-        let (input, output) = (Pipe(), Pipe())
-        process.standardInput = input
-        process.standardOutput = output
-        process.standardError = FileHandle.nullDevice
-        try process.run()
-        defer {
-            try? input.fileHandleForWriting.close()
-            kill(process.processIdentifier, SIGKILL)
-        }
-        var text = ""
-        while !text.contains("listening") {
-            let part = output.fileHandleForReading.availableData
-            try #require(!part.isEmpty, "it ended: \(text)")
-            text += String(decoding: part, as: UTF8.self)
-        }
+        let process = try ChildProcess(
+            Self.elixir, arguments, input: .pipe, output: .pipe, errors: .null)
+        _ = try await offload { try process.line(containing: "listening") }
 
         let loop = try EventLoop.onOwnThread()
         defer { loop.stop() }
@@ -58,28 +41,6 @@ import Transport
             #expect(response.status == status)
             #expect(response.isWhole)
             #expect(response.isSuccess == (status == 200))
-        }
-    }
-
-    /// A port that was free just now.
-    private static func freePort() async throws -> UInt16 {
-        let loop = try EventLoop.onOwnThread()
-        defer { loop.stop() }
-        return try await PortFinder(loop: loop).find()
-    }
-
-    private actor PortFinder {
-        private nonisolated let loop: EventLoop
-        nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-        init(loop: EventLoop) {
-            self.loop = loop
-        }
-
-        func find() throws -> UInt16 {
-            let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
-            defer { listener.close() }
-            return listener.address.port
         }
     }
 }

@@ -4,6 +4,7 @@ import ErlDist
 import ExternalTermFormat
 import Foundation
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -24,7 +25,7 @@ final class HotUpgradeFixture: Sendable {
     private let packages: String
     private let epmdPort: UInt16
     private let counterPort: UInt16
-    private let sessions = Guarded<[Started]>([])
+    private let children = Guarded<[ChildProcess]>([])
     let logLines = Guarded<[String]>([])
 
     var current: String { folder + "/current" }
@@ -35,9 +36,9 @@ final class HotUpgradeFixture: Sendable {
         loop = try .onOwnThread()
         shared = try SharedFolder()
         folder = shared.path
-        epmdPort = try Self.freePort()
-        counterPort = try Self.freePort()
-        let host = Self.shortHostName
+        epmdPort = UInt16(FreePorts.take())
+        counterPort = UInt16(FreePorts.take())
+        let host = ThisHost.name
         peer = try NodeName(alive: "counter-1", host: host)
         let epmd = EPMDClient(address: .loopback(port: epmdPort), loop: loop)
         var configuration = Node.Configuration()
@@ -55,20 +56,18 @@ final class HotUpgradeFixture: Sendable {
             name: try NodeName(alive: "hot-upgrade", host: host), cookie: "cookie", loop: loop,
             configuration: configuration
         ) { name in [.loopback(port: try await epmd.lookUp(name: name.alive).port)] }
-        packages = try await ExamplePackages.folder(loop)
-        _ = try await start(
+        packages = try await offload { try ExamplePackages.folder() }
+        let daemon = try start(
             "/usr/bin/epmd", ["-port", "\(epmdPort)", "-address", "127.0.0.1"], [:], isOfPeer: true)
-        try await eventually { _ = try await epmd.names() }
+        let port = Int(epmdPort)
+        _ = try await offload { try daemon.process.listening(on: port) }
     }
 
-    /// Ends every process of the test, and removes the folder.
+    /// Ends every process of the test.
     func end() async {
-        for session in sessions.withLock({ $0 }) { await session.kill() }
+        for child in children.withLock({ $0 }) { child.kill() }
         await node.close()
         loop.stop()
-        do { try files.removeTree(shared.location) } catch { Issue.record(error) }
-        shared.remove()
-        certificates?.remove()
     }
 
     // MARK: Releases
@@ -96,20 +95,19 @@ final class HotUpgradeFixture: Sendable {
     /// Starts what is in `current/`, and returns when it answers.
     func boot(greeting: String) async throws -> Started {
         try HotUpgradeFiles.restorePristineConfiguration(current, files: files)
-        let session = try await start(
+        let session = try start(
             current + "/bin/counter", ["start"], environment(greeting: greeting), isOfPeer: true)
         do {
-            try await eventually { _ = try await self.report() }
+            try await eventuallySucceeds { _ = try await self.report() }
         } catch {
-            Issue.record("\(error); the release has said: \(try said(session))")
+            Issue.record("\(error); the release has said: \(said(session))")
             throw error
         }
         return session
     }
 
-    private func said(_ process: Started) throws -> String {
-        let bytes = try files.read(process.output, limit: 1 << 25)
-        return String(decoding: bytes.prefix(4096), as: UTF8.self)
+    private func said(_ process: Started) -> String {
+        String(decoding: Files.bytes(process.output).prefix(4096), as: UTF8.self)
     }
 
     func upgrade(
@@ -167,129 +165,34 @@ final class HotUpgradeFixture: Sendable {
         _ path: String, _ arguments: [String], _ environment: [String: String],
         _ timeout: Duration, isOfPeer: Bool = false
     ) async throws -> HotUpgrade.ProgramOutput {
-        let started = try await start(path, arguments, environment, isOfPeer: isOfPeer)
-        let status = await started.exitStatus()
+        let started = try start(path, arguments, environment, isOfPeer: isOfPeer)
+        guard let status = await offload({ started.process.waitForEnd(timeout) }) else {
+            throw TestFailure("\(path) \(arguments) has not ended in \(timeout)")
+        }
         return .init(
-            exitStatus: status, standardOutput: try files.read(started.output, limit: 1 << 25),
-            standardError: try files.read(started.errors, limit: 1 << 25))
+            exitStatus: status, standardOutput: Files.bytes(started.output),
+            standardError: Files.bytes(started.errors))
+    }
+
+    /// A process, and the files that its output goes to.
+    struct Started: Sendable {
+        let process: ChildProcess
+        let output: String
+        let errors: String
     }
 
     /// Starts a program of this host, or one of the OTP under test, or of a release made by it.
     func start(
         _ path: String, _ arguments: [String], _ environment: [String: String], isOfPeer: Bool
-    ) async throws -> Started {
+    ) throws -> Started {
         let command = [path] + arguments
         let words = isOfPeer ? OTPRelease.current.command(command) : command
-        let started = Started(folder: folder, loop: loop)
-        let program = Program(
-            path: words[0], arguments: Array(words.dropFirst()), environment: environment,
-            folder: folder,
-            stdoutPath: started.output, stderrPath: started.errors)
-        let loop = loop
-        let session = try await Task(executorPreference: loop) {
-            try await ProcessSession.start(program, on: loop) { started.receive($0) }
-        }.value
-        started.session.withLock { $0 = session }
-        sessions.withLock { $0.append(started) }
-        return started
-    }
-
-    /// Repeats an attempt until it succeeds, or throws its last error.
-    func eventually(_ attempt: @Sendable () async throws -> Void) async throws {
-        let deadline = MonotonicTime.now + .seconds(20)
-        while true {
-            do { return try await attempt() } catch {
-                guard MonotonicTime.now < deadline else { throw error }
-            }
-            try await Task.sleep(for: .milliseconds(20))
-        }
-    }
-
-    private static func freePort() throws -> UInt16 {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = inet_addr("127.0.0.1")
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let isBound = withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, length) == 0 && getsockname(descriptor, $0, &length) == 0
-            }
-        }
-        try #require(isBound)
-        return UInt16(bigEndian: address.sin_port)
-    }
-
-    private static var shortHostName: String {
-        String(ProcessInfo.processInfo.hostName.prefix { $0 != "." })
+        let number = children.withLock { $0.count }
+        let (output, errors) = ("\(folder)/\(number).out", "\(folder)/\(number).err")
+        let process = try ChildProcess(
+            words[0], Array(words.dropFirst()), environment: environment, output: .file(output),
+            errors: .file(errors), leadsSession: true)
+        children.withLock { $0.append(process) }
+        return Started(process: process, output: output, errors: errors)
     }
 }
-
-/// A process of a test, with its output in files.
-final class Started: Sendable {
-    let output: String
-    let errors: String
-    let session = Guarded<ProcessSession?>(nil)
-    private let loop: EventLoop
-    private let state = Guarded<(exit: ProcessExit?, waiting: [CheckedContinuation<Void, Never>])>(
-        (nil, []))
-
-    init(folder: String, loop: EventLoop) {
-        let name = "\(folder)/\(UUID().uuidString)"
-        output = name + ".out"
-        errors = name + ".err"
-        self.loop = loop
-    }
-
-    func receive(_ event: ProcessSession.Event) {
-        guard case .exited(let exit) = event else { return }
-        let waiting = state.withLock { state in
-            state.exit = exit
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for continuation in waiting { continuation.resume() }
-    }
-
-    /// Waits for the end.
-    func exitStatus() async -> Int32 {
-        await withCheckedContinuation { continuation in
-            let isOver = state.withLock {
-                if $0.exit == nil { $0.waiting.append(continuation) }
-                return $0.exit != nil
-            }
-            if isOver { continuation.resume() }
-        }
-        return state.withLock { if case .code(let code) = $0.exit { code } else { 137 } }
-    }
-
-    /// SIGKILL for all of it, and waits for the end.
-    func kill() async {
-        guard let session = session.withLock({ $0 }) else { return }
-        await Task(executorPreference: loop) { session.killSession() }.value
-        _ = await exitStatus()
-    }
-}
-
-/// The packages of Examples/counter, built once for all tests.
-enum ExamplePackages {
-    private static let built = Guarded<String?>(nil)
-
-    static func folder(_ loop: EventLoop) async throws -> String {
-        if let folder = ProcessInfo.processInfo.environment["DEPLOYEX_EXAMPLE_PACKAGES"] {
-            return folder
-        }
-        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .deletingLastPathComponent().deletingLastPathComponent().path
-        let folder = root + "/.build/example-packages"
-        // The script waits for another one that builds into the same folder, and builds nothing twice.
-        return try await offload {
-            let command = "'\(root)/scripts/build-example.sh' '\(folder)' >&2"
-            guard system(command) == 0 else { throw ExamplePackagesError() }
-            return folder
-        }
-    }
-}
-
-struct ExamplePackagesError: Error {}

@@ -2,6 +2,7 @@ import Deployment
 import ExternalTermFormat
 import Supervisor
 import Synchronization
+import TestKit
 import Testing
 import Transport
 
@@ -11,7 +12,7 @@ struct HotUpgradeInteropTests {
     /// Runs a test with a release in `current/` that has counted to 3.
     private func withRelease(
         _ version: String, hasReleasesFile: Bool = true,
-        _ body: (HotUpgradeFixture, Started) async throws -> Void
+        _ body: (HotUpgradeFixture, HotUpgradeFixture.Started) async throws -> Void
     ) async throws {
         let fixture = try await HotUpgradeFixture()
         do {
@@ -72,7 +73,7 @@ struct HotUpgradeInteropTests {
             #expect(configuration == pristine)
             try fixture.files.removeTree(fixture.staged)
 
-            await release.kill()
+            release.process.kill()
             _ = try await fixture.boot(greeting: "cold")
             #expect(try await fixture.report() == 0)
             #expect(try await fixture.greeting() == "cold")
@@ -95,7 +96,7 @@ struct HotUpgradeInteropTests {
             #expect(!nodeIsUntouched)
             #expect(reason.contains("code_change_failed"))
             #expect(reason.contains("; the node runs 0.1.2"))
-            try await fixture.eventually { _ = try await fixture.report() }
+            try await eventuallySucceeds { _ = try await fixture.report() }
             #expect(try await fixture.processID() == processID)
             #expect(try await fixture.report() == 0)
             #expect(try await fixture.greeting() == "before")
@@ -127,7 +128,7 @@ struct HotUpgradeInteropTests {
                 #expect(try fixture.files.status(fixture.current + "/releases/0.2.0") == nil)
                 #expect(try fixture.files.status(fixture.current + "/lib/counter-0.2.0") == nil)
             }
-            await release.kill()
+            release.process.kill()
             _ = try await fixture.boot(greeting: "cold")
             #expect(try await fixture.releases() == ["0.1.2 permanent 12"])
         }

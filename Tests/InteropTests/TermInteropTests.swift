@@ -1,15 +1,16 @@
 import ExternalTermFormat
+import TestKit
 import Testing
 
 /// The codec and the text syntax against a real Erlang, one process for a batch of terms.
 @Suite(.ifOTPIsThere, .serialized) struct TermInteropTests {
     @Test func `what Swift encodes Erlang decodes and encodes to the same bytes`() async throws {
-        var generator = TermGenerator(random: SeededGenerator(seed: 1))
+        var generator = TermGenerator(random: SeededRandom(seed: 1))
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded() }), to: "in")
         try await TermPeer.run("echo", in: folder)
-        let echoes = TermPeer.contents(try folder.read("out"))
+        let echoes = TermPeer.contents(folder.read("out"))
 
         try #require(echoes.count == terms.count)
         let release = try await OTPRelease.number.value
@@ -27,18 +28,18 @@ import Testing
             .binary([UInt8](repeating: 7, count: 100_000)),
             .list((0..<20_000).map { .integer($0 % 300) }), .tuple([.atom("too_short_to_shrink")]),
         ]
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(terms.map { $0.encoded(compressed: 6) }), to: "in")
         try await TermPeer.run("echo", in: folder)
-        #expect(TermPeer.contents(try folder.read("out")) == terms.map { $0.encoded() })
+        #expect(TermPeer.contents(folder.read("out")) == terms.map { $0.encoded() })
     }
 
     @Test func `what Erlang encodes and prints Swift encodes and prints alike, and reads back`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try await TermPeer.run("generate", in: folder)
-        let frames = TermPeer.contents(try folder.read("out"))
+        let frames = TermPeer.contents(folder.read("out"))
 
         try #require(frames.count == 8000)
         for index in stride(from: 0, to: frames.count, by: 2) {
@@ -55,13 +56,13 @@ import Testing
     }
 
     @Test func `what Swift prints Erlang consults and Swift reads`() async throws {
-        var generator = TermGenerator(random: SeededGenerator(seed: 2), onlyText: true)
+        var generator = TermGenerator(random: SeededRandom(seed: 2), onlyText: true)
         let terms = (0..<4000).map { generator.term(depth: $0 % 6) }
         let text = terms.map { "\($0.description).\n" }.joined()
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(Array(text.utf8), to: "in")
         try await TermPeer.run("consult", in: folder)
-        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let consulted = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(consulted.count == terms.count)
         for (term, read) in zip(terms, consulted) { #expect(read == term) }
@@ -75,10 +76,10 @@ import Testing
             "after", "and", "when", "maybe", "else", "cond", "let", "record", "native", "nil",
         ].map { .atom(Atom($0)) }
         let text = words.map { "{\($0.description), \($0.description)}.\n" }.joined()
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(Array(text.utf8), to: "in")
         try await TermPeer.run("consult", in: folder)
-        let consulted = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let consulted = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
         #expect(consulted == words.map { .tuple([$0, $0]) })
         #expect(try Term.consult(text) == consulted)
     }
@@ -86,7 +87,7 @@ import Testing
     @Test func `Swift and Erlang agree on which mutilated texts are terms, and on their values`()
         async throws
     {
-        var generator = TermGenerator(random: SeededGenerator(seed: 3), onlyText: true)
+        var generator = TermGenerator(random: SeededRandom(seed: 3), onlyText: true)
         let texts = (0..<10000).map { index in
             TextMutation.mutate(
                 index % 4 == 0
@@ -94,10 +95,10 @@ import Testing
                     : TextMutation.samples[index % TextMutation.samples.count],
                 using: &generator.random)
         }
-        let folder = try TemporaryFolder()
+        let folder = try SharedFolder()
         try folder.write(TermPeer.frames(texts.map { Array($0.utf8) }), to: "in")
         try await TermPeer.run("parse", in: folder)
-        let verdicts = try TermPeer.contents(try folder.read("out")).map { try Term(decoding: $0) }
+        let verdicts = try TermPeer.contents(folder.read("out")).map { try Term(decoding: $0) }
 
         try #require(verdicts.count == texts.count)
         let release = try await OTPRelease.number.value
@@ -183,7 +184,7 @@ enum TextMutation {
         "<<16#ffff:3/unit:8-little, (-1):12, <<1:3>>/bits>>",
     ]
 
-    static func mutate(_ text: String, using random: inout SeededGenerator) -> String {
+    static func mutate(_ text: String, using random: inout SeededRandom) -> String {
         var scalars = Array(text.unicodeScalars)
         let spare = Array(
             "0123456789abxuZ_@'\"\\$#{}[]()<>,|=>:/-+.% \n\u{e9}\u{430}".unicodeScalars)

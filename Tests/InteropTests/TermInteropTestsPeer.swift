@@ -4,7 +4,7 @@ import ExternalTermFormat
 /// that many bytes.
 enum TermPeer {
     /// Compiles the module and calls `term_peer:Function(Folder)`.
-    static func run(_ function: String, in folder: borrowing TemporaryFolder) async throws {
+    static func run(_ function: String, in folder: SharedFolder) async throws {
         try folder.write(Array(source.utf8), to: "term_peer.erl")
         _ = try await ErlangProcess.run(
             script: """

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -47,9 +48,6 @@ struct AnchoredFileSystemTests {
             try files.overwriteFile(folder("base/app/file"), with: [1])
         }
         expectRefused { () throws(FileSystemError) in
-            try files.createSymbolicLink(link + "/new", to: "/")
-        }
-        expectRefused { () throws(FileSystemError) in
             try files.rename(file, to: folder("base/app/taken"))
         }
         expectRefused { () throws(FileSystemError) in
@@ -73,7 +71,6 @@ struct AnchoredFileSystemTests {
         expectRefused { () throws(FileSystemError) in
             try files.replaceFile(file, with: [1])
         }
-        expectRefused { () throws(FileSystemError) in _ = try files.availableByteCount(file) }
     }
 
     @Test func `his link itself is seen and removed, and what it leads to stays`() throws {
@@ -97,7 +94,6 @@ struct AnchoredFileSystemTests {
         #expect(try files.status(real + "/none/none") == nil)
         try files.removeFile(real + "/none/none")
         try files.removeTree(real + "/none/none")
-        #expect(try files.availableByteCount(real) > 0)
         // Outside the kernel walks.
         #expect(try files.read(folder("outside/file"), limit: 9) == Array("outside".utf8))
     }

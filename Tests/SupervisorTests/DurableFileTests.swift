@@ -1,5 +1,7 @@
+import FaultyDisk
 import Foundation
 import Glibc
+import TestKit
 import Testing
 
 @testable import Supervisor
@@ -100,7 +102,7 @@ import Testing
         #expect(throws: FileSystemError.self) {
             try host.makePrivateFolder(folder("base"), owner: geteuid() + 1)
         }
-        try host.createSymbolicLink(folder("link"), to: folder("base"))
+        symlink(folder("base"), folder("link"))
         #expect(throws: FileSystemError.self) { try host.makePrivateFolder(folder("link")) }
     }
 }

@@ -1,4 +1,6 @@
+import FaultyDisk
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -87,9 +89,6 @@ private struct FullFileSystem: FileSystem {
     func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
         try base.overwriteFile(path, with: bytes)
     }
-    func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {
-        try base.createSymbolicLink(path, to: target)
-    }
     func rename(_ source: String, to destination: String) throws(FileSystemError) {
         try base.rename(source, to: destination)
     }
@@ -114,5 +113,4 @@ private struct FullFileSystem: FileSystem {
     ) throws(FileSystemError) {
         try base.copyFile(source, to: destination, mode: mode)
     }
-    func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 { 0 }
 }

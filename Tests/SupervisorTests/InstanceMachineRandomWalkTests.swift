@@ -1,27 +1,15 @@
+import TestKit
 import Testing
 import Transport
 
 @testable import Supervisor
-
-/// SplitMix64, so that a failing seed can be run again.
-struct SeededGenerator: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-}
 
 /// A host that does what the machine says, in its own time, and checks what it is told.
 struct WalkedHost {
     enum Process: Equatable { case none, asked, alive, zombie }
 
     var machine = InstanceMachine()
-    var random: SeededGenerator
+    var random: SeededRandom
     var now = MonotonicTime(nanoseconds: 0)
     var process = Process.none
     var isKilled = false
@@ -32,7 +20,7 @@ struct WalkedHost {
     var spawnCount = 0
 
     init(seed: UInt64) {
-        random = SeededGenerator(state: seed)
+        random = SeededRandom(seed: seed)
     }
 
     mutating func perform(_ actions: [InstanceMachine.Action]) {

@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 @testable import Supervisor
@@ -50,7 +51,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "it is empty"), ("[]", "it is no instance record"),
+        ("", "it is empty"), ("[]", "it cannot be understood"),
         (String(repeating: " ", count: 20_000), "it is longer than 16384 bytes"),
         (
             #"{"app":"my-app","format":1,"has_begun":false,"instance":2,"is_stopped":false,"#

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -57,17 +58,6 @@ actor Starter {
             if case .ended = self.events.last { true } else { false }
         }
         return events
-    }
-}
-
-struct TimedOut: Error {}
-
-/// Waits for the thing itself, ten seconds at most.
-nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) async throws {
-    let deadline = MonotonicTime.now + .seconds(10)
-    while try await !condition() {
-        guard MonotonicTime.now < deadline else { throw TimedOut() }
-        try await Task.sleep(for: .milliseconds(2))
     }
 }
 
@@ -243,7 +233,7 @@ nonisolated(nonsending) func eventually(_ condition: () async throws -> Bool) as
         await #expect(throws: SpawnError.self) {
             try await starter.start(shell("echo > never")) { identity in
                 refused.withLock { $0 = identity }
-                throw TimedOut()
+                throw TestFailure("it cannot be recorded")
             }
         }
         let pid = try #require(refused.withLock { $0 }).pid

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Supervisor
@@ -24,17 +25,13 @@ import Testing
     }
 
     @Test func `a process that has ended holds nothing, and has no user`() throws {
-        var pid = pid_t()
-        let arguments = [strdup("/bin/sleep"), strdup("600"), nil]
-        defer { for argument in arguments { free(argument) } }
-        #expect(posix_spawn(&pid, "/bin/sleep", nil, nil, arguments, environ) == 0)
-        let identity = try #require(ProcessIdentity.ofRunning(pid: pid))
+        let process = try ChildProcess("sleep", ["600"])
+        let identity = try #require(ProcessIdentity.ofRunning(pid: process.pid))
         let sockets = SessionSockets(
             leader: try #require(ProcessHandle(identity)), isLeaderReserved: false, known: [])
         #expect(sockets.user == geteuid())
         #expect(sockets.hold([1]) == .notHeld)
-        kill(pid, SIGKILL)
-        waitpid(pid, nil, 0)
+        process.kill()
         #expect(sockets.hold([1]) == .notHeld)
         #expect(sockets.user == nil)
     }

@@ -144,9 +144,6 @@ int clinux_release_held(int gate, int *stage);
 /// `signalled` tells whether `status` is a signal number or an exit status. Source: waitid(2).
 int clinux_exit_status(int pidfd, int reap, int *status, int *signalled);
 
-/// open(2) with all its arguments.
-int clinux_open(const char *path, int flags, unsigned mode);
-
 /// Frees `length` bytes of a file from `offset` on; they read as zeros, the size stays as it is.
 /// Returns -1 with errno set, EOPNOTSUPP where the file system cannot. Source: fallocate(2) with
 /// FALLOC_FL_PUNCH_HOLE.
@@ -160,9 +157,6 @@ int clinux_collapse_head(int fd, int64_t length);
 /// Where the first data at or after `offset` begins, past any hole. Returns -1 with errno set,
 /// ENXIO when there is none. It moves the descriptor's position. Source: lseek(2) with SEEK_DATA.
 int64_t clinux_seek_data(int fd, int64_t offset);
-
-/// openat(2) of an existing name.
-int clinux_open_at(int folder, const char *name, int flags);
 
 /// Writes `*` over this process's argument `index` (0 is its own name) from byte `from` on, where
 /// everybody on the host can read it. Source: proc_pid_cmdline(5).

@@ -8,9 +8,6 @@
 /// O_PATH, which the C library only has for GNU sources. Source: open(2), asm-generic/fcntl.h.
 static const int clinux_o_path = 010000000;
 
-/// openat(2) with a mode for what it makes.
-int clinux_make_at(int folder, const char *name, int flags, unsigned mode);
-
 /// Opens `path` relative to `folder`, never above it and through no link, not even at its end.
 /// Returns -1 with errno set, ENOSYS where the kernel has no such call (before Linux 5.6), or where
 /// a sandbox does not let it through. Source: openat2(2).

@@ -30,11 +30,8 @@ struct FolderWriter: ~Copyable {
     }
 
     private static func openRoot(_ path: String) throws(FileSystemError) -> FileDescriptor {
-        let folder: FileDescriptor
-        do throws(PathTrustError) {
-            folder = try PathTrust().folder(path)
-        } catch {
-            throw FileSystemError(error)
+        let folder = try FileSystemError.trusting { () throws(PathTrustError) in
+            try PathTrust().folder(path)
         }
         do throws(SystemError) {
             return try open(name(".".utf8), in: folder.raw, "opening the new folder")

@@ -69,13 +69,7 @@ package struct PackageUnpacker: Sendable {
             layout: ReleaseLayout(application: application, version: version), hash: hash,
             cancellation: cancellation, progress: progress)
         let result = await withTaskCancellationHandler {
-            await offload { () -> Result<UnpackSummary, UnpackError> in
-                do throws(UnpackError) {
-                    return .success(try job.run())
-                } catch {
-                    return .failure(error)
-                }
-            }
+            await offload { Result { () throws(UnpackError) in try job.run() } }
         } onCancel: {
             cancellation.isCancelled.store(true, ordering: .relaxed)
         }

@@ -29,8 +29,7 @@ struct ReleaseLayout: Equatable {
                 expected: "an executable `\(program)`", found: "one that is not executable")
         }
         let release = "\(application) \(version)"
-        if let found = Self.version(inStartData: read(descriptor, "releases/start_erl.data")),
-            found != version
+        if let found = StartErlData(read(descriptor, StartErlData.path))?.release, found != version
         {
             throw Mismatch(expected: release, found: "\(application) \(printable(found.utf8))")
         }
@@ -41,12 +40,6 @@ struct ReleaseLayout: Equatable {
                 expected: "\(release) with a folder `\(folder)`",
                 found: list(descriptor, "releases") ?? "no folder `releases`")
         }
-    }
-
-    /// The second word of `start_erl.data`: "ERTS-VERSION RELEASE-VERSION".
-    static func version(inStartData bytes: [UInt8]) -> String? {
-        let words = bytes.split { $0 == 0x20 || (0x09...0x0D).contains($0) }
-        return words.count == 2 ? String(decoding: words[1], as: UTF8.self) : nil
     }
 
     /// The first 4 KiB of a file; nothing when it cannot be read.

@@ -140,16 +140,13 @@ struct PackageFile: ~Copyable {
 
     /// The next bytes, none at the end.
     mutating func read() throws(UnpackError) -> ArraySlice<UInt8> {
-        let size = 64 << 10
-        var result = 0
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, count in
-            repeat {
-                result = Glibc.read(descriptor.raw, buffer.baseAddress, size)
-            } while result < 0 && errno == EINTR
-            count = max(0, result)
+        var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        do throws(SystemError) {
+            let count = try descriptor.read(into: &bytes, "reading it")
+            readByteCount += Int64(count)
+            return bytes[..<count]
+        } catch {
+            throw .system(package: path, .system(error))
         }
-        guard result >= 0 else { throw .system(package: path, .system(.last("reading it"))) }
-        readByteCount += Int64(bytes.count)
-        return bytes[...]
     }
 }

@@ -21,9 +21,6 @@ package struct CommandRecordFile: Sendable {
 
     /// `nil` when none was running, or the file makes no sense: it is written before the program runs.
     package func read() throws(FileSystemError) -> ProcessIdentity? {
-        switch try StateFile.read(ProcessIdentity.self, path, limit: 4096, files: files) {
-        case .found(let identity): identity
-        case .absent, .damaged: nil
-        }
+        try StateFile.read(ProcessIdentity.self, path, limit: 4096, files: files).value
     }
 }

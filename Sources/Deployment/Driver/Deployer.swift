@@ -196,6 +196,7 @@ package actor Deployer {
             loop.schedule(at: deadline) { self.assumeIsolated { $0.tell(.timePassed) } }
         }
         for action in actions { perform(action) }
+        if let onChange = effects.onChange, let snapshot { onChange(snapshot) }
     }
 
     private func perform(_ action: EngineAction) {

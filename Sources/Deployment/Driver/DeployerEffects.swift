@@ -38,6 +38,8 @@ extension Deployer {
         /// Told on the loop's thread of each event, and of what the engine decided because of it, before
         /// that is done. The first event is `nil`: the start.
         package var onDecision: (@Sendable (EngineEvent?, [EngineAction]) -> Void)?
+        /// Called on the loop's thread after each event, with what it has changed.
+        package var onChange: (@Sendable (ApplicationSnapshot) -> Void)?
         /// Called on the loop's thread.
         package var log: @Sendable (LogLevel, String) -> Void
 

@@ -46,12 +46,10 @@ extension Deployer {
 
     /// Removes what is left of a staging that is over.
     func discardStaged(_ number: InstanceNumber) async {
-        let (state, files) = (instance(number).state, effects.files)
-        let package = instance(number).package
+        let state = instance(number).state
         instance(number).package = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
-            if let package, package.isTemporary { try files.removeFile(package.path) }
         }
     }
 

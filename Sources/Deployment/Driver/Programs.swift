@@ -37,7 +37,9 @@ final class Programs: @unchecked Sendable {
         _ program: Program, until deadline: MonotonicTime,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in }
     ) async throws -> ProcessExit {
-        guard !hasStopped else { throw SpawnError("starting \(program.path): deployex is stopping") }
+        guard !hasStopped else {
+            throw SpawnError("starting \(program.path): deployex is stopping")
+        }
         let end = ProgramEnd()
         let session = try await processes.start(
             program, record: record, onEvent: { end.received($0) })

@@ -36,19 +36,6 @@ struct Answer: Equatable, Sendable {
     }
 }
 
-/// How many characters of a reason are kept: a failed `code_change` may carry a whole state.
-private let maximumReasonLength = 2_000
-
-/// A term in Erlang's syntax, as long as a line of a log may be.
-func shortened(_ term: Term) -> String {
-    term.erlangText(maximumByteCount: maximumReasonLength)
-}
-
-func shortened(_ text: String) -> String {
-    guard text.count > maximumReasonLength else { return text }
-    return text.prefix(maximumReasonLength) + "…"
-}
-
 /// `text`, and what was printed behind it, on one line.
 func withOutput(_ text: String, _ output: String) -> String {
     // More would not be shown, and may be megabytes.

@@ -56,7 +56,7 @@ extension HotUpgrade {
         }
         return await loop.offload { () -> UpgradeDecision in
             var path = staged
-            do throws(FileContentError) {
+            do throws(FileSystemError) {
                 let upgrade = try StagedUpgrade.read(
                     staged, name: name, from: from, to: version, files: files)
                 path = current
@@ -96,7 +96,7 @@ extension HotUpgrade {
                         next = machine.callFailed(error, output: printed.text)
                     }
                 case .file(.evaluateConfiguration):
-                    do throws(HotUpgradeFileError) {
+                    do throws(FileSystemError) {
                         configuration = try await evaluate(plan, files, evaluation, loop)
                         next = machine.fileDone()
                     } catch {
@@ -123,7 +123,7 @@ extension HotUpgrade {
     private static func failure(
         of step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ configuration: [UInt8]
     ) -> String? {
-        do throws(HotUpgradeFileError) {
+        do throws(FileSystemError) {
             switch step {
             case .evaluateConfiguration: preconditionFailure("The evaluation is no file step")
             case .placePackage: try files.placePackage(plan)
@@ -142,7 +142,7 @@ extension HotUpgrade {
     /// The text of the new release's `sys.config` as it would be after its providers have run.
     private nonisolated(nonsending) static func evaluate(
         _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
-    ) async throws(HotUpgradeFileError) -> [UInt8] {
+    ) async throws(FileSystemError) -> [UInt8] {
         let program = "\(files.staged)/bin/\(plan.name)"
         let output: ProgramOutput
         do {
@@ -150,26 +150,16 @@ extension HotUpgrade {
                 program, ["eval", ResolvedConfiguration.expression], evaluation.environment,
                 plan.timings.evaluation)
         } catch {
-            throw HotUpgradeFileError("running \(program) eval: \(error)")
+            throw .unusable("running \(program) eval: \(error)")
         }
         guard output.exitStatus == 0 else {
             let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
-            throw HotUpgradeFileError(
+            throw .unusable(
                 "\(program) eval ended with status \(output.exitStatus)\(exception)")
         }
         let current = files.current
-        let result = await loop.offload { () -> Result<[UInt8], FileContentError> in
-            do throws(FileContentError) {
-                let configuration = try ResolvedConfiguration(
-                    output: output.standardOutput, root: current)
-                return .success(configuration.text)
-            } catch {
-                return .failure(error)
-            }
-        }
-        switch result {
-        case .success(let text): return text
-        case .failure(let error): throw HotUpgradeFileError(error.description)
+        return try await loop.offload { () throws(FileSystemError) in
+            try ResolvedConfiguration(output: output.standardOutput, root: current).text
         }
     }
 

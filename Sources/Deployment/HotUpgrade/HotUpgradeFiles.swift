@@ -26,18 +26,16 @@ extension HotUpgradeFiles {
     /// Removes what an earlier attempt left, then copies the package to where `unpack_release` expects it.
     ///
     /// `unpack_release` keeps files that are there already: another package's would stay, silently.
-    package func placePackage(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func placePackage(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         try removeRelease(plan)
         let folder = releaseFolder(plan.to)
-        try wrap { () throws(FileSystemError) in
-            try files.makeFolder(folder, mode: 0o755)
-            try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
-        }
+        try files.makeFolder(folder, mode: 0o755)
+        try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
     }
 
     /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look, and the new
     /// one also back to `releases/TO/`: `unpack_release` has deleted it there.
-    package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let name = plan.name
         try copyIfMissing(
             "\(releaseFolder(plan.from))/\(name).rel",
@@ -48,22 +46,22 @@ extension HotUpgradeFiles {
     }
 
     /// Throws when the relup that `systools` has written restarts the emulator, or does not lead from FROM.
-    func inspectRelup(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    func inspectRelup(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let path = "\(releaseFolder(plan.to))/relup"
         let relup: Relup
-        do throws(FileContentError) {
+        do throws(FileSystemError) {
             let bytes = try ErlangFile.read(
                 path, limit: Relup.maximumByteCount, files: files)
-            guard let bytes else { throw FileContentError("it was not written") }
+            guard let bytes else { throw .unusable("it was not written") }
             relup = try Relup(bytes)
         } catch {
-            throw HotUpgradeFileError("\(path): \(error)")
+            throw .unusable("\(path): \(error)")
         }
         guard relup.leads(from: plan.from) else {
-            throw HotUpgradeFileError("it does not lead from \(plan.from)")
+            throw .unusable("it does not lead from \(plan.from)")
         }
         guard !relup.restartsEmulator(from: plan.from) else {
-            throw HotUpgradeFileError("it restarts the emulator")
+            throw .unusable("it restarts the emulator")
         }
     }
 
@@ -71,23 +69,19 @@ extension HotUpgradeFiles {
     ///
     /// Precondition: the node does not run it. When the libraries of some other release are unknown,
     /// all libraries stay.
-    package func removeRelease(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
+    package func removeRelease(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         guard isPathComponent(plan.name), isPathComponent(plan.to), plan.from != plan.to else {
-            throw HotUpgradeFileError("\(plan.to) does not belong into a path")
+            throw .unusable("\(plan.to) does not belong into a path")
         }
         for library in disposableLibraries(plan) {
-            try wrap { () throws(FileSystemError) in
-                try files.removeTree("\(current)/lib/\(library)")
-            }
+            try files.removeTree("\(current)/lib/\(library)")
         }
-        try wrap { () throws(FileSystemError) in
-            try files.removeTree(releaseFolder(plan.to))
-            try files.removeFile("\(current)/releases/\(plan.name)-\(plan.to).rel")
-        }
+        try files.removeTree(releaseFolder(plan.to))
+        try files.removeFile("\(current)/releases/\(plan.name)-\(plan.to).rel")
     }
 
     private func disposableLibraries(_ plan: HotUpgrade.Plan) -> [String] {
-        do throws(FileContentError) {
+        do throws(FileSystemError) {
             let new = try ReleaseContents.read(
                 staged, name: plan.name, version: plan.to, files: files)
             var disposable = Set(new.applications.compactMap(\.folderName))
@@ -103,41 +97,24 @@ extension HotUpgradeFiles {
     }
 
     /// The versions that have a folder in `releases/`, and the running one in any case.
-    private func otherVersions(_ plan: HotUpgrade.Plan) throws(FileContentError) -> [String] {
-        do throws(FileSystemError) {
-            var versions = [plan.from]
-            let path = "\(current)/releases"
-            for entry in try files.list(path)
-            where entry != plan.to && entry != plan.from
-                && kind(of: "\(path)/\(entry)", files) == .folder
-            {
-                versions.append(entry)
+    private func otherVersions(_ plan: HotUpgrade.Plan) throws(FileSystemError) -> [String] {
+        let path = "\(current)/releases"
+        return try [plan.from]
+            + files.list(path).filter { entry in
+                entry != plan.to && entry != plan.from
+                    && kind(of: "\(path)/\(entry)", files) == .folder
             }
-            return versions
-        } catch {
-            throw FileContentError("\(error)")
-        }
     }
 
     private func copyIfMissing(
         _ source: String, to destination: String
-    ) throws(HotUpgradeFileError) {
-        try wrap { () throws(FileSystemError) in
-            guard try files.status(destination) == nil else { return }
-            try files.copyFile(source, to: destination, mode: 0o644)
-        }
+    ) throws(FileSystemError) {
+        guard try files.status(destination) == nil else { return }
+        try files.copyFile(source, to: destination, mode: 0o644)
     }
 
     private func releaseFolder(_ version: String) -> String {
         "\(current)/releases/\(version)"
-    }
-
-    private func wrap(
-        _ body: () throws(FileSystemError) -> Void
-    ) throws(HotUpgradeFileError) {
-        do throws(FileSystemError) { try body() } catch {
-            throw HotUpgradeFileError("\(error)")
-        }
     }
 }
 
@@ -151,25 +128,21 @@ extension HotUpgradeFiles {
     /// The pristine one is durable before anything changes, so that an interruption loses nothing.
     package func writeConfiguration(
         _ text: [UInt8], _ plan: HotUpgrade.Plan
-    ) throws(HotUpgradeFileError) {
+    ) throws(FileSystemError) {
         let path = "\(releaseFolder(plan.to))/sys.config"
         let pristine = path + Self.pristineSuffix
-        try wrap { () throws(FileSystemError) in
-            if try files.status(pristine) == nil {
-                let bytes = try files.read(path, limit: ResolvedConfiguration.maximumByteCount)
-                try files.replaceFile(pristine, with: bytes, mode: 0o644)
-            }
-            try files.replaceFile(path, with: text, mode: 0o600)
-            // The node has synced nothing of what it unpacked, and is to boot from it soon.
-            try files.synchronizeFileSystem(holding: releaseFolder(plan.to))
+        if try files.status(pristine) == nil {
+            let bytes = try files.read(path, limit: ResolvedConfiguration.maximumByteCount)
+            try files.replaceFile(pristine, with: bytes, mode: 0o644)
         }
+        try files.replaceFile(path, with: text, mode: 0o600)
+        // The node has synced nothing of what it unpacked, and is to boot from it soon.
+        try files.synchronizeFileSystem(holding: releaseFolder(plan.to))
     }
 
     /// Puts the pristine `sys.config` of the new version back, if there is one beside it.
-    package func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(HotUpgradeFileError) {
-        try wrap { () throws(FileSystemError) in
-            try Self.restoreConfiguration(releaseFolder(plan.to), files)
-        }
+    package func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
+        try Self.restoreConfiguration(releaseFolder(plan.to), files)
     }
 
     /// Puts every pristine `sys.config` in a release folder back that an interrupted hot upgrade has left.
@@ -193,14 +166,5 @@ extension HotUpgradeFiles {
         guard try files.status(path + pristineSuffix)?.kind == .file else { return }
         try files.rename(path + pristineSuffix, to: path)
         try files.synchronizeFolder(folder)
-    }
-}
-
-/// Why files could not be prepared for a hot upgrade.
-package struct HotUpgradeFileError: Error, Equatable, CustomStringConvertible {
-    package var description: String
-
-    init(_ description: String) {
-        self.description = description
     }
 }

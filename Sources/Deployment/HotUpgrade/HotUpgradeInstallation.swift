@@ -18,6 +18,13 @@ extension HotUpgradeMachine {
         }
     }
 
+    /// Does what an installation that has happened leaves to do.
+    mutating func foundInstalled(_ running: ReleaseList.Entry) -> [Action] {
+        [installedLine]
+            + restoreConfiguration(
+                then: running.status == .permanent ? .succeed : .makePermanent)
+    }
+
     var installedLine: Action {
         .log(.info, "Installed Release: ~c\"\(plan.to)\"")
     }
@@ -35,11 +42,8 @@ extension HotUpgradeMachine {
     }
 
     mutating func makePermanent() -> [Action] {
-        state = .makingPermanent
-        return [
-            call(
-                "release_handler", "make_permanent", [.charlist(plan.to)], plan.timings.preparation)
-        ]
+        call(
+            .makingPermanent, "make_permanent", [.charlist(plan.to)], plan.timings.preparation)
     }
 
     mutating func madePermanent(_ answer: Answer) -> [Action] {
@@ -75,9 +79,7 @@ extension HotUpgradeMachine {
                 return restoreConfiguration(
                     then: clearing(releases, reason + "; the node runs \(running.version)"))
             }
-            return [installedLine]
-                + restoreConfiguration(
-                    then: running.status == .permanent ? .succeed : .makePermanent)
+            return foundInstalled(running)
         case .failedInstallation(let reason):
             return follow(clearing(releases, reason + "; the node runs \(running.version)"))
         case .interruption:
@@ -87,9 +89,7 @@ extension HotUpgradeMachine {
                     then: clearing(
                         releases, reason, nodeIsUntouched: running.version == plan.from))
             }
-            return [installedLine]
-                + restoreConfiguration(
-                    then: running.status == .permanent ? .succeed : .makePermanent)
+            return foundInstalled(running)
         }
     }
 
@@ -130,7 +130,6 @@ extension HotUpgradeMachine {
     }
 
     mutating func ask(_ question: Question) -> [Action] {
-        state = .asking(question)
-        return [whichReleases]
+        whichReleases(.asking(question))
     }
 }

@@ -38,24 +38,46 @@ package struct HotUpgradeMachine: Sendable {
 extension HotUpgradeMachine {
     enum State {
         case idle
-        case evaluatingConfiguration
+        case calling(Call)
+        case doing(Step)
+        case pausing(Question)
+        case finished
+    }
+
+    /// What the node is asked for, or told to do.
+    enum Call {
         case listing
         case unregistering(Then)
-        case placing
         case unpacking
-        case copyingResources
         case findingRoot
         case makingRelup
-        case inspectingRelup
         case checking
-        case writingConfiguration
         case installing
-        case restoringConfiguration(Then)
         case makingPermanent
-        case pausing(Question)
         case asking(Question)
+    }
+
+    /// What is done to files.
+    enum Step {
+        case evaluatingConfiguration
+        case placing
+        case copyingResources
+        case inspectingRelup
+        case writingConfiguration
+        case restoringConfiguration(Then)
         case removing(reason: String, nodeIsUntouched: Bool)
-        case finished
+
+        var fileStep: HotUpgrade.FileStep {
+            switch self {
+            case .evaluatingConfiguration: .evaluateConfiguration
+            case .placing: .placePackage
+            case .copyingResources: .copyReleaseResources
+            case .inspectingRelup: .inspectRelup
+            case .writingConfiguration: .writeConfiguration
+            case .restoringConfiguration: .restoreConfiguration
+            case .removing: .removeRelease
+            }
+        }
     }
 
     /// Why the node is asked what it runs.
@@ -95,8 +117,7 @@ extension HotUpgradeMachine {
     package mutating func start() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade starts once") }
         // The configuration first: it is what most often forbids a hot upgrade, and costs nothing.
-        state = .evaluatingConfiguration
-        return [.file(.evaluateConfiguration)]
+        return perform(.evaluatingConfiguration)
     }
 
     /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it runs, and
@@ -109,7 +130,8 @@ extension HotUpgradeMachine {
     /// A call has returned `term`, and printed `output` meanwhile.
     package mutating func callAnswered(_ term: Term, output: String = "") -> [Action] {
         let answer = Answer(term, output: output)
-        switch state {
+        guard case .calling(let call) = state else { preconditionFailure("No call is under way") }
+        switch call {
         case .listing: return listed(answer)
         case .unregistering(let then): return unregistered(answer, then: then)
         case .unpacking: return unpacked(answer)
@@ -119,16 +141,14 @@ extension HotUpgradeMachine {
         case .installing: return installed(answer)
         case .makingPermanent: return madePermanent(answer)
         case .asking(let question): return asked(question, answer)
-        case .idle, .evaluatingConfiguration, .placing, .copyingResources, .inspectingRelup,
-            .writingConfiguration, .restoringConfiguration, .pausing, .removing, .finished:
-            preconditionFailure("No call is under way")
         }
     }
 
     /// A call has no result.
     package mutating func callFailed(_ error: RemoteCallError, output: String = "") -> [Action] {
         let reason = withOutput(error.description, output)
-        switch state {
+        guard case .calling(let call) = state else { preconditionFailure("No call is under way") }
+        switch call {
         case .listing: return fail("asking the node for its releases: \(reason)")
         case .unregistering(let then): return notUnregistered(reason, then: then)
         case .unpacking: return unpackingFailed(reason, isCertain: false)
@@ -143,56 +163,39 @@ extension HotUpgradeMachine {
             return outcomeUnknown(reason)
         case .makingPermanent: return permanenceFailed(reason)
         case .asking(let question): return notAnswered(question, reason)
-        case .idle, .evaluatingConfiguration, .placing, .copyingResources, .inspectingRelup,
-            .writingConfiguration, .restoringConfiguration, .pausing, .removing, .finished:
-            preconditionFailure("No call is under way")
         }
     }
 
     /// The file step is done.
     package mutating func fileDone() -> [Action] {
-        switch state {
-        case .evaluatingConfiguration:
-            state = .listing
-            return [whichReleases]
+        guard case .doing(let step) = state else { preconditionFailure("No step is under way") }
+        switch step {
+        case .evaluatingConfiguration: return whichReleases(.listing)
         case .placing:
-            state = .unpacking
-            return [
-                call(
-                    "release_handler", "unpack_release", [.charlist("\(plan.to)/\(plan.name)")],
-                    plan.timings.preparation)
-            ]
+            return call(
+                .unpacking, "unpack_release", [.charlist("\(plan.to)/\(plan.name)")],
+                plan.timings.preparation)
         case .copyingResources:
-            state = .findingRoot
-            return [call("code", "root_dir", [], plan.timings.question)]
+            return call(.findingRoot, module: "code", "root_dir", [], plan.timings.question)
         case .inspectingRelup:
-            state = .checking
-            return [
-                call(
-                    "release_handler", "check_install_release", [.charlist(plan.to)],
-                    plan.timings.preparation)
-            ]
+            return call(
+                .checking, "check_install_release", [.charlist(plan.to)],
+                plan.timings.preparation)
         case .writingConfiguration:
-            state = .installing
             let options: Term = [.tuple([.atom("update_paths"), true])]
-            return [
-                call(
-                    "release_handler", "install_release", [.charlist(plan.to), options],
-                    plan.timings.installation)
-            ]
-        case .restoringConfiguration(let then):
-            return follow(then)
+            return call(
+                .installing, "install_release", [.charlist(plan.to), options],
+                plan.timings.installation)
+        case .restoringConfiguration(let then): return follow(then)
         case .removing(let reason, let nodeIsUntouched):
             return finish(.failed(reason: reason, nodeIsUntouched: nodeIsUntouched))
-        case .idle, .listing, .unregistering, .unpacking, .findingRoot, .makingRelup, .checking,
-            .installing, .makingPermanent, .pausing, .asking, .finished:
-            preconditionFailure("No file step is under way")
         }
     }
 
     /// The file step could not be done.
     package mutating func fileFailed(_ reason: String) -> [Action] {
-        switch state {
+        guard case .doing(let step) = state else { preconditionFailure("No step is under way") }
+        switch step {
         case .evaluatingConfiguration:
             return fail("the configuration of \(plan.to): \(reason)")
         case .placing:
@@ -214,9 +217,6 @@ extension HotUpgradeMachine {
         case .removing(let cause, let nodeIsUntouched):
             return [.log(.warning, "Files of \(plan.to) are left behind, reason: \(reason)")]
                 + finish(.failed(reason: cause, nodeIsUntouched: nodeIsUntouched))
-        case .idle, .listing, .unregistering, .unpacking, .findingRoot, .makingRelup, .checking,
-            .installing, .makingPermanent, .pausing, .asking, .finished:
-            preconditionFailure("No file step is under way")
         }
     }
 
@@ -225,8 +225,7 @@ extension HotUpgradeMachine {
         guard case .pausing(let question) = state else {
             preconditionFailure("No pause is under way")
         }
-        state = .asking(question)
-        return [whichReleases]
+        return whichReleases(.asking(question))
     }
 }
 
@@ -252,18 +251,14 @@ extension HotUpgradeMachine {
     }
 
     mutating func restoreConfiguration(then: Then) -> [Action] {
-        state = .restoringConfiguration(then)
-        return [.file(.restoreConfiguration)]
+        perform(.restoringConfiguration(then))
     }
 
     /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that one
     /// deletes libraries in use where the node was booted without a RELEASES file.
     mutating func unregister(then: Then) -> [Action] {
-        state = .unregistering(then)
-        return [
-            call(
-                "release_handler", "set_removed", [.charlist(plan.to)], plan.timings.preparation)
-        ]
+        call(
+            .unregistering(then), "set_removed", [.charlist(plan.to)], plan.timings.preparation)
     }
 
     mutating func unregistered(_ answer: Answer, then: Then) -> [Action] {
@@ -301,8 +296,7 @@ extension HotUpgradeMachine {
     }
 
     mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {
-        state = .removing(reason: reason, nodeIsUntouched: nodeIsUntouched)
-        return [.file(.removeRelease)]
+        perform(.removing(reason: reason, nodeIsUntouched: nodeIsUntouched))
     }
 
     mutating func fail(_ reason: String, nodeIsUntouched: Bool = true) -> [Action] {
@@ -314,13 +308,20 @@ extension HotUpgradeMachine {
         return [.finish(outcome)]
     }
 
-    var whichReleases: Action {
-        call("release_handler", "which_releases", [], plan.timings.question)
+    mutating func perform(_ step: Step) -> [Action] {
+        state = .doing(step)
+        return [.file(step.fileStep)]
     }
 
-    func call(
-        _ module: Atom, _ function: Atom, _ arguments: [Term], _ timeout: Duration
-    ) -> Action {
-        .call(module: module, function: function, arguments: arguments, timeout: timeout)
+    mutating func whichReleases(_ call: Call) -> [Action] {
+        self.call(call, "which_releases", [], plan.timings.question)
+    }
+
+    mutating func call(
+        _ call: Call, module: Atom = "release_handler", _ function: Atom, _ arguments: [Term],
+        _ timeout: Duration
+    ) -> [Action] {
+        state = .calling(call)
+        return [.call(module: module, function: function, arguments: arguments, timeout: timeout)]
     }
 }

@@ -31,18 +31,14 @@ extension HotUpgradeMachine {
     }
 
     mutating func place() -> [Action] {
-        state = .placing
-        return [.file(.placePackage)]
+        perform(.placing)
     }
 
     mutating func unpacked(_ answer: Answer) -> [Action] {
         switch answer.kind {
         case .ok(let values) where values.first?.asText == plan.to:
-            state = .copyingResources
-            return [
-                .log(.info, "Unpacked successfully: ~c\"\(plan.to)\""),
-                .file(.copyReleaseResources),
-            ]
+            return [.log(.info, "Unpacked successfully: ~c\"\(plan.to)\"")]
+                + perform(.copyingResources)
         case .error(let reason):
             if let parts = reason.asTuple, parts.first == .atom("existing_release"),
                 parts.last?.asText == plan.to, mayUnpackAgain
@@ -68,7 +64,6 @@ extension HotUpgradeMachine {
         else {
             return abandon("code:root_dir answered \(answer.text)")
         }
-        state = .makingRelup
         let new: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.to)")
         let old: Term = .charlist("\(root)/releases/\(plan.name)-\(plan.from)")
         let path: Term = [
@@ -78,17 +73,16 @@ extension HotUpgradeMachine {
             .tuple([.atom("path"), path]),
             .tuple([.atom("outdir"), .charlist("\(root)/releases/\(plan.to)")]),
         ]
-        return [
-            call("systools", "make_relup", [new, [old], [old], options], plan.timings.preparation)
-        ]
+        return call(
+            .makingRelup, module: "systools", "make_relup", [new, [old], [old], options],
+            plan.timings.preparation)
     }
 
     mutating func relupMade(_ answer: Answer) -> [Action] {
         // `{ok, Relup, Module, Warnings}` is the answer where it is asked not to print.
         switch answer.kind {
         case .ok:
-            state = .inspectingRelup
-            return [.file(.inspectRelup)]
+            return perform(.inspectingRelup)
         case .error, .badRPC, .other:
             return relupFailed(answer.text)
         }
@@ -104,8 +98,7 @@ extension HotUpgradeMachine {
         guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
             return checkFailed(answer.text)
         }
-        state = .writingConfiguration
-        return [.file(.writeConfiguration)]
+        return perform(.writingConfiguration)
     }
 
     mutating func checkFailed(_ reason: String) -> [Action] {

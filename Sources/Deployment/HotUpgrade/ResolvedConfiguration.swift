@@ -1,5 +1,6 @@
 internal import ExternalTermFormat
 internal import FoundationEssentials
+internal import Supervisor
 
 /// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs` and
 /// the other configuration providers.
@@ -67,25 +68,25 @@ extension ResolvedConfiguration {
     ///
     /// Paths into the folder of the staged release become paths into `root`, where the same files are
     /// when the release is installed.
-    init(output: [UInt8], root: String) throws(FileContentError) {
+    init(output: [UInt8], root: String) throws(FileSystemError) {
         let marker = Array(Self.marker.utf8)
         let line = output.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: marker) }
-        guard let line else { throw FileContentError("the release printed no configuration") }
+        guard let line else { throw .unusable("the release printed no configuration") }
         guard let bytes = Data(base64Encoded: Data(line.dropFirst(marker.count))) else {
-            throw FileContentError("the release printed a damaged configuration")
+            throw .unusable("the release printed a damaged configuration")
         }
         let term: Term
         do throws(TermError) {
             term = try Term(decoding: Array(bytes))
         } catch {
-            throw FileContentError("the release printed a configuration that is no term")
+            throw .unusable("the release printed a configuration that is no term")
         }
         guard let parts = term.asTuple, parts.count == 2, let staged = parts[0].asBinary,
             staged.count > 1, Self.isConfiguration(parts[1])
-        else { throw FileContentError("the release printed what is no configuration") }
+        else { throw .unusable("the release printed what is no configuration") }
         applications = Relocation(from: staged, to: Array(root.utf8)).apply(to: parts[1])
         if let key = Self.inexpressibleKey(in: applications) {
-            throw FileContentError(
+            throw .unusable(
                 "\(key) holds a pid, reference, port or local function, which no file can hold")
         }
     }

@@ -83,12 +83,12 @@ struct Appup: Equatable, Sendable {
 
     /// Within the package.
     var path: String
-    var content: Result<[Step], FileContentError>
+    var content: Result<[Step], FileSystemError>
 
     /// The appups that have the one shape that Deployex accepts: `{To, [{From, _}], [{From, _}]}.`
     ///
     /// Source: appup(4), SASL.
-    static func steps(_ bytes: [UInt8]) throws(FileContentError) -> [Step] {
+    static func steps(_ bytes: [UInt8]) throws(FileSystemError) -> [Step] {
         var steps: [Step] = []
         for term in try ErlangFile.terms(bytes) {
             guard let parts = term.asTuple, parts.count == 3, let to = parts[0].asText,
@@ -115,7 +115,7 @@ extension StagedUpgrade {
     static func read(
         _ folder: String, name: String, from running: String, to version: String,
         files: any FileSystem
-    ) throws(FileContentError) -> StagedUpgrade {
+    ) throws(FileSystemError) -> StagedUpgrade {
         let contents = try ReleaseContents.read(
             folder, name: name, version: version, files: files)
         var set = AppupSet(main: [], described: [])
@@ -131,7 +131,7 @@ extension StagedUpgrade {
                 return Appup(
                     path: path,
                     content: content("\(folder)/\(path)", limit: Appup.maximumByteCount, files) {
-                        bytes throws(FileContentError) in try Appup.steps(bytes)
+                        bytes throws(FileSystemError) in try Appup.steps(bytes)
                     })
             }
             if isMain { set.main += appups }
@@ -139,11 +139,11 @@ extension StagedUpgrade {
             let path = "\(ebin)/jellyfish.json"
             let metadata = content(
                 "\(folder)/\(path)", limit: JellyfishMetadata.maximumByteCount, files
-            ) { bytes throws(FileContentError) in try JellyfishMetadata(json: bytes) }
+            ) { bytes throws(FileSystemError) in try JellyfishMetadata(json: bytes) }
             switch metadata {
             case .success(let metadata):
                 set.described.append(.init(metadata: metadata, appups: appups))
-            case .failure(let error): throw FileContentError("\(path): \(error)")
+            case .failure(let error): throw .unusable("\(path): \(error)")
             }
         }
         let relup = "\(folder)/releases/\(version)/relup"
@@ -163,24 +163,21 @@ extension StagedUpgrade {
 
     private static func list(
         _ path: String, _ files: any FileSystem
-    ) throws(FileContentError) -> [String] {
-        let names: [String]
-        do throws(FileSystemError) { names = try files.list(path) } catch {
-            throw FileContentError("\(error)")
-        }
+    ) throws(FileSystemError) -> [String] {
+        let names = try files.list(path)
         guard names.count <= maximumEntryCount else {
-            throw FileContentError("\(path) has \(names.count) entries")
+            throw .unusable("\(path) has \(names.count) entries")
         }
         return names
     }
 
     private static func content<Content>(
         _ path: String, limit: Int, _ files: any FileSystem,
-        parse: ([UInt8]) throws(FileContentError) -> Content
-    ) -> Result<Content, FileContentError> {
-        do throws(FileContentError) {
+        parse: ([UInt8]) throws(FileSystemError) -> Content
+    ) -> Result<Content, FileSystemError> {
+        do throws(FileSystemError) {
             guard let bytes = try ErlangFile.read(path, limit: limit, files: files) else {
-                return .failure(FileContentError("it does not exist"))
+                return .failure(.unusable("it does not exist"))
             }
             return .success(try parse(bytes))
         } catch {

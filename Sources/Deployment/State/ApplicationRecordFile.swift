@@ -24,8 +24,8 @@ package struct ApplicationRecordFile: Sendable {
         guard let record, record.format == ApplicationRecord.currentFormat else {
             if let record {
                 findings.append(
-                    "\(path) has format \(record.format): it is kept as \(path).damaged")
-                try files.rename(path, to: path + ".damaged")
+                    "\(path) has format \(record.format): it is kept as \(try files.setAside(path))"
+                )
             }
             return nil
         }

@@ -1,4 +1,3 @@
-internal import Glibc
 package import Supervisor
 
 // What a start makes of what it finds on disk.
@@ -48,11 +47,11 @@ extension InstanceState {
     /// Cut off while it made a release permanent, a node leaves a `start_erl.data` from which nothing boots.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
         if let finding = try mendBoot() { found.findings.append(finding) }
-        guard try files.status(current) != nil, try bootVersions(of: current) == nil else { return }
-        do throws(ReleasesFileError) {
+        guard try lacksBoot() else { return }
+        do throws(FileSystemError) {
             // Nothing of ours names a release that is there; RELEASES may.
             try ReleasesFile.write(for: current, name: layout.application, files: files)
-            found.findings.append("\(current)/releases/start_erl.data was damaged: made anew")
+            found.findings.append("\(current)/\(StartErlData.path) was damaged: made anew")
         } catch {
             found.findings.append("\(error)")
         }
@@ -63,19 +62,20 @@ extension InstanceState {
     /// What an unfinished hot upgrade began from boots then, else what is on record.
     /// - Returns: a line for the log when something was done.
     private func mendBoot() throws(FileSystemError) -> String? {
-        guard try files.status(current) != nil, try bootVersions(of: current) == nil else {
-            return nil
-        }
-        let journal = try content(InstanceJournal.self, layout.journal(instance))
-        let recorded = try content(DeployedRelease.self, layout.currentVersion(instance))
+        guard try lacksBoot() else { return nil }
+        let journal = try journal()
+        let recorded = try StateFile.read(
+            DeployedRelease.self, layout.currentVersion(instance), limit: Self.recordLimit,
+            files: files
+        ).value
         let marked = try ReleaseMarker.read(in: current, files: files)
         for release in [journal?.from, journal?.to, marked, recorded] {
             guard let version = release?.version, try holds(version, in: current),
                 let erts = try ertsVersion(of: version)
             else { continue }
-            let path = "\(current)/releases/start_erl.data"
+            let path = "\(current)/\(StartErlData.path)"
             do throws(FileSystemError) {
-                try files.replaceFile(path, with: Array("\(erts) \(version)".utf8), mode: 0o644)
+                try StartErlData(erts: erts, release: version).write(in: current, files: files)
             } catch {
                 // For want of space it will do later. Else the application's user has seen to it, as with
                 // a folder of that name: then nothing boots here, and it is deployed anew.
@@ -93,9 +93,7 @@ extension InstanceState {
     package func prepareBoot() throws(FileSystemError) -> Found {
         var found = Found()
         if let finding = try mendBoot() { found.findings.append(finding) }
-        if let journal = try content(InstanceJournal.self, layout.journal(instance)),
-            journal.operation == .hotUpgrade
-        {
+        if let journal = try journal(), journal.operation == .hotUpgrade {
             try settle(journal, isRunning: false, &found)
         }
         found.current = try standing()
@@ -109,22 +107,13 @@ extension InstanceState {
 
     /// What the release's `.rel` file says, or else the only ERTS that is there.
     private func ertsVersion(of version: String) throws(FileSystemError) -> String? {
-        do throws(FileContentError) {
+        do throws(FileSystemError) {
             return try ReleaseContents.read(
                 current, name: layout.application, version: version, files: files
             ).ertsVersion
         } catch {
             let folders = try files.list(current).filter { $0.hasPrefix("erts-") }
             return folders.count == 1 ? String(folders[0].dropFirst(5)) : nil
-        }
-    }
-
-    private func content<Value: Decodable>(
-        _ type: Value.Type, _ path: String
-    ) throws(FileSystemError) -> Value? {
-        switch try StateFile.read(type, path, limit: Self.recordLimit, files: files) {
-        case .found(let value): value
-        case .absent, .damaged: nil
         }
     }
 
@@ -143,7 +132,7 @@ extension InstanceState {
             try completeReversion(journal.to)
             completed(journal, &found)
         case .revertInPlace:
-            guard try bootVersions(of: current)?.release == journal.to.version else {
+            guard try boots(current)?.release == journal.to.version else {
                 return try undone(journal, &found)
             }
             try completeReversionInPlace(journal.to)
@@ -152,7 +141,7 @@ extension InstanceState {
             if isRunning {
                 // What runs in the node only the node knows.
                 found.interruptedUpgrade = journal.to
-            } else if try bootVersions(of: current)?.release == journal.to.version {
+            } else if try boots(current)?.release == journal.to.version {
                 try recordHotUpgrade(to: journal.to, from: journal.from)
                 completed(journal, &found)
             } else {
@@ -220,38 +209,24 @@ extension InstanceState {
     func deployed(
         in folder: String, recorded: DeployedRelease? = nil
     ) throws(FileSystemError) -> DeployedRelease? {
-        guard let boots = try bootVersions(of: folder)?.release else { return nil }
+        guard let version = try boots(folder)?.release else { return nil }
         if let marked = try ReleaseMarker.read(in: folder, files: files),
-            marked.version == boots
+            marked.version == version
         {
             return marked
         }
-        if let recorded, recorded.version == boots { return recorded }
-        return DeployedRelease(version: boots, hash: "", deployment: .fullDeployment)
+        if let recorded, recorded.version == version { return recorded }
+        return DeployedRelease(version: version, hash: "", deployment: .fullDeployment)
     }
 
-    /// The versions of ERTS and of the release in `releases/start_erl.data`; `nil` where no release
-    /// stands.
-    func bootVersions(
-        of folder: String
-    ) throws(FileSystemError) -> (erts: String, release: String)? {
-        do throws(FileSystemError) {
-            let bytes = try files.read(
-                folder + "/releases/start_erl.data", limit: Self.recordLimit)
-            let words = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isWhitespace)
-            // A name that was cut, or is garbage, boots nothing.
-            guard words.count == 2, try holds(String(words[1]), in: folder) else { return nil }
-            return (String(words[0]), String(words[1]))
-        } catch {
-            if error.isNotFound { return nil }
-            if case .tooLarge = error { return nil }
-            guard let code = error.code, Self.noFile.contains(code) else { throw error }
-            return nil
-        }
+    /// What `folder` boots; `nil` where no release stands.
+    func boots(_ folder: String) throws(FileSystemError) -> StartErlData? {
+        try StartErlData.read(in: folder, files: files)
     }
 
-    /// What a release may have put where a file belongs: a folder, a loop of links, something closed.
-    private static let noFile: Set<Int32> = [
-        EISDIR, ENOTDIR, ELOOP, EACCES, EPERM, ENXIO, ENOTCONN,
-    ]
+    /// Whether there is a folder `current` from which nothing boots.
+    private func lacksBoot() throws(FileSystemError) -> Bool {
+        guard try files.status(current) != nil else { return false }
+        return try boots(current) == nil
+    }
 }

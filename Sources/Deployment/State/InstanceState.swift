@@ -71,7 +71,7 @@ package struct InstanceState: Sendable {
     /// - Returns: what is current now.
     package func revert(to id: ReleaseID) throws(FileSystemError) -> DeployedRelease {
         try completeMove()
-        guard let from = try deployed(in: current) else { throw .notDeployed(path: current) }
+        guard let from = try deployed(in: current) else { throw Self.notDeployed(current) }
         if let before = try deployed(in: previous), before.id == id {
             try begin(InstanceJournal(operation: .revert, from: from, to: before))
             try files.exchange(previous, current)
@@ -81,10 +81,14 @@ package struct InstanceState: Sendable {
         }
         let release = DeployedRelease(
             version: id.version, hash: id.hash, deployment: .fullDeployment)
-        guard try bootsInPlace(id.version) else { throw .notDeployed(path: previous) }
+        guard try bootsInPlace(id.version) else { throw Self.notDeployed(previous) }
         try begin(InstanceJournal(operation: .revertInPlace, from: from, to: release))
         try completeReversionInPlace(release)
         return release
+    }
+
+    private static func notDeployed(_ path: String) -> FileSystemError {
+        .unusable("\(path) does not hold the release that is looked for")
     }
 
     func completeReversion(_ release: DeployedRelease) throws(FileSystemError) {
@@ -102,10 +106,8 @@ package struct InstanceState: Sendable {
     }
 
     func completeReversionInPlace(_ release: DeployedRelease) throws(FileSystemError) {
-        let path = "\(current)/releases/start_erl.data"
-        let erts = try bootVersions(of: current)?.erts ?? ""
-        try files.replaceFile(
-            path, with: Array("\(erts) \(release.version)".utf8), mode: 0o644)
+        let erts = try boots(current)?.erts ?? ""
+        try StartErlData(erts: erts, release: release.version).write(in: current, files: files)
         // RELEASES is written anew before the start: what it names as permanent does not boot.
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: nil)
@@ -144,20 +146,16 @@ package struct InstanceState: Sendable {
     /// Completes, or forgets, a move that an error has cut off: before anything else is done to the
     /// folders.
     package func completeMove() throws(FileSystemError) {
-        let journal = try StateFile.read(
-            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
-        guard case .found(let journal) = journal, journal.operation != .hotUpgrade else { return }
+        guard let journal = try journal(), journal.operation != .hotUpgrade else { return }
         var found = Found()
         try settle(journal, isRunning: false, &found)
     }
 
     /// The release that stands in `current`, as its own marker, or a move that was cut off, describes it.
     package func standing() throws(FileSystemError) -> DeployedRelease? {
-        let journal = try StateFile.read(
-            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files)
         // The marker is changed after what boots.
-        if case .found(let journal) = journal, journal.operation == .revertInPlace,
-            try bootVersions(of: current)?.release == journal.to.version
+        if let journal = try journal(), journal.operation == .revertInPlace,
+            try boots(current)?.release == journal.to.version
         {
             return journal.to
         }
@@ -182,6 +180,13 @@ package struct InstanceState: Sendable {
     }
 
     // MARK: The journal and the version files
+
+    /// The move under way; `nil` where there is none, or its journal is damaged.
+    func journal() throws(FileSystemError) -> InstanceJournal? {
+        try StateFile.read(
+            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files
+        ).value
+    }
 
     private func begin(_ journal: InstanceJournal) throws(FileSystemError) {
         try files.replaceFile(

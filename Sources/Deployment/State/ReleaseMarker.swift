@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 package import Supervisor
 
 /// Which release a folder holds, in a file in the folder itself: so that the two change places in one
@@ -32,11 +31,8 @@ package enum ReleaseMarker {
     static func read(
         in folder: String, files: any FileSystem
     ) throws(FileSystemError) -> DeployedRelease? {
-        switch try StateFile.read(
-            DeployedRelease.self, "\(folder)/\(name)", limit: byteLimit, files: files)
-        {
-        case .found(let release): release
-        case .absent, .damaged: nil
-        }
+        try StateFile.read(
+            DeployedRelease.self, "\(folder)/\(name)", limit: byteLimit, files: files
+        ).value
     }
 }

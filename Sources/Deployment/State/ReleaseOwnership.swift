@@ -109,10 +109,8 @@ package struct ReleaseReach: Sendable {
     package func prepareAncestors() throws(FileSystemError) {
         guard hasUsers, let slash = basePath.lastIndex(of: "/"), slash != basePath.startIndex
         else { return }
-        do throws(PathTrustError) {
+        try FileSystemError.trusting { () throws(PathTrustError) in
             _ = try PathTrust().makeFolder(String(basePath[..<slash]), mode: 0o711)
-        } catch {
-            throw FileSystemError(error)
         }
     }
 

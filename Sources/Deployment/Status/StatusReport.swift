@@ -1,91 +1,142 @@
-package import ExternalTermFormat
+internal import ExternalTermFormat
 internal import Supervisor
 package import Transport
 
-/// The answer to `deployex:status()`: a map with atoms as keys, text as binaries and `null` for what
-/// is not there, in the shape that `deployex status --json` prints.
-package struct StatusReport {
-    package var node: String
-    package var version: String
+/// The answer to `deployex:status()`, in the shape that `deployex status --json` prints.
+package struct StatusReport: TermDocument {
+    package var node: String?
+    package var version: String?
     /// Whether the node's connections are mutually authenticated TLS.
-    package var usesTLS: Bool
-    package var uptime: Duration
-    package var applications: [Application]
+    package var usesTLS: Bool?
+    package var uptimeSeconds: Int?
+    package var applications: [Application] = []
 
-    package struct Application {
-        package var snapshot: ApplicationSnapshot
-        /// Instance I listens on `firstPort + I - 1`.
-        package var firstPort: UInt16
+    package static let empty = StatusReport()
 
-        package init(snapshot: ApplicationSnapshot, firstPort: UInt16) {
-            self.snapshot = snapshot
-            self.firstPort = firstPort
+    package static var fields: [TermField<StatusReport>] {
+        [
+            TermField("node", \.node), TermField("version", \.version),
+            TermField("tls", \.usesTLS), TermField("uptime_seconds", \.uptimeSeconds),
+            TermField("apps", \.applications),
+        ]
+    }
+
+    package struct Application: TermDocument {
+        package var name: String?
+        package var targetVersion: String?
+        package var pinnedVersion: String?
+        package var ghosted: [Ghost] = []
+        /// Why the deployment of the target does not go on at the moment.
+        package var problem: String?
+        package var instances: [Instance] = []
+
+        package static let empty = Application()
+
+        package static var fields: [TermField<Application>] {
+            [
+                TermField("name", \.name), TermField("target_version", \.targetVersion),
+                TermField("pinned_version", \.pinnedVersion), TermField("ghosted", \.ghosted),
+                TermField("problem", \.problem), TermField("instances", \.instances),
+            ]
         }
     }
 
+    package struct Ghost: TermDocument {
+        package var version: String?
+        package var hash: String?
+        package var reason: String?
+
+        package static let empty = Ghost()
+
+        package static var fields: [TermField<Ghost>] {
+            [
+                TermField("version", \.version), TermField("hash", \.hash),
+                TermField("reason", \.reason),
+            ]
+        }
+    }
+
+    package struct Instance: TermDocument {
+        package var number: Int?
+        package var node: String?
+        package var status: String?
+        package var version: String?
+        package var previousVersion: String?
+        package var lastDeployment: String?
+        /// `connected` or `not_connected`.
+        package var otp: String?
+        package var pid: Int?
+        package var port: Int?
+        package var uptimeSeconds: Int?
+        package var isStoppedByOperator: Bool?
+        package var isResponding: Bool?
+        package var crashRestarts: Int?
+        package var forcedRestarts: Int?
+
+        package static let empty = Instance()
+
+        package static var fields: [TermField<Instance>] {
+            [
+                TermField("instance", \.number), TermField("node", \.node),
+                TermField("status", \.status), TermField("version", \.version),
+                TermField("previous_version", \.previousVersion),
+                TermField("last_deployment", \.lastDeployment), TermField("otp", \.otp),
+                TermField("os_pid", \.pid), TermField("port", \.port),
+                TermField("uptime_seconds", \.uptimeSeconds),
+                TermField("stopped_by_operator", \.isStoppedByOperator),
+                TermField("responding", \.isResponding),
+                TermField("crash_restarts", \.crashRestarts),
+                TermField("forced_restarts", \.forcedRestarts),
+            ]
+        }
+
+        package var isConnected: Bool { otp == "connected" }
+    }
+}
+
+extension StatusReport {
     package init(
         node: String, version: String, usesTLS: Bool, uptime: Duration, applications: [Application]
     ) {
-        self.node = node
-        self.version = version
-        self.usesTLS = usesTLS
-        self.uptime = uptime
-        self.applications = applications
+        self.init(
+            node: node, version: version, usesTLS: usesTLS,
+            uptimeSeconds: Int(uptime.components.seconds), applications: applications)
     }
+}
 
-    package func term(now: MonotonicTime) -> Term {
-        .object([
-            ("node", .binary(node)),
-            ("version", .binary(version)),
-            ("tls", .flag(usesTLS)),
-            ("uptime_seconds", .seconds(uptime)),
-            ("apps", .list(applications.map { term(of: $0, now: now) })),
-        ])
+extension StatusReport.Application {
+    /// - Parameters:
+    ///   - firstPort: instance I listens on `firstPort + I - 1`.
+    ///   - host: this one, as it is in the instances' nodes.
+    package init(
+        _ snapshot: ApplicationSnapshot, firstPort: UInt16, host: String, now: MonotonicTime
+    ) {
+        self.init(
+            name: snapshot.application, targetVersion: snapshot.targetVersion,
+            pinnedVersion: snapshot.pinnedVersion,
+            ghosted: snapshot.ghosted.map {
+                .init(version: $0.version, hash: $0.hash, reason: $0.reason)
+            },
+            problem: snapshot.problem,
+            instances: snapshot.instances.map {
+                .init(
+                    $0, node: "\(snapshot.application)-\($0.number)@\(host)",
+                    port: Int(firstPort) + $0.number.offset, now: now)
+            })
     }
+}
 
-    private func term(of application: Application, now: MonotonicTime) -> Term {
-        let instances = application.snapshot.instances.map { instance in
-            term(of: instance, in: application, now: now)
-        }
-        let ghosted = application.snapshot.ghosted.map { release in
-            Term.object([
-                ("version", .binary(release.version)), ("hash", .binary(release.hash)),
-                ("reason", .binary(release.reason)),
-            ])
-        }
-        return .object([
-            ("name", .binary(application.snapshot.application)),
-            ("target_version", .orNull(application.snapshot.targetVersion)),
-            ("pinned_version", .orNull(application.snapshot.pinnedVersion)),
-            ("ghosted", .list(ghosted)),
-            ("problem", .orNull(application.snapshot.problem)),
-            ("instances", .list(instances)),
-        ])
-    }
-
-    private func term(
-        of instance: InstanceSnapshot, in application: Application, now: MonotonicTime
-    ) -> Term {
-        let host = node.split(separator: "@", maxSplits: 1).last.map(String.init) ?? "localhost"
-        let name = "\(application.snapshot.application)-\(instance.number)@\(host)"
-        let pid = instance.identity.map { Term.integer(Int($0.pid)) }
-        let uptime = instance.startedAt.map { Term.seconds(now - $0) }
-        let pairs: [(Atom, Term)] = [
-            ("instance", .integer(instance.number.value)),
-            ("node", .binary(name)),
-            ("status", .binary("\(instance.status)")),
-            ("version", Term.orNull(instance.current?.version)),
-            ("previous_version", Term.orNull(instance.previous?.version)),
-            ("last_deployment", Term.orNull(instance.current?.deployment.rawValue)),
-            ("otp", .binary(instance.isConnected ? "connected" : "not_connected")),
-            ("os_pid", pid ?? Term.null),
-            ("port", .integer(Int(application.firstPort) + instance.number.offset)),
-            ("uptime_seconds", instance.identity == nil ? Term.null : uptime ?? Term.null),
-            ("stopped_by_operator", .flag(instance.isStoppedByOperator)),
-            ("responding", .flag(instance.isResponding)),
-            ("crash_restarts", .integer(instance.crashRestarts)),
-            ("forced_restarts", .integer(instance.forcedRestarts)),
-        ]
-        return .object(pairs)
+extension StatusReport.Instance {
+    fileprivate init(_ found: InstanceSnapshot, node: String, port: Int, now: MonotonicTime) {
+        let uptime = found.startedAt.map { Int((now - $0).components.seconds) }
+        self.init(
+            number: found.number.value, node: node, status: "\(found.status)",
+            version: found.current?.version, previousVersion: found.previous?.version,
+            lastDeployment: found.current?.deployment.rawValue,
+            otp: found.isConnected ? "connected" : "not_connected",
+            pid: found.identity.map { Int($0.pid) }, port: port,
+            uptimeSeconds: found.identity == nil ? nil : uptime,
+            isStoppedByOperator: found.isStoppedByOperator, isResponding: found.isResponding,
+            crashRestarts: found.crashRestarts, forcedRestarts: found.forcedRestarts)
     }
 }

@@ -1,67 +1,115 @@
-package import ExternalTermFormat
+internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Supervisor
 
 /// The answer to `deployex:versions()`, in the shape that `deployex versions --json` prints: which
 /// version each application is to run, which ones are not deployed again, and what was deployed.
-package struct VersionsReport {
-    package var node: String
-    package var applications: [ApplicationSnapshot]
+package struct VersionsReport: TermDocument {
+    package var node: String?
+    package var applications: [Application] = []
 
+    package static let empty = VersionsReport()
+
+    package static var fields: [TermField<VersionsReport>] {
+        [TermField("node", \.node), TermField("apps", \.applications)]
+    }
+
+    package struct Application: TermDocument {
+        package var name: String?
+        package var targetVersion: String?
+        package var pinnedVersion: String?
+        package var ghosted: [Ghost] = []
+        /// The newest last, as they happened.
+        package var history: [Outcome] = []
+
+        package static let empty = Application()
+
+        package static var fields: [TermField<Application>] {
+            [
+                TermField("name", \.name), TermField("target_version", \.targetVersion),
+                TermField("pinned_version", \.pinnedVersion), TermField("ghosted", \.ghosted),
+                TermField("history", \.history),
+            ]
+        }
+    }
+
+    package struct Ghost: TermDocument {
+        package var version: String?
+        package var hash: String?
+        package var reason: String?
+        /// What the instance that failed had printed last.
+        package var logLines: [String] = []
+        package var at: String?
+
+        package static let empty = Ghost()
+
+        package static var fields: [TermField<Ghost>] {
+            [
+                TermField("version", \.version), TermField("hash", \.hash),
+                TermField("reason", \.reason), TermField("log_lines", \.logLines),
+                TermField("at", \.at),
+            ]
+        }
+    }
+
+    package struct Outcome: TermDocument {
+        package var version: String?
+        package var hash: String?
+        package var kind: String?
+        package var instance: Int?
+        package var outcome: String?
+        package var at: String?
+        package var durationSeconds: Double?
+        package var reason: String?
+
+        package static let empty = Outcome()
+
+        package static var fields: [TermField<Outcome>] {
+            [
+                TermField("version", \.version), TermField("hash", \.hash),
+                TermField("kind", \.kind), TermField("instance", \.instance),
+                TermField("outcome", \.outcome), TermField("at", \.at),
+                TermField("duration_seconds", \.durationSeconds), TermField("reason", \.reason),
+            ]
+        }
+    }
+}
+
+extension VersionsReport {
     package init(node: String, applications: [ApplicationSnapshot]) {
-        self.node = node
-        self.applications = applications
-    }
-
-    package var term: Term {
-        .object([
-            ("node", .binary(node)),
-            ("apps", .list(applications.map(Self.term(of:)))),
-        ])
-    }
-
-    private static func term(of application: ApplicationSnapshot) -> Term {
-        .object([
-            ("name", .binary(application.application)),
-            ("target_version", .orNull(application.targetVersion)),
-            ("pinned_version", .orNull(application.pinnedVersion)),
-            ("ghosted", .list(application.ghosted.map(term(of:)))),
-            // The newest last, as they happened.
-            ("history", .list(application.history.map(term(of:)))),
-        ])
-    }
-
-    private static func term(of release: GhostedRelease) -> Term {
-        .object([
-            ("version", .binary(release.version)),
-            ("hash", .binary(release.hash)),
-            ("reason", .binary(release.reason)),
-            ("log_lines", .list(release.logLines.map { .binary($0) })),
-            ("at", .binary(text(unixSeconds: release.at))),
-        ])
-    }
-
-    private static func term(of outcome: DeploymentOutcome) -> Term {
-        .object([
-            ("version", .binary(outcome.version)),
-            ("hash", .binary(outcome.hash)),
-            ("kind", .binary(outcome.kind.rawValue)),
-            ("instance", .integer(outcome.instance.value)),
-            ("outcome", .binary(outcome.outcome.rawValue)),
-            ("at", .binary(text(unixSeconds: outcome.at))),
-            ("duration_seconds", .float(tenths(outcome.milliseconds))),
-            ("reason", .orNull(outcome.reason)),
-        ])
+        self.init(
+            node: node,
+            applications: applications.map {
+                Application(
+                    name: $0.application, targetVersion: $0.targetVersion,
+                    pinnedVersion: $0.pinnedVersion, ghosted: $0.ghosted.map(Ghost.init),
+                    history: $0.history.map(Outcome.init))
+            })
     }
 
     /// "2026-11-26T15:42:12Z"
-    private static func text(unixSeconds: Int64) -> String {
+    fileprivate static func text(unixSeconds: Int64) -> String {
         // A record may hold any number; ISO 8601 has years of four digits.
         let seconds = min(max(unixSeconds, 0), 253_402_300_799)
         return Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601)
     }
+}
 
-    private static func tenths(_ milliseconds: Int64) -> Double {
-        (Double(milliseconds) / 100).rounded() / 10
+extension VersionsReport.Ghost {
+    fileprivate init(_ release: GhostedRelease) {
+        self.init(
+            version: release.version, hash: release.hash, reason: release.reason,
+            logLines: release.logLines, at: VersionsReport.text(unixSeconds: release.at))
+    }
+}
+
+extension VersionsReport.Outcome {
+    fileprivate init(_ change: DeploymentOutcome) {
+        self.init(
+            version: change.version, hash: change.hash, kind: change.kind.rawValue,
+            instance: change.instance.value, outcome: change.outcome.rawValue,
+            at: VersionsReport.text(unixSeconds: change.at),
+            durationSeconds: (Double(change.milliseconds) / 100).rounded() / 10,
+            reason: change.reason)
     }
 }

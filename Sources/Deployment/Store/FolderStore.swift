@@ -38,14 +38,7 @@ package struct FolderStore: ReleaseStore, Equatable {
 
     package func current() async throws(StoreError) -> Release? {
         let (path, trust) = (currentPath, Self.trust(publishers))
-        let result = await offload { () -> Result<Release?, StoreError> in
-            do throws(StoreError) {
-                return .success(try Self.readCurrent(path, trust))
-            } catch {
-                return .failure(error)
-            }
-        }
-        return try result.get()
+        return try await offload { () throws(StoreError) in try Self.readCurrent(path, trust) }
     }
 
     /// The package where it stands: nothing is copied.
@@ -53,9 +46,8 @@ package struct FolderStore: ReleaseStore, Equatable {
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage {
         let (path, trust) = (packagePath(of: release), Self.trust(publishers))
-        let error = await offload { Self.checkPackage(path, trust) }
-        if let error { throw error }
-        return LocalPackage(path: path, isTemporary: false, owners: publishers)
+        try await offload { () throws(StoreError) in try Self.checkPackage(path, trust) }
+        return LocalPackage(path: path, owners: publishers)
     }
 
     /// How the store's paths are walked.
@@ -75,39 +67,25 @@ package struct FolderStore: ReleaseStore, Equatable {
             if error.isNotFound { return nil }
             throw StoreError(error, path: path)
         }
-        let bytes = try read(file, path)
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try file.readAll(limit: Release.maximumByteCount, "reading it")
+        } catch {
+            throw .unreadable(path: path, error)
+        }
         do throws(ReleaseError) {
+            guard let bytes else { throw .tooLong(byteCount: Release.maximumByteCount + 1) }
             return try Release(parsing: bytes)
         } catch {
             throw .invalid(path: path, error)
         }
     }
 
-    /// All bytes, or one more than a `current.json` may have.
-    private static func read(
-        _ file: borrowing FileDescriptor, _ path: String
-    ) throws(StoreError) -> [UInt8] {
-        let limit = Release.maximumByteCount + 1
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: limit)
-        while bytes.count < limit {
-            let count = Glibc.read(file.raw, &chunk, limit - bytes.count)
-            if count == 0 { break }
-            if count > 0 {
-                bytes += chunk[..<count]
-            } else if errno != EINTR {
-                throw .unreadable(path: path, .last("reading it"))
-            }
-        }
-        return bytes
-    }
-
-    private static func checkPackage(_ path: String, _ trust: PathTrust) -> StoreError? {
+    private static func checkPackage(_ path: String, _ trust: PathTrust) throws(StoreError) {
         do throws(PathTrustError) {
             _ = try trust.file(path)
-            return nil
         } catch {
-            return error.isNotFound ? .missingPackage(path: path) : StoreError(error, path: path)
+            throw error.isNotFound ? .missingPackage(path: path) : StoreError(error, path: path)
         }
     }
 }

@@ -19,14 +19,11 @@ package protocol ReleaseStore: Sendable {
 /// A package as a local file.
 package struct LocalPackage: Equatable, Sendable {
     package var path: String
-    /// Whether it was downloaded, and is removed by the caller after use.
-    package var isTemporary: Bool
     /// Whose it may be.
     package var owners: TrustedUsers
 
-    package init(path: String, isTemporary: Bool, owners: TrustedUsers = TrustedUsers()) {
+    package init(path: String, owners: TrustedUsers = TrustedUsers()) {
         self.path = path
-        self.isTemporary = isTemporary
         self.owners = owners
     }
 }

@@ -1,9 +1,11 @@
 package import Transport
 
-/// The distribution over TLS, ready to use: options that have been read and files that have been loaded.
+/// The distribution over TLS, ready to use: options that have been read and files that have been
+/// loaded.
 ///
 /// A renewed certificate is used for new connections as soon as its files are in place; files that
-/// cannot be used are reported, and the former ones stay in use. The options themselves are read once.
+/// cannot be used are reported, and the former ones stay in use. The options themselves are read
+/// once.
 public final class DistributionTLS: Sendable {
     /// What the file said.
     public let options: DistributionTLSOptions
@@ -11,8 +13,8 @@ public final class DistributionTLS: Sendable {
     private let client: TLSContext
 
     /// Reads the options file and what it names, on the calling thread.
-    /// - Parameter report: hears, now and later, on any thread, what an operator should know: an expired
-    ///   certificate of ours, files that have been reloaded or could not be.
+    /// - Parameter report: hears, now and later, on any thread, what an operator should know: an
+    ///   expired certificate of ours, files that have been reloaded or could not be.
     public convenience init(
         optionsFile: String, report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) throws(TLSOptionError) {
@@ -75,14 +77,16 @@ public final class DistributionTLS: Sendable {
         }
     }
 
-    /// Returns when the files for connections that are accepted have been looked at, however long that takes.
+    /// Returns when the files for connections that are accepted have been looked at, however long
+    /// that takes.
     package func look() async {
         await server.look()
     }
 
-    /// TLS over a connection that was accepted, after a ``look()``; the handshake begins when it is started.
-    /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
-    ///   over it.
+    /// TLS over a connection that was accepted, after a ``look()``; the handshake begins when it is
+    /// started.
+    /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the
+    ///   distribution over it.
     /// - Throws: when no memory is left; then the connection is closed.
     package func accept(
         _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
@@ -93,12 +97,12 @@ public final class DistributionTLS: Sendable {
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
-    /// TLS over a connection that was made; the handshake begins when it is started. It returns when
-    /// the files have been looked at.
+    /// TLS over a connection that was made; the handshake begins when it is started. It returns
+    /// when the files have been looked at.
     /// - Parameters:
     ///   - host: what stands after the `@` of the node's name.
-    ///   - handshakeTimeout: how long the handshakes may take, that of TLS and that of the distribution
-    ///     over it.
+    ///   - handshakeTimeout: how long the handshakes may take, that of TLS and that of the
+    ///     distribution over it.
     /// - Throws: when `host` cannot be a server's name; then the connection is closed.
     package func connect(
         _ stream: TCPStream, to host: String, on loop: EventLoop,

@@ -9,10 +9,10 @@ package import Transport
 ///            {verify, verify_peer}, {secure_renegotiate, true}]},
 ///  {client, [… , {server_name_indication, disable}]}].
 /// ```
-/// An option that is not known here is an error, never ignored. Two defaults are stricter than OTP's:
-/// without `verify` the peer is verified, and without `fail_if_no_peer_cert` a server that verifies
-/// turns away clients that have no certificate. Without `versions` both TLS 1.2 and 1.3 are spoken,
-/// where OTP's distribution offers 1.2 only.
+/// An option that is not known here is an error, never ignored. Two defaults are stricter than
+/// OTP's: without `verify` the peer is verified, and without `fail_if_no_peer_cert` a server that
+/// verifies turns away clients that have no certificate. Without `versions` both TLS 1.2 and 1.3
+/// are spoken, where OTP's distribution offers 1.2 only.
 ///
 /// It reads no file: see ``DistributionTLS``. Source: "Using TLS for Erlang Distribution", ssl;
 /// `inet_tls_dist.erl`.

@@ -26,7 +26,7 @@ package final class FileLog: Sendable {
     /// The folder is made with the first line, mode 0750; the file with mode 0640.
     package init(path: String, limits: LogLimits) {
         self.path = path
-        queue = DispatchQueue(label: "deployex.log.\(LogSnapshot.lastComponent(path))")
+        queue = DispatchQueue(label: "deployex.log.\(HostFileSystem.name(of: path))")
         writer = FileLogWriter(path: path, limits: limits)
     }
 

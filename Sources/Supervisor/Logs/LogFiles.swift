@@ -35,10 +35,8 @@ package struct LogFiles: Sendable {
 
     /// Walked as all paths of logs are: whoever owns a folder on the way may put links there meanwhile.
     private func opened(_ path: String, mode: UInt32) throws(FileSystemError) -> FileDescriptor {
-        do throws(PathTrustError) {
-            return try LogOpening.trust(owners).makeFolder(path, mode: mode)
-        } catch {
-            throw FileSystemError(error)
+        try FileSystemError.trusting { () throws(PathTrustError) in
+            try LogOpening.trust(owners).makeFolder(path, mode: mode)
         }
     }
 
@@ -59,7 +57,7 @@ package struct LogFiles: Sendable {
         try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)
         try FolderAccess.give(
-            LogSnapshot.lastComponent(path), in: folder, mode: 0o750, to: user, path: path)
+            HostFileSystem.name(of: path), in: folder, mode: 0o750, to: user, path: path)
         return FolderAccess.obstacle(for: user, on: path)
     }
 

@@ -41,7 +41,7 @@ struct LogRotation: Sendable {
             HostFileSystem(below: try LogOpening.folder(of: path, owners: owners))
         }
     }
-    private var folder: String { LogSnapshot.folder(path) }
+    private var folder: String { HostFileSystem.folder(of: path) }
 
     private func path(of name: LogPieceName) -> String { path + name.suffix }
 
@@ -91,7 +91,7 @@ struct LogRotation: Sendable {
     func recover() throws(FileSystemError) {
         let log = try OpenedLog(path, isChanged: true, owners: owners)
         for name in try LogSnapshot.names(path, owners) {
-            switch LogPieceName(name, of: LogSnapshot.lastComponent(path)) {
+            switch LogPieceName(name, of: HostFileSystem.name(of: path)) {
             case .copying: try files.removeFile(path(of: .copying))
             case .rotating(let start, let position):
                 try complete(start: start, position: position, log)
@@ -204,7 +204,7 @@ struct LogRotation: Sendable {
 
     private func pieces() throws(FileSystemError) -> [Int64] {
         try LogSnapshot.names(path, owners).compactMap { name in
-            guard case .piece(let start) = LogPieceName(name, of: LogSnapshot.lastComponent(path))
+            guard case .piece(let start) = LogPieceName(name, of: HostFileSystem.name(of: path))
             else { return nil }
             return start
         }.sorted()

@@ -77,10 +77,11 @@ package actor LogRotator {
                 let path = self.logs.path(name, stream)
                 let rotation = self.rotation(path)
                 await self.policyRestarted(path)
-                let failure = await offload { () -> FileSystemError? in
-                    Self.failure { () throws(FileSystemError) in try rotation.rotateByRename() }
+                do {
+                    try await offload { try rotation.rotateByRename() }
+                } catch {
+                    await self.finish(path, .failed("\(error)"))
                 }
-                if let failure { await self.finish(path, .failed("\(failure)")) }
             }
         }
     }
@@ -103,10 +104,11 @@ package actor LogRotator {
         await inOrder {
             for path in await self.paths {
                 let rotation = self.rotation(path)
-                let failure = await offload { () -> FileSystemError? in
-                    Self.failure { () throws(FileSystemError) in try rotation.recover() }
+                do {
+                    try await offload { try rotation.recover() }
+                } catch {
+                    await self.finish(path, .failed("\(error)"))
                 }
-                if let failure { await self.finish(path, .failed("\(failure)")) }
             }
         }
     }
@@ -164,17 +166,6 @@ package actor LogRotator {
             }
         } catch {
             return .failed("\(error)")
-        }
-    }
-
-    private static func failure(
-        _ body: () throws(FileSystemError) -> Void
-    ) -> FileSystemError? {
-        do throws(FileSystemError) {
-            try body()
-            return nil
-        } catch {
-            return error
         }
     }
 }

@@ -49,8 +49,8 @@ struct LogSnapshot {
         }
         var found: [(start: Int64, log: OpenedLog)] = []
         for name in names {
-            guard let kind = LogPieceName(name, of: Self.lastComponent(path)) else { continue }
-            let piecePath = Self.folder(path) + "/" + name
+            guard let kind = LogPieceName(name, of: HostFileSystem.name(of: path)) else { continue }
+            let piecePath = HostFileSystem.folder(of: path) + "/" + name
             switch kind {
             case .copying: break
             case .piece(let start):
@@ -119,13 +119,7 @@ struct LogSnapshot {
             if error.isNotFound { return [] }
             throw error
         }
-        let log = lastComponent(path)
+        let log = HostFileSystem.name(of: path)
         return all.filter { LogPieceName($0, of: log) != nil }
-    }
-
-    static func folder(_ path: String) -> String { HostFileSystem.folder(of: path) }
-
-    static func lastComponent(_ path: String) -> String {
-        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
     }
 }

@@ -1,7 +1,7 @@
 /// An access control list: who, beside the owner and everybody, may do what.
 ///
-/// Source: acl(5); the kernel's form is a version, 2, and then 8 bytes for each entry: tag, permissions
-/// and id, all little-endian (`posix_acl_xattr.h`).
+/// Source: acl(5); the kernel's form is a version, 2, and then 8 bytes for each entry: tag,
+/// permissions and id, all little-endian (`posix_acl_xattr.h`).
 package struct AccessList: Equatable, Sendable {
     package struct Entry: Equatable, Sendable {
         package var id: UInt32

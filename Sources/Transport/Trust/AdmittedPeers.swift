@@ -21,8 +21,8 @@ public enum AdmittedPeers: Equatable, Sendable {
         }
     }
 
-    /// Whether a connection comes from this host. It may ask the kernel, some times a second; ask once for each
-    /// connection.
+    /// Whether a connection comes from this host. It may ask the kernel, some times a second; ask
+    /// once for each connection.
     /// - Parameters:
     ///   - own: the address that it came to.
     ///   - host: whether an address is one of this host's interfaces.
@@ -31,7 +31,8 @@ public enum AdmittedPeers: Equatable, Sendable {
         host: (SocketAddress) -> Bool = HostAddresses.recentlyContained
     ) -> Bool {
         let (peer, own) = (peer.unmapped, own.unmapped)
-        // As good as always one of these two: a host takes the address that it connects to for its own.
+        // As good as always one of these two: a host takes the address that it connects to for its
+        // own.
         if peer.isLoopback || (peer.octets == own.octets && !peer.isWildcard) { return true }
         // A connection that has ended already has no address: it is nobody's.
         return !peer.isWildcard && host(peer)

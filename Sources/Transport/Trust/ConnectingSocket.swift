@@ -16,8 +16,8 @@ package struct ConnectingSocket: Equatable, Sendable {
     /// Whether this host's kernel has answered; some are without sock_diag(7).
     private static let isAnswered = Guarded(false)
 
-    /// What the kernel answers at once to one question, some microseconds long, so that the peer is still there;
-    /// `nil` with errno set.
+    /// What the kernel answers at once to one question, some microseconds long, so that the peer is
+    /// still there; `nil` with errno set.
     package static func asked(peer: SocketAddress, own: SocketAddress) -> ConnectingSocket? {
         let (there, here) = (peer.unmapped, own.unmapped)
         var holder = clinux_socket()
@@ -29,8 +29,8 @@ package struct ConnectingSocket: Equatable, Sendable {
         return ConnectingSocket(user: holder.user, inode: UInt64(holder.inode))
     }
 
-    /// The socket at the other end of a connection; `nil` when it is not on this host, or gone. It blocks, for
-    /// no longer than the kernel takes.
+    /// The socket at the other end of a connection; `nil` when it is not on this host, or gone. It
+    /// blocks, for no longer than the kernel takes.
     /// - Parameters:
     ///   - peer: the connection's other side.
     ///   - own: this side.

@@ -1,11 +1,11 @@
 internal import CLinux
 internal import Glibc
 
-/// An opened folder, from which what is inside is reached: whatever becomes of its path, and without a
-/// way out.
+/// An opened folder, from which what is inside is reached: whatever becomes of its path, and
+/// without a way out.
 ///
-/// Somebody who is not trusted may write below it, such as an application that runs as a user of its own.
-/// No link of his is followed, neither on the way nor at the end.
+/// Somebody who is not trusted may write below it, such as an application that runs as a user of
+/// its own. No link of his is followed, neither on the way nor at the end.
 package final class FolderAnchor: Sendable {
     package let path: String
     private let folder: FileDescriptor
@@ -29,7 +29,7 @@ package final class FolderAnchor: Sendable {
 
     /// The folder itself, to be read.
     package func reopened() throws(PathTrustError) -> FileDescriptor {
-        let raw = clinux_open_at(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let raw = Glibc.openat(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw error(path, .last("opening \(path)")) }
         return FileDescriptor(owning: raw)
     }

@@ -4,13 +4,14 @@ internal import Glibc
 enum GroupDatabase {
     struct Group: Equatable, Sendable {
         var name: String
-        /// The users who are in it: those that the group lists, and those in `/etc/passwd` whose primary
-        /// group it is. Users that only a server knows, with this as their primary group, are not
-        /// seen: that would mean to ask it for all of them.
+        /// The users who are in it: those that the group lists, and those in `/etc/passwd` whose
+        /// primary group it is. Users that only a server knows, with this as their primary group,
+        /// are not seen: that would mean to ask it for all of them.
         var members: Set<UInt32>
         /// Whether the group lists anybody.
         var listsUsers = true
-        /// Whether it lists a name that no user has, at least not as long as a server does not answer.
+        /// Whether it lists a name that no user has, at least not as long as a server does not
+        /// answer.
         var listsUnknownUsers = false
         /// Whether it stands in `/etc/group`.
         var isLocal = true

@@ -1,6 +1,7 @@
 internal import Glibc
 
-/// The addresses of this host's interfaces, to tell its own peers and nodes from those of other hosts.
+/// The addresses of this host's interfaces, to tell its own peers and nodes from those of other
+/// hosts.
 ///
 /// Ports and the ways to write an address mean nothing.
 package struct HostAddresses: Equatable, Sendable {
@@ -26,8 +27,8 @@ package struct HostAddresses: Equatable, Sendable {
 
     private static let recent = Guarded(RecentHostAddresses())
 
-    /// Whether `address` is this host's, by what was so a second ago at most. It asks the kernel twice a second at
-    /// most.
+    /// Whether `address` is this host's, by what was so a second ago at most. It asks the kernel
+    /// twice a second at most.
     static func recentlyContained(_ address: SocketAddress) -> Bool {
         recent.withLock { $0.contains(address, now: .now, read: current) }
     }

@@ -4,8 +4,8 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     private var octets: [UInt8]
     private var prefix: Int
 
-    /// The network written as `text`; an address alone is one of its own. `nil` for anything else, also
-    /// when bits after the prefix are set: that is as good as always a mistake.
+    /// The network written as `text`; an address alone is one of its own. `nil` for anything else,
+    /// also when bits after the prefix are set: that is as good as always a mistake.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count <= 2, let address = SocketAddress(String(parts[0]), port: 0) else {

@@ -1,21 +1,21 @@
 internal import CLinux
 internal import Glibc
 
-/// The sockets of this host that could take a connection to an address, as the kernel tells of them. To ask blocks for some
-/// microseconds.
+/// The sockets of this host that could take a connection to an address, as the kernel tells of
+/// them. To ask blocks for some microseconds.
 ///
-/// Only what listens at that address counts: anybody may listen at others of the same port, as often as
-/// there are descriptors.
+/// Only what listens at that address counts: anybody may listen at others of the same port, as
+/// often as there are descriptors.
 struct ListenerTable: Equatable {
-    /// More than this at one address are nobody's whom we wait for.
+    /// More sockets at one address than any expected listener has.
     static let limit = 4096
 
     var entries: [SocketTableEntry]
-    /// Whether there are no more than ``entries``.
+    /// Whether ``entries`` are all that there are.
     var isWhole: Bool
 
-    /// Asks the kernel, and reads its tables where it does not answer, as where a service may not open
-    /// sockets of `AF_NETLINK`. They take milliseconds on a host with many connections.
+    /// Asks the kernel, and reads its tables where it does not answer, as where a service may not
+    /// open sockets of `AF_NETLINK`. They take milliseconds on a host with many connections.
     static func taking(
         connectionsTo address: SocketAddress, limit: Int = limit
     ) throws(SystemError) -> ListenerTable {
@@ -26,8 +26,8 @@ struct ListenerTable: Equatable {
         }
     }
 
-    /// One question after the other: who listens for IPv6 matters to an address of IPv4 only where nobody listens
-    /// for that.
+    /// It asks one question after the other: IPv6 listeners matter to an IPv4 address only when no
+    /// IPv4 listener takes it.
     static func asked(_ address: SocketAddress, _ limit: Int) throws(SystemError) -> ListenerTable {
         var table = ListenerTable(entries: [], isWhole: true)
         for question in Question.all(address) where table.entries.isEmpty {

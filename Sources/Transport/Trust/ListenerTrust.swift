@@ -1,18 +1,19 @@
-/// Which listeners on this host are believed: whoever connects to a port must know whose it is before it
-/// says a secret there, or takes what it hears for true.
+/// Which listeners on this host are believed: whoever connects to a port must know whose it is
+/// before it says a secret there, or takes what it hears for true.
 ///
-/// Ports above 1023 are anybody's: a stranger takes the one that was free for a moment. So the owners of
-/// all *listening* sockets that could take the connection are looked up. They must be ``users``, and the
-/// same sockets before and after connecting: else a stranger could have taken the connection and made room
-/// for an honest listener at once. Who accepts is not asked: a listening socket may have been handed
-/// over, as systemd does, and what nobody has accepted yet shows no user.
+/// Ports above 1023 are anybody's: a stranger takes the one that was free for a moment. So the
+/// owners of all *listening* sockets that could take the connection are looked up. They must be
+/// ``users``, and the same sockets before and after connecting: else a stranger could have taken
+/// the connection and made room for an honest listener at once. Who accepts is not asked: a
+/// listening socket may have been handed over, as systemd does, and what nobody has accepted yet
+/// shows no user.
 ///
 /// A listener on another host is believed: the network has to be trusted, or TLS used.
 public struct ListenerTrust: Sendable {
     /// Whose sockets are believed.
     public var users: TrustedUsers
-    /// What else must be true of the sockets: returns why they are not believed, `nil` when they are. It
-    /// may block.
+    /// What else must be true of the sockets: returns why they are not believed, `nil` when they
+    /// are. It may block.
     public var check: (@Sendable (Set<ListeningSocket>) -> String?)?
     /// What to do about a stranger's listener, as words after a colon.
     public var remedy: String
@@ -27,38 +28,9 @@ public struct ListenerTrust: Sendable {
         self.check = check
     }
 
-    // MARK: Connecting
-
-    /// Connects to `address`, if what listens there is believed.
-    /// - Throws: ``ListenerRefusal`` when it is not; else what `TCPStream.connect` throws.
-    package func connect(
-        to address: SocketAddress, timeout: Duration, on loop: EventLoop,
-        limits: StreamLimits = StreamLimits()
-    ) async throws -> TCPStream {
-        let before = try await listeners(at: address)
-        let stream = try await TCPStream.connect(
-            to: address, timeout: timeout, on: loop, limits: limits)
-        do {
-            guard let before else {
-                // A host takes the address that it connects to for its own: an address that no interface
-                // has, or one that is not known because nobody is told of interfaces.
-                guard stream.localAddress.unmapped.octets != address.unmapped.octets else {
-                    throw ListenerRefusal(address: address, reason: .changed)
-                }
-                return stream
-            }
-            let after = try await listeners(at: address) ?? []
-            try await verify(before, after, at: address)
-        } catch {
-            stream.close()
-            throw error
-        }
-        return stream
-    }
-
     /// Who could take a connection to `address`; `nil` when it is not this host's.
     /// - Throws: ``ListenerRefusal`` when it is a stranger.
-    private func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
+    func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
         let (users, remedy) = (users, remedy)
         return try await offload { () throws -> Set<ListeningSocket>? in
             guard HostAddresses.current().contains(address) else { return nil }
@@ -79,7 +51,8 @@ public struct ListenerTrust: Sendable {
         }
     }
 
-    private func verify(
+    /// Checks that the same sockets listened before and after connecting, and are the right ones.
+    func verify(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>, at address: SocketAddress
     ) async throws {
         guard Self.isSame(before, after) else {
@@ -89,8 +62,8 @@ public struct ListenerTrust: Sendable {
         throw ListenerRefusal(address: address, reason: .notItsOwn(text))
     }
 
-    /// Whether it was one of these sockets that has taken a connection in between: they were there all
-    /// the time, since a number is not given out again as long as its socket is there.
+    /// Whether it was one of these sockets that has taken a connection in between: they were there
+    /// all the time, since a number is not given out again as long as its socket is there.
     package static func isSame(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>
     ) -> Bool {
@@ -125,7 +98,8 @@ public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertib
         case stranger(String, remedy: String)
         /// Nobody listened, or somebody else, a moment before or after.
         case changed
-        /// More than so many sockets of users that are believed listen there, so that it cannot be said of all.
+        /// More than so many sockets of users that are believed listen there, so that it cannot be
+        /// said of all.
         case tooMany(Int)
         /// It is not what it should be, beside its user.
         case notItsOwn(String)

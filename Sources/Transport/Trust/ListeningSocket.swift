@@ -16,10 +16,11 @@ public struct ListeningSocket: Hashable, Sendable {
 
     /// Those among `entries` that could take a connection to `address`.
     ///
-    /// A listening socket excludes others of its address, and of all addresses beside a single one, so
-    /// there is more than one only where they are of one user (`SO_REUSEPORT`) or bound to interfaces. IPv6's
-    /// wildcard takes IPv4 too. But beside a socket of IPv4 it can exist only where it does not
-    /// (`IPV6_V6ONLY`), which the table does not tell: a stranger's must not keep us from the other.
+    /// A listening socket excludes others of its address, and of all addresses beside a single one,
+    /// so there is more than one only where they are of one user (`SO_REUSEPORT`) or bound to
+    /// interfaces. IPv6's wildcard takes IPv4 too. But beside a socket of IPv4 it can exist only
+    /// where it does not (`IPV6_V6ONLY`), which the table does not tell: a stranger's must not keep
+    /// us from the other.
     ///
     /// Source: `inet_csk_get_port` and `__inet_lookup_listener` in the kernel.
     package static func taking(

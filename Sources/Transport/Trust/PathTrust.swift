@@ -1,24 +1,25 @@
 internal import CLinux
 internal import Glibc
 
-/// Opens folders and files that can be believed: nobody but trusted users can have put them there, or
-/// can put something else in their place.
+/// Opens folders and files that can be believed: nobody but trusted users can have put them there,
+/// or can put something else in their place.
 ///
 /// ```swift
 /// let base = try PathTrust(remedy: "set DEPLOYEX_BASE_PATH").folder("/var/lib/deployex")
 /// let key = try PathTrust().file("/etc/deployex/deployex.key", as: .secret)
 /// ```
-/// A path is walked from `/` on, name by name, each relative to the opened folder before it, so that
-/// nothing can change between looking and going on. Links are followed, where they belong to a trusted
-/// user. See ``PathTrustRule`` for what is believed. All of it blocks.
+/// A path is walked from `/` on, name by name, each relative to the opened folder before it, so
+/// that nothing can change between looking and going on. Links are followed, where they belong to a
+/// trusted user. See ``PathTrustRule`` for what is believed. All of it blocks.
 package struct PathTrust: Sendable {
     package var rule: PathTrustRule
     /// Whether an operator can have more users trusted, by ``TrustedUsers/setting``.
     package var mayNameUsers: Bool
-    /// What helps beside changing what is there, such as "set DEPLOYEX_BASE_PATH to another folder".
+    /// What helps beside changing what is there, such as "set DEPLOYEX_BASE_PATH to another
+    /// folder".
     package var remedy: String?
-    /// Whether another can be named in its place. That helps against another owner, from whom nothing is
-    /// taken that is his: he may need it.
+    /// Whether another can be named in its place. That helps against another owner, from whom
+    /// nothing is taken that is his: he may need it.
     package var isReplaceable = false
 
     package init(
@@ -63,12 +64,12 @@ package struct PathTrust: Sendable {
         return try walk.file(role)
     }
 
-    /// Who owns the folder at `path`, which nobody but trusted users can have put there. The folder itself
-    /// may be anybody's.
+    /// Who owns the folder at `path`, which nobody but trusted users can have put there. The folder
+    /// itself may be anybody's.
     package func owner(ofFolder path: String) throws(PathTrustError) -> UInt32 {
         var walk = try PathWalk(self, path)
         let entry = try walk.end()
-        let raw = clinux_open_at(
+        let raw = Glibc.openat(
             entry.folder.raw, entry.name, clinux_o_path | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw error(path, path, .last("opening \(path)")) }
         let folder = FileDescriptor(owning: raw)
@@ -96,7 +97,7 @@ package struct PathTrust: Sendable {
         as role: PathTrustRule.Role, flags: Int32, mode: UInt32 = 0
     ) throws(PathTrustError) -> FileDescriptor {
         // Without O_NONBLOCK opening a FIFO waits for the other side.
-        let raw = clinux_make_at(
+        let raw = Glibc.openat(
             folder.raw, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode)
         guard raw >= 0 else {
             switch clinux_errno() {

@@ -17,11 +17,12 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
     /// The name on the way to it that is in the way, as a path.
     package let place: String
     package let reason: Reason
-    /// What is wrong and what helps. Made with the error, as the names of users may have to be asked for.
+    /// What is wrong and what helps. Made with the error, as the names of users may have to be
+    /// asked for.
     package let description: String
 
-    /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does not
-    /// trust: …"
+    /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does
+    /// not trust: …"
     /// - Parameter remedy: what helps beside changing what is at `place`, such as another setting.
     package init(path: String, place: String, reason: Reason, remedy: String? = nil) {
         self.path = path

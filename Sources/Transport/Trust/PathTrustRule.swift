@@ -29,11 +29,12 @@ package struct PathEntry: Equatable, Sendable {
 
 /// Whether what stands on a path can be believed: the decision, without the looking.
 ///
-/// Whoever may write to a folder may put something else in the place of what is in it, and whoever owns
-/// it may let himself write to it. So every folder on a path belongs to a trusted user, and nobody else
-/// writes to it, except that in a sticky one, such as `/tmp`, an entry can be replaced by its owner only,
-/// who is looked at next. Of a group that may write ``GroupTrust`` says whether it is harmless. The group's
-/// bits of a mode are the mask of an access control list where there is one; then each of its entries counts.
+/// Whoever may write to a folder may put something else in the place of what is in it, and whoever
+/// owns it may let himself write to it. So every folder on a path belongs to a trusted user, and
+/// nobody else writes to it, except that in a sticky one, such as `/tmp`, an entry can be replaced
+/// by its owner only, who is looked at next. Of a group that may write ``GroupTrust`` says whether
+/// it is harmless. The group's bits of a mode are the mask of an access control list where there is
+/// one; then each of its entries counts.
 package struct PathTrustRule: Equatable, Sendable {
     /// What a name on a path is used as.
     package enum Role: Equatable, Sendable {
@@ -74,12 +75,13 @@ package struct PathTrustRule: Equatable, Sendable {
     }
 
     package var users: TrustedUsers
-    /// Whether folders of root's may be writable for a group of which only the system's own accounts are
-    /// members, as Ubuntu's `/var/log` is for `syslog`. Only for paths that are walked again at each use.
+    /// Whether folders of root's may be writable for a group of which only the system's own
+    /// accounts are members, as Ubuntu's `/var/log` is for `syslog`. Only for paths that are walked
+    /// again at each use.
     package var acceptsSystemGroups: Bool
 
-    /// Whether others may write to a sticky folder on the way. Not where it matters who has made what is in
-    /// it: there anybody can make a name.
+    /// Whether others may write to a sticky folder on the way. Not where it matters who has made
+    /// what is in it: there anybody can make a name.
     package var acceptsStickyFolders = true
 
     package init(users: TrustedUsers, acceptsSystemGroups: Bool = false) {

@@ -33,8 +33,9 @@ struct PathWalk: ~Copyable {
         reached = root
     }
 
-    /// A walk from an opened folder. Folders below it are not judged, as the caller vouches for them, but
-    /// only links of trusted users are followed, and where such a link leads out all is judged.
+    /// A walk from an opened folder. Folders below it are not judged, as the caller vouches for
+    /// them, but only links of trusted users are followed, and where such a link leads out all is
+    /// judged.
     init(
         _ trust: PathTrust, from folder: borrowing FileDescriptor, at place: String,
         along names: [String]
@@ -107,7 +108,7 @@ struct PathWalk: ~Copyable {
                 try step(name, makingMissing: nil)
                 return "."
             }
-            let raw = clinux_open_at(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
+            let raw = Glibc.openat(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
             guard raw >= 0 else {
                 // Who opens it tells what is wrong.
                 guard clinux_errno() == ENOENT else {
@@ -138,10 +139,10 @@ struct PathWalk: ~Copyable {
             depth -= 1
             return try judgeReached()
         }
-        var raw = clinux_open_at(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
+        var raw = Glibc.openat(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
         if raw < 0, clinux_errno() == ENOENT, let mode {
             try make(name, here, mode)
-            raw = clinux_open_at(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
+            raw = Glibc.openat(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
         }
         guard raw >= 0 else { throw trust.error(path, here, .last("opening \(here)")) }
         let opened = FileDescriptor(owning: raw)
@@ -193,13 +194,13 @@ struct PathWalk: ~Copyable {
             if clinux_errno() == EEXIST { return }
             throw trust.error(path, here, .last(attempt))
         }
-        let raw = clinux_open_at(
+        let raw = Glibc.openat(
             reached.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw trust.error(path, here, .last(attempt)) }
         let folder = FileDescriptor(owning: raw)
         // The mode that was asked for, whatever the umask.
         guard fchmod(folder.raw, mode) == 0 else { throw trust.error(path, here, .last(attempt)) }
-        let above = clinux_open_at(reached.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let above = Glibc.openat(reached.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         // Not every folder in which one may be made can be opened.
         guard above >= 0 else { return }
         let parent = FileDescriptor(owning: above)
@@ -223,7 +224,7 @@ struct PathWalk: ~Copyable {
         _ name: String, in folder: Int32, _ flags: Int32, _ trust: PathTrust, _ path: String,
         _ here: String
     ) throws(PathTrustError) -> FileDescriptor {
-        let raw = clinux_open_at(folder, name, flags | clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
+        let raw = Glibc.openat(folder, name, flags | clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw trust.error(path, here, .last("opening \(here)")) }
         return FileDescriptor(owning: raw)
     }

@@ -24,7 +24,8 @@ package struct ProcessUser: Equatable, Sendable {
         ["HOME": home, "USER": name, "LOGNAME": name]
     }
 
-    /// Makes the calling thread the user's, for good. To be followed by execve(2), which ends the others.
+    /// Makes the calling thread the user's, for good. To be followed by execve(2), which ends the
+    /// others.
     package func become() throws(SystemError) {
         guard clinux_become(id, group, groups, groups.count, 0) == 0 else {
             throw .last("becoming the user \(name)")

@@ -1,7 +1,7 @@
 /// ``HostAddresses`` that are not asked for at each connection.
 ///
-/// They are as old as ``age`` at most. An address that is not among them is looked for in new ones, as often
-/// as that too: an interface may just have got it.
+/// They are as old as ``age`` at most. An address that is not among them is looked for in new ones,
+/// as often as that too: an interface may just have got it.
 struct RecentHostAddresses: Equatable {
     /// How long they are used.
     static let age = Duration.seconds(1)

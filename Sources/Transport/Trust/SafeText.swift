@@ -4,8 +4,8 @@
 ///
 /// It is called where text leaves for a log or a terminal, and nowhere else.
 package enum SafeText {
-    /// Whether the character is shown as its number: the controls C0 and C1 (a tab is none here), and
-    /// those of Unicode that turn the direction, end a line or are invisible.
+    /// Whether the character is shown as its number: the controls C0 and C1 (a tab is none here),
+    /// and those of Unicode that turn the direction, end a line or are invisible.
     ///
     /// Source: ECMA-48, sections 5.2 and 5.3; Unicode Standard Annex 9, section 2.
     package static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
@@ -20,8 +20,8 @@ package enum SafeText {
         }
     }
 
-    /// The text as one line: ends of lines become ` | `, harmful characters `\x{1B}`, as Erlang writes
-    /// them. What has been through it stays as it is.
+    /// The text as one line: ends of lines become ` | `, harmful characters `\x{1B}`, as Erlang
+    /// writes them. What has been through it stays as it is.
     package static func line(_ text: String) -> String {
         // Nearly all lines.
         if text.utf8.allSatisfy({ 0x20..<0x7F ~= $0 }) { return text }

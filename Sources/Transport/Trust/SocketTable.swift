@@ -1,7 +1,7 @@
 /// A line of the kernel's table of TCP sockets.
 ///
-/// Source: proc_net_tcp in the kernel's documentation; `tcp4_seq_show` and `tcp6_seq_show`, which write the
-/// addresses as words in the processor's order of bytes, and the ports as numbers.
+/// Source: proc_net_tcp in the kernel's documentation; `tcp4_seq_show` and `tcp6_seq_show`, which
+/// write the addresses as words in the processor's order of bytes, and the ports as numbers.
 package struct SocketTableEntry: Equatable, Sendable {
     package enum State: UInt8, Sendable {
         case established = 1
@@ -12,8 +12,8 @@ package struct SocketTableEntry: Equatable, Sendable {
     package var remote: SocketAddress
     /// `nil` for a state that tells nothing here.
     package var state: State?
-    /// Who made the socket. It proves something only where there is an ``inode``: what nobody has accepted
-    /// yet and what nobody holds any more shows user 0.
+    /// Who made the socket. It proves something only where there is an ``inode``: what nobody has
+    /// accepted yet and what nobody holds any more shows user 0.
     package var user: UInt32
     /// The number in `/proc/PID/fd`; 0 for none.
     package var inode: UInt64

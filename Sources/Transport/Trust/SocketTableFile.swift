@@ -46,7 +46,7 @@ enum SocketTableFile {
     private static func read(
         _ path: String, _ body: (SocketTableEntry) -> Bool
     ) throws(SystemError) -> Bool {
-        let raw = clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else {
             // A host without IPv6 has no table for it.
             if clinux_errno() == ENOENT, path.hasSuffix("6") { return true }
@@ -57,9 +57,7 @@ enum SocketTableFile {
         var line: [UInt8] = []
         var byteCount = 0
         while byteCount < maximumByteCount {
-            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count >= 0 else { throw .last("reading \(path)") }
+            let count = try descriptor.read(into: &chunk, "reading \(path)")
             guard count > 0 else { return true }
             byteCount += count
             for byte in chunk[..<count] {

@@ -1,8 +1,8 @@
-/// What an application printed, byte by byte, made safe for a terminal: as ``SafeText`` does, but with
-/// the ends of lines, and with colours.
+/// What an application printed, byte by byte, made safe for a terminal: as ``SafeText`` does, but
+/// with the ends of lines, and with colours.
 ///
-/// Bytes come as they were read, so that a character or a sequence may be cut: its beginning is kept
-/// until the rest is there, or ``finish()``. It does no I/O.
+/// Bytes come as they were read, so that a character or a sequence may be cut: its beginning is
+/// kept until the rest is there, or ``finish()``. It does no I/O.
 package struct TerminalFilter: Equatable, Sendable {
     /// The beginning of a character or of a sequence: a few bytes.
     private var kept: [UInt8] = []

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// The users of this host whose files and sockets are believed: root, the one that this process runs
-/// as, and those that the operator has named.
+/// The users of this host whose files and sockets are believed: root, the one that this process
+/// runs as, and those that the operator has named.
 ///
 /// Everybody else on the host is a stranger.
 public struct TrustedUsers: Equatable, Sendable {

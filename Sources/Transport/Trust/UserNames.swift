@@ -2,9 +2,9 @@ internal import Dispatch
 
 /// Users by name for texts that strangers cause: a name when it is there in time, else the number.
 ///
-/// Some hosts ask a server, which may not answer. Whoever can make us ask for names must not occupy a thread
-/// each time: one look-up at most is under way, nobody waits longer for it than ``limit`` from its beginning,
-/// and a few hundred answers are remembered.
+/// Some hosts ask a server, which may not answer. Whoever can make us ask for names must not occupy
+/// a thread each time: one look-up at most is under way, nobody waits longer for it than ``limit``
+/// from its beginning, and a few hundred answers are remembered.
 package final class UserNames: Sendable {
     private struct State {
         var known: [UInt32: String] = [:]
@@ -36,8 +36,8 @@ package final class UserNames: Sendable {
         self.look = look
     }
 
-    /// "alice (uid 1000)", or "uid 1000" where there is no name, or none in time. It blocks, for ``limit`` at
-    /// most.
+    /// "alice (uid 1000)", or "uid 1000" where there is no name, or none in time. It blocks, for
+    /// ``limit`` at most.
     package func text(_ id: UInt32) -> String {
         let deadline = DispatchTime.now() + limit
         while true {

@@ -97,16 +97,7 @@ private final class ListenerOwners: Sendable {
     var greatest: UInt32? { users.withLock { $0.max() } }
 }
 
-/// How a command ends when it does not succeed: one line, and an exit status.
-struct CommandFailure: Error, Equatable {
-    var message: String
-    var exitCode: Int32
-
-    init(_ message: String, exitCode: Int32) {
-        self.message = message
-        self.exitCode = exitCode
-    }
-
+extension CommandFailure {
     /// What the other side answered instead of a result, in Erlang syntax.
     private init(term: Term) {
         self.init(term.erlangText(maximumByteCount: 4096), exitCode: ExitCode.refused)

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
@@ -13,8 +14,8 @@ struct ControlClient {
         name = try context.name(target ?? "deployex")
     }
 
-    func status() async throws(CommandFailure) -> Term {
-        try await context.call(name, "deployex", "status")
+    func status() async throws(CommandFailure) -> StatusReport {
+        StatusReport(reading: try await context.call(name, "deployex", "status"))
     }
 
     /// What a function answers beside `ok`.
@@ -27,10 +28,68 @@ struct ControlClient {
         guard case .tuple(let fields) = answer, fields.count == 2 else { return answer }
         switch fields[0].asAtom?.name {
         case "ok": return fields[1]
+        case "ending":
+            throw CommandFailure(
+                fields[1].asText ?? "\(name) is ending", exitCode: ExitCode.unreachable)
         case "error":
             throw CommandFailure(
                 fields[1].asText ?? fields[1].description, exitCode: ExitCode.refused)
         default: return answer
         }
+    }
+
+    /// The longest that one call waits.
+    private static let longestWait = Duration.seconds(20)
+
+    /// A call that deployex answers when something happens, or after `patience` at the latest; its last
+    /// argument, which is added, says so in milliseconds.
+    func wait(
+        _ function: Atom, _ arguments: [Term], within patience: Duration
+    ) async throws(CommandFailure) -> Term {
+        let milliseconds = Int(max(.zero, min(patience, Self.longestWait)).inSeconds * 1000)
+        return try await call(
+            function, arguments + [.integer(milliseconds)],
+            timeout: context.timeout + .milliseconds(milliseconds))
+    }
+
+    /// Waits until `goal` is decided, or as long as there is patience, and shows how far it is.
+    /// - Parameter goal: as deployex gave it.
+    /// - Returns: what has come of it.
+    func wait(for goal: Term, within patience: Duration) async throws(CommandFailure) -> String {
+        let progress = Progress(on: context.loop)
+        defer { progress.clear() }
+        let deadline = MonotonicTime.now + patience
+        var seen = 0
+        while true {
+            let answer = try await wait(
+                "await", [goal, .integer(seen)], within: deadline - .now)
+            guard let (verdict, revision) = CommandGoal.Verdict.read(answer) else {
+                throw strangeAnswer
+            }
+            switch verdict {
+            case .done(let text): return text
+            case .failed(let text): throw CommandFailure(text, exitCode: ExitCode.refused)
+            case .waiting(let text):
+                guard MonotonicTime.now < deadline else {
+                    throw CommandFailure(
+                        "\(text) after \(Self.text(patience)); deployex goes on with it: see "
+                            + "`deployex status`", exitCode: ExitCode.refused)
+                }
+                progress.show(text)
+            }
+            seen = revision
+        }
+    }
+
+    var strangeAnswer: CommandFailure {
+        CommandFailure(
+            "\(name) answers in another way: is it another version of deployex?",
+            exitCode: ExitCode.refused)
+    }
+
+    /// "120 s", "0.5 s"
+    private static func text(_ duration: Duration) -> String {
+        let seconds = duration.inSeconds
+        return seconds == seconds.rounded() ? "\(Int(seconds)) s" : "\(seconds) s"
     }
 }

@@ -34,22 +34,15 @@ struct HealthReport {
     }
 
     var term: Term {
-        let pairs: [(Atom, Term)] = [
-            ("node", .binary(node)),
-            ("healthy", Term(isHealthy)),
-            ("reason", problem.map { .binary($0) } ?? .atom("null")),
-            ("boot_finished", Term(health.isBootFinished)),
-            ("applications", .list(health.startedApplications.map { .binary($0) })),
-            ("memory_bytes", Self.number(health.memoryByteCount)),
-            ("run_queue", Self.number(health.runQueueLength)),
-            ("process_count", Self.number(health.processCount)),
-            ("atom_count", Self.number(health.atomCount)),
-        ]
-        return .map(TermMap(pairs.map { (key: .atom($0.0), value: $0.1) }))
-    }
-
-    private static func number(_ value: Int?) -> Term {
-        value.map { .integer($0) } ?? .atom("null")
+        .object([
+            ("node", node.term), ("healthy", isHealthy.term), ("reason", .orNull(problem)),
+            ("boot_finished", health.isBootFinished.term),
+            ("applications", health.startedApplications.term),
+            ("memory_bytes", .orNull(health.memoryByteCount)),
+            ("run_queue", .orNull(health.runQueueLength)),
+            ("process_count", .orNull(health.processCount)),
+            ("atom_count", .orNull(health.atomCount)),
+        ])
     }
 
     private static func text(_ value: Int?) -> String {

@@ -18,7 +18,7 @@ struct ApplicationConfiguration: Equatable {
     }
 
     /// An HTTP path that must answer 2xx before an instance counts as ready.
-    struct HTTPReadiness: Equatable {
+    struct HTTPCheck: Equatable {
         var path: String
         var timeout: Duration = .seconds(2)
     }
@@ -30,13 +30,13 @@ struct ApplicationConfiguration: Equatable {
     /// Instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
     /// Variables that its instances get beside those that they inherit.
-    var environment: [String: String]
+    var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
     var maximumOpenFiles: UInt64?
     var storage: Storage
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.ReadinessCriteria
-    var httpReadiness: HTTPReadiness?
+    var httpCheck: HTTPCheck?
     var logLimits: LogLimits
 
     /// The ports that its instances get.
@@ -47,22 +47,22 @@ struct ApplicationConfiguration: Equatable {
     init(_ settings: Settings, cloud: String?) throws(UsageError) {
         name = try Self.name(settings, cloud: cloud)
         user = try Self.user(settings)
-        replicas = try settings.integer(.replicas, in: 1...100) ?? 3
-        let port = try settings.integer(.firstPort, in: 1...65_535) ?? 4000
+        replicas = try settings.value(.replicas)?.integer(in: 1...100) ?? 3
+        let port = try settings.value(.firstPort)?.integer(in: 1...65_535) ?? 4000
         firstPort = UInt16(port)
         if let value = settings.value(.firstPort), port + replicas - 1 > 65_535 {
             throw value.failure(
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
-        environment = try Self.environment(settings)
+        variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution =
-            try settings.boolean(.usesDistribution) ?? readiness.usesDistribution
-        readiness.aliveFor = try settings.duration(.readinessAlive) ?? readiness.aliveFor
-        httpReadiness = try Self.httpReadiness(settings)
+            try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
+        readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
+        httpCheck = try Self.httpCheck(settings)
         logLimits = try LogLimits(settings)
     }
 
@@ -72,7 +72,8 @@ struct ApplicationConfiguration: Equatable {
             if cloud == nil, settings.name(of: .name) == Setting.name.variable {
                 return "myphoenixapp"
             }
-            throw UsageError("\(settings.name(of: .name)) is not set: name the application", .start)
+            throw UsageError(
+                "\(settings.name(of: .name)) is not set: name the application", "start")
         }
         let name = try value.text()
         guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
@@ -94,13 +95,13 @@ struct ApplicationConfiguration: Equatable {
             throw UsageError(
                 "\(name) is to run as \(user.name), and deployex runs as \(UserDatabase.text(own)): "
                     + "only a deployex that runs as root can start programs as somebody else",
-                .start)
+                "start")
         }
         if let maximumOpenFiles, maximumOpenFiles > hardLimit {
             throw UsageError(
                 "\(name) is to have \(maximumOpenFiles) open files, and deployex's hard limit is "
                     + "\(hardLimit): raise it (LimitNOFILE= in a systemd unit, `ulimit -H -n`)",
-                .start)
+                "start")
         }
     }
 
@@ -117,7 +118,7 @@ struct ApplicationConfiguration: Equatable {
         return UInt64(try value.integer(in: 64...(1 << 30)))
     }
 
-    private static func environment(_ settings: Settings) throws(UsageError) -> [String: String] {
+    private static func variables(_ settings: Settings) throws(UsageError) -> [String: String] {
         guard let value = settings.value(.environment) else { return [:] }
         var variables: [String: String] = [:]
         for (name, value) in try value.members() {
@@ -153,51 +154,58 @@ struct ApplicationConfiguration: Equatable {
         } else if cloud != nil {
             throw UsageError(
                 "\(settings.name(of: .storageAdapter)) is not set: set local, as s3, which it "
-                    + "means with a cloud environment, is not available in this version", .start)
+                    + "means with a cloud environment, is not available in this version", "start")
         }
         guard
-            let path = try settings.path(.storagePath) ?? (cloud == nil ? "/tmp/\(name)" : nil)
+            let path = try settings.value(.storagePath)?.path()
+                ?? (cloud == nil ? "/tmp/\(name)" : nil)
         else {
             throw UsageError(
                 "\(settings.name(of: .storagePath)) is not set: name the folder with dist/ and "
-                    + "versions/", .start)
+                    + "versions/", "start")
         }
         return Storage(
             path: path,
-            environment: try settings.pathComponent(.storageEnvironment) ?? cloud ?? "local")
+            environment: try settings.value(.storageEnvironment)?.pathComponent() ?? cloud
+                ?? "local")
     }
 
     private static func timings(
         _ settings: Settings
     ) throws(UsageError) -> EngineConfiguration.Timings {
         var timings = EngineConfiguration.Timings()
-        timings.pollInterval = try settings.duration(.pollInterval) ?? timings.pollInterval
-        timings.stopTimeout = try settings.duration(.stopTimeout) ?? timings.stopTimeout
-        timings.preCommandTimeout =
-            try settings.duration(.preCommandTimeout) ?? timings.preCommandTimeout
-        timings.readyTimeout = try settings.duration(.rollbackTimeout) ?? timings.readyTimeout
-        timings.maximumCrashes =
-            try settings.integer(.rollbackCrashes, in: 0...1000) ?? timings.maximumCrashes
-        timings.livenessInterval =
-            try settings.duration(.livenessInterval) ?? timings.livenessInterval
-        timings.livenessTimeout = try settings.duration(.livenessTimeout) ?? timings.livenessTimeout
-        timings.livenessFailures =
-            try settings.integer(.livenessFailures, in: 1...10_000) ?? timings.livenessFailures
+        func take(_ setting: Setting, _ duration: inout Duration) throws(UsageError) {
+            duration = try settings.value(setting)?.duration() ?? duration
+        }
+        func take(
+            _ setting: Setting, _ count: inout Int, _ range: ClosedRange<Int>
+        ) throws(UsageError) {
+            count = try settings.value(setting)?.integer(in: range) ?? count
+        }
+        try take(.pollInterval, &timings.pollInterval)
+        try take(.stopTimeout, &timings.stopTimeout)
+        try take(.preCommandTimeout, &timings.preCommandTimeout)
+        try take(.rollbackTimeout, &timings.readyTimeout)
+        try take(.rollbackCrashes, &timings.maximumCrashes, 0...1000)
+        try take(.livenessInterval, &timings.livenessInterval)
+        try take(.livenessTimeout, &timings.livenessTimeout)
+        try take(.livenessFailures, &timings.livenessFailures, 1...10_000)
         return timings
     }
 
-    private static func httpReadiness(_ settings: Settings) throws(UsageError) -> HTTPReadiness? {
+    private static func httpCheck(_ settings: Settings) throws(UsageError) -> HTTPCheck? {
         guard let value = settings.value(.readinessHTTPPath) else {
             guard let timeout = settings.value(.readinessHTTPTimeout) else { return nil }
             throw UsageError(
-                "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", .start)
+                "\(timeout.name) needs \(settings.name(of: .readinessHTTPPath)) beside it", "start")
         }
         let path = try value.text()
         guard HTTPRequest.isPath(path) else {
             throw value.failure("a path such as /health, without spaces")
         }
-        var readiness = HTTPReadiness(path: path)
-        readiness.timeout = try settings.duration(.readinessHTTPTimeout) ?? readiness.timeout
+        var readiness = HTTPCheck(path: path)
+        readiness.timeout =
+            try settings.value(.readinessHTTPTimeout)?.duration() ?? readiness.timeout
         return readiness
     }
 }
@@ -213,6 +221,6 @@ extension LogLimits {
             }
             fileByteCount = byteCount
         }
-        keptPieceCount = try settings.integer(.logFiles, in: 1...1000) ?? keptPieceCount
+        keptPieceCount = try settings.value(.logFiles)?.integer(in: 1...1000) ?? keptPieceCount
     }
 }

@@ -57,7 +57,7 @@ enum CommandTrust {
 
     /// Where deployex works, as far as a command knows.
     static func basePath(_ environment: [String: String]) throws(UsageError) -> String {
-        try Settings([.variables(environment)]).path(.basePath) ?? defaultBasePath
+        try Settings([.variables(environment)]).value(.basePath)?.path() ?? defaultBasePath
     }
 
     /// Who owns the folder at `path`, if nobody but root can have put it there: whoever may make a name in

@@ -23,7 +23,7 @@ struct ConfigurationFile {
         do throws(TrustedFile.Failure) {
             bytes = try TrustedFile.read(path, as: .file, limit: maximumByteCount)
         } catch {
-            throw UsageError("\(error)", .start)
+            throw UsageError("\(error)", "start")
         }
         return try ConfigurationFile(path: path, bytes: bytes)
     }
@@ -36,17 +36,17 @@ struct ConfigurationFile {
         } catch {
             switch error {
             case .endsTooEarly:
-                throw UsageError("\(path): it ends too early to be JSON", .start)
+                throw UsageError("\(path): it ends too early to be JSON", "start")
             case .unexpected(let offset), .tooDeep(let offset):
-                throw UsageError("\(path): no JSON at \(Self.place(offset, bytes))", .start)
+                throw UsageError("\(path): no JSON at \(Self.place(offset, bytes))", "start")
             }
         }
         guard case .object(let members) = value else {
-            throw UsageError("\(path): an object is expected, not \(value.kind)", .start)
+            throw UsageError("\(path): an object is expected, not \(value.kind)", "start")
         }
         host = try flattened(members, .host, prefix: "")
         guard let list = value[Self.applicationsKey] else {
-            throw UsageError("\(path): applications: a list with one or more is missing", .start)
+            throw UsageError("\(path): applications: a list with one or more is missing", "start")
         }
         guard case .array(let elements) = list, !elements.isEmpty else {
             throw SettingValue(list, in: .file(path, key: Self.applicationsKey))
@@ -70,13 +70,13 @@ struct ConfigurationFile {
         _ members: [(key: String, value: JSONValue)], _ scope: Setting.Scope, prefix: String,
         section: String = ""
     ) throws(UsageError) -> [String: JSONValue] {
-        let keys = Setting.allCases.filter { $0.scopes.contains(scope) }.map(\.key)
+        let keys = Setting.all.filter { $0.scopes.contains(scope) }.map(\.key)
         var found: [String: JSONValue] = [:]
         var seen: Set<String> = []
         for member in members {
             let key = section + member.key
             guard seen.insert(key).inserted else {
-                throw UsageError("\(path): \(prefix)\(key): it stands there twice", .start)
+                throw UsageError("\(path): \(prefix)\(key): it stands there twice", "start")
             }
             // A dot is ours: in the file an object is an object.
             guard !member.key.contains(".") else {
@@ -109,7 +109,7 @@ struct ConfigurationFile {
         if section.isEmpty, prefix.isEmpty { names.append(Self.applicationsKey) }
         return UsageError(
             "\(path): \(prefix)\(key): there is no such key here, only "
-                + names.joined(separator: ", "), .start)
+                + names.joined(separator: ", "), "start")
     }
 
     /// "line 3, column 7"

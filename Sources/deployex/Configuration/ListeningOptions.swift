@@ -28,23 +28,23 @@ struct ListeningOptions: Equatable {
         }
         networks = try Self.networks(settings)
         let ports = 1...Int(UInt16.max)
-        let minimum = try settings.integer(.distributionPortMinimum, in: ports)
-        let maximum = try settings.integer(.distributionPortMaximum, in: ports)
+        let minimum = try settings.value(.distributionPortMinimum)?.integer(in: ports)
+        let maximum = try settings.value(.distributionPortMaximum)?.integer(in: ports)
         let names = [Setting.distributionPortMinimum, .distributionPortMaximum].map { setting in
             settings.value(setting)?.name ?? settings.name(of: setting)
         }
         switch (minimum, maximum) {
         case (let low?, let high?):
             guard low <= high else {
-                throw UsageError("\(names[0])=\(low) is above \(names[1])=\(high)", .start)
+                throw UsageError("\(names[0])=\(low) is above \(names[1])=\(high)", "start")
             }
             self.ports = UInt16(low)...UInt16(high)
         case (let only?, nil): self.ports = UInt16(only)...UInt16(only)
         case (nil, let high?):
-            throw UsageError("\(names[1])=\(high) needs \(names[0]) beside it", .start)
+            throw UsageError("\(names[1])=\(high) needs \(names[0]) beside it", "start")
         case (nil, nil): break
         }
-        if let seconds = try settings.integer(.tickTime, in: Self.tickTimes) {
+        if let seconds = try settings.value(.tickTime)?.integer(in: Self.tickTimes) {
             tickTime = .seconds(seconds)
         }
     }

@@ -35,7 +35,7 @@ struct ServerConfiguration: Equatable {
         let host = Settings(
             (hostFile.map { [$0] } ?? [])
                 + [.variables(environment), .kernel(KernelSwitches.parameters(environment))])
-        let cloud = try host.pathComponent(.cloudEnvironment)
+        let cloud = try host.value(.cloudEnvironment)?.pathComponent()
         if let file {
             try Self.refuseVariables(environment, beside: file.path)
             applications = []
@@ -54,11 +54,13 @@ struct ServerConfiguration: Equatable {
             applications = [try ApplicationConfiguration(host, cloud: cloud)]
         }
         basePath =
-            try host.path(.basePath) ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
+            try host.value(.basePath)?.path()
+            ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
         let localLogPath = file == nil ? "/tmp/\(applications[0].name)" : Self.localLogPath
-        logPath = try host.path(.logPath) ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
+        logPath =
+            try host.value(.logPath)?.path() ?? (cloud == nil ? localLogPath : Self.cloudLogPath)
         keepsOwnLog = cloud != nil
-        cookieFile = try host.path(.cookieFile)
+        cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
         listening = try ListeningOptions(host)
@@ -80,7 +82,7 @@ struct ServerConfiguration: Equatable {
     func strangeCookies(own: String) -> [String] {
         applications.enumerated().compactMap { index, application in
             guard application.readiness.usesDistribution,
-                let cookie = application.environment["RELEASE_COOKIE"], cookie != own
+                let cookie = application.variables["RELEASE_COOKIE"], cookie != own
             else { return nil }
             let prefix = ConfigurationFile.prefix(index)
             return
@@ -107,12 +109,12 @@ struct ServerConfiguration: Equatable {
     private static func refuseVariables(
         _ environment: [String: String], beside path: String
     ) throws(UsageError) {
-        for setting in Setting.allCases where setting.scopes == [.application] {
+        for setting in Setting.all where setting.scopes == [.application] {
             guard let variable = setting.variable, environment[variable]?.isEmpty == false
             else { continue }
             throw UsageError(
                 "\(variable) is set beside the configuration file \(path): say it there "
-                    + "(\(setting.key)), or leave the file out", .start)
+                    + "(\(setting.key)), or leave the file out", "start")
         }
     }
 
@@ -126,13 +128,14 @@ struct ServerConfiguration: Equatable {
                 )
                 if application.name == before.name {
                     throw UsageError(
-                        "\(path): \(here)name: \(application.name) is \(there)name already", .start)
+                        "\(path): \(here)name: \(application.name) is \(there)name already", "start"
+                    )
                 }
                 if application.ports.overlaps(before.ports) {
                     throw UsageError(
                         "\(path): \(here)first_port: \(application.name) would take the ports "
                             + "\(text(application.ports)), and \(before.name) \(text(before.ports))",
-                        .start)
+                        "start")
                 }
             }
         }

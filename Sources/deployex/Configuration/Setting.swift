@@ -1,139 +1,86 @@
 /// What can be set for a server or for one of its applications: by a variable, by a key of the
 /// configuration file, or by both.
-enum Setting: CaseIterable {
-    // Of the host.
-    case basePath, logPath, cloudEnvironment, cookieFile, trustedUsers
-    case distributionInterface, distributionNetworks, distributionPortMinimum
-    case distributionPortMaximum, tickTime
-    // Of the host and, if it says something else, of an application.
-    case logMaximumBytes, logFiles
-    // Of an application.
-    case name, user, replicas, firstPort, environment, maximumOpenFiles
-    case storageAdapter, storagePath, storageEnvironment
-    case pollInterval, stopTimeout, preCommandTimeout
-    case livenessInterval, livenessTimeout, livenessFailures
-    case usesDistribution, readinessAlive, readinessHTTPPath, readinessHTTPTimeout
-    case rollbackTimeout, rollbackCrashes
-
+struct Setting: Equatable, Sendable {
     /// Where in the file it may stand.
     enum Scope: Hashable {
         case host, application
     }
 
-    var scopes: Set<Scope> {
-        switch self {
-        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
-            .distributionInterface, .distributionNetworks, .distributionPortMinimum,
-            .distributionPortMaximum, .tickTime:
-            [.host]
-        case .logMaximumBytes, .logFiles:
-            [.host, .application]
-        case .name, .user, .replicas, .firstPort, .environment, .maximumOpenFiles,
-            .storageAdapter, .storagePath, .storageEnvironment, .pollInterval, .stopTimeout,
-            .preCommandTimeout,
-            .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
-            .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,
-            .rollbackCrashes:
-            [.application]
-        }
-    }
-
     /// The key in the configuration file; a dot leads into an object.
-    var key: String {
-        switch self {
-        case .basePath: "base_path"
-        case .logPath: "log_path"
-        case .cloudEnvironment: "cloud_environment"
-        case .cookieFile: "cookie_file"
-        case .trustedUsers: "trusted_users"
-        case .distributionInterface: "distribution.interface"
-        case .distributionNetworks: "distribution.networks"
-        case .distributionPortMinimum: "distribution.port_min"
-        case .distributionPortMaximum: "distribution.port_max"
-        case .tickTime: "distribution.tick_time"
-        case .logMaximumBytes: "log.max_bytes"
-        case .logFiles: "log.files"
-        case .name: "name"
-        case .user: "user"
-        case .replicas: "replicas"
-        case .firstPort: "first_port"
-        case .environment: "environment"
-        case .maximumOpenFiles: "max_open_files"
-        case .storageAdapter: "storage.adapter"
-        case .storagePath: "storage.path"
-        case .storageEnvironment: "storage.environment"
-        case .pollInterval: "timings.poll_interval"
-        case .stopTimeout: "timings.stop_timeout"
-        case .preCommandTimeout: "timings.pre_command_timeout"
-        case .livenessInterval: "timings.liveness_interval"
-        case .livenessTimeout: "timings.liveness_timeout"
-        case .livenessFailures: "timings.liveness_failures"
-        case .usesDistribution: "readiness.distribution"
-        case .readinessAlive: "readiness.alive_seconds"
-        case .readinessHTTPPath: "readiness.http_path"
-        case .readinessHTTPTimeout: "readiness.http_timeout"
-        case .rollbackTimeout: "rollback.timeout"
-        case .rollbackCrashes: "rollback.crashes"
-        }
-    }
-
+    let key: String
     /// The environment variable; `nil` for what only the file can say.
-    var variable: String? {
-        switch self {
-        case .basePath: "DEPLOYEX_BASE_PATH"
-        case .logPath: "DEPLOYEX_LOG_PATH"
-        case .cloudEnvironment: "DEPLOYEX_CLOUD_ENVIRONMENT"
-        case .cookieFile: "DEPLOYEX_COOKIE_FILE"
-        case .trustedUsers: "DEPLOYEX_TRUSTED_USERS"
-        case .distributionInterface: "DEPLOYEX_DIST_INTERFACE"
-        case .distributionNetworks: "DEPLOYEX_DIST_NETWORKS"
-        case .distributionPortMinimum: "DEPLOYEX_DIST_PORT_MIN"
-        case .distributionPortMaximum: "DEPLOYEX_DIST_PORT_MAX"
-        case .tickTime: "DEPLOYEX_NET_TICKTIME"
-        case .logMaximumBytes: "DEPLOYEX_LOG_MAX_BYTES"
-        case .logFiles: "DEPLOYEX_LOG_FILES"
-        case .name: "DEPLOYEX_MONITORED_APP_NAME"
-        case .user: "DEPLOYEX_MONITORED_APP_USER"
-        case .replicas: "DEPLOYEX_MONITORED_REPLICAS"
-        case .firstPort: "DEPLOYEX_MONITORED_APP_PORT"
-        case .maximumOpenFiles: "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES"
-        case .environment, .storageEnvironment: nil
-        case .storageAdapter: "DEPLOYEX_STORAGE_ADAPTER"
-        case .storagePath: "DEPLOYEX_STORAGE_PATH"
-        case .pollInterval: "DEPLOYEX_POLL_INTERVAL"
-        case .stopTimeout: "DEPLOYEX_STOP_TIMEOUT"
-        case .preCommandTimeout: "DEPLOYEX_PRE_COMMAND_TIMEOUT"
-        case .livenessInterval: "DEPLOYEX_LIVENESS_INTERVAL"
-        case .livenessTimeout: "DEPLOYEX_LIVENESS_TIMEOUT"
-        case .livenessFailures: "DEPLOYEX_LIVENESS_FAILURES"
-        case .usesDistribution: "DEPLOYEX_DISTRIBUTION"
-        case .readinessAlive: "DEPLOYEX_READINESS_ALIVE"
-        case .readinessHTTPPath: "DEPLOYEX_READINESS_HTTP_PATH"
-        case .readinessHTTPTimeout: "DEPLOYEX_READINESS_HTTP_TIMEOUT"
-        case .rollbackTimeout: "DEPLOYEX_ROLLBACK_TIMEOUT"
-        case .rollbackCrashes: "DEPLOYEX_ROLLBACK_CRASHES"
-        }
-    }
-
+    let variable: String?
+    let scopes: Set<Scope>
     /// The parameter of the application `kernel` that says the same.
     ///
     /// Source: "Configuration", kernel(6).
-    var kernelParameter: String? {
-        switch self {
-        case .distributionInterface: "inet_dist_use_interface"
-        case .distributionPortMinimum: "inet_dist_listen_min"
-        case .distributionPortMaximum: "inet_dist_listen_max"
-        case .tickTime: "net_ticktime"
-        case .basePath, .logPath, .cloudEnvironment, .cookieFile, .trustedUsers,
-            .distributionNetworks,
-            .logMaximumBytes, .logFiles, .name, .user, .replicas, .firstPort, .environment,
-            .maximumOpenFiles, .storageAdapter, .storagePath, .storageEnvironment, .pollInterval,
-            .stopTimeout,
-            .preCommandTimeout,
-            .livenessInterval, .livenessTimeout, .livenessFailures, .usesDistribution,
-            .readinessAlive, .readinessHTTPPath, .readinessHTTPTimeout, .rollbackTimeout,
-            .rollbackCrashes:
-            nil
-        }
+    let kernelParameter: String?
+
+    private init(
+        _ key: String, _ variable: String?, of scopes: Set<Scope> = [.application],
+        kernel: String? = nil
+    ) {
+        self.key = key
+        self.variable = variable
+        self.scopes = scopes
+        kernelParameter = kernel
     }
+
+    // Of the host.
+    static let basePath = Setting("base_path", "DEPLOYEX_BASE_PATH", of: [.host])
+    static let logPath = Setting("log_path", "DEPLOYEX_LOG_PATH", of: [.host])
+    static let cloudEnvironment = Setting(
+        "cloud_environment", "DEPLOYEX_CLOUD_ENVIRONMENT", of: [.host])
+    static let cookieFile = Setting("cookie_file", "DEPLOYEX_COOKIE_FILE", of: [.host])
+    static let trustedUsers = Setting("trusted_users", "DEPLOYEX_TRUSTED_USERS", of: [.host])
+    static let distributionInterface = Setting(
+        "distribution.interface", "DEPLOYEX_DIST_INTERFACE", of: [.host],
+        kernel: "inet_dist_use_interface")
+    static let distributionNetworks = Setting(
+        "distribution.networks", "DEPLOYEX_DIST_NETWORKS", of: [.host])
+    static let distributionPortMinimum = Setting(
+        "distribution.port_min", "DEPLOYEX_DIST_PORT_MIN", of: [.host],
+        kernel: "inet_dist_listen_min")
+    static let distributionPortMaximum = Setting(
+        "distribution.port_max", "DEPLOYEX_DIST_PORT_MAX", of: [.host],
+        kernel: "inet_dist_listen_max")
+    static let tickTime = Setting(
+        "distribution.tick_time", "DEPLOYEX_NET_TICKTIME", of: [.host], kernel: "net_ticktime")
+    // Of the host and, if it says something else, of an application.
+    static let logMaximumBytes = Setting(
+        "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
+    static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
+    // Of an application.
+    static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
+    static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
+    static let replicas = Setting("replicas", "DEPLOYEX_MONITORED_REPLICAS")
+    static let firstPort = Setting("first_port", "DEPLOYEX_MONITORED_APP_PORT")
+    static let environment = Setting("environment", nil)
+    static let maximumOpenFiles = Setting("max_open_files", "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES")
+    static let storageAdapter = Setting("storage.adapter", "DEPLOYEX_STORAGE_ADAPTER")
+    static let storagePath = Setting("storage.path", "DEPLOYEX_STORAGE_PATH")
+    static let storageEnvironment = Setting("storage.environment", nil)
+    static let pollInterval = Setting("timings.poll_interval", "DEPLOYEX_POLL_INTERVAL")
+    static let stopTimeout = Setting("timings.stop_timeout", "DEPLOYEX_STOP_TIMEOUT")
+    static let preCommandTimeout = Setting(
+        "timings.pre_command_timeout", "DEPLOYEX_PRE_COMMAND_TIMEOUT")
+    static let livenessInterval = Setting("timings.liveness_interval", "DEPLOYEX_LIVENESS_INTERVAL")
+    static let livenessTimeout = Setting("timings.liveness_timeout", "DEPLOYEX_LIVENESS_TIMEOUT")
+    static let livenessFailures = Setting("timings.liveness_failures", "DEPLOYEX_LIVENESS_FAILURES")
+    static let usesDistribution = Setting("readiness.distribution", "DEPLOYEX_DISTRIBUTION")
+    static let readinessAlive = Setting("readiness.alive_seconds", "DEPLOYEX_READINESS_ALIVE")
+    static let readinessHTTPPath = Setting("readiness.http_path", "DEPLOYEX_READINESS_HTTP_PATH")
+    static let readinessHTTPTimeout = Setting(
+        "readiness.http_timeout", "DEPLOYEX_READINESS_HTTP_TIMEOUT")
+    static let rollbackTimeout = Setting("rollback.timeout", "DEPLOYEX_ROLLBACK_TIMEOUT")
+    static let rollbackCrashes = Setting("rollback.crashes", "DEPLOYEX_ROLLBACK_CRASHES")
+
+    static let all = [
+        basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
+        distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
+        logMaximumBytes, logFiles, name, user, replicas, firstPort, environment, maximumOpenFiles,
+        storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
+        preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
+        readinessAlive, readinessHTTPPath, readinessHTTPTimeout, rollbackTimeout, rollbackCrashes,
+    ]
 }

@@ -38,7 +38,7 @@ struct SettingValue {
             case .kernel(let name): "-kernel \(name)=\(shown): \(takes)"
             case .file(let path, let key): "\(path): \(key): \(takes), not \(shown)"
             }
-        return UsageError(message, .start)
+        return UsageError(message, "start")
     }
 
     /// The place alone, for errors about two settings.

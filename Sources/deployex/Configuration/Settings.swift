@@ -43,36 +43,4 @@ struct Settings {
         }
         return setting.variable ?? setting.key
     }
-
-    // MARK: Conversions
-
-    func integer(_ setting: Setting, in range: ClosedRange<Int>) throws(UsageError) -> Int? {
-        guard let value = value(setting) else { return nil }
-        return try value.integer(in: range)
-    }
-
-    func duration(_ setting: Setting) throws(UsageError) -> Duration? {
-        guard let value = value(setting) else { return nil }
-        return try value.duration()
-    }
-
-    func boolean(_ setting: Setting) throws(UsageError) -> Bool? {
-        guard let value = value(setting) else { return nil }
-        return try value.boolean()
-    }
-
-    func text(_ setting: Setting) throws(UsageError) -> String? {
-        guard let value = value(setting) else { return nil }
-        return try value.text()
-    }
-
-    func path(_ setting: Setting) throws(UsageError) -> String? {
-        guard let value = value(setting) else { return nil }
-        return try value.path()
-    }
-
-    func pathComponent(_ setting: Setting) throws(UsageError) -> String? {
-        guard let value = value(setting) else { return nil }
-        return try value.pathComponent()
-    }
 }

@@ -13,15 +13,20 @@ enum ControlCall: Equatable {
     case command(application: String, EngineCommand)
     case stopAll
     case tail(InstanceName, LogFiles.Stream, lines: Int)
-    case readLog(InstanceName, LogFiles.Stream, LogStart)
+    /// - Parameter limit: how long to wait for something to be written.
+    case readLog(InstanceName, LogFiles.Stream, LogStart, within: Duration)
     case instance(InstanceName)
+    /// A command, whose answer says also what to wait for.
+    case request(application: String, EngineCommand)
+    /// Waits until the goal's applications have another revision than this one.
+    case awaitGoal(CommandGoal, after: Int, within: Duration)
 
     /// Where a reader of a log begins.
     enum LogStart: Equatable {
         /// With the last lines.
         case last(Int)
-        /// Where an earlier answer ended, as it said.
-        case position(Term)
+        /// Where an earlier answer ended, as it said: `{Offset, Inode}`.
+        case position(LogPosition)
     }
 
     /// The longest name or version, in bytes: more is not even looked at.
@@ -33,8 +38,11 @@ enum ControlCall: Equatable {
     /// How many arguments a function takes, the application not counted.
     private static let arities = [
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
-        "versions": 0, "tail": 3, "read_log": 3, "instance": 1,
+        "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4, "instance": 1,
     ]
+
+    /// The longest that a call waits, in milliseconds: whoever has gone is not waited for long.
+    static let maximumWait = 60_000
 
     /// The call; `nil` when there is no such function with that number of arguments.
     static func parse(
@@ -43,6 +51,11 @@ enum ControlCall: Equatable {
         switch (function, arguments.count) {
         case ("status", 0): return .status
         case ("stop_all", 0): return .stopAll
+        case ("request", 2): return try request(arguments[0], arguments[1], in: directory)
+        case ("await", 3):
+            return .awaitGoal(
+                try CommandGoal(arguments[0], in: directory), after: arguments[1].asInteger ?? 0,
+                within: try wait(arguments[2]))
         default: break
         }
         guard let arity = arities[function], arity...(arity + 1) ~= arguments.count else {
@@ -76,6 +89,16 @@ enum ControlCall: Equatable {
         }
     }
 
+    private static func request(
+        _ function: Term, _ arguments: Term, in directory: InstanceDirectory
+    ) throws(ControlRefusal) -> ControlCall {
+        guard let name = function.asAtom?.name, case .list(let list) = arguments, list.count <= 3,
+            case .command(let application, let command)? = try parse(
+                name, Array(list), in: directory)
+        else { throw ControlRefusal("\(brief(function)) is no command with these arguments") }
+        return .request(application: application, command)
+    }
+
     /// The functions whose first argument is an instance.
     private static func parse(
         _ function: String, of instance: InstanceName, _ rest: [Term]
@@ -85,7 +108,11 @@ enum ControlCall: Equatable {
         case "stop": .command(application: instance.app, .stop(instance.number))
         case "start": .command(application: instance.app, .start(instance.number))
         case "tail": .tail(instance, try stream(rest[0]), lines: try count(rest[1]))
-        case "read_log": .readLog(instance, try stream(rest[0]), try logStart(rest[1]))
+        case "read_log":
+            .readLog(instance, try stream(rest[0]), try logStart(rest[1]), within: .zero)
+        case "follow_log":
+            .readLog(
+                instance, try stream(rest[0]), try logStart(rest[1]), within: try wait(rest[2]))
         case "instance": .instance(instance)
         default: preconditionFailure("\(function) has an arity but no meaning")
         }
@@ -133,6 +160,14 @@ enum ControlCall: Equatable {
         return stream
     }
 
+    /// How long to wait, in milliseconds.
+    private static func wait(_ term: Term) throws(ControlRefusal) -> Duration {
+        guard let count = term.asInteger, 0...maximumWait ~= count else {
+            throw ControlRefusal("a time is 0 to \(maximumWait) milliseconds, not \(brief(term))")
+        }
+        return .milliseconds(count)
+    }
+
     private static func count(_ term: Term) throws(ControlRefusal) -> Int {
         guard let count = term.asInteger, 0...maximumLineCount ~= count else {
             throw ControlRefusal(
@@ -146,10 +181,10 @@ enum ControlCall: Equatable {
         if case .tuple(let fields) = term, fields.count == 2, fields[0] == .atom("last") {
             return .last(try count(fields[1]))
         }
-        guard term.isShort(maximumByteCount: 64) else {
-            throw ControlRefusal("a position is {last,N}, or what an answer gave as next")
-        }
-        return .position(term)
+        guard let fields = term.asTuple, fields.count == 2, let offset = fields[0].asInteger,
+            let inode = fields[1].asUInt64, offset >= 0
+        else { throw ControlRefusal("a position is {last,N}, or what an answer gave as next") }
+        return .position(LogPosition(offset: Int64(offset), inode: inode))
     }
 
     private static func brief(_ term: Term) -> String {

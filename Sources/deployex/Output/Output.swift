@@ -56,12 +56,3 @@ enum Output {
         }
     }
 }
-
-/// Exit statuses of all commands.
-enum ExitCode {
-    static let done: Int32 = 0
-    /// The other side said no.
-    static let refused: Int32 = 1
-    static let usage: Int32 = 2
-    static let unreachable: Int32 = 3
-}

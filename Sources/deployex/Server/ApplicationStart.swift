@@ -8,12 +8,15 @@ final class ApplicationStart: Sendable {
     private let loop: EventLoop
     private let backoff: Backoff
     private let log: @Sendable (LogLevel, String) -> Void
+    private let onFailure: @Sendable (String) async -> Void
     private let failure = Guarded<String?>(nil)
 
     init(
         loop: EventLoop, backoff: Backoff = Backoff(),
-        log: @escaping @Sendable (LogLevel, String) -> Void
+        log: @escaping @Sendable (LogLevel, String) -> Void,
+        onFailure: @escaping @Sendable (String) async -> Void = { _ in }
     ) {
+        self.onFailure = onFailure
         self.loop = loop
         self.backoff = backoff
         self.log = log
@@ -28,9 +31,9 @@ final class ApplicationStart: Sendable {
         while !Task.isCancelled {
             do {
                 try await attempt()
-                return failed(nil)
+                return await failed(nil)
             } catch {
-                failed("\(error)")
+                await failed("\(error)")
             }
             count += 1
             await loop.sleep(for: backoff.delay(consecutiveCrashes: count))
@@ -38,12 +41,13 @@ final class ApplicationStart: Sendable {
     }
 
     /// The log says a reason once.
-    private func failed(_ reason: String?) {
+    private func failed(_ reason: String?) async {
         let before = failure.withLock { failure in
             defer { failure = reason }
             return failure
         }
         guard let reason, reason != before else { return }
+        await onFailure(reason)
         log(.error, "Application is not begun: \(reason); it is tried again")
     }
 }

@@ -16,6 +16,7 @@ struct ServedApplication: Sendable {
     let refusal: String?
     private let beginning: ApplicationStart
     private let rotator: LogRotator
+    private let feed: ObservationFeed
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -25,18 +26,22 @@ struct ServedApplication: Sendable {
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's.
     ///   - process: as whom and with what its programs run.
+    ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         host: String, files: HostFileSystem, refusal: FileSystemError?, inherited: [String: String],
-        cookie: String, process: ProcessSetting,
-        loop: EventLoop,
+        cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
         self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
-        beginning = ApplicationStart(loop: loop, log: log)
         let name = configuration.name
+        self.feed = feed
+        beginning = ApplicationStart(loop: loop, log: log) { problem in
+            await feed.publish(
+                .failed(name, replicas: configuration.replicas, problem: problem))
+        }
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
         if let user = process.user { owners = owners.adding(user.id) }
@@ -54,7 +59,7 @@ struct ServedApplication: Sendable {
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
-                user: process.user, extra: configuration.environment),
+                user: process.user, extra: configuration.variables),
             inherited: inherited, store: store,
             files: ownership.files(layout, base: files, publishers: server.trustedUsers),
             process: process,
@@ -63,13 +68,14 @@ struct ServedApplication: Sendable {
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
+        effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
         effects.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }
-        if let http = configuration.httpReadiness {
+        if let http = configuration.httpCheck {
             let firstPort = configuration.firstPort
             effects.checkReadiness = { number in
-                await Self.readiness(http, port: firstPort + UInt16(number.offset), loop: loop)
+                await Self.check(http, port: firstPort + UInt16(number.offset), loop: loop)
             }
         }
         let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
@@ -84,8 +90,8 @@ struct ServedApplication: Sendable {
     }
 
     /// Whether an instance answers the configured path with 2xx.
-    private static func readiness(
-        _ http: ApplicationConfiguration.HTTPReadiness, port: UInt16, loop: EventLoop
+    private static func check(
+        _ http: ApplicationConfiguration.HTTPCheck, port: UInt16, loop: EventLoop
     ) async -> ProbeResult {
         do throws(HTTPError) {
             let response = try await HTTPClient(loop: loop).get(
@@ -104,7 +110,12 @@ struct ServedApplication: Sendable {
 
     /// Takes over what runs, and begins. Returns when that has succeeded, or the task is cancelled.
     func start() async {
-        if let refusal { return log(.error, "Application is not begun: \(refusal)") }
+        if let refusal {
+            await feed.publish(
+                .failed(
+                    configuration.name, replicas: configuration.replicas, problem: refusal))
+            return log(.error, "Application is not begun: \(refusal)")
+        }
         await rotator.setInstances(
             InstanceNumber.first(configuration.replicas).map {
                 InstanceName(app: configuration.name, number: $0)
@@ -151,15 +162,6 @@ struct ServedApplication: Sendable {
     func detach() async {
         await deployer.detach()
         await rotator.stop()
-    }
-
-    /// What it is doing; `nil` until it has begun.
-    var snapshot: ApplicationSnapshot? {
-        get async {
-            guard let problem else { return await deployer.snapshot }
-            return .failed(
-                configuration.name, replicas: configuration.replicas, problem: problem)
-        }
     }
 
     /// Tells the deployer at once when the store may have another release.

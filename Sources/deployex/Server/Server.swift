@@ -19,6 +19,7 @@ actor Server {
     private let trust: ListenerTrust
     private let instanceTrust: InstanceTrust
     private let console: any ServerLog
+    private let feed: ObservationFeed
     private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
     private var phase = Phase.running
@@ -42,12 +43,12 @@ actor Server {
 
     /// Checks everything that can be checked before anything is touched.
     init(
-        _ invocation: Invocation, environment: [String: String], conditions: StartConditions,
-        console: ConsoleLog, loop: EventLoop
+        configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
+        conditions: StartConditions, console: ConsoleLog, loop: EventLoop
     ) throws(UsageError) {
-        let options = try invocation.distribution.merging(environment)
+        let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
-        configuration = try Self.configuration(invocation, environment: environment)
+        configuration = try Self.configuration(configurationFile, environment: environment)
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
@@ -71,13 +72,14 @@ actor Server {
                 ProductionLog(root: configuration.logPath, limits: configuration.logLimits),
             ]) : console
         self.loop = loop
+        feed = ObservationFeed(loop: loop)
     }
 
     private static func configuration(
-        _ invocation: Invocation, environment: [String: String]
+        _ file: String?, environment: [String: String]
     ) throws(UsageError) -> ServerConfiguration {
         let variable = environment["DEPLOYEX_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
-        guard case .start(let option) = invocation.command, let path = option ?? variable else {
+        guard let path = file ?? variable else {
             return try ServerConfiguration(environment: environment)
         }
         return try ServerConfiguration(file: .read(path), environment: environment)
@@ -102,6 +104,7 @@ actor Server {
         // Each by itself: what keeps one from beginning keeps no other.
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
+        await feed.close()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -181,6 +184,7 @@ actor Server {
     }
 
     private func nodeIsDown(_ node: NodeName) {
+        feed.assumeIsolated { $0.forget(node.text) }
         if node == answeredNode { end() }
     }
 
@@ -217,11 +221,7 @@ actor Server {
                 if isOnly, let refusal = refusals.values.first { throw refusal }
                 return Folders(base: base, lock: lock, refusals: refusals)
             }
-        } catch let error as PathTrustError {
-            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
-        } catch let error as FileSystemError {
-            throw CommandFailure("\(error)", exitCode: ExitCode.usage)
-        } catch let error as FolderLock.Failure {
+        } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
     }
@@ -283,7 +283,7 @@ actor Server {
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
         let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
         let (console, node, name) = (console, listening.node, name)
-        let revival = EPMDRevival(
+        let starter = EPMDStarter(
             environment: EPMDAccess.variables(environment, admitting: admittedPeers),
             address: client.address, loop: loop, log: logger)
         let isWaiting = Guarded(true)
@@ -295,7 +295,7 @@ actor Server {
             case .registered(let creation):
                 Task {
                     await node.setCreation(creation)
-                    await revival.registered()
+                    await starter.found()
                 }
                 console.log(.info, "Registered \(name) with EPMD at \(client.address)")
             case .lost(let error):
@@ -303,29 +303,15 @@ actor Server {
             case .failed(let error):
                 // The first success is waited for below.
                 guard !isWaiting.withLock({ $0 }) else { break }
-                Task { await revival.failed(error) }
+                Task { await starter.failed(error) }
             }
         }
-        let deadline = MonotonicTime.now + .seconds(5)
-        while true {
-            // Before asking: another one may listen, because of which ours has ended.
-            let end = await revival.end
-            do throws(EPMDError) {
-                let creation = try await registration.register()
-                isWaiting.withLock { $0 = false }
-                await node.setCreation(creation)
-                return registration
-            } catch {
-                guard case .unreachable = error else {
-                    throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
-                }
-                guard MonotonicTime.now < deadline, end == nil else {
-                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
-                }
-                await revival.failed(error)
-                await loop.sleep(for: .milliseconds(20))
-            }
+        let creation = try await starter.answer { () throws(EPMDError) in
+            try await registration.register()
         }
+        isWaiting.withLock { $0 = false }
+        await node.setCreation(creation)
+        return registration
     }
 
     /// From where other nodes connect, to us and to an EPMD that we start.
@@ -340,7 +326,8 @@ actor Server {
                 application, of: configuration, node: node, host: name.host,
                 files: HostFileSystem(below: folders.base),
                 refusal: folders.refusals[application.name], inherited: environment,
-                cookie: cookie, process: conditions.setting(for: application), loop: loop,
+                cookie: cookie, process: conditions.setting(for: application), feed: feed,
+                loop: loop,
                 log: { level, text in
                     // Where there are several, whose instance it is must be said.
                     logger(level, isOnly ? text : "\(application.name): \(text)")
@@ -355,7 +342,7 @@ actor Server {
     private func expose(_ applications: [ServedApplication], on node: Node) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
-            applications: applications,
+            applications: applications, feed: feed, logWatch: LogWatch(feed: feed),
             report: { level, text in
                 // Whoever asks again and again does not fill the log.
                 node.assumeIsolated {

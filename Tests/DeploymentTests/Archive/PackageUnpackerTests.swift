@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -12,7 +13,7 @@ import Transport
     let new: String
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
         package = folder / "app-1.0.0.tar.gz"
         new = folder / "service/app/1/new"
     }
@@ -238,7 +239,7 @@ import Transport
 
     @Test func `a changed byte in the package is noticed`() async throws {
         let bytes = gzip(TarBuilder.release().ended)
-        var random = SeededGenerator(seed: 2)
+        var random = SeededRandom(seed: 2)
         for _ in 0..<100 {
             // Bytes 4 to 9 (time, flags of the compressor) and the first block's unused bits in byte
             // 10 change nothing.
@@ -256,7 +257,7 @@ import Transport
             tar.addLongName(Array("long/name".utf8))
             tar.addFile("name")
         }
-        var random = SeededGenerator(seed: 3)
+        var random = SeededRandom(seed: 3)
         let interesting = Array("./\u{0}1257xLKg".utf8)
         for _ in 0..<300 {
             var bytes = tar.ended

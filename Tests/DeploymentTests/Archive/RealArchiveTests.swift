@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Deployment
@@ -10,7 +11,7 @@ import Testing
     let long = String(repeating: "long-name-", count: 12)
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
         for path in ["bin", "releases/1.0.0", "lib/\(long)/\(long)"] {
             try makeFolders(folder / "release/\(path)")
         }

@@ -1,5 +1,7 @@
+import FaultyDisk
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -10,7 +12,7 @@ import Transport
     let staging: StagingFolder
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
         staging = StagingFolder(path: folder / "service/app/1/new", files: HostFileSystem())
     }
 
@@ -113,7 +115,7 @@ import Transport
         let staging: StagingFolder
 
         init(replaces: Bool, package: [UInt8]) throws {
-            folder = try TemporaryFolder()
+            folder = TemporaryFolder()
             staging = StagingFolder(path: folder / "1/new", files: HostFileSystem())
             try folder.write(package, to: "app.tar.gz")
             try makeFolders(folder / (replaces ? "1/new/old" : "1"))

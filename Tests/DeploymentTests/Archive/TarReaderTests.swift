@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import Deployment
@@ -248,7 +249,7 @@ import Testing
         tar.addLongName(Array("long".utf8))
         tar.addLink("l", to: "a")
         let bytes = tar.ended
-        var random = SeededGenerator(seed: 1)
+        var random = SeededRandom(seed: 1)
         for _ in 0..<1500 {
             var bytes = bytes
             // The checksum would hide most of the reader: it is made right again.

@@ -3,6 +3,7 @@ import ExternalTermFormat
 import Glibc
 import Supervisor
 import Synchronization
+import TestKit
 import Testing
 import Transport
 
@@ -33,14 +34,9 @@ import Transport
     }
 
     /// A process of ours that sleeps.
-    private func startSleeper() throws -> ProcessIdentity {
-        var pid = pid_t()
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup("sleep"), strdup("600"), nil]
-        defer { for argument in arguments { free(argument) } }
-        guard posix_spawn(&pid, "/bin/sleep", nil, nil, &arguments, environ) == 0 else {
-            throw SystemError.last("starting /bin/sleep")
-        }
-        return try #require(ProcessIdentity.ofRunning(pid: pid))
+    private func startSleeper() throws -> (process: ChildProcess, identity: ProcessIdentity) {
+        let process = try ChildProcess("sleep", ["600"])
+        return (process, try #require(ProcessIdentity.ofRunning(pid: process.pid)))
     }
 
     private func deployer(
@@ -71,7 +67,7 @@ import Transport
     @Test func `an instance whose folders cannot be put in order keeps no other from starting`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         try makeFolders(folder / "service/counter/1/journal.json")
         try makeFolders(folder / "service/counter/2/current/releases/0.1.0")
@@ -95,10 +91,10 @@ import Transport
     @Test func `a start that failed may be tried again, and goes on with what it had taken over`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
-        let sleeper = try startSleeper()
-        defer { waitpid(sleeper.pid, nil, 0) }
+        let (process, sleeper) = try startSleeper()
+        defer { process.kill() }
         try record(sleeper, in: folder)
         // In the place of the application's record.
         try makeFolders(folder / "version/counter/application.json")
@@ -121,7 +117,7 @@ import Transport
     }
 
     @Test func `one that has been stopped before it began does not begin`() async throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         let deployer = deployer(folder, replicas: 1, on: loop)
         await deployer.stopAll()
@@ -132,12 +128,12 @@ import Transport
     @Test func `a process that ends while others are still being looked for is noticed`()
         async throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
         let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
         try records.prepare()
-        let sleeper = try startSleeper()
-        defer { waitpid(sleeper.pid, nil, 0) }
+        let (process, sleeper) = try startSleeper()
+        defer { process.kill() }
         var record = InstanceRecord(name: InstanceName(app: "counter", number: 1))
         record.begin(sleeper, version: "0.1.0")
         record.hasBegun = true

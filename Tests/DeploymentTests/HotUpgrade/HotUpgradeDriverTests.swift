@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import FaultyDisk
 import Foundation
 import Supervisor
 import Testing
@@ -50,7 +51,7 @@ struct HotUpgradeDriverTests {
     @Test func `the resolved configuration is there, and private, while it is installed`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let node = PretendedNode(tree)
         #expect(await run(node, tree) == .succeeded)
@@ -65,7 +66,7 @@ struct HotUpgradeDriverTests {
     @Test func `a failed installation leaves no secret and no trace of the new version`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let before = try tree.files.list(tree.current + "/releases")
         let node = PretendedNode(tree, installAnswer: error(.atom("code_change_failed")))
@@ -81,7 +82,7 @@ struct HotUpgradeDriverTests {
     @Test func `what fails while the configuration is resolved is named without its text`()
         async throws
     {
-        let tree = try ReleaseTree()
+        let tree = ReleaseTree()
         try tree.hotUpgrade()
         let outcome = await run(
             PretendedNode(tree), tree, exitStatus: 1,
@@ -95,14 +96,14 @@ struct HotUpgradeDriverTests {
     @Test func `wherever the disk stops, the next start finds releases as they were made`()
         async throws
     {
-        let counted = try ReleaseTree()
+        let counted = ReleaseTree()
         try counted.hotUpgrade()
         let counting = FaultInjectingFileSystem(counted.files)
         #expect(await run(PretendedNode(counted), counted, files: counting) == .succeeded)
         #expect(counting.operationCount > 15)
         for target in 1...counting.operationCount {
             for fault: FaultInjectingFileSystem.Fault in [.stop, .fail(code: ENOSPC)] {
-                let tree = try ReleaseTree()
+                let tree = ReleaseTree()
                 try tree.hotUpgrade()
                 let old = try tree.read(tree.current + "/releases/0.1.1/sys.config")
                 let files = FaultInjectingFileSystem(tree.files, at: target, fault: fault)

@@ -1,3 +1,4 @@
+import FaultyDisk
 import Glibc
 import Supervisor
 import Testing
@@ -10,7 +11,7 @@ struct HotUpgradeFilesTests {
     private let plan = HotUpgrade.Plan(name: "counter", from: "0.1.1", to: "0.1.2")
 
     init() throws {
-        tree = try ReleaseTree()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 
@@ -79,7 +80,7 @@ struct HotUpgradeFilesTests {
 
     @Test func `the running version is never removed`() throws {
         for version in ["0.1.1", "..", ".", "", "../.."] {
-            #expect(throws: HotUpgradeFileError.self) {
+            #expect(throws: FileSystemError.self) {
                 try steps.removeRelease(.init(name: "counter", from: "0.1.1", to: version))
             }
         }
@@ -109,7 +110,7 @@ struct HotUpgradeFilesTests {
     @Test func `a rel file that is nowhere is an error`() throws {
         try unpack()
         try tree.files.removeFile(tree.current + "/releases/0.1.1/counter.rel")
-        #expect(throws: HotUpgradeFileError.self) { try steps.copyReleaseResources(plan) }
+        #expect(throws: FileSystemError.self) { try steps.copyReleaseResources(plan) }
     }
 
     // MARK: The relup
@@ -127,7 +128,7 @@ struct HotUpgradeFilesTests {
         ] as [(String, String?)])
     func `a relup is inspected before anything is installed`(text: String, reason: String?) throws {
         try tree.write(released + "/relup", text)
-        do throws(HotUpgradeFileError) {
+        do throws(FileSystemError) {
             try steps.inspectRelup(plan)
             #expect(reason == nil)
         } catch {
@@ -136,7 +137,7 @@ struct HotUpgradeFilesTests {
     }
 
     @Test func `a relup that was not written is an error`() {
-        #expect(throws: HotUpgradeFileError("\(released)/relup: it was not written")) {
+        #expect(throws: FileSystemError.unusable("\(released)/relup: it was not written")) {
             try steps.inspectRelup(plan)
         }
     }
@@ -178,7 +179,7 @@ struct HotUpgradeFilesTests {
         #expect(counting.operationCount > 8)
         for target in 1...counting.operationCount {
             let stopping = FaultInjectingFileSystem(tree.files, at: target)
-            do throws(HotUpgradeFileError) {
+            do throws(FileSystemError) {
                 try steps(stopping).writeConfiguration(Array("secret".utf8), plan)
                 try steps(stopping).restoreConfiguration(plan)
                 Issue.record("operation \(target) was not reached")
@@ -256,7 +257,7 @@ struct HotUpgradeFilesTests {
 
     @Test func `a folder that does not say what boots next gets no RELEASES file`() throws {
         try tree.write(tree.current + "/releases/start_erl.data", "")
-        #expect(throws: ReleasesFileError.self) {
+        #expect(throws: FileSystemError.self) {
             try ReleasesFile.write(for: tree.current, name: "counter", files: tree.files)
         }
         #expect(try !tree.exists(tree.current + "/releases/RELEASES"))

@@ -1,24 +1,17 @@
 import Foundation
 import Supervisor
+import TestKit
 import Testing
 
 /// A temporary folder with releases in it, made of small files of the right shape.
 final class ReleaseTree: Sendable {
-    let root: String
+    private let folder = TemporaryFolder()
+    var root: String { folder.path }
     let files = HostFileSystem()
 
     var current: String { root + "/current" }
     var staged: String { root + "/new" }
     var package: String { root + "/counter.tar.gz" }
-
-    init() throws {
-        root = NSTemporaryDirectory() + "/hot-upgrade-\(UUID().uuidString)"
-        try files.makeFolders(root, mode: 0o700)
-    }
-
-    deinit {
-        do { try files.removeTree(root) } catch { Issue.record(error) }
-    }
 
     /// Writes a file with the folders above it.
     func write(_ path: String, _ text: String) throws {

@@ -1,5 +1,6 @@
 import ExternalTermFormat
 import Foundation
+import Supervisor
 import Testing
 
 @testable import Deployment
@@ -16,7 +17,7 @@ struct ResolvedConfigurationTests {
 
     private func configuration(
         _ pairs: [(Atom, Term)], root: String = "/srv/new"
-    ) throws(FileContentError) -> Term {
+    ) throws(FileSystemError) -> Term {
         let environment = Term.list(pairs.map { .tuple([.atom($0.0), $0.1]) })
         return try ResolvedConfiguration(
             output: output(printed([.tuple([.atom("counter"), environment])], root: root)),
@@ -42,7 +43,7 @@ struct ResolvedConfigurationTests {
         "deployex-configuration:g2o=", "nothing here", "deployex-configuration:g2Ft=",
     ])
     func `what is no configuration is refused`(text: String) {
-        #expect(throws: FileContentError.self) {
+        #expect(throws: FileSystemError.self) {
             try ResolvedConfiguration(output: Array(text.utf8), root: "/srv/current")
         }
     }
@@ -54,7 +55,7 @@ struct ResolvedConfigurationTests {
             [.tuple([.atom("counter"), [.tuple([.charlist("port"), .integer(1)])]])],
         ] as [Term])
     func `terms of another shape are refused`(term: Term) {
-        #expect(throws: FileContentError("the release printed what is no configuration")) {
+        #expect(throws: FileSystemError.unusable("the release printed what is no configuration")) {
             try ResolvedConfiguration(output: output(printed(term)), root: "/srv/current")
         }
     }
@@ -72,7 +73,7 @@ struct ResolvedConfigurationTests {
         ]
         for value in values {
             #expect(
-                throws: FileContentError(
+                throws: FileSystemError.unusable(
                     "counter.handler holds a pid, reference, port or local function, which no file can hold"
                 )
             ) {

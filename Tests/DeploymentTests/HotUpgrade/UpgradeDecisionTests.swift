@@ -1,4 +1,5 @@
 import ErlDist
+import Foundation
 import Supervisor
 import Testing
 import Transport
@@ -12,7 +13,7 @@ struct UpgradeDecisionTests {
 
     init() throws {
         loop = try .onOwnThread()
-        tree = try ReleaseTree()
+        tree = ReleaseTree()
         try tree.hotUpgrade()
     }
 
@@ -96,7 +97,7 @@ struct UpgradeDecisionTests {
 
     @Test func `an appup that is no file is not read`() async throws {
         try tree.files.removeFile(tree.appup)
-        try tree.files.createSymbolicLink(tree.appup, to: "/dev/zero")
+        symlink("/dev/zero", tree.appup)
         #expect(result(await decide()).hasPrefix("{:error, :error_reading_file}"))
         try tree.files.removeFile(tree.appup)
         try tree.files.makeFolder(tree.appup, mode: 0o755)

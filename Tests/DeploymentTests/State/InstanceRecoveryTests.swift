@@ -1,13 +1,16 @@
+import FaultyDisk
 import Foundation
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Deployment
 
 /// What a start makes of a change that was cut off, at every single operation.
 @Suite struct InstanceRecoveryTests {
-    let path = FileManager.default.temporaryDirectory.path + "/recovery-\(UUID().uuidString)"
+    let folder = TemporaryFolder()
+    var path: String { folder.path }
 
     private func state(
         _ name: String, _ files: any FileSystem = HostFileSystem()
@@ -77,7 +80,6 @@ import Testing
     private func `wherever a change stops or fails, a start completes or undoes it`(
         _ change: Change
     ) throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(change, "counting")
         let counting = FaultInjectingFileSystem(HostFileSystem())
         try perform(change, state("counting", counting))
@@ -105,7 +107,7 @@ import Testing
                 if found.current != nil {
                     #expect(try state.deployed(in: state.current)?.id == found.current?.id)
                     #expect(
-                        try state.bootVersions(of: state.current)?.release
+                        try state.boots(state.current)?.release
                             == found.current?.version)
                 }
                 // A second start finds nothing to do.
@@ -123,7 +125,6 @@ import Testing
     @Test func `an upgrade in place that was cut off is for the node to settle while it runs`()
         throws
     {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "hot")
         let state = try self.state("hot")
         try state.promote(to: Self.two)
@@ -143,7 +144,6 @@ import Testing
     }
 
     @Test func `an upgrade in place that had not been made permanent is undone`() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "hot")
         let state = try self.state("hot")
         try state.promote(to: Self.two)
@@ -156,7 +156,6 @@ import Testing
     @Test func `a start_erl.data that was cut is made anew from what the folder says of itself`()
         throws
     {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "cut")
         let state = try self.state("cut")
         try FileManager.default.createDirectory(
@@ -172,7 +171,6 @@ import Testing
     }
 
     @Test func `a start_erl.data that cannot be made anew is told of, and ends no start`() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         for fault in [nil, FaultInjectingFileSystem.Fault.fail(code: EACCES)] {
             let name = fault == nil ? "folder" : "closed"
             try prepare(.promote, name)
@@ -198,7 +196,6 @@ import Testing
     func `a start_erl.data that a full disk keeps from being made anew is no reason to forget`()
         throws
     {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "full")
         let state = try self.state("full")
         try FileManager.default.createDirectory(
@@ -212,7 +209,6 @@ import Testing
     }
 
     @Test func `a damaged journal is set aside, and what stands decides`() throws {
-        defer { try? FileManager.default.removeItem(atPath: path) }
         try prepare(.promote, "damaged")
         let state = try self.state("damaged")
         for damage in ["", "{", "[]", #"{"operation":"fly"}"#] {

@@ -1,23 +1,21 @@
+import FaultyDisk
 import Foundation
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Deployment
 
 /// A base folder with one instance, and releases as far as the state looks into them.
 private final class Base: Sendable {
-    let path: String
+    private let folder = TemporaryFolder()
+    var path: String { folder.path }
     let layout: DeploymentLayout
 
     init() throws {
-        path = FileManager.default.temporaryDirectory.path + "/state-\(UUID().uuidString)"
-        layout = DeploymentLayout(basePath: path, application: "counter")
+        layout = DeploymentLayout(basePath: folder.path, application: "counter")
         try state().prepare()
-    }
-
-    deinit {
-        try? FileManager.default.removeItem(atPath: path)
     }
 
     func state(_ files: any FileSystem = HostFileSystem()) -> InstanceState {

@@ -11,13 +11,13 @@ import Testing
     {
         var committed = 0
         for operation in 1...200 {
-            let instance = try InstanceOnDisk()
+            let instance = try Folders()
             try instance.deploy("0.1.0")
             try instance.stage("0.1.1")
             instance.disk.inject(.failAll(code: ENOSPC), after: operation)
             let isDone: Bool
             do {
-                try instance.state.promote(to: InstanceOnDisk.deployed("0.1.1"))
+                try instance.state.promote(to: Folders.deployed("0.1.1"))
                 isDone = true
             } catch {
                 isDone = false
@@ -36,5 +36,37 @@ import Testing
             #expect(instance.standing(instance.layout.current(1)).version == "0.1.2")
         }
         #expect(committed > 3)
+    }
+}
+
+/// One instance's folders on a simulated disk.
+private struct Folders {
+    let disk = SimulatedDisk(roots: ["/base"])
+    let layout = DeploymentLayout(basePath: "/base", application: "counter")
+    var state: InstanceState { InstanceState(layout: layout, instance: 1, files: disk) }
+
+    init() throws {
+        try state.prepare()
+    }
+
+    static func deployed(_ version: String) -> DeployedRelease {
+        DeployedRelease(version: version, hash: version, deployment: .fullDeployment)
+    }
+
+    func stage(_ version: String) throws {
+        let release = try Release(version: version, hash: version)
+        try SimulatedRelease(application: "counter", version: version, hash: version)
+            .stage(in: layout.new(1), as: release, disk)
+    }
+
+    func deploy(_ version: String) throws {
+        try stage(version)
+        try state.promote(to: Self.deployed(version))
+        try state.discardStaged()
+        try state.clean()
+    }
+
+    func standing(_ folder: String) -> StandingRelease {
+        StandingRelease(in: folder, of: "counter", disk.image)
     }
 }

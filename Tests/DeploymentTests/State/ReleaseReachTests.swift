@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -24,7 +25,7 @@ struct ReleaseReachTests {
         throws
     {
         // Nobody else may pass through it.
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         try makeFolders(folder / "base/service/mail")
         let reach = ReleaseReach(
             basePath: folder / "base",
@@ -41,7 +42,7 @@ struct ReleaseReachTests {
     @Test func `what is in the place of an application's folders keeps no other from its own`()
         throws
     {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         chmod(folder.path, 0o711)
         try makeFolders(folder / "base/service")
         try folder.write([], to: "base/service/shop")

@@ -11,12 +11,12 @@ import Transport
             node: "deployex@host", version: "1.0.0", usesTLS: false, uptime: .seconds(61.9),
             applications: [
                 .init(
-                    snapshot: ApplicationSnapshot(
+                    ApplicationSnapshot(
                         application: "counter", targetVersion: nil, ghosted: [], history: [],
                         instances: [instance]),
-                    firstPort: 4000)
+                    firstPort: 4000, host: "host", now: MonotonicTime(nanoseconds: 7_500_000_000))
             ]
-        ).term(now: MonotonicTime(nanoseconds: 7_500_000_000))
+        ).term
     }
 
     @Test func `the report has every field of the documented shape, in order`() {
@@ -136,6 +136,37 @@ import Transport
                   ]
                 }
                 """)
+    }
+
+    @Test func `a report is read as it was written`() throws {
+        var instance = StatusReport.Instance()
+        instance.number = 1
+        instance.status = "running"
+        instance.isResponding = false
+        var ghost = StatusReport.Ghost()
+        ghost.version = "1.1"
+        var application = StatusReport.Application()
+        application.name = "counter"
+        application.ghosted = [ghost]
+        application.instances = [instance]
+        let report = StatusReport(
+            node: "n@h", version: "1.0", usesTLS: true, uptime: .seconds(3),
+            applications: [application])
+        #expect(StatusReport(reading: report.term) == report)
+        #expect(try StatusReport(term: report.term) == report)
+        var outcome = VersionsReport.Outcome()
+        outcome.durationSeconds = 1.5
+        var versions = VersionsReport.Application()
+        versions.history = [outcome, VersionsReport.Outcome()]
+        #expect(try VersionsReport.Application(term: versions.term) == versions)
+    }
+
+    @Test(arguments: [
+        Term.atom("odd"), .list([]), 1, .object([("apps", 1)]),
+        .object([("apps", .list([1, .list([])]))]),
+    ])
+    func `of a report of another shape is read what is there`(odd: Term) {
+        #expect(StatusReport(reading: odd) == StatusReport())
     }
 
     @Test func `JSON strings are escaped as RFC 8259 says, and odd terms become text`() {

@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -10,7 +11,7 @@ import Transport
     let store: FolderStore
 
     init() throws {
-        folder = try TemporaryFolder()
+        folder = TemporaryFolder()
         store = FolderStore(root: folder.path, application: "app", environment: "local")
         try makeFolders(folder / "versions/app/local")
         try makeFolders(folder / "dist/app")
@@ -80,7 +81,7 @@ import Transport
         try writeFile([1], to: path)
         #expect(
             try await store.package(of: release, into: "/nowhere")
-                == LocalPackage(path: path, isTemporary: false))
+                == LocalPackage(path: path))
         #expect(unlink(path) == 0)
         #expect(mkfifo(path, 0o600) == 0)
         await #expect(throws: StoreError.notAFile(path: path)) {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import TestKit
 import Testing
 
 @testable import Deployment
@@ -119,7 +120,7 @@ import Testing
         let text = Array(
             #"{"version":"1.0.0","hash":"\u00e9\ud83d\ude00","x":[-1.5e3,true,null,{"a":[]}]}"#.utf8
         )
-        var random = SeededGenerator(seed: 4)
+        var random = SeededRandom(seed: 4)
         for _ in 0..<5000 {
             var bytes = text
             for _ in 0...Int.random(in: 0...3, using: &random) {

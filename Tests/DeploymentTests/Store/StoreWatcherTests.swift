@@ -1,5 +1,6 @@
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -13,7 +14,7 @@ import Transport
     let watcher: StoreWatcher
 
     init() throws {
-        let folder = try TemporaryFolder()
+        let folder = TemporaryFolder()
         self.folder = folder
         store = FolderStore(root: folder / "a/root", application: "app", environment: "local")
         loop = try .onOwnThread()

@@ -1,5 +1,13 @@
 import FoundationEssentials
 
+/// How a command has ended, and what it has printed.
+struct CommandResult: Equatable {
+    /// The exit status, or 128 + the signal's number.
+    var status: Int32
+    var stdout: String
+    var stderr: String
+}
+
 /// What an instance of the example answers over HTTP.
 struct CounterAnswer: Decodable, Equatable {
     var version: String

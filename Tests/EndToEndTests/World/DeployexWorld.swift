@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 import Testing
 
 /// One deployex with everything around it: folders, ports, EPMD and cookie of its own, so that
@@ -10,8 +11,7 @@ actor DeployexWorld {
     struct Options: Sendable {
         var replicas = 1
         var epmd = EPMDKind.startedByDeployex
-        /// The example's releases take `cookie` where nobody gives them another.
-        var cookie = "cookie"
+        var cookie = DeployexSite.cookie
         /// Added to deployex's environment, and by it to the instances'.
         var variables: [String: String] = [:]
         /// The configuration file, instead of variables for the one application.
@@ -29,17 +29,12 @@ actor DeployexWorld {
         case startedByDeployex
     }
 
-    nonisolated let folder: String
+    nonisolated let site: DeployexSite
     nonisolated let options: Options
-    /// Instance I listens on `firstPort + I - 1`.
-    nonisolated let firstPort: Int
-    nonisolated let epmdPort: Int
     private nonisolated let executor = BlockingExecutor()
     private var deployex: ChildProcess?
     private var epmd: ChildProcess?
     private var others: [ChildProcess] = []
-    /// What instances have started by a test's wish.
-    var programs: [pid_t] = []
     private var commandCount = 0
     /// The one of them that ``startCommand(_:)`` started last.
     private var startedCommand = 0
@@ -50,67 +45,46 @@ actor DeployexWorld {
 
     init(_ options: Options = Options()) throws {
         self.options = options
-        firstPort = FreePorts.take(options.replicas + 1 + options.extraPorts)
-        epmdPort = firstPort + options.replicas
-        let temporary = FileManager.default.temporaryDirectory.path
-        // Unlike temporaryDirectory, links in it are followed: /proc names programs so.
-        folder = try Self.realPath(temporary) + "/deployex-e2e-\(UUID().uuidString.prefix(13))"
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true,
-            attributes: [.posixPermissions: 0o700])
-        for name in ["out", "home", "log"] {
-            try FileManager.default.createDirectory(
-                atPath: "\(folder)/\(name)", withIntermediateDirectories: true)
-        }
-    }
-
-    private static func realPath(_ path: String) throws -> String {
-        guard let real = realpath(path, nil) else { throw WorldError("there is no \(path)") }
-        defer { free(real) }
-        return String(cString: real)
+        site = try DeployexSite(
+            "e2e", instances: options.replicas, extraPorts: options.extraPorts)
     }
 
     // MARK: Paths
 
-    nonisolated var base: String { folder + "/varlib" }
-    nonisolated var storage: String { folder + "/storage" }
-    nonisolated var logPath: String { folder + "/deployex.log" }
+    nonisolated var folder: String { site.folder }
+    nonisolated var base: String { site.base }
+    nonisolated var storage: String { site.storage }
+    nonisolated var logPath: String { site.logPath }
+    nonisolated var catalogPath: String { site.catalogPath }
+    nonisolated func packagePath(_ version: String) -> String { site.packagePath(version) }
 
     /// `service/counter/I/NAME`
     nonisolated func service(_ instance: Int, _ name: String = "") -> String {
         "\(base)/service/counter/\(instance)" + (name.isEmpty ? "" : "/\(name)")
     }
 
-    nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(Host.name)" }
+    nonisolated func node(_ instance: Int) -> String { "counter-\(instance)@\(ThisHost.name)" }
 
+    /// Instance I listens on `firstPort + I - 1`.
+    nonisolated var firstPort: Int { site.firstPort }
+    nonisolated var epmdPort: Int { site.epmdPort }
     /// The first of the ports for other applications.
     nonisolated var extraPort: Int { epmdPort + 1 }
 
     nonisolated var variables: [String: String] {
-        let common = [
-            "PATH": Host.path, "HOME": folder + "/home", "LANG": "C.UTF-8",
-            "ERL_EPMD_PORT": "\(epmdPort)",
-            // Schedulers that wait for work asleep leave the processor to the others.
-            "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
-            "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
-            "DEPLOYEX_ERLANG_COOKIE": options.cookie,
-        ]
         let own =
             options.configuration == nil
             ? single : ["DEPLOYEX_CONFIG": folder + "/configuration.json"]
-        return common.merging(own) { $1 }.merging(options.variables) { $1 }
+        return site.environment.merging(["DEPLOYEX_ERLANG_COOKIE": options.cookie]) { $1 }
+            .merging(own) { $1 }.merging(options.variables) { $1 }
     }
 
     /// What says which application there is, without a file.
     private nonisolated var single: [String: String] {
-        [
-            "DEPLOYEX_MONITORED_APP_NAME": "counter",
-            "DEPLOYEX_MONITORED_APP_PORT": "\(firstPort)",
-            "DEPLOYEX_MONITORED_REPLICAS": "\(options.replicas)",
-            "DEPLOYEX_STORAGE_PATH": storage,
+        site.application(replicas: options.replicas).merging([
             "DEPLOYEX_POLL_INTERVAL": "0.5", "DEPLOYEX_STOP_TIMEOUT": "8",
             "GREETING": "hello from a test",
-        ]
+        ]) { $1 }
     }
 
     // MARK: Life
@@ -127,19 +101,19 @@ actor DeployexWorld {
 
     func startEPMD() throws {
         switch options.epmd {
-        case .startedByDeployex:
-            return
-        case .real:
-            epmd = try spawn(Host.find("epmd"), ["-port", "\(epmdPort)"], "epmd")
-        case .deployex:
-            epmd = try spawn(ExamplePackages.deployex, ["epmd"], "epmd")
+        case .startedByDeployex: break
+        case .real: epmd = try startEPMD(ThisHost.find("epmd"), ["-port", "\(epmdPort)"])
+        case .deployex: epmd = try startEPMD(BuiltProgram.deployex, ["epmd"])
         }
-        try wait("EPMD to listen") { HTTPClient.isListening(port: epmdPort) }
+    }
+
+    private func startEPMD(_ path: String, _ arguments: [String]) throws -> ChildProcess {
+        try spawn(path, arguments, "epmd").listening(on: epmdPort)
     }
 
     func stopEPMD() throws {
         epmd?.send(SIGKILL)
-        guard epmd?.waitForEnd(.seconds(5)) != nil else { throw WorldError("EPMD does not end") }
+        guard epmd?.waitForEnd(.seconds(5)) != nil else { throw TestFailure("EPMD does not end") }
         epmd = nil
     }
 
@@ -162,17 +136,17 @@ actor DeployexWorld {
         _ options: [String] = [], extraDescriptor: Int32? = nil,
         adding extra: [String: String] = [:], through prefix: [String] = []
     ) throws {
-        let line = prefix + [ExamplePackages.deployex, "start", "--sname", "deployex"] + options
+        let line = prefix + [BuiltProgram.deployex, "start", "--sname", "deployex"] + options
         deployex = try ChildProcess(
             line[0], Array(line.dropFirst()),
-            environment: variables.merging(extra) { $1 },
-            stdout: logPath, stderr: logPath, extraDescriptor: extraDescriptor)
+            environment: variables.merging(extra) { $1 }, output: .file(logPath),
+            leadsSession: true, extraDescriptor: extraDescriptor)
     }
 
     var deployexPID: pid_t? { deployex?.pid }
 
     func signalDeployex(_ signal: Int32) throws {
-        guard let deployex else { throw WorldError("no deployex runs") }
+        guard let deployex else { throw TestFailure("no deployex runs") }
         deployex.send(signal)
     }
 
@@ -184,9 +158,9 @@ actor DeployexWorld {
 
     /// Waits until deployex has ended, and returns its exit status.
     func waitForDeployex() throws -> Int32 {
-        guard let deployex else { throw WorldError("no deployex runs") }
+        guard let deployex else { throw TestFailure("no deployex runs") }
         guard let status = deployex.waitForEnd(.seconds(25)) else {
-            throw WorldError("deployex does not end" + logTail)
+            throw TestFailure("deployex does not end" + logTail)
         }
         self.deployex = nil
         return status
@@ -199,13 +173,10 @@ actor DeployexWorld {
         deployex?.end(within: .seconds(20))
         epmd?.end(within: .seconds(5))
         for other in others { other.end(within: .seconds(1)) }
-        for pid in programs where ProcFolder.arguments(pid) == ["/bin/sleep", "600"] {
-            _ = Glibc.kill(pid, SIGKILL)
-        }
         for pid in strays { _ = Glibc.kill(pid, SIGKILL) }
         // Killed processes that are nobody's children take a moment to go.
         _ = try? wait("strays to end", for: .seconds(5)) { strays.isEmpty }
-        try? FileManager.default.removeItem(atPath: folder)
+        DeployexSite.remove(folder)
     }
 
     /// What runs and is this world's: programs from its folder, and the EPMD that deployex starts.
@@ -214,7 +185,7 @@ actor DeployexWorld {
             guard pid != deployex?.pid, pid != epmd?.pid, let program = ProcFolder.program(pid)
             else { return false }
             return program.hasPrefix(folder + "/")
-                || (program == ExamplePackages.deployex
+                || (program == BuiltProgram.deployex
                     && ProcFolder.arguments(pid).dropFirst() == ["epmd"]
                     && ProcFolder.environment(pid)["ERL_EPMD_PORT"] == "\(epmdPort)")
         }
@@ -233,12 +204,13 @@ actor DeployexWorld {
     ) throws -> ChildProcess {
         try ChildProcess(
             path, arguments, environment: environment ?? variables,
-            stdout: "\(folder)/out/\(name).stdout", stderr: "\(folder)/out/\(name).stderr")
+            output: .file("\(folder)/out/\(name).stdout"),
+            errors: .file("\(folder)/out/\(name).stderr"), leadsSession: true)
     }
 
     /// Starts a process that has nothing to do with deployex, and lives as long as this world.
     func startStranger() throws -> pid_t {
-        let child = try spawn(Host.find("sleep"), ["600"], "stranger")
+        let child = try spawn(ThisHost.find("sleep"), ["600"], "stranger")
         others.append(child)
         return child.pid
     }
@@ -248,7 +220,7 @@ actor DeployexWorld {
         let identity = ["--reuid=\(user)", "--regid=\(user)", "--clear-groups"]
         others.append(
             try spawn(
-                Host.find("setpriv"), identity + [path] + arguments, "user-\(user)",
+                ThisHost.find("setpriv"), identity + [path] + arguments, "user-\(user)",
                 environment: variables.merging(["HOME": "/"]) { $1 }))
     }
 
@@ -269,7 +241,7 @@ actor DeployexWorld {
         commandCount += 1
         startedCommand = commandCount
         others.append(
-            try spawn(ExamplePackages.deployex, arguments, "\(commandCount)"))
+            try spawn(BuiltProgram.deployex, arguments, "\(commandCount)"))
     }
 
     /// Sends a signal to what ``startCommand(_:)`` started last and returns its exit status.
@@ -285,15 +257,15 @@ actor DeployexWorld {
     func run(
         _ path: String, _ arguments: [String], environment: [String: String]? = nil,
         timeout: Duration = .seconds(20)
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         commandCount += 1
         let name = "\(commandCount)"
         let child = try spawn(path, arguments, name, environment: environment)
         guard let status = child.waitForEnd(timeout) else {
             child.end(within: .seconds(1))
-            throw WorldError("\(path) \(arguments) did not end in \(timeout)" + logTail)
+            throw TestFailure("\(path) \(arguments) did not end in \(timeout)" + logTail)
         }
-        return ChildProcess.Result(
+        return CommandResult(
             status: status, stdout: text("\(folder)/out/\(name).stdout") ?? "",
             stderr: text("\(folder)/out/\(name).stderr") ?? "")
     }
@@ -301,27 +273,27 @@ actor DeployexWorld {
     /// Runs `deployex ARGUMENTS` in this world's environment.
     func command(
         _ arguments: String..., adding extra: [String: String] = [:]
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         try command(arguments, adding: extra)
     }
 
     func command(
         _ arguments: [String], adding extra: [String: String] = [:]
-    ) throws -> ChildProcess.Result {
+    ) throws -> CommandResult {
         try run(
-            ExamplePackages.deployex, arguments,
+            BuiltProgram.deployex, arguments,
             environment: variables.merging(extra) { $1 })
     }
 
     /// What an Erlang node in this world prints while it evaluates `expressions`.
     func erlang(_ expressions: String, name: String = "peer") throws -> String {
         let result = try run(
-            try Host.find("erl"),
+            try ThisHost.find("erl"),
             [
                 "-noinput", "-sname", name, "-setcookie", options.cookie, "-eval",
                 expressions + ", halt().",
             ], timeout: .seconds(30))
-        guard result.status == 0 else { throw WorldError("erl: \(result)") }
+        guard result.status == 0 else { throw TestFailure("erl: \(result)") }
         return result.stdout
     }
 
@@ -330,48 +302,30 @@ actor DeployexWorld {
     /// Puts a version's package into the storage and names it as current: each appears whole.
     func publish(_ version: String) throws {
         try place(version)
-        try publish(catalog: #"{"version":"\#(version)","hash":"local"}"#)
+        try site.publish(version)
     }
 
     /// Puts a version's package into the storage, without naming it as current.
     func place(_ version: String) throws {
-        let name = "counter-\(version).tar.gz"
-        try place(package: try ExamplePackages.folder() + "/" + name, version: version)
+        try site.place(version, from: try ExamplePackages.folder())
     }
-
-    nonisolated func packagePath(_ version: String) -> String {
-        "\(storage)/dist/counter/counter-\(version).tar.gz"
-    }
-
-    nonisolated var catalogPath: String { "\(storage)/versions/counter/local/current.json" }
 
     /// Copies a package to where `version` is looked for.
     func place(package: String, version: String) throws {
-        try write(
-            FileManager.default.contents(atPath: package) ?? Data(), packagePath(version))
+        try site.write(Files.bytes(package), packagePath(version))
     }
 
     func place(bytes: [UInt8], version: String) throws {
-        try write(Data(bytes), packagePath(version))
+        try site.write(bytes, packagePath(version))
     }
 
     /// Replaces `current.json` by one rename.
     func publish(catalog: String) throws {
-        try write(Data(catalog.utf8), catalogPath)
+        try site.write(Array(catalog.utf8), catalogPath)
     }
 
     func removeCatalog() throws {
         try FileManager.default.removeItem(atPath: catalogPath)
-    }
-
-    private func write(_ data: Data, _ path: String) throws {
-        let folder = String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)])
-        try FileManager.default.createDirectory(
-            atPath: folder, withIntermediateDirectories: true)
-        try data.write(to: URL(filePath: folder + "/.incoming"))
-        guard rename(folder + "/.incoming", path) == 0 else {
-            throw WorldError("\(path) cannot be written")
-        }
     }
 
     // MARK: Asking
@@ -382,7 +336,7 @@ actor DeployexWorld {
 
     func post(_ path: String, _ instance: Int = 1) throws -> CounterAnswer {
         guard let answer = request("POST", path, instance) else {
-            throw WorldError("instance \(instance) does not answer" + logTail)
+            throw TestFailure("instance \(instance) does not answer" + logTail)
         }
         return answer
     }
@@ -402,7 +356,7 @@ actor DeployexWorld {
 
     func status(of instance: Int) throws -> StatusAnswer.Instance {
         guard let found = try status()?.instances.first(where: { $0.instance == instance }) else {
-            throw WorldError("no status of instance \(instance)" + logTail)
+            throw TestFailure("no status of instance \(instance)" + logTail)
         }
         return found
     }
@@ -410,7 +364,7 @@ actor DeployexWorld {
     func versionFile(_ instance: Int, _ name: String) throws -> VersionFile {
         let path = "\(base)/version/counter/\(instance)/\(name).json"
         guard let data = FileManager.default.contents(atPath: path) else {
-            throw WorldError("there is no \(path)")
+            throw TestFailure("there is no \(path)")
         }
         return try JSONDecoder().decode(VersionFile.self, from: data)
     }
@@ -448,7 +402,7 @@ actor DeployexWorld {
         while true {
             if let value = try probe() { return value }
             guard ContinuousClock.now < deadline else {
-                throw WorldError("waited \(timeout) for \(what)" + logTail)
+                throw TestFailure("waited \(timeout) for \(what)" + logTail)
             }
             usleep(20_000)
         }
@@ -499,7 +453,7 @@ actor DeployexWorld {
     ) throws -> String {
         try waitForValue("a log line with \(words)", for: timeout) {
             if let deployex, deployex.hasEnded {
-                throw WorldError("deployex has ended" + logTail)
+                throw TestFailure("deployex has ended" + logTail)
             }
             return log(after: mark).split(separator: "\n").map(String.init).first { line in
                 words.allSatisfy { line.contains($0) }

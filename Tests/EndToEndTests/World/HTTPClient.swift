@@ -32,14 +32,6 @@ enum HTTPClient {
         return String(text[end.upperBound...])
     }
 
-    /// Whether somebody listens there.
-    static func isListening(port: Int) -> Bool {
-        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard raw >= 0 else { return false }
-        defer { close(raw) }
-        return connectToLoopback(raw, port: port)
-    }
-
     private static func connectToLoopback(_ raw: Int32, port: Int) -> Bool {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)

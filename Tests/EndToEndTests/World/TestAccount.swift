@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import TestKit
 
 /// A user of this host that lives as long as a test. Only root makes one.
 struct TestAccount: Sendable {
@@ -27,7 +28,7 @@ struct TestAccount: Sendable {
     private init() throws {
         name = "deployex-" + UUID().uuidString.prefix(8).lowercased()
         try Self.run("useradd", "--system", "--user-group", "--no-create-home", name)
-        guard let entry = getpwnam(name) else { throw WorldError("there is no user \(name)") }
+        guard let entry = getpwnam(name) else { throw TestFailure("there is no user \(name)") }
         (id, group) = (entry.pointee.pw_uid, entry.pointee.pw_gid)
     }
 
@@ -38,12 +39,7 @@ struct TestAccount: Sendable {
     private static func run(_ program: String, _ arguments: String...) throws {
         let path =
             try ["/usr/sbin/", "/sbin/"].map { $0 + program }
-            .first { access($0, X_OK) == 0 } ?? Host.find(program)
-        let child = try ChildProcess(
-            path, arguments, environment: ["PATH": Host.path], stdout: "/dev/null",
-            stderr: "/dev/null")
-        guard child.waitForEnd(.seconds(20)) == 0 else {
-            throw WorldError("\(program) \(arguments) failed: \(child.status ?? -1)")
-        }
+            .first { access($0, X_OK) == 0 } ?? ThisHost.find(program)
+        try ChildProcess.run(path, arguments, environment: ["PATH": ThisHost.path])
     }
 }

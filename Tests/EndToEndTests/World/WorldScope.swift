@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 extension DeployexWorld {
@@ -6,7 +7,7 @@ extension DeployexWorld {
 
     static var current: DeployexWorld {
         get throws {
-            guard let shared else { throw WorldError("this suite has no shared world") }
+            guard let shared else { throw TestFailure("this suite has no shared world") }
             return shared
         }
     }

@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 @testable import Supervisor
@@ -163,14 +164,8 @@ import Testing
                 followed += chunk.bytes
                 chunk = try LogFiles.read(path: world.path, from: chunk.next, limit: 700)
             }
-            let process = Process()
-            process.executableURL = URL(fileURLWithPath: Self.program)
-            process.arguments = [
-                "-s", world.folder("state"), "-f", world.folder("logrotate.conf"),
-            ]
-            try process.run()
-            process.waitUntilExit()
-            #expect(process.terminationStatus == 0)
+            try ChildProcess.run(
+                Self.program, ["-s", world.folder("state"), "-f", world.folder("logrotate.conf")])
             #expect(world.size == 0)
             chunk = try LogFiles.read(path: world.path, from: chunk.next, limit: 700)
             #expect(chunk.isFromBeginning && chunk.bytes.isEmpty)

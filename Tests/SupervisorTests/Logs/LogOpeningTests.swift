@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 import Transport
 

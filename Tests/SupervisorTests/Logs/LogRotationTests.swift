@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestKit
 import Testing
 import Transport
 
@@ -175,7 +176,9 @@ import Transport
     ) throws {
         let world = LogWorld(place)
         let (writerCount, lineCount) = (3, 60_000)
-        let writers = try (0..<writerCount).map { try Writer($0, lineCount, world.path) }
+        let writers = try (0..<writerCount).map {
+            try ChildProcess.writer($0, lineCount, world.path)
+        }
         // Without a pause, beside the writers and the follower.
         let rotating = Rotating(world.rotation)
         var follower = LogPosition(offset: 0, inode: 0)
@@ -237,19 +240,13 @@ private final class Rotating: Sendable {
     }
 }
 
-/// A process that appends `NUMBER LINE` a line at a time, as fast as it can.
-private final class Writer {
-    private let process = Process()
-
-    init(_ number: Int, _ lineCount: Int, _ path: String) throws {
-        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
-        process.executableURL = URL(fileURLWithPath: "/bin/sh")
-        process.arguments = [
-            "-c", "i=0; while [ $i -lt \(lineCount) ]; do echo \"\(number) $i\"; i=$((i+1)); done",
-        ]
-        process.standardOutput = FileHandle(fileDescriptor: raw, closeOnDealloc: true)
-        try process.run()
+extension ChildProcess {
+    /// Appends `NUMBER LINE` a line at a time, as fast as it can.
+    fileprivate static func writer(
+        _ number: Int, _ lineCount: Int, _ path: String
+    ) throws -> ChildProcess {
+        let script =
+            "i=0; while [ $i -lt \(lineCount) ]; do echo \"\(number) $i\"; i=$((i+1)); done"
+        return try ChildProcess("sh", ["-c", script], output: .file(path))
     }
-
-    var hasEnded: Bool { !process.isRunning }
 }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Supervisor
@@ -84,7 +85,7 @@ struct LogWorld {
     /// them.
     func names() throws -> [String] {
         let all = try HostFileSystem().list(folder.path)
-        let log = LogSnapshot.lastComponent(path)
+        let log = HostFileSystem.name(of: path)
         return all.filter { $0 != log } + all.filter { $0 == log }
     }
 

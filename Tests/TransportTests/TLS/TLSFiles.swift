@@ -1,5 +1,6 @@
 import Glibc
 import Synchronization
+import TestKit
 import Testing
 
 @testable import Transport
@@ -8,25 +9,20 @@ import Testing
 struct TLSFiles: Sendable {
     static let shared = Result { try TLSFiles() }
 
-    let folder: String
+    private let owner: TemporaryFolder
+    var folder: String { owner.path }
 
     private init() throws {
-        var template = Array("/tmp/deployex-tls-tests.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw Failure(text: "no temporary folder") }
-        folder = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        Self.removedAtExit.withLock { $0 = folder }
+        owner = TemporaryFolder("tls-tests")
+        Self.removedAtExit.withLock { $0 = owner.path }
         atexit {
             let folder = TLSFiles.removedAtExit.withLock { $0 }
-            if !folder.isEmpty { _ = try? ChildProcess(["rm", "-rf", folder]).wait() }
+            if !folder.isEmpty { _ = try? ChildProcess.run("rm", ["-rf", folder]) }
         }
-        let (status, output) = try ChildProcess(["sh", "-ec", "cd \(folder)\n" + Self.script])
-            .wait()
-        guard status == 0 else { throw Failure(text: "making certificates: \(output)") }
+        try ChildProcess.run("sh", ["-ec", "cd \(folder)\n" + Self.script])
     }
 
     private static let removedAtExit = Mutex("")
-
-    struct Failure: Error { var text: String }
 
     func path(_ name: String) -> String { "\(folder)/\(name)" }
 
@@ -127,93 +123,4 @@ struct TLSFiles: Sendable {
         list old '-crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z'
         chmod 600 *.key both.pem
         """#
-}
-
-/// A child with a socket as its input and output: unlike a pipe it is made close-on-exec in one step.
-///
-/// The invariant behind `@unchecked Sendable`: one caller at a time.
-final class ChildProcess: @unchecked Sendable {
-    let pid: pid_t
-    private let socket: Int32
-    private var buffer: [UInt8] = []
-    private var status: Int32?
-
-    init(_ arguments: [String]) throws {
-        signal(SIGPIPE, SIG_IGN)
-        var pair: [Int32] = [0, 0]
-        let type = Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else {
-            throw TLSFiles.Failure(text: "no sockets")
-        }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        for descriptor: Int32 in 0...2 {
-            posix_spawn_file_actions_adddup2(&actions, pair[1], descriptor)
-        }
-        let path = getenv("PATH").map { String(cString: $0) } ?? "/usr/bin:/bin"
-        let argv = arguments.map { strdup($0) } + [nil]
-        let envp = [strdup("PATH=\(path)"), strdup("HOME=/tmp"), nil]
-        defer { for pointer in argv + envp { free(pointer) } }
-        var pid: pid_t = 0
-        let code = posix_spawnp(&pid, arguments[0], &actions, nil, argv, envp)
-        close(pair[1])
-        socket = pair[0]
-        self.pid = pid
-        guard code == 0 else { throw TLSFiles.Failure(text: "cannot start \(arguments[0])") }
-    }
-
-    deinit {
-        kill()
-        close(socket)
-    }
-
-    func kill() {
-        guard status == nil else { return }
-        Glibc.kill(pid, SIGKILL)
-        reap()
-    }
-
-    private func reap() {
-        var status: Int32 = 0
-        waitpid(pid, &status, 0)
-        self.status = status
-    }
-
-    func wait() throws -> (status: Int32, output: String) {
-        while readMore() {}
-        if status == nil { reap() }
-        return (status ?? -1, String(decoding: buffer, as: UTF8.self))
-    }
-
-    func write(_ text: String) {
-        _ = Array(text.utf8).withUnsafeBytes { Glibc.write(socket, $0.baseAddress, $0.count) }
-    }
-
-    /// The output up to the first line that contains `text`, within 20 s; it blocks.
-    func line(containing text: String) throws -> String {
-        let deadline = MonotonicTime.now + .seconds(20)
-        while true {
-            while let end = buffer.firstIndex(of: 10) {
-                let line = String(decoding: buffer[..<end], as: UTF8.self)
-                buffer.removeSubrange(...end)
-                if line.contains(text) { return line }
-            }
-            var entry = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
-            guard MonotonicTime.now < deadline, poll(&entry, 1, 1000) >= 0 else {
-                throw TLSFiles.Failure(text: "no line with \(text) in time")
-            }
-            if entry.revents != 0, !readMore() {
-                throw TLSFiles.Failure(text: "the program ended without a line with \(text)")
-            }
-        }
-    }
-
-    private func readMore() -> Bool {
-        var chunk = [UInt8](repeating: 0, count: 65_536)
-        let count = read(socket, &chunk, chunk.count)
-        guard count > 0 else { return false }
-        buffer += chunk[..<count]
-        return true
-    }
 }

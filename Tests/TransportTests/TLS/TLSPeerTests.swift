@@ -1,3 +1,4 @@
+import TestKit
 import Testing
 
 @testable import Transport
@@ -51,11 +52,15 @@ import Testing
 
     // MARK: openssl
 
+    private func openssl(_ arguments: [String]) throws -> ChildProcess {
+        try ChildProcess("openssl", arguments, input: .pipe, output: .pipe)
+    }
+
     @Test(arguments: TLSVersion.allCases)
     func `openssl s_server takes our certificate and answers`(version: TLSVersion) async throws {
-        let peer = try ChildProcess(
+        let peer = try openssl(
             [
-                "openssl", "s_server", "-accept", "127.0.0.1:0", "-Verify", "1", "-rev",
+                "s_server", "-accept", "127.0.0.1:0", "-Verify", "1", "-rev",
                 "-verify_return_error",
             ]
                 + switches("renewed", version))
@@ -69,9 +74,9 @@ import Testing
 
     @Test(arguments: TLSVersion.allCases)
     func `openssl s_server says why it refuses us`(version: TLSVersion) async throws {
-        let peer = try ChildProcess(
+        let peer = try openssl(
             [
-                "openssl", "s_server", "-accept", "127.0.0.1:0", "-Verify", "1",
+                "s_server", "-accept", "127.0.0.1:0", "-Verify", "1",
                 "-verify_return_error",
             ]
                 + switches("node", version))
@@ -88,17 +93,17 @@ import Testing
     func `openssl s_client is answered, and not renegotiated with`(version: TLSVersion) async throws
     {
         let (server, port) = try await echoServer()
-        let peer = try ChildProcess(
+        let peer = try openssl(
             [
-                "openssl", "s_client", "-connect", "127.0.0.1:\(port)", "-verify_return_error",
+                "s_client", "-connect", "127.0.0.1:\(port)", "-verify_return_error",
                 "-verify_hostname", "node",
             ] + switches("renewed", version))
-        peer.write("hello\n")
+        try peer.write("hello\n")
         _ = try await offload { try peer.line(containing: "hello") }
         #expect(await server.session?.peerCertificate?.subject == "renewed")
         #expect(await server.bytes(count: 6) == Array("hello\n".utf8))
         if version == .tls12 {
-            peer.write("R\n")
+            try peer.write("R\n")
             _ = try await offload { try peer.line(containing: "RENEGOTIATING") }
             // OpenSSL's client gives up when its renegotiation is refused.
             #expect(await server.ended() != nil)
@@ -109,8 +114,8 @@ import Testing
 
     @Test func `openssl s_client without a certificate is refused`() async throws {
         let (server, port) = try await echoServer()
-        let peer = try ChildProcess([
-            "openssl", "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", files.path("ca.crt"),
+        let peer = try openssl([
+            "s_client", "-connect", "127.0.0.1:\(port)", "-CAfile", files.path("ca.crt"),
         ])
         _ = try await offload { try peer.line(containing: "certificate required") }
         #expect(await server.ended() == .tls(.missingCertificate))
@@ -129,12 +134,12 @@ import Testing
             {cacertfile, "\(files.path("ca")).crt"}, {verify, verify_peer}, {active, false}, \
             {mode, binary}, {versions, ['\(version == .tls12 ? "tlsv1.2" : "tlsv1.3")']}],
             """
-        return try ChildProcess(["erl", "-noshell", "-eval", options + rest + ", halt()."])
+        return try ChildProcess(
+            "erl", ["-noshell", "-eval", options + rest + ", halt()."], input: .pipe, output: .pipe)
     }
 
     private static let hasErlang =
-        (try? ChildProcess(["erl", "-noshell", "-eval", "ssl:module_info(), halt()."]).wait().status)
-        == 0
+        (try? ChildProcess.run("erl", ["-noinput", "-eval", "ssl:module_info(), halt()."])) != nil
 
     @Test(.enabled(if: hasErlang), arguments: TLSVersion.allCases)
     func `an Erlang server takes our certificate and answers`(version: TLSVersion) async throws {

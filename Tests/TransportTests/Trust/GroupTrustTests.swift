@@ -1,4 +1,5 @@
 import Foundation
+import TestKit
 import Testing
 
 @testable import Transport
@@ -80,7 +81,7 @@ import Testing
 
     @Test func `the local files say which groups and users are theirs`() throws {
         #expect(GroupDatabase.group(id: 0)?.isLocal == true)
-        let folder = try TrustFolder()
+        let folder = TemporaryFolder("trust", in: "/tmp")
         try "root:x:0:\nusers:x:100:a,b\n\nbroken\n".write(
             toFile: folder("group"), atomically: true, encoding: .utf8)
         #expect(GroupDatabase.isLocal("users", 100, in: folder("group")))

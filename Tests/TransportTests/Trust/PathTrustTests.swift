@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Transport
@@ -6,22 +7,7 @@ import Testing
 /// Another user of the host: a number that nobody has.
 private let stranger: uid_t = 54321
 
-/// A folder of a test's own, which stands in /tmp and goes when the test does.
-final class TrustFolder: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/deployex-trust.XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw SystemError.last("making a folder") }
-        path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    deinit {
-        _ = try? ChildProcess(["rm", "-rf", path]).wait()
-    }
-
-    func callAsFunction(_ name: String) -> String { "\(path)/\(name)" }
-
+extension TemporaryFolder {
     func folder(_ name: String, _ mode: mode_t = 0o755, owner: uid_t? = nil) {
         mkdir(self(name), mode)
         chmod(self(name), mode)
@@ -37,10 +23,9 @@ final class TrustFolder: Sendable {
 
 /// The walk, in real folders. A private sticky folder takes the place of /tmp.
 @Suite struct PathTrustTests {
-    let folder: TrustFolder
+    let folder = TemporaryFolder("trust", in: "/tmp")
 
-    init() throws {
-        folder = try TrustFolder()
+    init() {
         folder.folder("tmp", 0o1777)
     }
 
@@ -196,10 +181,10 @@ final class TrustFolder: Sendable {
             value = struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *one) for one in entries)
             os.setxattr("\(folder("shared"))", "system.posix_acl_access", value)
             """
-        let (status, output) = try ChildProcess(["python3", "-c", list]).wait()
+        let result = try ChildProcess("python3", ["-c", list], output: .pipe).wait()
         // A file system without them has none that could be a problem.
-        if status != 0, output.contains("Errno 95") { return }
-        #expect(status == 0, "\(output)")
+        if result.status != 0, result.output.contains("Errno 95") { return }
+        #expect(result.status == 0, "\(result.output)")
         #expect(refusal("shared")?.reason == .untrusted(.writableByUser(54323)))
     }
 

@@ -1,8 +1,9 @@
 internal import Deployment
 internal import Supervisor
+internal import Transport
 
-/// Stops a change of an instance's folders at every disk operation, in every way, starts deployex again
-/// on what is left, and looks at what it makes of it.
+/// Stops deployex at every disk operation of a change, in every way, starts it again on what is left, and
+/// looks at what it makes of it.
 package struct CrashExploration: Sendable {
     package enum Change: String, Sendable, CaseIterable {
         case firstDeployment = "first deployment"
@@ -28,28 +29,32 @@ package struct CrashExploration: Sendable {
         problems.keys.sorted().compactMap { problems[$0] }
     }
 
-    package init(_ change: Change, seedCount: Int = 8) throws {
+    private let sabotage: Sabotage?
+
+    package init(_ change: Change, seedCount: Int = 4, sabotage: Sabotage? = nil) throws {
         self.change = change
-        let counted = try Self.prepared(for: change)
-        let before = counted.disk.operationCount
-        try Self.perform(change, on: counted)
-        let count = counted.disk.operationCount - before
+        self.sabotage = sabotage
+        let before = try Self.checkpoint(before: change)
+        let count = try Self.operationCount(of: change, after: before)
         for point in CrashPoint.all(operationCount: count, seedCount: seedCount) {
-            try explore(point)
+            explore(point, before)
         }
     }
 
-    private mutating func explore(_ point: CrashPoint) throws {
+    private mutating func explore(_ point: CrashPoint, _ before: CrashWorld.Checkpoint) {
         pointCount += 1
-        let instance = try Self.prepared(for: change)
-        instance.disk.inject(.stop(point.progress), after: point.operation)
-        do { try Self.perform(change, on: instance) } catch FileSystemError.stopped {}
-        var random = SeededRandom(seed: point.seed)
-        instance.disk.restart(after: point.ending, using: &random)
-        do throws(FileSystemError) {
-            for text in try Self.problems(instance, after: change) { note(text, point) }
+        let crash = CrashWorld(before, sabotage: sabotage)
+        defer { crash.close() }
+        do {
+            try Self.begin(change, in: crash)
+            crash.world.stop(
+                at: .stop(point.progress), after: point.operation, ending: point.ending,
+                seed: point.seed)
+            try Self.perform(change, in: crash)
+            try crash.runToStop()
+            for text in try Self.problems(crash, after: change) { note(text, point) }
         } catch {
-            note("start-up throws: \(error)", point)
+            note("\(error)", point)
         }
     }
 
@@ -60,77 +65,95 @@ package struct CrashExploration: Sendable {
     // MARK: The changes
 
     /// 0.1.1 after 0.1.0, everything durable; before a first deployment nothing.
-    private static func prepared(for change: Change) throws(FileSystemError) -> InstanceOnDisk {
-        let instance = try InstanceOnDisk()
-        guard change != .firstDeployment else { return instance }
-        try instance.deploy("0.1.0")
-        try instance.prepareSpawn()
-        switch change {
-        case .firstDeployment, .fullDeployment, .rollback, .hotUpgrade:
-            try instance.deploy("0.1.1")
-        case .rollbackOfHotUpgrade:
-            try instance.hotUpgrade(from: "0.1.0", to: "0.1.1")
-        case .recovery:
-            try instance.deploy("0.1.1")
-            try instance.stage("0.1.2")
+    private static func checkpoint(before change: Change) throws -> CrashWorld.Checkpoint {
+        let crash = try deployed(change)
+        defer { crash.close() }
+        if change == .recovery {
             // In the exchange of the folders: done, and nothing after it.
-            let operation = try exchangeOperation()
-            instance.disk.inject(.stop(.all), after: operation)
-            do throws(FileSystemError) {
-                try instance.state.promote(to: InstanceOnDisk.deployed("0.1.2"))
-            } catch {}
-            var random = SeededRandom(seed: 1)
-            instance.disk.restart(after: .kill, using: &random)
+            let exchange = try exchangeOperation()
+            crash.world.stop(at: .stop(.all), after: exchange, ending: .kill, seed: 1)
+            crash.publish("0.1.2")
+            try crash.runToStop()
         }
-        if change != .recovery { try instance.prepareSpawn() }
-        instance.disk.alter { $0.synchronizeAll() }
-        return instance
+        crash.world.disk.alter { $0.synchronizeAll() }
+        return crash.checkpoint()
     }
 
-    /// Which operation of a promotion is the exchange.
-    private static func exchangeOperation() throws(FileSystemError) -> Int {
-        let instance = try InstanceOnDisk()
-        try instance.deploy("0.1.1")
-        try instance.stage("0.1.2")
-        var operation = 1
-        while true {
-            let attempt = try InstanceOnDisk()
-            try attempt.deploy("0.1.1")
-            try attempt.stage("0.1.2")
-            attempt.disk.inject(.stop(.all), after: operation)
-            do throws(FileSystemError) {
-                try attempt.state.promote(to: InstanceOnDisk.deployed("0.1.2"))
-            } catch {}
-            if attempt.standing(attempt.layout.current(1)).version == "0.1.2" { return operation }
-            operation += 1
-        }
+    private static func deployed(_ change: Change) throws -> CrashWorld {
+        let crash = CrashWorld()
+        crash.start()
+        try crash.settle(at: "nothing")
+        guard change != .firstDeployment else { return crash }
+        crash.publish("0.1.0")
+        try crash.settle(at: "0.1.0")
+        crash.publish("0.1.1", upgradesInPlace: change == .rollbackOfHotUpgrade)
+        try crash.settle(at: "0.1.1")
+        return crash
     }
 
-    private static func perform(
-        _ change: Change, on instance: InstanceOnDisk
-    ) throws(FileSystemError) {
+    /// Which operation of a deployment is the exchange of the folders.
+    private static func exchangeOperation() throws -> Int {
+        let crash = try deployed(.recovery)
+        defer { crash.close() }
+        let operations = Guarded<[DiskOperation]>([])
+        crash.world.disk.watch { _, operation in operations.withLock { $0.append(operation) } }
+        crash.publish("0.1.2")
+        try crash.settle(at: "0.1.2")
+        let current = crash.world.layout.current(1)
+        let index = operations.withLock { operations in
+            operations.firstIndex {
+                if case .exchange = $0 { $0.paths.contains(current) } else { false }
+            }
+        }
+        guard let index else { preconditionFailure("A deployment exchanges its folders") }
+        return index + 1
+    }
+
+    private static func operationCount(
+        of change: Change, after before: CrashWorld.Checkpoint
+    ) throws -> Int {
+        let crash = CrashWorld(before)
+        defer { crash.close() }
+        try begin(change, in: crash)
+        let count = crash.world.disk.operationCount
+        try perform(change, in: crash)
+        try crash.settle(at: target(of: change))
+        return crash.world.disk.operationCount - count
+    }
+
+    private static func target(of change: Change) -> String {
         switch change {
-        case .firstDeployment: try instance.deploy("0.1.0")
-        case .fullDeployment: try instance.deploy("0.1.2")
-        case .rollback, .rollbackOfHotUpgrade:
-            _ = try instance.state.revert(to: InstanceOnDisk.deployed("0.1.0").id)
-            try instance.state.clean()
-        case .hotUpgrade: try instance.hotUpgrade(from: "0.1.1", to: "0.1.2")
-        case .recovery: _ = try instance.startUp()
+        case .firstDeployment, .rollback, .rollbackOfHotUpgrade: "0.1.0"
+        case .fullDeployment, .hotUpgrade, .recovery: "0.1.2"
+        }
+    }
+
+    /// What comes before the first operation that may be the last.
+    private static func begin(_ change: Change, in crash: CrashWorld) throws {
+        guard change != .recovery else { return }
+        crash.start()
+        try crash.settle(at: change == .firstDeployment ? "nothing" : "0.1.1")
+    }
+
+    private static func perform(_ change: Change, in crash: CrashWorld) throws {
+        switch change {
+        case .firstDeployment: crash.publish("0.1.0")
+        case .fullDeployment: crash.publish("0.1.2")
+        case .rollback, .rollbackOfHotUpgrade: crash.rollBack()
+        case .hotUpgrade: crash.publish("0.1.2", upgradesInPlace: true)
+        case .recovery: crash.start()
         }
     }
 
     // MARK: What must hold
 
-    private static func problems(
-        _ instance: InstanceOnDisk, after change: Change
-    ) throws(FileSystemError) -> [String] {
+    private static func problems(_ crash: CrashWorld, after change: Change) throws -> [String] {
         var problems: [String] = []
-        let folders = instance.layout
         func check(_ holds: Bool, _ text: @autoclosure () -> String) {
             if !holds { problems.append(text()) }
         }
-        let left = instance.standing(folders.current(1))
+        let folders = crash.world.layout
+        let left = crash.standing(folders.current(1))
         switch change {
         case .hotUpgrade, .rollbackOfHotUpgrade: break
         case .firstDeployment:
@@ -138,37 +161,72 @@ package struct CrashExploration: Sendable {
         case .fullDeployment, .rollback, .recovery:
             check(left.version != nil, "before the start: \(left)")
         }
-        let found = try instance.startUp()
-        try instance.prepareSpawn()
-        let standing = instance.standing(folders.current(1))
+        crash.world.onStart = { world in
+            problems += found(world, after: change)
+        }
+        try crash.settle()
+        let settled = crash.standing(folders.current(1)).version
+        check(versions(after: change).contains(settled ?? ""), "\(settled ?? "nothing") runs")
+        let names = try crash.world.disk.list(folders.instanceFolder(1))
+        check(names.allSatisfy { ["current", "previous"].contains($0) }, "left behind: \(names)")
+        let first = crash.world.deployex?.snapshot.instances[0]
+        crash.world.onStart = { world in
+            let again = world.deployex?.snapshot.instances[0]
+            check(
+                again?.current == first?.current && again?.previous == first?.previous,
+                "a second start finds \(again?.current?.description ?? "nothing") after "
+                    + "\(first?.current?.description ?? "nothing")")
+        }
+        crash.world.deployexDies(.kill, "for a second start")
+        try crash.settle()
+        crash.world.onStart = nil
+        crash.publish("0.1.3")
+        try crash.settle(at: "0.1.3")
+        return problems
+    }
+
+    private static func versions(after change: Change) -> [String] {
+        switch change {
+        case .firstDeployment: ["0.1.0"]
+        case .fullDeployment, .hotUpgrade: ["0.1.1", "0.1.2"]
+        case .rollback, .rollbackOfHotUpgrade: ["0.1.0", "0.1.1"]
+        case .recovery: ["0.1.2"]
+        }
+    }
+
+    /// What a start that finds no process must have found on the disk.
+    private static func found(_ world: SimulatedWorld, after change: Change) -> [String] {
+        guard let instance = world.deployex?.snapshot.instances[0],
+            world.host.processes(of: 1).isEmpty
+        else { return [] }
+        var problems: [String] = []
+        func check(_ holds: Bool, _ text: @autoclosure () -> String) {
+            if !holds { problems.append(text()) }
+        }
+        let standing = world.standing(1)
         guard case .whole(let release) = standing else {
             let isEmpty = standing == .nothing && change == .firstDeployment
             check(
-                isEmpty && found.current == nil,
-                "current is \(standing), found as \(found.current as Any)")
+                isEmpty && instance.current == nil,
+                "current is \(standing), found as \(instance.current?.description ?? "nothing")")
             return problems
         }
-        let versions: [String] =
-            switch change {
-            case .firstDeployment: ["0.1.0"]
-            case .fullDeployment, .hotUpgrade: ["0.1.1", "0.1.2"]
-            case .rollback, .rollbackOfHotUpgrade: ["0.1.0", "0.1.1"]
-            case .recovery: ["0.1.2"]
-            }
-        check(versions.contains(release.version), "\(release.version) stands in current")
         check(
-            found.current?.id
-                == ReleaseID(version: release.version, hash: "hash-" + release.version),
-            "\(release.version) is found as \(found.current?.description ?? "nothing")")
+            versions(after: change).contains(release.version),
+            "\(release.version) stands in current")
+        check(
+            instance.current?.id == ReleaseID(version: release.version, hash: release.hash),
+            "\(release.version) is found as \(instance.current?.description ?? "nothing")")
         let kind: DeploymentKind =
             (change == .hotUpgrade && release.version == "0.1.2")
                 || (change == .rollbackOfHotUpgrade && release.version == "0.1.1")
             ? .hotUpgrade : .fullDeployment
         check(
-            found.current?.deployment == kind,
-            "\(release.version) came by \(kind), found \(found.current?.deployment as Any)")
+            instance.current?.deployment == kind,
+            "\(release.version) came by \(kind), found \(instance.current?.deployment as Any)")
         // What is before it, and where.
-        let previous = instance.standing(folders.previous(1))
+        let previous = StandingRelease(
+            in: world.layout.previous(1), of: Scenario.application, world.disk.image)
         if case .broken(let path) = previous { problems.append("previous is broken: \(path)") }
         let expected: String? =
             switch (change, release.version) {
@@ -179,34 +237,14 @@ package struct CrashExploration: Sendable {
             case (.rollback, _), (.rollbackOfHotUpgrade, _): nil
             }
         check(
-            found.previous?.version == expected,
-            "\(release.version): before it \(expected ?? "nothing") stood, found \(found.previous?.version ?? "nothing")"
-        )
+            instance.previous?.version == expected,
+            "\(release.version): before it \(expected ?? "nothing") stood, found "
+                + "\(instance.previous?.version ?? "nothing")")
         if kind == .fullDeployment, change != .rollbackOfHotUpgrade {
             check(
                 previous.version == expected, "\(release.version): \(previous) stands in previous")
         }
-        try checkLater(instance, found, check)
         return problems
-    }
-
-    /// A second start finds the same, nothing is left lying about, and the next deployment succeeds.
-    private static func checkLater(
-        _ instance: InstanceOnDisk, _ found: InstanceState.Found,
-        _ check: (Bool, @autoclosure () -> String) -> Void
-    ) throws(FileSystemError) {
-        let again = try instance.startUp()
-        check(
-            again.current == found.current && again.previous == found.previous,
-            "a second start finds \(again.current?.description ?? "nothing") after \(found.current?.description ?? "nothing")"
-        )
-        check(again.findings == [], "a second start has findings: \(again.findings)")
-        let names = try instance.disk.list(instance.layout.instanceFolder(1))
-        check(names.allSatisfy { ["current", "previous"].contains($0) }, "left behind: \(names)")
-        try instance.deploy("0.1.3")
-        check(
-            instance.standing(instance.layout.current(1)).version == "0.1.3",
-            "the next deployment is not there")
     }
 }
 

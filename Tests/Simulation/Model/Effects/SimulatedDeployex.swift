@@ -131,7 +131,10 @@ final class SimulatedDeployex: @unchecked Sendable {
             world.note("< \(action)")
         }
         guard !loop.hasEnded else { return }
-        guard let event else { return world.invariants.loaded(Set(snapshot.ghosted.map(\.id))) }
+        guard let event else {
+            world.onStart?(world)
+            return world.invariants.loaded(Set(snapshot.ghosted.map(\.id)))
+        }
         world.invariants.examine(actions, after: event, world)
         for action in actions {
             switch action {

@@ -49,6 +49,9 @@ final class SimulatedLoop: SerialLoop, @unchecked Sendable {
         } while runJob() || !waits.isEmpty
     }
 
+    /// Whether nothing is ready, and nothing is waited for but timers.
+    var isIdle: Bool { jobs.isEmpty && waits.isEmpty }
+
     // MARK: Time
 
     var now: MonotonicTime { world.now }
@@ -94,10 +97,12 @@ final class SimulatedLoop: SerialLoop, @unchecked Sendable {
         world.after(range) { [weak self] in self?.waits.removeValue(forKey: number)?() }
     }
 
-    func offload<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
-        if hasEnded { return body() }
-        if world.isLost(.dropsAwaits), let nothing = Result<Void, any Error>.success(()) as? Value {
-            after(.zero ... .seconds(2)) { _ = body() }
+    func offload<Success: Sendable, Failure: Error>(
+        _ body: @escaping @Sendable () throws(Failure) -> Success
+    ) async throws(Failure) -> Success {
+        if hasEnded { return try body() }
+        if world.isLost(.dropsAwaits), let nothing = () as? Success {
+            after(.zero ... .seconds(2)) { _ = Result(catching: body) }
             return nothing
         }
         let work = Work(body)
@@ -107,8 +112,8 @@ final class SimulatedLoop: SerialLoop, @unchecked Sendable {
                 continuation.resume()
             }
         }
-        guard let value = work.value else { preconditionFailure("The work has been done") }
-        return value
+        guard let result = work.result else { preconditionFailure("The work has been done") }
+        return try result.get()
     }
 
     private final class Sleep: @unchecked Sendable {
@@ -122,14 +127,14 @@ final class SimulatedLoop: SerialLoop, @unchecked Sendable {
         }
     }
 
-    private final class Work<Value> {
-        private let body: () -> Value
-        private(set) var value: Value?
+    private final class Work<Success, Failure: Error> {
+        private let body: () throws(Failure) -> Success
+        private(set) var result: Result<Success, Failure>?
 
-        init(_ body: @escaping () -> Value) {
+        init(_ body: @escaping () throws(Failure) -> Success) {
             self.body = body
         }
 
-        func run() { value = body() }
+        func run() { result = Result(catching: body) }
     }
 }

@@ -51,7 +51,9 @@ final class SimulatedPublication: ReleaseStore, @unchecked Sendable {
             return try await loop.offload { [self] in try stage(folder, release) }
         } catch {
             // As if nobody had asked: the answer never comes.
-            if world.sabotage == .losesFailures { await loop.pause(.seconds(9999) ... .seconds(9999)) }
+            if world.sabotage == .losesFailures {
+                await loop.pause(.seconds(9999) ... .seconds(9999))
+            }
             throw error
         }
     }

@@ -28,12 +28,32 @@ final class SimulatedWorld: @unchecked Sendable {
     /// Whether everything is to be stopped, at the end.
     private(set) var isStopping = false
     private(set) var stepCount = 0
+    private var nextLook = MonotonicTime(nanoseconds: 0)
     /// The kernel writes back by itself what nobody has synced.
     private var lastWriteBack = MonotonicTime(nanoseconds: 0)
 
-    init(seed: UInt64, sabotage: Sabotage?, isTraced: Bool) {
-        random = SeededRandom(seed: seed)
-        scenario = Scenario(using: &random)
+    /// Told when a deployex has found out what there is, before it does anything.
+    var onStart: ((SimulatedWorld) -> Void)?
+    /// How deployex ends when the disk stops, and with which chance.
+    private var stop: (ending: SimulatedDisk.Ending, seed: UInt64)?
+
+    convenience init(seed: UInt64, sabotage: Sabotage?, isTraced: Bool) {
+        var random = SeededRandom(seed: seed)
+        let scenario = Scenario(using: &random)
+        self.init(random, scenario, sabotage: sabotage, isTraced: isTraced)
+    }
+
+    /// One in which nothing happens by itself.
+    convenience init(seed: UInt64, scenario: Scenario, sabotage: Sabotage?) {
+        self.init(SeededRandom(seed: seed), scenario, sabotage: sabotage, isTraced: false)
+        watchDisk()
+    }
+
+    private init(
+        _ random: SeededRandom, _ scenario: Scenario, sabotage: Sabotage?, isTraced: Bool
+    ) {
+        self.random = random
+        self.scenario = scenario
         self.sabotage = sabotage
         layout = DeploymentLayout(basePath: "/base", application: Scenario.application)
         disk = SimulatedDisk(roots: ["/base", "/log"])
@@ -73,25 +93,15 @@ final class SimulatedWorld: @unchecked Sendable {
         after(.zero) { self.startDeployex() }
         after(scenario.calmAfter) { self.calmDown() }
         let end = MonotonicTime(nanoseconds: 0) + scenario.calmAfter + patience
-        defer {
-            deployex?.end()
-            queue = EventQueue()
-        }
+        defer { close() }
         while invariants.violation == nil {
-            stepCount += 1
-            if deployex?.loop.runJob() == true {
-                settle()
-                continue
-            }
-            guard let (time, event) = queue.removeFirst() else {
-                return invariants.fail("nothing happens any more")
-            }
-            now = time
-            event()
-            settle()
-            if isCalm, isWell, !isStopping {
-                guard scenario.endsStopped else { return }
-                stopAll()
+            guard step() else { continue }
+            if isCalm, !isStopping, now >= nextLook {
+                nextLook = now + .milliseconds(250)
+                if isWell {
+                    guard scenario.endsStopped else { return }
+                    stopAll()
+                }
             }
             if isStopping, deployex?.hasFinished == true {
                 return invariants.stopped(self)
@@ -104,9 +114,57 @@ final class SimulatedWorld: @unchecked Sendable {
         }
     }
 
+    /// Runs one job of deployex, or else lets the next event happen. Whether it was an event.
+    @discardableResult
+    func step() -> Bool {
+        stepCount += 1
+        guard deployex?.loop.runJob() != true else {
+            settle()
+            return false
+        }
+        guard let (time, event) = queue.removeFirst() else {
+            invariants.fail("nothing happens any more")
+            return true
+        }
+        now = time
+        event()
+        settle()
+        return true
+    }
+
+    /// Nothing happens any more.
+    func close() {
+        deployex?.end()
+        deployex = nil
+        queue = EventQueue()
+    }
+
+    /// Goes on where another world was.
+    func resume(at time: MonotonicTime) {
+        now = time
+        lastWriteBack = time
+    }
+
+    /// Lets deployex end at the `count`-th disk operation from now, by `ending`, with chance of its own.
+    func stop(
+        at fault: DiskFault, after count: Int, ending: SimulatedDisk.Ending, seed: UInt64
+    ) {
+        stop = (ending, seed)
+        disk.inject(fault, after: count)
+    }
+
     /// After every step.
     private func settle() {
         if disk.isStopped {
+            if let stop {
+                self.stop = nil
+                random = SeededRandom(seed: stop.seed)
+                if case .powerCut = stop.ending {
+                    host.reboot(now: now)
+                    invariants.rebooted()
+                }
+                return deployexDies(stop.ending, "at its crash point")
+            }
             deployexDies(.kill, "in a disk operation")
         } else if let ending = deployex?.ending {
             deployexDies(.kill, ending)
@@ -134,7 +192,10 @@ final class SimulatedWorld: @unchecked Sendable {
     }
 
     /// The process ends; what it has not done yet is never done.
-    func deployexDies(_ ending: SimulatedDisk.Ending, _ reason: String) {
+    /// - Parameter isFinal: it is not started again by itself.
+    func deployexDies(
+        _ ending: SimulatedDisk.Ending, _ reason: String, isFinal: Bool = false
+    ) {
         guard let ended = deployex else { return }
         note("deployex ends \(reason) (\(ending))")
         deployex = nil
@@ -142,6 +203,7 @@ final class SimulatedWorld: @unchecked Sendable {
         for number in InstanceNumber.first(replicas) { invariants.lingers(number, until: nil) }
         disk.restart(after: ending, using: &random)
         if isFull { fillDisk() }
+        guard !isFinal else { return }
         after(.milliseconds(10) ... .seconds(3)) { self.startDeployex() }
     }
 

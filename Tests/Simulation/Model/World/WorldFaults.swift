@@ -151,12 +151,21 @@ extension SimulatedWorld {
         ]
         let version = random.pick(Scenario.versions)
         let hasPreCommands = random.chance(scenario.preCommands)
-        store.publish(
+        publish(
             version, good ? .good : random.pick(isLast ? lastBehaviours : behaviours),
             isBroken: !isLast && random.chance(scenario.brokenPackages),
             upgradesInPlace: random.chance(scenario.hotUpgrades),
             preCommands: hasPreCommands ? ["eval Migrations.run"] : [],
             preCommandsSucceed: good || random.chance(70))
+    }
+
+    func publish(
+        _ version: String, _ behaviour: ReleaseBehaviour, isBroken: Bool = false,
+        upgradesInPlace: Bool, preCommands: [String], preCommandsSucceed: Bool
+    ) {
+        store.publish(
+            version, behaviour, isBroken: isBroken, upgradesInPlace: upgradesInPlace,
+            preCommands: preCommands, preCommandsSucceed: preCommandsSucceed)
         note("published: \(store.packages[version].map { "\($0)" } ?? "")")
         deployex?.announce()
     }

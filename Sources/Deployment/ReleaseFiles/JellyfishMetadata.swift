@@ -1,0 +1,52 @@
+internal import FoundationEssentials
+internal import Supervisor
+
+/// What Jellyfish, from version 0.2 on, writes beside each appup that it makes: `jellyfish.json`.
+///
+/// Source: `{"name", "type", "from", "to"}` in jellyfish's `gen_appup` task.
+struct JellyfishMetadata: Equatable, Sendable {
+    enum Kind: Equatable, Sendable {
+        /// An application of the project: its versions are the release's.
+        case project
+        /// A library with versions of its own.
+        case dependency
+    }
+
+    static let maximumByteCount = 1 << 16
+
+    var name: String
+    var kind: Kind
+    var from: String
+    var to: String
+
+    init(name: String, kind: Kind, from: String, to: String) {
+        self.name = name
+        self.kind = kind
+        self.from = from
+        self.to = to
+    }
+
+    /// Reads the file. Without a type it is about a project, as before there were types.
+    init(json bytes: [UInt8]) throws(FileSystemError) {
+        let fields: Fields
+        do {
+            fields = try JSONDecoder().decode(Fields.self, from: Data(bytes))
+        } catch {
+            throw .unusable("it is no JSON object with name, from and to")
+        }
+        let kind: Kind
+        switch fields.type {
+        case nil, "project": kind = .project
+        case "dependency": kind = .dependency
+        case let other?: throw .unusable("unknown type \(shortened(other))")
+        }
+        self.init(name: fields.name, kind: kind, from: fields.from, to: fields.to)
+    }
+
+    private struct Fields: Decodable {
+        var name: String
+        var type: String?
+        var from: String
+        var to: String
+    }
+}

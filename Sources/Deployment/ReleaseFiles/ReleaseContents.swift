@@ -1,0 +1,92 @@
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// What a release folder says about itself: which emulator and which applications it consists of.
+struct ReleaseContents: Equatable, Sendable {
+    struct Application: Equatable, Sendable {
+        var name: String
+        var version: String
+
+        /// Its folder's name in `lib/`. Nil for a name that does not belong into a path.
+        var folderName: String? {
+            let folder = "\(name)-\(version)"
+            return isPathComponent(folder) ? folder : nil
+        }
+    }
+
+    /// From the `.rel` file.
+    var name: String
+    var version: String
+    var ertsVersion: String
+    var applications: [Application]
+    /// The start types of the applications, as the `.rel` file spells them.
+    var includesERTS: Bool
+
+    func version(of application: String) -> String? {
+        applications.first { $0.name == application }?.version
+    }
+}
+
+extension ReleaseContents {
+    /// How many bytes a `.rel` file has at most, far above what a release of 1000 applications needs.
+    static let maximumByteCount = 1 << 20
+
+    /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, …} …]}.`
+    ///
+    /// Source: rel(4), SASL.
+    init(relFile bytes: [UInt8], includesERTS: Bool) throws(FileSystemError) {
+        let terms = try ErlangFile.terms(bytes)
+        guard terms.count == 1, let release = terms[0].asTuple, release.count == 4,
+            release[0] == .atom("release"), let identity = release[1].asTuple,
+            identity.count == 2, let name = identity[0].asText, let version = identity[1].asText,
+            let erts = release[2].asTuple, erts.count == 2, erts[0] == .atom("erts"),
+            let ertsVersion = erts[1].asText, let parts = release[3].asList
+        else { throw .unusable("it is no {release, …} term") }
+        var applications: [Application] = []
+        for part in parts {
+            guard let fields = part.asTuple, fields.count >= 2, let name = fields[0].asAtom,
+                let version = fields[1].asText
+            else { throw .unusable("\(shortened(part)) is no application") }
+            applications.append(Application(name: name.name, version: version))
+        }
+        self.init(
+            name: name, version: version, ertsVersion: ertsVersion, applications: applications,
+            includesERTS: includesERTS)
+    }
+
+    /// Reads what the release `version` in `folder` consists of.
+    ///
+    /// Its `.rel` file is `releases/VERSION/NAME.rel`, or `releases/NAME-VERSION.rel` after a hot upgrade:
+    /// `unpack_release` deletes the former.
+    static func read(
+        _ folder: String, name: String, version: String, files: any FileSystem
+    ) throws(FileSystemError) -> ReleaseContents {
+        guard isPathComponent(name), isPathComponent(version) else {
+            throw .unusable("\(name) \(version) does not belong into a path")
+        }
+        let candidates = [
+            "\(folder)/releases/\(version)/\(name).rel",
+            "\(folder)/releases/\(name)-\(version).rel",
+        ]
+        for path in candidates {
+            guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files)
+            else { continue }
+            do throws(FileSystemError) {
+                var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
+                let erts = "\(folder)/erts-\(contents.ertsVersion)"
+                if isPathComponent(contents.ertsVersion) {
+                    contents.includesERTS = kind(of: erts, files) == .folder
+                }
+                return contents
+            } catch {
+                throw .unusable("\(path): \(error)")
+            }
+        }
+        throw .unusable("\(candidates[0]) does not exist")
+    }
+}
+
+/// What is at `path`; `nil` also when that cannot be found out.
+func kind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
+    do throws(FileSystemError) { return try files.status(path)?.kind } catch { return nil }
+}

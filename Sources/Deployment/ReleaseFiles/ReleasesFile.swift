@@ -1,0 +1,83 @@
+internal import ExternalTermFormat
+package import Supervisor
+
+/// The `release_handler`'s list of the releases in a folder: `releases/RELEASES`.
+///
+/// `mix release` makes none. A node that boots without it invents a release without libraries, and
+/// `remove_release` deletes the libraries in use. A running node never reads it again, so it has to be there
+/// before the first boot. Paths are relative: they stay right when the folder is renamed.
+///
+/// Source: `transform_release` and `write_releases`, `release_handler`, SASL.
+package enum ReleasesFile {
+    /// Writes the file for the one release in `folder` that boots next, unless it is there and names that
+    /// release as permanent.
+    ///
+    /// `make_permanent` writes `start_erl.data` and then this file, each by truncating it. Cut off in
+    /// between, the new release is what boots, and is written here alone; cut off in the first, that is
+    /// empty, nothing could boot, and it is written anew for the release that is still permanent here.
+    ///
+    /// To be called before every start, and before the first one above all. It blocks.
+    package static func write(
+        for folder: String, name: String, files: any FileSystem
+    ) throws(FileSystemError) {
+        let path = "\(folder)/releases/RELEASES"
+        do throws(FileSystemError) {
+            let permanent = try permanentRelease(path, files)
+            guard let boot = try StartErlData.read(in: folder, files: files) else {
+                guard let permanent else {
+                    throw FileSystemError.unusable(
+                        "\(folder)/\(StartErlData.path) names no release that is there")
+                }
+                return try permanent.write(in: folder, files: files)
+            }
+            guard permanent?.release != boot.release else { return }
+            let contents = try ReleaseContents.read(
+                folder, name: name, version: boot.release, files: files)
+            try files.replaceFile(path, with: try text(for: contents), mode: 0o644)
+        } catch {
+            throw .unusable("writing \(path): \(error)")
+        }
+    }
+
+    /// The release that the file names as permanent. `nil` also for a file that a node could not read:
+    /// with one it would not boot at all.
+    private static func permanentRelease(
+        _ path: String, _ files: any FileSystem
+    ) throws(FileSystemError) -> StartErlData? {
+        guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files) else {
+            return nil
+        }
+        let terms: [Term]
+        do { terms = try ErlangFile.terms(bytes) } catch { return nil }
+        guard terms.count == 1, let releases = terms[0].asList else { return nil }
+        for release in releases {
+            guard let parts = release.asTuple, parts.count == 6, parts[0] == .atom("release"),
+                let version = parts[2].asText, let erts = parts[3].asText
+            else { return nil }
+            if parts[5] == .atom("permanent") { return StartErlData(erts: erts, release: version) }
+        }
+        return nil
+    }
+
+    private static let maximumByteCount = 16 << 20
+
+    /// `[{release, Name, Vsn, ErtsVsn, [{App, AppVsn, Folder}…], permanent}].`
+    static func text(for contents: ReleaseContents) throws(FileSystemError) -> [UInt8] {
+        var libraries: [Term] = []
+        for application in contents.applications {
+            guard let folder = application.folderName else {
+                throw .unusable("\(application.name) does not belong into a path")
+            }
+            libraries.append(
+                .tuple([
+                    .atom(Atom(application.name)), .charlist(application.version),
+                    .charlist("lib/\(folder)"),
+                ]))
+        }
+        let release = Term.tuple([
+            .atom("release"), .charlist(contents.name), .charlist(contents.version),
+            .charlist(contents.ertsVersion), .list(libraries), .atom("permanent"),
+        ])
+        return ErlangFile.bytes([.list([release])])
+    }
+}

@@ -1,0 +1,44 @@
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// The script that leads a node from one release to another: `releases/VERSION/relup`.
+///
+/// Source: relup(4), SASL: `{Vsn, [{UpFromVsn, Descr, Instructions}…], [{DownToVsn, Descr, Instructions}…]}.`
+struct Relup: Equatable, Sendable {
+    /// A relup that loads 100,000 modules has a few megabytes.
+    static let maximumByteCount = 16 << 20
+
+    private var upgrades: [(from: String, instructions: [Term])]
+
+    init(_ bytes: [UInt8]) throws(FileSystemError) {
+        let terms = try ErlangFile.terms(bytes)
+        guard terms.count == 1, let parts = terms[0].asTuple, parts.count == 3,
+            let list = parts[1].asList
+        else { throw .unusable("it is no relup") }
+        upgrades = []
+        for element in list {
+            guard let entry = element.asTuple, entry.count == 3, let from = entry[0].asText,
+                let instructions = entry[2].asList
+            else { throw .unusable("it is no relup") }
+            upgrades.append((from, instructions))
+        }
+    }
+
+    func leads(from version: String) -> Bool {
+        upgrades.contains { $0.from == version }
+    }
+
+    /// Whether the node would leave its operating system process or start its applications anew.
+    func restartsEmulator(from version: String) -> Bool {
+        upgrades.contains { upgrade in
+            upgrade.from == version
+                && upgrade.instructions.contains {
+                    $0 == .atom("restart_new_emulator") || $0 == .atom("restart_emulator")
+                }
+        }
+    }
+
+    static func == (left: Relup, right: Relup) -> Bool {
+        left.upgrades.elementsEqual(right.upgrades) { $0 == $1 }
+    }
+}

@@ -1,0 +1,34 @@
+package import ExternalTermFormat
+
+/// A node of an instance, as far as it can be called.
+package protocol RemoteNode: Sendable {
+    /// What `module:function(arguments…)` returns there.
+    /// - Parameter output: receives what the call prints to its group leader, in pieces.
+    func call(
+        _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
+        output: @escaping @Sendable (String) -> Void
+    ) async throws(RemoteCallError) -> Term
+}
+
+/// Why a call has no result.
+package enum RemoteCallError: Error, Equatable, Sendable {
+    /// The call was never sent: no such node, no connection, refused.
+    case unreachable(String)
+    /// The connection ended after the call was sent. Whether it was carried out is unknown.
+    case connectionLost(String)
+    /// No answer in time. The call may still be running.
+    case timedOut
+    /// The call ended with an exception, whose text this is.
+    case exception(String)
+}
+
+extension RemoteCallError: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .unreachable(let reason): "the node cannot be reached: \(reason)"
+        case .connectionLost(let reason): "the connection was lost: \(reason)"
+        case .timedOut: "no answer in time"
+        case .exception(let text): "exception \(text)"
+        }
+    }
+}

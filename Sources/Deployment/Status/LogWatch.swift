@@ -1,0 +1,74 @@
+internal import Glibc
+package import Supervisor
+package import Transport
+
+/// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for: once for
+/// each ``watch(_:_:at:)``, so that a log that nobody follows costs nothing.
+package actor LogWatch {
+    package nonisolated let loop: EventLoop
+    private let feed: ObservationFeed
+    private var inotify: FileDescriptor?
+    private var topics: [Int32: ObservationTopic] = [:]
+    private var buffer = [UInt8](repeating: 0, count: 4 << 10)
+
+    /// So much is written together: an observer is not told of every line.
+    private static let debounce = Duration.milliseconds(50)
+
+    package nonisolated var unownedExecutor: UnownedSerialExecutor {
+        loop.asUnownedSerialExecutor()
+    }
+
+    package init(feed: ObservationFeed) {
+        self.feed = feed
+        loop = feed.loop
+    }
+
+    /// Whatever is written to the file from now on is told. The caller looks at the file after this.
+    /// - Returns: `false` where the file is missing, or the system watches no more files: nothing is told.
+    package func watch(_ name: InstanceName, _ stream: LogFiles.Stream, at path: String) -> Bool {
+        guard let inotify = opened() else { return false }
+        let mask = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF
+        // ONESHOT: the kernel forgets the watch with its first event.
+        let flags = UInt32(bitPattern: mask) | UInt32(IN_ONESHOT) | UInt32(IN_DONT_FOLLOW)
+        let watch = inotify_add_watch(inotify, path, flags)
+        guard watch >= 0 else { return false }
+        topics[watch] = .log(name, stream)
+        return true
+    }
+
+    private func opened() -> Int32? {
+        if let inotify = inotify?.raw { return inotify }
+        let raw = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
+        guard raw >= 0 else { return nil }
+        inotify = FileDescriptor(owning: raw)
+        do throws(SystemError) {
+            _ = try loop.watch(raw, for: .readable) { _ in
+                self.assumeIsolated { $0.receive() }
+            }
+        } catch {
+            inotify = nil
+        }
+        return inotify?.raw
+    }
+
+    private func receive() {
+        var changed: Set<ObservationTopic> = []
+        while let inotify = inotify?.raw {
+            let count = read(inotify, &buffer, buffer.count)
+            guard count > 0 else { break }
+            for event in InotifyEvent.events(in: buffer[..<count]) {
+                // Where events were lost, all may have been written to.
+                if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
+                    changed.formUnion(topics.values)
+                    topics = [:]
+                } else if let topic = topics.removeValue(forKey: event.watch) {
+                    changed.insert(topic)
+                }
+            }
+        }
+        guard !changed.isEmpty else { return }
+        loop.schedule(after: Self.debounce) { [feed] in
+            feed.assumeIsolated { feed in for topic in changed { feed.publish(topic) } }
+        }
+    }
+}

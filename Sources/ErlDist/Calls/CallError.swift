@@ -1,0 +1,51 @@
+public import ExternalTermFormat
+
+/// How a remote function ended when it did not return.
+public enum ExceptionClass: String, Equatable, Sendable {
+    case `throw`
+    case exit
+    case error
+}
+
+/// Why a call, or the connection for it, failed.
+public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
+    /// The node could not be reached; in words.
+    case unreachable(String)
+    /// The node was reached and the cookies differ.
+    case wrongCookie
+    /// The node was reached and is not to be connected to, or the call cannot be sent; in words.
+    case refused(String)
+    /// The connection ended while the call was under way: whether it ran is unknown.
+    case connectionLost(DisconnectReason)
+    /// No answer came in time: whether it ran, or still runs, is unknown.
+    case timedOut
+    /// The task that waited was cancelled: whether the function ran, or still runs, is unknown.
+    case cancelled
+    /// The function ended with an exception. `stack` is Erlang's stack trace for the class `error`,
+    /// else `[]`.
+    indirect case exception(class: ExceptionClass, reason: Term, stack: Term)
+    /// The call could not be made on the other side, with the reason that `rpc:call/4` would give.
+    indirect case badRPC(Term)
+
+    public var description: String {
+        switch self {
+        case .unreachable(let text): text
+        case .wrongCookie: "the node refuses the connection: the cookies differ"
+        case .refused(let text): text
+        case .connectionLost(let reason): "the connection was lost: \(reason)"
+        case .timedOut: "no answer came in time"
+        case .cancelled: "the task was cancelled"
+        case .exception(let kind, let reason, _): "\(kind.rawValue): \(Self.text(reason))"
+        case .badRPC(let reason): "badrpc: \(Self.text(reason))"
+        }
+    }
+
+    static func queueFull(_ node: NodeName) -> CallError {
+        .refused("too many bytes wait to be sent to \(node): it reads too slowly")
+    }
+
+    /// What the other side gave as its reason, cut when it is long.
+    private static func text(_ reason: Term) -> String {
+        reason.erlangText(maximumByteCount: 4096)
+    }
+}

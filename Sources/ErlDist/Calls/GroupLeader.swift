@@ -1,0 +1,136 @@
+internal import ExternalTermFormat
+
+/// Answers the I/O requests of remote functions: what they print goes to one place, and there is
+/// nothing to read.
+///
+/// It makes no more text than it passes on, whatever a request asks for, and returns none of it in
+/// the reply.
+///
+/// Source: "The Erlang I/O Protocol", STDLIB user's guide.
+struct GroupLeader {
+    /// Group leaders have this serial number, whatever their id. They never end: a function that
+    /// goes on after its call has ended must not crash because it prints.
+    static let serial: UInt32 = 1
+
+    /// How much text one request may have formatted, and how long a format may be.
+    static let maximumFormattedByteCount = 256 << 10
+    /// How much one request may print that carries its characters.
+    static let maximumCharactersByteCount = 4 << 20
+    /// Requests that one may hold.
+    static let maximumRequestCount = 64
+
+    /// What may still be printed.
+    private var remainingByteCount: Int
+    /// How many bytes of text were made.
+    private(set) var madeByteCount = 0
+    private let output: @Sendable (String) -> Void
+
+    init(maximumByteCount: Int, output: @escaping @Sendable (String) -> Void) {
+        remainingByteCount = maximumByteCount
+        self.output = output
+    }
+
+    /// The reply to a request, which `{io_reply, ReplyAs, Reply}` carries back.
+    mutating func answer(_ request: Term) -> Term {
+        answer(request, depth: 0)
+    }
+
+    private static let requestError = Term.tuple([.atom(.error), .atom("request")])
+
+    private mutating func answer(_ request: Term, depth: Int) -> Term {
+        if request == .atom("getopts") {
+            return [
+                .tuple([.atom("binary"), false]), .tuple([.atom("encoding"), .atom("unicode")]),
+            ]
+        }
+        guard case .tuple(let fields) = request, case .atom(let kind)? = fields.first else {
+            return Self.requestError
+        }
+        switch (kind.name, fields.count) {
+        case ("put_chars", 3):
+            return put(fields[2], encoding: fields[1])
+        case ("put_chars", 5):
+            guard fields[2] == .atom("io_lib"), let function = fields[3].asAtom,
+                let arguments = fields[4].asList
+            else { return Self.requestError }
+            return format(function, arguments)
+        case ("put_chars", 2):
+            // Before unicode: bytes are Latin-1.
+            return put(fields[1], encoding: .atom("latin1"))
+        case ("put_chars", 4):
+            return answer(
+                .tuple([fields[0], .atom("latin1"), fields[1], fields[2], fields[3]]), depth: depth)
+        case ("requests", 2):
+            guard case .list(let requests) = fields[1], depth < 4,
+                requests.count <= Self.maximumRequestCount
+            else { return Self.requestError }
+            var reply = Term.atom(.ok)
+            for request in requests {
+                reply = answer(request, depth: depth + 1)
+                if case .tuple(let fields) = reply, fields.first == .atom(.error) { break }
+            }
+            return reply
+        case ("setopts", 2):
+            return .atom(.ok)
+        case ("get_geometry", 2):
+            return .tuple([.atom(.error), .atom("enotsup")])
+        case ("get_line", _), ("get_chars", _), ("get_until", _), ("get_password", _):
+            return .atom("eof")
+        case (_, _):
+            return Self.requestError
+        }
+    }
+
+    private mutating func format(_ function: Atom, _ arguments: [Term]) -> Term {
+        let limit = min(remainingByteCount, Self.maximumFormattedByteCount)
+        guard
+            let text = FormattedOutput.text(
+                function: function.name, arguments, maximumByteCount: limit + 1)
+        else { return Self.requestError }
+        return put(text, limit: limit)
+    }
+
+    private mutating func put(_ characters: Term, encoding: Term) -> Term {
+        let limit = min(remainingByteCount, Self.maximumCharactersByteCount)
+        // One more byte tells that there is more.
+        if encoding == .atom("latin1"), let bytes = characters.bytes(upTo: limit + 1) {
+            return put(Self.text(latin1: bytes), limit: limit)
+        }
+        guard let text = characters.text(upTo: limit + 4) else {
+            return .tuple([.atom(.error), .atom("put_chars")])
+        }
+        return put(text, limit: limit)
+    }
+
+    private static func text(latin1 bytes: [UInt8]) -> String {
+        guard bytes.contains(where: { $0 >= 0x80 }) else {
+            return String(decoding: bytes, as: UTF8.self)
+        }
+        var utf8: [UInt8] = []
+        utf8.reserveCapacity(bytes.count * 2)
+        for byte in bytes {
+            if byte < 0x80 {
+                utf8.append(byte)
+            } else {
+                utf8.append(0xC0 | byte >> 6)
+                utf8.append(0x80 | byte & 0x3F)
+            }
+        }
+        return String(decoding: utf8, as: UTF8.self)
+    }
+
+    private mutating func put(_ text: String, limit: Int) -> Term {
+        let count = text.utf8.count
+        madeByteCount += count
+        guard remainingByteCount > 0, count > 0 else { return .atom(.ok) }
+        if count <= limit {
+            output(text)
+        } else {
+            // Cut before a character that would be broken.
+            let part = text.utf8.prefix(limit)
+            output(String(decoding: part, as: UTF8.self) + "\n[the rest is left out]\n")
+        }
+        remainingByteCount -= min(count, limit)
+        return .atom(.ok)
+    }
+}

@@ -1,0 +1,125 @@
+public import ExternalTermFormat
+internal import Transport
+
+extension Node {
+    /// Calls `module:function(arguments…)` on a node and returns its result.
+    ///
+    /// The node is connected first if it is not; that counts for the timeout too. Calls to one node
+    /// share its connection and do not wait for each other. When the task is cancelled the call
+    /// ends at once with ``CallError/cancelled``; the function goes on on the other side.
+    ///
+    /// - Parameter output: receives what the function, and what it starts, print while the call
+    ///   lasts, piece by piece. Without it that is thrown away.
+    public func call(
+        _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term],
+        timeout: Duration, output: (@Sendable (String) -> Void)? = nil
+    ) async throws(CallError) -> Term {
+        let deadline = MonotonicTime.now + timeout
+        if peers[node.atom] == nil { try await connect(to: node, deadline: deadline) }
+        let calls = try callsForOneMore(to: node)
+        let id = identity.makeNumber()
+        let leader = output.map(startLeader)
+        let result = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                // A closure that does not name the actor would run elsewhere.
+                assertIsolated()
+                calls.call(
+                    id, module, function, arguments, leader: leader, deadline: deadline,
+                    continuation)
+            }
+        } onCancel: {
+            Task { await self.cancelCall(id, on: node.atom) }
+        }
+        return try result.get()
+    }
+
+    /// Calls `module:function(arguments…)` on several nodes at once, as `erpc:multicall/5` does.
+    ///
+    /// Nobody waits for anybody: a node that cannot be reached, or does not answer, costs the
+    /// others nothing.
+    /// - Parameter timeout: for each of the calls, connecting included.
+    /// - Returns: what came of each call, in the order of the nodes.
+    public func multicall(
+        _ nodes: [NodeName], _ module: Atom, _ function: Atom, _ arguments: [Term],
+        timeout: Duration
+    ) async -> [Result<Term, CallError>] {
+        await withTaskGroup(of: (index: Int, result: Result<Term, CallError>).self) { group in
+            for (index, node) in nodes.enumerated() {
+                group.addTask {
+                    do throws(CallError) {
+                        let value = try await self.call(
+                            node, module, function, arguments, timeout: timeout)
+                        return (index, .success(value))
+                    } catch {
+                        return (index, .failure(error))
+                    }
+                }
+            }
+            // Every place is filled: a group returns as many results as it has tasks.
+            var results = [Result<Term, CallError>](
+                repeating: .failure(.cancelled), count: nodes.count)
+            for await (index, result) in group { results[index] = result }
+            return results
+        }
+    }
+
+    /// Makes a node run `module:function(arguments…)`, as `erpc:cast/4` does: its result, its
+    /// exceptions and what it prints go nowhere, and whether it runs at all is not known.
+    ///
+    /// The node is connected first if it is not. Every cast is a process of its own there: two of
+    /// them run side by side, in no particular order.
+    /// - Throws: what connecting throws; ``CallError/refused(_:)`` when too much waits to be sent
+    ///   to that node.
+    public func cast(
+        _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term]
+    ) async throws(CallError) {
+        try await connect(to: node)
+        guard let peer = peers[node.atom] else { throw .connectionLost(.closedByPeer) }
+        try peer.calls.cast(module, function, arguments)
+    }
+
+    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. It is connected
+    /// first.
+    public func ping(
+        _ node: NodeName, timeout: Duration = .seconds(7)
+    ) async throws(CallError) {
+        let deadline = MonotonicTime.now + timeout
+        if peers[node.atom] == nil { try await connect(to: node, deadline: deadline) }
+        let calls = try callsForOneMore(to: node)
+        let id = identity.makeNumber()
+        let result = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                assertIsolated()
+                calls.askWhetherAuthorized(id, deadline: deadline, continuation)
+            }
+        } onCancel: {
+            Task { await self.cancelCall(id, on: node.atom) }
+        }
+        let answer = try result.get()
+        guard answer == .atom("yes") else {
+            throw .refused("\(node) answers a ping with \(answer.brief)")
+        }
+    }
+
+    /// The calls over a node's connection, among which there is room for one more.
+    private func callsForOneMore(to node: NodeName) throws(CallError) -> OutgoingCalls {
+        guard let peer = peers[node.atom] else { throw .connectionLost(.closedByPeer) }
+        let calls = peer.calls
+        guard calls.count < configuration.maximumOutgoingCalls else {
+            throw .refused("\(calls.count) calls to \(node) are under way already")
+        }
+        guard !Task.isCancelled else { throw .cancelled }
+        peers.use(peer)
+        return calls
+    }
+
+    private func startLeader(_ output: @escaping @Sendable (String) -> Void) -> UInt32 {
+        let id = processes.newID()
+        leaders.add(id, output: output)
+        return id
+    }
+
+    private func cancelCall(_ id: UInt64, on node: Atom) {
+        peers[node]?.calls.cancel(id)
+    }
+}

@@ -1,0 +1,24 @@
+public import ExternalTermFormat
+
+/// Who calls a function of an exposed module.
+public struct Caller: Sendable, Equatable {
+    /// The node that the call came from.
+    public var node: NodeName
+    /// The process that waits for the answer.
+    public var pid: PID
+}
+
+/// Answers calls to a module: the result, or an error. An ``ExposedCallError`` becomes exactly that
+/// exception at the caller; any other error becomes one of class `error` with its description.
+///
+/// It runs on the node's event loop and must not block it. When the calling process ends the task
+/// is not cancelled; when it is killed from outside it is.
+public typealias ExposedModule =
+    @Sendable (_ function: Atom, _ arguments: [Term], _ caller: Caller) async throws -> Term
+
+/// How an exposed function ends when it does not return.
+public enum ExposedCallError: Error, Equatable, Sendable {
+    /// There is no such function with that number of arguments: `undef` at the caller.
+    case undefined
+    indirect case exception(class: ExceptionClass, reason: Term)
+}

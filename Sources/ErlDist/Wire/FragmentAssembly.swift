@@ -1,0 +1,110 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// Puts fragmented messages together again, within limits on bytes, sequences and time.
+///
+/// Fragment numbers count down to 1; fragments of different sequences may be mixed.
+///
+/// Source: "Distribution Header for fragmented messages", erl_ext_dist.
+struct FragmentAssembly {
+    struct Limits: Equatable, Sendable {
+        /// Messages that may be unfinished at the same time.
+        var sequences = 1024
+        /// Bytes of all unfinished messages together, the names of their atoms included: the
+        /// largest message.
+        var byteCount = 64 << 20
+        /// How long a message may wait for its next fragment.
+        var deadline: Duration = .seconds(60)
+    }
+
+    struct Whole: Equatable {
+        var bytes: [UInt8]
+        var atoms: [Atom]
+    }
+
+    private struct Sequence {
+        var bytes: [UInt8]
+        var atoms: [Atom]
+        /// What was counted for `atoms`.
+        var atomByteCount: Int
+        /// The number that the next fragment has.
+        var next: UInt64
+        var deadline: MonotonicTime
+    }
+
+    /// How much may be reserved at a first fragment: enough for a message with 1 MiB.
+    private static let reservedByteCount = 17 << 16
+
+    private let limits: Limits
+    private var sequences: [UInt64: Sequence] = [:]
+    private(set) var byteCount = 0
+
+    init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    var isEmpty: Bool { sequences.isEmpty }
+
+    /// Takes a sequence's first fragment, which holds the atoms and the control message.
+    mutating func begin(
+        sequence: UInt64, fragment: UInt64, atoms: [Atom], bytes: Span<UInt8>,
+        now: MonotonicTime
+    ) throws(ProtocolViolation) -> Whole? {
+        guard fragment >= 1, sequences[sequence] == nil else {
+            throw .unexpectedFragment(sequence: sequence, fragment: fragment)
+        }
+        if fragment == 1 {
+            var whole: [UInt8] = []
+            whole.append(bytes)
+            return Whole(bytes: whole, atoms: atoms)
+        }
+        guard sequences.count < limits.sequences else {
+            throw .tooManyFragmentSequences(maximum: limits.sequences)
+        }
+        // A few bytes of references stand for up to 255 atoms of 1,020 bytes, which live as long as
+        // the sequence even when the cache forgets them.
+        let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
+        try count(bytes.count + atomByteCount)
+        var whole: [UInt8] = []
+        // Growing would copy it again and again. The reserved memory is small, whatever the peer
+        // claims.
+        if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
+            whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
+        }
+        whole.append(bytes)
+        sequences[sequence] = Sequence(
+            bytes: whole, atoms: atoms, atomByteCount: atomByteCount, next: fragment - 1,
+            deadline: now + limits.deadline)
+        return nil
+    }
+
+    /// Takes a sequence's next fragment.
+    /// - Returns: the whole message after its last one.
+    mutating func `continue`(
+        sequence: UInt64, fragment: UInt64, bytes: Span<UInt8>, now: MonotonicTime
+    ) throws(ProtocolViolation) -> Whole? {
+        guard let index = sequences.index(forKey: sequence),
+            sequences.values[index].next == fragment
+        else { throw .unexpectedFragment(sequence: sequence, fragment: fragment) }
+        try count(bytes.count)
+        sequences.values[index].bytes.append(bytes)
+        sequences.values[index].next -= 1
+        sequences.values[index].deadline = now + limits.deadline
+        guard fragment == 1 else { return nil }
+        let finished = sequences.remove(at: index).value
+        byteCount -= finished.bytes.count + finished.atomByteCount
+        return Whole(bytes: finished.bytes, atoms: finished.atoms)
+    }
+
+    /// Whether a sequence has waited too long for its next fragment.
+    func check(now: MonotonicTime) throws(ProtocolViolation) {
+        for (sequence, state) in sequences where state.deadline <= now {
+            throw .unfinishedFragments(sequence: sequence)
+        }
+    }
+
+    private mutating func count(_ added: Int) throws(ProtocolViolation) {
+        byteCount += added
+        guard byteCount <= limits.byteCount else { throw .fragmentsTooLong(byteCount: byteCount) }
+    }
+}

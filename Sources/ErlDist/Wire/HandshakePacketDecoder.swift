@@ -1,0 +1,66 @@
+internal import Transport
+
+/// Splits the bytes of a handshake into messages: a big-endian length, then that many bytes.
+///
+/// Over plain TCP the length has 2 bytes, and becomes 4 bytes wide only when the connection is up.
+/// A TLS connection uses 4 bytes from the start.
+///
+/// Source: "Distribution Handshake", erl_dist_protocol; `inet_tls_dist.erl`.
+struct HandshakePacketDecoder {
+    /// How the length of a handshake message is written.
+    enum LengthWidth: Int, Sendable {
+        case twoBytes = 2
+        case fourBytes = 4
+    }
+
+    /// A name has at most 255 characters of 4 bytes, and nothing else in a handshake is long.
+    static let maximumByteCount = 4096
+
+    let width: LengthWidth
+    private var buffer: [UInt8] = []
+
+    init(width: LengthWidth) {
+        self.width = width
+    }
+
+    mutating func append(_ bytes: borrowing Span<UInt8>) {
+        for index in bytes.indices { buffer.append(bytes[index]) }
+    }
+
+    /// The next whole message, or `nil` until more bytes are appended.
+    /// - Throws: ``HandshakeError/messageTooLong(byteCount:)``.
+    mutating func next() throws(HandshakeError) -> [UInt8]? {
+        let length: Int
+        switch width {
+        case .twoBytes:
+            guard let value = buffer.bigEndian(at: 0, as: UInt16.self) else { return nil }
+            length = Int(value)
+        case .fourBytes:
+            guard let value = buffer.bigEndian(at: 0, as: UInt32.self) else { return nil }
+            length = Int(value)
+        }
+        guard length <= Self.maximumByteCount else { throw .messageTooLong(byteCount: length) }
+        let end = width.rawValue + length
+        guard buffer.count >= end else { return nil }
+        let message = Array(buffer[width.rawValue..<end])
+        buffer.removeFirst(end)
+        return message
+    }
+
+    /// What came after the last message: the beginning of the connection's frames.
+    mutating func takeRemainder() -> [UInt8] {
+        defer { buffer = [] }
+        return buffer
+    }
+
+    /// `message` with its length before it.
+    static func framed(_ message: [UInt8], width: LengthWidth) -> [UInt8] {
+        precondition(message.count <= maximumByteCount, "A handshake message is short")
+        var packet: [UInt8] = []
+        switch width {
+        case .twoBytes: packet.append(bigEndian: UInt16(message.count))
+        case .fourBytes: packet.append(bigEndian: UInt32(message.count))
+        }
+        return packet + message
+    }
+}

@@ -1,0 +1,165 @@
+internal import ExternalTermFormat
+internal import Transport
+
+/// Writes control messages with their payloads as frames, lengths included.
+///
+/// Messages of more than a fragment's size leave in several frames when both sides agreed on it.
+/// Atoms are written out unless both sides agreed on a cache.
+struct MessageEncoder {
+    private let flags: DistributionFlags
+    private let form: MessageDecoder.Form
+    private var cache: SentAtomCache?
+    private var nextSequence: UInt64 = 1
+
+    /// Bytes of a message in one fragment, as OTP's `ERTS_DIST_FRAGMENT_SIZE`.
+    static let fragmentByteCount = 64 << 10
+
+    init(flags: DistributionFlags) {
+        self.flags = flags
+        self.form = .init(flags)
+        if flags.contains(.headerAtomCache) { cache = SentAtomCache() }
+    }
+
+    /// A tick: an empty frame.
+    static let tick: [UInt8] = [0, 0, 0, 0]
+
+    /// Tells that the last message was not sent, so that the peer does not know its atoms.
+    mutating func messageWasDropped() {
+        cache?.removeAll()
+    }
+
+    /// The frames of one message, to be sent piece by piece.
+    struct Frames {
+        /// The beginning; all of it when there are no fragments.
+        let head: [UInt8]
+        /// Parts of fragments, which share what the message was written into.
+        var rest: [ArraySlice<UInt8>] = []
+
+        var byteCount: Int { rest.reduce(head.count) { $0 + $1.count } }
+    }
+
+    mutating func frames(of message: ControlMessage) -> Frames {
+        let (control, payload) = message.terms(flags)
+        if cache != nil { return encodeCached(control, payload) }
+        var encoder = TermEncoder()
+        encoder.bytes.reserveCapacity(256)
+        let length = encoder.appendLengthPlaceholder()
+        switch form {
+        case .passThrough:
+            encoder.bytes.append(MessageDecoder.passThroughTag)
+            encoder.appendVersionByte()
+            encoder.append(control)
+            if let payload {
+                encoder.appendVersionByte()
+                encoder.append(payload)
+            }
+        case .header:
+            encoder.bytes += [MessageDecoder.version, MessageDecoder.headerTag, 0]
+            let contentStart = encoder.bytes.count
+            encoder.append(control)
+            let controlEnd = encoder.bytes.count
+            var leftOut: [TermEncoder.LeftOut] = []
+            if let payload {
+                leftOut = encoder.append(
+                    payload,
+                    copyingUpTo: flags.contains(.fragments) ? Self.fragmentByteCount : .max)
+            }
+            let content = encoder.bytes[contentStart...]
+            if !leftOut.isEmpty
+                || flags.contains(.fragments) && content.count > Self.fragmentByteCount
+            {
+                return fragment(
+                    Self.pieces(of: content, leftOut), controlByteCount: controlEnd - contentStart,
+                    references: [0])
+            }
+        }
+        encoder.patchLength(at: length)
+        return Frames(head: encoder.bytes)
+    }
+
+    private mutating func encodeCached(_ control: Term, _ payload: Term?) -> Frames {
+        var encoder = TermEncoder()
+        encoder.bytes.reserveCapacity(256)
+        encoder.append(control)
+        let controlEnd = encoder.bytes.count
+        if let payload { encoder.append(payload) }
+        guard
+            let message = cache?.replaceAtoms(in: encoder.bytes, controlByteCount: controlEnd)
+        else { preconditionFailure("There is a cache") }
+        if flags.contains(.fragments), message.content.count > Self.fragmentByteCount {
+            return fragment(
+                [message.content[...]], controlByteCount: message.controlByteCount,
+                references: message.references)
+        }
+        var frame: [UInt8] = []
+        let byteCount = 2 + message.references.count + message.content.count
+        frame.reserveCapacity(4 + byteCount)
+        frame.append(bigEndian: UInt32(byteCount))
+        frame += [MessageDecoder.version, MessageDecoder.headerTag]
+        frame += message.references
+        frame += message.content
+        return Frames(head: frame)
+    }
+
+    /// The encoded bytes, with the binaries that were left out put back in their places.
+    private static func pieces(
+        of content: ArraySlice<UInt8>, _ leftOut: [TermEncoder.LeftOut]
+    ) -> [ArraySlice<UInt8>] {
+        var pieces: [ArraySlice<UInt8>] = []
+        var position = content.startIndex
+        for part in leftOut {
+            pieces.append(content[position..<part.offset])
+            pieces.append(part.binary.slice)
+            position = part.offset
+        }
+        pieces.append(content[position...])
+        return pieces
+    }
+
+    /// The control message whole in the first fragment, with the references to atoms of all of
+    /// them, then fragments of equal size, numbered down to 1.
+    private mutating func fragment(
+        _ pieces: [ArraySlice<UInt8>], controlByteCount: Int, references: [UInt8]
+    ) -> Frames {
+        let sequence = nextSequence
+        nextSequence &+= 1
+        let byteCount = pieces.reduce(0) { $0 + $1.count }
+        let firstByteCount = max(controlByteCount, Self.fragmentByteCount)
+        let count =
+            1 + (byteCount - firstByteCount + Self.fragmentByteCount - 1)
+            / Self.fragmentByteCount
+        func header(_ tag: UInt8, _ fragment: Int, _ byteCount: Int) -> [UInt8] {
+            var header: [UInt8] = []
+            header.reserveCapacity(22)
+            header.append(bigEndian: UInt32(18 + byteCount))
+            header += [MessageDecoder.version, tag]
+            header.append(bigEndian: sequence)
+            header.append(bigEndian: UInt64(fragment))
+            return header
+        }
+        var frames = Frames(
+            head: header(
+                MessageDecoder.firstFragmentTag, count, references.count + firstByteCount)
+                + references)
+        frames.rest.reserveCapacity(2 * count + pieces.count)
+        /// Of the present fragment, and of all.
+        var (left, total) = (firstByteCount, byteCount)
+        var fragment = count
+        for piece in pieces {
+            var rest = piece
+            while !rest.isEmpty {
+                if left == 0 {
+                    fragment -= 1
+                    left = min(Self.fragmentByteCount, total)
+                    frames.rest.append(header(MessageDecoder.fragmentTag, fragment, left)[...])
+                }
+                let part = rest.prefix(left)
+                frames.rest.append(part)
+                rest = rest[part.endIndex...]
+                left -= part.count
+                total -= part.count
+            }
+        }
+        return frames
+    }
+}

@@ -1,0 +1,179 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+extension ProcessUser {
+    /// Runs `body` with this user's rights to files instead of ours: what the user may not read, enter
+    /// or write, `body` may not either, and what it makes is the user's. Only root can.
+    ///
+    /// Other threads notice nothing. `body` starts no thread and waits for nothing but files: a thread
+    /// begins with the rights of the one that starts it.
+    package func acting<Result: ~Copyable>(
+        _ body: () throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        let before = Self.ownGroups()
+        defer {
+            // With a user's rights the thread would be of no use to whoever has it next. It may have them
+            // back; what can be missing for a moment is memory for the groups (setgroups(2), ENOMEM).
+            while clinux_act_as(geteuid(), getegid(), before, before.count) != 0 { usleep(1000) }
+        }
+        guard clinux_act_as(id, group, groups, groups.count) == 0 else {
+            throw .last("acting as \(name)")
+        }
+        return try body()
+    }
+
+    private static func ownGroups() -> [gid_t] {
+        let count = getgroups(0, nil)
+        guard count > 0 else { return [] }
+        var groups = [gid_t](repeating: 0, count: Int(count))
+        return Array(groups.prefix(Int(getgroups(count, &groups))))
+    }
+}
+
+/// The host's file system, a part of which belongs to a user. There everything is done with that
+/// user's rights, so that a link to a file of ours, say, gives the user nothing that it could not do
+/// anyway.
+package struct ActingFileSystem: FileSystem {
+    private let base: HostFileSystem
+    private let user: ProcessUser
+    private let sources: TrustedUsers
+    private let isUsers: @Sendable (String) -> Bool
+
+    /// - Parameters:
+    ///   - sources: whose files that are not the user's may be copied.
+    ///   - isUsers: whether a path, as it is given, leads into the user's part.
+    package init(
+        as user: ProcessUser, base: HostFileSystem = HostFileSystem(),
+        sources: TrustedUsers = TrustedUsers(),
+        isUsers: @escaping @Sendable (String) -> Bool
+    ) {
+        self.base = base
+        self.user = user
+        self.sources = sources
+        self.isUsers = isUsers
+    }
+
+    /// Does `body` as whoever owns the place of `path`.
+    private func at<Result>(
+        _ path: String, _ body: () throws(FileSystemError) -> Result
+    ) throws(FileSystemError) -> Result {
+        isUsers(path) ? try user.acting(body) : try body()
+    }
+
+    package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
+        guard isUsers(path) else { return try base.read(path, limit: limit) }
+        let attempt = "reading \(path)"
+        return try HostFileSystem.content(
+            of: open(path, attempt), path, limit: limit, attempt)
+    }
+
+    /// Opens a file for reading.
+    ///
+    /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a link to
+    /// a file of ours in its place, and the user would read that in the copy. In the user's part, what
+    /// is no regular file (a pipe would keep its reader waiting) and what the user may not read count
+    /// as absent: one application's user must not stop whoever looks after the others too.
+    private func open(
+        _ path: String, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        guard isUsers(path) else {
+            return try FileSystemError.trusting { () throws(PathTrustError) in
+                try PathTrust(users: sources).file(path)
+            }
+        }
+        let file: FileDescriptor
+        do throws(FileSystemError) {
+            file = try user.acting { () throws(FileSystemError) in
+                try FileDescriptor.opening(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, attempt)
+            }
+        } catch {
+            throw absence(error, at: path, attempt)
+        }
+        var status = stat()
+        guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw .system(SystemError(attempt, code: ENOENT))
+        }
+        return file
+    }
+
+    private func absence(
+        _ error: FileSystemError, at path: String, _ attempt: String
+    ) -> FileSystemError {
+        // ENOTCONN: a file system of the user's own (FUSE) whose server has ended.
+        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV, ENOTCONN]
+        guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else { return error }
+        return .system(SystemError(attempt, code: ENOENT))
+    }
+
+    package func createFile(
+        _ path: String, mode: UInt32
+    ) throws(FileSystemError) -> any NewFile {
+        try at(path) { () throws(FileSystemError) in try base.createFile(path, mode: mode) }
+    }
+
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.overwriteFile(path, with: bytes) }
+    }
+
+    package func rename(_ source: String, to destination: String) throws(FileSystemError) {
+        try at(destination) { () throws(FileSystemError) in
+            try base.rename(source, to: destination)
+        }
+    }
+
+    package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+        try at(first) { () throws(FileSystemError) in try base.exchange(first, second) }
+    }
+
+    package func synchronizeFolder(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.synchronizeFolder(path) }
+    }
+
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in
+            try base.synchronizeFileSystem(holding: path)
+        }
+    }
+
+    package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.makeFolder(path, mode: mode) }
+    }
+
+    package func removeFile(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.removeFile(path) }
+    }
+
+    package func removeTree(_ path: String) throws(FileSystemError) {
+        try at(path) { () throws(FileSystemError) in try base.removeTree(path) }
+    }
+
+    package func list(_ path: String) throws(FileSystemError) -> [String] {
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.list(path) }
+        } catch {
+            throw absence(error, at: path, "listing \(path)")
+        }
+    }
+
+    package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
+        do throws(FileSystemError) {
+            return try at(path) { () throws(FileSystemError) in try base.status(path) }
+        } catch {
+            let error = absence(error, at: path, "looking at \(path)")
+            guard !error.isNotFound else { return nil }
+            throw error
+        }
+    }
+
+    /// The source is opened as whoever owns its place, and the copy made as whoever owns the other: a
+    /// package that the user may not read comes into the user's folder, and nothing else of ours does.
+    package func copyFile(
+        _ source: String, to destination: String, mode: UInt32
+    ) throws(FileSystemError) {
+        let attempt = "copying \(source) to \(destination)"
+        let input = try open(source, attempt)
+        try HostFileSystem.copy(input, to: createFile(destination, mode: mode), attempt)
+    }
+}

@@ -1,0 +1,130 @@
+internal import Glibc
+internal import Transport
+
+/// Changes of files that are there wholly or not at all, whatever fails and whenever we are killed.
+extension FileSystem {
+    /// Replaces the file at `path`, or makes it: a temporary file beside it, fsync, rename, fsync of
+    /// the folder. On an error the old content is still there, except that an error of the last
+    /// step leaves either content. What a killed run left of the temporary file is removed.
+    package func replaceFile(
+        _ path: String, with bytes: [UInt8], mode: UInt32 = 0o600
+    ) throws(FileSystemError) {
+        let temporary = path + ".tmp"
+        try removeFile(temporary)
+        do throws(FileSystemError) {
+            let file = try createFile(temporary, mode: mode)
+            try file.write(bytes[...])
+            try file.finish()
+            try rename(temporary, to: path)
+        } catch {
+            // A full disk should not stay full because of us.
+            do throws(FileSystemError) { try removeFile(temporary) } catch {}
+            throw error
+        }
+        try synchronizeFolder(Self.folder(of: path))
+    }
+
+    /// As ``replaceFile(_:with:mode:)``, and on a full disk too. `bytes` has the same length every time.
+    ///
+    /// A spare file of that length is kept beside it, made while there is space. When there is none the
+    /// spare is written over, which needs none, and the two exchange their names: what was the file is
+    /// the spare for the next time. A spare holds nothing that counts.
+    ///
+    /// Source: a file system that writes a file's blocks where they are, as ext4, XFS and tmpfs do;
+    /// one that copies on write (btrfs) still needs space.
+    package func replaceFileOnFullDisk(
+        _ path: String, with bytes: [UInt8]
+    ) throws(FileSystemError) {
+        let spare = Self.sparePath(of: path)
+        var hasSpare = try status(spare)?.byteCount == Int64(bytes.count)
+        do throws(FileSystemError) {
+            // The fsync of the folder below makes its name durable as well.
+            if !hasSpare {
+                try removeFile(spare)
+                let file = try createFile(spare, mode: 0o600)
+                try file.write(bytes[...])
+                try file.finish()
+                hasSpare = true
+            }
+        } catch {
+            // Half a spare is made anew next time; what counts is the file itself.
+            if case .stopped = error { throw error }
+        }
+        do throws(FileSystemError) {
+            try replaceFile(path, with: bytes)
+        } catch {
+            guard error.isFull, hasSpare else { throw error }
+            try overwriteFile(spare, with: bytes)
+            if try status(path) == nil {
+                try rename(spare, to: path)
+            } else {
+                try exchange(spare, path)
+            }
+            try synchronizeFolder(Self.folder(of: path))
+        }
+    }
+
+    /// Removes such a file for good, with its spare.
+    package func removeFileAndSpare(_ path: String) throws(FileSystemError) {
+        try removeFile(Self.sparePath(of: path))
+        try removeFileDurably(path)
+    }
+
+    private static func sparePath(of path: String) -> String { path + ".spare" }
+
+    /// Removes a file for good; one that is not there is no error.
+    package func removeFileDurably(_ path: String) throws(FileSystemError) {
+        try removeFile(path)
+        try synchronizeFolder(Self.folder(of: path))
+    }
+
+    /// Makes a folder and those above it that are missing, durably, all with `mode`.
+    package func makeFolders(_ path: String, mode: UInt32) throws(FileSystemError) {
+        var missing: [String] = []
+        var folder = path
+        while try status(folder) == nil {
+            missing.append(folder)
+            let parent = Self.folder(of: folder)
+            guard parent != folder else { break }
+            folder = parent
+        }
+        // makeFolder tells when what is there is no folder.
+        if missing.isEmpty { try makeFolder(path, mode: mode) }
+        for folder in missing.reversed() {
+            try makeFolder(folder, mode: mode)
+            try synchronizeFolder(Self.folder(of: folder))
+        }
+    }
+
+    /// Makes a folder that only its owner may enter, or checks that it is one: a real folder,
+    /// `owner`'s (by default the user that runs deployex), that nobody else may list or write to. One
+    /// that is not is refused rather than changed: somebody has opened it on purpose. Others may pass
+    /// through where there are releases that run as another user.
+    package func makePrivateFolder(
+        _ path: String, owner: UInt32? = nil
+    ) throws(FileSystemError) {
+        try makeFolders(path, mode: 0o700)
+        guard let status = try status(path), status.kind == .folder else {
+            throw .unusable("using \(path): it is not a folder")
+        }
+        let owner = owner ?? geteuid()
+        guard status.owner == owner else {
+            throw .unusable(
+                "using \(path): it belongs to user \(status.owner), not \(owner)")
+        }
+        guard status.mode & 0o066 == 0 else {
+            throw .unusable("using \(path): others may enter it; run: chmod 700 \(path)")
+        }
+    }
+
+    /// The folder that holds `path`.
+    static func folder(of path: String) -> String {
+        guard let slash = path.lastIndex(of: "/") else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    /// The name of `path` in that folder.
+    static func name(of path: String) -> String {
+        String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
+    }
+}

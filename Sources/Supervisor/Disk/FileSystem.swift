@@ -1,0 +1,107 @@
+internal import Glibc
+package import Transport
+
+/// Every operation on durable state, so that a test can fail or stop at each one.
+///
+/// All of it blocks: whoever runs on the event loop goes through `offload`. Paths are absolute.
+/// What changes a folder (a new file, a rename, a removal) is durable only after
+/// ``synchronizeFolder(_:)`` of that folder.
+package protocol FileSystem: Sendable {
+    /// The file's bytes; ``FileSystemError/tooLarge(path:limit:)`` beyond `limit`.
+    func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8]
+    /// Makes a file that must not exist yet and opens it for writing.
+    func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile
+    /// Writes over the first bytes of a file that is there, and makes that durable. It needs no space
+    /// where the file is that long already; an error, or a kill, leaves any mixture of old and new.
+    func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError)
+    /// Renames, replacing a file at `destination` in one step.
+    func rename(_ source: String, to destination: String) throws(FileSystemError)
+    /// Exchanges two existing paths in one step.
+    func exchange(_ first: String, _ second: String) throws(FileSystemError)
+    /// Makes what has happened to a folder's entries durable.
+    func synchronizeFolder(_ path: String) throws(FileSystemError)
+    /// Makes everything durable on the file system that holds the folder `path`: for trees of many files. It
+    /// also waits for what other programs have written, and is still several times faster than
+    /// fsync(2) of each of a release's 600 files, beside a program that writes all the time too.
+    func synchronizeFileSystem(holding path: String) throws(FileSystemError)
+    /// Makes one folder, whose parent exists. An existing folder is left as it is.
+    func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError)
+    /// Removes a file or a symbolic link; one that is not there is no error.
+    func removeFile(_ path: String) throws(FileSystemError)
+    /// Removes whatever is at `path` with all that is in it, never through a symbolic link. What is
+    /// not there is no error.
+    func removeTree(_ path: String) throws(FileSystemError)
+    /// The names in a folder, sorted, without `.` and `..`.
+    func list(_ path: String) throws(FileSystemError) -> [String]
+    /// What is at `path`, without following a symbolic link there; `nil` when there is nothing.
+    func status(_ path: String) throws(FileSystemError) -> FileStatus?
+    /// Copies a file to a new one and makes its content durable.
+    func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
+}
+
+/// A file that is being written. Dropped before ``finish()``, it stays as it is, not durable.
+package protocol NewFile: AnyObject {
+    /// Appends all of `bytes`, or throws.
+    func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError)
+    /// Makes the content durable and closes the file. Called once, last.
+    func finish() throws(FileSystemError)
+}
+
+/// What is at a path.
+package struct FileStatus: Equatable, Sendable {
+    package enum Kind: Equatable, Sendable {
+        case file, folder, symbolicLink, other
+    }
+
+    package var kind: Kind
+    package var byteCount: Int64
+    /// The permission bits, 0o7777 at most.
+    package var mode: UInt32
+    /// The user id of the owner.
+    package var owner: UInt32
+
+    package init(kind: Kind, byteCount: Int64, mode: UInt32, owner: UInt32) {
+        self.kind = kind
+        self.byteCount = byteCount
+        self.mode = mode
+        self.owner = owner
+    }
+}
+
+/// Why an operation on durable state failed.
+package enum FileSystemError: Error, Equatable, CustomStringConvertible {
+    case system(SystemError)
+    case tooLarge(path: String, limit: Int)
+    /// A folder deeper in its tree than what is ever unpacked.
+    case tooDeep(path: String)
+    /// What is there is not what it should be; the text says what, where, and what helps.
+    case unusable(String)
+    /// Somebody who is not trusted can change what is at a path, or it is not what it should be.
+    case untrusted(PathTrustError)
+    /// An injected stop: nothing happens any more, as after a power cut.
+    case stopped
+
+    /// The errno value, where a system call failed.
+    package var code: Int32? {
+        switch self {
+        case .system(let error): error.code
+        case .untrusted(let error):
+            if case .system(let error) = error.reason { error.code } else { nil }
+        case .tooLarge, .tooDeep, .unusable, .stopped: nil
+        }
+    }
+
+    package var isNotFound: Bool { code == ENOENT }
+    package var isFull: Bool { code == ENOSPC || code == EDQUOT }
+
+    package var description: String {
+        switch self {
+        case .system(let error): error.description
+        case .tooLarge(let path, let limit): "reading \(path): more than \(limit) bytes"
+        case .tooDeep(let path): "\(path): folders nested too deep"
+        case .unusable(let text): text
+        case .untrusted(let error): error.description
+        case .stopped: "the file system has stopped"
+        }
+    }
+}

@@ -1,0 +1,343 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+/// The host's own file system. Every call blocks.
+///
+/// With an anchor, what is inside of it is reached from there by descriptors: no link of an untrusted
+/// user leads such a call anywhere. Other paths are the kernel's to walk.
+package struct HostFileSystem: FileSystem {
+    private let anchor: FolderAnchor?
+
+    package init() { anchor = nil }
+
+    package init(below anchor: FolderAnchor) { self.anchor = anchor }
+
+    package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
+        let attempt = "reading \(path)"
+        return try Self.content(
+            of: openedFile(path, O_RDONLY | O_NOCTTY, attempt), path, limit: limit, attempt)
+    }
+
+    /// What `file`, opened by the name `path`, holds.
+    static func content(
+        of file: borrowing FileDescriptor, _ path: String, limit: Int, _ attempt: String
+    ) throws(FileSystemError) -> [UInt8] {
+        let bytes: [UInt8]?
+        do throws(SystemError) {
+            bytes = try file.readAll(limit: limit, attempt)
+        } catch {
+            throw .system(error)
+        }
+        guard let bytes else { throw .tooLarge(path: path, limit: limit) }
+        return bytes
+    }
+
+    package func createFile(
+        _ path: String, mode: UInt32
+    ) throws(FileSystemError) -> any NewFile {
+        try createHostFile(path, mode: mode)
+    }
+
+    func createHostFile(_ path: String, mode: UInt32) throws(FileSystemError) -> HostNewFile {
+        let descriptor = try opened(
+            path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, "making \(path)")
+        // The mode that was asked for, whatever the umask.
+        guard fchmod(descriptor.raw, mode) == 0 else { throw .last("making \(path)") }
+        return HostNewFile(path: path, descriptor: descriptor)
+    }
+
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+        let descriptor = try openedFile(path, O_WRONLY | O_NOFOLLOW, "opening \(path)")
+        let file = HostNewFile(path: path, descriptor: descriptor)
+        try file.write(bytes[...])
+        try file.finish()
+    }
+
+    package func rename(_ source: String, to destination: String) throws(FileSystemError) {
+        let old = try place(source)
+        let new = try place(destination)
+        try check(
+            renameat(old.raw, old.name, new.raw, new.name),
+            "renaming \(source) to \(destination)")
+    }
+
+    package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+        let one = try place(first)
+        let other = try place(second)
+        try check(
+            clinux_rename_exchange_at(one.raw, one.name, other.raw, other.name),
+            "exchanging \(first) and \(second)")
+    }
+
+    package func synchronizeFolder(_ path: String) throws(FileSystemError) {
+        let attempt = "making \(path) durable"
+        let descriptor = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
+        try check(fsync(descriptor.raw), attempt)
+    }
+
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+        let attempt = "making \(path) durable"
+        // Whatever else stands there now, such as a pipe, must not keep us waiting.
+        let descriptor = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
+        try check(clinux_syncfs(descriptor.raw), attempt)
+    }
+
+    package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
+        let attempt = "making the folder \(path)"
+        let place = try place(path)
+        guard mkdirat(place.raw, place.name, mode) != 0 else {
+            // The mode that was asked for, whatever the umask; not by its name, which may be another's by
+            // now.
+            let folder = try FileDescriptor.opening(
+                place.name, in: place.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
+            return try check(fchmod(folder.raw, mode), attempt)
+        }
+        let error = FileSystemError.last(attempt)
+        guard error.code == EEXIST else { throw error }
+        // A link to a folder is one, too: /var/log may be a link.
+        do throws(FileSystemError) {
+            _ = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
+        } catch {
+            throw .system(SystemError(attempt, code: EEXIST))
+        }
+    }
+
+    package func removeFile(_ path: String) throws(FileSystemError) {
+        let place: Place
+        do throws(FileSystemError) {
+            place = try self.place(path)
+        } catch {
+            if error.isNotFound { return }
+            throw error
+        }
+        guard unlinkat(place.raw, place.name, 0) != 0, clinux_errno() != ENOENT else { return }
+        throw .last("removing \(path)")
+    }
+
+    package func removeTree(_ path: String) throws(FileSystemError) {
+        guard let anchor, anchor.holds(path) else { return try TreeRemoval.remove(path) }
+        let place: Place
+        do throws(FileSystemError) {
+            place = try self.place(path)
+        } catch {
+            if error.isNotFound { return }
+            throw error
+        }
+        try TreeRemoval.remove(place.name, in: place.raw, path: path)
+    }
+
+    package func list(_ path: String) throws(FileSystemError) -> [String] {
+        let folder = try opened(path, O_RDONLY | O_DIRECTORY, "listing \(path)")
+        return try FolderEntries.texts(of: ".", in: folder.raw)
+    }
+
+    package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
+        var status = stat()
+        do throws(FileSystemError) {
+            let place = try place(path)
+            try check(
+                fstatat(place.raw, place.name, &status, AT_SYMLINK_NOFOLLOW),
+                "looking at \(path)")
+        } catch {
+            if error.code == ENOENT || error.code == ENOTDIR { return nil }
+            throw error
+        }
+        let kind: FileStatus.Kind =
+            switch status.st_mode & S_IFMT {
+            case S_IFREG: .file
+            case S_IFDIR: .folder
+            case S_IFLNK: .symbolicLink
+            default: .other
+            }
+        return FileStatus(
+            kind: kind, byteCount: Int64(status.st_size), mode: status.st_mode & 0o7777,
+            owner: status.st_uid)
+    }
+
+    package func copyFile(
+        _ source: String, to destination: String, mode: UInt32
+    ) throws(FileSystemError) {
+        let attempt = "copying \(source) to \(destination)"
+        let input = try openedFile(source, O_RDONLY | O_NOCTTY, attempt)
+        try Self.copy(input, to: createFile(destination, mode: mode), attempt)
+    }
+
+    /// Copies what is left of `input`, and finishes `output`.
+    static func copy(
+        _ input: borrowing FileDescriptor, to output: any NewFile, _ attempt: String
+    ) throws(FileSystemError) {
+        var chunk = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count: Int
+            do throws(SystemError) {
+                count = try input.read(into: &chunk, attempt)
+            } catch {
+                throw .system(error)
+            }
+            if count == 0 { break }
+            try output.write(chunk[..<count])
+        }
+        try output.finish()
+    }
+
+    private func check(_ result: Int32, _ attempt: String) throws(FileSystemError) {
+        guard result == 0 else { throw .last(attempt) }
+    }
+
+    // MARK: Places
+
+    /// A name and the folder that it is looked up in, for calls like openat(2).
+    private struct Place: ~Copyable {
+        private let entry: FolderAnchor.Entry?
+        let name: String
+        var raw: Int32 {
+            switch entry {
+            case .some(let entry): entry.folder.raw
+            case nil: AT_FDCWD
+            }
+        }
+
+        init(path: String) {
+            entry = nil
+            name = path
+        }
+
+        init(_ entry: consuming FolderAnchor.Entry) {
+            name = entry.name
+            self.entry = consume entry
+        }
+    }
+
+    private func place(_ path: String) throws(FileSystemError) -> Place {
+        guard let anchor, anchor.holds(path) else { return Place(path: path) }
+        return Place(
+            try FileSystemError.trusting { () throws(PathTrustError) in try anchor.entry(path) })
+    }
+
+    /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would wait for its other side.
+    private func openedFile(
+        _ path: String, _ flags: Int32, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let file = try opened(path, flags | O_NONBLOCK, attempt)
+        var status = stat()
+        try check(fstat(file.raw, &status), attempt)
+        switch status.st_mode & S_IFMT {
+        // Of a folder reading says what it is.
+        case S_IFREG, S_IFDIR: return file
+        default:
+            throw .system(SystemError("\(attempt), which is no regular file", code: EINVAL))
+        }
+    }
+
+    /// Below the anchor a link at the end is followed only where it belongs to a trusted user, and never
+    /// with O_NOFOLLOW.
+    private func opened(
+        _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        if let anchor, path == anchor.path {
+            return try FileSystemError.trusting { () throws(PathTrustError) in
+                try anchor.reopened()
+            }
+        }
+        guard let anchor, anchor.holds(path) else {
+            return try FileDescriptor.opening(path, flags, mode: mode, attempt)
+        }
+        let place = try place(path)
+        do throws(FileSystemError) {
+            return try FileDescriptor.opening(
+                place.name, in: place.raw, flags | O_NOFOLLOW, mode: mode, attempt)
+        } catch {
+            // With O_DIRECTORY a link is no folder.
+            guard flags & O_NOFOLLOW == 0, error.code == ELOOP || error.code == ENOTDIR else {
+                throw error
+            }
+        }
+        let target = try FileSystemError.trusting { () throws(PathTrustError) in
+            try anchor.target(path)
+        }
+        return try FileDescriptor.opening(
+            target.name, in: target.folder.raw, flags | O_NOFOLLOW, mode: mode, attempt)
+    }
+}
+
+/// A file of the host's file system that is written from its first byte on.
+final class HostNewFile: NewFile {
+    private let path: String
+    private let raw: Int32
+    private var descriptor: FileDescriptor?
+
+    init(path: String, descriptor: consuming FileDescriptor) {
+        self.path = path
+        raw = descriptor.raw
+        self.descriptor = consume descriptor
+    }
+
+    private var isFinished: Bool { descriptor == nil }
+
+    /// Whether a part of it could be freed again, by trying: what is there already is lost.
+    func canBeFreed(byteCount: Int64) throws(FileSystemError) -> Bool {
+        precondition(!isFinished, "A finished file is not changed")
+        guard clinux_punch_hole(raw, 0, byteCount) != 0 else { return true }
+        let code = clinux_errno()
+        guard code == EOPNOTSUPP || code == ENOSYS || code == ENODEV else {
+            throw .last("trying \(path)")
+        }
+        return false
+    }
+
+    func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
+        precondition(!isFinished, "A finished file is not written to")
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
+            if count < 0, clinux_errno() == EINTR { continue }
+            // A disk that becomes full gives a short count first and then the error.
+            guard count > 0 else { throw .last("writing \(path)") }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    func finish() throws(FileSystemError) {
+        precondition(!isFinished, "A file is finished once")
+        defer { descriptor = nil }
+        guard fsync(raw) == 0 else { throw .last("making \(path) durable") }
+    }
+}
+
+extension FileSystemError {
+    /// The error of the system call that has just failed on this thread.
+    static func last(_ attempt: String) -> FileSystemError {
+        .system(.last(attempt))
+    }
+}
+
+extension FileSystemError {
+    /// What the system itself has refused is an error of the system.
+    package init(_ error: PathTrustError) {
+        if case .system(let reason) = error.reason {
+            self = .system(reason)
+        } else {
+            self = .untrusted(error)
+        }
+    }
+
+    /// What `body` returns. A path that it refuses is an error of the file system.
+    package static func trusting<Value: ~Copyable>(
+        _ body: () throws(PathTrustError) -> Value
+    ) throws(FileSystemError) -> Value {
+        do throws(PathTrustError) { return try body() } catch { throw FileSystemError(error) }
+    }
+}
+
+extension FileDescriptor {
+    /// Opens `name` in the folder `folder`, close-on-exec. `mode` is what a file that is made gets.
+    static func opening(
+        _ name: String, in folder: Int32 = AT_FDCWD, _ flags: Int32, mode: UInt32 = 0,
+        _ attempt: String
+    ) throws(FileSystemError) -> FileDescriptor {
+        let raw = openat(folder, name, flags | O_CLOEXEC, mode)
+        guard raw >= 0 else { throw .last(attempt) }
+        return FileDescriptor(owning: raw)
+    }
+}

@@ -1,0 +1,67 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+/// Opens logs and what belongs to them, of instances and our own. All of it blocks.
+///
+/// Who could write to a log's folder could put a link there, and have any file appended to or shown. So
+/// the path is walked each time (``PathTrust``), no link is followed, and what was opened must be a
+/// regular file with one name that belongs to root, to us or to the user of the instance.
+package enum LogOpening {
+    /// The log at `path`, made with mode 0640 where it is missing, for appending; `/dev/null` as well.
+    /// - Parameter owners: who may own it and its folder.
+    package static func append(
+        to path: String, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) -> FileDescriptor {
+        guard path != "/dev/null" else {
+            return try FileDescriptor.opening(path, O_WRONLY, "opening \(path)")
+        }
+        let file = try open(path, O_WRONLY | O_APPEND | O_CREAT, owners)
+        // It is for a program to keep, which expects that writing waits.
+        guard fcntl(file.raw, F_SETFL, O_APPEND) == 0 else { throw .last("opening \(path)") }
+        return file
+    }
+
+    /// What is at `path`, for reading, or also for taking its head off.
+    static func read(
+        _ path: String, isChanged: Bool = false, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) -> FileDescriptor {
+        try open(path, isChanged ? O_RDWR : O_RDONLY, owners)
+    }
+
+    /// The folder of the log at `path`, for what stands beside it.
+    static func folder(
+        of path: String, owners: TrustedUsers
+    ) throws(FileSystemError) -> FolderAnchor {
+        let folder = HostFileSystem.folder(of: path)
+        return try FileSystemError.trusting { () throws(PathTrustError) in
+            FolderAnchor(try trust(owners).folder(folder), path: folder)
+        }
+    }
+
+    /// Makes the folder of the log at `path`, mode 0750, where it is missing.
+    static func makeFolder(
+        of path: String, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) {
+        try FileSystemError.trusting { () throws(PathTrustError) in
+            _ = try trust(owners).makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
+        }
+    }
+
+    /// How the folders of logs are walked.
+    package static func trust(_ owners: TrustedUsers) -> PathTrust {
+        PathTrust(users: owners, acceptsSystemGroups: true)
+    }
+
+    private static func open(
+        _ path: String, _ flags: Int32, _ owners: TrustedUsers
+    ) throws(FileSystemError) -> FileDescriptor {
+        let trust = trust(owners)
+        return try FileSystemError.trusting { () throws(PathTrustError) in
+            let folder = try trust.folder(HostFileSystem.folder(of: path))
+            return try trust.file(
+                HostFileSystem.name(of: path), in: folder, path: path, as: .log, flags: flags,
+                mode: 0o640)
+        }
+    }
+}

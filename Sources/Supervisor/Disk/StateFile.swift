@@ -1,0 +1,70 @@
+internal import FoundationEssentials
+
+/// Small JSON files of deployex's own, each written as a whole. All of it blocks.
+package enum StateFile {
+    package enum Content<Value> {
+        case absent
+        case found(Value)
+        /// It is too long, or cannot be decoded.
+        case damaged(reason: String)
+
+        package var value: Value? {
+            if case .found(let value) = self { value } else { nil }
+        }
+    }
+
+    /// The value as JSON, with a line's end.
+    package static func bytes(of value: some Encodable) -> [UInt8] {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        do {
+            return Array(try encoder.encode(value)) + [UInt8(ascii: "\n")]
+        } catch {
+            preconditionFailure("Strings and integers encode as JSON")
+        }
+    }
+
+    /// What the file at `path` holds; one of more than `limit` bytes is damaged.
+    package static func read<Value: Decodable>(
+        _ type: Value.Type, _ path: String, limit: Int, files: any FileSystem
+    ) throws(FileSystemError) -> Content<Value> {
+        let bytes: [UInt8]
+        do throws(FileSystemError) {
+            bytes = try files.read(path, limit: limit)
+        } catch {
+            if error.isNotFound { return .absent }
+            guard case .tooLarge = error else { throw error }
+            return .damaged(reason: "it is longer than \(limit) bytes")
+        }
+        do {
+            return .found(try JSONDecoder().decode(type, from: Data(bytes)))
+        } catch {
+            return .damaged(reason: bytes.isEmpty ? "it is empty" : "it cannot be understood")
+        }
+    }
+
+    /// As ``read(_:_:limit:files:)``; a damaged file is set aside, and a line in `findings` says so.
+    package static func take<Value: Decodable>(
+        _ type: Value.Type, _ path: String, limit: Int, files: any FileSystem,
+        findings: inout [String]
+    ) throws(FileSystemError) -> Value? {
+        let content = try read(type, path, limit: limit, files: files)
+        if case .damaged = content {
+            findings.append("\(path) is damaged: it is kept as \(try files.setAside(path))")
+        }
+        return content.value
+    }
+}
+
+extension FileSystem {
+    /// Gives a damaged file the name `….damaged`, durably, to be looked at: another one that has the
+    /// name goes.
+    /// - Returns: its path now.
+    package func setAside(_ path: String) throws(FileSystemError) -> String {
+        let aside = path + ".damaged"
+        try removeTree(aside)
+        try rename(path, to: aside)
+        try synchronizeFolder(Self.folder(of: path))
+        return aside
+    }
+}

@@ -1,0 +1,64 @@
+internal import CLinux
+internal import Glibc
+package import Transport
+
+/// Looks for processes by where and how they were started, for the case that nothing on disk names them.
+package enum SessionLeaders {
+    /// The processes that lead a session, work in `folder`, and were started with the environment
+    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. What
+    /// one of them has started in a session of its own, as a virtual machine starts its ports, is none.
+    /// It blocks.
+    /// - Parameter owners: whose processes count; anybody can start one that looks like these.
+    package static func running(
+        in folder: String, with variable: String, owners: TrustedUsers = TrustedUsers()
+    ) -> [ProcessIdentity] {
+        guard let wanted = realPath(folder) else { return [] }
+        let all = ProcessStatus.all()
+        let parents = Dictionary(all.map { ($0.pid, $0.parent) }) { $1 }
+        let found = all.filter { status in
+            // First whose it is: where a stranger works, and what he has for an environment, may be on a file
+            // system of his that does not answer.
+            !status.isZombie && status.session == status.pid
+                && ProcFile.user(of: status.pid).map(owners.contains) == true
+                && realPath("/proc/\(status.pid)/cwd") == wanted
+                && environment(of: status.pid).contains(variable)
+        }
+        let pids = Set(found.map(\.pid))
+        return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
+    }
+
+    private static func isDescendant(
+        _ pid: Int32, of pids: Set<Int32>, _ parents: [Int32: Int32]
+    ) -> Bool {
+        var pid = pid
+        // As deep as no tree is: pids may be reused while they are looked up, in a circle even.
+        for _ in 0..<100 {
+            guard let parent = parents[pid], parent > 1 else { return false }
+            if pids.contains(parent) { return true }
+            pid = parent
+        }
+        return false
+    }
+
+    /// As it was at the start. Source: proc_pid_environ(5).
+    private static func environment(of pid: Int32) -> [String] {
+        let raw = open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { return [] }
+        let descriptor = FileDescriptor(owning: raw)
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while bytes.count < 4 << 20 {
+            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count > 0 else { break }
+            bytes += chunk[..<count]
+        }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static func realPath(_ path: String) -> String? {
+        guard let real = realpath(path, nil) else { return nil }
+        defer { free(real) }
+        return String(cString: real)
+    }
+}

@@ -1,0 +1,61 @@
+internal import CLinux
+internal import Glibc
+
+/// An open descriptor with one owner: it is closed when that owner goes away.
+package struct FileDescriptor: ~Copyable, Sendable {
+    package let raw: Int32
+
+    /// Takes over `raw`, which nothing else may close.
+    package init(owning raw: Int32) {
+        precondition(raw >= 0, "A descriptor is never negative")
+        self.raw = raw
+    }
+
+    /// An empty file that no folder has, for processes to share; it goes with the last of its
+    /// descriptors.
+    package static func inMemory(_ name: String) throws(SystemError) -> FileDescriptor {
+        let raw = clinux_memory_file(name)
+        guard raw >= 0 else { throw .last("making a file in memory") }
+        return FileDescriptor(owning: raw)
+    }
+
+    /// Reads what comes next into the beginning of `buffer`.
+    /// - Parameter attempt: what is being done, for the error.
+    /// - Returns: how many bytes, 0 at the end.
+    package func read(
+        into buffer: inout [UInt8], _ attempt: @autoclosure () -> String
+    ) throws(SystemError) -> Int {
+        while true {
+            let count = Glibc.read(raw, &buffer, buffer.count)
+            if count < 0, clinux_errno() == EINTR { continue }
+            guard count >= 0 else { throw .last(attempt()) }
+            return count
+        }
+    }
+
+    /// Reads up to the end; `nil` when there are more than `limit` bytes.
+    package func readAll(
+        limit: Int, _ attempt: @autoclosure () -> String
+    ) throws(SystemError) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var chunk = [UInt8](repeating: 0, count: 64 << 10)
+        while true {
+            let count = try read(into: &chunk, attempt())
+            guard count > 0 else { return bytes }
+            guard count <= limit - bytes.count else { return nil }
+            bytes += chunk[..<count]
+        }
+    }
+
+    deinit {
+        // Linux frees the number even when close(2) reports EINTR, so it is never called twice.
+        _ = close(raw)
+    }
+
+    /// Gives the descriptor away; the caller closes it.
+    package consuming func release() -> Int32 {
+        let raw = raw
+        discard self
+        return raw
+    }
+}

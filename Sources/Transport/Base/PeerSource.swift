@@ -1,0 +1,35 @@
+/// Whom an address stands for when peers are counted: one who has many addresses counts as one.
+///
+/// Loopback is one source, whatever its address (127.0.0.0/8, ::1), and so is a network of IPv6
+/// that a single host has for itself (/64, RFC 4291, section 2.5.4). An IPv4 address in IPv6's form
+/// is the IPv4 address.
+package struct PeerSource: Hashable, Sendable, CustomStringConvertible {
+    private enum Kind: Hashable {
+        case loopback
+        case host([UInt8])
+        case network([UInt8])
+    }
+
+    private let kind: Kind
+    package let description: String
+
+    package init(_ address: SocketAddress) {
+        let octets = address.octets
+        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+        if address.isLoopback {
+            kind = .loopback
+            description = "this host's loopback"
+        } else if octets.count == 16, !octets.starts(with: mapped) {
+            kind = .network(Array(octets.prefix(8)))
+            let zeros = [UInt8](repeating: 0, count: 8)
+            description = "\(SocketAddress.host(of: octets.prefix(8) + zeros))/64"
+        } else {
+            kind = .host(Array(octets.suffix(4)))
+            description = SocketAddress.host(of: Array(octets.suffix(4)))
+        }
+    }
+
+    package static func == (left: PeerSource, right: PeerSource) -> Bool { left.kind == right.kind }
+
+    package func hash(into hasher: inout Hasher) { hasher.combine(kind) }
+}

@@ -1,0 +1,380 @@
+internal import CLinux
+internal import Glibc
+internal import Synchronization
+
+/// One epoll thread that runs everything: descriptor events, timers, actors pinned to it, tasks that
+/// prefer it.
+///
+/// ```swift
+/// let loop = try EventLoop()
+/// Task(executorPreference: loop) { await work(); loop.stop() }
+/// loop.run()  // blocks the calling thread, which becomes the loop's thread
+/// ```
+/// An actor pins itself with
+/// `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
+/// Callbacks of ``watch(_:for:handler:)`` and ``schedule(after:_:)`` run on the loop's thread, where
+/// such an actor may use `assumeIsolated`.
+///
+/// The invariant behind `@unchecked Sendable`: `jobs` is behind its mutex; every other mutable
+/// property is touched on the loop's thread only, or before `run()` by whoever made the loop.
+public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+    private struct Inbox {
+        var jobs: [UnownedJob] = []
+        var isWoken = false
+        var isStopped = false
+    }
+
+    private struct Watch {
+        var descriptor: Int32
+        var handler: (Readiness) -> Void
+    }
+
+    private let epoll: FileDescriptor
+    private let wakeUp: FileDescriptor
+    private let inbox = Guarded(Inbox())
+    /// The loop's thread once `run()` has been entered. Written once, before any job runs.
+    private let thread = Atomic<UInt>(0)
+
+    /// Jobs enqueued by the loop's own thread need no lock and no wake-up.
+    private var localJobs: [UnownedJob] = []
+    private var watches: [UInt64: Watch] = [:]
+    private var nextWatch: UInt64 = 1
+    private var timers = TimerQueue()
+    private var isStopping = false
+    /// Counts the rounds of ``run()``: in each, every descriptor that is ready has had its turn.
+    package private(set) var turn: UInt64 = 0
+    /// What streams tell of what they read and send.
+    var inflow = Inflow()
+    /// Streams with bytes to hand to the kernel before the loop waits.
+    private var unflushed: [any FlushedStream] = []
+
+    /// One buffer for all reads on this loop: what is read is handed on before the next read.
+    ///
+    /// With more at a time large messages came more slowly: their sender waits for room, and the copy that is made next
+    /// finds less of it in the processor's cache.
+    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
+
+    /// Whether what is in ``readBuffer`` is being handed on: no stream may read meanwhile.
+    var isHandingOn = false
+
+    /// One buffer for what TLS streams decrypt, handed on before the next read too: as much as a full
+    /// ``readBuffer`` can hold, and the record that was incomplete before it (RFC 8446, section 5.2).
+    private(set) lazy var plaintextBuffer: UnsafeMutableRawBufferPointer = {
+        hasPlaintextBuffer = true
+        return .allocate(byteCount: readBuffer.count + (17 << 10), alignment: 64)
+    }()
+    private var hasPlaintextBuffer = false
+
+    public init() throws(SystemError) {
+        let epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
+        guard epoll >= 0 else { throw .last("creating an epoll instance") }
+        self.epoll = FileDescriptor(owning: epoll)
+        let wakeUp = eventfd(0, Int32(EFD_CLOEXEC | EFD_NONBLOCK))
+        guard wakeUp >= 0 else { throw .last("creating an eventfd") }
+        self.wakeUp = FileDescriptor(owning: wakeUp)
+        var event = epoll_event(events: EPOLLIN.rawValue, data: epoll_data_t(u64: 0))
+        guard epoll_ctl(epoll, EPOLL_CTL_ADD, wakeUp, &event) == 0 else {
+            throw .last("watching an eventfd")
+        }
+    }
+
+    deinit {
+        readBuffer.deallocate()
+        if hasPlaintextBuffer { plaintextBuffer.deallocate() }
+    }
+
+    // MARK: Running
+
+    /// Runs until ``stop()``. The calling thread is the loop's thread from here on; a loop runs once.
+    public func run() {
+        let (wasFree, _) = thread.compareExchange(
+            expected: 0, desired: UInt(pthread_self()), ordering: .sequentiallyConsistent)
+        precondition(wasFree, "An event loop runs once")
+        var events = [epoll_event](repeating: epoll_event(), count: 256)
+        while !isStopping {
+            turn &+= 1
+            runJobs()
+            for timer in timers.takeDue(now: .now) { timer.fire() }
+            flushStreams()
+            // What has just fired may have enqueued jobs: then only look, do not wait.
+            let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: .now) : 0
+            let count = wait(for: &events, timeout)
+            if count < 0 {
+                precondition(clinux_errno() == EINTR, "epoll_wait failed")
+                continue
+            }
+            for event in events.prefix(Int(count)) {
+                if event.data.u64 == 0 {
+                    drainWakeUp()
+                } else if let watch = watches[event.data.u64] {
+                    watch.handler(Readiness(rawValue: event.events))
+                    // A response on the wire should not wait behind other descriptors' events.
+                    runJobs()
+                    flushStreams()
+                }
+            }
+        }
+    }
+
+    /// For a handshake's next answer the loop looks for a moment before it waits. On the loop's thread only.
+    package func expectAnswer() {
+        inflow.expectAnswer()
+    }
+
+    /// Waits for events, for at most so many milliseconds; -1 is for ever.
+    private func wait(for events: inout [epoll_event], _ timeout: Int32) -> Int32 {
+        func look(_ timeout: Int32) -> Int32 {
+            epoll_wait(epoll.raw, &events, Int32(events.count), timeout)
+        }
+        guard timeout != 0 else { return look(0) }
+        switch inflow.next(now: .now) {
+        case .block: break
+        case .look(let end):
+            repeat {
+                let count = look(0)
+                if count != 0 { return count }
+                // Whoever sends may need this processor.
+                sched_yield()
+            } while MonotonicTime.now < end
+        case .gather(let end):
+            repeat { sched_yield() } while MonotonicTime.now < end
+        }
+        return look(timeout)
+    }
+
+    /// A loop on a thread of its own, for tests and for programs whose main thread does other work.
+    public static func onOwnThread() throws(SystemError) -> EventLoop {
+        let loop = try EventLoop()
+        let opaque = Unmanaged.passRetained(loop).toOpaque()
+        var attributes = pthread_attr_t()
+        pthread_attr_init(&attributes)
+        pthread_attr_setdetachstate(&attributes, Int32(PTHREAD_CREATE_DETACHED))
+        defer { pthread_attr_destroy(&attributes) }
+        var thread = pthread_t()
+        let code = pthread_create(
+            &thread, &attributes,
+            { opaque in
+                if let opaque { Unmanaged<EventLoop>.fromOpaque(opaque).takeRetainedValue().run() }
+                return nil
+            }, opaque)
+        guard code == 0 else {
+            Unmanaged<EventLoop>.fromOpaque(opaque).release()
+            throw SystemError("starting the event loop's thread", code: code)
+        }
+        return loop
+    }
+
+    /// Ends ``run()`` after the job or callback that runs now. May be called from any thread.
+    public func stop() {
+        let mustWake = inbox.withLock { inbox in
+            inbox.isStopped = true
+            defer { inbox.isWoken = true }
+            return !inbox.isWoken
+        }
+        if mustWake { wake() }
+        if isCurrent { isStopping = true }
+    }
+
+    /// Whether the calling thread is the loop's thread.
+    public var isCurrent: Bool {
+        thread.load(ordering: .relaxed) == UInt(pthread_self())
+    }
+
+    // MARK: Executor
+
+    public func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        if isCurrent {
+            localJobs.append(job)
+            return
+        }
+        let mustWake = inbox.withLock { inbox in
+            inbox.jobs.append(job)
+            defer { inbox.isWoken = true }
+            return !inbox.isWoken
+        }
+        if mustWake { wake() }
+    }
+
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor {
+        UnownedSerialExecutor(ordinary: self)
+    }
+
+    public func asUnownedTaskExecutor() -> UnownedTaskExecutor {
+        UnownedTaskExecutor(ordinary: self)
+    }
+
+    public func checkIsolated() {
+        precondition(isCurrent, "Not on the event loop's thread")
+    }
+
+    public func isIsolatingCurrentContext() -> Bool? {
+        isCurrent
+    }
+
+    /// Runs `body` on the loop's thread, soon. May be called from any thread.
+    public func execute(_ body: @escaping @Sendable () -> Void) {
+        Task(executorPreference: self) { body() }
+    }
+
+    private func runJobs() {
+        inbox.withLock { inbox in
+            inbox.isWoken = false
+            isStopping = isStopping || inbox.isStopped
+            if !inbox.jobs.isEmpty {
+                localJobs.append(contentsOf: inbox.jobs)
+                inbox.jobs.removeAll(keepingCapacity: true)
+            }
+        }
+        // Only what is here now: a job that always enqueues another must not starve the descriptors.
+        var rounds = 0
+        while !localJobs.isEmpty, rounds < 8 {
+            rounds += 1
+            var jobs: [UnownedJob] = []
+            swap(&jobs, &localJobs)
+            for job in jobs {
+                job.runSynchronously(
+                    isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+            }
+        }
+    }
+
+    /// Messages sent by one round of jobs leave in one system call.
+    func flushBeforeWaiting(_ stream: any FlushedStream) {
+        unflushed.append(stream)
+    }
+
+    private func flushStreams() {
+        while !unflushed.isEmpty {
+            var streams: [any FlushedStream] = []
+            swap(&streams, &unflushed)
+            for stream in streams { stream.flush() }
+        }
+    }
+
+    private func wake() {
+        var one: UInt64 = 1
+        // EAGAIN means that the counter is full: the loop is awake already.
+        _ = write(wakeUp.raw, &one, 8)
+    }
+
+    private func drainWakeUp() {
+        var value: UInt64 = 0
+        _ = read(wakeUp.raw, &value, 8)
+    }
+
+    // MARK: Descriptors (on the loop's thread)
+
+    /// What a descriptor is ready for, or is watched for. Source: epoll_ctl(2).
+    package struct Readiness: OptionSet, Sendable {
+        package let rawValue: UInt32
+        package init(rawValue: UInt32) { self.rawValue = rawValue }
+        package static let readable = Readiness(rawValue: EPOLLIN.rawValue)
+        package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
+        package static let hangup = Readiness(rawValue: EPOLLHUP.rawValue)
+        package static let error = Readiness(rawValue: EPOLLERR.rawValue)
+        /// Once for each change, instead of as long as it lasts: for a hang-up that cannot be left out.
+        package static let onceForEach = Readiness(rawValue: EPOLLET.rawValue)
+    }
+
+    /// Names a watched descriptor. It is never reused, so a late event cannot reach a newcomer.
+    package struct WatchToken: Hashable, Sendable {
+        fileprivate let number: UInt64
+    }
+
+    /// Calls `handler` whenever `descriptor` is ready (level-triggered), until ``unwatch(_:)``, which
+    /// comes before the descriptor is closed.
+    package func watch(
+        _ descriptor: Int32, for interest: Readiness, handler: @escaping (Readiness) -> Void
+    ) throws(SystemError) -> WatchToken {
+        preconditionOnLoop()
+        let number = nextWatch
+        nextWatch += 1
+        var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: number))
+        guard epoll_ctl(epoll.raw, EPOLL_CTL_ADD, descriptor, &event) == 0 else {
+            throw .last("watching a descriptor")
+        }
+        watches[number] = Watch(descriptor: descriptor, handler: handler)
+        return WatchToken(number: number)
+    }
+
+    /// Changes what a descriptor is watched for.
+    package func update(_ token: WatchToken, for interest: Readiness) {
+        preconditionOnLoop()
+        guard let watch = watches[token.number] else {
+            preconditionFailure("The descriptor is not watched")
+        }
+        var event = epoll_event(events: interest.rawValue, data: epoll_data_t(u64: token.number))
+        let result = epoll_ctl(epoll.raw, EPOLL_CTL_MOD, watch.descriptor, &event)
+        precondition(result == 0, "A watched descriptor was closed before unwatch(_:)")
+    }
+
+    /// Stops watching. The handler is not called again, not even for an event already collected.
+    package func unwatch(_ token: WatchToken) {
+        preconditionOnLoop()
+        guard let watch = watches.removeValue(forKey: token.number) else { return }
+        var event = epoll_event()
+        let result = epoll_ctl(epoll.raw, EPOLL_CTL_DEL, watch.descriptor, &event)
+        precondition(result == 0, "A watched descriptor was closed before unwatch(_:)")
+    }
+
+    // MARK: Timers (on the loop's thread)
+
+    /// Calls `body` once, `delay` from now, unless the timer is cancelled before. Precision: 1 ms.
+    @discardableResult
+    public func schedule(after delay: Duration, _ body: @escaping () -> Void) -> LoopTimer {
+        schedule(at: .now + delay, body)
+    }
+
+    /// Calls `body` once at `time`, unless the timer is cancelled before. Precision: 1 ms.
+    @discardableResult
+    public func schedule(at time: MonotonicTime, _ body: @escaping () -> Void) -> LoopTimer {
+        preconditionOnLoop()
+        let timer = LoopTimer(body)
+        timers.insert(timer, at: time)
+        return timer
+    }
+
+    /// Suspends the calling task for `duration`; returns early when the task is cancelled.
+    public func sleep(for duration: Duration) async {
+        let timer = SleepTimer(loop: self)
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                execute { timer.start(duration, continuation) }
+            }
+        } onCancel: {
+            execute { timer.finish() }
+        }
+    }
+
+    func preconditionOnLoop() {
+        precondition(
+            isCurrent || thread.load(ordering: .relaxed) == 0, "Not on the event loop's thread")
+    }
+}
+
+/// The timer behind ``EventLoop/sleep(for:)``. Confined to the loop's thread.
+private final class SleepTimer: @unchecked Sendable {
+    private let loop: EventLoop
+    private var continuation: CheckedContinuation<Void, Never>?
+    private var timer: LoopTimer?
+    private var isFinished = false
+
+    init(loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func start(_ duration: Duration, _ continuation: CheckedContinuation<Void, Never>) {
+        guard !isFinished else { return continuation.resume() }
+        self.continuation = continuation
+        timer = loop.schedule(after: duration) { self.finish() }
+    }
+
+    func finish() {
+        isFinished = true
+        timer?.cancel()
+        timer = nil
+        continuation?.resume()
+        continuation = nil
+    }
+}

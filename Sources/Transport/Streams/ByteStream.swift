@@ -1,0 +1,77 @@
+/// An ordered, reliable stream of bytes in both directions: TCP, or TLS over it.
+///
+/// All of it is used on its event loop's thread. The owner calls ``start(receive:end:)`` once and
+/// ``close()`` or ``finish()`` at the end.
+package protocol ByteStream: AnyObject, Sendable {
+    /// The other side's address, for logs.
+    var peerAddress: SocketAddress { get }
+
+    /// Bytes accepted by ``send(_:)`` that the kernel has not taken yet.
+    var queuedByteCount: Int { get }
+
+    /// Called each time everything queued has been handed to the kernel.
+    var onDrain: (() -> Void)? { get set }
+
+    /// Begins reading. `receive` gets the bytes as they come, valid during the call only; `end` is
+    /// called once, when the stream ended by itself, never after ``close()``.
+    func start(
+        receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void)
+
+    /// Queues bytes; they leave before the loop waits again. Beyond
+    /// ``StreamLimits/queuedByteCount`` the stream ends with ``StreamEnd/sendQueueFull``.
+    func send(_ bytes: ArraySlice<UInt8>)
+
+    /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use
+    /// inside of its own callbacks.
+    func flush()
+
+    /// Stops or goes on reading, so that the peer feels the pressure.
+    var isReadingPaused: Bool { get set }
+
+    /// Ends the stream now; what is queued is lost and no callback is called again.
+    func close()
+
+    /// Ends the stream once everything queued has left or the send deadline has passed.
+    func finish()
+}
+
+extension ByteStream {
+    /// Queues bytes; see ``send(_:)-(ArraySlice<UInt8>)``.
+    package func send(_ bytes: [UInt8]) {
+        send(bytes[...])
+    }
+}
+
+/// Why a stream ended by itself.
+package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
+    /// The peer closed its side in an orderly way.
+    case closedByPeer
+    /// A system call failed, such as a reset.
+    case failed(SystemError)
+    /// More was queued than the limit allows: the peer reads too slowly.
+    case sendQueueFull
+    /// Bytes were queued for ``StreamLimits/sendDeadline`` without the peer taking any.
+    case sendTimedOut
+    /// TLS refused the peer or was refused, or was not ended properly.
+    indirect case tls(TLSError)
+
+    package var description: String {
+        switch self {
+        case .closedByPeer: "the peer closed the connection"
+        case .failed(let error): error.description
+        case .sendQueueFull: "the peer reads too slowly: its send queue is full"
+        case .sendTimedOut: "the peer stopped reading"
+        case .tls(let error): error.description
+        }
+    }
+}
+
+/// Bounds of one stream.
+package struct StreamLimits: Sendable {
+    /// Bytes that may wait for the peer. Default: 64 MiB.
+    package var queuedByteCount = 64 << 20
+    /// How long queued bytes may wait without the kernel taking any. Default: 60 s.
+    package var sendDeadline: Duration = .seconds(60)
+
+    package init() {}
+}

@@ -1,0 +1,89 @@
+internal import COpenSSL
+
+/// Called by OpenSSL for every certificate of a chain; its own answer stands.
+func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
+    guard isAccepted != 1, let store,
+        let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
+        let opaque = SSL_get_ex_data(OpaquePointer(ssl), 0)
+    else { return isAccepted }
+    let engine = Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    engine.refuse(X509_STORE_CTX_get_error(store), X509_STORE_CTX_get_current_cert(store))
+    return isAccepted
+}
+
+/// As ``certificateChecked(_:_:)``, but a certificate whose revocation cannot be found out is not
+/// refused for that: `{crl_check, best_effort}`.
+func certificateCheckedWithFewLists(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
+    if isAccepted != 1, let store {
+        switch X509_STORE_CTX_get_error(store) {
+        case X509_V_ERR_UNABLE_TO_GET_CRL, X509_V_ERR_UNABLE_TO_GET_CRL_ISSUER,
+            X509_V_ERR_CRL_HAS_EXPIRED, X509_V_ERR_CRL_NOT_YET_VALID:
+            X509_STORE_CTX_set_error(store, X509_V_OK)
+            return 1
+        default: break
+        }
+    }
+    return certificateChecked(isAccepted, store)
+}
+
+/// Called by OpenSSL when a server asks for a certificate and there is none.
+func certificateWanted(
+    _ ssl: OpaquePointer?, _: UnsafeMutablePointer<OpaquePointer?>?,
+    _: UnsafeMutablePointer<OpaquePointer?>?
+) -> Int32 {
+    if let ssl, let opaque = SSL_get_ex_data(ssl, 0) {
+        Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue().lackCertificate()
+    }
+    // There is none: the server is told so.
+    return 0
+}
+
+/// The BIO between OpenSSL and a ``TLSEngine``: it reads from the bytes that the engine was given,
+/// where they are, and appends to its outgoing ones. OpenSSL's own memory BIO would copy all of
+/// them once more, and keep the memory of the largest burst for as long as the connection lives.
+enum EngineBIO {
+    /// - Parameter engine: a ``TLSEngine``, not retained: it owns the BIO.
+    static func make(_ engine: UnsafeMutableRawPointer) -> OpaquePointer? {
+        guard let method = method.pointer, let bio = BIO_new(method) else { return nil }
+        BIO_set_data(bio, engine)
+        BIO_set_init(bio, 1)
+        return bio
+    }
+
+    /// Made once and never changed after.
+    private struct Method: @unchecked Sendable {
+        let pointer: OpaquePointer?
+    }
+
+    private static let method: Method = {
+        let type = BIO_get_new_index() | BIO_TYPE_SOURCE_SINK
+        guard let method = BIO_meth_new(type, "deployex engine") else {
+            return Method(pointer: nil)
+        }
+        BIO_meth_set_read(method) { bio, buffer, length in
+            guard let bio, let buffer, length > 0, let engine = engine(of: bio) else { return 0 }
+            copenssl_bio_clear_retry(bio)
+            let count = engine.read(
+                into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(length)))
+            if count > 0 { return Int32(count) }
+            // Not the end: it makes OpenSSL ask for more (SSL_ERROR_WANT_READ).
+            copenssl_bio_set_retry_read(bio)
+            return -1
+        }
+        BIO_meth_set_write(method) { bio, bytes, length in
+            guard let bio, let bytes, length > 0, let engine = engine(of: bio) else { return 0 }
+            copenssl_bio_clear_retry(bio)
+            engine.write(UnsafeRawBufferPointer(start: bytes, count: Int(length)))
+            return length
+        }
+        BIO_meth_set_ctrl(method) { _, command, _, _ in
+            command == BIO_CTRL_FLUSH ? 1 : 0
+        }
+        return Method(pointer: method)
+    }()
+
+    private static func engine(of bio: OpaquePointer) -> TLSEngine? {
+        guard let opaque = BIO_get_data(bio) else { return nil }
+        return Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue()
+    }
+}

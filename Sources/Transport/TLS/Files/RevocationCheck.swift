@@ -1,0 +1,63 @@
+internal import CLinux
+internal import Glibc
+
+/// Whether peers' certificates have been revoked, and where that stands.
+///
+/// The lists are PEM files in one folder, named as `openssl rehash` does: the hash of the issuer's
+/// name, `.r` and a number, such as `5b1c4b2f.r0`.
+package struct RevocationCheck: Equatable, Sendable {
+    /// Which certificates of a chain are looked for. Without a list of a certificate's issuer it is
+    /// refused, except with ``bestEffort``.
+    package enum Scope: Equatable, Sendable {
+        /// The peer's own.
+        case peer
+        /// All.
+        case chain
+        /// All, as far as there are lists that are in date.
+        case bestEffort
+    }
+
+    package var scope: Scope
+    package var folder: String
+
+    package init(scope: Scope, folder: String) {
+        self.scope = scope
+        self.folder = folder
+    }
+
+    /// More lists than any host needs.
+    static let maximumFileCount = 1000
+
+    /// The lists that are there now, sorted; it blocks.
+    /// - Parameter owners: whose folder it may be.
+    func files(owners: TrustedUsers) throws(PathTrustError) -> [String] {
+        let trust = PathTrust.files(of: owners)
+        let walked = try trust.folder(folder)
+        let raw = Glibc.openat(walked.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard raw >= 0 else { throw trust.error(folder, folder, .last("listing \(folder)")) }
+        guard let stream = fdopendir(raw) else {
+            let error = SystemError.last("listing \(folder)")
+            close(raw)
+            throw trust.error(folder, folder, error)
+        }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream), names.count <= Self.maximumFileCount {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) { bytes in
+                String(decoding: bytes.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if Self.isListName(name) { names.append(name) }
+        }
+        return names.sorted().map { "\(folder)/\($0)" }
+    }
+
+    /// Source: openssl-rehash(1).
+    static func isListName(_ name: String) -> Bool {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        guard parts.count == 2, parts[0].utf8.count == 8,
+            parts[0].allSatisfy({ $0.isASCII && $0.isHexDigit }), parts[1].first == "r"
+        else { return false }
+        let number = parts[1].dropFirst()
+        return !number.isEmpty && number.allSatisfy { $0.isASCII && $0.isNumber }
+    }
+}

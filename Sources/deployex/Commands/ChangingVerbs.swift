@@ -1,0 +1,133 @@
+internal import Deployment
+internal import ExternalTermFormat
+internal import Transport
+
+extension Verb {
+    static let changing = [
+        Verb(
+            name: "deploy", forms: ["deploy VERSION|auto [--app APPLICATION] [--no-wait]"],
+            summary: "deploy a version and stay with it; auto follows current.json again",
+            details: """
+                The package of VERSION must be in the storage. The version stays until another one is
+                deployed or `deployex deploy auto`. It waits until all instances run it; exit status 1
+                when it was taken back instead, with the reason.
+                """,
+            argumentCount: 1...1, peer: .deployex, concernsApplication: true,
+            // As long as a version may take to become ready, and some more.
+            patience: .seconds(1800), words: { ["auto"] }, askedWords: .versions,
+            read: { (arguments) throws(UsageError) in
+                Order("deploy", try arguments.version(), waits: arguments.waits)
+            }),
+        Verb(
+            name: "rollback", forms: ["rollback [--app APPLICATION] [--no-wait]"],
+            summary: "go back to the version before, and do not deploy this one again",
+            details: "The version that runs is ghosted; the one before it comes to all instances.",
+            peer: .deployex, concernsApplication: true, patience: .seconds(1800)
+        ) { Order("rollback", waits: $0.waits) },
+        Verb(
+            name: "unghost", forms: ["unghost VERSION [--app APPLICATION]"],
+            summary: "let a version be deployed again",
+            details:
+                "VERSION may be deployed again, which happens at once where it is the one to run.",
+            argumentCount: 1...1, peer: .deployex, concernsApplication: true, askedWords: .versions
+        ) { (arguments) throws(UsageError) in
+            Order("unghost", try arguments.version(), waits: false)
+        },
+        Verb(
+            name: "restart", forms: ["restart INSTANCE [--app APPLICATION] [--no-wait]"],
+            summary: "restart an instance", details: instanceNote, argumentCount: 1...1,
+            peer: .deployex, concernsApplication: true, patience: .seconds(120),
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            Order("restart", try arguments.instance(), waits: arguments.waits)
+        },
+        Verb(
+            name: "stop", forms: ["stop INSTANCE|--all [--app APPLICATION] [--no-wait]"],
+            summary: "stop an instance, or everything",
+            details: instanceNote
+                + "\n--all stops every instance of every application, and then deployex itself.",
+            argumentCount: 0...1,
+            ownOptions: [Option("--all", "stop every instance, and then deployex")],
+            peer: .deployex, concernsApplication: true, patience: .seconds(120),
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            guard arguments.positional.isEmpty == arguments.has("--all") else {
+                throw arguments.failure(
+                    "stop takes an instance, or --all for every instance and deployex itself")
+            }
+            return arguments.has("--all")
+                ? StopAll(waits: arguments.waits)
+                : Order("stop", try arguments.instance(), waits: arguments.waits)
+        },
+    ]
+
+    private static let instanceNote = """
+        INSTANCE is a number, or a name such as counter-2. The command waits until it is seen in
+        the status; --no-wait returns as soon as it has begun.
+        """
+}
+
+/// A command that changes what runs.
+struct Order: Command {
+    /// Of the module `deployex`.
+    let function: String
+    /// A version, `auto`, or an instance by its number or its name.
+    let subject: String?
+    /// Until the effect is seen.
+    let waits: Bool
+
+    init(_ function: String, _ subject: String? = nil, waits: Bool) {
+        self.function = function
+        self.subject = subject
+        self.waits = waits
+    }
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
+        guard waits else {
+            let answer = try await client.call(Atom(function), arguments)
+            Output.line(answer.asText ?? answer.description)
+            return .done
+        }
+        let answer = try await client.call(
+            "request", [.atom(Atom(function)), .list(arguments)])
+        guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
+            throw client.strangeAnswer
+        }
+        Output.line(text)
+        Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
+        return .done
+    }
+}
+
+/// `deployex stop --all`
+struct StopAll: Command {
+    /// Until nothing runs any more; else until everything has begun to stop.
+    let waits: Bool
+
+    /// The answer comes when nothing runs any more; meanwhile what is left is shown.
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        let patience = setting.invocation.patience
+        let goal = CommandGoal.allIdle(orStopping: !waits).term
+        return try await withThrowingTaskGroup(of: String?.self) { group in
+            group.addTask(executorPreference: setting.loop) {
+                let answer = try await client.call("stop_all", [], timeout: patience)
+                return answer.asText ?? answer.description
+            }
+            group.addTask(executorPreference: setting.loop) {
+                _ = try? await client.wait(for: goal, within: patience)
+                return nil
+            }
+            while let text = try await group.next() {
+                if text == nil, waits { continue }
+                group.cancelAll()
+                try? await group.waitForAll()
+                if let text { Output.line(text) }
+                break
+            }
+            return .done
+        }
+    }
+}

@@ -1,0 +1,123 @@
+internal import Deployment
+
+/// What a completion script asks `deployex completion` for.
+enum CompletionWords: String, CaseIterable {
+    case instances, applications, versions
+}
+
+/// Shells for which there is a completion script.
+enum Shell: String, CaseIterable {
+    case bash, zsh, fish
+
+    /// The script, made from the same values as the help. It asks for the names of what runs when they
+    /// are wanted.
+    var completionScript: String {
+        switch self {
+        case .bash: bashScript
+        case .zsh: "autoload -U +X bashcompinit && bashcompinit\n" + bashScript
+        case .fish: fishScript
+        }
+    }
+
+    private var bashScript: String {
+        let names = Verb.all.map(\.name).joined(separator: " ")
+        let cases = Verb.all.map { verb in
+            let words = (verb.words() + verb.options.map(\.name)).joined(separator: " ")
+            let asked = verb.askedWords.map { " asked=\($0.rawValue)" } ?? ""
+            return "        \(verb.name)) words=\"\(words)\"\(asked) ;;"
+        }
+        return """
+            _deployex() {
+                local word="${COMP_WORDS[COMP_CWORD]}" previous="${COMP_WORDS[COMP_CWORD-1]}"
+                local words asked=
+                COMPREPLY=()
+                if [ "$COMP_CWORD" -eq 1 ]; then
+                    words="\(names)"
+                else
+                    case "${COMP_WORDS[1]}" in
+            \(cases.joined(separator: "\n"))
+                    esac
+                fi
+                case "$previous" in
+                    --app) words= asked=applications ;;
+                    --config|--tls-options) COMPREPLY=($(compgen -f -- "$word")); return ;;
+                esac
+                case "$word" in
+                    -*) asked= ;;
+                esac
+                if [ -n "$asked" ]; then
+                    words="$words $("${COMP_WORDS[0]}" completion "$asked" 2>/dev/null)"
+                fi
+                COMPREPLY=($(compgen -W "$words" -- "$word"))
+            }
+            complete -F _deployex deployex
+            """
+    }
+
+    private var fishScript: String {
+        var lines = ["complete -c deployex -f"]
+        for verb in Verb.all {
+            let condition = "-n '__fish_seen_subcommand_from \(verb.name)'"
+            lines.append(
+                "complete -c deployex -n __fish_use_subcommand -a \(verb.name)"
+                    + " -d '\(verb.summary)'")
+            if let words = verb.askedWords {
+                lines.append(
+                    "complete -c deployex \(condition)"
+                        + " -a '(deployex completion \(words.rawValue) 2>/dev/null)'")
+            }
+            for option in verb.options {
+                let value =
+                    switch (option.name, option.value) {
+                    case ("--app", _): " -r -a '(deployex completion applications 2>/dev/null)'"
+                    case ("--config", _), ("--tls-options", _): " -r -F"
+                    case (_, nil): ""
+                    case (_, _?): " -r"
+                    }
+                lines.append(
+                    "complete -c deployex \(condition) -l \(option.name.dropFirst(2))\(value)"
+                        + " -d '\(option.text)'")
+            }
+        }
+        return lines.joined(separator: "\n")
+    }
+}
+
+/// `deployex completion bash|zsh|fish`
+struct CompletionScript: Command {
+    let shell: Shell
+
+    func run(_: CommandSetting) -> Ending {
+        Output.line(shell.completionScript)
+        return .done
+    }
+}
+
+/// `deployex completion instances|applications|versions`: words, or nothing at all.
+struct ListWords: Command {
+    let words: CompletionWords
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.client()
+        guard let status = try? await client.status() else { return .exit(ExitCode.unreachable) }
+        let applications = status.applications
+        let found: [String?] =
+            switch words {
+            case .applications: applications.map(\.name)
+            case .instances:
+                applications.flatMap { application in
+                    application.instances.map { "\(application.name ?? "")-\($0.number ?? 0)" }
+                }
+            case .versions:
+                applications.flatMap { application in
+                    [application.targetVersion] + application.ghosted.map(\.version)
+                        + application.instances.map(\.version)
+                }
+            }
+        // A shell expands what it completes from: nothing but plain names goes there.
+        for word in Set(found.compactMap { $0 }).sorted() where Release.isVersion(word) {
+            Output.line(word)
+        }
+        return .done
+    }
+}

@@ -1,0 +1,112 @@
+internal import EPMD
+internal import ErlDist
+internal import Glibc
+internal import Supervisor
+internal import Transport
+
+extension Verb {
+    static let epmd = [
+        Verb(
+            name: "names", forms: ["names [HOST]"],
+            summary: "list the nodes registered with EPMD",
+            details: "Asks EPMD on HOST (this host when left out); ERL_EPMD_PORT is honoured.",
+            argumentCount: 0...1
+        ) { ListNames(host: $0.positional.first) },
+        Verb(
+            name: "epmd", forms: ["epmd [--daemon]"],
+            summary: "run an Erlang port mapper daemon",
+            details: """
+                Serves ERL_EPMD_PORT (4369 by default) on ERL_EPMD_ADDRESS (all addresses by default).
+                --daemon puts it into the background.
+                """,
+            ownOptions: [Option("--daemon", "run in the background")]
+        ) { ServeEPMD(inBackground: $0.has("--daemon")) },
+    ]
+}
+
+/// `deployex names [HOST]`: what `epmd -names` prints.
+struct ListNames: Command {
+    let host: String?
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.epmd()
+        let names: [EPMDName]
+        do throws(EPMDError) {
+            names =
+                if let host { try await client.names(host: host) } else { try await client.names() }
+        } catch {
+            throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+        }
+        for name in names { Output.line("name \(name.name) at port \(name.port)") }
+        return .done
+    }
+}
+
+extension CommandSetting {
+    fileprivate func epmd() throws(UsageError) -> EPMDClient {
+        try EPMDAccess.client(
+            environment, loop: loop, trust: try CommandTrust.listeners(environment))
+    }
+}
+
+/// `deployex epmd [--daemon]`
+struct ServeEPMD: Command {
+    let inBackground: Bool
+
+    func prepare() throws(SystemError) {
+        // The kernel knows it by the link that it was started by.
+        OwnProcess.setName("deployex")
+        try RootRights.renounceNewOnes()
+    }
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        if inBackground { return try await startInBackground(setting) }
+        let refusals = Guarded<Set<String>>([])
+        var limits = EPMDDaemon.Limits()
+        limits.connectionCount = DescriptorLimit.raised.connectionCount(
+            ofServer: limits.connectionCount)
+        let daemon = EPMDDaemon(
+            loop: setting.loop, limits: limits,
+            peers: try EPMDAccess.admittedPeers(setting.environment),
+            report: {
+                // Each once, however often: what comes from a stranger must not fill a log.
+                guard case .refused(let text) = $0,
+                    refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
+                else { return }
+                Output.error("refused: \(text)")
+            },
+            userOfPeer: { (peer, own) throws(SystemError) in
+                try ConnectingSocket.find(peer: peer, own: own)?.user
+            })
+        do {
+            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(setting.environment))
+        } catch let error as EPMDError {
+            throw UsageError("\(error)", "epmd")
+        } catch {
+            throw CommandFailure("\(error)", exitCode: ExitCode.refused)
+        }
+        // What it does from here on needs no rights; its listening sockets stay root's.
+        if RootRights.areHeld {
+            do throws(SystemError) {
+                try RootRights.drop()
+            } catch {
+                // As in a container that lacks the capability or the user: a host without EPMD has no nodes.
+                Output.error("warning: root's rights are kept: \(error)")
+            }
+        }
+        await daemon.waitUntilStopped()
+        return .done
+    }
+
+    /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
+    private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.epmd()
+        let starter = EPMDStarter(
+            environment: setting.environment, address: client.address, loop: setting.loop
+        ) {
+            if $0 == .error || $0 == .warning { Output.error($1) }
+        }
+        _ = try await starter.answer { () throws(EPMDError) in try await client.names() }
+        return .done
+    }
+}

@@ -1,0 +1,70 @@
+internal import Transport
+
+extension Verb {
+    static let server = [
+        Verb(
+            name: "start",
+            forms: [
+                "[start] [--config FILE] [--sname NAME | --name NAME@HOST] [--cookie COOKIE]",
+                "start INSTANCE [--app APPLICATION] [--no-wait]",
+            ],
+            summary: "run deployex in the foreground; with INSTANCE, start a stopped one",
+            details: """
+                Reads DEPLOYEX_MONITORED_APP_NAME and the other DEPLOYEX_ variables, or the JSON file
+                that --config or DEPLOYEX_CONFIG names (see docs/configuration.md), watches
+                current.json in the storage folder, and deploys what it names.
+                SIGTERM or Ctrl-C ends deployex, and the applications go on; the next start takes them
+                over. `deployex stop --all` ends them.
+                `deployex start INSTANCE` starts an instance that `deployex stop` has stopped.
+                """,
+            argumentCount: 0...1,
+            ownOptions: [
+                Option("--config", "FILE", "the configuration file (default: DEPLOYEX_CONFIG)")
+            ],
+            peer: .deployex, concernsApplication: true, patience: .seconds(120),
+            askedWords: .instances
+        ) { (arguments) throws(UsageError) in
+            guard let text = arguments.positional.first else { return try Start(arguments) }
+            guard arguments.values["--config"] == nil else {
+                throw arguments.failure(
+                    "--config is for the server: \(text) is started with what it knows")
+            }
+            return Order("start", try arguments.instance(), waits: arguments.waits)
+        }
+    ]
+}
+
+/// `deployex [start]`: the server, in the foreground.
+struct Start: Command {
+    let configurationFile: String?
+
+    init(configurationFile: String?) {
+        self.configurationFile = configurationFile
+    }
+
+    init(_ arguments: Arguments) throws(UsageError) {
+        for option in ["--app", "--node", "--timeout"] where arguments.values[option] != nil {
+            throw arguments.failure("\(option) is for `deployex start INSTANCE`")
+        }
+        guard arguments.waits else {
+            throw arguments.failure("--no-wait is for `deployex start INSTANCE`")
+        }
+        configurationFile = arguments.values["--config"]
+    }
+
+    func prepare() throws(SystemError) {
+        SignalWatch.block(Server.endingSignals)
+    }
+
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        // Before anything is made or read.
+        let conditions = StartConditions.close()
+        let console = ConsoleLog()
+        defer { console.flush() }
+        let server = try Server(
+            configurationFile: configurationFile, setting.invocation.distribution,
+            environment: setting.environment, conditions: conditions, console: console,
+            loop: setting.loop)
+        return .exit(try await server.run())
+    }
+}

@@ -1,0 +1,131 @@
+internal import Transport
+
+/// One command of the user's: how it is written, what `help` and completion say of it, and what it
+/// does. Its value is all that there is of it; parsing, help and completion read ``all``.
+struct Verb: Sendable {
+    /// Whom it talks to.
+    enum Peer {
+        case nobody, anyNode
+        /// The deployex node.
+        case deployex
+    }
+
+    struct Option: Sendable {
+        var name: String
+        /// What stands for its value; `nil` for a flag.
+        var value: String?
+        var text: String
+
+        init(_ name: String, _ value: String, _ text: String) {
+            self.name = name
+            self.value = value
+            self.text = text
+        }
+
+        init(_ flag: String, _ text: String) {
+            name = flag
+            self.text = text
+        }
+
+        static let json = Option("--json", "print JSON")
+    }
+
+    let name: String
+    /// What stands behind the program's name, in each form that it has.
+    let forms: [String]
+    let summary: String
+    var details = ""
+    /// How many arguments it takes, options not counted.
+    var argumentCount = 0...0
+    /// Those that it does not share with others.
+    var ownOptions: [Option] = []
+    var peer = Peer.nobody
+    /// Whether it is about one application, which must be named where there are several.
+    var concernsApplication = false
+    /// How long it waits until its effect is seen; `nil` when an answer is all that it waits for.
+    var patience: Duration?
+    /// What its argument may be.
+    var words: @Sendable () -> [String] = { [] }
+    /// What its argument is one of, where only the running system knows.
+    var askedWords: CompletionWords?
+    /// What the arguments mean. As many are there as ``argumentCount`` says.
+    let read: @Sendable (Arguments) throws(UsageError) -> any Command
+
+    /// In the order of the help.
+    static let all: [Verb] =
+        server + showing + changing + logs + remote + nodes + epmd + about
+
+    static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
+
+    /// The forms in one line, for errors.
+    var usage: String { forms.map { "deployex " + $0 }.joined(separator: " or ") }
+
+    var options: [Option] {
+        var options = ownOptions
+        if concernsApplication {
+            options.append(Option("--app", "APPLICATION", "which one, where there are several"))
+        }
+        if peer == .deployex {
+            options.append(
+                Option("--node", "NODE", "the deployex node (default: deployex on this host)"))
+        }
+        if patience != nil { options.append(Option("--no-wait", "return as soon as it has begun")) }
+        if peer != .nobody {
+            let own = name == "start" ? "deployex" : "a name that the other node gives"
+            let patience = patience.map { "how long to wait (default: \($0.components.seconds))" }
+            options += [
+                Option("--sname", "NAME", "short node name (default: \(own))"),
+                Option("--name", "NAME@HOST", "long node name"),
+                Option(
+                    "--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"),
+                Option(
+                    "--tls-options", "FILE",
+                    "mutual TLS with these options, as -ssl_dist_optfile"),
+                Option(
+                    "--timeout", "SECONDS",
+                    patience ?? "how long to wait for an answer (default: 5)"),
+            ]
+        }
+        return options + [Option("--help", "show this text")]
+    }
+}
+
+/// A verb's arguments, understood: something to do.
+protocol Command: Equatable, Sendable {
+    /// Done before the loop, when there is no other thread yet.
+    func prepare() throws(SystemError)
+    /// On the loop's thread.
+    func run(_ setting: CommandSetting) async throws -> Ending
+}
+
+extension Command {
+    func prepare() throws(SystemError) {}
+
+    func isEqual(to other: any Command) -> Bool { self == other as? Self }
+}
+
+/// What comes after a command.
+enum Ending {
+    case exit(Int32)
+    /// This process becomes another program.
+    case replacement(Replacement)
+
+    static let done = Ending.exit(ExitCode.done)
+}
+
+/// What a command runs with.
+struct CommandSetting: Sendable {
+    let invocation: Invocation
+    /// This process's environment.
+    let environment: [String: String]
+    let loop: EventLoop
+
+    func context() throws(UsageError) -> CommandContext {
+        try CommandContext(invocation, environment: environment, loop: loop)
+    }
+
+    /// Asks the deployex node that is meant.
+    func client() throws(UsageError) -> ControlClient {
+        try ControlClient(context(), target: invocation.distribution.target)
+    }
+}

@@ -1,0 +1,31 @@
+/// A command that cannot be carried out as written: one line, exit status 2.
+struct UsageError: Error, Equatable {
+    var message: String
+    /// The verb whose help is worth reading.
+    var verb: String?
+
+    init(_ message: String, _ verb: String? = nil) {
+        self.message = message
+        self.verb = verb
+    }
+}
+
+/// How a command ends when it does not succeed: one line, and an exit status.
+struct CommandFailure: Error, Equatable {
+    var message: String
+    var exitCode: Int32
+
+    init(_ message: String, exitCode: Int32) {
+        self.message = message
+        self.exitCode = exitCode
+    }
+}
+
+/// Exit statuses of all commands.
+enum ExitCode {
+    static let done: Int32 = 0
+    /// The other side said no.
+    static let refused: Int32 = 1
+    static let usage: Int32 = 2
+    static let unreachable: Int32 = 3
+}

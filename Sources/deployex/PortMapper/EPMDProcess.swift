@@ -1,0 +1,68 @@
+internal import Glibc
+internal import Supervisor
+internal import Transport
+
+/// `deployex epmd` as a process of its own, which outlives whoever started it. It is used on the event loop's
+/// thread.
+final class EPMDProcess {
+    /// What it writes to its standard error: memory that lives as long as one of us, so that it can write when we are gone.
+    private let output: FileDescriptor
+    private var exit: ProcessExit?
+
+    /// What it says is for one look at its beginning or end.
+    private static let maximumByteCount = 4096
+
+    private init(output: consuming FileDescriptor) {
+        self.output = output
+    }
+
+    /// Starts it; whether it listens is for the caller to find out. Called on the loop's thread.
+    nonisolated(nonsending) static func start(
+        environment: [String: String], loop: EventLoop
+    ) async throws(CommandFailure) -> EPMDProcess {
+        let names = [
+            "ERL_EPMD_PORT", "ERL_EPMD_ADDRESS", "DEPLOYEX_DIST_NETWORKS", "PATH", "LANG",
+        ]
+        let process: EPMDProcess
+        do throws(SystemError) {
+            process = EPMDProcess(output: try FileDescriptor.inMemory("deployex-epmd"))
+        } catch {
+            throw CommandFailure("starting EPMD: \(error)", exitCode: ExitCode.unreachable)
+        }
+        // The program that runs now, also when its file has been replaced or was found through PATH: the child
+        // asks for its own.
+        var program = Program(
+            path: "/proc/self/exe", arguments: ["epmd"],
+            environment: environment.filter { names.contains($0.key) }, folder: "/",
+            stdoutPath: "/dev/null", stderrPath: "/dev/null")
+        program.name = "deployex"
+        program.stderr = process.output.raw
+        do {
+            _ = try await ProcessSession.start(program, on: loop) { event in
+                guard case .exited(let exit) = event else { return }
+                process.exit = exit
+            }
+        } catch {
+            throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+        }
+        return process
+    }
+
+    /// Why it has ended; `nil` while it runs.
+    var end: String? {
+        exit.map { exit in
+            "starting EPMD: it has ended with \(exit)"
+                + (lines.isEmpty ? "" : ": \(lines.joined(separator: "; "))")
+        }
+    }
+
+    /// What it has said, without the program's name.
+    var lines: [String] {
+        var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)
+        let count = pread(output.raw, &bytes, bytes.count, 0)
+        return String(decoding: bytes.prefix(max(count, 0)), as: UTF8.self)
+            .split(separator: "\n").map { line in
+                line.hasPrefix("deployex: ") ? String(line.dropFirst(10)) : String(line)
+            }
+    }
+}

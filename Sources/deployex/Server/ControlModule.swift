@@ -1,0 +1,225 @@
+internal import Deployment
+internal import ErlDist
+internal import ExternalTermFormat
+internal import Supervisor
+internal import Transport
+
+/// The module `deployex`, which any node that may connect can call, the command line included.
+///
+/// Commands answer `{ok, Text}` when they are on their way and `{error, Text}` when they are not;
+/// ``ControlCall`` says what there is.
+struct ControlModule: Sendable {
+    let name: NodeName
+    let usesTLS: Bool
+    let begin: MonotonicTime
+    let applications: [ServedApplication]
+    let feed: ObservationFeed
+    let logWatch: LogWatch
+    /// Says what a caller wants, as far as there is room for it. On the loop's thread.
+    let report: @Sendable (LogLevel, String) -> Void
+    /// Stops everything, and lets the server end once the caller has its answer.
+    let stopAll: @Sendable (Caller) async throws -> Void
+
+    var directory: InstanceDirectory {
+        InstanceDirectory(
+            applications.map {
+                .init(name: $0.configuration.name, replicas: $0.configuration.replicas)
+            })
+    }
+
+    /// - Throws: ``ExposedCallError/undefined`` when there is no such function.
+    func answer(_ function: Atom, _ arguments: [Term], _ caller: Caller) async throws -> Term {
+        do {
+            guard let call = try ControlCall.parse(function.name, arguments, in: directory) else {
+                throw ExposedCallError.undefined
+            }
+            return try await answer(call, caller)
+        } catch let error as ControlRefusal {
+            return Self.error(error.message)
+        } catch let error as FileSystemError {
+            return Self.error("\(error)")
+        } catch let refusal as ObservationFeed.Refusal {
+            switch refusal {
+            case .full: return Self.error("too many are waiting for deployex already: try again")
+            case .closed: return .tuple([.atom("ending"), .binary("\(name) is ending")])
+            }
+        }
+    }
+
+    private func answer(_ call: ControlCall, _ caller: Caller) async throws -> Term {
+        switch call {
+        case .status:
+            return await status()
+        case .versions(let application):
+            return await versions(of: application)
+        case .command(let application, let command):
+            return Self.ok(try await perform(command, of: application, caller))
+        case .request(let application, let command):
+            let before = await feed.snapshot(of: application)
+            let text = try await perform(command, of: application, caller)
+            let goal = CommandGoal(
+                command, of: application, before: before,
+                after: await feed.snapshot(of: application))
+            return Self.ok(
+                Term.object([("text", .binary(text)), ("goal", goal?.term ?? .null)]))
+        case .awaitGoal(let goal, let seen, let limit):
+            let all = applications.map(\.configuration.name)
+            let revision = try await feed.change(
+                of: Set(goal.applications(among: all).map { .application($0) }), after: seen,
+                by: caller.node.text, within: limit)
+            return Self.ok(goal.judge(await snapshots()).term(revision: revision))
+        case .stopAll:
+            report(.info, "stop --all asked for by \(caller.node): stopping the applications")
+            try await stopAll(caller)
+            return Self.ok("every instance is stopped, and deployex ends")
+        case .tail(let instance, let stream, let lines):
+            let logs = served(instance.app).logs
+            // Joined there as well: a hundred thousand lines take their time.
+            let found = try await offload {
+                try logs.tail(instance, stream, lines: lines).map { $0 + "\n" }.joined()
+            }
+            return Self.ok(found)
+        case .readLog(let instance, let stream, let start, let limit):
+            let chunk = try await read(instance, stream, start, within: limit, caller)
+            return Self.ok(
+                Term.object([
+                    ("text", .binary(chunk.bytes)),
+                    ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
+                    ("lost_bytes", chunk.lostByteCount.term),
+                ]))
+        case .instance(let instance):
+            return Self.ok(description(of: instance))
+        }
+    }
+
+    private func served(_ application: String) -> ServedApplication {
+        guard let served = applications.first(where: { $0.configuration.name == application })
+        else { preconditionFailure("A call names an application of the directory") }
+        return served
+    }
+
+    /// What deployex says of a command that it has taken on.
+    private func perform(
+        _ command: EngineCommand, of application: String, _ caller: Caller
+    ) async throws(ControlRefusal) -> String {
+        let served = served(application)
+        if let problem = served.problem {
+            throw ControlRefusal("\(application) is failed: \(problem)")
+        }
+        report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
+        switch await served.deployer.perform(command) {
+        case .done(let text): return text
+        case .refused(let text): throw ControlRefusal(text)
+        }
+    }
+
+    /// What there is of a log from `start` on; where that is nothing, what is written within `limit`.
+    private func read(
+        _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
+        within limit: Duration, _ caller: Caller
+    ) async throws -> LogChunk {
+        let logs = served(instance.app).logs
+        let topics: Set<ObservationTopic> = [.log(instance, stream)]
+        let seen = await feed.revision(of: topics)
+        var isWatched = false
+        if limit > .zero {
+            // Before it is looked at: nothing comes in between.
+            isWatched = await logWatch.watch(instance, stream, at: logs.path(instance, stream))
+        }
+        let chunk = try await offload {
+            let position =
+                switch start {
+                case .last(let lines): try logs.position(instance, stream, lastLines: lines)
+                case .position(let position): position
+                }
+            return try logs.read(instance, stream, from: position, limit: Self.chunkByteCount)
+        }
+        guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
+        _ = try await feed.change(
+            of: topics, after: seen, by: caller.node.text,
+            within: isWatched ? limit : min(limit, .milliseconds(200)))
+        return try await offload {
+            try logs.read(instance, stream, from: chunk.next, limit: Self.chunkByteCount)
+        }
+    }
+
+    /// The most bytes of one answer.
+    private static let chunkByteCount = 256 << 10
+
+    // MARK: Answers
+
+    /// Of the applications of which something is known.
+    private func snapshots() async -> [ApplicationSnapshot] {
+        var snapshots: [ApplicationSnapshot] = []
+        for application in applications {
+            if let snapshot = await feed.snapshot(of: application.configuration.name) {
+                snapshots.append(snapshot)
+            }
+        }
+        return snapshots
+    }
+
+    private func status() async -> Term {
+        let now = MonotonicTime.now
+        let snapshots = await snapshots()
+        return StatusReport(
+            node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
+            applications: snapshots.map { snapshot in
+                .init(
+                    snapshot,
+                    firstPort: served(snapshot.application).configuration.firstPort,
+                    host: name.host, now: now)
+            }
+        ).term
+    }
+
+    private func versions(of application: String?) async -> Term {
+        let snapshots = await snapshots().filter {
+            application == nil || $0.application == application
+        }
+        return VersionsReport(node: name.text, applications: snapshots).term
+    }
+
+    /// What `deployex remote` needs, and people look for.
+    private func description(of instance: InstanceName) -> Term {
+        let served = served(instance.app)
+        var environment = served.configuration.variables
+        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        let port = Int(served.configuration.firstPort) + instance.number.offset
+        var fields: [(Atom, Term)] = [
+            ("application", .binary(instance.app)),
+            ("instance", .integer(instance.number.value)),
+            ("node", .binary("\(instance)@\(name.host)")),
+            ("port", .integer(port)),
+            ("folder", .binary(served.layout.current(instance.number))),
+            ("program", .binary(served.layout.program(instance.number))),
+            ("environment", environment.term),
+            ("stdout", .binary(served.logs.path(instance, .stdout))),
+            ("stderr", .binary(served.logs.path(instance, .stderr))),
+        ]
+        if let user = served.configuration.otherUser {
+            fields.append(("user", .integer(Int(user.id))))
+        }
+        return .object(fields)
+    }
+
+    private static func text(_ command: EngineCommand) -> String {
+        switch command {
+        case .deploy(let version?): "deploy \(version)"
+        case .deploy(nil): "deploy auto"
+        case .restart(let number): "restart of instance \(number)"
+        case .stop(let number): "stop of instance \(number)"
+        case .start(let number): "start of instance \(number)"
+        case .rollback: "rollback"
+        case .unghost(let version): "unghost \(version)"
+        }
+    }
+
+    private static func ok(_ text: String) -> Term { ok(.binary(text)) }
+
+    private static func ok(_ term: Term) -> Term { .tuple([.atom("ok"), term]) }
+
+    private static func error(_ text: String) -> Term {
+        .tuple([.atom("error"), .binary(text)])
+    }
+}

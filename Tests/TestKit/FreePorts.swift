@@ -1,0 +1,56 @@
+internal import Glibc
+internal import Synchronization
+
+/// Ports below the ephemeral range that nobody uses. This process gets each of them once.
+package enum FreePorts {
+    private static let range = 21_000..<31_000
+    private static let step = 20
+    private static let next = Mutex(range.lowerBound + Int(getpid()) % 400 * step)
+
+    /// The first of `count` neighbouring ports.
+    package static func take(_ count: Int = 1) -> Int {
+        let size = (count + step - 1) / step * step
+        precondition(size <= range.count, "There are not so many ports")
+        while true {
+            let first = next.withLock { next in
+                if next + size > range.upperBound { next = range.lowerBound }
+                defer { next += size }
+                return next
+            }
+            if (first..<first + count).allSatisfy({ isFree($0) }) { return first }
+        }
+    }
+
+    private static func isFree(_ port: Int) -> Bool {
+        withSocket { raw in
+            var yes: Int32 = 1
+            setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+            return withAddress(INADDR_ANY, port) { bind(raw, $0, $1) == 0 }
+        }
+    }
+
+    /// Whether somebody listens on this port of 127.0.0.1.
+    package static func isListening(_ port: Int) -> Bool {
+        withSocket { raw in withAddress(INADDR_LOOPBACK, port) { connect(raw, $0, $1) == 0 } }
+    }
+
+    private static func withSocket(_ body: (Int32) -> Bool) -> Bool {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        guard raw >= 0 else { return false }
+        defer { close(raw) }
+        return body(raw)
+    }
+
+    private static func withAddress(
+        _ host: in_addr_t, _ port: Int, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Bool
+    ) -> Bool {
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = in_port_t(UInt16(port)).bigEndian
+        address.sin_addr.s_addr = host.bigEndian
+        let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        return withUnsafePointer(to: address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { body($0, length) }
+        }
+    }
+}

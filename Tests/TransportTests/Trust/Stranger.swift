@@ -1,1 +1,0 @@
-../../Shared/Stranger.swift
