@@ -206,7 +206,8 @@ struct DaemonMachine {
         registry.all.flatMap { registration in
             let node = registration.node
             let line =
-                "active name     <\(node.name)> at port \(node.port), fd = \(registration.connection)"
+                "active name     <\(node.name)> at port \(node.port),"
+                + " fd = \(registration.connection)"
             return Array("\(line)\n\0".utf8)
         }
     }

@@ -34,7 +34,8 @@ struct Peers {
             "/bin/sh",
             [
                 "-c",
-                "epmd -port \(port) -address 127.0.0.1 & read -r _; exec 2>/dev/null; kill $!; wait $!",
+                "epmd -port \(port) -address 127.0.0.1 2>/dev/null & read -r _;"
+                    + " exec 2>/dev/null; kill $!; wait $!",
             ])
         var children = [epmdProcess]
         do {

@@ -283,6 +283,19 @@ struct ControlTests {
         }
     }
 
+    @Test func `stop --all --no-wait returns when all have begun to stop, and all of it ends`()
+        async throws
+    {
+        try await DeployexWorld.run(.init(replicas: 2, epmd: .real)) { world in
+            try await world.bring(to: "0.1.0")
+            let stop = try await world.command("stop", "--all", "--no-wait")
+            #expect(stop.status == 0 && stop.stderr == "", "\(stop)")
+            #expect(!stop.stdout.contains("every instance is stopped"))
+            #expect(try await world.waitForDeployex() == 0)
+            #expect(await world.strays == [])
+        }
+    }
+
     @Test func `a deployment that is taken back exits 1 with the reason and is in the history`()
         async throws
     {

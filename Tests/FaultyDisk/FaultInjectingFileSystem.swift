@@ -1,16 +1,11 @@
-<<<<<<<< HEAD:Tests/FaultyDisk/FaultInjectingFileSystem.swift
 package import Supervisor
 internal import Transport
-========
-import Supervisor
-import Transport
->>>>>>>> 7dc9471f8b557de58faa8854ba795e2b22f99237:Tests/TestKit/FaultInjectingFileSystem.swift
 
 /// A file system that fails, or stops for good, at a chosen operation, so that a test can try every
 /// one of them. Only operations that change something are counted, from 1; each write to a new file
 /// and its finish count as well.
-final class FaultInjectingFileSystem: FileSystem {
-    enum Fault: Equatable, Sendable {
+package final class FaultInjectingFileSystem: FileSystem {
+    package enum Fault: Equatable, Sendable {
         /// The operation does nothing and throws this errno value; later ones work.
         case fail(code: Int32)
         /// A write leaves half of its bytes and throws this errno value, as a full disk does.
@@ -30,14 +25,14 @@ final class FaultInjectingFileSystem: FileSystem {
     private let state = Guarded(State())
 
     /// Without `target` it only counts.
-    init(_ base: any FileSystem, at target: Int? = nil, fault: Fault = .stop) {
+    package init(_ base: any FileSystem, at target: Int? = nil, fault: Fault = .stop) {
         self.base = base
         self.target = target
         self.fault = fault
     }
 
     /// The changing operations so far.
-    var operationCount: Int { state.withLock { $0.operationCount } }
+    package var operationCount: Int { state.withLock { $0.operationCount } }
 
     private func passing() throws(FileSystemError) {
         guard !state.withLock({ $0.isStopped }) else { throw .stopped }
@@ -73,18 +68,18 @@ final class FaultInjectingFileSystem: FileSystem {
         }
     }
 
-    func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
+    package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
         try passing()
         return try base.read(path, limit: limit)
     }
 
-    func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile {
+    package func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile {
         try change("making \(path)")
         return FaultInjectingFile(
             base: try base.createFile(path, mode: mode), fileSystem: self, path: path)
     }
 
-    func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
+    package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
         guard try changing("writing \(path)"), case .tear(let code) = fault else {
             return try base.overwriteFile(path, with: bytes)
         }
@@ -92,58 +87,57 @@ final class FaultInjectingFileSystem: FileSystem {
         throw .system(SystemError("writing \(path)", code: code))
     }
 
-    func rename(_ source: String, to destination: String) throws(FileSystemError) {
+    package func rename(_ source: String, to destination: String) throws(FileSystemError) {
         try change("renaming \(source) to \(destination)")
         try base.rename(source, to: destination)
     }
 
-    func exchange(_ first: String, _ second: String) throws(FileSystemError) {
+    package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
         try change("exchanging \(first) and \(second)")
         try base.exchange(first, second)
     }
 
-    func synchronizeFolder(_ path: String) throws(FileSystemError) {
+    package func synchronizeFolder(_ path: String) throws(FileSystemError) {
         try change("making \(path) durable")
         try base.synchronizeFolder(path)
     }
 
-    func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
+    package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
         try change("making \(path) durable")
         try base.synchronizeFileSystem(holding: path)
     }
 
-    func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
+    package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
         try change("making the folder \(path)")
         try base.makeFolder(path, mode: mode)
     }
 
-    func removeFile(_ path: String) throws(FileSystemError) {
+    package func removeFile(_ path: String) throws(FileSystemError) {
         try change("removing \(path)")
         try base.removeFile(path)
     }
 
-    func removeTree(_ path: String) throws(FileSystemError) {
+    package func removeTree(_ path: String) throws(FileSystemError) {
         try change("removing \(path)")
         try base.removeTree(path)
     }
 
-    func list(_ path: String) throws(FileSystemError) -> [String] {
+    package func list(_ path: String) throws(FileSystemError) -> [String] {
         try passing()
         return try base.list(path)
     }
 
-    func status(_ path: String) throws(FileSystemError) -> FileStatus? {
+    package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
         try passing()
         return try base.status(path)
     }
 
-    func copyFile(
+    package func copyFile(
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {
         try change("copying \(source) to \(destination)")
         try base.copyFile(source, to: destination, mode: mode)
     }
-
 }
 
 private final class FaultInjectingFile: NewFile {

@@ -189,8 +189,9 @@ final class HotUpgradeFixture: Sendable {
         let words = isOfPeer ? OTPRelease.current.command(command) : command
         let number = children.withLock { $0.count }
         let (output, errors) = ("\(folder)/\(number).out", "\(folder)/\(number).err")
+        // In the folder, where crash dumps go.
         let process = try ChildProcess(
-            words[0], Array(words.dropFirst()), environment: environment, output: .file(output),
+            "env", ["-C", folder] + words, environment: environment, output: .file(output),
             errors: .file(errors), leadsSession: true)
         children.withLock { $0.append(process) }
         return Started(process: process, output: output, errors: errors)

@@ -2,8 +2,8 @@ internal import Glibc
 package import Supervisor
 package import Transport
 
-/// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for: once for
-/// each ``watch(_:_:at:)``, so that a log that nobody follows costs nothing.
+/// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for: once
+/// for each ``watch(_:_:at:)``, so that a log that nobody follows costs nothing.
 package actor LogWatch {
     package nonisolated let loop: EventLoop
     private let feed: ObservationFeed
@@ -23,8 +23,10 @@ package actor LogWatch {
         loop = feed.loop
     }
 
-    /// Whatever is written to the file from now on is told. The caller looks at the file after this.
-    /// - Returns: `false` where the file is missing, or the system watches no more files: nothing is told.
+    /// Whatever is written to the file from now on is told. The caller looks at the file after
+    /// this.
+    /// - Returns: `false` where the file is missing, or the system watches no more files: nothing
+    ///   is told.
     package func watch(_ name: InstanceName, _ stream: LogFiles.Stream, at path: String) -> Bool {
         guard let inotify = opened() else { return false }
         let mask = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF

@@ -3,9 +3,10 @@ package import Transport
 
 /// What changes, told once to all who wait for it.
 ///
-/// Each change of a topic gives it a new revision. An observer says which revision it has seen. It is
-/// answered at once where there is another one by now, else at the next change, and then looks at the
-/// newest state itself. So a slow observer skips what lies between, and no queue grows for it.
+/// Each change of a topic gives it a new revision. An observer says which revision it has seen. It
+/// is answered at once where there is another one by now, else at the next change, and then looks
+/// at the newest state itself. So a slow observer skips what lies between, and no queue grows for
+/// it.
 package actor ObservationFeed {
     /// Why an observer cannot wait.
     package enum Refusal: Error, Equatable {
@@ -63,8 +64,8 @@ package actor ObservationFeed {
     /// How many wait.
     var observerCount: Int { waiting.count }
 
-    /// Returns the revision of `topics` as soon as it is another one than `seen`; the same one after
-    /// `limit`, or when the task is cancelled.
+    /// Returns the revision of `topics` as soon as it is another one than `seen`; the same one
+    /// after `limit`, or when the task is cancelled.
     /// - Parameter observer: of whom only so many may wait at once.
     package func change(
         of topics: Set<ObservationTopic>, after seen: Int, by observer: String,

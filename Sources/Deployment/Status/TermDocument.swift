@@ -1,7 +1,7 @@
 package import ExternalTermFormat
 
-/// A value that travels as a map with atoms as keys, `null` for what is not there. It names each field
-/// once, and is written and read by that.
+/// A value that travels as a map with atoms as keys, `null` for what is not there. It names each
+/// field once, and is written and read by that.
 package protocol TermDocument: TermConvertible, Equatable, Sendable {
     /// With nothing in it.
     static var empty: Self { get }
@@ -12,7 +12,8 @@ package protocol TermDocument: TermConvertible, Equatable, Sendable {
 extension TermDocument {
     package var term: Term { .object(Self.fields.map { ($0.key, $0.write(self)) }) }
 
-    /// What `term` lacks, or has in another shape, is left out: whoever sent it may be of another version.
+    /// What `term` lacks, or has in another shape, is left out: whoever sent it may be of another
+    /// version.
     package init(reading term: Term) {
         self = .empty
         guard let map = term.asMap else { return }

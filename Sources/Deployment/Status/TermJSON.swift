@@ -2,9 +2,9 @@ package import ExternalTermFormat
 internal import Transport
 
 extension Term {
-    /// The term as JSON text, indented by two spaces: maps become objects, lists arrays, binaries and
-    /// atoms strings; the atoms `null`, `true` and `false` become themselves, as in OTP's `json`. What
-    /// JSON cannot say (tuples, pids) is a string in Erlang syntax.
+    /// The term as JSON text, indented by two spaces: maps become objects, lists arrays, binaries
+    /// and atoms strings; the atoms `null`, `true` and `false` become themselves, as in OTP's
+    /// `json`. What JSON cannot say (tuples, pids) is a string in Erlang syntax.
     package var json: String {
         var text = ""
         writeJSON(into: &text, indent: 0)

@@ -1,7 +1,5 @@
 internal import ExternalTermFormat
 
-// What the answers to a call mean. They are pure functions of the terms.
-
 /// Reads the answers to calls.
 enum CallReply {
     /// The reason with which a process running `erpc:execute_call/4` ends.

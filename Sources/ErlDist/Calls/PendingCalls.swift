@@ -30,11 +30,6 @@ struct PendingCalls<Token> {
         heap.insert(id, at: deadline)
     }
 
-    /// What completes a call, which goes on waiting.
-    func token(of id: UInt64) -> Token? {
-        calls[id]?.token
-    }
-
     /// Changes what completes a call.
     mutating func update(_ id: UInt64, _ body: (inout Token) -> Void) {
         guard let index = calls.index(forKey: id) else { return }

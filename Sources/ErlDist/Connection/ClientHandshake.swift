@@ -1,7 +1,7 @@
 /// The connecting side of the handshake. It does no I/O and reads no clock.
 ///
 /// ```
-/// send_name →    ← status    [status "true" →]    ← challenge    challenge_reply →    ← challenge_ack
+/// send_name →   ← status   [status "true" →]   ← challenge   challenge_reply →   ← challenge_ack
 /// ```
 /// Source: "Distribution Handshake", erl_dist_protocol; `dist_util:handshake_we_started/1`.
 struct ClientHandshake {

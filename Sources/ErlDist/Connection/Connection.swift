@@ -263,7 +263,8 @@ final class Connection {
         established = Established(
             frames: FrameDecoder(maximumByteCount: limits.frameByteCount),
             decoder: MessageDecoder(
-                form: .init(peer.flags), fragmentLimits: limits.fragments, termLimits: limits.terms),
+                form: .init(peer.flags), fragmentLimits: limits.fragments,
+                termLimits: limits.terms),
             encoder: MessageEncoder(flags: peer.flags),
             ticks: TickClock(time: limits.tickTime, now: .now))
         let remainder = packets.takeRemainder()

@@ -89,14 +89,10 @@ extension Node {
             stream.close()
             return peers[node.atom] == nil ? .connectionLost(.disconnected) : nil
         }
-        let identity: ClientHandshake.Identity =
-            if let name {
-                .named(name, creation: creation)
-            } else {
-                .asking(host: identity.host)
-            }
+        let applicant: ClientHandshake.Identity =
+            name.map { .named($0, creation: creation) } ?? .asking(host: identity.host)
         let handshake = ClientHandshake(
-            identity: identity, to: node, flags: configuration.flags, cookie: cookie,
+            identity: applicant, to: node, flags: configuration.flags, cookie: cookie,
             challenge: .random(in: 0 ... .max),
             isOwnChallenge: { [accepted] in accepted.isOwnChallenge($0) })
         let connection = Connection(

@@ -10,33 +10,26 @@ enum ExposedCallReply {
         case .success(let value):
             return .tuple([resultID, .atom("return"), value])
         case .failure(.undefined):
-            return .tuple([
-                resultID, .atom(.error), .atom("undef"),
-                undefinedStack(invocation),
-            ])
+            return .tuple([resultID, .atom(.error), .atom("undef"), undefinedStack(invocation)])
         case .failure(.exception(.throw, let reason)):
             return .tuple([resultID, .atom("throw"), reason])
         case .failure(.exception(.exit, let reason)):
             return .tuple([resultID, .atom("exit"), reason])
         case .failure(.exception(.error, let reason)):
-            return .tuple([
-                resultID, .atom(.error), reason, stack(invocation),
-            ])
+            return .tuple([resultID, .atom(.error), reason, stack(invocation)])
         }
     }
 
     /// What `rex` here answers. Source: `rpc:execute_call/4`, OTP 25.
-    static func rexReply(
-        _ result: Result<Term, ExposedCallError>, _ invocation: Invocation
-    ) -> Term {
+    static func rexReply(_ result: Result<Term, ExposedCallError>, _ invocation: Invocation) -> Term
+    {
         func failed(_ reason: Term) -> Term {
             .tuple([.atom("badrpc"), .tuple([.atom("EXIT"), reason])])
         }
         switch result {
         case .success(let value): return value
         case .failure(.undefined):
-            return failed(
-                .tuple([.atom("undef"), undefinedStack(invocation)]))
+            return failed(.tuple([.atom("undef"), undefinedStack(invocation)]))
         case .failure(.exception(.throw, let reason)): return reason
         case .failure(.exception(.exit, let reason)): return failed(reason)
         case .failure(.exception(.error, let reason)):
@@ -45,16 +38,12 @@ enum ExposedCallReply {
     }
 
     /// The reason with which a process ends that ran the function itself.
-    static func processExit(
-        _ error: ExposedCallError, _ invocation: Invocation
-    ) -> Term {
+    static func processExit(_ error: ExposedCallError, _ invocation: Invocation) -> Term {
         switch error {
         case .undefined:
             return .tuple([.atom("undef"), undefinedStack(invocation)])
         case .exception(.throw, let reason):
-            return .tuple([
-                .tuple([.atom("nocatch"), reason]), stack(invocation),
-            ])
+            return .tuple([.tuple([.atom("nocatch"), reason]), stack(invocation)])
         case .exception(.exit, let reason): return reason
         case .exception(.error, let reason):
             return .tuple([reason, stack(invocation)])

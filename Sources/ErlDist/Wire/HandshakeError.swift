@@ -52,8 +52,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
             "the peer announced a handshake message of \(count) bytes; it may not be an Erlang"
                 + " node, or use TLS"
         case .reflectedChallenge:
-            "whoever listens there shows a challenge of our own as its own: it wants to pass for this"
-                + " node with our answer"
+            "whoever listens there shows a challenge of our own as its own: it wants to pass for"
+                + " this node with our answer"
         case .timedOut: "the handshake was not finished in time"
         case .connectionClosed(let reason): "the connection ended during the handshake: \(reason)"
         }

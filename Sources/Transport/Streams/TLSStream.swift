@@ -101,19 +101,6 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         }
     }
 
-    /// Connects to `address` over TCP, giving up after `timeout`. The handshake begins with
-    /// ``start(receive:end:)``, and has as much time again.
-    package static func connect(
-        to address: SocketAddress, host: String, _ context: TLSContext, timeout: Duration,
-        on loop: EventLoop, limits: StreamLimits = StreamLimits()
-    ) async throws -> TLSStream {
-        let tcp = try await TCPStream.connect(
-            to: address, timeout: timeout, on: loop, limits: limits)
-        return try TLSStream(
-            connecting: tcp, to: host, context, on: loop, limits: limits,
-            handshakeTimeout: timeout)
-    }
-
     package var peerAddress: SocketAddress { tcp.peerAddress }
     /// This side's address.
     package var localAddress: SocketAddress { tcp.localAddress }

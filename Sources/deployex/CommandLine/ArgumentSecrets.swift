@@ -2,8 +2,8 @@ internal import Supervisor
 
 /// The cookie among a process's arguments, which every user of the host can read there.
 ///
-/// It is written over as soon as it has been read. Until then it could be seen, if only for a moment: a
-/// cookie in a file is seen by nobody.
+/// It is written over as soon as it has been read. Until then it could be seen, if only for a
+/// moment: a cookie in a file is seen by nobody.
 enum ArgumentSecrets {
     /// A part of one argument that is a secret, to its end.
     struct Place: Equatable {

@@ -17,7 +17,8 @@ struct Arguments: Equatable {
     /// Whether it waits for its effect.
     var waits: Bool { !has("--no-wait") }
 
-    /// The first argument, which is there: an instance's number, or a name with a number behind its dash.
+    /// The first argument, which is there: an instance's number, or a name with a number behind its
+    /// dash.
     func instance() throws(UsageError) -> String {
         let text = positional[0]
         let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]

@@ -1,8 +1,8 @@
 /// How this process takes part in the distribution: our own flags and Erlang's switches.
 ///
 /// Erlang's come from the arguments and from `ELIXIR_ERL_OPTIONS`, so that
-/// `ELIXIR_ERL_OPTIONS="-setcookie cookie" deployex --sname deployex` means what it means for `iex`.
-/// The arguments win.
+/// `ELIXIR_ERL_OPTIONS="-setcookie cookie" deployex --sname deployex` means what it means for
+/// `iex`. The arguments win.
 struct DistributionOptions: Equatable {
     /// The node's own name, with or without `@host`.
     var name: String?

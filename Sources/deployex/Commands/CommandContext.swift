@@ -63,8 +63,8 @@ struct CommandContext: Sendable {
         usesLongNames = options.usesLongNames
     }
 
-    /// Whose node on this host has answered; `nil` when it is on another host. Where it may be several
-    /// users', somebody who is not root.
+    /// Whose node on this host has answered; `nil` when it is on another host. Where it may be
+    /// several users', somebody who is not root.
     var answeringUser: UInt32? { listenerOwners.greatest }
 
     func name(_ text: String) throws(UsageError) -> NodeName {

@@ -9,8 +9,8 @@ enum CompletionWords: String, CaseIterable {
 enum Shell: String, CaseIterable {
     case bash, zsh, fish
 
-    /// The script, made from the same values as the help. It asks for the names of what runs when they
-    /// are wanted.
+    /// The script, made from the same values as the help. It asks for the names of what runs when
+    /// they are wanted.
     var completionScript: String {
         switch self {
         case .bash: bashScript

@@ -41,8 +41,8 @@ struct ControlClient {
     /// The longest that one call waits.
     private static let longestWait = Duration.seconds(20)
 
-    /// A call that deployex answers when something happens, or after `patience` at the latest; its last
-    /// argument, which is added, says so in milliseconds.
+    /// A call that deployex answers when something happens, or after `patience` at the latest; its
+    /// last argument, which is added, says so in milliseconds.
     func wait(
         _ function: Atom, _ arguments: [Term], within patience: Duration
     ) async throws(CommandFailure) -> Term {

@@ -90,7 +90,8 @@ struct ServeEPMD: Command {
             do throws(SystemError) {
                 try RootRights.drop()
             } catch {
-                // As in a container that lacks the capability or the user: a host without EPMD has no nodes.
+                // As in a container that lacks the capability or the user: a host without EPMD has
+                // no nodes.
                 Output.error("warning: root's rights are kept: \(error)")
             }
         }

@@ -12,8 +12,8 @@ struct Invocation: Sendable {
     /// How long to wait for the effect.
     var patience: Duration { timeout ?? usualPatience ?? Self.usualAnswerTimeout }
 
-    /// How long an answer may take. Who gives an effect half a second, or half an hour, does not mean
-    /// the answer that says it has begun.
+    /// How long an answer may take. Who gives an effect half a second, or half an hour, does not
+    /// mean the answer that says it has begun.
     var answerTimeout: Duration {
         let timeout = timeout ?? Self.usualAnswerTimeout
         guard usualPatience != nil else { return timeout }

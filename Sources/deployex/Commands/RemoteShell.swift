@@ -91,8 +91,8 @@ struct RemoteShell: Command {
         return user
     }
 
-    /// The user that root becomes, if any. What a deployex of somebody else answers is that user's word
-    /// alone: the program, its variables, and as whom it runs.
+    /// The user that root becomes, if any. What a deployex of somebody else answers is that user's
+    /// word alone: the program, its variables, and as whom it runs.
     static func identity(server: UInt32, instance: Int?) -> Int? {
         if server != 0 { return Int(server) }
         return instance == 0 ? nil : instance
@@ -116,10 +116,12 @@ struct RemoteShell: Command {
     }
 
     /// The user's variables without those of another release and without deployex's secrets, then
-    /// what makes it the instance's shell. Not in the arguments, which everybody on the host can read.
+    /// what makes it the instance's shell. Not in the arguments, which everybody on the host can
+    /// read.
     ///
-    /// Where it becomes somebody else's, ours are not for that user's program, except those of the terminal
-    /// and those without which the node is not found: an agent, an account or a token may be in any other.
+    /// Where it becomes somebody else's, ours are not for that user's program, except those of the
+    /// terminal and those without which the node is not found: an agent, an account or a token may
+    /// be in any other.
     /// - Parameters:
     ///   - folder: the one that a relative path is in.
     ///   - owner: whose it becomes.
@@ -134,8 +136,8 @@ struct RemoteShell: Command {
         }
         let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
         if let tlsOptionsFile, !switches.contains("-proto_dist") {
-            // As we were told by arguments, which the shell does not see. A BEAM that boots does not
-            // find a file by a relative path.
+            // As we were told by arguments, which the shell does not see. A BEAM that boots does
+            // not find a file by a relative path.
             let file =
                 tlsOptionsFile.hasPrefix("/") ? tlsOptionsFile : folder + "/" + tlsOptionsFile
             variables["ELIXIR_ERL_OPTIONS"] =
@@ -151,7 +153,8 @@ struct RemoteShell: Command {
 }
 
 extension RemoteShell {
-    /// Those of ours that a program of another user gets: of the terminal, and what finds programs and nodes.
+    /// Those of ours that a program of another user gets: of the terminal, and what finds programs
+    /// and nodes.
     private static let namesForOthers: Set<String> = [
         "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",
         "ERL_EPMD_ADDRESS",

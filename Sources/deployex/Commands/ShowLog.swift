@@ -42,8 +42,8 @@ struct ShowLog: Command {
     var isRaw = false
     var lines = 20
 
-    /// Prints the last lines and, if asked to follow, what is written from then on. Each answer says
-    /// where the next one begins, so that nothing is missed or comes twice.
+    /// Prints the last lines and, if asked to follow, what is written from then on. Each answer
+    /// says where the next one begins, so that nothing is missed or comes twice.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.client()
         var output = ApplicationOutput(isRaw: isRaw)

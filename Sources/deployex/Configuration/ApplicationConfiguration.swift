@@ -87,7 +87,8 @@ struct ApplicationConfiguration: Equatable {
         user.flatMap { $0.id == TrustedUsers.own ? nil : $0 }
     }
 
-    /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or with as
+    /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or
+    ///   with as
     ///   many descriptors.
     func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
         guard own != 0 else { return }

@@ -10,16 +10,17 @@ enum CommandTrust {
 
     private static let defaultBasePath = "/var/lib/deployex"
 
-    /// Root, the own user, and who is named in `DEPLOYEX_TRUSTED_USERS`. For root also the user whose
-    /// deployex it is: the owner of the base folder, where only root can have given it to that user.
+    /// Root, the own user, and who is named in `DEPLOYEX_TRUSTED_USERS`. For root also the user
+    /// whose deployex it is: the owner of the base folder, where only root can have given it to
+    /// that user.
     static func listeners(_ environment: [String: String]) throws(UsageError) -> ListenerTrust {
         var users = try ServerConfiguration.trustedUsers(Settings([.variables(environment)]))
         if let owner = try baseOwner(environment) { users = users.adding(owner) }
         return ListenerTrust(users: users, remedy: remedy)
     }
 
-    /// Whose cookie, options, certificate and key files the commands take. For root also those of the user
-    /// whose deployex it is: the one that they talk to has them from there.
+    /// Whose cookie, options, certificate and key files the commands take. For root also those of
+    /// the user whose deployex it is: the one that they talk to has them from there.
     static func fileOwners(_ environment: [String: String]) throws(UsageError) -> TrustedUsers {
         guard let owner = try baseOwner(environment) else { return TrustedUsers() }
         return TrustedUsers().adding(owner)
@@ -33,8 +34,8 @@ enum CommandTrust {
         return owner(ofGivenFolder: try basePath(environment))
     }
 
-    /// The user that an instance on this host runs as, where root's deployex has given its release to that
-    /// user: root believes that user, too, for this one node. It blocks.
+    /// The user that an instance on this host runs as, where root's deployex has given its release
+    /// to that user: root believes that user, too, for this one node. It blocks.
     /// - Parameter base: the base folder.
     static func user(ofInstance alive: String, base: String) -> UInt32? {
         guard TrustedUsers.own == 0, let dash = alive.lastIndex(of: "-"),
@@ -60,8 +61,8 @@ enum CommandTrust {
         try Settings([.variables(environment)]).value(.basePath)?.path() ?? defaultBasePath
     }
 
-    /// Who owns the folder at `path`, if nobody but root can have put it there: whoever may make a name in
-    /// a folder on the way, as in `/tmp`, may make all below it.
+    /// Who owns the folder at `path`, if nobody but root can have put it there: whoever may make a
+    /// name in a folder on the way, as in `/tmp`, may make all below it.
     static func owner(ofGivenFolder path: String) -> UInt32? {
         guard TrustedUsers.own == 0, path.hasPrefix("/") else { return nil }
         var trust = PathTrust()

@@ -4,8 +4,8 @@ internal import Transport
 /// The secret that nodes show each other.
 enum Cookie {
     /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, `file` or
-    /// `DEPLOYEX_COOKIE_FILE`, the user's `~/.erlang.cookie`, which is what every Erlang node on this
-    /// host reads.
+    /// `DEPLOYEX_COOKIE_FILE`, the user's `~/.erlang.cookie`, which is what every Erlang node on
+    /// this host reads.
     /// - Parameter owners: whose file it may be.
     /// - Throws: ``UsageError`` when there is none, or when the file is not what it should be.
     static func find(

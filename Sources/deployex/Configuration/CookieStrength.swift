@@ -1,5 +1,5 @@
-/// Whether a cookie is worth anything: who may connect may do everything, and can guess as often as the
-/// network carries.
+/// Whether a cookie is worth anything: who may connect may do everything, and can guess as often as
+/// the network carries.
 enum CookieStrength {
     /// Why a cookie is easily guessed, in words that fit after "the cookie is weak: "; `nil` when
     /// it is not. The cookie itself is in no answer.
@@ -22,8 +22,8 @@ enum CookieStrength {
     static let minimumByteCount = 16
     private static let minimumDistinctByteCount = 6
 
-    /// From books, examples and templates. Source: "Distributed Erlang", Erlang's Reference Manual; "mix
-    /// release", Elixir.
+    /// From books, examples and templates. Source: "Distributed Erlang", Erlang's Reference Manual;
+    /// "mix release", Elixir.
     private static let wellKnown: Set<String> = [
         "cookie", "secret", "monster", "nocookie", "erlang", "elixir", "phoenix", "password",
         "changeme", "change_me", "test", "abc", "a", "node", "deployex", "rabbit", "default",

@@ -9,7 +9,8 @@ internal import Transport
 struct ListeningOptions: Equatable {
     /// `nil` for all interfaces.
     var interface: SocketAddress?
-    /// From where other hosts' nodes are answered, beside this host; `nil` when nothing is said of it.
+    /// From where other hosts' nodes are answered, beside this host; `nil` when nothing is said of
+    /// it.
     var networks: [IPNetwork]?
     /// `nil` when the system chooses.
     var ports: ClosedRange<UInt16>?
@@ -61,8 +62,8 @@ struct ListeningOptions: Equatable {
         return networks
     }
 
-    /// From where connections of other nodes are taken. Without TLS a cookie is all that other hosts need,
-    /// so only a network or an interface that is named lets them in.
+    /// From where connections of other nodes are taken. Without TLS a cookie is all that other
+    /// hosts need, so only a network or an interface that is named lets them in.
     func admittedPeers(usesTLS: Bool) -> AdmittedPeers {
         if let networks { return .thisHost(and: networks) }
         return usesTLS || interface != nil ? .everybody : .thisHost

@@ -77,7 +77,8 @@ struct ServerConfiguration: Equatable {
             })
     }
 
-    /// The applications that a cookie of their own keeps from becoming ready, each as a line of the log.
+    /// The applications that a cookie of their own keeps from becoming ready, each as a line of the
+    /// log.
     /// - Parameter own: the cookie with which deployex connects to the instances, all of them.
     func strangeCookies(own: String) -> [String] {
         applications.enumerated().compactMap { index, application in

@@ -4,7 +4,8 @@ internal import Transport
 /// TLS for the distribution, as the switches and the environment ask for it.
 enum TLSAccess {
     /// Loads the options file and what it names; `nil` for plain TCP. Without an options file,
-    /// `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and `deployex.key`.
+    /// `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and
+    /// `deployex.key`.
     /// - Parameter owners: whose files these may be.
     /// - Throws: ``UsageError`` that names the file, the line and the option.
     static func load(

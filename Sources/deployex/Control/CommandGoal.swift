@@ -2,7 +2,8 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// What a command waits for: one look at the applications after another decides whether it has come.
+/// What a command waits for: one look at the applications after another decides whether it has
+/// come.
 ///
 /// deployex gives it to whoever asks for a command, and takes it back when that caller waits.
 enum CommandGoal: Equatable {
@@ -154,7 +155,8 @@ extension CommandGoal {
         return .tuple([kind.term, .orNull(application), .orNull(number), detail])
     }
 
-    /// - Throws: ``ControlRefusal`` for a term that no deployex has given, or of an instance that is not
+    /// - Throws: ``ControlRefusal`` for a term that no deployex has given, or of an instance that
+    ///   is not
     ///   one of `directory`.
     init(_ term: Term, in directory: InstanceDirectory) throws(ControlRefusal) {
         let strange = ControlRefusal("a goal is what the answer to a request gave")

@@ -62,7 +62,8 @@ struct InstanceDirectory: Equatable {
         return try? instance(named: alive, of: nil)
     }
 
-    /// What was asked for, for the answer, which is one line: as Erlang writes it when it cannot be a name.
+    /// What was asked for, for the answer, which is one line: as Erlang writes it when it cannot be
+    /// a name.
     private func shown(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { 0x20...0x7E ~= $0 }
         return isPlain && text.utf8.count <= 128

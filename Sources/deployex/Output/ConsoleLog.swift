@@ -7,7 +7,8 @@ internal import Transport
 /// The log on stdout: `[info] text`, coloured on a terminal.
 ///
 /// Lines are written elsewhere: a terminal that was stopped with Ctrl-S, or a pipe that nobody
-/// reads, must not hold the event loop. What cannot be kept until it goes on is counted and dropped.
+/// reads, must not hold the event loop. What cannot be kept until it goes on is counted and
+/// dropped.
 final class ConsoleLog: ServerLog {
     private static let maximumPendingCount = 10_000
 

@@ -22,7 +22,8 @@ enum Output {
         write(line.rendered + "\n", to: STDOUT_FILENO)
     }
 
-    /// A line of our own that replaces the one before it on a terminal; empty, it only removes that.
+    /// A line of our own that replaces the one before it on a terminal; empty, it only removes
+    /// that.
     static func replaceLine(_ text: String) {
         write("\r\u{1B}[K" + SafeText.line(text), to: STDOUT_FILENO)
     }

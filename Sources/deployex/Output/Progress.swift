@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Transport
 
-/// How far something is: one line that changes on a terminal, with the seconds that it takes; a line
-/// for each change elsewhere. It is used on the loop's thread.
+/// How far something is: one line that changes on a terminal, with the seconds that it takes; a
+/// line for each change elsewhere. It is used on the loop's thread.
 final class Progress {
     private let loop: EventLoop
     private let isTerminal = isatty(STDOUT_FILENO) == 1

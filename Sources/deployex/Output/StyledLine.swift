@@ -1,7 +1,7 @@
 internal import Transport
 
-/// A line of which parts have a colour. Its text may be others': it is made safe when it is rendered,
-/// and only our colours are left.
+/// A line of which parts have a colour. Its text may be others': it is made safe when it is
+/// rendered, and only our colours are left.
 struct StyledLine: Equatable, ExpressibleByStringLiteral {
     struct Span: Equatable {
         var text: String

@@ -15,7 +15,8 @@ enum EPMDAccess {
         }
     }
 
-    /// From where our own EPMD answers: from this host alone, unless a network or an address is named.
+    /// From where our own EPMD answers: from this host alone, unless a network or an address is
+    /// named.
     static func admittedPeers(
         _ environment: [String: String]
     ) throws(UsageError) -> AdmittedPeers {

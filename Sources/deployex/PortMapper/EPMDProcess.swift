@@ -2,10 +2,11 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex epmd` as a process of its own, which outlives whoever started it. It is used on the event loop's
-/// thread.
+/// `deployex epmd` as a process of its own, which outlives whoever started it. It is used on the
+/// event loop's thread.
 final class EPMDProcess {
-    /// What it writes to its standard error: memory that lives as long as one of us, so that it can write when we are gone.
+    /// What it writes to its standard error: memory that lives as long as one of us, so that it can
+    /// write when we are gone.
     private let output: FileDescriptor
     private var exit: ProcessExit?
 
@@ -29,8 +30,8 @@ final class EPMDProcess {
         } catch {
             throw CommandFailure("starting EPMD: \(error)", exitCode: ExitCode.unreachable)
         }
-        // The program that runs now, also when its file has been replaced or was found through PATH: the child
-        // asks for its own.
+        // The program that runs now, also when its file has been replaced or was found through
+        // PATH: the child asks for its own.
         var program = Program(
             path: "/proc/self/exe", arguments: ["epmd"],
             environment: environment.filter { names.contains($0.key) }, folder: "/",

@@ -2,8 +2,8 @@ internal import EPMD
 internal import ErlDist
 internal import Transport
 
-/// Starts an EPMD where none listens: for whoever needs one now, and when it is lost later. Without one
-/// the instances are not found any more, and the port is free for a stranger's.
+/// Starts an EPMD where none listens: for whoever needs one now, and when it is lost later. Without
+/// one the instances are not found any more, and the port is free for a stranger's.
 ///
 /// It is used on the event loop's thread.
 actor EPMDStarter {

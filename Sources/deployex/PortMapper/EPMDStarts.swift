@@ -1,6 +1,7 @@
 internal import Transport
 
-/// When an EPMD is started because none listens: at once, and not again and again where it does not help.
+/// When an EPMD is started because none listens: at once, and not again and again where it does not
+/// help.
 struct EPMDStarts: Equatable {
     /// Between the first start and the second; then twice as long each time.
     private static let first = Duration.seconds(4)

@@ -2,8 +2,8 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Begins one application, again and again until that succeeds: what is wrong with its folders and records is
-/// its own trouble, which ends neither deployex nor another application.
+/// Begins one application, again and again until that succeeds: what is wrong with its folders and
+/// records is its own trouble, which ends neither deployex nor another application.
 final class ApplicationStart: Sendable {
     private let loop: EventLoop
     private let backoff: Backoff

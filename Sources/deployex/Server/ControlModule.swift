@@ -113,7 +113,8 @@ struct ControlModule: Sendable {
         }
     }
 
-    /// What there is of a log from `start` on; where that is nothing, what is written within `limit`.
+    /// What there is of a log from `start` on; where that is nothing, what is written within
+    /// `limit`.
     private func read(
         _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
         within limit: Duration, _ caller: Caller

@@ -3,12 +3,12 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Who is believed to be an instance's node: whose listener, where this deployex dials it, and whose socket, where it
-/// has connected itself.
+/// Who is believed to be an instance's node: whose listener, where this deployex dials it, and
+/// whose socket, where it has connected itself.
 ///
-/// The name of an instance is free in EPMD as long as it restarts, and anybody may take it; whoever has the
-/// cookie may give it to itself in a handshake. So an instance's node is believed only when its own processes
-/// hold the socket.
+/// The name of an instance is free in EPMD as long as it restarts, and anybody may take it; whoever
+/// has the cookie may give it to itself in a handshake. So an instance's node is believed only when
+/// its own processes hold the socket.
 final class InstanceTrust: Sendable {
     private let users: TrustedUsers
     private let host: String
@@ -59,8 +59,8 @@ final class InstanceTrust: Sendable {
 
     // MARK: Connecting itself
 
-    /// Why `node`, which has connected from `peer` to `own`, is not let in; `nil` when it is. Every other node
-    /// than an instance's is.
+    /// Why `node`, which has connected from `peer` to `own`, is not let in; `nil` when it is. Every
+    /// other node than an instance's is.
     func refusal(
         of node: NodeName, from peer: SocketAddress, to own: SocketAddress
     ) async -> String? {

@@ -136,8 +136,8 @@ struct ServedApplication: Sendable {
         }
     }
 
-    /// Gives the user of the application what is its: releases that were unpacked before it had one, and
-    /// a place for crash dumps.
+    /// Gives the user of the application what is its: releases that were unpacked before it had
+    /// one, and a place for crash dumps.
     private func prepareUser() async {
         guard let user = ownership.user else { return }
         let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)

@@ -14,8 +14,8 @@ struct StartConditions: Equatable, Sendable {
     static let ownUmask: UInt32 = 0o027
 
     /// Closes this process to other users, before it knows or makes anything that is not theirs: it
-    /// leaves no core dump, cannot be traced by its own user's other processes, and makes files with
-    /// ``ownUmask``.
+    /// leaves no core dump, cannot be traced by its own user's other processes, and makes files
+    /// with ``ownUmask``.
     static func close() -> StartConditions {
         let core = ResourceLimit.current(.coreBytes).map { ResourceLimit(soft: $0.soft) }
         let conditions = StartConditions(

@@ -2,8 +2,8 @@ internal import Deployment
 internal import Supervisor
 internal import Transport
 
-/// The folders that deployex works in, each of which nobody but trusted users may be able to change.
-/// All of it blocks.
+/// The folders that deployex works in, each of which nobody but trusted users may be able to
+/// change. All of it blocks.
 struct TrustedFolders: Sendable {
     let configuration: ServerConfiguration
 

@@ -22,7 +22,8 @@ package struct TLSAlert: Equatable, Hashable, Sendable, CustomStringConvertible 
         switch code {
         case 42: "the peer refused our certificate: it is bad (\(self))"
         case 43:
-            "the peer refused our certificate: it is of a kind or for a use that it does not take (\(self))"
+            "the peer refused our certificate:"
+                + " it is of a kind or for a use that it does not take (\(self))"
         case 44: "the peer refused our certificate: it is revoked (\(self))"
         case 45: "the peer refused our certificate: it has expired or is not valid yet (\(self))"
         case 46: "the peer refused our certificate (\(self))"

@@ -46,7 +46,8 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
             "the peer refused us: it wants a certificate, and none was sent (\(alert))"
         case .notTLS(.http): "the peer speaks HTTP, not TLS"
         case .notTLS(.erlangDistribution):
-            "the peer speaks the Erlang distribution without TLS: start it with -proto_dist inet_tls"
+            "the peer speaks the Erlang distribution without TLS:"
+                + " start it with -proto_dist inet_tls"
         case .notTLS(.unknown): "the peer does not speak TLS"
         case .nothingInCommon(let choice):
             "the peer and this side have no \(choice.rawValue) in common"
@@ -107,7 +108,8 @@ package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible
         case .missingRevocations(let issuer):
             "the folder of revocation lists has none of its CA (\(issuer)), and crl_check wants one"
         case .outdatedRevocations(let issuer):
-            "the revocation list of its CA (\(issuer)) is out of date: put the next one in its place"
+            "the revocation list of its CA (\(issuer)) is out of date:"
+                + " put the next one in its place"
         case .other(let text): text
         }
     }

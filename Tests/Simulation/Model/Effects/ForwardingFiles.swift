@@ -23,10 +23,6 @@ class ForwardingFiles: FileSystem, @unchecked Sendable {
         try check()
         try inner.overwriteFile(path, with: bytes)
     }
-    func createSymbolicLink(_ path: String, to target: String) throws(FileSystemError) {
-        try check()
-        try inner.createSymbolicLink(path, to: target)
-    }
     func rename(_ source: String, to destination: String) throws(FileSystemError) {
         try check()
         try inner.rename(source, to: destination)
@@ -68,10 +64,6 @@ class ForwardingFiles: FileSystem, @unchecked Sendable {
     ) throws(FileSystemError) {
         try check()
         try inner.copyFile(source, to: destination, mode: mode)
-    }
-    func availableByteCount(_ path: String) throws(FileSystemError) -> UInt64 {
-        try check()
-        return try inner.availableByteCount(path)
     }
 }
 
