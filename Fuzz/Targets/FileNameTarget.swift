@@ -15,8 +15,8 @@ enum FileNameTarget {
         }
         if let instance = InstanceRecordFolder.name(ofFile: name) {
             try require("\(instance).json" == name, "\(name) is another instance's")
-            try require(instance.index >= 1, "\(name) has no number")
-            _ = InstanceEnvironment.port(first: .max, instance: instance.index)
+            try require(instance.number >= 1, "\(name) has no number")
+            _ = InstanceEnvironment.port(first: .max, instance: instance.number)
         }
         _ = Release.isVersion(name)
     }

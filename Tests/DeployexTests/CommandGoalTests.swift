@@ -6,13 +6,14 @@ import Testing
 @testable import deployex
 
 private func instance(
-    _ number: Int, _ status: InstanceMachine.Status, _ version: String, pid: Int32? = 7,
+    _ number: InstanceNumber, _ status: InstanceMachine.Status, _ version: String, pid: Int32? = 7,
     isStopped: Bool = false
 ) -> InstanceSnapshot {
     InstanceSnapshot(
         number: number, status: status,
         current: DeployedRelease(version: version, hash: "", deployment: .fullDeployment),
-        previous: nil, isConnected: true, isStopped: isStopped, isResponding: true,
+        previous: nil, isConnected: true, isStoppedByOperator: isStopped,
+        isResponding: true,
         identity: pid.map { ProcessIdentity(pid: $0, startTicks: 1, bootID: "b") }, startedAt: nil,
         crashRestarts: 0, forcedRestarts: 0)
 }
@@ -38,7 +39,7 @@ private func goal(
         CommandGoal(command, of: "counter", before: before.first, after: after.first))
 }
 
-private let first = InstanceName(app: "counter", index: 1)
+private let first = InstanceName(app: "counter", number: 1)
 
 @Suite struct CommandGoalTests {
     @Test func `a deployment is done when every instance runs the version`() throws {

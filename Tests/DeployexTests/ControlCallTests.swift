@@ -9,8 +9,8 @@ private let one = InstanceDirectory([.init(name: "counter", replicas: 3)])
 private let two = InstanceDirectory([
     .init(name: "counter", replicas: 3), .init(name: "web_app", replicas: 1),
 ])
-private let second = InstanceName(app: "counter", index: 2)
-private let web = InstanceName(app: "web_app", index: 1)
+private let second = InstanceName(app: "counter", number: 2)
+private let web = InstanceName(app: "web_app", number: 1)
 
 /// A call as Erlang writes it: `restart([2])`.
 private func parse(

@@ -9,7 +9,7 @@ import Transport
 /// What must be written when there is no space any more.
 @Suite struct FullDiskTests {
     let folder = TemporaryFolder()
-    let name = InstanceName(app: "counter", index: 1)
+    let name = InstanceName(app: "counter", number: 1)
 
     private func record(_ pid: Int32, version: String = "0.1.2") -> InstanceRecord {
         InstanceRecord(

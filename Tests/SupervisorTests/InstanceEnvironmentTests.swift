@@ -65,7 +65,7 @@ import Transport
     @Test func `a port that does not exist is left out`() {
         #expect(InstanceEnvironment.port(first: 65535, instance: 1) == 65535)
         #expect(InstanceEnvironment.port(first: 65535, instance: 2) == nil)
-        #expect(InstanceEnvironment.port(first: 1, instance: .max) == nil)
+        #expect(InstanceEnvironment.port(first: 1, instance: InstanceNumber(.max)) == nil)
         let variables = InstanceEnvironment(firstPort: 65535)
             .variables(instance: 2, inherited: ["PORT": "80"])
         #expect(variables == ["RELEASE_NODE_SUFFIX": "-2"])

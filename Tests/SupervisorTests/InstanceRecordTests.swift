@@ -7,7 +7,7 @@ import Testing
 @Suite struct InstanceRecordTests {
     let folder = TemporaryFolder()
     let records: InstanceRecordFolder
-    let name = InstanceName(app: "my-app", index: 2)
+    let name = InstanceName(app: "my-app", number: 2)
     let record: InstanceRecord
 
     init() throws {
@@ -101,6 +101,6 @@ import Testing
         for file in ["x.json", "x-0.json", "x-01.json", "-1.json", "x-1.json.damaged", "a-7.json"] {
             folder.write("", "run/\(file)")
         }
-        #expect(try records.names() == [InstanceName(app: "a", index: 7), name])
+        #expect(try records.names() == [InstanceName(app: "a", number: 7), name])
     }
 }

@@ -18,7 +18,7 @@ package actor Deployer {
     private var engine: DeploymentEngine?
     /// What became of adopted processes before there was an engine to tell: such a process may have
     /// been ending already.
-    var untold: [(number: Int, event: ProcessSession.Event)] = []
+    var untold: [(number: InstanceNumber, event: ProcessSession.Event)] = []
     /// The log says once that nothing is published.
     var hasToldOfWaiting = false
     private var timer: LoopTimer?
@@ -42,16 +42,16 @@ package actor Deployer {
         let records = InstanceRecordFolder(
             base: effects.layout.basePath, fileSystem: effects.files)
         self.records = records
-        instances = (1...configuration.replicas).map { number in
+        instances = InstanceNumber.first(configuration.replicas).map { number in
             DrivenInstance(
-                InstanceName(app: configuration.application, index: number),
+                InstanceName(app: configuration.application, number: number),
                 InstanceState(layout: effects.layout, instance: number, files: effects.files),
                 in: records)
         }
     }
 
     var application: String { configuration.application }
-    func instance(_ number: Int) -> DrivenInstance { instances[number - 1] }
+    func instance(_ number: InstanceNumber) -> DrivenInstance { instances[number] }
 
     // MARK: Life
 
@@ -104,7 +104,7 @@ package actor Deployer {
     }
 
     /// Removes what moves and changes have left in an instance's folders.
-    func clean(_ number: Int) async {
+    func clean(_ number: InstanceNumber) async {
         let state = instance(number).state
         await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
     }
@@ -162,21 +162,21 @@ package actor Deployer {
     }
 
     /// The connection to an instance's node is up.
-    package func connected(_ number: Int, creation: UInt32) {
-        guard instances.indices.contains(number - 1) else { return }
+    package func connected(_ number: InstanceNumber, creation: UInt32) {
+        guard instances.indices.contains(number.offset) else { return }
         tell(.connected(number, creation: creation))
     }
 
     /// The connection to an instance's node was lost.
-    package func disconnected(_ number: Int) {
-        guard instances.indices.contains(number - 1) else { return }
+    package func disconnected(_ number: InstanceNumber) {
+        guard instances.indices.contains(number.offset) else { return }
         tell(.disconnected(number))
     }
 
     package var snapshot: ApplicationSnapshot? { engine?.snapshot }
 
     /// How to tell the sockets of an instance's processes; `nil` when there are none, or no such instance.
-    package func sockets(ofInstance number: Int) -> SessionSockets? {
+    package func sockets(ofInstance number: InstanceNumber) -> SessionSockets? {
         instances.first { $0.number == number }?.session?.sockets
     }
 
@@ -249,7 +249,7 @@ package actor Deployer {
     /// decided is on disk: a staging must not meet the removal of the one before it, nor a rollback a
     /// start that knows nothing of the ghost.
     private func inTurn(
-        _ number: Int, _ work: @escaping @Sendable (isolated Deployer) async -> Void
+        _ number: InstanceNumber, _ work: @escaping @Sendable (isolated Deployer) async -> Void
     ) {
         let (before, saving) = (instance(number).folderWork, saving)
         instance(number).folderWork = begin { deployer in

@@ -11,7 +11,7 @@ extension Deployer {
         package var store: any ReleaseStore
         package var files: any FileSystem
         /// The node of an instance, by number.
-        package var node: @Sendable (Int) -> any RemoteNode
+        package var node: @Sendable (InstanceNumber) -> any RemoteNode
         /// Unpacks a package, checked, into a folder that exists afterwards as a whole release only.
         package var unpack: Unpack
         /// Makes the folder of the logs. It blocks.
@@ -32,7 +32,7 @@ extension Deployer {
         /// Awaited before a release is started; throws why it must not be. It blocks.
         package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
         /// What an instance must show beside its node to be ready, such as an answer by HTTP.
-        package var checkReadiness: (@Sendable (Int) async -> ProbeResult)?
+        package var checkReadiness: (@Sendable (InstanceNumber) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
         /// Told on the loop's thread of each event, and of what the engine decided because of it, before
@@ -53,7 +53,7 @@ extension Deployer {
             loop: EventLoop, layout: DeploymentLayout, logs: LogFiles,
             instances: InstanceEnvironment, inherited: [String: String],
             store: any ReleaseStore, files: any FileSystem, process: ProcessSetting = .init(),
-            node: @escaping @Sendable (Int) -> any RemoteNode,
+            node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
             log: @escaping @Sendable (LogLevel, String) -> Void
         ) {
             self.init(
@@ -78,7 +78,7 @@ extension Deployer {
             store: any ReleaseStore, files: any FileSystem, unpack: @escaping Unpack,
             prepareLogFolder: @escaping @Sendable () throws -> Void,
             logTail: @escaping @Sendable (_ path: String, _ count: Int) throws -> [String],
-            node: @escaping @Sendable (Int) -> any RemoteNode,
+            node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
             log: @escaping @Sendable (LogLevel, String) -> Void
         ) {
             self.loop = loop

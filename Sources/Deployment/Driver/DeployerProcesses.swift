@@ -77,7 +77,7 @@ extension Deployer {
 
     /// Without a record only the process itself can say whose it is: the one that was started as this
     /// instance's program, from this instance's folder, and leads its own session.
-    private func processWithoutRecord(_ number: Int) async -> ProcessIdentity? {
+    private func processWithoutRecord(_ number: InstanceNumber) async -> ProcessIdentity? {
         let folder = effects.layout.current(number)
         let found = await effects.processes.leaders(
             in: folder, with: "RELEASE_NODE_SUFFIX=-\(number)", owners: effects.logs.owners)
@@ -110,7 +110,7 @@ extension Deployer {
         let names = try await loop.offload {
             try records.names().filter { $0.app == application }
         }
-        for name in names where name.index > configuration.replicas {
+        for name in names where name.number.value > configuration.replicas {
             guard case .found(var record) = try await loop.offload({ try records.read(name) })
             else {
                 continue
@@ -124,7 +124,7 @@ extension Deployer {
                     on: loop)
                 tellOfLeftover(
                     outcome,
-                    "Instance: \(name.index) is more than \(configuration.replicas) replicas and ran as "
+                    "Instance: \(name.number) is more than \(configuration.replicas) replicas and ran as "
                         + "OS process \(process.pid)")
             }
             try await loop.offload { try records.remove(name) }
@@ -141,7 +141,7 @@ extension Deployer {
 
     // MARK: Starting
 
-    func spawn(_ number: Int) async {
+    func spawn(_ number: InstanceNumber) async {
         let (layout, files, application) = (effects.layout, effects.files, application)
         let instance = instance(number)
         let (name, keeper) = (instance.name, instance.keeper)
@@ -154,7 +154,7 @@ extension Deployer {
         log(.info, " # Starting \(program.path)...")
         await effects.prepareLogs?(name)
         await prepareBoot(number)
-        let version = snapshot?.instances[number - 1].current?.version
+        let version = snapshot?.instances[number].current?.version
         await attempt("preparing \(layout.current(number))") {
             try HotUpgradeFiles.restorePristineConfiguration(
                 layout.current(number), files: files)
@@ -185,19 +185,19 @@ extension Deployer {
     }
 
     /// Puts in order what is about to boot, and tells when it is something else than was known.
-    private func prepareBoot(_ number: Int) async {
+    private func prepareBoot(_ number: InstanceNumber) async {
         let state = instance(number).state
         do {
             let found = try await loop.offload { try state.prepareBoot() }
             for finding in found.findings { log(.warning, finding) }
-            let known = snapshot?.instances[number - 1].current
+            let known = snapshot?.instances[number].current
             if let current = found.current, current != known { tell(.stands(number, current)) }
         } catch {
             log(.error, "looking at what \(effects.layout.current(number)) boots: \(error)")
         }
     }
 
-    func write(_ note: InstanceNote, of number: Int) async {
+    func write(_ note: InstanceNote, of number: InstanceNumber) async {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         await attempt("writing the record of \(name)") {
             try keeper.update { record in
@@ -209,7 +209,7 @@ extension Deployer {
         }
     }
 
-    func received(_ event: ProcessSession.Event, from number: Int) {
+    func received(_ event: ProcessSession.Event, from number: InstanceNumber) {
         guard hasEngine else { return untold.append((number, event)) }
         switch event {
         case .exited(let exit):
@@ -226,7 +226,7 @@ extension Deployer {
     }
 
     /// The record goes before the next start may write its own.
-    private func forget(_ number: Int) async {
+    private func forget(_ number: InstanceNumber) async {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
         tell(.sessionEnded(number))
@@ -236,7 +236,9 @@ extension Deployer {
 
     /// Signals an instance's process once the decision to stop it is on disk: a start that comes in
     /// between goes on with it. Where it cannot be written, it is tried again.
-    func signal(_ number: Int, _ send: @escaping @Sendable (any RunningSession) -> Void) async {
+    func signal(_ number: InstanceNumber, _ send: @escaping @Sendable (any RunningSession) -> Void)
+        async
+    {
         guard let session = instance(number).session else { return }
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         let isRecorded = await attempt("recording that \(name) is to stop") {
@@ -251,11 +253,11 @@ extension Deployer {
 
     // MARK: Probing
 
-    func probe(_ number: Int, run: Int, _ kind: ProbeKind) async {
+    func probe(_ number: InstanceNumber, run: Int, _ kind: ProbeKind) async {
         tell(.probed(number, run: run, await readiness(number, kind)))
     }
 
-    private func readiness(_ number: Int, _ kind: ProbeKind) async -> ProbeResult {
+    private func readiness(_ number: InstanceNumber, _ kind: ProbeKind) async -> ProbeResult {
         let usesDistribution = configuration.readiness.usesDistribution
         switch kind {
         case .liveness:
@@ -273,7 +275,7 @@ extension Deployer {
         }
     }
 
-    func readLogTail(_ number: Int, _ id: ReleaseID) async {
+    func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {
         let (logs, name, tail) = (effects.logs, instance(number).name, effects.logTail)
         let lines = await loop.offload { () -> [String] in
             let count = ApplicationRecord.Limits.logLines
@@ -284,7 +286,7 @@ extension Deployer {
         tell(.logTailRead(number, id, lines: lines))
     }
 
-    func variables(_ number: Int) -> [String: String] {
+    func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
             instance: number, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {

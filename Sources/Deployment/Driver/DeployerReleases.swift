@@ -18,7 +18,7 @@ extension Deployer {
         }
     }
 
-    func stage(_ number: Int, _ release: Release, running: String?) async {
+    func stage(_ number: InstanceNumber, _ release: Release, running: String?) async {
         let layout = effects.layout
         let begin = loop.now
         let state = instance(number).state
@@ -36,7 +36,7 @@ extension Deployer {
             await discardStaged(number)
             return tell(.stagingFailed(number, release, reason: "\(error)"))
         }
-        let isConnected = snapshot?.instances[number - 1].isConnected ?? false
+        let isConnected = snapshot?.instances[number].isConnected ?? false
         let decision = await HotUpgrade.decide(
             .init(version: running, isConnected: isConnected), name: application,
             version: release.version, current: layout.current(number),
@@ -45,7 +45,7 @@ extension Deployer {
     }
 
     /// Removes what is left of a staging that is over.
-    func discardStaged(_ number: Int) async {
+    func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
         instance(number).package = nil
         await attempt("removing what was staged for instance: \(number)") {
@@ -53,7 +53,7 @@ extension Deployer {
         }
     }
 
-    func runPreCommands(_ number: Int, _ release: Release) async {
+    func runPreCommands(_ number: InstanceNumber, _ release: Release) async {
         let runner = PreCommandRunner(
             program: effects.layout.stagedProgram(number),
             folder: effects.layout.new(number), environment: variables(number),
@@ -75,7 +75,7 @@ extension Deployer {
         }
     }
 
-    func promote(_ number: Int, _ release: Release) async {
+    func promote(_ number: InstanceNumber, _ release: Release) async {
         let state = instance(number).state
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .fullDeployment)
@@ -96,7 +96,7 @@ extension Deployer {
         await clean(number)
     }
 
-    func revert(_ number: Int, to id: ReleaseID) async {
+    func revert(_ number: InstanceNumber, to id: ReleaseID) async {
         let state = instance(number).state
         do {
             let release = try await loop.offload { try state.revert(to: id) }
@@ -112,7 +112,7 @@ extension Deployer {
     }
 
     /// What is current after a move that failed in its midst; to find that out, nothing is written.
-    func standing(_ number: Int) async -> DeployedRelease? {
+    func standing(_ number: InstanceNumber) async -> DeployedRelease? {
         let state = instance(number).state
         do {
             return try await loop.offload { try state.standing() }
@@ -125,11 +125,11 @@ extension Deployer {
     // MARK: Hot upgrade
 
     func hotUpgrade(
-        _ number: Int, from: String, to release: Release, isResumed: Bool = false
+        _ number: InstanceNumber, from: String, to release: Release, isResumed: Bool = false
     ) async {
         let (layout, files) = (effects.layout, effects.files)
         let state = instance(number).state
-        let replaced = snapshot?.instances[number - 1].current
+        let replaced = snapshot?.instances[number].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
         if !isResumed {

@@ -2,7 +2,7 @@ internal import Supervisor
 
 /// What the deployer holds of one instance. Confined to the deployer.
 final class DrivenInstance {
-    let number: Int
+    let number: InstanceNumber
     let name: InstanceName
     let state: InstanceState
     /// Its record; another one once that on disk has been read.
@@ -15,7 +15,7 @@ final class DrivenInstance {
     var package: LocalPackage?
 
     init(_ name: InstanceName, _ state: InstanceState, in records: InstanceRecordFolder) {
-        number = name.index
+        number = name.number
         self.name = name
         self.state = state
         keeper = InstanceRecordKeeper(InstanceRecord(name: name), in: records)

@@ -7,7 +7,7 @@ struct CommandDecision: Equatable {
     enum Action: Equatable {
         /// For the deployer, as it is.
         case ask(EngineAction)
-        case tell(Int, Instance.Order)
+        case tell(InstanceNumber, Instance.Order)
         /// The rollout has failed.
         case endRollout(reason: String)
 
@@ -83,7 +83,7 @@ struct CommandDesk {
     // MARK: Instances
 
     /// Why nothing can be done with an instance.
-    private func refusal(at number: Int) -> CommandDecision? {
+    private func refusal(at number: InstanceNumber) -> CommandDecision? {
         guard fleet.numbers.contains(number) else {
             return .refused(
                 "there is no instance \(number): \(application) has instances 1 to "
@@ -95,7 +95,7 @@ struct CommandDesk {
                 + "that is done")
     }
 
-    private func restart(_ number: Int) -> CommandDecision {
+    private func restart(_ number: InstanceNumber) -> CommandDecision {
         guard fleet[number].current != nil else {
             return .refused("instance \(number) has no version to start")
         }
@@ -106,7 +106,7 @@ struct CommandDesk {
     }
 
     /// A package that is fetched for the instance is dropped when the answer comes.
-    private func stop(_ number: Int) -> CommandDecision {
+    private func stop(_ number: InstanceNumber) -> CommandDecision {
         let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(
             "instance \(number) is being stopped, and stays stopped until it is started",
@@ -115,7 +115,7 @@ struct CommandDesk {
                 + [.tell(number, .stayStopped)])
     }
 
-    private func start(_ number: Int) -> CommandDecision {
+    private func start(_ number: InstanceNumber) -> CommandDecision {
         guard fleet[number].current != nil else {
             return .done(
                 "instance \(number) is deployed when its turn comes", [.tell(number, .release)])

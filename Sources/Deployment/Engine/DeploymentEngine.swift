@@ -53,7 +53,7 @@ extension DeploymentEngine {
             plan: ReleasePlan(
                 record: record, timings: configuration.timings, now: now, seconds: seconds))
         engine.log(.info, "Initialising deployment server")
-        for (number, found) in zip(1..., found) {
+        for (number, found) in zip(InstanceNumber.first(found.count), found) {
             let (instance, actions) = Instance.begin(number, found, configuration, now: now)
             engine.fleet.add(instance)
             engine.perform(actions, at: number, now: now)
@@ -169,7 +169,7 @@ extension DeploymentEngine {
 
     /// Tells the rollout, if the answer is for it.
     private mutating func tellRollout(
-        _ number: Int, _ release: Release?, now: MonotonicTime,
+        _ number: InstanceNumber, _ release: Release?, now: MonotonicTime,
         _ event: (inout Rollout, Rollout.Surroundings) -> [Rollout.Action]
     ) {
         guard var told = rollout, told.instance == number,
@@ -181,12 +181,12 @@ extension DeploymentEngine {
     }
 
     private mutating func tell(
-        _ number: Int, now: MonotonicTime, _ event: (inout Instance) -> [Instance.Action]
+        _ number: InstanceNumber, now: MonotonicTime, _ event: (inout Instance) -> [Instance.Action]
     ) {
         perform(event(&fleet[number]), at: number, now: now)
     }
 
-    private func isBeingChanged(_ number: Int) -> Bool {
+    private func isBeingChanged(_ number: InstanceNumber) -> Bool {
         rollout?.isChanging(number) == true
     }
 
@@ -286,7 +286,7 @@ extension DeploymentEngine {
     }
 
     private mutating func perform(
-        _ wanted: [Instance.Action], at number: Int, now: MonotonicTime
+        _ wanted: [Instance.Action], at number: InstanceNumber, now: MonotonicTime
     ) {
         for action in wanted {
             switch action {
@@ -311,7 +311,8 @@ extension DeploymentEngine {
     }
 
     /// A release on trial has failed at an instance.
-    private mutating func failTrial(_ number: Int, _ reason: String, now: MonotonicTime) {
+    private mutating func failTrial(_ number: InstanceNumber, _ reason: String, now: MonotonicTime)
+    {
         guard let current = fleet[number].current else { return }
         _ = fleet[number].perform(.endTrial, now: now)
         let reason = "instance \(number): \(reason)"

@@ -3,7 +3,7 @@ package import Transport
 
 /// What an instance is doing, for people and programs that ask.
 package struct InstanceSnapshot: Equatable, Sendable {
-    package var number: Int
+    package var number: InstanceNumber
     package var status: InstanceMachine.Status
     package var current: DeployedRelease?
     package var previous: DeployedRelease?

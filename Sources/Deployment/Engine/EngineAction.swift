@@ -7,35 +7,35 @@ package enum EngineAction: Equatable, Sendable {
     case readCatalog
     /// Fetch the package, check it and unpack it into the instance's `new`; find out whether it can
     /// be hot-upgraded from `running`, the version that runs there (`nil`: none does).
-    case stage(Int, Release, running: String?)
+    case stage(InstanceNumber, Release, running: String?)
     /// Run the release's pre-commands with what is staged in `new`, in order, until one fails.
-    case runPreCommands(Int, Release)
+    case runPreCommands(InstanceNumber, Release)
     /// `current` becomes `previous`, `new` becomes `current`, and the version files say so.
-    case promote(Int, Release)
+    case promote(InstanceNumber, Release)
     /// Upgrade the running node, make it permanent, and let the version files say so.
-    case hotUpgrade(Int, from: String, to: Release)
+    case hotUpgrade(InstanceNumber, from: String, to: Release)
     /// A hot upgrade was cut short by the end of an earlier deployex: ask the node what it runs, and
     /// finish or clear what is left.
-    case resumeHotUpgrade(Int, from: String, to: Release)
+    case resumeHotUpgrade(InstanceNumber, from: String, to: Release)
     /// `previous`, the release given, becomes `current` again.
-    case revert(Int, ReleaseID)
+    case revert(InstanceNumber, ReleaseID)
     /// Forget what is staged in `new`.
-    case discardStaged(Int)
+    case discardStaged(InstanceNumber)
 
     /// Start `current`. `run` counts the starts of this instance.
-    case spawn(Int, run: Int)
+    case spawn(InstanceNumber, run: Int)
     /// SIGTERM to the instance's process, once the decision is on record.
-    case terminate(Int)
+    case terminate(InstanceNumber)
     /// SIGKILL to every process of the instance's session, once the decision is on record.
-    case killSession(Int)
-    case probe(Int, run: Int, ProbeKind)
+    case killSession(InstanceNumber)
+    case probe(InstanceNumber, run: Int, ProbeKind)
 
     /// Write the instance's record.
-    case note(Int, InstanceNote)
+    case note(InstanceNumber, InstanceNote)
     /// Write the application's record, before any later work on the instances' folders.
     case save(ApplicationRecord)
     /// Read what the instance printed last.
-    case readLogTail(Int, ReleaseID)
+    case readLogTail(InstanceNumber, ReleaseID)
     case reply(UInt64, CommandResult)
     case log(LogLevel, String)
     /// Everything is stopped: the program may end.

@@ -1,12 +1,14 @@
+package import Supervisor
+
 /// What an operator asks of one application.
 package enum EngineCommand: Equatable, Sendable {
     /// Run this version from now on, whatever the catalog names; with `nil` follow the catalog again.
     case deploy(version: String?)
     /// Start a new process in place of the one that runs.
-    case restart(Int)
+    case restart(InstanceNumber)
     /// Stop the instance and leave it stopped, over restarts of deployex too.
-    case stop(Int)
-    case start(Int)
+    case stop(InstanceNumber)
+    case start(InstanceNumber)
     /// Ghost the version that is to run, so that the last good one before it comes back.
     case rollback
     /// Let a ghosted version be deployed again.

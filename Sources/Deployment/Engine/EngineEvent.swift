@@ -15,42 +15,42 @@ package enum EngineEvent: Equatable, Sendable {
     case commanded(UInt64, EngineCommand)
 
     /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
-    case staged(Int, Release, UpgradeDecision)
-    case stagingFailed(Int, Release, reason: String)
+    case staged(InstanceNumber, Release, UpgradeDecision)
+    case stagingFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/runPreCommands(_:_:)``.
-    case preCommandsDone(Int, Release)
-    case preCommandsFailed(Int, Release, reason: String)
+    case preCommandsDone(InstanceNumber, Release)
+    case preCommandsFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/promote(_:_:)``: `current` is the new release.
-    case promoted(Int, Release)
+    case promoted(InstanceNumber, Release)
     /// `current` is what it was.
-    case promotionFailed(Int, Release, reason: String)
+    case promotionFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
-    case hotUpgraded(Int, Release)
-    case hotUpgradeFailed(Int, Release, reason: String, nodeIsUntouched: Bool)
+    case hotUpgraded(InstanceNumber, Release)
+    case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The answer to ``EngineAction/revert(_:_:)``: `current` is the release before.
-    case reverted(Int, DeployedRelease)
+    case reverted(InstanceNumber, DeployedRelease)
     /// `current` is what it was.
-    case reversionFailed(Int, reason: String)
+    case reversionFailed(InstanceNumber, reason: String)
     /// The answer to ``EngineAction/readLogTail(_:_:)``.
-    case logTailRead(Int, ReleaseID, lines: [String])
+    case logTailRead(InstanceNumber, ReleaseID, lines: [String])
 
     /// What is about to be started is another release than was known: an upgrade in place that counted
     /// as failed has taken effect after all, or one that was made permanent is lost.
-    case stands(Int, DeployedRelease)
+    case stands(InstanceNumber, DeployedRelease)
     /// The answers to ``EngineAction/spawn(_:run:)``.
-    case spawned(Int, ProcessIdentity)
-    case spawnFailed(Int, reason: String)
+    case spawned(InstanceNumber, ProcessIdentity)
+    case spawnFailed(InstanceNumber, reason: String)
     /// The process of an instance has ended; what is left of its session is being killed.
-    case exited(Int, ProcessExit)
+    case exited(InstanceNumber, ProcessExit)
     /// Nothing of the session is left.
-    case sessionEnded(Int)
+    case sessionEnded(InstanceNumber)
     /// The answer to ``EngineAction/probe(_:run:_:)``; `run` is the one that was asked about.
-    case probed(Int, run: Int, ProbeResult)
+    case probed(InstanceNumber, run: Int, ProbeResult)
     /// The distribution connection to the instance's node is up.
-    case connected(Int, creation: UInt32)
+    case connected(InstanceNumber, creation: UInt32)
     /// The distribution connection to the instance's node was lost.
-    case disconnected(Int)
+    case disconnected(InstanceNumber)
 
     /// All instances are to be stopped, and deployex is to end after them.
     case shutdownRequested

@@ -1,4 +1,4 @@
-internal import Transport
+internal import Supervisor
 
 /// The instances of an application, by number from one.
 ///
@@ -8,22 +8,22 @@ struct Fleet: Sequence {
 
     /// Numbered in the order in which they come.
     mutating func add(_ instance: Instance) {
-        precondition(instance.number == instances.count + 1, "Instances come in order")
+        precondition(instance.number.offset == instances.count, "Instances come in order")
         instances.append(instance)
     }
 
-    subscript(_ number: Int) -> Instance {
-        get { instances[number - 1] }
-        _modify { yield &instances[number - 1] }
+    subscript(_ number: InstanceNumber) -> Instance {
+        get { instances[number] }
+        _modify { yield &instances[number] }
     }
 
-    var numbers: ClosedRange<Int> { 1...instances.count }
+    var numbers: ClosedRange<InstanceNumber> { InstanceNumber.first(instances.count) }
 
     func makeIterator() -> IndexingIterator<[Instance]> { instances.makeIterator() }
 
     /// Whether an instance may be stopped: it serves nobody, or another one is ready, or there is no
     /// other. What was so when its rollout began may have changed while the package was fetched.
-    func maySpare(_ number: Int) -> Bool {
+    func maySpare(_ number: InstanceNumber) -> Bool {
         guard self[number].isReady else { return true }
         let others = instances.filter { $0.number != number && !$0.isStoppedByOperator }
         // One that was ready and is being stopped serves no longer.

@@ -55,7 +55,7 @@ struct Instance {
         var crashCount = 0
     }
 
-    let number: Int
+    let number: InstanceNumber
     private let configuration: EngineConfiguration
     private var process: InstanceMachine
     private(set) var health: NodeHealth
@@ -118,7 +118,8 @@ extension Instance {
 extension Instance {
     /// Takes over what runs, and starts what is deployed and does not run.
     static func begin(
-        _ number: Int, _ found: DeploymentEngine.Found, _ configuration: EngineConfiguration,
+        _ number: InstanceNumber, _ found: DeploymentEngine.Found,
+        _ configuration: EngineConfiguration,
         now: MonotonicTime
     ) -> (Instance, [Action]) {
         var instance = Instance(

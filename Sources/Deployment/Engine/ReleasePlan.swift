@@ -204,7 +204,8 @@ extension ReleasePlan {
     /// A release on trial has failed at an instance. Where there is nothing to go back to it is left to
     /// its restarts: what is missing outside, such as a database, may come.
     mutating func failedTrial(
-        _ id: ReleaseID, at number: Int, _ reason: String, in fleet: Fleet, now: MonotonicTime
+        _ id: ReleaseID, at number: InstanceNumber, _ reason: String, in fleet: Fleet,
+        now: MonotonicTime
     ) -> [EngineAction] {
         guard !record.isGhosted(id) else { return [] }
         guard fallback(from: id, in: fleet) != nil else {
@@ -220,7 +221,7 @@ extension ReleasePlan {
 
     /// What the instance that failed had printed last.
     mutating func logTailRead(
-        _ number: Int, _ id: ReleaseID, _ lines: [String]
+        _ number: InstanceNumber, _ id: ReleaseID, _ lines: [String]
     ) -> [EngineAction] {
         guard record.setLogLines(lines, of: id), !lines.isEmpty else { return [] }
         return [.log(.error, "Instance: \(number) said last:")]

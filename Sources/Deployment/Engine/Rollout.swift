@@ -17,7 +17,7 @@ internal import Transport
 /// An answer that belongs to another phase is ignored. When it returns ``Action/end(_:reason:)`` or
 /// ``Action/abandon`` it is over and receives nothing more.
 struct Rollout: Equatable {
-    let instance: Int
+    let instance: InstanceNumber
     let release: Release
     private let begin: MonotonicTime
     private var phase: Phase
@@ -74,7 +74,7 @@ struct Rollout: Equatable {
 
 extension Rollout {
     /// Whether that instance's folders are being changed, or its node is: it is not restarted meanwhile.
-    func isChanging(_ number: Int) -> Bool {
+    func isChanging(_ number: InstanceNumber) -> Bool {
         switch phase {
         case .staging, .preparing, .awaitingReady: false
         case .stopping, .moving, .upgrading: number == instance
@@ -86,7 +86,9 @@ extension Rollout {
         if case .moving = phase { true } else { false }
     }
 
-    func isAwaitingReady(_ number: Int) -> Bool { number == instance && nextDeadline != nil }
+    func isAwaitingReady(_ number: InstanceNumber) -> Bool {
+        number == instance && nextDeadline != nil
+    }
 
     /// When to come back with ``timePassed(_:)`` at the latest.
     var nextDeadline: MonotonicTime? {
@@ -139,7 +141,7 @@ extension Rollout {
 
     /// Asks the node of an instance what has become of the upgrade that an earlier deployex began.
     static func resuming(
-        _ upgrade: Instance.InterruptedUpgrade, at number: Int, now: MonotonicTime
+        _ upgrade: Instance.InterruptedUpgrade, at number: InstanceNumber, now: MonotonicTime
     ) -> (Rollout, [Action]) {
         let (from, to) = (upgrade.from, upgrade.to)
         let told =
@@ -154,7 +156,8 @@ extension Rollout {
 
     /// The trial of what an earlier deployex deployed begins again.
     static func awaiting(
-        _ deployed: DeployedRelease, _ release: Release, at number: Int, deadline: MonotonicTime,
+        _ deployed: DeployedRelease, _ release: Release, at number: InstanceNumber,
+        deadline: MonotonicTime,
         now: MonotonicTime
     ) -> Rollout {
         Rollout(

@@ -1,3 +1,5 @@
+package import Supervisor
+
 /// A release that did not work, and is not deployed again until somebody says so.
 package struct GhostedRelease: Codable, Equatable, Sendable {
     package var version: String
@@ -26,7 +28,7 @@ package struct DeploymentOutcome: Codable, Equatable, Sendable {
     package var version: String
     package var hash: String
     package var kind: Kind
-    package var instance: Int
+    package var instance: InstanceNumber
     package var outcome: Outcome
     /// When it ended: seconds since 1970.
     package var at: Int64

@@ -1,3 +1,5 @@
+package import Supervisor
+
 /// Where one application's releases and records stand below the base folder.
 ///
 /// ```
@@ -18,31 +20,43 @@ package struct DeploymentLayout: Equatable, Sendable {
 
     /// What holds the folders of the application's instances.
     package var applicationFolder: String { "\(basePath)/service/\(application)" }
-    package func instanceFolder(_ instance: Int) -> String {
+    package func instanceFolder(_ instance: InstanceNumber) -> String {
         "\(applicationFolder)/\(instance)"
     }
 
     /// A release on its way in.
-    package func new(_ instance: Int) -> String { instanceFolder(instance) + "/new" }
+    package func new(_ instance: InstanceNumber) -> String { instanceFolder(instance) + "/new" }
     /// The release that runs, or would.
-    package func current(_ instance: Int) -> String { instanceFolder(instance) + "/current" }
+    package func current(_ instance: InstanceNumber) -> String {
+        instanceFolder(instance) + "/current"
+    }
     /// The release before it.
-    package func previous(_ instance: Int) -> String { instanceFolder(instance) + "/previous" }
-    func journal(_ instance: Int) -> String { instanceFolder(instance) + "/journal.json" }
+    package func previous(_ instance: InstanceNumber) -> String {
+        instanceFolder(instance) + "/previous"
+    }
+    func journal(_ instance: InstanceNumber) -> String {
+        instanceFolder(instance) + "/journal.json"
+    }
 
     /// Of the application as a whole.
     package var versionFolder: String { "\(basePath)/version/\(application)" }
     package var applicationRecord: String { versionFolder + "/application.json" }
-    package func versionFolder(_ instance: Int) -> String { "\(versionFolder)/\(instance)" }
-    package func currentVersion(_ instance: Int) -> String {
+    package func versionFolder(_ instance: InstanceNumber) -> String {
+        "\(versionFolder)/\(instance)"
+    }
+    package func currentVersion(_ instance: InstanceNumber) -> String {
         versionFolder(instance) + "/current.json"
     }
-    package func previousVersion(_ instance: Int) -> String {
+    package func previousVersion(_ instance: InstanceNumber) -> String {
         versionFolder(instance) + "/previous.json"
     }
 
     /// The program that starts the release in `current`.
-    package func program(_ instance: Int) -> String { current(instance) + "/bin/\(application)" }
+    package func program(_ instance: InstanceNumber) -> String {
+        current(instance) + "/bin/\(application)"
+    }
     /// The program of the release that is staged.
-    package func stagedProgram(_ instance: Int) -> String { new(instance) + "/bin/\(application)" }
+    package func stagedProgram(_ instance: InstanceNumber) -> String {
+        new(instance) + "/bin/\(application)"
+    }
 }

@@ -12,10 +12,10 @@ package import Supervisor
 /// All of it blocks: callers `offload` it.
 package struct InstanceState: Sendable {
     package let layout: DeploymentLayout
-    package let instance: Int
+    package let instance: InstanceNumber
     let files: any FileSystem
 
-    package init(layout: DeploymentLayout, instance: Int, files: any FileSystem) {
+    package init(layout: DeploymentLayout, instance: InstanceNumber, files: any FileSystem) {
         self.layout = layout
         self.instance = instance
         self.files = files

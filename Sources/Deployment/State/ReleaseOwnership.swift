@@ -142,7 +142,7 @@ package struct ReleaseReach: Sendable {
         }
         try files.makeFolders(folder, mode: 0o711)
         try FolderAccess.set(folder, mode: 0o711)
-        for number in 1...application.replicas {
+        for number in InstanceNumber.first(application.replicas) {
             let instance = application.layout.instanceFolder(number)
             try files.makeFolders(instance, mode: 0o700)
             try FolderAccess.set(instance, mode: 0o710, group: user.group)

@@ -8,12 +8,11 @@ extension ApplicationSnapshot {
         ApplicationSnapshot(
             application: application, targetVersion: nil, pinnedVersion: nil, ghosted: [],
             history: [], problem: problem,
-            instances: (1...replicas).map { number in
+            instances: InstanceNumber.first(replicas).map { number in
                 InstanceSnapshot(
                     number: number, status: .failed, current: nil, previous: nil,
                     isConnected: false, isStoppedByOperator: false, isResponding: true,
-                    identity: nil,
-                    startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+                    identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
             })
     }
 }

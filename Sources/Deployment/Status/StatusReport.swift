@@ -121,7 +121,7 @@ extension StatusReport.Application {
             instances: snapshot.instances.map {
                 .init(
                     $0, node: "\(snapshot.application)-\($0.number)@\(host)",
-                    port: Int(firstPort) + $0.number - 1, now: now)
+                    port: Int(firstPort) + $0.number.offset, now: now)
             })
     }
 }
@@ -130,7 +130,7 @@ extension StatusReport.Instance {
     fileprivate init(_ found: InstanceSnapshot, node: String, port: Int, now: MonotonicTime) {
         let uptime = found.startedAt.map { Int((now - $0).components.seconds) }
         self.init(
-            number: found.number, node: node, status: "\(found.status)",
+            number: found.number.value, node: node, status: "\(found.status)",
             version: found.current?.version, previousVersion: found.previous?.version,
             lastDeployment: found.current?.deployment.rawValue,
             otp: found.isConnected ? "connected" : "not_connected",

@@ -1,5 +1,6 @@
 internal import ExternalTermFormat
 internal import FoundationEssentials
+internal import Supervisor
 
 /// The answer to `deployex:versions()`, in the shape that `deployex versions --json` prints: which
 /// version each application is to run, which ones are not deployed again, and what was deployed.
@@ -106,7 +107,7 @@ extension VersionsReport.Outcome {
     fileprivate init(_ change: DeploymentOutcome) {
         self.init(
             version: change.version, hash: change.hash, kind: change.kind.rawValue,
-            instance: change.instance, outcome: change.outcome.rawValue,
+            instance: change.instance.value, outcome: change.outcome.rawValue,
             at: VersionsReport.text(unixSeconds: change.at),
             durationSeconds: (Double(change.milliseconds) / 100).rounded() / 10,
             reason: change.reason)

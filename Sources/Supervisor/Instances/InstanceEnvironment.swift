@@ -38,25 +38,25 @@ package struct InstanceEnvironment: Equatable, Sendable {
         self.extra = extra
     }
 
-    /// The whole environment of instance `index`, counted from 1. `PORT` is the first port + index
-    /// − 1, and is left out beyond 65535, which the configuration does not allow.
+    /// The whole environment of an instance. Instance 1 gets the first port as `PORT`, and each other
+    /// one the next. It is left out beyond 65535, which the configuration does not allow.
     package func variables(
-        instance index: Int, inherited: [String: String]
+        instance number: InstanceNumber, inherited: [String: String]
     ) -> [String: String] {
         var variables = inherited.filter { !Self.isRemoved($0.key) }
         if let user { variables.merge(user.variables) { $1 } }
-        variables["RELEASE_NODE_SUFFIX"] = "-\(index)"
+        variables["RELEASE_NODE_SUFFIX"] = "-\(number)"
         // The operator's `extra`, and what the release's env.sh exports, come after it and win.
         variables["RELEASE_COOKIE"] = cookie
         if let firstPort {
-            variables["PORT"] = Self.port(first: firstPort, instance: index).map { "\($0)" }
+            variables["PORT"] = Self.port(first: firstPort, instance: number).map { "\($0)" }
         }
         return variables.merging(extra) { $1 }
     }
 
     /// The port of an instance, or `nil` where there is none of that number.
-    package static func port(first: UInt16, instance index: Int) -> UInt16? {
-        let (port, overflow) = Int(first).addingReportingOverflow(index &- 1)
+    package static func port(first: UInt16, instance number: InstanceNumber) -> UInt16? {
+        let (port, overflow) = Int(first).addingReportingOverflow(number.offset)
         return overflow ? nil : UInt16(exactly: port)
     }
 

@@ -2,14 +2,13 @@
 package struct InstanceName: Hashable, Sendable, CustomStringConvertible {
     /// The application; it has been checked to be fit for a path and a node name.
     package var app: String
-    /// Counted from 1.
-    package var index: Int
+    package var number: InstanceNumber
 
-    package init(app: String, index: Int) {
+    package init(app: String, number: InstanceNumber) {
         self.app = app
-        self.index = index
+        self.number = number
     }
 
     /// The node's name before the `@`, and the stem of the instance's files.
-    package var description: String { "\(app)-\(index)" }
+    package var description: String { "\(app)-\(number)" }
 }

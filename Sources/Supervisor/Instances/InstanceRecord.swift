@@ -12,7 +12,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
 
     package private(set) var format = currentFormat
     package var app: String
-    package var instance: Int
+    package var instance: InstanceNumber
     /// The process that runs, or is being started.
     package var process: ProcessIdentity?
     /// Whether that process is known to have become the program.
@@ -32,7 +32,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         restarts: InstanceMachine.Restarts = .init()
     ) {
         app = name.app
-        instance = name.index
+        instance = name.number
         self.process = process
         hasBegun = false
         isStopping = false
@@ -41,7 +41,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         self.restarts = restarts
     }
 
-    package var name: InstanceName { InstanceName(app: app, index: instance) }
+    package var name: InstanceName { InstanceName(app: app, number: instance) }
 
     private enum CodingKeys: String, CodingKey {
         case format, app, instance, process, creation, version, restarts

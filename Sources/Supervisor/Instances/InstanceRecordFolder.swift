@@ -83,9 +83,9 @@ package struct InstanceRecordFolder: Sendable {
         let stem = file.dropLast(5)
         guard
             let dash = stem.lastIndex(of: "-"), dash != stem.startIndex,
-            let index = Int(stem[stem.index(after: dash)...]), counts.contains(index), index > 0
+            let number = Int(stem[stem.index(after: dash)...]), counts.contains(number), number > 0
         else { return nil }
-        let name = InstanceName(app: String(stem[..<dash]), index: index)
+        let name = InstanceName(app: String(stem[..<dash]), number: InstanceNumber(number))
         return "\(name).json" == file ? name : nil
     }
 

@@ -42,9 +42,10 @@ struct RemoteShell: Command {
         var arguments = [application, instance].compactMap { $0?.term }
         if instance == nil { arguments = try await connected(client, application) }
         let answer = try await client.call("instance", arguments)
-        guard let name = answer["application"]?.asText, let number = answer["instance"]?.asInteger
+        guard let name = answer["application"]?.asText, let number = answer["instance"]?.asInteger,
+            number >= 1
         else { throw client.strangeAnswer }
-        let instance = InstanceName(app: name, index: number)
+        let instance = InstanceName(app: name, number: InstanceNumber(number))
         guard let path = answer["program"]?.asText else {
             throw CommandFailure(
                 "\(client.name) does not say where \(instance) is: is it another version of "

@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Glibc
+internal import Supervisor
 internal import Transport
 
 /// Whose sockets and files on this host the commands believe.
@@ -44,7 +45,8 @@ enum CommandTrust {
         guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
             !name.isEmpty
         else { return nil }
-        let current = DeploymentLayout(basePath: base, application: String(name)).current(number)
+        let current = DeploymentLayout(basePath: base, application: String(name)).current(
+            InstanceNumber(number))
         // Nobody but root can have made what leads there.
         guard let folder = try? PathTrust().folder(current) else { return nil }
         var status = stat()

@@ -32,8 +32,8 @@ enum CommandGoal: Equatable {
         _ command: EngineCommand, of application: String, before: ApplicationSnapshot?,
         after: ApplicationSnapshot?
     ) {
-        func instance(_ number: Int) -> InstanceName {
-            InstanceName(app: application, index: number)
+        func instance(_ number: InstanceNumber) -> InstanceName {
+            InstanceName(app: application, number: number)
         }
         switch command {
         case .deploy(let version):
@@ -125,8 +125,8 @@ enum CommandGoal: Equatable {
         _ end: (InstanceSnapshot) -> String?
     ) -> Verdict {
         judge(name.app, applications) { application in
-            guard let instance = application.instances.first(where: { $0.number == name.index })
-            else { return .failed("\(name.app) has no instance \(name.index) any more") }
+            guard let instance = application.instances.first(where: { $0.number == name.number })
+            else { return .failed("\(name.app) has no instance \(name.number) any more") }
             return end(instance).map { .done("\(name) \($0)") }
                 ?? .waiting("\(name) is \(instance.status)")
         }
@@ -146,9 +146,10 @@ extension CommandGoal {
             switch self {
             case .version(let version, let application):
                 ("version", application, nil, .orNull(version))
-            case .restarted(let name, let pid): ("restarted", name.app, name.index, .orNull(pid))
-            case .idle(let name): ("idle", name.app, name.index, .null)
-            case .running(let name): ("running", name.app, name.index, .null)
+            case .restarted(let name, let pid):
+                ("restarted", name.app, name.number.value, .orNull(pid))
+            case .idle(let name): ("idle", name.app, name.number.value, .null)
+            case .running(let name): ("running", name.app, name.number.value, .null)
             case .allIdle(let orStopping): ("all_idle", nil, nil, orStopping.term)
             }
         return .tuple([kind.term, .orNull(application), .orNull(number), detail])

@@ -104,9 +104,9 @@ enum ControlCall: Equatable {
         _ function: String, of instance: InstanceName, _ rest: [Term]
     ) throws(ControlRefusal) -> ControlCall? {
         switch function {
-        case "restart": .command(application: instance.app, .restart(instance.index))
-        case "stop": .command(application: instance.app, .stop(instance.index))
-        case "start": .command(application: instance.app, .start(instance.index))
+        case "restart": .command(application: instance.app, .restart(instance.number))
+        case "stop": .command(application: instance.app, .stop(instance.number))
+        case "start": .command(application: instance.app, .start(instance.number))
         case "tail": .tail(instance, try stream(rest[0]), lines: try count(rest[1]))
         case "read_log":
             .readLog(instance, try stream(rest[0]), try logStart(rest[1]), within: .zero)

@@ -36,7 +36,7 @@ struct InstanceDirectory: Equatable {
                 "\(application.name) has no instance \(number), only 1 to "
                     + "\(application.replicas)")
         }
-        return InstanceName(app: application.name, index: number)
+        return InstanceName(app: application.name, number: InstanceNumber(number))
     }
 
     /// `2` or `counter-2`.

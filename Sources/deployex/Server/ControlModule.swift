@@ -185,15 +185,15 @@ struct ControlModule: Sendable {
     private func description(of instance: InstanceName) -> Term {
         let served = served(instance.app)
         var environment = served.configuration.variables
-        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.index)"
-        let port = Int(served.configuration.firstPort) + instance.index - 1
+        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        let port = Int(served.configuration.firstPort) + instance.number.offset
         var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
-            ("instance", .integer(instance.index)),
+            ("instance", .integer(instance.number.value)),
             ("node", .binary("\(instance)@\(name.host)")),
             ("port", .integer(port)),
-            ("folder", .binary(served.layout.current(instance.index))),
-            ("program", .binary(served.layout.program(instance.index))),
+            ("folder", .binary(served.layout.current(instance.number))),
+            ("program", .binary(served.layout.program(instance.number))),
             ("environment", environment.term),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),

@@ -40,7 +40,7 @@ final class InstanceTrust: Sendable {
 
     private func sockets(of instance: InstanceName) async -> SessionSockets? {
         let deployer = deployers.withLock { $0[instance.app] }
-        return await deployer?.sockets(ofInstance: instance.index)
+        return await deployer?.sockets(ofInstance: instance.number)
     }
 
     // MARK: Dialled

@@ -64,7 +64,7 @@ struct ServedApplication: Sendable {
             files: ownership.files(layout, base: files, publishers: server.trustedUsers),
             process: process,
             node: { number in
-                let instance = InstanceName(app: name, index: number)
+                let instance = InstanceName(app: name, number: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
@@ -75,7 +75,7 @@ struct ServedApplication: Sendable {
         if let http = configuration.httpCheck {
             let firstPort = configuration.firstPort
             effects.checkReadiness = { number in
-                await Self.check(http, port: firstPort + UInt16(number - 1), loop: loop)
+                await Self.check(http, port: firstPort + UInt16(number.offset), loop: loop)
             }
         }
         let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {
@@ -117,8 +117,8 @@ struct ServedApplication: Sendable {
             return log(.error, "Application is not begun: \(refusal)")
         }
         await rotator.setInstances(
-            (1...configuration.replicas).map {
-                InstanceName(app: configuration.name, index: $0)
+            InstanceNumber.first(configuration.replicas).map {
+                InstanceName(app: configuration.name, number: $0)
             })
         await rotator.start()
         await prepareUser()
@@ -141,7 +141,7 @@ struct ServedApplication: Sendable {
     private func prepareUser() async {
         guard let user = ownership.user else { return }
         let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)
-        let numbers = 1...configuration.replicas
+        let numbers = InstanceNumber.first(configuration.replicas)
         do {
             let obstacle = try await offload {
                 for number in numbers {

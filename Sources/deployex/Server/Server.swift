@@ -365,9 +365,9 @@ actor Server {
             served.deployer.assumeIsolated { deployer in
                 switch event {
                 case .nodeUp(_, let creation, _):
-                    deployer.connected(instance.index, creation: creation)
+                    deployer.connected(instance.number, creation: creation)
                 case .nodeDown:
-                    deployer.disconnected(instance.index)
+                    deployer.disconnected(instance.number)
                 }
             }
         }

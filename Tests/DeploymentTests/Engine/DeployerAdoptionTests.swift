@@ -57,7 +57,7 @@ import Transport
     private func record(_ process: ProcessIdentity, in folder: TemporaryFolder) throws {
         let records = InstanceRecordFolder(base: folder.path, fileSystem: HostFileSystem())
         try records.prepare()
-        var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
+        var record = InstanceRecord(name: InstanceName(app: "counter", number: 1))
         record.begin(process, version: "0.1.0")
         record.hasBegun = true
         record.isStopping = true
@@ -134,7 +134,7 @@ import Transport
         try records.prepare()
         let (process, sleeper) = try startSleeper()
         defer { process.kill() }
-        var record = InstanceRecord(name: InstanceName(app: "counter", index: 1))
+        var record = InstanceRecord(name: InstanceName(app: "counter", number: 1))
         record.begin(sleeper, version: "0.1.0")
         record.hasBegun = true
         record.isStopping = true

@@ -48,10 +48,10 @@ import Transport
             replicas: 3, found: Array(repeating: .running(.one), count: 3))
         #expect(
             world.take() == [.spawn(1, run: 1), .spawn(2, run: 1), .spawn(3, run: 1), .readCatalog])
-        for number in 1...3 { world.boot(number, run: 1) }
+        for number in InstanceNumber.first(3) { world.boot(number, run: 1) }
         world.tell(.catalogRead(.two))
         _ = world.take()
-        for number in 1...3 {
+        for number in InstanceNumber.first(3) {
             world.tell(.staged(number, .two, .fullDeployment(reason: .noMatchingVersions)))
             #expect(world.take() == [.terminate(number)])
             world.tell(.exited(number, .code(0)))
@@ -63,7 +63,7 @@ import Transport
             world.spawn(number)
             #expect(world.take() == [.probe(number, run: 2, .readiness)])
             world.tell(.probed(number, run: 2, .ready))
-            let next = number + 1
+            let next = number.advanced(by: 1)
             #expect(
                 world.take() == (number < 3 ? [.stage(next, .two, running: "0.1.0")] : []))
         }

@@ -13,7 +13,7 @@ struct EngineTranscript {
     var actions: [EngineAction] = []
     var log: [String] = []
     /// The latest notes and records that were to be written; they are not among the actions.
-    var notes: [Int: InstanceNote] = [:]
+    var notes: [InstanceNumber: InstanceNote] = [:]
     var saved: ApplicationRecord?
     private var nextCommand: UInt64 = 0
     private var nextPID: Int32 = 100
@@ -83,14 +83,14 @@ struct EngineTranscript {
 
     /// Answers a spawn, and the probes until the instance is ready.
     @discardableResult
-    mutating func boot(_ number: Int, run: Int) -> ProcessIdentity {
+    mutating func boot(_ number: InstanceNumber, run: Int) -> ProcessIdentity {
         let identity = spawn(number)
         tell(.probed(number, run: run, .ready))
         return identity
     }
 
     @discardableResult
-    mutating func spawn(_ number: Int) -> ProcessIdentity {
+    mutating func spawn(_ number: InstanceNumber) -> ProcessIdentity {
         nextPID += 1
         let identity = ProcessIdentity(
             pid: nextPID, startTicks: UInt64(nextPID), bootID: "boot")
@@ -98,21 +98,21 @@ struct EngineTranscript {
         return identity
     }
 
-    mutating func end(_ number: Int, _ status: ProcessExit) {
+    mutating func end(_ number: InstanceNumber, _ status: ProcessExit) {
         tell(.exited(number, status))
         tell(.sessionEnded(number))
     }
 
     /// Brings an instance that is ready to `release` by full deployment, up to its start.
-    mutating func replace(_ number: Int, with release: Release) {
+    mutating func replace(_ number: InstanceNumber, with release: Release) {
         tell(.staged(number, release, .fullDeployment(reason: .noMatchingVersions)))
         if status(number) != .idle { end(number, .code(0)) }
         tell(.promoted(number, release))
     }
 
     var snapshot: ApplicationSnapshot { engine.snapshot }
-    func status(_ number: Int) -> InstanceMachine.Status {
-        snapshot.instances[number - 1].status
+    func status(_ number: InstanceNumber) -> InstanceMachine.Status {
+        snapshot.instances[number].status
     }
 }
 

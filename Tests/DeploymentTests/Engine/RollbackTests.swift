@@ -11,7 +11,7 @@ import Transport
     private func trial(replicas: Int = 2) -> EngineTranscript {
         var world = EngineTranscript(
             replicas: replicas, found: Array(repeating: .running(.one), count: replicas))
-        for number in 1...replicas { world.boot(number, run: 1) }
+        for number in InstanceNumber.first(replicas) { world.boot(number, run: 1) }
         world.tell(.catalogRead(.two))
         world.replace(1, with: .two)
         _ = world.take()
@@ -167,7 +167,7 @@ import Transport
         for release in good { _ = record.noteGood(release, latest: true) }
         var world = EngineTranscript(
             replicas: 2, found: [.running(.two), .running(.two)], record: record)
-        for number in 1...2 { world.boot(number, run: 1) }
+        for number in InstanceNumber.first(2) { world.boot(number, run: 1) }
         world.publish(try Release(version: "0.1.1", hash: "again"))
         world.publish(.three)
         world.replace(1, with: .three)

@@ -11,7 +11,7 @@ import Transport
     /// Two instances that are ready, the first one on its way to the next release.
     private func staging() -> EngineTranscript {
         var world = EngineTranscript(replicas: 2, found: [.running(.one), .running(.one)])
-        for number in 1...2 { world.boot(number, run: 1) }
+        for number in InstanceNumber.first(2) { world.boot(number, run: 1) }
         world.tell(.catalogRead(.two))
         #expect(world.take().contains(.stage(1, .two, running: "0.1.0")))
         return world

@@ -123,7 +123,7 @@ private let mailer = ObservationTopic.application("mailer")
     {
         try await onLoop { feed in
             let path = "/tmp/deployex-log-\(UUID().uuidString)"
-            let name = InstanceName(app: "counter", index: 1)
+            let name = InstanceName(app: "counter", number: 1)
             let topics: Set<ObservationTopic> = [.log(name, .stdout)]
             let watch = LogWatch(feed: feed)
             var isWatched = await watch.watch(name, .stdout, at: path)

@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct LogFilesTests {
     let folder = TemporaryFolder()
-    let name = InstanceName(app: "counter", index: 1)
+    let name = InstanceName(app: "counter", number: 1)
     var logs: LogFiles { LogFiles(root: folder.path) }
 
     @Test func `each stream has a file in the application's folder`() throws {

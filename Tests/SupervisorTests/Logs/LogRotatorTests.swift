@@ -10,7 +10,7 @@ import Transport
     let folder = TemporaryFolder()
     let loop: EventLoop
     let notices = Notices()
-    let name = InstanceName(app: "app", index: 1)
+    let name = InstanceName(app: "app", number: 1)
     var logs: LogFiles { LogFiles(root: folder.path) }
     let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 2)
 
@@ -30,7 +30,7 @@ import Transport
         let rotator = LogRotator(logs: logs, limits: limits ?? self.limits, loop: loop) {
             notices.add($0)
         }
-        await rotator.setInstances([name, InstanceName(app: "app", index: 2)])
+        await rotator.setInstances([name, InstanceName(app: "app", number: 2)])
         return rotator
     }
 

@@ -49,9 +49,9 @@ final class ObservedFiles: ForwardingFiles, @unchecked Sendable {
         path.hasPrefix(world.layout.applicationRecord) || number(of: path) != nil
     }
 
-    private func number(of path: String) -> Int? {
+    private func number(of path: String) -> InstanceNumber? {
         let prefix = "/base/run/\(Scenario.application)-"
         guard path.hasPrefix(prefix) else { return nil }
-        return path.dropFirst(prefix.count).first?.wholeNumberValue
+        return path.dropFirst(prefix.count).first?.wholeNumberValue.map { InstanceNumber($0) }
     }
 }

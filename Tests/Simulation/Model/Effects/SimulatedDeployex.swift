@@ -12,7 +12,7 @@ final class SimulatedDeployex: @unchecked Sendable {
     let processes: SimulatedProcesses
     private var deployer: Deployer?
     /// Which life of each node it is connected to.
-    private(set) var connections: [Int: UInt32] = [:]
+    private(set) var connections: [InstanceNumber: UInt32] = [:]
     /// By version: which publication of it the catalog has named last.
     var namedHashes: [String: String] = [:]
     private(set) var unansweredCommands = 0
@@ -120,7 +120,9 @@ final class SimulatedDeployex: @unchecked Sendable {
     var isRunning: Bool { !isDetaching && !loop.hasEnded && withDeployer { $0.hasEngine } }
 
     /// The process that it takes for the instance's.
-    func identity(_ number: Int) -> ProcessIdentity? { snapshot.instances[number - 1].identity }
+    func identity(_ number: InstanceNumber) -> ProcessIdentity? {
+        snapshot.instances[number].identity
+    }
 
     private func decided(_ event: EngineEvent?, _ actions: [EngineAction]) {
         if let event { world.note("> \(event)") }
@@ -164,7 +166,7 @@ final class SimulatedDeployex: @unchecked Sendable {
     }
 
     /// A call has reached the instance's node in this life of it.
-    func connected(_ number: Int, _ creation: UInt32) {
+    func connected(_ number: InstanceNumber, _ creation: UInt32) {
         guard connections[number] != creation else { return }
         connections[number] = creation
         guard !world.isLost(.losesConnections) else { return }
@@ -172,7 +174,7 @@ final class SimulatedDeployex: @unchecked Sendable {
         withDeployer { $0.connected(number, creation: told) }
     }
 
-    func connectionLost(_ number: Int, _ creation: UInt32) {
+    func connectionLost(_ number: InstanceNumber, _ creation: UInt32) {
         guard connections[number] == creation else { return }
         later(.zero ... .milliseconds(50)) { [self] in
             guard connections[number] == creation else { return }
@@ -190,7 +192,7 @@ final class SimulatedDeployex: @unchecked Sendable {
 
 extension SimulatedWorld {
     /// What is staged is about to be run.
-    fileprivate func useStaged(_ number: Int, _ release: Release) {
+    fileprivate func useStaged(_ number: InstanceNumber, _ release: Release) {
         guard !release.hash.isEmpty else { return }
         let staged = StandingRelease(
             in: layout.new(number), of: Scenario.application, disk.image)

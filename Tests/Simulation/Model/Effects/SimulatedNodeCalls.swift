@@ -9,9 +9,9 @@ final class SimulatedNodeCalls: RemoteNode, @unchecked Sendable {
     private let deployex: SimulatedDeployex
     private var loop: SimulatedLoop { deployex.loop }
     private var world: SimulatedWorld { deployex.world }
-    private let number: Int
+    private let number: InstanceNumber
 
-    init(_ deployex: SimulatedDeployex, _ number: Int) {
+    init(_ deployex: SimulatedDeployex, _ number: InstanceNumber) {
         self.deployex = deployex
         self.number = number
     }
@@ -73,7 +73,8 @@ final class SimulatedNodeCalls: RemoteNode, @unchecked Sendable {
 extension SimulatedWorld {
     /// What the node answers; `nil` when it is not there any more.
     fileprivate func answer(
-        _ identity: ProcessIdentity, _ creation: UInt32, _ number: Int, _ function: String,
+        _ identity: ProcessIdentity, _ creation: UInt32, _ number: InstanceNumber,
+        _ function: String,
         _ arguments: [Term]
     ) -> Term? {
         guard let node = host[identity]?.node, node.creation == creation else { return nil }
@@ -100,9 +101,9 @@ extension SimulatedWorld {
 private struct ReleaseHandler {
     private let world: SimulatedWorld
     private let identity: ProcessIdentity
-    private let number: Int
+    private let number: InstanceNumber
 
-    init(_ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int) {
+    init(_ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: InstanceNumber) {
         self.world = world
         self.identity = identity
         self.number = number

@@ -94,12 +94,12 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
     }
 
     /// `/base/service/APP/I/…`
-    private static func number(in path: String) -> Int {
+    private static func number(in path: String) -> InstanceNumber {
         let names = path.split(separator: "/")
         guard names.count > 3, let number = Int(names[3]) else {
             preconditionFailure("\(path) is in no instance's folder")
         }
-        return number
+        return InstanceNumber(number)
     }
 
     // MARK: For the world

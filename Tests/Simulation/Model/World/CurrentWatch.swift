@@ -1,11 +1,12 @@
+internal import Supervisor
 internal import Transport
 
 /// Watches that no disk operation of deployex takes the whole release out of an instance's `current`.
 final class CurrentWatch: Sendable {
     private struct State {
         /// What stood there after the last operation; `nil` after something else has changed it.
-        var standing: [Int: StandingRelease] = [:]
-        var deployed: Set<Int> = []
+        var standing: [InstanceNumber: StandingRelease] = [:]
+        var deployed: Set<InstanceNumber> = []
         var violation: String?
     }
 
@@ -14,15 +15,17 @@ final class CurrentWatch: Sendable {
     var violation: String? { state.withLock { $0.violation } }
 
     /// The first deployment of an instance is complete.
-    func deployed(_ number: Int) { state.withLock { _ = $0.deployed.insert(number) } }
+    func deployed(_ number: InstanceNumber) { state.withLock { _ = $0.deployed.insert(number) } }
 
     /// Whether a whole release stands in an instance's `current` from now on.
-    func wasDeployed(_ number: Int) -> Bool { state.withLock { $0.deployed.contains(number) } }
+    func wasDeployed(_ number: InstanceNumber) -> Bool {
+        state.withLock { $0.deployed.contains(number) }
+    }
 
     /// A node, or a power cut, has changed what stands there.
-    func forget(_ number: Int) { state.withLock { $0.standing[number] = nil } }
+    func forget(_ number: InstanceNumber) { state.withLock { $0.standing[number] = nil } }
 
-    func look(_ number: Int, _ standing: StandingRelease, _ operation: DiskOperation) {
+    func look(_ number: InstanceNumber, _ standing: StandingRelease, _ operation: DiskOperation) {
         state.withLock { state in
             if standing.version == nil, state.standing[number]?.version != nil {
                 state.violation =

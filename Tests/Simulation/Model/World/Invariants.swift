@@ -13,19 +13,19 @@ final class Invariants {
     /// Those that the deployex that runs knows of.
     private var knownGhosts: Set<ReleaseID> = []
     /// Instances that an operator has asked to stop or to restart since they were last started.
-    private var disturbed: Set<Int> = []
+    private var disturbed: Set<InstanceNumber> = []
     private var historyCount = 0
-    private var reboots: [Int: Reboot] = [:]
+    private var reboots: [InstanceNumber: Reboot] = [:]
     /// Until when something of an ended session still holds the port.
-    private var lingering: [Int: MonotonicTime] = [:]
+    private var lingering: [InstanceNumber: MonotonicTime] = [:]
     private var preparedCount: [ReleaseID: Int] = [:]
     private var startCount = 0
     /// Processes that are to end, whether or not they could be told yet.
-    private var ending: [Int: ProcessIdentity] = [:]
+    private var ending: [InstanceNumber: ProcessIdentity] = [:]
     /// Instances whose record was written when there was space for it.
-    private var recorded: Set<Int> = []
+    private var recorded: Set<InstanceNumber> = []
     /// Instances whose record somebody has damaged since their process was started.
-    private var damagedRecords: Set<Int> = []
+    private var damagedRecords: Set<InstanceNumber> = []
     /// The failures of the disk that were seen to have been injected.
     private var faultCount = 0
     private var lastFault: MonotonicTime?
@@ -62,7 +62,7 @@ final class Invariants {
     func started(_ world: SimulatedWorld) {
         startCount += 1
         guard let deployer = world.deployex else { return }
-        for number in 1...replicas {
+        for number in InstanceNumber.first(replicas) {
             let running = world.host.processes(of: number)
             let adopted = deployer.identity(number)
             for process in running where process.identity != adopted {
@@ -73,7 +73,7 @@ final class Invariants {
             guard case .whole(let release) = standing else {
                 return fail("instance \(number): \(standing) in current after a start")
             }
-            let current = deployer.snapshot.instances[number - 1].current
+            let current = deployer.snapshot.instances[number].current
             check(
                 current?.version == release.version,
                 "instance \(number): \(release.version) stands, \(current?.version ?? "none") is known"
@@ -92,10 +92,10 @@ final class Invariants {
     func rebooted() {
         reboots = [:]
         lingering = [:]
-        for number in 1...replicas { watch?.forget(number) }
+        for number in InstanceNumber.first(replicas) { watch?.forget(number) }
     }
 
-    func damaged(_ path: String, _ number: Int) {
+    func damaged(_ path: String, _ number: InstanceNumber) {
         if path.hasPrefix("/base/run/") {
             damagedRecords.insert(number)
             recorded.remove(number)
@@ -109,7 +109,7 @@ final class Invariants {
     // MARK: Processes
 
     func programBegins(
-        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: Int
+        _ world: SimulatedWorld, _ identity: ProcessIdentity, _ number: InstanceNumber
     ) {
         let others = world.host.processes(of: number).filter { $0.identity != identity }
         check(
@@ -125,7 +125,7 @@ final class Invariants {
     }
 
     /// The record of an instance was written when there was space for it.
-    func recorded(_ number: Int) { recorded.insert(number) }
+    func recorded(_ number: InstanceNumber) { recorded.insert(number) }
 
     /// A record that was written once is written on a full disk, too: an instance that has crashed does not
     /// stay down for want of space, nor does one that is to stop run on.
@@ -143,7 +143,7 @@ final class Invariants {
         }
     }
 
-    func lingers(_ number: Int, until time: MonotonicTime?) {
+    func lingers(_ number: InstanceNumber, until time: MonotonicTime?) {
         lingering[number] = time
     }
 
@@ -163,24 +163,24 @@ final class Invariants {
             "instance \(number) is signalled with no such decision on record")
     }
 
-    func rebootedInPlace(_ world: SimulatedWorld, _ number: Int, _ before: UInt32) {
+    func rebootedInPlace(_ world: SimulatedWorld, _ number: InstanceNumber, _ before: UInt32) {
         guard let deployer = world.deployex, deployer.connections[number] == before,
             deployer.isRunning, let identity = deployer.identity(number)
         else { return }
         reboots[number] = Reboot(
             identity: identity,
-            crashRestarts: deployer.snapshot.instances[number - 1].crashRestarts,
+            crashRestarts: deployer.snapshot.instances[number].crashRestarts,
             start: startCount)
     }
 
     /// A node that rebooted in place has been noticed, as far as that could be.
-    func unnoticedReboot(_ world: SimulatedWorld) -> Int? {
+    func unnoticedReboot(_ world: SimulatedWorld) -> InstanceNumber? {
         reboots.keys.sorted().first { number in
             guard let reboot = reboots[number], let deployer = world.deployex,
                 startCount == reboot.start,
                 deployer.identity(number) == reboot.identity
             else { return false }
-            return deployer.snapshot.instances[number - 1].crashRestarts <= reboot.crashRestarts
+            return deployer.snapshot.instances[number].crashRestarts <= reboot.crashRestarts
         }
     }
 
@@ -274,7 +274,7 @@ final class Invariants {
     }
 
     private func examineStop(
-        _ number: Int, after event: EngineEvent, _ world: SimulatedWorld,
+        _ number: InstanceNumber, after event: EngineEvent, _ world: SimulatedWorld,
         _ deployer: SimulatedDeployex
     ) {
         ending[number] = deployer.identity(number)
@@ -293,7 +293,7 @@ final class Invariants {
     }
 
     private func examineKill(
-        _ number: Int, _ world: SimulatedWorld, _ deployer: SimulatedDeployex
+        _ number: InstanceNumber, _ world: SimulatedWorld, _ deployer: SimulatedDeployex
     ) {
         guard let identity = deployer.identity(number),
             let process = world.host[identity], ending[number] != identity,

@@ -4,7 +4,7 @@ internal import Transport
 /// A process of the simulated host.
 struct SimulatedProcess {
     enum Role: Equatable {
-        case instance(Int)
+        case instance(InstanceNumber)
         /// It runs beside the instances and ends by itself.
         case command
         /// It belongs to somebody else, and must never be signalled.
@@ -83,7 +83,7 @@ struct SimulatedHost {
 
     func process(pid: Int32) -> SimulatedProcess? { processes[pid] }
 
-    func processes(of number: Int) -> [SimulatedProcess] {
+    func processes(of number: InstanceNumber) -> [SimulatedProcess] {
         all.filter { $0.role == .instance(number) }
     }
 

@@ -200,7 +200,7 @@ final class SimulatedWorld: @unchecked Sendable {
         note("deployex ends \(reason) (\(ending))")
         deployex = nil
         ended.end()
-        for number in 1...replicas { invariants.lingers(number, until: nil) }
+        for number in InstanceNumber.first(replicas) { invariants.lingers(number, until: nil) }
         disk.restart(after: ending, using: &random)
         if isFull { fillDisk() }
         guard !isFinal else { return }
@@ -236,8 +236,8 @@ final class SimulatedWorld: @unchecked Sendable {
     }
 
     private func watchDisk() {
-        let folders = (1...replicas).map { layout.current($0) }
-        let parents = (1...replicas).map { layout.instanceFolder($0) }
+        let folders = InstanceNumber.first(replicas).map { layout.current($0) }
+        let parents = InstanceNumber.first(replicas).map { layout.instanceFolder($0) }
         let watch = CurrentWatch()
         invariants.watch = watch
         disk.watch { image, operation in
@@ -253,13 +253,14 @@ final class SimulatedWorld: @unchecked Sendable {
             for index in folders.indices
             where operation.paths.contains(where: { $0.isBelow(parents[index]) }) {
                 watch.look(
-                    index + 1, StandingRelease(in: folders[index], of: Scenario.application, image),
+                    InstanceNumber(index + 1),
+                    StandingRelease(in: folders[index], of: Scenario.application, image),
                     operation)
             }
         }
     }
 
-    func standing(_ number: Int) -> StandingRelease {
+    func standing(_ number: InstanceNumber) -> StandingRelease {
         StandingRelease(in: layout.current(number), of: Scenario.application, disk.image)
     }
 }

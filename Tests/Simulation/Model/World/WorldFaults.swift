@@ -80,7 +80,7 @@ extension SimulatedWorld {
     }
 
     private func damageState() {
-        let number = random.int(1...replicas)
+        let number = InstanceNumber(random.int(1...replicas))
         let paths = [
             layout.currentVersion(number), layout.previousVersion(number),
             layout.applicationRecord, "/base/run/counter-\(number).json",
@@ -185,7 +185,8 @@ extension SimulatedWorld {
     // MARK: The operator
 
     private func command() {
-        let number = random.int(0...replicas + 1)
+        let drawn = random.int(0...replicas + 1)
+        let number = InstanceNumber(drawn == 0 ? replicas + 1 : drawn)
         let version = random.pick(Scenario.versions)
         let commands: [EngineCommand] = [
             .deploy(version: version), .deploy(version: nil), .restart(number), .stop(number),

@@ -6,7 +6,7 @@ internal import Transport
 
 extension SimulatedWorld {
     /// A process that was started becomes the program in `current`.
-    func programBegins(_ identity: ProcessIdentity, _ number: Int) {
+    func programBegins(_ identity: ProcessIdentity, _ number: InstanceNumber) {
         invariants.programBegins(self, identity, number)
         guard case .whole(let release) = standing(number) else {
             note("instance \(number) (\(identity)) cannot boot: \(standing(number))")
@@ -72,7 +72,7 @@ extension SimulatedWorld {
         }
     }
 
-    func reboot(_ identity: ProcessIdentity, _ number: Int) {
+    func reboot(_ identity: ProcessIdentity, _ number: InstanceNumber) {
         guard var node = host[identity]?.node else { return }
         guard case .whole(let release) = standing(number) else {
             // A node whose boot files are gone does not come back.
@@ -104,7 +104,7 @@ extension SimulatedWorld {
     }
 
     /// The process whose node has the instance's name.
-    func nodeProcess(_ number: Int) -> SimulatedProcess? {
+    func nodeProcess(_ number: InstanceNumber) -> SimulatedProcess? {
         host.processes(of: number).first { $0.node?.isUp(at: now) == true }
     }
 }
