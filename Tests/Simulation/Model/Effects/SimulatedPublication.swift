@@ -40,8 +40,7 @@ final class SimulatedPublication: ReleaseStore, @unchecked Sendable {
             throw unavailable("there is no package")
         }
         // Any file will do for `unpack_release`: what is staged says what is in it.
-        return LocalPackage(
-            path: "\(folder)/new/releases/start_erl.data", isTemporary: false)
+        return LocalPackage(path: "\(folder)/new/releases/start_erl.data")
     }
 
     func unpack(
