@@ -19,7 +19,7 @@ struct ReleaseContents: Equatable, Sendable {
     var version: String
     var ertsVersion: String
     var applications: [Application]
-    /// The start types of the applications, as the `.rel` file spells them.
+    /// Whether the release brings its own emulator, in `erts-…/`.
     var includesERTS: Bool
 
     func version(of application: String) -> String? {
