@@ -75,7 +75,7 @@ extension ReleaseContents {
                 var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
                 let erts = "\(folder)/erts-\(contents.ertsVersion)"
                 if isPathComponent(contents.ertsVersion) {
-                    contents.includesERTS = kind(of: erts, files) == .folder
+                    contents.includesERTS = fileKind(of: erts, files) == .folder
                 }
                 return contents
             } catch {
@@ -87,6 +87,6 @@ extension ReleaseContents {
 }
 
 /// What is at `path`; `nil` also when that cannot be found out.
-func kind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
+func fileKind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
     do throws(FileSystemError) { return try files.status(path)?.kind } catch { return nil }
 }
