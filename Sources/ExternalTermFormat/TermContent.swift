@@ -1,8 +1,7 @@
-/// What a term holds, without a claim on it: the encoder looks at every term of a tree, and counting a
-/// reference up and down for each took it half of its time.
+/// What a term holds, without counting a reference to it: the encoder looks at every term of a tree.
 ///
-/// Its pointers hold as long as the term it was taken from. Whoever takes one keeps the root of the tree alive
-/// meanwhile; a tree does not change while it is borrowed.
+/// Its pointers hold as long as the term it was taken from. Whoever takes one keeps the root of the tree
+/// alive meanwhile. A tree does not change while it is borrowed.
 @safe enum TermContent {
     case integer(Int)
     /// The two words of an atom that is held inline.

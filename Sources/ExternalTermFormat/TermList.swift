@@ -1,8 +1,7 @@
 /// The elements of a proper list.
 ///
-/// A list of nothing but integers, as text and iodata are, is kept as numbers when it is decoded: that takes
-/// half of the memory, and neither making nor releasing it has to look at each element. Which way a list is kept
-/// is not to be seen but by the time that things take.
+/// The decoder keeps a list of nothing but integers, as text and iodata are, as numbers. How a list is
+/// kept shows only in the time and memory that it takes.
 public struct TermList: Sendable {
     enum Storage: Sendable {
         case terms([Term])

@@ -3,7 +3,7 @@
 /// Two maps are equal when they have the same pairs in any order. Keys are distinct: the decoder rejects
 /// a repeated one, as a real node does, and whoever fills ``pairs`` sees to it.
 public struct TermMap: Sendable {
-    /// Keys and values by turns, as the decoder reads them. An array of pairs takes longer to release.
+    /// Keys and values by turns, as the decoder reads them.
     let terms: [Term]
 
     /// The map with those pairs; their keys are distinct.

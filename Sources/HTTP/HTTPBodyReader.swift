@@ -100,14 +100,10 @@ package struct HTTPBodyReader: Sendable {
         guard 1...15 ~= digits.count else { throw .badChunk(HTTPParseError.quoted(line)) }
         var size = 0
         for digit in digits {
-            let value: UInt8
-            switch digit {
-            case 0x30...0x39: value = digit - 0x30
-            case 0x41...0x46: value = digit - 0x41 + 10
-            case 0x61...0x66: value = digit - 0x61 + 10
-            default: throw .badChunk(HTTPParseError.quoted(line))
+            guard let value = Character(Unicode.Scalar(digit)).hexDigitValue else {
+                throw .badChunk(HTTPParseError.quoted(line))
             }
-            size = size << 4 | Int(value)
+            size = size << 4 | value
         }
         return size
     }

@@ -20,12 +20,6 @@ package struct HTTPResponseHead: Equatable, Sendable {
     /// In the order in which they came.
     package var fields: [HTTPField]
 
-    package init(minorVersion: Int, status: Int, fields: [HTTPField]) {
-        self.minorVersion = minorVersion
-        self.status = status
-        self.fields = fields
-    }
-
     /// Whether another response follows (RFC 9110, section 15.2). 101 ends HTTP on the connection
     /// and nothing of it follows.
     package var isInterim: Bool { 100...199 ~= status && status != 101 }

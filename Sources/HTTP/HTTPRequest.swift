@@ -5,11 +5,6 @@ package struct HTTPRequest: Equatable, Sendable {
     /// From the first `/` on, with the query, percent-encoded where need be.
     package var path: String
 
-    package init(host: String, path: String) {
-        self.host = host
-        self.path = path
-    }
-
     /// Whether `path` can be asked for: it begins with `/` and holds visible ASCII only
     /// (RFC 9112, section 3.2.1; RFC 3986).
     package static func isPath(_ path: String) -> Bool {

@@ -31,25 +31,14 @@ package struct UnpackProgress: Equatable, Sendable {
 /// is admitted by ``ArchivePolicy`` before it is written; whatever fails, the temporary folder is
 /// removed. What a crash leaves is named as ``StagingFolder`` expects and removed by it.
 package struct PackageUnpacker: Sendable {
+    /// Where folders are made, renamed and removed. ``FolderWriter`` writes the members themselves.
     package let files: any FileSystem
-    package var limits: ArchiveLimits
+    package var limits = ArchiveLimits()
     /// Who is to run the release; `nil` for ourselves.
     package var owner: ProcessUser?
     /// Whose the package may be.
-    package var packageOwners: TrustedUsers
+    package var packageOwners = TrustedUsers()
     var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
-
-    /// - Parameter files: where folders are made, renamed and removed. The members themselves are
-    ///   written by ``FolderWriter``.
-    package init(
-        files: any FileSystem, limits: ArchiveLimits = ArchiveLimits(), owner: ProcessUser? = nil,
-        packageOwners: TrustedUsers = TrustedUsers()
-    ) {
-        self.packageOwners = packageOwners
-        self.files = files
-        self.limits = limits
-        self.owner = owner
-    }
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
     /// - Parameters:

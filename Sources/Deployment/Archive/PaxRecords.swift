@@ -78,12 +78,9 @@ struct PaxRecords: Equatable {
 
     /// Up to 18 decimal digits, which always fit.
     private static func decimal(_ digits: ArraySlice<UInt8>) -> Int64? {
-        guard (1...18).contains(digits.count) else { return nil }
-        var value: Int64 = 0
-        for digit in digits {
-            guard (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(digit) else { return nil }
-            value = value * 10 + Int64(digit - UInt8(ascii: "0"))
+        guard (1...18).contains(digits.count), digits.allSatisfy({ 0x30...0x39 ~= $0 }) else {
+            return nil
         }
-        return value
+        return Int64(String(decoding: digits, as: UTF8.self))
     }
 }

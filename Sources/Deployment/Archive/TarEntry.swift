@@ -13,21 +13,11 @@ package struct TarEntry: Equatable, Sendable {
     package var path: [UInt8]
     package var kind: Kind
     /// The permission bits as stored, at most `0o7777`.
-    package var mode: UInt32
+    package var mode: UInt32 = 0o644
     /// Bytes of contents that follow; 0 for everything but a file.
-    package var byteCount: Int64
+    package var byteCount: Int64 = 0
     /// Seconds since 1970, never negative.
-    package var modified: Int64
-
-    package init(
-        path: [UInt8], kind: Kind, mode: UInt32 = 0o644, byteCount: Int64 = 0, modified: Int64 = 0
-    ) {
-        self.path = path
-        self.kind = kind
-        self.mode = mode
-        self.byteCount = byteCount
-        self.modified = modified
-    }
+    package var modified: Int64 = 0
 }
 
 /// Why bytes are not a tar archive that can be unpacked. `entry` is the member at which it was seen,

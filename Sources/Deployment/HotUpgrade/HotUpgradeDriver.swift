@@ -5,7 +5,7 @@ package import Supervisor
 package import Transport
 
 extension HotUpgrade {
-    /// Runs a program that the environment is not inherited by, and waits for its end.
+    /// Runs a program, which inherits no environment, and waits for its end.
     ///
     /// It is ended when it takes longer than `timeout` or prints more than ``Evaluation/maximumByteCount``.
     package typealias ProgramRun =
@@ -95,20 +95,19 @@ extension HotUpgrade {
                     } catch {
                         next = machine.callFailed(error, output: printed.text)
                     }
-                case .file(.evaluateConfiguration):
+                case .file(let step):
                     do throws(FileSystemError) {
-                        configuration = try await evaluate(plan, files, evaluation, loop)
+                        if step == .evaluateConfiguration {
+                            configuration = try await evaluate(plan, files, evaluation, loop)
+                        } else {
+                            let text = configuration
+                            try await loop.offload { () throws(FileSystemError) in
+                                try perform(step, plan, files, text)
+                            }
+                        }
                         next = machine.fileDone()
                     } catch {
                         next = machine.fileFailed("\(error)")
-                    }
-                case .file(let step):
-                    let text = configuration
-                    let problem = await loop.offload { failure(of: step, plan, files, text) }
-                    if let problem {
-                        next = machine.fileFailed(problem)
-                    } else {
-                        next = machine.fileDone()
                     }
                 case .pause(let duration):
                     await loop.sleep(for: duration)
@@ -120,22 +119,17 @@ extension HotUpgrade {
         }
     }
 
-    private static func failure(
-        of step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ configuration: [UInt8]
-    ) -> String? {
-        do throws(FileSystemError) {
-            switch step {
-            case .evaluateConfiguration: preconditionFailure("The evaluation is no file step")
-            case .placePackage: try files.placePackage(plan)
-            case .copyReleaseResources: try files.copyReleaseResources(plan)
-            case .inspectRelup: try files.inspectRelup(plan)
-            case .writeConfiguration: try files.writeConfiguration(configuration, plan)
-            case .restoreConfiguration: try files.restoreConfiguration(plan)
-            case .removeRelease: try files.removeRelease(plan)
-            }
-            return nil
-        } catch {
-            return error.description
+    private static func perform(
+        _ step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ configuration: [UInt8]
+    ) throws(FileSystemError) {
+        switch step {
+        case .evaluateConfiguration: preconditionFailure("The evaluation runs a program")
+        case .placePackage: try files.placePackage(plan)
+        case .copyReleaseResources: try files.copyReleaseResources(plan)
+        case .inspectRelup: try files.inspectRelup(plan)
+        case .writeConfiguration: try files.writeConfiguration(configuration, plan)
+        case .restoreConfiguration: try files.restoreConfiguration(plan)
+        case .removeRelease: try files.removeRelease(plan)
         }
     }
 

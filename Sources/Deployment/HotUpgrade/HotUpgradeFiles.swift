@@ -102,7 +102,7 @@ extension HotUpgradeFiles {
         return try [plan.from]
             + files.list(path).filter { entry in
                 entry != plan.to && entry != plan.from
-                    && kind(of: "\(path)/\(entry)", files) == .folder
+                    && fileKind(of: "\(path)/\(entry)", files) == .folder
             }
     }
 

@@ -29,11 +29,6 @@ extension HotUpgradeMachine {
         .log(.info, "Installed Release: ~c\"\(plan.to)\"")
     }
 
-    mutating func installationNotAttempted(_ reason: String) -> [Action] {
-        let line = "release_handler:install_release failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
-    }
-
     mutating func outcomeUnknown(_ reason: String) -> [Action] {
         let line = "release_handler:install_release failed, reason: \(reason)"
         // The node may still be reading the resolved configuration: it stays until the node has answered.

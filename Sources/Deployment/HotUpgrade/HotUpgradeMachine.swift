@@ -153,12 +153,13 @@ extension HotUpgradeMachine {
         case .unregistering(let then): return notUnregistered(reason, then: then)
         case .unpacking: return unpackingFailed(reason, isCertain: false)
         case .findingRoot: return abandon("asking the node for its root folder: \(reason)")
-        case .makingRelup: return relupFailed(reason)
-        case .checking: return checkFailed(reason)
+        case .makingRelup: return abandon(failed: "systools:make_relup", reason)
+        case .checking:
+            return abandon(failed: "release_handler:check_install_release", reason)
         case .installing:
             if case .unreachable = error {
                 // Never sent: the old code still runs, if anything does.
-                return installationNotAttempted(reason)
+                return abandon(failed: "release_handler:install_release", reason)
             }
             return outcomeUnknown(reason)
         case .makingPermanent: return permanenceFailed(reason)
@@ -293,6 +294,12 @@ extension HotUpgradeMachine {
     /// Ends an upgrade after unpacking and before installing.
     mutating func abandon(_ reason: String) -> [Action] {
         unregister(then: .remove(reason: reason, nodeIsUntouched: true))
+    }
+
+    /// The same, because `call` has failed.
+    mutating func abandon(failed call: String, _ reason: String) -> [Action] {
+        let line = "\(call) failed, reason: \(reason)"
+        return [.log(.error, line)] + abandon(line)
     }
 
     mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {

@@ -84,25 +84,15 @@ extension HotUpgradeMachine {
         case .ok:
             return perform(.inspectingRelup)
         case .error, .badRPC, .other:
-            return relupFailed(answer.text)
+            return abandon(failed: "systools:make_relup", answer.text)
         }
-    }
-
-    mutating func relupFailed(_ reason: String) -> [Action] {
-        let line = "systools:make_relup failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
     }
 
     mutating func checked(_ answer: Answer) -> [Action] {
         // Without a relup the answer is `{ok, TO, []}`: only FROM says that there is a way from it.
         guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
-            return checkFailed(answer.text)
+            return abandon(failed: "release_handler:check_install_release", answer.text)
         }
         return perform(.writingConfiguration)
-    }
-
-    mutating func checkFailed(_ reason: String) -> [Action] {
-        let line = "release_handler:check_install_release failed, reason: \(reason)"
-        return [.log(.error, line)] + abandon(line)
     }
 }

@@ -122,7 +122,7 @@ extension StagedUpgrade {
         for library in try list("\(folder)/lib", files) {
             let ebin = "lib/\(library)/ebin"
             let isMain = library.hasPrefix("\(name)-")
-            guard kind(of: "\(folder)/\(ebin)", files) == .folder else { continue }
+            guard fileKind(of: "\(folder)/\(ebin)", files) == .folder else { continue }
             let entries = try list("\(folder)/\(ebin)", files)
             let isDescribed = entries.contains("jellyfish.json")
             guard isMain || isDescribed else { continue }
@@ -154,7 +154,7 @@ extension StagedUpgrade {
         let upgradable = contents.applications.filter { application in
             guard let library = application.folderName else { return false }
             let appup = "\(folder)/lib/\(library)/ebin/\(application.name).appup"
-            return kind(of: appup, files) == .file
+            return fileKind(of: appup, files) == .file
         }
         return StagedUpgrade(
             contents: contents, appups: set,

@@ -1,45 +1,3 @@
-/// A JSON value. Numbers are kept as text: nothing here computes with them.
-package indirect enum JSONValue: Equatable, Sendable {
-    case null
-    case bool(Bool)
-    case number(String)
-    case string(String)
-    case array([JSONValue])
-    /// In the text's order; of two equal keys the later one counts.
-    case object([(key: String, value: JSONValue)])
-
-    /// The value of `key` in an object; `nil` where there is none.
-    package subscript(key: String) -> JSONValue? {
-        guard case .object(let members) = self else { return nil }
-        return members.last { $0.key == key }?.value
-    }
-
-    /// What kind of value it is, as in "an object".
-    package var kind: String {
-        switch self {
-        case .null: "null"
-        case .bool: "a boolean"
-        case .number: "a number"
-        case .string: "a string"
-        case .array: "an array"
-        case .object: "an object"
-        }
-    }
-
-    package static func == (left: JSONValue, right: JSONValue) -> Bool {
-        switch (left, right) {
-        case (.null, .null): true
-        case (.bool(let left), .bool(let right)): left == right
-        case (.number(let left), .number(let right)): left == right
-        case (.string(let left), .string(let right)): left == right
-        case (.array(let left), .array(let right)): left == right
-        case (.object(let left), .object(let right)):
-            left.elementsEqual(right) { $0.key == $1.key && $0.value == $1.value }
-        case (.null, _), (.bool, _), (.number, _), (.string, _), (.array, _), (.object, _): false
-        }
-    }
-}
-
 /// Why bytes are not one JSON value.
 package enum JSONError: Error, Equatable {
     /// The text ends inside of the value: the rest has not been written yet, or is lost.
@@ -114,14 +72,14 @@ package struct JSONReader {
     private mutating func object(depth: Int) throws(JSONError) -> JSONValue {
         try take(UInt8(ascii: "{"))
         skipSpace()
-        var members: [(key: String, value: JSONValue)] = []
+        var members: [JSONValue.Member] = []
         if try takeIf(UInt8(ascii: "}")) { return .object([]) }
         while true {
             skipSpace()
             let key = try string()
             skipSpace()
             try take(UInt8(ascii: ":"))
-            members.append((key, try value(depth: depth + 1)))
+            members.append(JSONValue.Member(key: key, value: try value(depth: depth + 1)))
             skipSpace()
             if try takeIf(UInt8(ascii: "}")) { return .object(members) }
             try take(UInt8(ascii: ","))
@@ -195,16 +153,10 @@ package struct JSONReader {
     private mutating func hexadecimal() throws(JSONError) -> UInt32 {
         var code: UInt32 = 0
         for _ in 0..<4 {
-            let byte = try peek()
-            switch byte {
-            case UInt8(ascii: "0")...UInt8(ascii: "9"):
-                code = code << 4 | UInt32(byte - UInt8(ascii: "0"))
-            case UInt8(ascii: "a")...UInt8(ascii: "f"):
-                code = code << 4 | UInt32(byte - UInt8(ascii: "a") + 10)
-            case UInt8(ascii: "A")...UInt8(ascii: "F"):
-                code = code << 4 | UInt32(byte - UInt8(ascii: "A") + 10)
-            default: throw .unexpected(offset: offset)
+            guard let digit = Character(Unicode.Scalar(try peek())).hexDigitValue else {
+                throw .unexpected(offset: offset)
             }
+            code = code << 4 | UInt32(digit)
             offset += 1
         }
         return code

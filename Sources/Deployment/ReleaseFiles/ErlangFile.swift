@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// Files of Erlang terms that came with a package: nothing in them is trusted.
+/// Reads and writes files of Erlang terms. They come with a package: nothing in them is trusted.
 enum ErlangFile {
     /// The bytes of a regular file; `nil` when there is none.
     static func read(

@@ -1,4 +1,3 @@
-internal import FoundationEssentials
 internal import Supervisor
 
 /// What Jellyfish, from version 0.2 on, writes beside each appup that it makes: `jellyfish.json`.
@@ -28,25 +27,18 @@ struct JellyfishMetadata: Equatable, Sendable {
 
     /// Reads the file. Without a type it is about a project, as before there were types.
     init(json bytes: [UInt8]) throws(FileSystemError) {
-        let fields: Fields
-        do {
-            fields = try JSONDecoder().decode(Fields.self, from: Data(bytes))
-        } catch {
-            throw .unusable("it is no JSON object with name, from and to")
-        }
+        let fields: JSONValue?
+        do { fields = try JSONReader.value(bytes) } catch { fields = nil }
+        guard let name = fields?["name"]?.text, let from = fields?["from"]?.text,
+            let to = fields?["to"]?.text
+        else { throw .unusable("it is no JSON object with name, from and to") }
         let kind: Kind
-        switch fields.type {
-        case nil, "project": kind = .project
-        case "dependency": kind = .dependency
-        case let other?: throw .unusable("unknown type \(shortened(other))")
+        switch fields?["type"] {
+        case nil, .null, .string("project"): kind = .project
+        case .string("dependency"): kind = .dependency
+        case .string(let other): throw .unusable("unknown type \(shortened(other))")
+        case let other?: throw .unusable("its type is \(other.kind)")
         }
-        self.init(name: fields.name, kind: kind, from: fields.from, to: fields.to)
-    }
-
-    private struct Fields: Decodable {
-        var name: String
-        var type: String?
-        var from: String
-        var to: String
+        self.init(name: name, kind: kind, from: from, to: to)
     }
 }

@@ -19,7 +19,7 @@ struct ReleaseContents: Equatable, Sendable {
     var version: String
     var ertsVersion: String
     var applications: [Application]
-    /// The start types of the applications, as the `.rel` file spells them.
+    /// Whether the release brings its own emulator, in `erts-…/`.
     var includesERTS: Bool
 
     func version(of application: String) -> String? {
@@ -75,7 +75,7 @@ extension ReleaseContents {
                 var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
                 let erts = "\(folder)/erts-\(contents.ertsVersion)"
                 if isPathComponent(contents.ertsVersion) {
-                    contents.includesERTS = kind(of: erts, files) == .folder
+                    contents.includesERTS = fileKind(of: erts, files) == .folder
                 }
                 return contents
             } catch {
@@ -87,6 +87,6 @@ extension ReleaseContents {
 }
 
 /// What is at `path`; `nil` also when that cannot be found out.
-func kind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
+func fileKind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
     do throws(FileSystemError) { return try files.status(path)?.kind } catch { return nil }
 }

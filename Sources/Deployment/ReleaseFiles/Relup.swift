@@ -8,7 +8,12 @@ struct Relup: Equatable, Sendable {
     /// A relup that loads 100,000 modules has a few megabytes.
     static let maximumByteCount = 16 << 20
 
-    private var upgrades: [(from: String, instructions: [Term])]
+    private struct Upgrade: Equatable {
+        var from: String
+        var instructions: [Term]
+    }
+
+    private var upgrades: [Upgrade]
 
     init(_ bytes: [UInt8]) throws(FileSystemError) {
         let terms = try ErlangFile.terms(bytes)
@@ -20,7 +25,7 @@ struct Relup: Equatable, Sendable {
             guard let entry = element.asTuple, entry.count == 3, let from = entry[0].asText,
                 let instructions = entry[2].asList
             else { throw .unusable("it is no relup") }
-            upgrades.append((from, instructions))
+            upgrades.append(Upgrade(from: from, instructions: instructions))
         }
     }
 
@@ -36,9 +41,5 @@ struct Relup: Equatable, Sendable {
                     $0 == .atom("restart_new_emulator") || $0 == .atom("restart_emulator")
                 }
         }
-    }
-
-    static func == (left: Relup, right: Relup) -> Bool {
-        left.upgrades.elementsEqual(right.upgrades) { $0 == $1 }
     }
 }

@@ -12,19 +12,11 @@ extension InstanceState {
         /// Lines for the log.
         package var findings: [String] = []
 
-        package init(
-            current: DeployedRelease? = nil, previous: DeployedRelease? = nil,
-            interruptedUpgrade: DeployedRelease? = nil, findings: [String] = []
-        ) {
+        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
             self.current = current
             self.previous = previous
-            self.interruptedUpgrade = interruptedUpgrade
-            self.findings = findings
         }
     }
-
-    /// State files are small; what is larger is not one.
-    static let recordLimit = 64 << 10
 
     /// Completes or undoes what was under way, and finds out what stands where. Only to be called at
     /// start, before anything else is done here.
@@ -32,7 +24,7 @@ extension InstanceState {
     package func recover(isRunning: Bool) throws(FileSystemError) -> Found {
         var found = Found()
         let journal = try StateFile.take(
-            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files,
+            InstanceJournal.self, layout.journal(instance), files: files,
             findings: &found.findings)
         if !isRunning { try repairBoot(&found) }
         if let journal { try settle(journal, isRunning: isRunning, &found) }
@@ -44,7 +36,8 @@ extension InstanceState {
         return found
     }
 
-    /// Cut off while it made a release permanent, a node leaves a `start_erl.data` from which nothing boots.
+    /// A node that was cut off while it made a release permanent leaves a `start_erl.data` from which
+    /// nothing boots: makes it anew.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
         if let finding = try mendBoot() { found.findings.append(finding) }
         guard try lacksBoot() else { return }
@@ -65,7 +58,7 @@ extension InstanceState {
         guard try lacksBoot() else { return nil }
         let journal = try journal()
         let recorded = try StateFile.read(
-            DeployedRelease.self, layout.currentVersion(instance), limit: Self.recordLimit,
+            DeployedRelease.self, layout.currentVersion(instance),
             files: files
         ).value
         let marked = try ReleaseMarker.read(in: current, files: files)
@@ -168,10 +161,10 @@ extension InstanceState {
     /// differ; those are made anew then.
     private func find(isRunning: Bool, _ found: inout Found) throws(FileSystemError) {
         let recorded = try StateFile.take(
-            DeployedRelease.self, layout.currentVersion(instance), limit: Self.recordLimit,
+            DeployedRelease.self, layout.currentVersion(instance),
             files: files, findings: &found.findings)
         var before = try StateFile.take(
-            DeployedRelease.self, layout.previousVersion(instance), limit: Self.recordLimit,
+            DeployedRelease.self, layout.previousVersion(instance),
             files: files, findings: &found.findings)
         guard let standing = try deployed(in: current, recorded: recorded) else {
             // A node that runs has been booted from it all the same.

@@ -184,7 +184,7 @@ package struct InstanceState: Sendable {
     /// The move under way; `nil` where there is none, or its journal is damaged.
     func journal() throws(FileSystemError) -> InstanceJournal? {
         try StateFile.read(
-            InstanceJournal.self, layout.journal(instance), limit: Self.recordLimit, files: files
+            InstanceJournal.self, layout.journal(instance), files: files
         ).value
     }
 

@@ -6,7 +6,6 @@ package import Supervisor
 /// `FOLDER/.deployex.json`: `{"version":"0.1.2","hash":"local","deployment":"full_deployment"}`
 package enum ReleaseMarker {
     static let name = ".deployex.json"
-    private static let byteLimit = 64 << 10
 
     /// Writes it into a folder that is being filled: made durable with the rest of it.
     package static func put(
@@ -27,12 +26,12 @@ package enum ReleaseMarker {
         try files.replaceFile("\(folder)/\(name)", with: StateFile.bytes(of: release))
     }
 
-    /// `nil` where there is none that makes sense.
+    /// The release that the folder's marker names; `nil` where the marker is missing or damaged.
     static func read(
         in folder: String, files: any FileSystem
     ) throws(FileSystemError) -> DeployedRelease? {
         try StateFile.read(
-            DeployedRelease.self, "\(folder)/\(name)", limit: byteLimit, files: files
+            DeployedRelease.self, "\(folder)/\(name)", files: files
         ).value
     }
 }

@@ -39,7 +39,7 @@ package struct StagingFolder: Sendable {
     @discardableResult
     package func cleanLeftovers() throws(FileSystemError) -> [String] {
         guard try files.status(parent) != nil else { return [] }
-        let prefix = name + Self.temporarySuffix
+        let prefix = HostFileSystem.name(of: path) + Self.temporarySuffix
         let leftovers = try files.list(parent).filter { $0.hasPrefix(prefix) }
         for leftover in leftovers { try files.removeTree("\(parent)/\(leftover)") }
         return leftovers
@@ -90,12 +90,5 @@ package struct StagingFolder: Sendable {
         return "\(path)\(Self.temporarySuffix)\(number)"
     }
 
-    private var parent: String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
-    private var name: String {
-        path.split(separator: "/").last.map(String.init) ?? path
-    }
+    private var parent: String { HostFileSystem.folder(of: path) }
 }

@@ -1,10 +1,10 @@
 internal import Glibc
 package import Transport
 
-/// Every operation on durable state, so that a test can fail or stop at each one.
+/// Every operation on durable state, in one protocol: another one can count, fail or stop each of them.
 ///
-/// All of it blocks: whoever runs on the event loop goes through `offload`. Paths are absolute.
-/// What changes a folder (a new file, a rename, a removal) is durable only after
+/// All of it blocks: whoever runs on the event loop calls it through `offload`. Paths are absolute.
+/// A change of a folder (a new file, a rename, a removal) is durable only after
 /// ``synchronizeFolder(_:)`` of that folder.
 package protocol FileSystem: Sendable {
     /// The file's bytes; ``FileSystemError/tooLarge(path:limit:)`` beyond `limit`.
@@ -20,9 +20,8 @@ package protocol FileSystem: Sendable {
     func exchange(_ first: String, _ second: String) throws(FileSystemError)
     /// Makes what has happened to a folder's entries durable.
     func synchronizeFolder(_ path: String) throws(FileSystemError)
-    /// Makes everything durable on the file system that holds the folder `path`: for trees of many files. It
-    /// also waits for what other programs have written, and is still several times faster than
-    /// fsync(2) of each of a release's 600 files, beside a program that writes all the time too.
+    /// Makes everything durable on the file system that holds the folder `path`: for trees of many
+    /// files. It also waits for what other programs have written.
     func synchronizeFileSystem(holding path: String) throws(FileSystemError)
     /// Makes one folder, whose parent exists. An existing folder is left as it is.
     func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError)

@@ -287,15 +287,10 @@ final class HostNewFile: NewFile {
     }
 
     func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError) {
-        precondition(!isFinished, "A finished file is not written to")
-        var rest = bytes
-        while !rest.isEmpty {
-            let count = rest.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
-            if count < 0, clinux_errno() == EINTR { continue }
-            // A disk that becomes full gives a short count first and then the error.
-            guard count > 0 else { throw .last("writing \(path)") }
-            rest = rest.dropFirst(count)
+        guard let count = descriptor?.write(bytes) else {
+            preconditionFailure("A finished file is not written to")
         }
+        guard count == bytes.count else { throw .last("writing \(path)") }
     }
 
     func finish() throws(FileSystemError) {

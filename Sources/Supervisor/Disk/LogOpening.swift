@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 package import Transport
 
-/// Opens logs and what belongs to them, of instances and our own. All of it blocks.
+/// Opens logs, of instances and our own, and what belongs to them. All of it blocks.
 ///
-/// Who could write to a log's folder could put a link there, and have any file appended to or shown. So
-/// the path is walked each time (``PathTrust``), no link is followed, and what was opened must be a
-/// regular file with one name that belongs to root, to us or to the user of the instance.
+/// Whoever may write to a log's folder could put a link there, and have any file appended to or shown.
+/// So each call walks the path (``PathTrust``) and follows no link. What it opens must be a regular file
+/// with one name that belongs to root, to us or to the user of the instance.
 package enum LogOpening {
     /// The log at `path`, made with mode 0640 where it is missing, for appending; `/dev/null` as well.
     /// - Parameter owners: who may own it and its folder.

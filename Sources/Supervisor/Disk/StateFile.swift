@@ -13,6 +13,9 @@ package enum StateFile {
         }
     }
 
+    /// They are small; what is larger is not one.
+    package static let maximumByteCount = 64 << 10
+
     /// The value as JSON, with a line's end.
     package static func bytes(of value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
@@ -26,7 +29,7 @@ package enum StateFile {
 
     /// What the file at `path` holds; one of more than `limit` bytes is damaged.
     package static func read<Value: Decodable>(
-        _ type: Value.Type, _ path: String, limit: Int, files: any FileSystem
+        _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem
     ) throws(FileSystemError) -> Content<Value> {
         let bytes: [UInt8]
         do throws(FileSystemError) {
@@ -45,7 +48,7 @@ package enum StateFile {
 
     /// As ``read(_:_:limit:files:)``; a damaged file is set aside, and a line in `findings` says so.
     package static func take<Value: Decodable>(
-        _ type: Value.Type, _ path: String, limit: Int, files: any FileSystem,
+        _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem,
         findings: inout [String]
     ) throws(FileSystemError) -> Value? {
         let content = try read(type, path, limit: limit, files: files)

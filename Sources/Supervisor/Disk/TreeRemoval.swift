@@ -17,7 +17,10 @@ enum TreeRemoval {
     private static let maximumEntryCount = 1 << 24
 
     static func remove(_ path: String) throws(FileSystemError) {
-        let (parent, name) = split(path)
+        var stripped = path
+        while stripped.count > 1, stripped.last == "/" { stripped.removeLast() }
+        let parent = HostFileSystem.folder(of: stripped)
+        let name = HostFileSystem.name(of: stripped)
         guard !name.isEmpty, name != ".", name != ".." else {
             throw .system(SystemError("removing \(path)", code: EINVAL))
         }
@@ -39,14 +42,6 @@ enum TreeRemoval {
         var entries = 0
         /// The names that have been tried for what was moved up.
         var names = 0
-    }
-
-    private static func split(_ path: String) -> (parent: String, name: String) {
-        var path = path[...]
-        while path.count > 1, path.last == "/" { path.removeLast() }
-        guard let slash = path.lastIndex(of: "/") else { return (".", String(path)) }
-        let parent = slash == path.startIndex ? "/" : String(path[..<slash])
-        return (parent, String(path[path.index(after: slash)...]))
     }
 
     /// - Parameter above: the opened folders from the first one of the tree down to `folder`.

@@ -30,7 +30,7 @@ final class FileLogWriter: @unchecked Sendable {
         }
         let notice = text.count
         text += bytes
-        let written = append(text)
+        let written = descriptor?.write(text[...]) ?? 0
         guard written < text.count else {
             isInLine = false
             return 0
@@ -39,19 +39,6 @@ final class FileLogWriter: @unchecked Sendable {
         // The disk is full, most likely. A line that was cut counts as lost.
         guard written >= notice else { return lineCount + droppedCount }
         return text[written...].count { $0 == 0x0A }
-    }
-
-    private func append(_ text: [UInt8]) -> Int {
-        var written = 0
-        while written < text.count {
-            let count = text[written...].withUnsafeBytes {
-                Glibc.write(raw, $0.baseAddress, $0.count)
-            }
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count > 0 else { break }
-            written += count
-        }
-        return written
     }
 
     /// Opens the file that has the name now, after rotating one that has no room left.

@@ -15,8 +15,9 @@ enum LogPieceName: Equatable {
     /// The part after the log's own name.
     var suffix: String {
         switch self {
-        case .piece(let start): "." + Self.padded(start)
-        case .rotating(let start, let position): ".rotating-\(Self.padded(start))-\(position)"
+        case .piece(let start): "." + start.padded(to: Self.digitCount)
+        case .rotating(let start, let position):
+            ".rotating-\(start.padded(to: Self.digitCount))-\(position)"
         case .copying: ".copying"
         }
     }
@@ -46,11 +47,6 @@ enum LogPieceName: Equatable {
     private static let digitCount = 15
     /// So that sums of two such numbers and of a log's size (``OpenedLog/maximumByteCount``) fit.
     private static let maximumDigitCount = 18
-
-    private static func padded(_ number: Int64) -> String {
-        let text = String(number)
-        return String(repeating: "0", count: max(0, digitCount - text.count)) + text
-    }
 
     private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int64? {
         guard digits.contains(text.utf8.count), text.utf8.allSatisfy({ 48...57 ~= $0 }) else {

@@ -72,15 +72,12 @@ package actor LogRotator {
     /// not be shortened, are rotated by name. A failure is a notice and holds nothing up.
     package func prepareForStart(_ name: InstanceName) async {
         guard !limits.isOff else { return }
-        await inOrder {
+        await inOrder { rotator in
             for stream in LogFiles.Stream.allCases {
-                let path = self.logs.path(name, stream)
-                let rotation = self.rotation(path)
-                await self.policyRestarted(path)
-                do {
-                    try await offload { try rotation.rotateByRename() }
-                } catch {
-                    await self.finish(path, .failed("\(error)"))
+                let path = rotator.logs.path(name, stream)
+                rotator.policy.restarted(path)
+                await rotator.attempt(path) { rotation throws(FileSystemError) in
+                    try rotation.rotateByRename()
                 }
             }
         }
@@ -88,55 +85,57 @@ package actor LogRotator {
 
     /// Looks once, and rotates what is due.
     func look() async {
-        await inOrder {
-            let paths = await self.paths
-            let owners = self.logs.owners
+        await inOrder { rotator in
+            let (paths, owners) = (rotator.paths, rotator.logs.owners)
             let sizes = await offload { Self.sizes(paths, owners) }
-            for path in await self.due(sizes) {
-                if await self.isStopping { return }
-                let rotation = self.rotation(path)
-                await self.finish(path, await offload { Self.outcome(of: rotation) })
+            for path in rotator.policy.measured(sizes, now: .now) {
+                if rotator.isStopping { return }
+                let rotation = rotator.rotation(path)
+                rotator.finish(path, await offload { Self.outcome(of: rotation) })
             }
         }
     }
 
     private func recover() async {
-        await inOrder {
-            for path in await self.paths {
-                let rotation = self.rotation(path)
-                do {
-                    try await offload { try rotation.recover() }
-                } catch {
-                    await self.finish(path, .failed("\(error)"))
+        await inOrder { rotator in
+            for path in rotator.paths {
+                await rotator.attempt(path) { rotation throws(FileSystemError) in
+                    try rotation.recover()
                 }
             }
         }
     }
 
-    private func inOrder(_ body: @escaping @Sendable () async -> Void) async {
+    private func inOrder(
+        _ body: @escaping @Sendable (isolated LogRotator) async -> Void
+    ) async {
         let before = last
         let task = Task(executorPreference: loop) {
             await before?.value
-            await body()
+            await body(self)
         }
         last = task
         await task.value
     }
 
-    private nonisolated func rotation(_ path: String) -> LogRotation {
+    /// Does something to one log. Only its failure is worth a notice.
+    private func attempt(
+        _ path: String, _ body: @escaping @Sendable (LogRotation) throws(FileSystemError) -> Void
+    ) async {
+        let rotation = rotation(path)
+        do throws(FileSystemError) {
+            try await offload { () throws(FileSystemError) in try body(rotation) }
+        } catch {
+            finish(path, .failed("\(error)"))
+        }
+    }
+
+    private func rotation(_ path: String) -> LogRotation {
         LogRotation(path: path, limits: limits, owners: logs.owners)
     }
 
     private var paths: [String] {
         instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
-    }
-
-    private func due(_ sizes: [String: Int64]) -> [String] {
-        policy.measured(sizes, now: .now)
-    }
-
-    private func policyRestarted(_ path: String) {
-        policy.restarted(path)
     }
 
     private func finish(_ path: String, _ outcome: LogRotationPolicy.Outcome) {

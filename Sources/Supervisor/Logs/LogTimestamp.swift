@@ -5,10 +5,6 @@ package struct LogTimestamp: Equatable, Sendable, CustomStringConvertible {
     /// Since 1970, UTC, without leap seconds.
     package var milliseconds: Int64
 
-    package init(milliseconds: Int64) {
-        self.milliseconds = milliseconds
-    }
-
     package static var now: LogTimestamp {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
@@ -23,14 +19,19 @@ package struct LogTimestamp: Equatable, Sendable, CustomStringConvertible {
         let fraction = rest < 0 ? rest + 1_000 : rest
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        return Self.padded(parts.tm_year + 1_900, 4) + "-" + Self.padded(parts.tm_mon + 1, 2) + "-"
-            + Self.padded(parts.tm_mday, 2) + "T" + Self.padded(parts.tm_hour, 2) + ":"
-            + Self.padded(parts.tm_min, 2) + ":" + Self.padded(parts.tm_sec, 2) + "."
-            + Self.padded(Int32(fraction), 3) + "Z"
+        let date =
+            [(parts.tm_year + 1_900).padded(to: 4)]
+            + [parts.tm_mon + 1, parts.tm_mday].map { $0.padded(to: 2) }
+        let time = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { $0.padded(to: 2) }
+        return date.joined(separator: "-") + "T" + time.joined(separator: ":") + "."
+            + fraction.padded(to: 3) + "Z"
     }
+}
 
-    private static func padded(_ number: Int32, _ count: Int) -> String {
-        let text = String(number)
+extension BinaryInteger {
+    /// The number in `count` decimal digits or more.
+    func padded(to count: Int) -> String {
+        let text = String(self)
         return String(repeating: "0", count: max(0, count - text.count)) + text
     }
 }

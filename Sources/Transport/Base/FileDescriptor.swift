@@ -47,6 +47,20 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
+    /// Writes as many of `bytes` as can be written, which is all of them except after an error.
+    /// - Returns: how many.
+    package func write(_ bytes: ArraySlice<UInt8>) -> Int {
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
+            if count < 0, clinux_errno() == EINTR { continue }
+            // A disk that becomes full gives a short count first and then the error.
+            guard count > 0 else { break }
+            rest = rest.dropFirst(count)
+        }
+        return bytes.count - rest.count
+    }
+
     deinit {
         // Linux frees the number even when close(2) reports EINTR, so it is never called twice.
         _ = close(raw)

@@ -7,11 +7,6 @@ package struct AccessList: Equatable, Sendable {
         package var id: UInt32
         /// As in a mode: 4 reads, 2 writes, 1 executes.
         package var permissions: UInt32
-
-        package init(id: UInt32, permissions: UInt32) {
-            self.id = id
-            self.permissions = permissions
-        }
     }
 
     package var users: [Entry]

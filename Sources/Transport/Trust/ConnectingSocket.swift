@@ -8,11 +8,6 @@ package struct ConnectingSocket: Equatable, Sendable {
     /// What names it in `/proc/PID/fd`.
     package var inode: UInt64
 
-    package init(user: UInt32, inode: UInt64) {
-        self.user = user
-        self.inode = inode
-    }
-
     /// Whether this host's kernel has answered; some are without sock_diag(7).
     private static let isAnswered = Guarded(false)
 

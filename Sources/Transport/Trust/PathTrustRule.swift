@@ -13,18 +13,6 @@ package struct PathEntry: Equatable, Sendable {
     package var accessList: AccessList?
     /// How many names it has.
     package var linkCount: UInt64 = 1
-
-    package init(
-        kind: Kind, owner: UInt32, group: UInt32, mode: UInt32, accessList: AccessList? = nil,
-        linkCount: UInt64 = 1
-    ) {
-        self.kind = kind
-        self.owner = owner
-        self.group = group
-        self.mode = mode
-        self.accessList = accessList
-        self.linkCount = linkCount
-    }
 }
 
 /// Whether what stands on a path can be believed: the decision, without the looking.
@@ -78,16 +66,11 @@ package struct PathTrustRule: Equatable, Sendable {
     /// Whether folders of root's may be writable for a group of which only the system's own
     /// accounts are members, as Ubuntu's `/var/log` is for `syslog`. Only for paths that are walked
     /// again at each use.
-    package var acceptsSystemGroups: Bool
+    package var acceptsSystemGroups = false
 
     /// Whether others may write to a sticky folder on the way. Not where it matters who has made
     /// what is in it: there anybody can make a name.
     package var acceptsStickyFolders = true
-
-    package init(users: TrustedUsers, acceptsSystemGroups: Bool = false) {
-        self.users = users
-        self.acceptsSystemGroups = acceptsSystemGroups
-    }
 
     /// What speaks against it; `nil` when it can be believed.
     /// - Parameter groups: what it asks of the host's users and groups.

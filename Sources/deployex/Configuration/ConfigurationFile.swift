@@ -67,7 +67,7 @@ struct ConfigurationFile {
 
     /// Takes the objects inside of an object apart, down to the keys of settings.
     private func flattened(
-        _ members: [(key: String, value: JSONValue)], _ scope: Setting.Scope, prefix: String,
+        _ members: [JSONValue.Member], _ scope: Setting.Scope, prefix: String,
         section: String = ""
     ) throws(UsageError) -> [String: JSONValue] {
         let keys = Setting.all.filter { $0.scopes.contains(scope) }.map(\.key)
