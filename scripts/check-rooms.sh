@@ -34,23 +34,29 @@ ErlDist/Processes: Wire Reports Connection Calls Peers
 ErlDist/Serving: Wire Reports Calls Peers Processes
 ErlDist/Node: Wire Reports TLS Connection Calls Peers Processes Serving
 HTTP/.:
-Supervisor/Logs: !.
-Supervisor/.: Logs
-Deployment/HotUpgrade:
-Deployment/Store: !Archive
-Deployment/Engine: HotUpgrade Store
-Deployment/State: HotUpgrade Engine !Archive
-Deployment/Archive: Engine State
-Deployment/Health: HotUpgrade Engine
-Deployment/Status: Engine
-Deployment/Driver: HotUpgrade Store Engine State Archive Health
+Supervisor/Disk:
+Supervisor/Processes: Disk
+Supervisor/Instances: Disk Processes
+Supervisor/Logs: Disk Instances
+Deployment/JSON:
+Deployment/Remote:
+Deployment/ReleaseFiles: JSON
+Deployment/HotUpgrade: ReleaseFiles Remote
+Deployment/Store: JSON ReleaseFiles
+Deployment/State: ReleaseFiles Store
+Deployment/Engine: HotUpgrade Store State
+Deployment/Archive: ReleaseFiles State
+Deployment/Health: Remote Engine
+Deployment/Status: Store State Engine
+Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
 deployex/Output:
-deployex/CommandLine: !Control
-deployex/Configuration: CommandLine
-deployex/Server: Output CommandLine Configuration !Control !Commands
-deployex/Control: CommandLine Server
-deployex/Commands: Output CommandLine Configuration Control
-deployex/.: Output CommandLine Configuration Server Control Commands
+deployex/CommandLine: Output
+deployex/Configuration: Output CommandLine
+deployex/PortMapper: Output Configuration
+deployex/Control:
+deployex/Server: Output CommandLine Configuration PortMapper Control
+deployex/Commands: Output CommandLine Configuration PortMapper Control Server
+deployex/.: Output CommandLine Configuration Control Commands
 deployex-bench/.:
 deployex-reliability/.:
 '

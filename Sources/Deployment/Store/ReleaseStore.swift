@@ -20,7 +20,12 @@ package protocol ReleaseStore: Sendable {
 package struct LocalPackage: Equatable, Sendable {
     package var path: String
     /// Whose it may be.
-    package var owners = TrustedUsers()
+    package var owners: TrustedUsers
+
+    package init(path: String, owners: TrustedUsers = TrustedUsers()) {
+        self.path = path
+        self.owners = owners
+    }
 }
 
 /// Why a store could not be read. The running version is not touched, and it is tried again.
