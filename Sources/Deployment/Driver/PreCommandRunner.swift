@@ -36,7 +36,7 @@ struct PreCommandRunner {
             log(.info, "Pre-command: \(command)")
             let exit: ProcessExit
             do {
-                exit = try await run(arguments, until: deadline)
+                exit = try await run(arguments, until: deadline, log: log)
             } catch {
                 return "the pre-command `\(command)` cannot be run: \(error)"
             }
@@ -53,7 +53,7 @@ struct PreCommandRunner {
     }
 
     private nonisolated(nonsending) func run(
-        _ arguments: [String], until deadline: MonotonicTime
+        _ arguments: [String], until deadline: MonotonicTime, log: (LogLevel, String) -> Void
     ) async throws -> ProcessExit {
         let record = record
         var program = Program(
@@ -62,7 +62,12 @@ struct PreCommandRunner {
         program.logOwners = logOwners
         let exit = try await programs.run(
             program, until: deadline, record: { try record.write($0) })
-        try await loop.offload { try record.remove() }
+        do {
+            try await loop.offload { try record.remove() }
+        } catch {
+            // It names a process that has ended: the next start finds none, and removes it.
+            log(.warning, "removing the record of a pre-command: \(error)")
+        }
         return exit
     }
 

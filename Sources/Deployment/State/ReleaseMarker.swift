@@ -27,7 +27,7 @@ package enum ReleaseMarker {
     }
 
     /// The release that the folder's marker names; `nil` where the marker is missing or damaged.
-    static func read(
+    package static func read(
         in folder: String, files: any FileSystem
     ) throws(FileSystemError) -> DeployedRelease? {
         try StateFile.read(

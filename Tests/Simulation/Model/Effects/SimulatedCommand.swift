@@ -10,7 +10,7 @@ extension SimulatedProcess {
         /// `bin/APP eval …` of what is staged, which prints its configuration.
         case evaluation(folder: String, output: String)
         /// A pre-command of the release that is staged.
-        case preCommand(release: SimulatedRelease?)
+        case preCommand(of: ReleaseID?, content: SimulatedRelease?)
 
         /// `nil` for the start of an instance.
         init?(_ program: Program, in world: SimulatedWorld) {
@@ -23,10 +23,11 @@ extension SimulatedProcess {
             }
             let standing = StandingRelease(
                 in: folder, of: Scenario.application, world.disk.image)
-            if case .whole(let release) = standing {
-                self = .preCommand(release: release)
+            let marker = try? ReleaseMarker.read(in: folder, files: world.disk)
+            if case .whole(let content) = standing {
+                self = .preCommand(of: marker?.id, content: content)
             } else {
-                self = .preCommand(release: nil)
+                self = .preCommand(of: marker?.id, content: nil)
             }
         }
 
@@ -41,12 +42,12 @@ extension SimulatedProcess {
                     world.write(Self.printed(folder), to: output)
                     world.end(identity, .code(0))
                 }
-            case .preCommand(let release):
+            case .preCommand(let id, let content):
                 world.after(.milliseconds(100) ... .seconds(5)) { [unowned world] in
                     guard world.host[identity] != nil else { return }
-                    let package = release.flatMap { world.store.contents[$0.hash] }
+                    let package = content.flatMap { world.store.contents[$0.hash] }
                     let succeeds = package?.preCommandsSucceed ?? true
-                    if let id = package?.release.id {
+                    if let id {
                         world.invariants.ranPreCommands(id, succeeded: succeeds, world)
                     }
                     world.end(identity, .code(succeeds ? 0 : 1))
