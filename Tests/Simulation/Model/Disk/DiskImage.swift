@@ -48,6 +48,8 @@ package struct DiskImage: Sendable {
     package var capacity = Int.max
 
     static let nodeByteCount = 256
+    /// Shared by all copies of an image, which are used by one thread.
+    private let paths = PathNames()
 
     package init() {}
 
@@ -90,7 +92,7 @@ extension DiskImage {
     /// The node at `path`; `nil` also where a part of it is no folder.
     func find(_ path: String) -> Number? {
         var number = Self.root
-        for name in Self.names(of: path) {
+        for name in names(of: path) {
             guard nodes[number].kind == .folder, let next = nodes[number].entries[name] else {
                 return nil
             }
@@ -114,7 +116,7 @@ extension DiskImage {
     /// Why there is nothing at `path`.
     private func missingCode(_ path: String) -> Int32 {
         var number = Self.root
-        for name in Self.names(of: path) {
+        for name in names(of: path) {
             guard nodes[number].kind == .folder else { return ENOTDIR }
             guard let next = nodes[number].entries[name] else { return ENOENT }
             number = next
@@ -126,11 +128,13 @@ extension DiskImage {
         path.utf8.split(separator: UInt8(ascii: "/")).map { String(Substring($0)) }
     }
 
+    private func names(of path: String) -> [String] { paths.names(of: path) }
+
     /// The folder that holds `path`, and the last name.
     private func place(
         of path: String, _ attempt: String
     ) throws(FileSystemError) -> (folder: Number, name: String) {
-        var names = Self.names(of: path)
+        var names = names(of: path)
         guard let name = names.popLast() else { throw .failure(attempt, EINVAL) }
         var number = Self.root
         for name in names {
@@ -314,5 +318,20 @@ extension DiskImage {
 extension FileSystemError {
     static func failure(_ attempt: String, _ code: Int32) -> FileSystemError {
         .system(SystemError(attempt, code: code))
+    }
+}
+
+/// Remembers how paths are split: there are few, and each is looked up thousands of times.
+///
+/// The invariant behind `@unchecked Sendable`: a world runs on one thread.
+private final class PathNames: @unchecked Sendable {
+    private var known: [String: [String]] = [:]
+
+    func names(of path: String) -> [String] {
+        if let names = known[path] { return names }
+        if known.count > 10_000 { known = [:] }
+        let names = DiskImage.names(of: path)
+        known[path] = names
+        return names
     }
 }
