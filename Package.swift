@@ -76,7 +76,7 @@ let package = Package(
         .target(
             name: "Simulation",
             dependencies: [
-                "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
+                "Deployment", "ErlDist", "ExternalTermFormat", "Supervisor", "TestKit", "Transport",
             ],
             path: "Tests/Simulation/Model", swiftSettings: shipped),
         .executableTarget(

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 
 @testable import Simulation

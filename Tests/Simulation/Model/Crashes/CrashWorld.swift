@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// A world in which nothing goes wrong but what is asked for, one step after the other.

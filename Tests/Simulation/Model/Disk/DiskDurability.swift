@@ -1,5 +1,6 @@
 internal import Glibc
 package import Supervisor
+package import TestKit
 
 // What reaches the disk, and when.
 

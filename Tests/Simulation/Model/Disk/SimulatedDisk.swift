@@ -1,5 +1,6 @@
 internal import Glibc
 package import Supervisor
+package import TestKit
 internal import Transport
 
 /// A disk in memory that stops, fails, runs full and loses its power where it is told to.

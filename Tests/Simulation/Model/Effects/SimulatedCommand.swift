@@ -2,6 +2,7 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import Foundation
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 extension SimulatedProcess {

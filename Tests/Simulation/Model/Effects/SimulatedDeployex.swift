@@ -1,6 +1,7 @@
 internal import Deployment
 internal import ErlDist
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// The life of one deployex process on the simulated host: the deployer that ships, with the world's

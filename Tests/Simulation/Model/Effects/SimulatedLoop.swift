@@ -1,4 +1,5 @@
 internal import Glibc
+internal import TestKit
 internal import Transport
 
 /// What the deployer of a simulated deployex is pinned to: of the jobs that are ready the seed picks the

@@ -2,6 +2,7 @@ internal import Deployment
 internal import ErlDist
 internal import ExternalTermFormat
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// The node of an instance, as a simulated deployex calls it: `init`, `application` and a release_handler.

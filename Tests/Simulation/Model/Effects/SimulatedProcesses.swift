@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// The processes of the simulated host, as one deployex starts and takes over them.

@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// The store as one simulated deployex reads it, and its packages as it unpacks them.

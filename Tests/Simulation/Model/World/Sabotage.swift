@@ -1,3 +1,5 @@
+internal import TestKit
+
 /// Bugs that are planted, to see that the simulation finds them. Each is one that somebody might write, and
 /// each is in one of the effects: the deployer is the one that ships.
 package enum Sabotage: String, Sendable, CaseIterable {

@@ -1,4 +1,5 @@
 internal import Deployment
+internal import TestKit
 
 /// What a seed lets happen: not everything at once, or nothing would ever get anywhere.
 struct Scenario {

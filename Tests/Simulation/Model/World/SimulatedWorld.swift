@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 /// One host with deployex, its disk, its instances, a store and an operator, all decided by a seed.

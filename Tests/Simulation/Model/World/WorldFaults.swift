@@ -1,6 +1,7 @@
 internal import Deployment
 internal import Glibc
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 // What goes wrong, and what people do.

@@ -1,5 +1,6 @@
 internal import Deployment
 internal import Supervisor
+internal import TestKit
 internal import Transport
 
 // The instances' processes and nodes, as the host runs them.
