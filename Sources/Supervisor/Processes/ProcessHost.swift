@@ -35,7 +35,7 @@ package protocol RunningSession: AnyObject, Sendable {
     var identity: ProcessIdentity { get }
     /// Tells which sockets its processes hold; `nil` where there are none.
     var sockets: SessionSockets? { get }
-    /// Sends SIGTERM to the leader, soon. Does nothing once it has ended.
+    /// Asks the session to end, soon: as ``ProcessSession/terminate()``. Does nothing once the leader has ended.
     func terminate()
     /// Sends SIGKILL to the leader and to all that belongs to it, soon.
     func killSession()

@@ -10,10 +10,12 @@ package import Transport
 /// The invariant behind `@unchecked Sendable`: mutable state is touched on the loop's thread only.
 package final class ProcessSession: RunningSession, @unchecked Sendable {
     package enum Event: Equatable, Sendable {
-        /// The leader has ended. The rest of its session is being killed.
+        /// The leader has ended. The rest of its session is being ended, too: asked to where the leader was,
+        /// killed where it ended by itself.
         case exited(ProcessExit)
         /// Nothing is left, save `survivors` that not even SIGKILL ended within five seconds, as
-        /// when they wait for a disk. The pid is free from now on.
+        /// when they wait for a disk. The pid is free from now on. What was asked to end and does not is
+        /// waited for until ``ProcessSession/killSession()``.
         case ended(survivors: Int)
     }
 
@@ -29,6 +31,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// Searches under way: the leader is reaped after the last of them.
     private var searchCount = 0
     private var survivorsAtEnd: Int?
+    /// SIGTERM is, or has been, sent: those that have got it.
+    private var asking: Task<Set<ProcessIdentity>, Never>?
+    private var isKilled = false
 
     private init(
         leader: ProcessHandle, isChild: Bool, loop: EventLoop, onEvent: @escaping (Event) -> Void
@@ -94,37 +99,50 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// Whether the leader has not ended.
     package var isRunning: Bool { !leader.hasExited }
 
-    /// Sends SIGTERM to the leader, soon. Does nothing once it has ended.
+    /// Sends SIGTERM to the leader, soon, and where that is a wrapper script, to the virtual machine below it:
+    /// a shell ends by it and passes nothing on. When these have ended, the rest gets it. Does nothing once
+    /// the leader has ended.
     package func terminate() {
-        search { leader, _ in leader.send(SIGTERM) }
+        let search = search { leader, members in
+            let first = [leader] + VirtualMachine.topmost(of: members, below: leader)
+            for process in first { process.send(SIGTERM) }
+            return Set(first.map(\.identity))
+        }
+        asking = asking ?? search
     }
 
     /// Sends SIGKILL to the leader and to all that belongs to it, soon.
     package func killSession() {
+        isKilled = true
         search { leader, members in
             // The leader first: a BEAM's heart or a shell must not react to the others' end.
             leader.send(SIGKILL)
             for member in members { member.send(SIGKILL) }
+            return []
         }
     }
 
     /// Looks up the members elsewhere, signals, and remembers them.
-    private func search(_ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Void) {
-        guard survivorsAtEnd == nil else { return }
+    /// - Returns: what `signal` returns; nothing once all is over.
+    @discardableResult
+    private func search(
+        _ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Set<ProcessIdentity>
+    ) -> Task<Set<ProcessIdentity>, Never>? {
+        guard survivorsAtEnd == nil else { return nil }
         precondition(loop.isCurrent, "Not on the event loop's thread")
         searchCount += 1
         let (leader, isChild, before) = (leader, isChild, known)
         // It ends by itself within milliseconds, and keeps the session until then.
-        Task(executorPreference: loop) { [self] in
-            let members = await offload {
+        return Task(executorPreference: loop) { [self] in
+            let (members, signalled) = await offload {
                 let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
                     .find(known: before)
-                signal(leader, members)
-                return members
+                return (members, signal(leader, members))
             }
             remember(members)
             searchCount -= 1
             endIfPossible()
+            return signalled
         }
     }
 
@@ -150,8 +168,39 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Kills what is left until nothing is; returns how many would not end.
+    /// Ends what is left; returns how many would not end.
     private func sweep() async -> Int {
+        if let asking { await askRest(asked: asking.value) }
+        return await killRest()
+    }
+
+    /// Sends SIGTERM to what is left, the virtual machines first; returns when nothing is left, or it is to be
+    /// killed.
+    private func askRest(asked: Set<ProcessIdentity>) async {
+        var asked = asked
+        var pause = Duration.milliseconds(2)
+        while !isKilled {
+            let (leader, isChild, before, already) = (leader, isChild, known, asked)
+            let (members, now) = await offload {
+                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
+                    .find(known: before)
+                let machines = VirtualMachine.topmost(of: members, below: leader)
+                let now = (machines.isEmpty ? members : machines).filter {
+                    !already.contains($0.identity)
+                }
+                for process in now { process.send(SIGTERM) }
+                return (members, now)
+            }
+            remember(members)
+            if members.isEmpty { return }
+            asked.formUnion(now.map(\.identity))
+            await loop.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
+    /// Kills what is left until nothing is; returns how many would not end.
+    private func killRest() async -> Int {
         let deadline = MonotonicTime.now + .seconds(5)
         var pause = Duration.milliseconds(2)
         while true {
