@@ -296,6 +296,9 @@ extension DeploymentEngine {
             case .failedTrial(let reason):
                 // While its node is upgraded, the upgrade's own end tells what became of it.
                 if !isBeingChanged(number) { failTrial(number, reason, now: now) }
+            case .hung(let count):
+                guard fleet.mayKillHung(number) else { continue }
+                tell(number, now: now) { $0.perform(.killHung(count: count), now: now) }
             }
         }
     }

@@ -58,12 +58,15 @@ package enum EngineEvent: Equatable, Sendable {
 
 /// What a probe of an instance's node found.
 package enum ProbeResult: Equatable, Sendable {
-    /// Boot is finished and the application is started.
+    /// Boot is finished and every application is started that must be.
     case ready
     /// The node answers, but something is missing; the reason is for the log.
     case notReady(String)
     /// No connection to the node can be had.
     case unreachable(String)
+    /// What answers under the node's name is not the instance, or neither lets the other in as both are
+    /// configured now: time does not mend it.
+    case refused(String)
     /// The node is there and does not answer in time.
     case unresponsive(String)
 }

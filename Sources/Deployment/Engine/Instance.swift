@@ -12,6 +12,8 @@ struct Instance {
         case becameReady
         /// The new release that it runs crashes again and again.
         case failedTrial(reason: String)
+        /// It has not responded `count` times in a row: ``Order/killHung(count:)`` mends that, if anything.
+        case hung(count: Int)
 
         static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
     }
@@ -41,6 +43,8 @@ struct Instance {
         case doubtNode
         /// What is in doubt boots anew.
         case settleDoubt
+        /// It does not respond: it is killed and started again.
+        case killHung(count: Int)
     }
 
     /// An upgrade in place that an earlier deployex began in the node that still runs.
@@ -65,6 +69,8 @@ struct Instance {
     private(set) var isStoppedByOperator: Bool
     private(set) var interrupted: InterruptedUpgrade?
     private var trial: Trial?
+    /// It was killed because it did not respond, and has not been ready since.
+    private(set) var wasKilledAsHung = false
     /// What is on disk.
     private var noted: InstanceNote
 
@@ -98,7 +104,8 @@ extension Instance {
         InstanceSnapshot(
             number: number, status: process.status, current: current, previous: previous,
             isConnected: health.isConnected, isStoppedByOperator: isStoppedByOperator,
-            isResponding: health.isResponding, identity: identity, startedAt: process.startedAt,
+            isResponding: health.isResponding, reason: isUp ? health.reason : nil,
+            identity: identity, startedAt: process.startedAt,
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
     }
 
@@ -222,6 +229,13 @@ extension Instance {
         case .settleDoubt:
             health.settleDoubt()
             return perform(process.restartRequested(now: now))
+        case .killHung(let count):
+            wasKilledAsHung = true
+            let text =
+                "Application instance: \(number) has not responded \(count) times in a row: it is "
+                + "killed and started again"
+            return [.log(.error, text)] + perform(process.hung(now: now))
+                + countCrash("it did not respond", now: now)
         }
         return []
     }
@@ -301,17 +315,14 @@ extension Instance {
         case .respondsAgain:
             return [.log(.info, "Instance: \(number) responds again")]
         case .becameReady:
+            wasKilledAsHung = false
             return perform(process.becameReady(now: now)) + [.becameReady]
         case .doesNotRespond(let text):
             return [.log(.warning, "Instance: \(number) does not respond: \(text)")]
         case .doesNotAnswerWell(let reason):
             return [.log(.error, "Instance: \(number) does not answer as it should: \(reason)")]
         case .hung(let count):
-            let text =
-                "Application instance: \(number) has not responded \(count) times in a row: it is "
-                + "killed and started again"
-            return [.log(.error, text)] + perform(process.hung(now: now))
-                + countCrash("it did not respond", now: now)
+            return [.hung(count: count)]
         }
     }
 

@@ -157,11 +157,12 @@ extension HotUpgradeMachine {
         case .checking:
             return abandon(failed: "release_handler:check_install_release", reason)
         case .installing:
-            if case .unreachable = error {
+            switch error {
+            case .unreachable, .refused:
                 // Never sent: the old code still runs, if anything does.
                 return abandon(failed: "release_handler:install_release", reason)
+            case .connectionLost, .timedOut, .exception: return outcomeUnknown(reason)
             }
-            return outcomeUnknown(reason)
         case .makingPermanent: return permanenceFailed(reason)
         case .asking(let question): return notAnswered(question, reason)
         }

@@ -218,7 +218,7 @@ struct ServerHandshake {
         case .missingFlags: [status(.notAllowed)]
         case .wrongCookie, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
             .nameRejected, .unexpectedStatus, .invalidName, .unexpectedMessage, .truncated,
-            .messageTooLong, .reflectedChallenge,
+            .messageTooLong, .peerUsesTLS, .peerLacksTLS, .reflectedChallenge,
             .timedOut, .connectionClosed:
             []
         }

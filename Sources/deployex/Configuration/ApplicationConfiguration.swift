@@ -62,6 +62,7 @@ struct ApplicationConfiguration: Equatable {
         readiness.usesDistribution =
             try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
         readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
+        readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
         logLimits = try LogLimits(settings)
     }
