@@ -43,7 +43,8 @@ package struct HealthProbe: Sendable {
     /// What to say of a node that runs in another process than its own, by what `os:getpid/0` says.
     private func stranger(_ answer: Term) async -> ProbeResult? {
         guard let pid = answer.asText.flatMap({ Int32($0) }) else {
-            return .notReady("the node's os:getpid() is \(answer.erlangText(maximumByteCount: 100))")
+            let text = answer.erlangText(maximumByteCount: 100)
+            return .notReady("the node's os:getpid() is \(text)")
         }
         guard await isOwn(pid) else {
             return .refused(

@@ -83,6 +83,7 @@ struct Setting: Equatable, Sendable {
         logMaximumBytes, logFiles, name, user, replicas, firstPort, environment, maximumOpenFiles,
         storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
-        readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout, rollbackTimeout, rollbackCrashes,
+        readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
+        rollbackTimeout, rollbackCrashes,
     ]
 }
