@@ -376,7 +376,6 @@ final class Connection {
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let frames = established?.encoder.frames(of: message) else { return false }
         guard stream.queuedByteCount + frames.byteCount <= limits.queuedByteCount else {
-            established?.encoder.messageWasDropped()
             return false
         }
         send(frames)
