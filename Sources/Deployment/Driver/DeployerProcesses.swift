@@ -181,7 +181,8 @@ extension Deployer {
             }
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
-            tell(.spawnFailed(number, reason: "\(error)"))
+            let isOfRelease = (error as? SpawnError)?.isOfProgram ?? false
+            tell(.spawnFailed(number, reason: "\(error)", isOfRelease: isOfRelease))
         }
     }
 

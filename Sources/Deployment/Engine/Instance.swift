@@ -22,8 +22,12 @@ struct Instance {
     enum Order: Equatable {
         /// What is deployed is to run.
         case start
+        /// It is to run with the release that it is yet to get.
+        case awaitTarget
         /// The process is to end, and none to be started after it.
         case stop
+        /// The process is to end at once.
+        case kill
         /// A new process is to come in the place of the one that runs.
         case restart
         /// It stops, and stays stopped until an operator starts it.
@@ -67,6 +71,8 @@ struct Instance {
     private(set) var previous: DeployedRelease?
     /// It is to stay stopped until an operator starts it.
     private(set) var isStoppedByOperator: Bool
+    /// It does not run, and is to be started with another release than what stands there.
+    private(set) var isAwaitingTarget = false
     private(set) var interrupted: InterruptedUpgrade?
     private var trial: Trial?
     /// It was killed because it did not respond, and has not been ready since.
@@ -124,10 +130,11 @@ extension Instance {
 
 extension Instance {
     /// Takes over what runs, and starts what is deployed and does not run.
+    /// - Parameter isStale: other instances run another release than what stands there: that one is
+    ///   waited for.
     static func begin(
         _ number: InstanceNumber, _ found: DeploymentEngine.Found,
-        _ configuration: EngineConfiguration,
-        now: MonotonicTime
+        _ configuration: EngineConfiguration, isStale: Bool, now: MonotonicTime
     ) -> (Instance, [Action]) {
         var instance = Instance(
             number: number, configuration: configuration,
@@ -137,18 +144,18 @@ extension Instance {
             health: NodeHealth(creation: found.note.creation), current: found.current,
             previous: found.previous, isStoppedByOperator: found.note.isStoppedByOperator,
             noted: found.note)
-        let actions = instance.takeOver(found, now: now)
+        let actions = instance.takeOver(found, isStale: isStale, now: now)
         return (
             instance, [.log(.info, "Initialising monitor server for instance: \(number)")] + actions
         )
     }
 
     private mutating func takeOver(
-        _ found: DeploymentEngine.Found, now: MonotonicTime
+        _ found: DeploymentEngine.Found, isStale: Bool, now: MonotonicTime
     ) -> [Action] {
         switch found.process {
         case .none:
-            return startUnlessStopped(now: now)
+            return startUnlessStopped(isStale: isStale, now: now)
         case .ended:
             process.endedUnseen()
             return [
@@ -183,15 +190,18 @@ extension Instance {
         return [.log(.info, "Instance: \(number) was being stopped: that goes on")] + actions
     }
 
-    private mutating func startUnlessStopped(now: MonotonicTime) -> [Action] {
+    /// - Parameter isStale: other instances run another release than what stands there.
+    private mutating func startUnlessStopped(
+        isStale: Bool = false, now: MonotonicTime
+    ) -> [Action] {
         guard current != nil else {
             return [.log(.info, "No version set, not able to run_service")]
         }
-        guard isStoppedByOperator else { return perform(.start, now: now) }
-        return [
-            .log(
-                .info, "Instance: \(number) stays stopped: `deployex start \(number)` starts it")
-        ]
+        guard !isStoppedByOperator else {
+            let text = "Instance: \(number) stays stopped: `deployex start \(number)` starts it"
+            return [.log(.info, text)]
+        }
+        return perform(isStale ? .awaitTarget : .start, now: now)
     }
 
     /// The upgrade to settle with the node, once. A process that has ended meanwhile boots what is on
@@ -207,16 +217,23 @@ extension Instance {
 extension Instance {
     mutating func perform(_ order: Order, now: MonotonicTime) -> [Action] {
         switch order {
+        case .awaitTarget:
+            isAwaitingTarget = true
+            return [.log(.info, "Instance: \(number) is started when its new version is deployed")]
         case .start:
+            isAwaitingTarget = false
             let version = current?.version ?? "none"
             return [
                 .log(
                     .info, "Ensure running requested for instance: \(number) version: \(version)")
             ] + perform(process.startRequested(now: now))
         case .stop: return perform(process.stopRequested(now: now))
-        case .restart: return perform(process.restartRequested(now: now))
+        case .kill: return perform(process.killRequested(now: now))
+        case .restart:
+            isAwaitingTarget = false
+            return perform(process.restartRequested(now: now))
         case .stayStopped:
-            isStoppedByOperator = true
+            (isStoppedByOperator, isAwaitingTarget) = (true, false)
             trial = nil
             return perform(process.stopRequested(now: now))
         case .release: isStoppedByOperator = false
@@ -254,9 +271,17 @@ extension Instance {
         return actions
     }
 
-    /// The host could not start it, such as for want of disk space: no crash of what is to run.
-    mutating func spawnFailed(reason: String, now: MonotonicTime) -> [Action] {
-        perform(process.spawnFailed(reason: reason, now: now))
+    /// The host could not start it, such as for want of disk space: no crash of what is to run, unless
+    /// the cause is in the release itself. That does not mend itself.
+    mutating func spawnFailed(
+        reason: String, isOfRelease: Bool, now: MonotonicTime
+    ) -> [Action] {
+        let actions = perform(process.spawnFailed(reason: reason, now: now))
+        guard isOfRelease, let trial, now < trial.until, let version = current?.version else {
+            return actions
+        }
+        let text = "version \(version) cannot be started: \(reason)"
+        return actions + [.failedTrial(reason: text)]
     }
 
     mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
