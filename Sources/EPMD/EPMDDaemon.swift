@@ -227,15 +227,10 @@ public actor EPMDDaemon {
                 // It may have been closed while it waited.
                 if let stream = connections[id]?.stream {
                     let (peer, own) = (stream.peerAddress, stream.localAddress)
-                    let answer = await offload { () -> Result<UInt32?, SystemError> in
+                    let user = await offload { () -> Result<UInt32?, SystemError> in
                         Result { () throws(SystemError) in try userOfPeer(peer, own) }
                     }
-                    feed { machine in
-                        switch answer {
-                        case .success(let user): machine.identified(id, user: user)
-                        case .failure(let error): machine.couldNotIdentify(id, error)
-                        }
-                    }
+                    feed { $0.identified(id, user: user) }
                 }
                 next = lookUps.next()
             }

@@ -57,7 +57,7 @@ actor EPMDExchange<Decoder: EPMDReplyDecoder> {
         }
         stream?.start(
             receive: { bytes in
-                let copy = [UInt8](copying: bytes, limit: .max)
+                let copy = [UInt8](copying: bytes)
                 self.assumeIsolated { $0.received(copy) }
             },
             end: { reason in self.assumeIsolated { $0.ended(reason) } })

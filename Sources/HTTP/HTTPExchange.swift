@@ -50,9 +50,7 @@ actor HTTPExchange {
         }
         stream?.start(
             receive: { bytes in
-                var copy: [UInt8] = []
-                copy.reserveCapacity(bytes.count)
-                for index in bytes.indices { copy.append(bytes[index]) }
+                let copy = [UInt8](copying: bytes)
                 self.assumeIsolated { $0.perform($0.machine.received(copy)) }
             },
             end: { reason in self.assumeIsolated { $0.ended(reason) } })
