@@ -133,10 +133,7 @@ final class Connection {
 
     /// Ends the connection without an event.
     func close() {
-        switch phase {
-        case .ended: return
-        case .idle, .shakingHands, .established: break
-        }
+        if case .ended = phase { return }
         phase = .ended
         established = nil
         waiting = []

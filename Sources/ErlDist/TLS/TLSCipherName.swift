@@ -28,13 +28,9 @@ struct TLSCipherName: Equatable {
     }
 
     init?(_ text: some StringProtocol) {
-        let isName = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
+        let isName = text.allSatisfy { character in
+            character.isASCII && (character.isLetter || character.isNumber)
+                || character == "_" || character == "-"
         }
         guard isName, !text.isEmpty else { return nil }
         name = String(text)

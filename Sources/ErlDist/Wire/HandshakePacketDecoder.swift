@@ -30,15 +30,8 @@ struct HandshakePacketDecoder {
     /// The next whole message, or `nil` until more bytes are appended.
     /// - Throws: ``HandshakeError/messageTooLong(byteCount:)``.
     mutating func next() throws(HandshakeError) -> [UInt8]? {
-        let length: Int
-        switch width {
-        case .twoBytes:
-            guard let value = buffer.bigEndian(at: 0, as: UInt16.self) else { return nil }
-            length = Int(value)
-        case .fourBytes:
-            guard let value = buffer.bigEndian(at: 0, as: UInt32.self) else { return nil }
-            length = Int(value)
-        }
+        guard buffer.count >= width.rawValue else { return nil }
+        let length = buffer.prefix(width.rawValue).reduce(0) { $0 << 8 | Int($1) }
         guard length <= Self.maximumByteCount else { throw .messageTooLong(byteCount: length) }
         let end = width.rawValue + length
         guard buffer.count >= end else { return nil }

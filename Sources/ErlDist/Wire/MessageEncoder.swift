@@ -54,7 +54,7 @@ struct MessageEncoder {
                 encoder.append(payload)
             }
         case .header:
-            encoder.bytes += [MessageDecoder.version, MessageDecoder.headerTag, 0]
+            encoder.bytes += [Tag.version, MessageDecoder.headerTag, 0]
             let contentStart = encoder.bytes.count
             encoder.append(control)
             let controlEnd = encoder.bytes.count
@@ -95,7 +95,7 @@ struct MessageEncoder {
         let byteCount = 2 + message.references.count + message.content.count
         frame.reserveCapacity(4 + byteCount)
         frame.append(bigEndian: UInt32(byteCount))
-        frame += [MessageDecoder.version, MessageDecoder.headerTag]
+        frame += [Tag.version, MessageDecoder.headerTag]
         frame += message.references
         frame += message.content
         return Frames(head: frame)
@@ -132,7 +132,7 @@ struct MessageEncoder {
             var header: [UInt8] = []
             header.reserveCapacity(22)
             header.append(bigEndian: UInt32(18 + byteCount))
-            header += [MessageDecoder.version, tag]
+            header += [Tag.version, tag]
             header.append(bigEndian: sequence)
             header.append(bigEndian: UInt64(fragment))
             return header
