@@ -196,7 +196,7 @@ public actor EPMDDaemon {
     private func perform(_ action: DaemonMachine.Action) {
         switch action {
         case .send(let bytes, let id): connections[id]?.stream.send(bytes)
-        case .identify(let id): identify(id)
+        case .identify(let id): if lookUps.add(id) { lookUp(id) }
         case .closeAfterSending(let id):
             connections[id]?.stream.onDrain = {
                 self.assumeIsolated { $0.feed { $0.drained(id) } }
@@ -213,10 +213,6 @@ public actor EPMDDaemon {
             loop.schedule(after: .seconds(1)) { [self] in assumeIsolated { $0.endKilled() } }
         case .report(let event): report(event)
         }
-    }
-
-    private func identify(_ id: DaemonMachine.ConnectionID) {
-        if lookUps.add(id) { lookUp(id) }
     }
 
     private func lookUp(_ first: DaemonMachine.ConnectionID) {

@@ -18,12 +18,7 @@ struct TLSCipherName: Equatable {
 
     /// `nil` for what is no cipher's name. Whether there is such a cipher is OpenSSL's to say.
     init?(_ term: Term) {
-        if let map = term.asMap {
-            guard let name = Self.name(map) else { return nil }
-            self.init(name)
-            return
-        }
-        guard let text = term.asText else { return nil }
+        guard let text = term.asMap.flatMap(Self.name) ?? term.asText else { return nil }
         self.init(text)
     }
 
