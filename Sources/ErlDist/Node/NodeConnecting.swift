@@ -14,18 +14,12 @@ extension Node {
     func connect(to node: NodeName, deadline: MonotonicTime) async throws(CallError) {
         let attempt = attempts[node.atom] ?? startAttempt(node)
         let waiter = identity.makeNumber()
-        let error = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                attempt.wait(waiter, until: deadline, on: loop, continuation)
-            }
+        let error = await suspend { continuation in
+            attempt.wait(waiter, until: deadline, on: loop, continuation)
         } onCancel: {
-            Task { await self.cancelWait(waiter, for: node.atom) }
+            $0.attempts[node.atom]?.endWait(waiter, .cancelled)
         }
         if let error { throw error }
-    }
-
-    private func cancelWait(_ waiter: UInt64, for node: Atom) {
-        attempts[node]?.endWait(waiter, .cancelled)
     }
 
     private func startAttempt(_ node: NodeName) -> Attempt {

@@ -46,7 +46,7 @@ struct MessageEncoder {
                 encoder.append(payload)
             }
         case .header:
-            encoder.bytes += [MessageDecoder.version, MessageDecoder.headerTag, 0]
+            encoder.bytes += [Tag.version, MessageDecoder.headerTag, 0]
             let contentStart = encoder.bytes.count
             encoder.append(control)
             let controlEnd = encoder.bytes.count
@@ -99,7 +99,7 @@ struct MessageEncoder {
             var header: [UInt8] = []
             header.reserveCapacity(22)
             header.append(bigEndian: UInt32(18 + byteCount))
-            header += [MessageDecoder.version, tag]
+            header += [Tag.version, tag]
             header.append(bigEndian: sequence)
             header.append(bigEndian: UInt64(fragment))
             return header
