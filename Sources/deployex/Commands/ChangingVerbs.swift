@@ -85,18 +85,15 @@ struct Order: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
-        guard waits else {
-            let answer = try await client.call(Atom(function), arguments)
-            Output.line(answer.asText ?? answer.description)
-            return .done
-        }
         let answer = try await client.call(
             "request", [.atom(Atom(function)), .list(arguments)])
         guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
             throw client.strangeAnswer
         }
         Output.line(text)
-        Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
+        if waits {
+            Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
+        }
         return .done
     }
 }
