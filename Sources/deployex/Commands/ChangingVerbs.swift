@@ -126,13 +126,11 @@ struct StopAll: Command {
                 try await watch(client, within: patience)
             }
             while let outcome = try await group.next() {
-                switch outcome {
-                case .unknown: continue
-                case .begun: break
-                case .stopped(let text): Output.line(text)
-                }
+                if case .unknown = outcome { continue }
                 group.cancelAll()
+                // The progress must have gone from the terminal before a line is printed.
                 try? await group.waitForAll()
+                if case .stopped(let text) = outcome { Output.line(text) }
                 break
             }
             return .done
