@@ -82,8 +82,7 @@ struct ApplicationConfiguration: Equatable {
     }
 
     /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or
-    ///   with as
-    ///   many descriptors.
+    ///   with as many descriptors.
     func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
         guard own != 0 else { return }
         if let user, user.id != own {
