@@ -82,7 +82,8 @@ struct HeldProcess: ~Copyable {
         abandon()
         throw SpawnError(
             SystemError(place, code: code).description,
-            isOfProgram: stage == Int32(CLINUX_STAGE_PROGRAM) && Self.causesInProgram.contains(code))
+            isOfProgram: stage == Int32(CLINUX_STAGE_PROGRAM) && Self.causesInProgram.contains(code)
+        )
     }
 
     /// Source: execve(2).
