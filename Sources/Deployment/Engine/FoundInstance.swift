@@ -10,11 +10,6 @@ extension DeploymentEngine {
         package var process = FoundProcess.none
         /// The release to which its running node was being upgraded in place.
         package var interruptedUpgrade: Release?
-
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
     }
 
     /// What has become of the process that an earlier deployex started.

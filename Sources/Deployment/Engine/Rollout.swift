@@ -162,7 +162,9 @@ extension Rollout {
     ) -> Rollout {
         Rollout(
             instance: number, release: release, begin: now,
-            phase: .awaitingReady(.init(deployed.deployment), deadline: deadline))
+            phase: .awaitingReady(
+                deployed.deployment == .hotUpgrade ? .hotUpgrade : .fullDeployment,
+                deadline: deadline))
     }
 }
 
@@ -356,15 +358,6 @@ extension Rollout {
             guard deadline <= around.now else { return [] }
             let limit = around.timings.readyTimeout.inSecondsText
             return [.failTrial(reason: "version \(release.version) is not ready after \(limit)")]
-        }
-    }
-}
-
-extension DeploymentOutcome.Kind {
-    init(_ kind: DeploymentKind) {
-        switch kind {
-        case .fullDeployment: self = .fullDeployment
-        case .hotUpgrade: self = .hotUpgrade
         }
     }
 }

@@ -11,11 +11,6 @@ extension InstanceState {
         package var interruptedUpgrade: DeployedRelease?
         /// Lines for the log.
         package var findings: [String] = []
-
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
     }
 
     /// Completes or undoes what was under way, and finds out what stands where. Only to be called at
@@ -113,48 +108,30 @@ extension InstanceState {
     func settle(
         _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
     ) throws(FileSystemError) {
-        let standing = try deployed(in: current)
-        let isCommitted = standing?.id == journal.to.id
-        switch journal.operation {
-        case .promote:
-            guard isCommitted else { return try undone(journal, &found) }
-            try completePromotion(journal.from, journal.to)
-            completed(journal, &found)
-        case .revert:
-            guard isCommitted else { return try undone(journal, &found) }
-            try completeReversion(journal.to)
-            completed(journal, &found)
-        case .revertInPlace:
-            guard try boots(current)?.release == journal.to.version else {
-                return try undone(journal, &found)
-            }
-            try completeReversionInPlace(journal.to)
-            completed(journal, &found)
-        case .hotUpgrade:
-            if isRunning {
-                // What runs in the node only the node knows.
-                found.interruptedUpgrade = journal.to
-            } else if try boots(current)?.release == journal.to.version {
-                try recordHotUpgrade(to: journal.to, from: journal.from)
-                completed(journal, &found)
-            } else {
-                try undone(journal, &found)
-            }
+        if journal.operation == .hotUpgrade, isRunning {
+            // What runs in the node only the node knows.
+            found.interruptedUpgrade = journal.to
+            return
         }
+        let isCommitted =
+            switch journal.operation {
+            case .promote, .revert: try deployed(in: current)?.id == journal.to.id
+            case .revertInPlace, .hotUpgrade:
+                try boots(current)?.release == journal.to.version
+            }
+        if isCommitted { try complete(journal) } else { try end() }
+        found.findings.append(
+            "The change of instance: \(instance) to \(journal.to.version) was interrupted: "
+                + (isCommitted ? "completed" : "undone"))
     }
 
-    private func completed(_ journal: InstanceJournal, _ found: inout Found) {
-        found.findings.append(
-            "The change of instance: \(instance) to \(journal.to.version) was interrupted: completed"
-        )
-    }
-
-    private func undone(
-        _ journal: InstanceJournal, _ found: inout Found
-    ) throws(FileSystemError) {
-        try end()
-        found.findings.append(
-            "The change of instance: \(instance) to \(journal.to.version) was interrupted: undone")
+    private func complete(_ journal: InstanceJournal) throws(FileSystemError) {
+        switch journal.operation {
+        case .promote: try completePromotion(journal.from, journal.to)
+        case .revert: try completeReversion(journal.to)
+        case .revertInPlace: try completeReversionInPlace(journal.to)
+        case .hotUpgrade: try recordHotUpgrade(to: journal.to, from: journal.from)
+        }
     }
 
     /// Reads what stands in `current`, which is what boots and therefore right where the version files

@@ -1,19 +1,14 @@
 /// What an ``InstanceMachine`` is told and what it tells.
 extension InstanceMachine {
     package struct Configuration: Equatable, Sendable {
-        package var backoff: Backoff
+        package var backoff = Backoff()
         /// From SIGTERM to SIGKILL.
         package var stopTimeout: Duration
         /// SIGKILL is repeated at this interval until the process has gone.
-        package var killInterval: Duration
+        package var killInterval: Duration = .seconds(1)
 
-        package init(
-            backoff: Backoff = Backoff(), stopTimeout: Duration = .seconds(10),
-            killInterval: Duration = .seconds(1)
-        ) {
-            self.backoff = backoff
+        package init(stopTimeout: Duration = .seconds(10)) {
             self.stopTimeout = stopTimeout
-            self.killInterval = killInterval
         }
     }
 

@@ -21,7 +21,7 @@ struct UpgradeDecisionTests {
         from: String? = "0.1.1", to: String = "0.1.2", isConnected: Bool = true
     ) async -> UpgradeDecision {
         await HotUpgrade.decide(
-            .init(version: from, isConnected: isConnected), name: "counter", version: to,
+            from: from, isConnected: isConnected, to: to, name: "counter",
             current: tree.current, staged: tree.staged, files: tree.files, loop: loop)
     }
 
