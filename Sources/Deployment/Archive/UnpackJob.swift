@@ -26,7 +26,7 @@ struct UnpackJob: Sendable {
             return summary
         } catch {
             // The first error is the one that says something; a leftover goes at the next start.
-            try? staging.discard(temporary)
+            try? unpacker.files.removeTree(temporary)
             throw error
         }
     }

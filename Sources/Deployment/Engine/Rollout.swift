@@ -174,14 +174,14 @@ extension Rollout {
     mutating func staged(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
         guard phase == .staging else { return [] }
         guard isStillWanted(around) else { return dropStaged }
-        let (level, text) = decision.logLine
+        let told = Action.log(.warning, decision.logLine)
         let (count, version) = (release.preCommands.count, release.version)
         guard count > 0, !around.plan.record.isPrepared(release.id) else {
-            return [.log(level, text)] + deploy(decision, around)
+            return [told] + deploy(decision, around)
         }
         phase = .preparing(decision)
         return [
-            .log(level, text), .log(.info, "Running \(count) pre-commands of version \(version)"),
+            told, .log(.info, "Running \(count) pre-commands of version \(version)"),
             .ask(.runPreCommands(instance, release)),
         ]
     }

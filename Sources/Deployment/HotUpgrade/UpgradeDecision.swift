@@ -1,5 +1,3 @@
-package import ErlDist
-
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
@@ -75,16 +73,13 @@ package enum UpgradeDecision: Equatable, Sendable {
 }
 
 extension UpgradeDecision {
-    /// The line for the log, as users of Deployex know it.
-    package var logLine: (level: LogLevel, text: String) {
+    /// The line for the log, a warning, as users of Deployex know it.
+    package var logLine: String {
         switch self {
         case .hotUpgrade(let from, let to):
-            (.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")
+            "HOT UPGRADE version DETECTED, from: \(from) to: \(to)"
         case .fullDeployment(let reason):
-            (
-                .warning,
-                "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)"
-            )
+            "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)"
         }
     }
 }

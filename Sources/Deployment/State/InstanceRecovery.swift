@@ -34,7 +34,7 @@ extension InstanceState {
     /// A node that was cut off while it made a release permanent leaves a `start_erl.data` from which
     /// nothing boots: makes it anew.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
-        if let finding = try mendBoot() { found.findings.append(finding) }
+        try mendBoot(&found)
         guard try lacksBoot() else { return }
         do throws(FileSystemError) {
             // Nothing of ours names a release that is there; RELEASES may.
@@ -48,9 +48,8 @@ extension InstanceState {
     /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
     /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
     /// What an unfinished hot upgrade began from boots then, else what is on record.
-    /// - Returns: a line for the log when something was done.
-    private func mendBoot() throws(FileSystemError) -> String? {
-        guard try lacksBoot() else { return nil }
+    private func mendBoot(_ found: inout Found) throws(FileSystemError) {
+        guard try lacksBoot() else { return }
         let journal = try journal()
         let recorded = try StateFile.read(
             DeployedRelease.self, layout.currentVersion(instance),
@@ -69,18 +68,19 @@ extension InstanceState {
                 // a folder of that name: then nothing boots here, and it is deployed anew.
                 if case .stopped = error { throw error }
                 if error.isFull { throw error }
-                return "\(path) is damaged and cannot be made anew: \(error)"
+                found.findings.append("\(path) is damaged and cannot be made anew: \(error)")
+                return
             }
-            return "\(path) was damaged: \(version) boots"
+            found.findings.append("\(path) was damaged: \(version) boots")
+            return
         }
-        return nil
     }
 
     /// Settles what an upgrade in place has left, and says what boots. To be called before the
     /// instance is started.
     package func prepareBoot() throws(FileSystemError) -> Found {
         var found = Found()
-        if let finding = try mendBoot() { found.findings.append(finding) }
+        try mendBoot(&found)
         if let journal = try journal(), journal.operation == .hotUpgrade {
             try settle(journal, isRunning: false, &found)
         }

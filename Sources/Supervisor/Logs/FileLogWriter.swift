@@ -72,10 +72,6 @@ final class FileLogWriter: @unchecked Sendable {
         isInLine = false
         do throws(FileSystemError) {
             _ = try LogOpening.makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
-        } catch {
-            // Opening the file fails then, too.
-        }
-        do throws(FileSystemError) {
             descriptor = try LogOpening.append(to: path)
             return true
         } catch {
