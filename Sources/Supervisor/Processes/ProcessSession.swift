@@ -127,36 +127,41 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Looks up the members elsewhere, signals, and remembers them.
-    /// - Returns: what `signal` returns; nothing once all is over.
+    private typealias Signal =
+        @Sendable (ProcessHandle, [ProcessHandle]) -> Set<ProcessIdentity>
+
+    /// Begins a search for the members, to signal them.
+    /// - Returns: what `signal` returns; `nil` once all is over.
     @discardableResult
-    private func search(
-        _ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Set<ProcessIdentity>
-    ) -> Task<Set<ProcessIdentity>, Never>? {
+    private func search(_ signal: @escaping Signal) -> Task<Set<ProcessIdentity>, Never>? {
         guard survivorsAtEnd == nil else { return nil }
         precondition(loop.isCurrent, "Not on the event loop's thread")
         searchCount += 1
-        let (leader, isChild, before) = (leader, isChild, known)
         // It ends by itself within milliseconds, and keeps the session until then.
         return Task(executorPreference: loop) { [self] in
-            let (members, signalled) = await offload {
-                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                    .find(known: before)
-                return (members, signal(leader, members))
-            }
-            remember(members)
+            let signalled = await find(signal).signalled
             searchCount -= 1
             endIfPossible()
             return signalled
         }
     }
 
-    private func remember(_ members: [ProcessHandle]) {
+    /// Looks up the members elsewhere, signals, and remembers them.
+    private func find(
+        _ signal: @escaping Signal
+    ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
+        let (leader, isChild, before) = (leader, isChild, known)
+        let found = await offload {
+            let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
+                .find(known: before)
+            return (members: members, signalled: signal(leader, members))
+        }
         var byPID: [Int32: ProcessHandle] = [:]
-        for member in known + members where !member.hasExited {
+        for member in known + found.members where !member.hasExited {
             byPID[member.identity.pid] = member
         }
         known = Array(byPID.values)
+        return found
     }
 
     private func leaderExited() {
@@ -185,20 +190,17 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         var asked = asked
         var pause = Duration.milliseconds(2)
         while !isKilled {
-            let (leader, isChild, before, already) = (leader, isChild, known, asked)
-            let (members, now) = await offload {
-                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                    .find(known: before)
+            let already = asked
+            let (members, now) = await find { leader, members in
                 let machines = VirtualMachine.topmost(of: members, below: leader)
                 let now = (machines.isEmpty ? members : machines).filter {
                     !already.contains($0.identity)
                 }
                 for process in now { process.send(SIGTERM) }
-                return (members, now)
+                return Set(now.map(\.identity))
             }
-            remember(members)
             if members.isEmpty { return }
-            asked.formUnion(now.map(\.identity))
+            asked.formUnion(now)
             await loop.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(100))
         }
@@ -209,14 +211,10 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         let deadline = MonotonicTime.now + .seconds(5)
         var pause = Duration.milliseconds(2)
         while true {
-            let (leader, isChild, before) = (leader, isChild, known)
-            let members = await offload {
-                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                    .find(known: before)
+            let members = await find { _, members in
                 for member in members { member.send(SIGKILL) }
-                return members
-            }
-            remember(members)
+                return []
+            }.members
             // Those that were signalled just now are gone only when a later look finds none.
             if members.isEmpty || MonotonicTime.now >= deadline { return members.count }
             await loop.sleep(for: pause)
