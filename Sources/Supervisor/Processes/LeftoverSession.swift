@@ -20,7 +20,7 @@ package enum LeftoverSession {
         in host: any ProcessHost, on loop: any SerialLoop
     ) async throws -> Outcome {
         let wait = LeftoverWait()
-        let session = try await host.adopt(identity) { wait.received($0) }
+        let session = try await host.adopt(identity, others: []) { wait.received($0) }
         guard let session else { return .notRunning }
         session.terminate()
         let timer = loop.schedule(after: timeout) {
@@ -62,7 +62,7 @@ final class LeftoverWait: @unchecked Sendable {
 
     func received(_ event: ProcessSession.Event) {
         switch event {
-        case .exited: break
+        case .left, .exited: break
         case .ended(let survivors):
             end(survivors == 0 ? .stopped(killed: isKilled) : .survived(count: survivors))
         }

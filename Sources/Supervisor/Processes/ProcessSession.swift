@@ -10,6 +10,9 @@ package import Transport
 /// The invariant behind `@unchecked Sendable`: mutable state is touched on the loop's thread only.
 package final class ProcessSession: RunningSession, @unchecked Sendable {
     package enum Event: Equatable, Sendable {
+        /// A process has left the session, and lives on without a parent. It is ended with the session, by
+        /// whom it is recorded.
+        case left(ProcessIdentity)
         /// The leader has ended. The rest of its session is being ended, too: asked to where the leader was,
         /// killed where it ended by itself.
         case exited(ProcessExit)
@@ -25,6 +28,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private let leader: ProcessHandle
     private let isChild: Bool
     private let onEvent: (Event) -> Void
+    private let orphans: Orphans?
+    /// What its orphans are known by.
+    private let mark: String?
     private var token: EventLoop.WatchToken?
     /// Members found so far, held so that they can be signalled whatever becomes of the leader.
     private var known: [ProcessHandle] = []
@@ -36,13 +42,22 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private var isKilled = false
 
     private init(
-        leader: ProcessHandle, isChild: Bool, loop: EventLoop, onEvent: @escaping (Event) -> Void
+        leader: ProcessHandle, isChild: Bool, orphans: Orphans?, mark: String?, loop: EventLoop,
+        onEvent: @escaping (Event) -> Void
     ) throws(SystemError) {
         self.leader = leader
         self.isChild = isChild
+        self.orphans = orphans
+        self.mark = mark
         self.loop = loop
         self.onEvent = onEvent
         token = try loop.watch(leader.raw, for: .readable) { [self] _ in leaderExited() }
+        guard let orphans, let mark else { return }
+        orphans.listen(mark) { [weak self] identity, session in
+            // One that has not left the session is found there.
+            guard let self, session != self.leader.identity.pid else { return }
+            self.onEvent(.left(identity))
+        }
     }
 
     /// Starts a program; called on the loop's thread, by an actor that is pinned to it.
@@ -50,8 +65,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// `record` runs elsewhere, after the process exists and before it becomes the program: it
     /// writes the identity to disk. When it throws, and when deployex is killed meanwhile, the
     /// program does not run. No event comes before the call has returned.
+    /// - Parameter orphans: where those of the program are found, if it has ``Orphans/variable``.
     package nonisolated(nonsending) static func start(
-        _ program: Program, on loop: EventLoop,
+        _ program: Program, on loop: EventLoop, orphans: Orphans? = nil,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in },
         onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession {
@@ -66,7 +82,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
             return try held.release()
         }
         do {
-            return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+            return try ProcessSession(
+                leader: leader, isChild: true, orphans: orphans,
+                mark: program.environment[Orphans.variable], loop: loop, onEvent: onEvent)
         } catch {
             // A process that nobody watches must not stay.
             await offload { leader.killAndReap() }
@@ -76,17 +94,19 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
 
     /// Takes over a process that an earlier deployex started; called on the loop's thread. `nil`
     /// when no running process has that identity. How it ends is `.unknown`: it is not our child.
+    /// - Parameter others: what an earlier deployex has seen leave the session.
     package nonisolated(nonsending) static func adopt(
-        _ identity: ProcessIdentity, on loop: EventLoop, onEvent: @escaping (Event) -> Void
+        _ identity: ProcessIdentity, others: [ProcessIdentity] = [], on loop: EventLoop,
+        onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession? {
         let found = await offload { () -> (ProcessHandle, [ProcessHandle])? in
             guard let leader = ProcessHandle(identity), !leader.hasExited else { return nil }
             let members = SessionMembers(leader: leader, isLeaderReserved: false)
-            return (leader, members.find(known: []))
+            return (leader, members.find(known: others.compactMap { ProcessHandle($0) }))
         }
         guard let (leader, members) = found else { return nil }
         let session = try ProcessSession(
-            leader: leader, isChild: false, loop: loop, onEvent: onEvent)
+            leader: leader, isChild: false, orphans: nil, mark: nil, loop: loop, onEvent: onEvent)
         session.known = members
         return session
     }
@@ -150,10 +170,11 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private func find(
         _ signal: @escaping Signal
     ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
-        let (leader, isChild, before) = (leader, isChild, known)
+        let (leader, before, orphans, mark) = (leader, known, orphans, mark)
+        let session = SessionMembers(leader: leader, isLeaderReserved: isChild)
         let found = await offload {
-            let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                .find(known: before)
+            let left = mark.flatMap { orphans?.living($0) } ?? []
+            let members = session.find(known: before + left)
             return (members: members, signalled: signal(leader, members))
         }
         var byPID: [Int32: ProcessHandle] = [:]
@@ -226,6 +247,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         guard searchCount == 0, let survivors = survivorsAtEnd else { return }
         if isChild { _ = leader.exitStatus(reaping: true) }
         known = []
+        if let mark { orphans?.listen(mark, nil) }
         onEvent(.ended(survivors: survivors))
     }
 }

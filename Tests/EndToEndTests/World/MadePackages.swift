@@ -6,15 +6,16 @@ extension DeployexWorld {
     /// Puts a package into the storage, without naming it as current.
     /// - Parameters:
     ///   - base: a version of the example that `scripts` are added to.
+    ///   - tree: a folder whose contents it is made of, instead.
     ///   - moves: what of it gets another name first.
     ///   - scripts: by path; they can be executed.
     ///   - files: by path.
     func place(
-        _ application: String, _ version: String, over base: String? = nil,
+        _ application: String, _ version: String, over base: String? = nil, tree: String? = nil,
         moves: [String: String] = [:], scripts: [String: String] = [:],
         files: [String: String] = [:]
     ) throws {
-        let release = "\(folder)/made/\(application)-\(version)"
+        let release = tree ?? "\(folder)/made/\(application)-\(version)"
         try Files.makeFolders(release)
         let tar = try ThisHost.find("tar")
         if let base {
@@ -35,6 +36,14 @@ extension DeployexWorld {
         try Files.makeFolders(dist)
         let package = "\(dist)/\(application)-\(version).tar.gz"
         try runWell(tar, ["-czf", package, "-C", release, "."])
+    }
+
+    /// Waits until all instances run a version, by what deployex says alone.
+    func waitUntilStatus(_ version: String) throws {
+        try wait("the status of all instances to be running \(version)", for: .seconds(60)) {
+            guard let app = try status()?.apps.first else { return false }
+            return app.instances.allSatisfy { $0.status == "running" && $0.version == version }
+        }
     }
 
     private func runWell(_ path: String, _ arguments: [String]) throws {
