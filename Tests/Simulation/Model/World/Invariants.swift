@@ -234,7 +234,13 @@ final class Invariants {
             case .revert(_, let id):
                 check(!ghosts.contains(id), "\(id) is ghosted: \(action)")
             case .terminate(let number): examineStop(number, after: event, world, deployer)
-            case .killSession(let number): examineKill(number, world, deployer)
+            case .killSession(let number):
+                // What a node answers while it restarts itself is no reason to wait for it.
+                if case .nodeRestarts(number, _, _) = event {
+                    ending[number] = deployer.identity(number)
+                } else {
+                    examineKill(number, world, deployer)
+                }
             case .readCatalog, .resumeHotUpgrade, .discardStaged, .spawn, .probe, .note,
                 .readLogTail, .reply, .log, .finish:
                 break
