@@ -86,6 +86,39 @@ import Testing
         }
     }
 
+    @Test
+    func `what a stop that was cut in half has left in the session ends before the next start`()
+        async throws
+    {
+        let options = DeployexWorld.Options(
+            epmd: .deployex,
+            variables: [
+                "DEPLOYEX_DISTRIBUTION": "false", "DEPLOYEX_READINESS_ALIVE": "0.3",
+                "DEPLOYEX_STOP_TIMEOUT": "600",
+            ])
+        try await DeployexWorld.run(options) { world in
+            // The wrapper ends by SIGTERM, and what it has started does not.
+            try await world.placeScript(
+                "1.0.0",
+                """
+                #!/bin/sh
+                sh -c 'trap "" TERM; echo $$ > "../daemon"; while :; do sleep 0.1; done' &
+                wait
+                """)
+            try world.site.publish("1.0.0")
+            try await world.waitUntilStatus("1.0.0")
+            let stubborn = try #require(
+                world.text(world.service(1) + "/daemon").flatMap { Int32($0.dropLast()) })
+            let leader = try #require(try await world.status(of: 1).osPid)
+            _ = try await world.command("stop", "1", "--no-wait")
+            try await world.waitUntilGone(leader)
+            #expect(ProcFolder.isRunning(stubborn))
+            _ = try await world.endDeployex(SIGKILL)
+            try await world.startDeployex()
+            try await world.waitUntilGone(stubborn)
+        }
+    }
+
     @Test(.enabled(if: geteuid() == 0, "only root can make a pid namespace"))
     func `as the first process of a container deployex reaps what others leave`() async throws {
         let container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]

@@ -66,6 +66,21 @@ struct UserTests {
         }
     }
 
+    @Test(arguments: ["log", "varlib"])
+    func `what is removed is made again so that the user can come to it`(
+        name: String
+    ) async throws {
+        try await DeployexWorld.run(as: ()) { world, account in
+            try await world.bring(to: "0.1.0")
+            let first = try await world.answers()[0].osPID
+            try FileManager.default.removeItem(atPath: "\(world.folder)/\(name)")
+            await world.kill(first)
+            let second = try await world.waitForAnswer(version: "0.1.0", otherThan: first)
+            try await world.waitUntilAllRun("0.1.0")
+            try await world.expectAll(of: second.osPID, belongTo: account)
+        }
+    }
+
     @Test func `it may write where a release must, and read nothing that is not its own`()
         async throws
     {

@@ -34,6 +34,33 @@ import Testing
         #expect(try records.read(name) == .absent)
     }
 
+    @Test
+    func `what has left the session is on record as long as the process, and no endless list`()
+        throws
+    {
+        let others = (100...200).map {
+            ProcessIdentity(pid: $0, startTicks: UInt64($0), bootID: "6a1c")
+        }
+        var record = InstanceRecord(name: name)
+        record.left(others[0])
+        #expect(record.others == nil)
+        record.begin(others[0], version: "0.1.2", port: 4001)
+        for other in others + [others[100], others[99]] { record.left(other) }
+        #expect(record.others?.count == InstanceRecord.maximumOthers)
+        #expect(record.others?.suffix(2) == [others[100], others[99]])
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        record.end()
+        #expect(record.others == nil && record.port == nil)
+        record.begin(others[0], version: "0.1.2", port: 4001)
+        record.left(ProcessIdentity(pid: 1, startTicks: 0, bootID: "6a1c"))
+        try records.write(record)
+        guard case .damaged = try records.read(name) else {
+            Issue.record("the first process of the host is no instance's")
+            return
+        }
+    }
+
     @Test func `a record cut at any byte is damaged, set aside and then absent`() throws {
         try records.write(record)
         let text = try #require(folder.text("run/my-app-2.json"))

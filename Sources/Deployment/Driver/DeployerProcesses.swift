@@ -335,9 +335,14 @@ extension Deployer {
     /// The record goes before the next start may write its own.
     private func forget(_ number: InstanceNumber) async {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
-        tellOfOthers(await others(of: number), of: number)
+        let end = loop.now
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
         tell(.sessionEnded(number))
+        // The next start does not wait for it, and what it brings is none of this.
+        let left = await others(of: number).filter { other in
+            effects.processes.age(of: other.identity) > (loop.now - end) + .milliseconds(50)
+        }
+        tellOfOthers(left, of: number)
     }
 
     // MARK: Signals

@@ -63,7 +63,9 @@ package struct InstanceRecordFolder: Sendable {
         guard record.format == InstanceRecord.currentFormat else {
             return try setAside(path, reason: "its format is \(record.format)")
         }
-        guard record.name == name, record.process.map({ $0.pid > 1 }) ?? true else {
+        guard record.name == name,
+            ([record.process].compactMap(\.self) + (record.others ?? [])).allSatisfy({ $0.pid > 1 })
+        else {
             return try setAside(path, reason: "it is of another instance or process")
         }
         // They are counted on.

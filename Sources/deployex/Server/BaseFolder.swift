@@ -19,10 +19,11 @@ final class BaseFolder: Sendable {
     /// application's user pass.
     /// - Throws: where it is not believed, or another deployex has it.
     func renew(for application: String) throws {
-        let opened = try folders.openBase()
-        if !anchor.isSame(as: opened) {
-            let taken = try FolderLock(folder: anchor.path)
-            lock.withLock { $0 = taken }
+        // One after the other: who comes second finds the lock taken, by us.
+        try lock.withLock { lock in
+            let opened = try folders.openBase()
+            guard !anchor.isSame(as: opened) else { return }
+            lock = try FolderLock(folder: anchor.path)
             anchor.move(to: opened)
         }
         if let refusal = try folders.configuration.reach.apply()[application] { throw refusal }
