@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-otp build test test-as-user walk-through interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test test-as-user walk-through own-host-name interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -25,6 +25,10 @@ test: setup ## run all tests, those against real Erlang nodes and releases inclu
 walk-through: setup release ## walk through /tmp as the documents print it, as root and as an ordinary user
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	@scripts/walk-through.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
+
+own-host-name: setup release ## deploy on hosts whose own name resolves to nothing, to ::1, to 127.0.1.1 (root starts it)
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES" 0.1.1
+	@scripts/own-host-name.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
 test-as-user: ## run the unit tests that "make test" has built as a user without rights (root starts it)
 	@scripts/test-as-user.sh

@@ -83,7 +83,7 @@ struct Order: Command {
     }
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
         guard waits else {
             let answer = try await client.call(Atom(function), arguments)
@@ -108,7 +108,7 @@ struct StopAll: Command {
 
     /// The answer comes when nothing runs any more; meanwhile what is left is shown.
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         let patience = setting.invocation.patience
         let goal = CommandGoal.allIdle(orStopping: !waits).term
         return try await withThrowingTaskGroup(of: String?.self) { group in

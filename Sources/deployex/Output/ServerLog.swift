@@ -6,6 +6,8 @@ protocol ServerLog: Sendable {
     func log(_ level: LogLevel, _ text: String)
     /// Waits until everything is written, for a second at most.
     func flush()
+    /// Lets go of the files that it has open: the next line opens those of their names.
+    func reopen()
 }
 
 /// The log in production: `LOGPATH/deployex/deployex-stdout.log` with every line, and
@@ -34,6 +36,11 @@ final class ProductionLog: ServerLog {
         all.flush()
         problems.flush()
     }
+
+    func reopen() {
+        all.reopen()
+        problems.reopen()
+    }
 }
 
 /// Every line to each of several logs.
@@ -50,5 +57,9 @@ struct SeveralLogs: ServerLog {
 
     func flush() {
         for log in logs { log.flush() }
+    }
+
+    func reopen() {
+        for log in logs { log.reopen() }
     }
 }

@@ -14,6 +14,7 @@ actor Server {
     private let environment: [String: String]
     private let conditions: StartConditions
     private let name: NodeName
+    private let ownHost: OwnHost
     private let cookie: String
     private let tls: DistributionTLS?
     private let trust: ListenerTrust
@@ -38,22 +39,21 @@ actor Server {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// The signals that end the server. They are blocked before any thread exists.
-    static let endingSignals = [SIGTERM, SIGINT]
-
     /// Checks everything that can be checked before anything is touched.
     init(
         configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
         conditions: StartConditions, console: ConsoleLog, loop: EventLoop
-    ) throws(UsageError) {
+    ) async throws(UsageError) {
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
-        name = try HostName.nodeName(
+        let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
+        name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
+        ownHost = host.ownHost(and: name.host)
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
@@ -62,7 +62,7 @@ actor Server {
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
         instanceTrust = InstanceTrust(
             configuration.trustedUsers, host: name.host, configuration.applications)
-        _ = try EPMDAccess.client(environment, loop: loop, trust: trust)
+        _ = try EPMDAccess.client(environment, loop: loop, trust: trust, ownHost: ownHost)
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -87,7 +87,7 @@ actor Server {
 
     /// Runs until a signal or `stop --all` ends it.
     func run() async throws -> Int32 {
-        let signals = try SignalWatch(Self.endingSignals, on: loop) { number in
+        let signals = try SignalWatch(ServerSignal.watched, on: loop) { number in
             self.assumeIsolated { $0.received(signal: number) }
         }
         defer { signals.close() }
@@ -122,9 +122,25 @@ actor Server {
         { [console] level, text in console.log(level, text) }
     }
 
-    // MARK: Ending
+    // MARK: Signals
 
     private func received(signal number: Int32) {
+        let name = SignalName.of(number) ?? "signal \(number)"
+        switch ServerSignal(number) {
+        case .end: end(by: number)
+        case .reopenLogs where configuration.keepsOwnLog:
+            console.reopen()
+            console.log(.info, "\(name): deployex's own logs are opened anew")
+        case .reopenLogs:
+            console.log(.info, "\(name): ignored; deployex has no log files of its own here")
+        case .ignored:
+            console.log(.warning, "\(name): ignored; it means nothing to deployex")
+        }
+    }
+
+    // MARK: Ending
+
+    private func end(by number: Int32) {
         let name = number == SIGINT ? "Ctrl-C" : "SIGTERM"
         signalCount += 1
         guard signalCount == 1 else {
@@ -238,7 +254,8 @@ actor Server {
     }
 
     private func startNode() async throws -> ListeningNode {
-        let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
+        let client = try EPMDAccess.client(
+            environment, loop: loop, trust: trust, ownHost: ownHost)
         let listening = configuration.listening
         var settings = Node.Configuration()
         settings.tls = tls
@@ -260,6 +277,7 @@ actor Server {
         let interface = listening.address(usesIPv6: usesIPv6)
         do throws(SystemError) {
             let address = try await listen(node, interface, listening.ports)
+            await listenWhereOthersLook(node, besides: address)
             return ListeningNode(node: node, port: address.port)
         } catch {
             // An address that is not this host's, or no port that is free.
@@ -274,6 +292,24 @@ actor Server {
         return try await node.listen(on: interface)
     }
 
+    /// With an interface of loopback: also at the loopback address that the own name resolves to,
+    /// such as Debian's 127.0.1.1, since BEAMs of this host look for us there and nowhere else.
+    private func listenWhereOthersLook(_ node: Node, besides address: SocketAddress) async {
+        guard address.isLoopback else { return }
+        let others = await HostLookup.loopbackAddresses(
+            of: name.host, port: address.port, on: loop)
+        for other in others where other != address {
+            do throws(SystemError) {
+                try await node.listen(on: other)
+            } catch {
+                console.log(
+                    .warning,
+                    "\(error): BEAMs of this host, where \(name.host) is \(other.host), do not "
+                        + "reach deployex")
+            }
+        }
+    }
+
     private struct ListeningNode {
         var node: Node
         var port: UInt16
@@ -281,7 +317,8 @@ actor Server {
 
     /// Registers with EPMD, starting one where none listens, as OTP's nodes do.
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
-        let client = try EPMDAccess.client(environment, loop: loop, trust: trust)
+        let client = try EPMDAccess.client(
+            environment, loop: loop, trust: trust, ownHost: ownHost)
         let (console, node, name) = (console, listening.node, name)
         let starter = EPMDStarter(
             environment: EPMDAccess.variables(environment, admitting: admittedPeers),
