@@ -66,7 +66,7 @@ let package = Package(
             name: "deployex-reliability",
             dependencies: [
                 "CLinux", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP",
-                "Supervisor", "TestKit",
+                "Supervisor", "Deployment", "TestKit",
             ],
             swiftSettings: shipped),
         .executableTarget(

@@ -56,7 +56,7 @@ deployex/PortMapper: Output Configuration
 deployex/Control:
 deployex/Server: Output CommandLine Configuration PortMapper Control
 deployex/Commands: Output CommandLine Configuration PortMapper Control Server
-deployex/.: Output CommandLine Configuration Control Commands
+deployex/.: Output CommandLine Configuration Commands
 deployex-bench/.:
 deployex-reliability/.:
 '

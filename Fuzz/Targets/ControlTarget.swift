@@ -32,8 +32,8 @@ enum ControlTarget {
             guard case .awaitGoal(let goal, _, _)? = call else { return }
             try check(goal.term)
         } catch {
-            try require(error.message.utf8.count < 500, "a long answer: \(error.message)")
-            try require(!error.message.contains("\n"), "more than a line: \(error.message)")
+            try require(error.description.utf8.count < 500, "a long answer: \(error)")
+            try require(!error.description.contains("\n"), "more than a line: \(error)")
         }
     }
 

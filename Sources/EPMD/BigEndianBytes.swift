@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Takes big-endian fields off the front of a message; `nil` when there are not enough bytes.
 ///
 /// Source: "All integers are in big-endian order", erl_dist_protocol.
@@ -38,12 +40,33 @@ struct BigEndianReader {
     }
 }
 
-extension [UInt8] {
-    /// At most `limit` bytes of what a stream has just read.
-    init(copying bytes: borrowing Span<UInt8>, limit: Int) {
-        self.init()
-        let count = Swift.min(bytes.count, limit)
-        reserveCapacity(count)
-        for index in 0..<count { append(bytes[index]) }
+extension BigEndianReader {
+    /// A node's fields, as `ALIVE2_REQ` and `PORT2_RESP` have them; `nil` when they are cut short.
+    mutating func readNode<Failure: Error>(
+        invalidName: Failure
+    ) throws(Failure) -> EPMDNodeInfo? {
+        guard let port = readUInt16(), let type = readUInt8(), let protocolNumber = readUInt8(),
+            let highest = readUInt16(), let lowest = readUInt16(), let nameBytes = readCounted(),
+            let extra = readCounted()
+        else { return nil }
+        guard let name = EPMDName.decode(nameBytes) else { throw invalidName }
+        return EPMDNodeInfo(
+            name: name, port: port, type: .init(rawValue: type), protocolNumber: protocolNumber,
+            highestVersion: highest, lowestVersion: lowest, extra: Array(extra))
+    }
+}
+
+extension EPMDNodeInfo {
+    /// The fields that ``BigEndianReader/readNode(invalidName:)`` reads.
+    var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.append(bigEndian: port)
+        bytes += [type.rawValue, protocolNumber]
+        bytes.append(bigEndian: highestVersion)
+        bytes.append(bigEndian: lowestVersion)
+        bytes.append(bigEndian: UInt16(clamping: name.utf8.count))
+        bytes += name.utf8
+        bytes.append(bigEndian: UInt16(clamping: extra.count))
+        return bytes + extra
     }
 }

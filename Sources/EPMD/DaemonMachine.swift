@@ -65,10 +65,7 @@ struct DaemonMachine {
         var actions: [Action] = []
         if connections.count >= connectionLimit {
             let idle = connections.filter { entry in
-                switch entry.value {
-                case .awaitingRequest, .identifying, .closing: true
-                case .registered: false
-                }
+                if case .registered = entry.value { false } else { true }
             }
             guard let oldest = idle.keys.min() else { return [.close(id)] }
             connections[oldest] = nil
@@ -103,20 +100,16 @@ struct DaemonMachine {
         return unregister(id, connection)
     }
 
-    /// The user of a connection is known, or cannot be.
-    mutating func identified(_ id: ConnectionID, user: UInt32?) -> [Action] {
-        switch connections[id] {
-        case .identifying(let node): return register(node, id, user)
-        case .awaitingRequest, .registered, .closing, nil: return []
-        }
-    }
-
-    /// The user of a connection cannot be found out just now. Its node may ask again; it must not
-    /// become one of nobody's, whose number is limited apart.
-    mutating func couldNotIdentify(_ id: ConnectionID, _ error: SystemError) -> [Action] {
-        switch connections[id] {
-        case .identifying(let node): return refuse(node, id, "\(error)")
-        case .awaitingRequest, .registered, .closing, nil: return []
+    /// The user of a connection is known, or cannot be (`nil`), or cannot be found out just now.
+    /// Then its node may ask again; it must not become one of nobody's, whose number is limited
+    /// apart.
+    mutating func identified(
+        _ id: ConnectionID, user: Result<UInt32?, SystemError>
+    ) -> [Action] {
+        guard case .identifying(let node) = connections[id] else { return [] }
+        switch user {
+        case .success(let user): return register(node, id, user)
+        case .failure(let error): return refuse(node, id, "\(error)")
         }
     }
 
@@ -130,10 +123,7 @@ struct DaemonMachine {
 
     /// Everything sent to the connection has left.
     mutating func drained(_ id: ConnectionID) -> [Action] {
-        switch connections[id] {
-        case .closing: return close(id)
-        case .awaitingRequest, .identifying, .registered, nil: return []
-        }
+        if case .closing = connections[id] { close(id) } else { [] }
     }
 
     // MARK: Requests

@@ -101,8 +101,15 @@ public struct EPMDClient: Sendable {
     private func ask<Decoder: EPMDReplyDecoder>(
         _ request: EPMDRequest, _ decoder: Decoder, _ attempt: String
     ) async throws(EPMDError) -> Decoder.Reply {
-        try await EPMDExchange(attempt, decoder: decoder, timeout: timeout, loop: loop)
-            .reply(to: request, from: address, trust)
+        let bytes: [UInt8]
+        do throws(EPMDRequestError) { bytes = try request.encoded() } catch {
+            throw .badRequest(attempt: attempt, error)
+        }
+        let machine = EPMDExchange(attempt: attempt, timeout: timeout, decoder: decoder)
+        return try await Exchange(machine, on: loop).answer(to: bytes, within: timeout) {
+            [address, timeout, trust, loop] in
+            try await trust.connect(to: address, timeout: timeout, on: loop)
+        }
     }
 
     private func onEachAddress<Answer>(

@@ -196,7 +196,7 @@ public actor EPMDDaemon {
     private func perform(_ action: DaemonMachine.Action) {
         switch action {
         case .send(let bytes, let id): connections[id]?.stream.send(bytes)
-        case .identify(let id): identify(id)
+        case .identify(let id): if lookUps.add(id) { lookUp(id) }
         case .closeAfterSending(let id):
             connections[id]?.stream.onDrain = {
                 self.assumeIsolated { $0.feed { $0.drained(id) } }
@@ -215,10 +215,6 @@ public actor EPMDDaemon {
         }
     }
 
-    private func identify(_ id: DaemonMachine.ConnectionID) {
-        if lookUps.add(id) { lookUp(id) }
-    }
-
     private func lookUp(_ first: DaemonMachine.ConnectionID) {
         guard let userOfPeer else { return }
         Task {
@@ -227,15 +223,10 @@ public actor EPMDDaemon {
                 // It may have been closed while it waited.
                 if let stream = connections[id]?.stream {
                     let (peer, own) = (stream.peerAddress, stream.localAddress)
-                    let answer = await offload { () -> Result<UInt32?, SystemError> in
+                    let user = await offload { () -> Result<UInt32?, SystemError> in
                         Result { () throws(SystemError) in try userOfPeer(peer, own) }
                     }
-                    feed { machine in
-                        switch answer {
-                        case .success(let user): machine.identified(id, user: user)
-                        case .failure(let error): machine.couldNotIdentify(id, error)
-                        }
-                    }
+                    feed { $0.identified(id, user: user) }
                 }
                 next = lookUps.next()
             }

@@ -60,13 +60,8 @@ public actor EPMDRegistration {
         self.timeout = timeout
         self.trust = trust
         self.report = report
-        do throws(EPMDRequestError) {
-            machine = try RegistrationMachine(
-                node, address: address.description, timeout: timeout, retryDelay: retryDelay,
-                duplicate: .duplicateName(name: node.name, address: address))
-        } catch {
-            throw .badRequest(attempt: "registering `\(node.name)` with EPMD at \(address)", error)
-        }
+        machine = try RegistrationMachine(
+            node, at: address, timeout: timeout, retryDelay: retryDelay)
     }
 
     /// The creation of the current registration, `nil` while there is none.

@@ -52,15 +52,7 @@ public enum EPMDPortReply: Equatable, Sendable {
         case .found(let node):
             precondition(EPMDName.isValid(node.name), "A registered name is valid")
             precondition(node.extra.count <= EPMDNodeInfo.maximumExtraByteCount)
-            var bytes: [UInt8] = [Self.code, 0]
-            bytes.append(bigEndian: node.port)
-            bytes += [node.type.rawValue, node.protocolNumber]
-            bytes.append(bigEndian: node.highestVersion)
-            bytes.append(bigEndian: node.lowestVersion)
-            bytes.append(bigEndian: UInt16(clamping: node.name.utf8.count))
-            bytes += node.name.utf8
-            bytes.append(bigEndian: UInt16(clamping: node.extra.count))
-            return bytes + node.extra
+            return [Self.code, 0] + node.encoded
         case .notRegistered(let result):
             return [Self.code, result]
         }

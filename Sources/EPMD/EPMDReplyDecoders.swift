@@ -81,17 +81,7 @@ public struct EPMDPortReplyDecoder: EPMDReplyDecoder {
         guard code == EPMDPortReply.code else { throw .unexpectedCode(code) }
         guard let result = reader.readUInt8() else { return nil }
         guard result == 0 else { return .notRegistered(result: result) }
-        guard let port = reader.readUInt16(), let type = reader.readUInt8(),
-            let protocolNumber = reader.readUInt8(), let highest = reader.readUInt16(),
-            let lowest = reader.readUInt16(), let nameBytes = reader.readCounted(),
-            let extra = reader.readCounted()
-        else { return nil }
-        guard let name = EPMDName.decode(nameBytes) else { throw .invalidName }
-        return .found(
-            EPMDNodeInfo(
-                name: name, port: port, type: .init(rawValue: type),
-                protocolNumber: protocolNumber, highestVersion: highest, lowestVersion: lowest,
-                extra: Array(extra)))
+        return try reader.readNode(invalidName: EPMDReplyError.invalidName).map { .found($0) }
     }
 
     public mutating func connectionClosed() throws(EPMDReplyError) -> EPMDPortReply {

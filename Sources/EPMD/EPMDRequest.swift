@@ -29,22 +29,14 @@ public enum EPMDRequest: Equatable, Sendable {
 
     /// The bytes to send, length included.
     public func encoded() throws(EPMDRequestError) -> [UInt8] {
-        var body: [UInt8]
+        let body: [UInt8]
         switch self {
         case .alive(let node):
             guard node.extra.count <= EPMDNodeInfo.maximumExtraByteCount else {
                 throw .tooLong(byteCount: node.extra.count)
             }
-            body = [Code.alive]
-            body.append(bigEndian: node.port)
-            body += [node.type.rawValue, node.protocolNumber]
-            body.append(bigEndian: node.highestVersion)
-            body.append(bigEndian: node.lowestVersion)
-            let name = try Self.bytes(ofName: node.name)
-            body.append(bigEndian: UInt16(clamping: name.count))
-            body += name
-            body.append(bigEndian: UInt16(clamping: node.extra.count))
-            body += node.extra
+            guard EPMDName.isValid(node.name) else { throw .invalidName }
+            body = [Code.alive] + node.encoded
         case .portPlease(let name): body = [Code.portPlease] + (try Self.bytes(ofName: name))
         case .names: body = [Code.names]
         case .dump: body = [Code.dump]
@@ -137,19 +129,13 @@ public struct EPMDRequestDecoder: Sendable {
     private static func decodeNode(
         _ reader: inout BigEndianReader
     ) throws(EPMDRequestError) -> EPMDNodeInfo {
-        guard let port = reader.readUInt16(), let type = reader.readUInt8(),
-            let protocolNumber = reader.readUInt8(), let highest = reader.readUInt16(),
-            let lowest = reader.readUInt16(), let nameBytes = reader.readCounted(),
-            let extra = reader.readCounted()
+        guard let node = try reader.readNode(invalidName: EPMDRequestError.invalidName)
         else { throw .truncated }
-        guard let name = EPMDName.decode(nameBytes) else { throw .invalidName }
-        guard extra.count <= EPMDNodeInfo.maximumExtraByteCount else {
-            throw .tooLong(byteCount: extra.count)
+        guard node.extra.count <= EPMDNodeInfo.maximumExtraByteCount else {
+            throw .tooLong(byteCount: node.extra.count)
         }
         // Bytes after the last field are for later versions of the protocol.
-        return EPMDNodeInfo(
-            name: name, port: port, type: .init(rawValue: type), protocolNumber: protocolNumber,
-            highestVersion: highest, lowestVersion: lowest, extra: Array(extra))
+        return node
     }
 
     /// The name that fills the rest of a request; old nodes end it with a NUL.

@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Keeps one node registered: it connects, asks, holds the connection, and starts again when it is
 /// lost.
 ///
@@ -26,46 +28,39 @@ struct RegistrationMachine {
         case stopped
     }
 
-    let name: String
-    let address: String
+    private let name: String
+    private let address: SocketAddress
     private let request: [UInt8]
     private let timeout: Duration
     private let retryDelay: Duration
-    private let duplicate: EPMDError
+    /// What is being done, for errors.
+    let attempt: String
     private var state = State.idle
     /// Whether failures are followed by another attempt.
     private var isPersistent = false
 
     init(
-        _ node: EPMDNodeInfo, address: String, timeout: Duration, retryDelay: Duration,
-        duplicate: EPMDError
-    ) throws(EPMDRequestError) {
+        _ node: EPMDNodeInfo, at address: SocketAddress, timeout: Duration, retryDelay: Duration
+    ) throws(EPMDError) {
         name = node.name
         self.address = address
-        request = try EPMDRequest.alive(node).encoded()
         self.timeout = timeout
         self.retryDelay = retryDelay
-        self.duplicate = duplicate
-    }
-
-    /// What is being done, for errors.
-    var attempt: String {
-        "registering `\(name)` with EPMD at \(address)"
+        attempt = "registering `\(name)` with EPMD at \(address)"
+        do throws(EPMDRequestError) {
+            request = try EPMDRequest.alive(node).encoded()
+        } catch {
+            throw .badRequest(attempt: attempt, error)
+        }
     }
 
     /// The creation that the daemon gave, while registered.
     var creation: UInt32? {
-        switch state {
-        case .registered(let creation): creation
-        case .idle, .connecting, .awaitingReply, .waiting, .stopped: nil
-        }
+        if case .registered(let creation) = state { creation } else { nil }
     }
 
     var isStopped: Bool {
-        switch state {
-        case .stopped: true
-        case .idle, .connecting, .awaitingReply, .registered, .waiting: false
-        }
+        if case .stopped = state { true } else { false }
     }
 
     /// Begins, or tries at once when it waits.
@@ -81,43 +76,32 @@ struct RegistrationMachine {
     }
 
     mutating func connected() -> [Action] {
-        switch state {
-        case .connecting:
-            state = .awaitingReply(EPMDAliveReplyDecoder())
-            return [.send(request)]
-        case .idle, .awaitingReply, .registered, .waiting, .stopped:
-            return [.disconnect]
-        }
+        guard case .connecting = state else { return [.disconnect] }
+        state = .awaitingReply(EPMDAliveReplyDecoder())
+        return [.send(request)]
     }
 
     mutating func connectFailed(_ error: EPMDError) -> [Action] {
-        switch state {
-        case .connecting: fail(error)
-        case .idle, .awaitingReply, .registered, .waiting, .stopped: []
-        }
+        if case .connecting = state { fail(error) } else { [] }
     }
 
     mutating func received(_ bytes: some Collection<UInt8>) -> [Action] {
-        switch state {
-        case .awaitingReply(var decoder):
-            do throws(EPMDReplyError) {
-                let reply = try decoder.receive(bytes)
-                switch reply {
-                case .registered(let creation):
-                    state = .registered(creation: creation)
-                    isPersistent = true
-                    return [.cancelTimer, .report(.registered(creation: creation))]
-                case .refused: return fail(duplicate)
-                case nil:
-                    state = .awaitingReply(decoder)
-                    return []
-                }
-            } catch {
-                return fail(.badReply(attempt: attempt, error))
+        // A daemon says nothing to a registered node; to give up the registration for it would do
+        // harm.
+        guard case .awaitingReply(var decoder) = state else { return [] }
+        do throws(EPMDReplyError) {
+            switch try decoder.receive(bytes) {
+            case .registered(let creation):
+                state = .registered(creation: creation)
+                isPersistent = true
+                return [.cancelTimer, .report(.registered(creation: creation))]
+            case .refused: return fail(.duplicateName(name: name, address: address))
+            case nil:
+                state = .awaitingReply(decoder)
+                return []
             }
-        // A daemon says nothing on this connection; to give up a registration for it would do harm.
-        case .registered: return []
-        case .idle, .connecting, .waiting, .stopped: return []
+        } catch {
+            return fail(.badReply(attempt: attempt, error))
         }
     }
 
@@ -147,12 +131,9 @@ struct RegistrationMachine {
 
     /// Ends for good; closing the connection is what unregisters.
     mutating func stop() -> [Action] {
-        switch state {
-        case .stopped: return []
-        case .idle, .connecting, .awaitingReply, .registered, .waiting:
-            state = .stopped
-            return [.cancelTimer, .disconnect]
-        }
+        guard !isStopped else { return [] }
+        state = .stopped
+        return [.cancelTimer, .disconnect]
     }
 
     private mutating func fail(_ error: EPMDError) -> [Action] {

@@ -68,8 +68,7 @@ extension BigInteger {
 extension BigInteger: CustomStringConvertible {
     /// Decimal digits, or `16#…` above ``maximumDecimalByteCount`` bytes: the same integer in Erlang's syntax.
     public var description: String {
-        if let decimal = text(radix: 10) { return decimal }
-        return hexadecimal(digitCount: .max)
+        text(radix: 10) ?? hexadecimal(digitCount: .max)
     }
 
     /// As ``description``, but not much more than `maximumByteCount` digits are worked out, and none in decimal of

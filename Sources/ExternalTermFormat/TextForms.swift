@@ -12,7 +12,13 @@ extension Term: CustomStringConvertible {
     /// ``BigInteger/maximumDecimalByteCount`` bytes are written in base 16, because decimal takes quadratic time.
     /// - Parameter maximumByteCount: after that much UTF-8 the text ends with `...`.
     public func erlangText(maximumByteCount: Int = .max) -> String {
-        var writer = TextWriter(maximumByteCount: maximumByteCount)
+        erlangText(maximumByteCount: maximumByteCount, showsStrings: true)
+    }
+
+    /// The term in Erlang's syntax. Unless strings are shown, lists and binaries are all numbers, as
+    /// `~w` writes them.
+    package func erlangText(maximumByteCount: Int, showsStrings: Bool) -> String {
+        var writer = TextWriter(maximumByteCount: maximumByteCount, showsStrings: showsStrings)
         writer.write(self)
         return writer.text()
     }

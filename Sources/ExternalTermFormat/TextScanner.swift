@@ -1,13 +1,13 @@
 /// Cuts a text into tokens, as OTP's `erl_scan` does.
 ///
 /// Positions are offsets into the text's scalars; only an error turns one into a line and a column.
-struct TextScanner {
-    let scalars: [Unicode.Scalar]
+package struct TextScanner {
+    package let scalars: [Unicode.Scalar]
     private(set) var offset = 0
     /// Where the last token began.
-    private(set) var tokenStart = 0
+    package private(set) var tokenStart = 0
 
-    init(_ scalars: [Unicode.Scalar]) {
+    package init(_ scalars: [Unicode.Scalar]) {
         self.scalars = scalars
     }
 
@@ -31,7 +31,7 @@ struct TextScanner {
         return scalars[offset - 1]
     }
 
-    mutating func token() throws(TextError) -> TextToken {
+    package mutating func token() throws(TextError) -> TextToken {
         skipBlanks()
         tokenStart = offset
         guard let first = peek() else { return .end }

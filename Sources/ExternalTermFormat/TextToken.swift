@@ -1,5 +1,5 @@
 /// One word of Erlang's text syntax.
-enum TextToken: Equatable {
+package enum TextToken: Equatable {
     case atom(Atom)
     /// A keyword such as `fun` or `after`.
     case reserved(String)
@@ -14,7 +14,7 @@ enum TextToken: Equatable {
     case dot
     case end
 
-    enum Symbol: String, CaseIterable {
+    package enum Symbol: String, CaseIterable {
         case openBracket = "["
         case closeBracket = "]"
         case openBrace = "{"

@@ -8,9 +8,12 @@
 struct TextWriter {
     private(set) var utf8: [UInt8] = []
     let maximumByteCount: Int
+    /// Whether a list or a binary of printable characters is written as a string.
+    let showsStrings: Bool
 
-    init(maximumByteCount: Int) {
+    init(maximumByteCount: Int, showsStrings: Bool) {
         self.maximumByteCount = maximumByteCount
+        self.showsStrings = showsStrings
     }
 
     /// What has been written, cut at a character and ended by `...` if the limit was reached.
@@ -77,7 +80,7 @@ extension TextWriter {
     private mutating func write(_ list: TermList) {
         // What does not fit is not looked at, so that a long list costs no more than a short one.
         let elements = list.count > room ? Array(list.prefix(room)) : [Term](list)
-        if !writeIfPrintable(elements) { write(elements, "[", "]") }
+        if !showsStrings || !writeIfPrintable(elements) { write(elements, "[", "]") }
     }
 
     private mutating func write(_ elements: [Term], _ open: Unicode.Scalar, _ close: Unicode.Scalar)

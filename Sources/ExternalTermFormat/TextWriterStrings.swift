@@ -45,8 +45,8 @@ extension TextWriter {
     mutating func write(_ bytes: Binary) {
         // What does not fit is not looked at, so that a long binary costs no more than a short one.
         let bytes = bytes.count > room ? bytes.cut(atCharacterBefore: room) : bytes
-        if bytes.isEmpty {
-            append("<<>>")
+        if bytes.isEmpty || !showsStrings {
+            writeNumbers(bytes)
         } else if let text = String(validating: bytes, as: UTF8.self) {
             guard text.unicodeScalars.allSatisfy(ErlangSyntax.isPrintable) else {
                 writeNumbers(bytes)

@@ -35,8 +35,12 @@ package struct HTTPClient: Sendable {
     package func get(
         _ address: SocketAddress, host: String, path: String, within deadline: Duration
     ) async throws(HTTPError) -> HTTPResponse {
-        let exchange = HTTPExchange(
-            HTTPRequest(host: host, path: path), limits: limits, deadline: deadline, loop: loop)
-        return try await exchange.response(from: address)
+        let machine = HTTPExchange(
+            "asking \(address) for \(path)", limits: limits, deadline: deadline)
+        let request = HTTPRequest(host: host, path: path)
+        return try await Exchange(machine, on: loop)
+            .answer(to: request.encoded(), within: deadline) { [loop] in
+                try await TCPStream.connect(to: address, timeout: deadline, on: loop)
+            }
     }
 }

@@ -1,107 +1,54 @@
 internal import Transport
 
-/// One request and its response on a connection of its own.
-actor HTTPExchange {
-    private let loop: EventLoop
-    private let request: HTTPRequest
-    private let deadline: Duration
-    private var attempt = ""
+/// What a response means for whoever asked for it.
+struct HTTPExchange: ExchangeMachine {
+    /// What is being done, for errors.
+    let attempt: String
+    let deadline: Duration
     private var machine: HTTPResponseMachine
-    private var stream: TCPStream?
-    private var timer: LoopTimer?
-    private var outcome: Result<HTTPResponse, HTTPError>?
-    private var waiter: CheckedContinuation<Void, Never>?
 
-    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
-
-    init(_ request: HTTPRequest, limits: HTTPLimits, deadline: Duration, loop: EventLoop) {
-        self.request = request
+    init(_ attempt: String, limits: HTTPLimits, deadline: Duration) {
+        self.attempt = attempt
         self.deadline = deadline
-        self.loop = loop
         machine = HTTPResponseMachine(limits: limits)
     }
 
-    func response(from address: SocketAddress) async throws(HTTPError) -> HTTPResponse {
-        attempt = "asking \(address) for \(request.path)"
-        timer = loop.schedule(after: deadline) { [self] in
-            assumeIsolated { $0.timedOut() }
-        }
-        await withTaskCancellationHandler {
-            // Not awaited: a cancelled caller need not wait for connect(2), which ends by its
-            // deadline.
-            Task { await connect(to: address) }
-            if outcome == nil { await withCheckedContinuation { waiter = $0 } }
-        } onCancel: {
-            Task { await self.cancel() }
-        }
-        guard let outcome else { preconditionFailure("An exchange waits for its outcome") }
-        return try outcome.get()
+    mutating func received(_ bytes: [UInt8]) -> Result<HTTPResponse, HTTPError>? {
+        outcome(machine.received(bytes))
     }
 
-    private func connect(to address: SocketAddress) async {
-        guard outcome == nil else { return }
-        do {
-            let stream = try await TCPStream.connect(to: address, timeout: deadline, on: loop)
-            guard outcome == nil else { return stream.close() }
-            self.stream = stream
-        } catch {
-            let reason = (error as? SystemError).map { SystemError.text($0.code) } ?? "\(error)"
-            return end(.failure(.unreachable(attempt: attempt, reason: reason)))
-        }
-        stream?.start(
-            receive: { bytes in
-                var copy: [UInt8] = []
-                copy.reserveCapacity(bytes.count)
-                for index in bytes.indices { copy.append(bytes[index]) }
-                self.assumeIsolated { $0.perform($0.machine.received(copy)) }
-            },
-            end: { reason in self.assumeIsolated { $0.ended(reason) } })
-        stream?.send(request.encoded())
-    }
-
-    private func ended(_ reason: StreamEnd) {
+    mutating func ended(_ reason: StreamEnd) -> Result<HTTPResponse, HTTPError> {
         // A server may reset the connection after it has answered.
-        if reason == .closedByPeer || machine.head != nil {
-            return perform(machine.connectionClosed())
+        if reason == .closedByPeer || machine.head != nil,
+            let outcome = outcome(machine.connectionClosed())
+        {
+            return outcome
         }
-        let text =
-            if case .failed(let error) = reason {
-                SystemError.text(error.code)
-            } else {
-                reason.description
-            }
-        end(.failure(.unreachable(attempt: attempt, reason: text)))
+        return .failure(.unreachable(attempt: attempt, reason: reason.reason))
     }
 
-    private func perform(_ action: HTTPResponseMachine.Action) {
+    private func outcome(
+        _ action: HTTPResponseMachine.Action
+    ) -> Result<HTTPResponse, HTTPError>? {
         switch action {
-        case .wait: break
-        case .complete(let head): end(.success(HTTPResponse(head: head, isWhole: true)))
-        case .completeWithoutEnd(let head):
-            end(.success(HTTPResponse(head: head, isWhole: false)))
-        case .fail(let error): end(.failure(.badResponse(attempt: attempt, error)))
+        case .wait: nil
+        case .complete(let head): .success(HTTPResponse(head: head, isWhole: true))
+        case .completeWithoutEnd(let head): .success(HTTPResponse(head: head, isWhole: false))
+        case .fail(let error): .failure(.badResponse(attempt: attempt, error))
         }
     }
 
-    private func timedOut() {
-        if let head = machine.head {
-            end(.success(HTTPResponse(head: head, isWhole: false)))
-        } else {
-            end(.failure(.timedOut(attempt: attempt, after: deadline)))
+    func timedOut() -> Result<HTTPResponse, HTTPError> {
+        guard let head = machine.head else {
+            return .failure(.timedOut(attempt: attempt, after: deadline))
         }
+        return .success(HTTPResponse(head: head, isWhole: false))
     }
 
-    private func cancel() {
-        end(.failure(.stopped(attempt: attempt)))
+    func couldNotConnect(_ error: any Error) -> HTTPError {
+        let reason = (error as? SystemError).map { SystemError.text($0.code) } ?? "\(error)"
+        return .unreachable(attempt: attempt, reason: reason)
     }
 
-    private func end(_ outcome: Result<HTTPResponse, HTTPError>) {
-        guard self.outcome == nil else { return }
-        self.outcome = outcome
-        timer?.cancel()
-        stream?.close()
-        stream = nil
-        waiter?.resume()
-        waiter = nil
-    }
+    func stopped() -> HTTPError { .stopped(attempt: attempt) }
 }

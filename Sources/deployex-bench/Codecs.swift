@@ -3,7 +3,7 @@ internal import TestKit
 internal import Transport
 
 /// Decoding and encoding the same bytes as the BEAM and libei do, which time themselves.
-struct Codecs {
+enum Codecs {
     private struct Sample {
         var name: Atom
         var label: String
@@ -16,18 +16,10 @@ struct Codecs {
         Sample(name: "binary", label: "binary"),
     ]
 
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
-    }
-
-    func measure() async throws -> [Row] {
+    static func measure(_ peers: Peers) async throws -> [Row] {
         var decoding: [Row] = []
         var encoding: [Row] = []
-        for sample in Self.samples {
+        for sample in samples {
             let bytes = try await peers.beam.sample(sample.name)
             let term = try Term(decoding: bytes)
             guard term.encoded() == bytes else {
@@ -38,19 +30,19 @@ struct Codecs {
             decoding.append(
                 Row(
                     measure: "decode \(label)", unit: "MB/s", peer: "binary_to_term",
-                    series: try await series(byteCount: bytes.count, decode) {
+                    series: try await series(peers.effort, byteCount: bytes.count, decode) {
                         try await peers.beam.codec("decode", sample.name, iterations: $0)
                     }, target: .atLeast(2)))
             decoding.append(
                 Row(
                     measure: "decode \(label)", unit: "MB/s", peer: "libei, into a tree",
-                    series: try await series(byteCount: bytes.count, decode) {
+                    series: try await series(peers.effort, byteCount: bytes.count, decode) {
                         try await peers.libei.decode(sample.name.name, count: $0)
                     }))
             encoding.append(
                 Row(
                     measure: "encode \(label)", unit: "MB/s", peer: "term_to_binary",
-                    series: try await series(byteCount: bytes.count) {
+                    series: try await series(peers.effort, byteCount: bytes.count) {
                         _ = Blackhole.take(term.encoded())
                     } peer: {
                         try await peers.beam.codec("encode", sample.name, iterations: $0)
@@ -60,13 +52,14 @@ struct Codecs {
     }
 
     /// Rounds of ours and of a peer that is told how many iterations to time.
-    private func series(
-        byteCount: Int, _ body: () throws -> Void, peer timePeer: (Int) async throws -> Duration
+    private static func series(
+        _ effort: Effort, byteCount: Int, _ body: () throws -> Void,
+        peer timePeer: (Int) async throws -> Duration
     ) async throws -> Series {
         var series = Series()
         // As many iterations as fill a turn, for each side by its own speed.
-        let ours = try iterations(of: try time(3, body) / 3)
-        let peer = try iterations(of: try await timePeer(3) / 3)
+        let ours = iterations(of: try time(3, body) / 3, effort)
+        let peer = iterations(of: try await timePeer(3) / 3, effort)
         for _ in 0..<effort.rounds {
             let ourTime = try time(ours, body)
             let peerTime = try await timePeer(peer)
@@ -78,11 +71,11 @@ struct Codecs {
         return series
     }
 
-    private func iterations(of one: Duration) throws -> Int {
+    private static func iterations(of one: Duration, _ effort: Effort) -> Int {
         max(2, Int(effort.codecTurn.inSeconds / max(one.inSeconds, 1e-9)))
     }
 
-    private func time(_ iterations: Int, _ body: () throws -> Void) throws -> Duration {
+    private static func time(_ iterations: Int, _ body: () throws -> Void) throws -> Duration {
         let start = MonotonicTime.now
         for _ in 0..<iterations { try body() }
         return MonotonicTime.now - start

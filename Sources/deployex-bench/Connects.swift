@@ -4,25 +4,19 @@ internal import Transport
 
 /// Connecting, EPMD's answer and handshake included, each time as a node that the BEAM has not
 /// seen before: one that comes back at once may have to wait until its last connection is noticed gone.
-struct Connects {
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
+enum Connects {
+    static func measure(_ peers: Peers) async throws -> [Row] {
+        try await measureTCP(peers) + TLSPeers.with(peers) { try await measureTLS(peers, $0) }
     }
 
-    func measure() async throws -> [Row] {
-        try await measureTCP() + TLSPeers.with(peers) { try await measureTLS($0) }
-    }
-
-    private func measureTCP() async throws -> [Row] {
+    private static func measureTCP(_ peers: Peers) async throws -> [Row] {
+        let effort = peers.effort
         var median = Series()
         var tail = Series()
         for round in 0...effort.rounds {
             let ours = Samples(
-                try await times(round, to: peers.beam.name, .tcp, count: effort.connectCount))
+                try await times(peers, round, to: peers.beam.name, .tcp, count: effort.connectCount)
+            )
             let libei = Samples(try await peers.libei.connects(count: effort.connectCount).each)
             // The first round warms up.
             guard round > 0 else { continue }
@@ -39,13 +33,14 @@ struct Connects {
         ]
     }
 
-    private func measureTLS(_ beam: BeamPeer) async throws -> [Row] {
+    private static func measureTLS(_ peers: Peers, _ beam: BeamPeer) async throws -> [Row] {
+        let effort = peers.effort
         let rival = try await peers.startBeam("rival_connecting", over: .tls, on: .ours)
         defer { rival.process.end() }
         var series = Series()
         for round in 0...effort.rounds {
             let ours = Samples(
-                try await times(round, to: beam.name, .tls, count: effort.tlsConnectCount))
+                try await times(peers, round, to: beam.name, .tls, count: effort.tlsConnectCount))
             var theirs: [Double] = []
             for _ in 0..<effort.tlsConnectCount {
                 theirs.append(Double(try await rival.connectTime(to: beam.name).nanoseconds))
@@ -63,8 +58,8 @@ struct Connects {
     }
 
     /// Nanoseconds of each connection.
-    private func times(
-        _ round: Int, to name: NodeName, _ wire: Wire, count: Int
+    private static func times(
+        _ peers: Peers, _ round: Int, to name: NodeName, _ wire: Wire, count: Int
     ) async throws -> [Double] {
         var times: [Double] = []
         for number in 0..<count {

@@ -26,16 +26,18 @@ struct DeployexBench {
         var report = Report(machine: Machine.current, otp: try await peers.beam.release())
         for measure in Measure.allCases where options.measures.contains(measure) {
             MeasuringProgram.note("measuring \(measure.summary)", of: name)
-            switch measure {
-            case .calls: report.rows += try await RoundTrips(peers, options.effort).measure()
-            case .concurrency: report.rows += try await Concurrency(peers, options.effort).measure()
-            case .small: report.rows += try await SmallMessages(peers, options.effort).measure()
-            case .connect: report.rows += try await Connects(peers, options.effort).measure()
-            case .large: report.rows += try await LargeMessages(peers, options.effort).measure()
-            case .many: report.rows += try await ManyConnections(peers, options.effort).measure()
-            case .codec: report.rows += try await Codecs(peers, options.effort).measure()
-            case .idle: report.rows += try await IdleNode.measure(peers, options.effort)
-            }
+            let rows =
+                switch measure {
+                case .calls: try await RoundTrips.measure(peers)
+                case .concurrency: try await Concurrency.measure(peers)
+                case .small: try await SmallMessages.measure(peers)
+                case .connect: try await Connects.measure(peers)
+                case .large: try await LargeMessages.measure(peers)
+                case .many: try await ManyConnections.measure(peers)
+                case .codec: try await Codecs.measure(peers)
+                case .idle: try await IdleNode.measure(peers)
+                }
+            report.rows += rows
         }
         print(options.json ? report.json : report.table)
     }

@@ -8,7 +8,7 @@ internal import Transport
 /// same.
 enum IdleNode {
     /// Runs the node until stdin ends. It listens, it is registered, and it would answer a ping.
-    static func serve(_ options: IdleOptions, on loop: EventLoop) async throws {
+    static func serve(_ options: NodeOptions, on loop: EventLoop) async throws {
         let wire: Wire = options.tlsOptionsFile == nil ? .tcp : .tls
         let name = try NodeName("\(options.name)@\(wire.host)")
         let epmd = EPMDClient(address: .loopback(port: options.epmdPort), loop: loop)
@@ -44,10 +44,10 @@ enum IdleNode {
     }
 
     /// Time from the start of the process to its name in EPMD, and then what it has in memory.
-    static func measure(_ peers: Peers, _ effort: Effort) async throws -> [Row] {
+    static func measure(_ peers: Peers) async throws -> [Row] {
         var starting = Series()
         var memory = Series()
-        for round in 0..<effort.nodeStarts {
+        for round in 0..<peers.effort.nodeStarts {
             let ours = try await start("idle\(round)", peers) { name in
                 try Processors.all.start(
                     "/proc/\(getpid())/exe", ["idle", name, "\(peers.epmdPort)"])

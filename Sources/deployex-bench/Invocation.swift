@@ -4,8 +4,8 @@ internal import TestKit
 /// What `deployex-bench` is asked to do.
 enum Invocation {
     case measure(MeasureOptions)
-    case idle(IdleOptions)
-    case dial(DialOptions)
+    case idle(NodeOptions)
+    case dial(NodeOptions)
     case help
 
     static let helpText = """
@@ -27,18 +27,16 @@ enum Invocation {
         """
 
     init(arguments: [String]) throws(CommandLineError) {
-        if arguments.first == "idle" {
-            self = .idle(try IdleOptions(arguments: Array(arguments.dropFirst())))
-            return
-        }
-        if arguments.first == "dial" {
-            self = .dial(try DialOptions(arguments: Array(arguments.dropFirst())))
-            return
-        }
         var rest = Arguments(of: "deployex-bench", arguments)
         var options = MeasureOptions()
         while let argument = rest.next() {
             switch argument {
+            case "idle":
+                self = .idle(try NodeOptions(&rest, counts: false))
+                return
+            case "dial":
+                self = .dial(try NodeOptions(&rest, counts: true))
+                return
             case "--quick": options.effort = .quick
             case "--json": options.json = true
             case "--unpinned": options.isPinned = false
@@ -113,26 +111,23 @@ struct Effort: Sendable {
         codecTurn: .milliseconds(10), nodeStarts: 1)
 }
 
-struct IdleOptions: Sendable {
-    var name: String
-    var epmdPort: UInt16
-    var tickTime = Duration.seconds(60)
-    var tlsOptionsFile: String?
+/// What `idle` takes, and `dial` for the node that it connects to.
+struct NodeOptions: Sendable {
+    let name: String
+    let epmdPort: UInt16
+    let tickTime: Duration
+    /// How many `dial` connects.
+    let count: Int
+    let tlsOptionsFile: String?
 
-    init(arguments: [String]) throws(CommandLineError) {
-        guard (2...4).contains(arguments.count), let port = UInt16(arguments[1]) else {
-            throw CommandLineError(
-                "usage: deployex-bench idle NAME EPMD-PORT [TICK-SECONDS [TLS-OPTIONS]]")
-        }
-        name = arguments[0]
-        epmdPort = port
-        if arguments.count > 2 {
-            guard let seconds = Int(arguments[2]), seconds > 0 else {
-                throw CommandLineError("\(arguments[2]) is no number of seconds")
-            }
-            tickTime = .seconds(seconds)
-        }
-        tlsOptionsFile = arguments.count > 3 ? arguments[3] : nil
+    /// - Parameter counts: whether a count comes after the seconds.
+    init(_ arguments: inout Arguments, counts: Bool) throws(CommandLineError) {
+        name = try arguments.text(for: "NAME")
+        epmdPort = UInt16(clamping: try arguments.number(for: "EPMD-PORT"))
+        tickTime = .seconds(arguments.isEmpty ? 60 : try arguments.number(for: "TICK-SECONDS"))
+        count = counts ? try arguments.number(for: "COUNT") : 0
+        tlsOptionsFile = arguments.next()
+        if let unexpected = arguments.next() { throw arguments.unknown(unexpected) }
     }
 
     func configuration() throws -> Node.Configuration {
@@ -144,20 +139,5 @@ struct IdleOptions: Sendable {
             configuration.tls = try DistributionTLS(optionsFile: tlsOptionsFile)
         }
         return configuration
-    }
-}
-
-struct DialOptions: Sendable {
-    /// The node that is connected to, and how.
-    var node: IdleOptions
-    var count: Int
-
-    init(arguments: [String]) throws(CommandLineError) {
-        guard (4...5).contains(arguments.count), let count = Int(arguments[3]), count > 0 else {
-            throw CommandLineError(
-                "usage: deployex-bench dial NAME EPMD-PORT TICK-SECONDS COUNT [TLS-OPTIONS]")
-        }
-        self.count = count
-        node = try IdleOptions(arguments: Array(arguments[..<3] + arguments[4...]))
     }
 }

@@ -6,44 +6,37 @@ internal import Transport
 
 /// Thousands of connections that do nothing but tick, between two processes of ours: what they take in
 /// the one that has accepted them.
-struct ManyConnections {
-    private static let count = 2000
+enum ManyConnections {
     /// Of both sides. Ticks are due after each quarter of it: that is a round.
     private static let tickSeconds = 8
     /// The time between ticks with the usual 60 s.
     private static let usualRound = Duration.seconds(15)
 
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
+    static func measure(_ peers: Peers) async throws -> [Row] {
+        try await measure(peers, .tcp, limit: 8) + measure(peers, .tls, limit: 100)
     }
 
-    func measure() async throws -> [Row] {
-        try await measure(.tcp, limit: 8) + measure(.tls, limit: 100)
-    }
-
-    private func measure(_ wire: Wire, limit: Double) async throws -> [Row] {
-        let count = effort.manyConnections
+    private static func measure(
+        _ peers: Peers, _ wire: Wire, limit: Double
+    ) async throws -> [Row] {
+        let count = peers.effort.manyConnections
         let tls = wire == .tls ? [Wire.optionsFile(peers.folder)] : []
         let name = "holding_\(wire)"
-        let holder = try start(["idle", name, "\(peers.epmdPort)", "\(Self.tickSeconds)"] + tls)
+        let holder = try start(["idle", name, "\(peers.epmdPort)", "\(tickSeconds)"] + tls)
         defer { holder.end() }
         _ = try await holder.nextLine()
-        let before = try Self.resident(holder)
+        let before = try resident(holder)
         let dialler = try start(
-            ["dial", name, "\(peers.epmdPort)", "\(Self.tickSeconds)", "\(count)"] + tls)
+            ["dial", name, "\(peers.epmdPort)", "\(tickSeconds)", "\(count)"] + tls)
         defer { dialler.end() }
         _ = try await dialler.nextLine()
         // A whole round, for all to have come to rest.
-        let round = Duration.seconds(Self.tickSeconds) / 4
+        let round = Duration.seconds(tickSeconds) / 4
         await peers.loop.sleep(for: round)
         let start = try holder.processorTime()
         await peers.loop.sleep(for: round)
         let used = try holder.processorTime() - start
-        let added = try Self.resident(holder) - before
+        let added = try resident(holder) - before
         return [
             Row(
                 measure: "\(count) connections over \(wire.rawValue), memory added", unit: "MB",
@@ -52,12 +45,12 @@ struct ManyConnections {
                 measure: "\(count) connections over \(wire.rawValue), ticking", unit: "% of a core",
                 peer: "",
                 series: Series(
-                    ours: [100 * used.inSeconds / Self.usualRound.inSeconds], peer: []),
+                    ours: [100 * used.inSeconds / usualRound.inSeconds], peer: []),
                 target: .oursBelow(1)),
         ]
     }
 
-    private func start(_ arguments: [String]) throws -> ChildProcess {
+    private static func start(_ arguments: [String]) throws -> ChildProcess {
         try Processors.all.start("/proc/\(getpid())/exe", arguments)
     }
 
@@ -66,13 +59,13 @@ struct ManyConnections {
     }
 
     /// Connects so many nodes to one, then says so and does nothing more until stdin ends.
-    static func dial(_ options: DialOptions, on loop: EventLoop) async throws {
-        let wire: Wire = options.node.tlsOptionsFile == nil ? .tcp : .tls
-        let epmd = EPMDClient(address: .loopback(port: options.node.epmdPort), loop: loop)
-        let name = try NodeName("\(options.node.name)@\(wire.host)")
+    static func dial(_ options: NodeOptions, on loop: EventLoop) async throws {
+        let wire: Wire = options.tlsOptionsFile == nil ? .tcp : .tls
+        let epmd = EPMDClient(address: .loopback(port: options.epmdPort), loop: loop)
+        let name = try NodeName("\(options.name)@\(wire.host)")
         // Where it listens is asked once.
         let address = try await epmd.lookUp(name: name.alive).port
-        let configuration = try options.node.configuration()
+        let configuration = try options.configuration()
         var nodes: [Node] = []
         for number in 0..<options.count {
             let node = Node(

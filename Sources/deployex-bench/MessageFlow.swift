@@ -35,11 +35,42 @@ struct MessageFlow {
         try await process.register(Self.sink)
     }
 
-    /// Messages per second, or megabytes when they are large.
+    /// The rounds of both directions. What they are measured against sends and receives in turn
+    /// with us.
+    static func measure(
+        _ name: String, unit: String, of peers: Peers, between beam: BeamPeer, over wire: Wire,
+        rounds: Int, count: Int, byteCount: Int, against peer: String,
+        toBeam othersToBeam: (MessageFlow) async throws -> Double,
+        fromBeam beamToOthers: (MessageFlow) async throws -> Double
+    ) async throws -> [Row] {
+        let rival = try await peers.startBeam("rival_\(wire)_\(byteCount)", over: wire, on: .ours)
+        defer { rival.process.end() }
+        let node = try peers.makeNode("messages_\(wire)_\(byteCount)", over: wire)
+        let flow = try await MessageFlow(
+            between: beam, and: node, rival: rival, count: count, byteCount: byteCount)
+        var toBeam = Series()
+        var fromBeam = Series()
+        for round in 0...rounds {
+            let sent = (ours: try await flow.oursToBeam(), peer: try await othersToBeam(flow))
+            let received = (ours: try await flow.beamToOurs(), peer: try await beamToOthers(flow))
+            // The first round warms up.
+            guard round > 0 else { continue }
+            toBeam.append(ours: sent.ours, peer: sent.peer)
+            fromBeam.append(ours: received.ours, peer: received.peer)
+        }
+        await node.close()
+        return [("to a BEAM", toBeam), ("from a BEAM", fromBeam)].map { direction, series in
+            Row(
+                measure: "\(name), \(direction)", unit: unit, peer: peer, series: series,
+                target: .atLeast(1))
+        }
+    }
+
+    /// Thousands of messages per second, or megabytes when they are large.
     func rate(_ transfer: () async throws -> Void) async throws -> Double {
         let start = MonotonicTime.now
         try await transfer()
-        let amount = Double(count) * (byteCount == 0 ? 1 : Double(byteCount) / 1e6)
+        let amount = Double(count) * (byteCount == 0 ? 1e-3 : Double(byteCount) / 1e6)
         return amount / (MonotonicTime.now - start).inSeconds
     }
 
@@ -87,97 +118,46 @@ struct MessageFlow {
 }
 
 /// Small messages one way, against the better of libei and another BEAM.
-struct SmallMessages {
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
-    }
-
-    func measure() async throws -> [Row] {
-        let rival = try await peers.startBeam("rival", over: .tcp, on: .ours)
-        defer { rival.process.end() }
-        let node = try peers.makeNode("small")
-        let flow = try await MessageFlow(
-            between: peers.beam, and: node, rival: rival, count: effort.messageCount, byteCount: 0)
-        var toBeam = Series()
-        var fromBeam = Series()
-        for round in 0...effort.rounds {
-            let sent = (ours: try await flow.oursToBeam(), peer: try await othersToBeam(flow))
-            let received = (ours: try await flow.beamToOurs(), peer: try await beamToOthers(flow))
-            // The first round warms up.
-            guard round > 0 else { continue }
-            toBeam.append(ours: sent.ours / 1000, peer: sent.peer / 1000)
-            fromBeam.append(ours: received.ours / 1000, peer: received.peer / 1000)
+enum SmallMessages {
+    static func measure(_ peers: Peers) async throws -> [Row] {
+        try await MessageFlow.measure(
+            "small messages", unit: "1000/s", of: peers, between: peers.beam, over: .tcp,
+            rounds: peers.effort.rounds, count: peers.effort.messageCount, byteCount: 0,
+            against: "libei or BEAM, the better"
+        ) { flow in
+            let libei = try await flow.toBeam { try await peers.libei.send(count: flow.count) }
+            return max(libei, try await flow.rivalToBeam())
+        } fromBeam: { flow in
+            let name = try await peers.libei.name()
+            try peers.libei.startReceiving(count: flow.count)
+            let libei = try await flow.rate {
+                try await peers.beam.flood(name, count: flow.count, byteCount: 0)
+                try await peers.libei.awaitReceived()
+            }
+            return max(libei, try await flow.beamToRival())
         }
-        await node.close()
-        func row(_ direction: String, _ series: Series) -> Row {
-            Row(
-                measure: "small messages, \(direction)", unit: "1000/s",
-                peer: "libei or BEAM, the better", series: series, target: .atLeast(1))
-        }
-        return [row("to a BEAM", toBeam), row("from a BEAM", fromBeam)]
-    }
-
-    private func othersToBeam(_ flow: MessageFlow) async throws -> Double {
-        let libei = try await flow.toBeam { try await peers.libei.send(count: flow.count) }
-        return max(libei, try await flow.rivalToBeam())
-    }
-
-    private func beamToOthers(_ flow: MessageFlow) async throws -> Double {
-        let name = try await peers.libei.name()
-        try peers.libei.startReceiving(count: flow.count)
-        let libei = try await flow.rate {
-            try await peers.beam.flood(name, count: flow.count, byteCount: 0)
-            try await peers.libei.awaitReceived()
-        }
-        return max(libei, try await flow.beamToRival())
     }
 }
 
 /// Messages with 1 MiB, against two BEAMs.
-struct LargeMessages {
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
+enum LargeMessages {
+    static func measure(_ peers: Peers) async throws -> [Row] {
+        try await measure(peers, peers.beam, over: .tcp)
+            + TLSPeers.with(peers) { try await measure(peers, $0, over: .tls) }
     }
 
-    func measure() async throws -> [Row] {
-        try await measure(.tcp, peers.beam)
-            + TLSPeers.with(peers) { try await measure(.tls, $0) }
-    }
-
-    private func measure(_ wire: Wire, _ beam: BeamPeer) async throws -> [Row] {
-        let rival = try await peers.startBeam("rival_\(wire)", over: wire, on: .ours)
-        defer { rival.process.end() }
-        let node = try peers.makeNode("large_\(wire)", over: wire)
-        let flow = try await MessageFlow(
-            between: beam, and: node, rival: rival, count: effort.largeMessageCount,
-            byteCount: 1 << 20)
-        var toBeam = Series()
-        var fromBeam = Series()
-        for round in 0...effort.largeRounds {
-            let sent = try await flow.oursToBeam()
-            let sentByRival = try await flow.rivalToBeam()
-            let received = try await flow.beamToOurs()
-            let receivedByRival = try await flow.beamToRival()
-            // The first round warms up.
-            guard round > 0 else { continue }
-            toBeam.append(ours: sent, peer: sentByRival)
-            fromBeam.append(ours: received, peer: receivedByRival)
+    private static func measure(
+        _ peers: Peers, _ beam: BeamPeer, over wire: Wire
+    ) async throws -> [Row] {
+        try await MessageFlow.measure(
+            "1 MiB messages over \(wire.rawValue)", unit: "MB/s", of: peers, between: beam,
+            over: wire, rounds: peers.effort.largeRounds, count: peers.effort.largeMessageCount,
+            byteCount: 1 << 20, against: "BEAM"
+        ) {
+            try await $0.rivalToBeam()
+        } fromBeam: {
+            try await $0.beamToRival()
         }
-        await node.close()
-        func row(_ direction: String, _ series: Series) -> Row {
-            Row(
-                measure: "1 MiB messages over \(wire.rawValue), \(direction)", unit: "MB/s",
-                peer: "BEAM", series: series, target: .atLeast(1))
-        }
-        return [row("to a BEAM", toBeam), row("from a BEAM", fromBeam)]
     }
 }
 

@@ -14,7 +14,8 @@ struct Peers {
     let cookie: String
     let beam: BeamPeer
     let libei: LibeiPeer
-    let isPinned: Bool
+    let effort: Effort
+    private let isPinned: Bool
     private let tls: DistributionTLS
     private let epmdProcess: ChildProcess
 
@@ -55,8 +56,8 @@ struct Peers {
                 folder: options.peerFolder, node: beam.name, cookie: cookie, epmdPort: port)
             return Peers(
                 loop: loop, folder: options.peerFolder, epmdPort: port, epmd: epmd, cookie: cookie,
-                beam: beam, libei: libei, isPinned: options.isPinned, tls: tls,
-                epmdProcess: epmdProcess)
+                beam: beam, libei: libei, effort: options.effort, isPinned: options.isPinned,
+                tls: tls, epmdProcess: epmdProcess)
         } catch {
             for child in children.reversed() { child.end() }
             throw error

@@ -115,16 +115,9 @@ struct Report {
             """
     }
 
+    /// Swift quotes as JSON does where there are no control characters.
     private static func quoted(_ text: String) -> String {
-        var result = "\""
-        for scalar in text.unicodeScalars {
-            switch scalar {
-            case "\"", "\\": result += "\\\(scalar)"
-            case "\u{0}"..<"\u{20}": result += " "
-            default: result.unicodeScalars.append(scalar)
-            }
-        }
-        return result + "\""
+        text.filter { !$0.isNewline }.debugDescription
     }
 }
 

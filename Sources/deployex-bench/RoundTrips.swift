@@ -4,7 +4,7 @@ internal import TestKit
 internal import Transport
 
 /// One call after another: ours as a spawn request and by `rex`, libei's `ei_rpc`, to the same BEAM.
-struct RoundTrips {
+enum RoundTrips {
     private struct Function: Sendable {
         var label: String
         /// What the C program calls it.
@@ -22,42 +22,35 @@ struct RoundTrips {
             arguments: [[1, 2, 3]]),
     ]
 
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
-    }
-
-    func measure() async throws -> [Row] {
+    static func measure(_ peers: Peers) async throws -> [Row] {
         let spawning = try peers.makeNode("spawning")
         let rex = try peers.makeNode("rex", flags: .standard.subtracting(.spawn))
         var rows: [Row] = []
-        for function in Self.functions {
-            rows += try await measure(function, spawning, rex)
+        for function in functions {
+            rows += try await measure(peers, function, spawning, rex)
         }
         await spawning.close()
         await rex.close()
         return rows
     }
 
-    private func measure(
-        _ function: Function, _ spawning: Node, _ rex: Node
+    private static func measure(
+        _ peers: Peers, _ function: Function, _ spawning: Node, _ rex: Node
     ) async throws -> [Row] {
+        let effort = peers.effort
         var spawnMedian = Series()
         var spawnTail = Series()
         var rexMedian = Series()
         var rexTail = Series()
         // Connects, and warms up all three.
-        _ = try await times(of: function, spawning)
-        _ = try await times(of: function, rex)
+        _ = try await times(peers, of: function, spawning)
+        _ = try await times(peers, of: function, rex)
         _ = try await peers.libei.calls(function.key, count: effort.callCount)
         for _ in 0..<effort.callRounds {
-            let ours = Samples(try await times(of: function, spawning))
+            let ours = Samples(try await times(peers, of: function, spawning))
             let libei = Samples(
                 try await peers.libei.calls(function.key, count: effort.callCount).each)
-            let oursByRex = Samples(try await times(of: function, rex))
+            let oursByRex = Samples(try await times(peers, of: function, rex))
             spawnMedian.append(ours: ours.median / 1000, peer: libei.median / 1000)
             spawnTail.append(ours: ours.quantile(0.99) / 1000, peer: libei.quantile(0.99) / 1000)
             rexMedian.append(ours: oursByRex.median / 1000, peer: libei.median / 1000)
@@ -75,8 +68,10 @@ struct RoundTrips {
     }
 
     /// Nanoseconds of each call.
-    private func times(of function: Function, _ node: Node) async throws -> [Double] {
-        try await Caller(loop: peers.loop).times(of: function, node, peers.beam.name, effort)
+    private static func times(
+        _ peers: Peers, of function: Function, _ node: Node
+    ) async throws -> [Double] {
+        try await Caller(loop: peers.loop).times(of: function, node, peers.beam.name, peers.effort)
     }
 
     /// Calls from where deployex does: an actor that lives on the loop.
@@ -108,41 +103,34 @@ struct RoundTrips {
 }
 
 /// 64 calls in flight on one connection, against one after another with libei, which can do no more.
-struct Concurrency {
+enum Concurrency {
     private static let inFlight = 64
 
-    private let peers: Peers
-    private let effort: Effort
-
-    init(_ peers: Peers, _ effort: Effort) {
-        self.peers = peers
-        self.effort = effort
-    }
-
-    func measure() async throws -> [Row] {
+    static func measure(_ peers: Peers) async throws -> [Row] {
+        let effort = peers.effort
         let node = try peers.makeNode("concurrent")
         var series = Series()
-        _ = try await callsPerSecond(node)
+        _ = try await callsPerSecond(peers, node)
         _ = try await peers.libei.calls("reverse", count: effort.callCount)
         for _ in 0..<effort.callRounds {
-            let ours = try await callsPerSecond(node)
+            let ours = try await callsPerSecond(peers, node)
             let libei = try await peers.libei.calls("reverse", count: effort.callCount)
             series.append(ours: ours / 1000, peer: Double(effort.callCount) * 1e6 / libei.total)
         }
         await node.close()
         return [
             Row(
-                measure: "\(Self.inFlight) calls in flight", unit: "1000/s",
+                measure: "\(inFlight) calls in flight", unit: "1000/s",
                 peer: "libei, one at a time", series: series, target: .atLeast(3))
         ]
     }
 
-    private func callsPerSecond(_ node: Node) async throws -> Double {
-        let each = max(effort.callCount * 4, 1024) / Self.inFlight
+    private static func callsPerSecond(_ peers: Peers, _ node: Node) async throws -> Double {
+        let each = max(peers.effort.callCount * 4, 1024) / inFlight
         let peer = peers.beam.name
         let start = MonotonicTime.now
         try await withThrowingTaskGroup { group in
-            for _ in 0..<Self.inFlight {
+            for _ in 0..<inFlight {
                 group.addTask(executorPreference: peers.loop) {
                     for _ in 0..<each {
                         _ = try await node.call(
@@ -152,6 +140,6 @@ struct Concurrency {
             }
             try await group.waitForAll()
         }
-        return Double(each * Self.inFlight) / (MonotonicTime.now - start).inSeconds
+        return Double(each * inFlight) / (MonotonicTime.now - start).inSeconds
     }
 }

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ExternalTermFormat
 
 /// What is deployed one after the other: in full, in place, back by a rollback, and from the beginning.
@@ -31,9 +32,10 @@ struct Itinerary {
     /// Goes on to the next step when what this one wanted is the case. A command that a killed deployex
     /// has not answered is given again.
     mutating func advance(
-        _ status: ManagerStatus, _ manager: Manager, _ site: Site
+        _ status: StatusReport.Application, _ manager: Manager, _ site: Site
     ) async throws {
-        if case .rollBack(let from, _) = Self.steps[index], !status.ghosted.contains(from) {
+        let ghosted = status.ghosted.map(\.version)
+        if case .rollBack(let from, _) = Self.steps[index], !ghosted.contains(from) {
             _ = await manager.command("rollback")
             return
         }
@@ -43,7 +45,7 @@ struct Itinerary {
             wrongRollbacks.append("from \(from) to \(target) instead of \(to)")
             version = target
         }
-        if case .unghost(let ghost) = Self.steps[index], status.ghosted.contains(ghost) {
+        if case .unghost(let ghost) = Self.steps[index], ghosted.contains(ghost) {
             _ = await manager.command("unghost", [.binary(ghost)])
             return
         }

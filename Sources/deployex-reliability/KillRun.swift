@@ -1,10 +1,11 @@
+internal import Deployment
 internal import Glibc
 internal import TestKit
 internal import Transport
 
 /// Kills deployex at random moments while it deploys one version after the other to instances under
 /// load, and starts it again at once.
-struct KillRun {
+enum KillRun {
     private static let replicas = 3
     /// Small, so that logs are rotated all the time; and no piece is ever dropped.
     private static let variables = [
@@ -12,55 +13,45 @@ struct KillRun {
         "DEPLOYEX_POLL_INTERVAL": "0.5",
     ]
 
-    private let options: MeasureOptions
-    private let loop: EventLoop
-
-    init(_ options: MeasureOptions, on loop: EventLoop) {
-        self.options = options
-        self.loop = loop
-    }
-
-    func measure() async throws -> [Figure] {
-        let site = try Site(options, instances: Self.replicas, on: loop)
-        let watch = ProcessWatch(site, replicas: Self.replicas)
-        let loads = (1...Self.replicas).map { Load(instance: $0, of: site) }
-        let result: Result<[Figure], any Error>
-        do {
-            result = .success(
-                try await withThrowingTaskGroup(of: Void.self) { group in
-                    group.addTask(executorPreference: loop) { await watch.run() }
-                    for load in loads {
-                        group.addTask(executorPreference: loop) { await load.run() }
-                    }
-                    do {
-                        let figures = try await run(site, watch, loads)
-                        try await group.waitForAll()
-                        return figures
-                    } catch {
-                        await stop(watch, loads)
-                        throw error
-                    }
-                })
-        } catch {
-            result = .failure(error)
-        }
-        if case .success(let figures) = result, figures.allSatisfy({ $0.isMet ?? true }) {
+    static func measure(_ options: MeasureOptions, on loop: EventLoop) async throws -> [Figure] {
+        let site = try Site(options, instances: replicas, on: loop)
+        let watch = ProcessWatch(site, replicas: replicas)
+        let loads = (1...replicas).map { Load(instance: $0, of: site) }
+        var areAllMet = false
+        return try await attempt {
+            let figures = try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask(executorPreference: loop) { await watch.run() }
+                for load in loads {
+                    group.addTask(executorPreference: loop) { await load.run() }
+                }
+                let figures = try await attempt {
+                    try await run(site, watch, loads)
+                } thenAlways: {
+                    await stop(watch, loads)
+                }
+                try await group.waitForAll()
+                return figures
+            }
+            areAllMet = figures.allSatisfy { $0.isMet ?? true }
+            return figures
+        } thenAlways: {
+            guard areAllMet else {
+                return Reliability.note("what has happened can be read in \(site.folder)")
+            }
             await site.end()
-        } else {
-            Reliability.note("what has happened can be read in \(site.folder)")
         }
-        return try result.get()
     }
 
-    private func stop(_ watch: ProcessWatch, _ loads: [Load]) async {
+    private static func stop(_ watch: ProcessWatch, _ loads: [Load]) async {
         await watch.stop()
         for load in loads { await load.stop() }
     }
 
-    private func run(
+    private static func run(
         _ site: Site, _ watch: ProcessWatch, _ loads: [Load]
     ) async throws -> [Figure] {
         for version in Itinerary.versions { try site.place(version) }
+        let options = site.options
         var itinerary = Itinerary()
         try site.publish(itinerary.version)
         var manager = try start(site)
@@ -77,7 +68,7 @@ struct KillRun {
             let life = Life(&random)
             // The first has nothing to adopt; one that lives no longer than that takes is no sample.
             if number > 1, !life.isShort {
-                let time = try await adoption(manager, watch)
+                let time = try await adoption(manager, site, watch)
                 adoptions.append(time)
                 if time >= .seconds(1) {
                     Reliability.note("adopted in \(Figure.text(time)):\n" + manager.log.tail(20))
@@ -107,7 +98,7 @@ struct KillRun {
             moments[moment].map { "\($0) \(moment.rawValue)" }
         }
         for text in itinerary.wrongRollbacks { Reliability.note("rolled back \(text)") }
-        let crashes = status?.instances.map(\.crashRestarts).reduce(0, +) ?? 0
+        let crashes = status?.instances.compactMap(\.crashRestarts).reduce(0, +) ?? 0
         return try await figures(site, watch, loads, crashes: crashes) + [
             Figure(
                 none: "ends of deployex that nobody asked for", ownEnds,
@@ -124,7 +115,7 @@ struct KillRun {
         ]
     }
 
-    private func figures(
+    private static func figures(
         _ site: Site, _ watch: ProcessWatch, _ loads: [Load], crashes: Int
     ) async throws -> [Figure] {
         var lines = Load.Lines()
@@ -165,8 +156,8 @@ struct KillRun {
 
     // MARK: One life of deployex
 
-    private func start(_ site: Site) throws -> Manager {
-        try Manager(site, replicas: Self.replicas, variables: Self.variables)
+    private static func start(_ site: Site) throws -> Manager {
+        try Manager(site, replicas: replicas, variables: variables)
     }
 
     /// How long a deployex lives. In terms of what it has done rather than of time alone, so that kills
@@ -210,25 +201,27 @@ struct KillRun {
     }
 
     /// Follows the itinerary until the life is over.
-    private func live(
+    private static func live(
         _ life: Life, _ manager: Manager, _ site: Site, _ itinerary: inout Itinerary
     ) async throws {
         var nextStatus = MonotonicTime.now
         while true {
             if let end = life.end(of: manager) {
-                return await loop.sleep(for: max(end - .now, .zero))
+                return await site.loop.sleep(for: max(end - .now, .zero))
             }
             if MonotonicTime.now >= nextStatus, let status = await manager.status() {
                 try await itinerary.advance(status, manager, site)
                 nextStatus = .now + .milliseconds(60)
             }
-            await loop.sleep(for: .milliseconds(4))
+            await site.loop.sleep(for: .milliseconds(4))
         }
     }
 
     /// From the start of deployex until its status shows every instance that has lived through it, with
     /// the same pid.
-    private func adoption(_ manager: Manager, _ watch: ProcessWatch) async throws -> Duration {
+    private static func adoption(
+        _ manager: Manager, _ site: Site, _ watch: ProcessWatch
+    ) async throws -> Duration {
         let before = await watch.running
         while true {
             if let status = await manager.status() {
@@ -236,7 +229,7 @@ struct KillRun {
                 let after = await watch.running
                 let isWhole = before.intersection(after).allSatisfy { process in
                     status.instances.contains {
-                        $0.number == process.instance && $0.pid == process.pid
+                        $0.number == process.instance && $0.pid == Int(process.pid)
                     }
                 }
                 if isWhole { return time }
@@ -245,7 +238,7 @@ struct KillRun {
             else {
                 throw TestFailure("not adopted within 20 s:\n" + manager.log.tail(20))
             }
-            await loop.sleep(for: .milliseconds(2))
+            await site.loop.sleep(for: .milliseconds(2))
         }
     }
 }

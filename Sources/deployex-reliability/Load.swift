@@ -11,7 +11,6 @@ actor Load {
     private var next = 1
     /// The numbers whose request was answered: their lines must be in the log.
     private(set) var answered: [Int] = []
-    private(set) var failureCount = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -29,14 +28,11 @@ actor Load {
         while !isStopped {
             let number = next
             next += 1
-            do throws(HTTPError) {
-                let response = try await client.get(
-                    address, host: "localhost", path: "/print/" + Self.line(instance, number),
-                    within: .seconds(5))
-                if response.isSuccess { answered.append(number) } else { failureCount += 1 }
-            } catch {
-                failureCount += 1
-            }
+            // While the instance is being replaced nothing answers.
+            let response = try? await client.get(
+                address, host: "localhost", path: "/print/" + Self.line(instance, number),
+                within: .seconds(5))
+            if response?.isSuccess == true { answered.append(number) }
             await loop.sleep(for: .milliseconds(25))
         }
     }
@@ -63,11 +59,9 @@ actor Load {
         for line in text.split(separator: "\n") where line.hasPrefix("line-\(instance)-") {
             counts[line, default: 0] += 1
         }
-        var lines = Lines(answered: answered.count)
-        for number in answered where counts[Substring(Self.line(instance, number))] == nil {
-            lines.lost += 1
-        }
-        lines.doubled = counts.values.count { $0 > 1 }
-        return lines
+        return Lines(
+            answered: answered.count,
+            lost: answered.count { counts[Substring(Self.line(instance, $0))] == nil },
+            doubled: counts.values.count { $0 > 1 })
     }
 }

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import EPMD
 internal import ErlDist
 internal import ExternalTermFormat
@@ -19,7 +20,7 @@ struct Manager: Sendable {
         _ site: Site, replicas: Int, variables: [String: String] = [:]
     ) throws {
         self.site = site
-        log = LogFollower(site.logPath)
+        log = LogFollower(site)
         begin = .now
         process = try .launch(
             site.deployex, ["start", "--sname", "deployex"],
@@ -53,13 +54,27 @@ struct Manager: Sendable {
         await node.close()
     }
 
-    /// `nil` while it does not answer.
-    func status() async -> ManagerStatus? {
+    /// Of the one application; `nil` while deployex does not answer.
+    func status() async -> StatusReport.Application? {
         guard
             let term = try? await node.call(
                 name, "deployex", "status", [], timeout: .seconds(2))
         else { return nil }
-        return ManagerStatus(term)
+        return StatusReport(reading: term).applications.first
+    }
+
+    /// How long after a signal to an instance's process a line with `text` stands in the log.
+    func time(
+        of signal: Int32, to number: Int, until text: String, within limit: Duration
+    ) async throws -> Duration {
+        guard let pid = await status()?.instances[number - 1].pid else {
+            throw TestFailure("instance \(number) has no process")
+        }
+        let log = LogFollower(site)
+        let begin = MonotonicTime.now
+        Glibc.kill(pid_t(pid), signal)
+        try await log.wait(for: text, within: limit)
+        return .now - begin
     }
 
     /// Gives a command; whether it was accepted.
@@ -71,7 +86,7 @@ struct Manager: Sendable {
 
     /// Waits until the status is as wanted.
     func wait(
-        _ what: String, for timeout: Duration, until isSo: (ManagerStatus) -> Bool
+        _ what: String, for timeout: Duration, until isSo: (StatusReport.Application) -> Bool
     ) async throws {
         let deadline = MonotonicTime.now + timeout
         while true {
@@ -86,82 +101,34 @@ struct Manager: Sendable {
     }
 }
 
-/// What `deployex:status()` says of the one application.
-struct ManagerStatus: Sendable {
-    struct Instance: Sendable {
-        var number: Int
-        var status: String
-        var version: String?
-        var pid: pid_t?
-        var crashRestarts: Int
-    }
-
-    var targetVersion: String?
-    var ghosted: [String]
-    var instances: [Instance]
-
-    /// `nil` when the term has another shape.
-    init?(_ term: Term) {
-        guard let application = term["apps"]?.asList?.first,
-            let instances = application["instances"]?.asList
-        else { return nil }
-        targetVersion = application["target_version"]?.asText
-        ghosted = (application["ghosted"]?.asList ?? []).compactMap { $0["version"]?.asText }
-        self.instances = instances.map { instance in
-            Instance(
-                number: instance["instance"]?.asInteger ?? 0,
-                status: instance["status"]?.asText ?? "",
-                version: instance["version"]?.asText,
-                pid: instance["os_pid"]?.asInteger.map { pid_t($0) },
-                crashRestarts: instance["crash_restarts"]?.asInteger ?? 0)
-        }
-    }
-
+extension StatusReport.Application {
     func allRun(_ version: String) -> Bool {
         instances.allSatisfy { $0.status == "running" && $0.version == version }
     }
 }
 
-extension Term {
-    /// The value of an atom in a map.
-    fileprivate subscript(key: String) -> Term? {
-        asMap?.pairs.first { $0.key.asAtom?.name == key }?.value
-    }
-}
-
 /// Reads what is appended to a log from a certain moment on.
 struct LogFollower: Sendable {
-    let path: String
+    private let path: String
+    private let loop: EventLoop
     private let begin: Int
 
-    init(_ path: String) {
-        self.path = path
+    init(_ site: Site) {
+        path = site.logPath
+        loop = site.loop
         var status = stat()
         begin = stat(path, &status) == 0 ? Int(status.st_size) : 0
     }
 
     /// What has been written since.
-    var text: String {
-        let file = open(path, O_RDONLY | O_CLOEXEC)
-        guard file >= 0 else { return "" }
-        defer { close(file) }
-        lseek(file, begin, SEEK_SET)
-        var content: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 16 << 10)
-        while true {
-            let count = read(file, &buffer, buffer.count)
-            guard count > 0 else { break }
-            content += buffer[..<count]
-        }
-        return String(decoding: content, as: UTF8.self)
-    }
+    var text: String { Files.text(path, from: begin) }
 
     func tail(_ count: Int) -> String {
         text.split(separator: "\n").suffix(count).joined(separator: "\n")
     }
 
     /// Waits until a line with `text` has been written, looking every half a millisecond.
-    func wait(for wanted: String, within timeout: Duration, on loop: EventLoop) async throws {
+    func wait(for wanted: String, within timeout: Duration) async throws {
         let deadline = MonotonicTime.now + timeout
         while !text.contains(wanted) {
             guard MonotonicTime.now < deadline else {

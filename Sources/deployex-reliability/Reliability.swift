@@ -40,10 +40,10 @@ struct Reliability {
             note("measuring \(measure.summary)")
             let found =
                 switch measure {
-                case .kills: try await KillRun(options, on: loop).measure()
+                case .kills: try await KillRun.measure(options, on: loop)
                 case .reuse: try await ReusedPIDs.measure(options)
-                case .exits: try await Exits(options, on: loop).measure()
-                case .steady: try await SteadyState(options, on: loop).measure()
+                case .exits: try await Exits.measure(options, on: loop)
+                case .steady: try await SteadyState.measure(options, on: loop)
                 }
             for figure in found { print(figure.line) }
             fflush(nil)

@@ -75,14 +75,14 @@ enum ReusedPIDs {
             }
             identities.append(identity)
         }
-        var sessions: [(session: ProcessSession, ending: Ending)] = []
+        var sessions: [(session: ProcessSession, events: AsyncStream<ProcessSession.Event>)] = []
         if isHeld {
             for identity in identities {
-                let ending = Ending()
+                let (events, sink) = AsyncStream.makeStream(of: ProcessSession.Event.self)
                 let session = try await ProcessSession.adopt(
-                    identity, on: loop, onEvent: { ending.received($0) })
+                    identity, on: loop, onEvent: { sink.yield($0) })
                 guard let session else { throw TestFailure("\(identity) was not adopted") }
-                sessions.append((session, ending))
+                sessions.append((session, events))
             }
         }
         // From here to the strangers nothing lets the loop go on: no session sees the end before them.
@@ -92,10 +92,10 @@ enum ReusedPIDs {
             try choosePID(process.pid)
             return try Waiting()
         }
-        for (session, ending) in sessions {
+        for (session, events) in sessions {
             session.terminate()
             session.killSession()
-            await ending.wait()
+            for await case .ended in events { break }
         }
         for identity in identities where !isHeld {
             let outcome = try await LeftoverSession.stop(
@@ -131,20 +131,17 @@ enum ReusedPIDs {
         init() throws {
             let null = open("/dev/null", O_RDWR | O_CLOEXEC)
             defer { close(null) }
-            var arguments: [UnsafeMutablePointer<CChar>?] = [nil]
-            var variables: [UnsafeMutablePointer<CChar>?] = [nil]
+            // Neither arguments nor variables.
+            var nothing: UnsafeMutablePointer<CChar>?
             var started: (pid_t, Int32) = (0, -1)
             let code = "/bin/true".withCString { path in
                 "/".withCString { folder in
-                    arguments.withUnsafeMutableBufferPointer { arguments in
-                        variables.withUnsafeMutableBufferPointer { variables in
-                            var program = clinux_program()
-                            (program.path, program.directory) = (path, folder)
-                            program.argv = UnsafePointer(arguments.baseAddress)
-                            program.envp = UnsafePointer(variables.baseAddress)
-                            (program.in, program.out, program.err) = (null, null, null)
-                            return clinux_spawn_held(&started.0, &started.1, &program)
-                        }
+                    withUnsafePointer(to: &nothing) { nothing in
+                        var program = clinux_program()
+                        (program.path, program.directory) = (path, folder)
+                        (program.argv, program.envp) = (nothing, nothing)
+                        (program.in, program.out, program.err) = (null, null, null)
+                        return clinux_spawn_held(&started.0, &started.1, &program)
                     }
                 }
             }

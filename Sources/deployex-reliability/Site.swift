@@ -8,8 +8,8 @@ internal import Transport
 struct Site: Sendable {
     let deployex: String
     let loop: EventLoop
+    let options: MeasureOptions
     private let site: DeployexSite
-    private let packages: String
     private let epmd: ChildProcess
 
     /// - Parameter instances: how many there may be at most.
@@ -18,7 +18,7 @@ struct Site: Sendable {
         on loop: EventLoop
     ) throws {
         self.loop = loop
-        packages = options.packages
+        self.options = options
         let path = options.deployex ?? BuiltProgram.beside("deployex")
         guard let real = realpath(path, nil) else {
             throw TestFailure("\(path) is missing: `make build` makes it, or say --deployex")
@@ -41,7 +41,7 @@ struct Site: Sendable {
     }
 
     /// Puts a version of the example into the storage.
-    func place(_ version: String) throws { try site.place(version, from: packages) }
+    func place(_ version: String) throws { try site.place(version, from: options.packages) }
 
     func publish(_ version: String) throws { try site.publish(version) }
 

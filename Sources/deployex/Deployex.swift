@@ -58,9 +58,6 @@ struct Deployex {
         } catch let error as CommandFailure {
             Output.error(error.message)
             return .exit(error.exitCode)
-        } catch let error as ControlRefusal {
-            Output.error(error.message)
-            return .exit(ExitCode.refused)
         } catch {
             Output.error("\(error)")
             return .exit(ExitCode.refused)

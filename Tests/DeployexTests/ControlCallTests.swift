@@ -27,7 +27,7 @@ private func refusal(
         _ = try ControlCall.parse(function, arguments, in: directory)
         return nil
     } catch {
-        return error.message
+        return error.description
     }
 }
 
@@ -132,7 +132,7 @@ private func refusal(
         function: String, arguments: String, message: String
     ) throws {
         let error = #expect(throws: ControlRefusal.self) { try parse(function, arguments) }
-        #expect(error?.message == message)
+        #expect(error?.description == message)
     }
 
     @Test(arguments: [

@@ -14,6 +14,10 @@ private func message(_ environment: [String: String]) -> String? {
     }
 }
 
+private func listening(_ environment: [String: String]) throws -> ListeningOptions {
+    try ServerConfiguration(environment: environment).listening
+}
+
 @Suite struct ServerConfigurationTests {
     @Test func `without variables everything is local, with the original's defaults`() throws {
         let configuration = try ServerConfiguration(environment: [:])
@@ -35,9 +39,6 @@ private func message(_ environment: [String: String]) -> String? {
     }
 
     @Test func `listening follows the variables, then the kernel's switches`() throws {
-        func listening(_ environment: [String: String]) throws -> ListeningOptions {
-            try ServerConfiguration(environment: environment).listening
-        }
         let plain = try listening([:])
         #expect(plain.ports == nil)
         #expect(plain.tickTime == .seconds(60))
@@ -65,9 +66,6 @@ private func message(_ environment: [String: String]) -> String? {
     }
 
     @Test func `other hosts are answered where TLS, an interface or a network is named`() throws {
-        func listening(_ environment: [String: String]) throws -> ListeningOptions {
-            try ServerConfiguration(environment: environment).listening
-        }
         #expect(try listening([:]).admittedPeers(usesTLS: false) == .thisHost)
         #expect(try listening([:]).admittedPeers(usesTLS: true) == .everybody)
         let interface = try listening(["DEPLOYEX_DIST_INTERFACE": "0.0.0.0"])

@@ -174,7 +174,7 @@ import Transport
     ) throws -> Bool {
         let node = EPMDNodeInfo(name: "n\(id)", port: 1)
         #expect(try ask(&machine, id, .alive(node)) == [.identify(id)])
-        let actions = machine.identified(id, user: user)
+        let actions = machine.identified(id, user: .success(user))
         return actions.contains { action in
             if case .report(.registered) = action { true } else { false }
         }
@@ -221,10 +221,10 @@ import Transport
         var machine = identifying(.init(count: 9, countOfUser: 2, countOfRoot: 1))
         #expect(try ask(&machine, 1, .alive(node)) == [.identify(1)])
         #expect(machine.connectionClosed(1) == [])
-        #expect(machine.identified(1, user: 1000) == [])
+        #expect(machine.identified(1, user: .success(1000)) == [])
         #expect(try ask(&machine, 2, .alive(node)) == [.identify(2)])
         #expect(machine.received([0], from: 2).first == .close(2))
-        #expect(machine.identified(2, user: 1000) == [])
+        #expect(machine.identified(2, user: .success(1000)) == [])
         #expect(try ask(&machine, 3, .alive(node)) == [.identify(3)])
         #expect(machine.timedOut(3) == [.close(3)])
         #expect(machine.registry.isEmpty && machine.connectionCount == 0)
@@ -271,7 +271,7 @@ import Transport
         for id: UInt64 in 1...3 {
             #expect(try ask(&machine, id, .alive(node)) == [.identify(id)])
             #expect(
-                machine.couldNotIdentify(id, error) == [
+                machine.identified(id, user: .failure(error)) == [
                     .report(
                         .refused("`a`: looking up who has connected: too many open files")),
                     .send([118, 1, 0, 0, 0, 99], to: id), .closeAfterSending(id),
@@ -279,8 +279,8 @@ import Transport
         }
         // It asks again, and is registered.
         #expect(try ask(&machine, 4, .alive(node)) == [.identify(4)])
-        #expect(machine.identified(4, user: nil).count == 2)
-        #expect(machine.couldNotIdentify(4, error) == [])
+        #expect(machine.identified(4, user: .success(nil)).count == 2)
+        #expect(machine.identified(4, user: .failure(error)) == [])
     }
 }
 

@@ -12,8 +12,8 @@ import Transport
 
     private func machine() throws -> RegistrationMachine {
         try RegistrationMachine(
-            EPMDNodeInfo(name: "a", port: 1), address: "127.0.0.1:7", timeout: .seconds(5),
-            retryDelay: .seconds(2), duplicate: duplicate)
+            EPMDNodeInfo(name: "a", port: 1), at: .loopback(port: 7), timeout: .seconds(5),
+            retryDelay: .seconds(2))
     }
 
     private func registered() throws -> RegistrationMachine {

@@ -296,6 +296,43 @@ struct ControlTests {
         }
     }
 
+    @Test func `stop --all --no-wait fails when it cannot see that all have begun to stop`()
+        async throws
+    {
+        try await DeployexWorld.run(.init(epmd: .real), isStarted: false) { world in
+            try await world.startEPMD()
+            try await world.startDeployexInErlang(
+                """
+                -module(deployex).
+                -export([stop_all/0, await/3]).
+                stop_all() -> receive after infinity -> ok end.
+                await(_, _, _) -> {error, <<"too many are waiting">>}.
+                """)
+            let stop = try await world.command("stop", "--all", "--no-wait")
+            #expect(
+                stop
+                    == CommandResult(
+                        status: 1, stdout: "", stderr: "deployex: too many are waiting\n"))
+        }
+    }
+
+    @Test func `stop --all --no-wait takes the answer of a deployex that ends at once`()
+        async throws
+    {
+        try await DeployexWorld.run(.init(epmd: .real), isStarted: false) { world in
+            try await world.startEPMD()
+            try await world.startDeployexInErlang(
+                """
+                -module(deployex).
+                -export([stop_all/0, await/3]).
+                stop_all() -> timer:sleep(300), {ok, <<"all is stopped">>}.
+                await(_, _, _) -> {ending, <<"it is ending">>}.
+                """)
+            let stop = try await world.command("stop", "--all", "--no-wait")
+            #expect(stop == CommandResult(status: 0, stdout: "all is stopped\n", stderr: ""))
+        }
+    }
+
     @Test func `a deployment that is taken back exits 1 with the reason and is in the history`()
         async throws
     {

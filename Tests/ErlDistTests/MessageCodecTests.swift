@@ -176,7 +176,7 @@ extension MessageDecoder {
         #expect(lengths.prefix(2) == [65536, 65536])
         var decoder = MessageDecoder(form: .header)
         #expect(try decode(&decoder, bytes) == [large])
-        #expect(!decoder.hasUnfinishedFragments)
+        #expect(decoder.heldByteCount == 0)
         // The next large message is another sequence.
         #expect(encoder.encode(large)[13] == 2)
     }

@@ -167,10 +167,8 @@ extension DistTests {
             await node.setLogHandler { _, text in log.append(text) }
             // The peer takes a ClientHello for the beginning of a message of 5,635 bytes, and waits.
             let name = try NodeName(alive: "beam", host: plain.host, port: port)
-            #expect(
-                await failure(node, name)
-                    .contains(
-                        "the TLS handshake was not finished in time; the peer may not use TLS"))
+            // What it says to a name tells what it is.
+            #expect(await failure(node, name).contains("\(HandshakeError.peerLacksTLS)"))
             let address = try await node.listen(on: .loopback(port: 0))
             let registration = try await plain.register(node, "swift", port: address.port)
             #expect(try await peer("net_adm:ping('swift@\(plain.host)')") == "pang")
@@ -195,13 +193,13 @@ extension DistTests {
             await node.setLogHandler { _, text in log.append(text) }
             let name = try NodeName(alive: "beam", host: plain.host, port: port)
             let text = await failure(node, name)
-            #expect(text.contains("use TLS"), "\(text)")
+            #expect(text.contains("\(HandshakeError.peerUsesTLS)"), "\(text)")
             try await peer.says(["SERVER ALERT"])
             peer.process.forgetLeftOut()
             let address = try await node.listen(on: .loopback(port: 0))
             let registration = try await encrypted.register(node, "swift", port: address.port)
             #expect(try await peer("net_adm:ping('swift@\(plain.host)')") == "pang")
-            try await log.says("use TLS")
+            try await log.says("\(HandshakeError.peerUsesTLS)")
             await registration.stop()
         }
 
@@ -211,8 +209,10 @@ extension DistTests {
                 try await node.connect(to: peer)
                 return "connected"
             } catch {
-                guard case .unreachable(let text) = error else { return "another error: \(error)" }
-                return text
+                switch error {
+                case .unreachable(let text), .refused(let text): return text
+                default: return "another error: \(error)"
+                }
             }
         }
     }

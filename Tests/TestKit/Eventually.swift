@@ -30,3 +30,17 @@ package nonisolated(nonsending) func eventuallySucceeds<Result>(
         try await Task.sleep(for: .milliseconds(10))
     }
 }
+
+/// Runs `body`, and then `end`, also when `body` has thrown.
+package nonisolated(nonsending) func attempt<Result>(
+    _ body: () async throws -> Result, thenAlways end: () async -> Void
+) async throws -> Result {
+    do {
+        let result = try await body()
+        await end()
+        return result
+    } catch {
+        await end()
+        throw error
+    }
+}

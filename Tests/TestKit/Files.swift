@@ -2,10 +2,12 @@ internal import Glibc
 
 /// Files of tests and of those that measure. What cannot be read is empty; nothing is durable.
 package enum Files {
-    package static func bytes(_ path: String) -> [UInt8] {
+    /// - Parameter offset: where to begin.
+    package static func bytes(_ path: String, from offset: Int = 0) -> [UInt8] {
         let file = open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else { return [] }
         defer { close(file) }
+        lseek(file, offset, SEEK_SET)
         var content: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         while true {
@@ -15,8 +17,8 @@ package enum Files {
         }
     }
 
-    package static func text(_ path: String) -> String {
-        String(decoding: bytes(path), as: UTF8.self)
+    package static func text(_ path: String, from offset: Int = 0) -> String {
+        String(decoding: bytes(path, from: offset), as: UTF8.self)
     }
 
     package static func exists(_ path: String) -> Bool { access(path, F_OK) == 0 }

@@ -31,7 +31,11 @@ package enum FreePorts {
 
     /// Whether somebody listens on this port of 127.0.0.1.
     package static func isListening(_ port: Int) -> Bool {
-        withSocket { raw in withAddress(INADDR_LOOPBACK, port) { connect(raw, $0, $1) == 0 } }
+        withSocket { connectToLoopback($0, port: port) }
+    }
+
+    package static func connectToLoopback(_ raw: Int32, port: Int) -> Bool {
+        withAddress(INADDR_LOOPBACK, port) { connect(raw, $0, $1) == 0 }
     }
 
     private static func withSocket(_ body: (Int32) -> Bool) -> Bool {

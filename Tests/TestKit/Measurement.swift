@@ -20,6 +20,8 @@ package struct Arguments {
         rest = arguments[...]
     }
 
+    package var isEmpty: Bool { rest.isEmpty }
+
     package mutating func next() -> String? { rest.popFirst() }
 
     package mutating func text(for option: String) throws(CommandLineError) -> String {

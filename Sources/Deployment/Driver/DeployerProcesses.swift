@@ -152,6 +152,7 @@ extension Deployer {
             stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
         program.logOwners = effects.logs.owners
         log(.info, " # Starting \(program.path)...")
+        instance.required = nil
         await effects.prepareLogs?(name)
         await prepareBoot(number)
         let version = snapshot?.instances[number].current?.version
@@ -180,7 +181,8 @@ extension Deployer {
             }
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
-            tell(.spawnFailed(number, reason: "\(error)"))
+            let isOfRelease = (error as? SpawnError)?.isOfProgram ?? false
+            tell(.spawnFailed(number, reason: "\(error)", isOfRelease: isOfRelease))
         }
     }
 
@@ -262,17 +264,47 @@ extension Deployer {
         switch kind {
         case .liveness:
             guard usesDistribution else { return .ready }
-            return await HealthProbe(
-                node: effects.node(number), timeout: configuration.timings.livenessTimeout
-            ).liveness()
+            return await healthProbe(number, timeout: configuration.timings.livenessTimeout)
+                .liveness()
         case .readiness:
             if usesDistribution {
-                let probe = HealthProbe(node: effects.node(number), timeout: .seconds(2))
-                let readiness = await probe.readiness(of: application)
+                let required = await requiredApplications(number)
+                let readiness = await healthProbe(number, timeout: .seconds(2))
+                    .readiness(of: required)
                 guard readiness == .ready else { return readiness }
             }
             return await effects.checkReadiness?(number) ?? .ready
         }
+    }
+
+    private func healthProbe(_ number: InstanceNumber, timeout: Duration) -> HealthProbe {
+        let session = instance(number).session
+        return HealthProbe(node: effects.node(number), timeout: timeout) { pid in
+            await session?.includes(pid) ?? true
+        }
+    }
+
+    /// The applications that an instance's node must have started.
+    private func requiredApplications(_ number: InstanceNumber) async -> [String] {
+        if let named = configuration.readiness.applications { return named }
+        let instance = instance(number)
+        guard let version = snapshot?.instances[number].current?.version else { return [] }
+        if let known = instance.required, known.version == version { return known.applications }
+        let (folder, files, name) = (effects.layout.current(number), effects.files, application)
+        var applications: [String] = []
+        do {
+            applications = try await loop.offload {
+                try RequiredApplications.read(folder, name: name, version: version, files: files)
+                    .names
+            }
+        } catch {
+            log(
+                .warning,
+                "Which applications instance: \(number) must have started is not known: \(error); a "
+                    + "finished boot counts as ready")
+        }
+        instance.required = (version, applications)
+        return applications
     }
 
     func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {

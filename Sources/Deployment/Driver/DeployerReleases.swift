@@ -165,14 +165,26 @@ extension Deployer {
             tell(.hotUpgraded(number, release))
         case .failed(let reason, let nodeIsUntouched):
             // What the next boot of an upgrade cut in half brings is for the start to find out.
-            if nodeIsUntouched {
-                await attempt("recording the end of the hot upgrade of instance: \(number)") {
-                    try state.abandonHotUpgrade()
-                }
-            }
+            if nodeIsUntouched { await recordAbandoned(number) }
             tell(
                 .hotUpgradeFailed(
                     number, release, reason: reason, nodeIsUntouched: nodeIsUntouched))
+        case .restarting(let reason):
+            tell(.nodeRestarts(number, release, reason: reason))
+        case .cannotBoot(let reason):
+            await recordAbandoned(number)
+            tell(.configurationFailed(number, release, reason: reason, isForeign: false))
+        case .hindered(let reason):
+            await recordAbandoned(number)
+            tell(.configurationFailed(number, release, reason: reason, isForeign: true))
+        }
+    }
+
+    /// A hot upgrade has ended without touching the node.
+    private func recordAbandoned(_ number: InstanceNumber) async {
+        let state = instance(number).state
+        await attempt("recording the end of the hot upgrade of instance: \(number)") {
+            try state.abandonHotUpgrade()
         }
     }
 

@@ -14,6 +14,9 @@ final class DrivenInstance {
     /// The package behind what is staged; a hot upgrade hands it to the node.
     var package: LocalPackage?
 
+    /// The applications that its node must have started, and the version of which that is known.
+    var required: (version: String, applications: [String])?
+
     init(_ name: InstanceName, _ state: InstanceState, in records: InstanceRecordFolder) {
         number = name.number
         self.name = name

@@ -4,6 +4,8 @@ internal import Transport
 struct CatalogWatch: Equatable {
     private(set) var target: Release?
     private(set) var isReading = false
+    /// Whether a read has ended, in whatever way.
+    private(set) var hasAnswered = false
     private(set) var nextRead: MonotonicTime?
     private var wasAnnouncedWhileReading = false
     private var failureCount = 0
@@ -48,7 +50,7 @@ struct CatalogWatch: Equatable {
     }
 
     private mutating func finish(now: MonotonicTime, delay: Duration) {
-        isReading = false
+        (isReading, hasAnswered) = (false, true)
         nextRead = wasAnnouncedWhileReading ? now : now + delay
         wasAnnouncedWhileReading = false
     }

@@ -45,7 +45,7 @@ struct CommandDesk {
                 : .refused("version \(version) is not ghosted")
         case .restart(let number): refusal(at: number) ?? restart(number)
         case .stop(let number): refusal(at: number) ?? stop(number)
-        case .start(let number): refusal(at: number) ?? start(number)
+        case .start(let number): refusal(at: number) ?? start(number, plan)
         }
     }
 
@@ -115,10 +115,18 @@ struct CommandDesk {
                 + [.tell(number, .stayStopped)])
     }
 
-    private func start(_ number: InstanceNumber) -> CommandDecision {
+    /// What stands there is not started only to be replaced.
+    private func start(_ number: InstanceNumber, _ plan: ReleasePlan) -> CommandDecision {
         guard fleet[number].current != nil else {
             return .done(
                 "instance \(number) is deployed when its turn comes", [.tell(number, .release)])
+        }
+        if rollout == nil, fleet[number].status == .idle, let target = plan.target(in: fleet),
+            plan.isOutdated(fleet[number], target)
+        {
+            return .done(
+                "instance \(number) is being started with version \(target.version)",
+                [.tell(number, .release), .tell(number, .awaitTarget)])
         }
         return .done(
             "instance \(number) is being started",

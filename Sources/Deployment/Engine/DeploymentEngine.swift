@@ -53,8 +53,11 @@ extension DeploymentEngine {
             plan: ReleasePlan(
                 record: record, timings: configuration.timings, now: now, seconds: seconds))
         engine.log(.info, "Initialising deployment server")
+        let running = Set(found.filter(\.isRunning).compactMap { $0.current?.id })
         for (number, found) in zip(InstanceNumber.first(found.count), found) {
-            let (instance, actions) = Instance.begin(number, found, configuration, now: now)
+            let isStale = !running.isEmpty && !running.contains { $0 == found.current?.id }
+            let (instance, actions) = Instance.begin(
+                number, found, configuration, isStale: isStale, now: now)
             engine.fleet.add(instance)
             engine.perform(actions, at: number, now: now)
         }
@@ -117,6 +120,12 @@ extension DeploymentEngine {
             tellRollout(number, release, now: now) {
                 $0.upgradeFailed(reason, nodeIsUntouched: isUntouched, $1)
             }
+        case .nodeRestarts(let number, let release, let reason):
+            tellRollout(number, release, now: now) { $0.nodeRestarts(reason, $1) }
+        case .configurationFailed(let number, let release, let reason, let isForeign):
+            tellRollout(number, release, now: now) { told, _ in
+                told.configurationFailed(reason, isForeign: isForeign)
+            }
         case .reverted(let number, let release):
             tellRollout(number, nil, now: now) { $0.reverted(to: release, $1) }
         case .reversionFailed(let number, let reason):
@@ -130,8 +139,10 @@ extension DeploymentEngine {
             tell(number, now: now) { $0.boots(release) }
         case .spawned(let number, let identity):
             tell(number, now: now) { $0.spawned(identity, now: now) }
-        case .spawnFailed(let number, let reason):
-            tell(number, now: now) { $0.spawnFailed(reason: reason, now: now) }
+        case .spawnFailed(let number, let reason, let isOfRelease):
+            tell(number, now: now) {
+                $0.spawnFailed(reason: reason, isOfRelease: isOfRelease, now: now)
+            }
         case .exited(let number, let exit):
             tell(number, now: now) { $0.exited(exit, now: now) }
         case .sessionEnded(let number):
@@ -213,6 +224,7 @@ extension DeploymentEngine {
             restartDoubtful(now: now)
             if rollout == nil { resumeInterrupted(now: now) }
             if rollout == nil { beginRollout(now: now) }
+            if rollout == nil { startAwaiting(now: now) }
             for number in fleet.numbers { tell(number, now: now) { $0.probeIfDue(now: now) } }
         }
         for number in fleet.numbers {
@@ -242,6 +254,15 @@ extension DeploymentEngine {
         }
     }
 
+    /// Starts what has waited for a release that does not come now: what stands there is better than
+    /// nothing.
+    private mutating func startAwaiting(now: MonotonicTime) {
+        guard plan.hasReadCatalog, !fleet.contains(where: \.health.isUnheard) else { return }
+        for number in fleet.numbers where fleet[number].isAwaitingTarget {
+            tell(number, now: now) { $0.perform(.start, now: now) }
+        }
+    }
+
     private mutating func beginRollout(now: MonotonicTime) {
         guard let target, !fleet.contains(where: \.health.isUnheard) else { return }
         if fleet.contains(where: { $0.isReady && $0.current?.id == target.id }) {
@@ -261,6 +282,8 @@ extension DeploymentEngine {
     private mutating func begin(_ begun: (Rollout, [Rollout.Action]), now: MonotonicTime) {
         rollout = begun.0
         perform(begun.1, of: begun.0, now: now)
+        // What has nothing to stop goes on at once.
+        tellRollout(begun.0.instance, nil, now: now) { $0.timePassed($1) }
     }
 }
 
@@ -279,6 +302,8 @@ extension DeploymentEngine {
                 actions.append(plan.ghost(rollout.release.id, reason, in: fleet, now: now))
             case .end(let outcome, let reason): endRollout(outcome, reason: reason, now: now)
             case .abandon: self.rollout = nil
+            case .noteFailedUpgrade(let from, let reason):
+                plan.noteFailedUpgrade(of: rollout, from: from, reason: reason, now: now)
             case .postpone(let reason):
                 actions.append(plan.postpone(rollout.release, reason, now: now))
             }
@@ -292,10 +317,14 @@ extension DeploymentEngine {
             switch action {
             case .ask(let action): actions.append(action)
             case .becameReady:
+                plan.becameReady(number)
                 if let current = fleet[number].current { plan.noteGood(current, latest: false) }
             case .failedTrial(let reason):
                 // While its node is upgraded, the upgrade's own end tells what became of it.
                 if !isBeingChanged(number) { failTrial(number, reason, now: now) }
+            case .hung(let count):
+                guard fleet.mayKillHung(number) else { continue }
+                tell(number, now: now) { $0.perform(.killHung(count: count), now: now) }
             }
         }
     }

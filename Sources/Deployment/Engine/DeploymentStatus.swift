@@ -13,6 +13,8 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var isStoppedByOperator: Bool
     /// Whether it answered the last probe in time, as far as it could be asked.
     package var isResponding: Bool
+    /// Why its node is not found to be as it should.
+    package var reason: String?
     package var identity: ProcessIdentity?
     /// When its process was started; `nil` when there is none.
     package var startedAt: MonotonicTime?

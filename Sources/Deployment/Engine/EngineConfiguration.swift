@@ -25,6 +25,8 @@ package struct EngineConfiguration: Equatable, Sendable {
         package var usesDistribution = true
         /// Without distribution: alive for so long is ready.
         package var aliveFor: Duration = .seconds(10)
+        /// The applications that must be started; `nil` for those that the release cannot do without.
+        package var applications: [String]?
 
         package init() {}
     }

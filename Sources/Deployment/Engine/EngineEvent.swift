@@ -28,6 +28,10 @@ package enum EngineEvent: Equatable, Sendable {
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
     case hotUpgraded(InstanceNumber, Release)
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
+    /// The installation failed, and the node restarts itself.
+    case nodeRestarts(InstanceNumber, Release, reason: String)
+    /// The new release cannot read its configuration; with `isForeign` the running one cannot either.
+    case configurationFailed(InstanceNumber, Release, reason: String, isForeign: Bool)
     /// The answer to ``EngineAction/revert(_:_:)``: `current` is the release before.
     case reverted(InstanceNumber, DeployedRelease)
     /// `current` is what it was.
@@ -40,7 +44,8 @@ package enum EngineEvent: Equatable, Sendable {
     case stands(InstanceNumber, DeployedRelease)
     /// The answers to ``EngineAction/spawn(_:run:)``.
     case spawned(InstanceNumber, ProcessIdentity)
-    case spawnFailed(InstanceNumber, reason: String)
+    /// With `isOfRelease` the program itself cannot be run, such as for want of its interpreter.
+    case spawnFailed(InstanceNumber, reason: String, isOfRelease: Bool = false)
     /// The process of an instance has ended; what is left of its session is being killed.
     case exited(InstanceNumber, ProcessExit)
     /// Nothing of the session is left.
@@ -58,12 +63,15 @@ package enum EngineEvent: Equatable, Sendable {
 
 /// What a probe of an instance's node found.
 package enum ProbeResult: Equatable, Sendable {
-    /// Boot is finished and the application is started.
+    /// Boot is finished and every application is started that must be.
     case ready
     /// The node answers, but something is missing; the reason is for the log.
     case notReady(String)
     /// No connection to the node can be had.
     case unreachable(String)
+    /// What answers under the node's name is not the instance, or neither lets the other in as both are
+    /// configured now: time does not mend it.
+    case refused(String)
     /// The node is there and does not answer in time.
     case unresponsive(String)
 }

@@ -30,6 +30,14 @@ struct Fleet: Sequence {
         return others.isEmpty || others.contains { $0.isReady && $0.isUp }
     }
 
+    /// Whether an instance that does not respond may be killed. When none is left that serves, one
+    /// after the other is: the cause may be one that no restart mends.
+    func mayKillHung(_ number: InstanceNumber) -> Bool {
+        let others = instances.filter { $0.number != number }
+        return others.contains { $0.isReady && $0.isUp && $0.health.isResponding }
+            || !others.contains { $0.wasKilledAsHung && !$0.isStoppedByOperator }
+    }
+
     /// The instance to change next, of those that `isOutdated` holds for. One that is not ready comes
     /// first: changing it costs nobody anything.
     func next(where isOutdated: (Instance) -> Bool) -> Instance? {

@@ -11,6 +11,10 @@ extension DeploymentEngine {
         /// The release to which its running node was being upgraded in place.
         package var interruptedUpgrade: Release?
 
+        var isRunning: Bool {
+            if case .running = process { true } else { false }
+        }
+
         package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
             self.current = current
             self.previous = previous

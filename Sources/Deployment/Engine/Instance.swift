@@ -12,6 +12,8 @@ struct Instance {
         case becameReady
         /// The new release that it runs crashes again and again.
         case failedTrial(reason: String)
+        /// It has not responded `count` times in a row: ``Order/killHung(count:)`` mends that, if anything.
+        case hung(count: Int)
 
         static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
     }
@@ -20,8 +22,12 @@ struct Instance {
     enum Order: Equatable {
         /// What is deployed is to run.
         case start
+        /// It is to run with the release that it is yet to get.
+        case awaitTarget
         /// The process is to end, and none to be started after it.
         case stop
+        /// The process is to end at once.
+        case kill
         /// A new process is to come in the place of the one that runs.
         case restart
         /// It stops, and stays stopped until an operator starts it.
@@ -41,6 +47,8 @@ struct Instance {
         case doubtNode
         /// What is in doubt boots anew.
         case settleDoubt
+        /// It does not respond: it is killed and started again.
+        case killHung(count: Int)
     }
 
     /// An upgrade in place that an earlier deployex began in the node that still runs.
@@ -63,8 +71,12 @@ struct Instance {
     private(set) var previous: DeployedRelease?
     /// It is to stay stopped until an operator starts it.
     private(set) var isStoppedByOperator: Bool
+    /// It does not run, and is to be started with another release than what stands there.
+    private(set) var isAwaitingTarget = false
     private(set) var interrupted: InterruptedUpgrade?
     private var trial: Trial?
+    /// It was killed because it did not respond, and has not been ready since.
+    private(set) var wasKilledAsHung = false
     /// What is on disk.
     private var noted: InstanceNote
 
@@ -98,7 +110,8 @@ extension Instance {
         InstanceSnapshot(
             number: number, status: process.status, current: current, previous: previous,
             isConnected: health.isConnected, isStoppedByOperator: isStoppedByOperator,
-            isResponding: health.isResponding, identity: identity, startedAt: process.startedAt,
+            isResponding: health.isResponding, reason: isUp ? health.reason : nil,
+            identity: identity, startedAt: process.startedAt,
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
     }
 
@@ -117,10 +130,11 @@ extension Instance {
 
 extension Instance {
     /// Takes over what runs, and starts what is deployed and does not run.
+    /// - Parameter isStale: other instances run another release than what stands there: that one is
+    ///   waited for.
     static func begin(
         _ number: InstanceNumber, _ found: DeploymentEngine.Found,
-        _ configuration: EngineConfiguration,
-        now: MonotonicTime
+        _ configuration: EngineConfiguration, isStale: Bool, now: MonotonicTime
     ) -> (Instance, [Action]) {
         var instance = Instance(
             number: number, configuration: configuration,
@@ -130,18 +144,18 @@ extension Instance {
             health: NodeHealth(creation: found.note.creation), current: found.current,
             previous: found.previous, isStoppedByOperator: found.note.isStoppedByOperator,
             noted: found.note)
-        let actions = instance.takeOver(found, now: now)
+        let actions = instance.takeOver(found, isStale: isStale, now: now)
         return (
             instance, [.log(.info, "Initialising monitor server for instance: \(number)")] + actions
         )
     }
 
     private mutating func takeOver(
-        _ found: DeploymentEngine.Found, now: MonotonicTime
+        _ found: DeploymentEngine.Found, isStale: Bool, now: MonotonicTime
     ) -> [Action] {
         switch found.process {
         case .none:
-            return startUnlessStopped(now: now)
+            return startUnlessStopped(isStale: isStale, now: now)
         case .ended:
             process.endedUnseen()
             return [
@@ -176,15 +190,18 @@ extension Instance {
         return [.log(.info, "Instance: \(number) was being stopped: that goes on")] + actions
     }
 
-    private mutating func startUnlessStopped(now: MonotonicTime) -> [Action] {
+    /// - Parameter isStale: other instances run another release than what stands there.
+    private mutating func startUnlessStopped(
+        isStale: Bool = false, now: MonotonicTime
+    ) -> [Action] {
         guard current != nil else {
             return [.log(.info, "No version set, not able to run_service")]
         }
-        guard isStoppedByOperator else { return perform(.start, now: now) }
-        return [
-            .log(
-                .info, "Instance: \(number) stays stopped: `deployex start \(number)` starts it")
-        ]
+        guard !isStoppedByOperator else {
+            let text = "Instance: \(number) stays stopped: `deployex start \(number)` starts it"
+            return [.log(.info, text)]
+        }
+        return perform(isStale ? .awaitTarget : .start, now: now)
     }
 
     /// The upgrade to settle with the node, once. A process that has ended meanwhile boots what is on
@@ -200,16 +217,23 @@ extension Instance {
 extension Instance {
     mutating func perform(_ order: Order, now: MonotonicTime) -> [Action] {
         switch order {
+        case .awaitTarget:
+            isAwaitingTarget = true
+            return [.log(.info, "Instance: \(number) is started when its new version is deployed")]
         case .start:
+            isAwaitingTarget = false
             let version = current?.version ?? "none"
             return [
                 .log(
                     .info, "Ensure running requested for instance: \(number) version: \(version)")
             ] + perform(process.startRequested(now: now))
         case .stop: return perform(process.stopRequested(now: now))
-        case .restart: return perform(process.restartRequested(now: now))
+        case .kill: return perform(process.killRequested(now: now))
+        case .restart:
+            isAwaitingTarget = false
+            return perform(process.restartRequested(now: now))
         case .stayStopped:
-            isStoppedByOperator = true
+            (isStoppedByOperator, isAwaitingTarget) = (true, false)
             trial = nil
             return perform(process.stopRequested(now: now))
         case .release: isStoppedByOperator = false
@@ -222,6 +246,13 @@ extension Instance {
         case .settleDoubt:
             health.settleDoubt()
             return perform(process.restartRequested(now: now))
+        case .killHung(let count):
+            wasKilledAsHung = true
+            let text =
+                "Application instance: \(number) has not responded \(count) times in a row: it is "
+                + "killed and started again"
+            return [.log(.error, text)] + perform(process.hung(now: now))
+                + countCrash("it did not respond", now: now)
         }
         return []
     }
@@ -240,9 +271,17 @@ extension Instance {
         return actions
     }
 
-    /// The host could not start it, such as for want of disk space: no crash of what is to run.
-    mutating func spawnFailed(reason: String, now: MonotonicTime) -> [Action] {
-        perform(process.spawnFailed(reason: reason, now: now))
+    /// The host could not start it, such as for want of disk space: no crash of what is to run, unless
+    /// the cause is in the release itself. That does not mend itself.
+    mutating func spawnFailed(
+        reason: String, isOfRelease: Bool, now: MonotonicTime
+    ) -> [Action] {
+        let actions = perform(process.spawnFailed(reason: reason, now: now))
+        guard isOfRelease, let trial, now < trial.until, let version = current?.version else {
+            return actions
+        }
+        let text = "version \(version) cannot be started: \(reason)"
+        return actions + [.failedTrial(reason: text)]
     }
 
     mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
@@ -301,17 +340,14 @@ extension Instance {
         case .respondsAgain:
             return [.log(.info, "Instance: \(number) responds again")]
         case .becameReady:
+            wasKilledAsHung = false
             return perform(process.becameReady(now: now)) + [.becameReady]
         case .doesNotRespond(let text):
             return [.log(.warning, "Instance: \(number) does not respond: \(text)")]
         case .doesNotAnswerWell(let reason):
             return [.log(.error, "Instance: \(number) does not answer as it should: \(reason)")]
         case .hung(let count):
-            let text =
-                "Application instance: \(number) has not responded \(count) times in a row: it is "
-                + "killed and started again"
-            return [.log(.error, text)] + perform(process.hung(now: now))
-                + countCrash("it did not respond", now: now)
+            return [.hung(count: count)]
         }
     }
 

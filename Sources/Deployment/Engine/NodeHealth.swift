@@ -21,7 +21,8 @@ struct NodeHealth: Equatable {
         case becameReady
         case respondsAgain
         case doesNotRespond(String)
-        /// It has not been ready for a while; the reason is another one than last time.
+        /// It has not been ready for a while, or cannot become so as things are; the reason is another
+        /// one than last time.
         case doesNotAnswerWell(String)
         /// It is there and has not answered `count` probes in a row.
         case hung(count: Int)
@@ -29,6 +30,11 @@ struct NodeHealth: Equatable {
 
     private(set) var readiness = Readiness.booting
     private(set) var isConnected = false
+    /// Why the last probe did not find it ready.
+    private(set) var reason: String?
+    /// Whether it was connected to this deployex since the process was started or taken over. Before
+    /// that its silence may have a cause that no restart mends, such as TLS on one side only.
+    private var wasConnected = false
     /// Which life of the node was seen last.
     private(set) var creation: UInt32?
     /// An upgrade in place has failed in the node: what it runs is known only after a boot.
@@ -84,6 +90,7 @@ struct NodeHealth: Equatable {
     /// The process of an earlier deployex goes on as ours.
     mutating func adopted(now: MonotonicTime) {
         run += 1
+        (wasConnected, reason) = (false, nil)
         readiness = .unheard(hasServed: true)
         nextProbe = now
     }
@@ -107,7 +114,7 @@ struct NodeHealth: Equatable {
 
     /// Whether the node has begun another life in the same process.
     mutating func connected(creation new: UInt32, now: MonotonicTime) -> Bool {
-        isConnected = true
+        (isConnected, wasConnected) = (true, true)
         let before = creation
         creation = new
         guard let before, before != new else { return false }
@@ -152,18 +159,27 @@ struct NodeHealth: Equatable {
     ) -> [News] {
         let timings = configuration.timings
         var news: [News] = []
-        let reason: String
+        var isLasting = false
         switch result {
         case .ready:
             return foundReady(configuration: configuration, now: now)
         case .notReady(let text):
-            isConnected = true
+            (isConnected, wasConnected) = (true, true)
             unansweredProbes = 0
             reason = text
         case .unreachable(let text):
             isConnected = false
             reason = text
+        case .refused(let text):
+            isConnected = false
+            isLasting = true
+            reason = text
         case .unresponsive(let text):
+            guard wasConnected else {
+                // The attempt to connect goes on; how the last one ended says more.
+                reason = reason ?? text
+                break
+            }
             reason = text
             // A boot may take long, but not for ever.
             guard hasServed || age >= timings.readyTimeout else { break }
@@ -180,9 +196,8 @@ struct NodeHealth: Equatable {
         failedProbes += 1
         // A node takes a moment to boot, and one that dies is told of as a crash: only what lasts
         // is worth a line of its own.
-        guard age >= timings.slowStartNotice, failedProbes > 2, isResponding,
-            noticedReason != reason
-        else { return news }
+        let isNotable = isLasting || age >= timings.slowStartNotice && failedProbes > 2
+        guard isNotable, isResponding, noticedReason != reason, let reason else { return news }
         noticedReason = reason
         return news + [.doesNotAnswerWell(reason)]
     }
@@ -194,9 +209,10 @@ struct NodeHealth: Equatable {
         if !isReady { news.append(.becameReady) }
         readiness = .ready
         isConnected = configuration.readiness.usesDistribution
+        wasConnected = wasConnected || isConnected
         failedProbes = 0
         unansweredProbes = 0
-        noticedReason = nil
+        (reason, noticedReason) = (nil, nil)
         endProbe(next: now + configuration.timings.livenessInterval)
         return news
     }

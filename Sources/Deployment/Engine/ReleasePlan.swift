@@ -10,6 +10,7 @@ struct ReleasePlan {
     private var savedRecord: ApplicationRecord
     private var catalog: CatalogWatch
     private var retry: Retry?
+    private var blame: Blame?
     private let timings: EngineConfiguration.Timings
     private let origin: MonotonicTime
     /// Seconds since 1970 at `origin`.
@@ -23,6 +24,14 @@ struct ReleasePlan {
         var reason: String
         /// Its time has come: nothing has to come back for it any more.
         var isDue = false
+    }
+
+    /// A release that failed its trial at an instance that has not been ready since.
+    private struct Blame: Equatable {
+        var release: ReleaseID
+        var instance: InstanceNumber
+        /// The release before fails there as well: the cause is another one than the release.
+        var isWrong = false
     }
 
     /// - Parameter seconds: the time of day at `now`, in seconds since 1970.
@@ -103,6 +112,9 @@ extension ReleasePlan {
     /// Why the deployment does not go on, or why it is not known what is published.
     var problem: String? { retry?.reason ?? catalog.lastFailure }
 
+    /// Whether it has been tried to find out what is published.
+    var hasReadCatalog: Bool { catalog.hasAnswered }
+
     var nextCatalogRead: MonotonicTime? { catalog.nextRead }
 
     /// When an attempt may be repeated; `nil` when none waits for its time.
@@ -166,6 +178,18 @@ extension ReleasePlan {
         record.note(ended.outcome(outcome, reason: reason, seconds: seconds(at: now), now: now))
     }
 
+    /// An upgrade in place has failed, and its rollout goes on as a full deployment.
+    mutating func noteFailedUpgrade(
+        of rollout: Rollout, from: ReleaseID, reason: String, now: MonotonicTime
+    ) {
+        let line = reason.prefix { !$0.isNewline }.prefix(300)
+        var failed = rollout.outcome(
+            .failed, reason: String(line), seconds: seconds(at: now), now: now)
+        failed.kind = .hotUpgrade
+        record.note(failed)
+        record.noteFailed(.init(from: from, to: rollout.release.id))
+    }
+
     /// The time of day, in seconds since 1970.
     private func seconds(at now: MonotonicTime) -> Int64 {
         originSeconds + (now - origin).components.seconds
@@ -192,7 +216,7 @@ extension ReleasePlan {
         _ id: ReleaseID, _ reason: String, in fleet: Fleet, now: MonotonicTime
     ) -> EngineAction {
         record.ghost(id, reason: reason, at: seconds(at: now))
-        retry = nil
+        (retry, blame) = (nil, nil)
         let next = target(in: fleet)?.version
         return .log(
             .error,
@@ -208,15 +232,48 @@ extension ReleasePlan {
         now: MonotonicTime
     ) -> [EngineAction] {
         guard !record.isGhosted(id) else { return [] }
-        guard fallback(from: id, in: fleet) != nil else {
-            return [
-                .log(
-                    .error,
-                    "Version \(id.version) failed at \(reason); there is no earlier version to go "
-                        + "back to, so it goes on being restarted")
-            ]
+        if let blame, blame.instance == number {
+            if blame.release == id, blame.isWrong {
+                return [goesOn(id, reason, "the version before it failed there as well")]
+            }
+            if blame.release != id, record.isGhosted(blame.release), isKnownGood(id) {
+                return [absolve(blame, by: id, reason, now: now)]
+            }
         }
-        return [ghost(id, reason, in: fleet, now: now), .readLogTail(number, id)]
+        guard fallback(from: id, in: fleet) != nil else {
+            return [goesOn(id, reason, "there is no earlier version to go back to")]
+        }
+        let told = ghost(id, reason, in: fleet, now: now)
+        blame = Blame(release: id, instance: number)
+        return [told, .readLogTail(number, id)]
+    }
+
+    private func goesOn(_ id: ReleaseID, _ reason: String, _ cause: String) -> EngineAction {
+        .log(
+            .error,
+            "Version \(id.version) failed at \(reason); \(cause), so it goes on being restarted")
+    }
+
+    /// A version that was good fails where a new one had failed: the new one is not the cause, and is
+    /// deployed again as soon as the instance is ready, or after a while.
+    private mutating func absolve(
+        _ blame: Blame, by good: ReleaseID, _ reason: String, now: MonotonicTime
+    ) -> EngineAction {
+        let version = blame.release.version
+        _ = record.unghost(where: { $0.id == blame.release })
+        self.blame?.isWrong = true
+        let told =
+            "Version \(good.version) failed as well, at \(reason): the cause is not version "
+            + "\(version), which is not ghosted any more"
+        guard let wanted, wanted.id == blame.release else { return .log(.error, told) }
+        return postpone(wanted, told, now: now)
+    }
+
+    /// What was wrong at an instance is wrong no more.
+    mutating func becameReady(_ number: InstanceNumber) {
+        guard let blame, blame.instance == number else { return }
+        if blame.isWrong { retry = nil }
+        self.blame = nil
     }
 
     /// What the instance that failed had printed last.
@@ -270,8 +327,8 @@ extension ReleasePlan {
 
     /// Lets a version be deployed again. Whether it was ghosted.
     mutating func unghost(_ version: String) -> Bool {
-        guard record.unghost(version: version) > 0 else { return false }
-        retry = nil
+        guard record.unghost(where: { $0.version == version }) > 0 else { return false }
+        (retry, blame) = (nil, nil)
         return true
     }
 }

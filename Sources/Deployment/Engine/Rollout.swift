@@ -54,6 +54,8 @@ struct Rollout: Equatable {
         case abandon
         /// The next attempt comes later.
         case postpone(reason: String)
+        /// The upgrade in place from that release has failed, and is not tried again.
+        case noteFailedUpgrade(from: ReleaseID, reason: String)
 
         static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
     }
@@ -211,18 +213,30 @@ extension Rollout {
 
     private mutating func deploy(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
         switch decision {
+        case .hotUpgrade where hasFailedBefore(around):
+            let text =
+                "Instance: \(instance): this hot upgrade has failed before: full deployment instead"
+            return [.log(.warning, text)] + deployInFull(around)
         case .hotUpgrade(let from, _) where around.fleet[instance].isReady:
             phase = .upgrading(isResumed: false)
             return [.ask(.hotUpgrade(instance, from: from, to: release))]
         case .hotUpgrade:
             let text = "Instance: \(instance) is not ready: full deployment instead"
             return [.log(.warning, text)] + stop(for: .promotion, around)
-        case .fullDeployment:
-            guard around.fleet.maySpare(instance) else {
-                return [.ask(.discardStaged(instance)), .abandon, waitForOthers]
-            }
-            return stop(for: .promotion, around)
+        case .fullDeployment: return deployInFull(around)
         }
+    }
+
+    private mutating func deployInFull(_ around: Surroundings) -> [Action] {
+        guard around.fleet.maySpare(instance) else {
+            return [.ask(.discardStaged(instance)), .abandon, waitForOthers]
+        }
+        return stop(for: .promotion, around)
+    }
+
+    private func hasFailedBefore(_ around: Surroundings) -> Bool {
+        guard let from = around.fleet[instance].current?.id else { return false }
+        return around.plan.record.hasFailed(.init(from: from, to: release.id))
     }
 
     private var waitForOthers: Action {
@@ -317,7 +331,34 @@ extension Rollout {
             ] + (nodeIsUntouched ? [] : [.tell(.doubtNode)]) + (mayDeploy ? [waitForOthers] : [])
         }
         return [.log(.error, "\(text), running full deployment: \(reason)")]
-            + stop(for: .promotion, around)
+            + (nodeIsUntouched ? [] : noteFailed(reason, around)) + stop(for: .promotion, around)
+    }
+
+    /// The node restarts itself, on the old release and perhaps for a long time: it is killed, and
+    /// deployed to. There is nobody to be spared.
+    mutating func nodeRestarts(_ reason: String, _ around: Surroundings) -> [Action] {
+        guard case .upgrading(let isResumed) = phase else { return [] }
+        guard !around.isShuttingDown else { return [.abandon] }
+        guard around.target?.id == release.id, !isResumed else {
+            return upgradeFailed(reason, nodeIsUntouched: false, around)
+        }
+        let text = "Hot upgrade failed at instance: \(instance), running full deployment: \(reason)"
+        phase = .stopping(for: .promotion)
+        return [.log(.error, text)] + noteFailed(reason, around) + [.tell(.kill)]
+    }
+
+    /// The release would not boot: what runs goes on. To try it again makes sense only where the cause
+    /// lies elsewhere.
+    func configurationFailed(_ reason: String, isForeign: Bool) -> [Action] {
+        guard case .upgrading(isResumed: false) = phase else { return [] }
+        let drop = Action.ask(.discardStaged(instance))
+        guard !isForeign else { return [drop, .abandon, .postpone(reason: reason)] }
+        return [drop, .end(.failed, reason: reason), .ghost(reason: reason)]
+    }
+
+    private func noteFailed(_ reason: String, _ around: Surroundings) -> [Action] {
+        around.fleet[instance].current.map { [.noteFailedUpgrade(from: $0.id, reason: reason)] }
+            ?? []
     }
 }
 

@@ -5,35 +5,59 @@ package struct HealthProbe: Sendable {
     private let node: any RemoteNode
     /// For each of the calls; they are made at the same time.
     private let timeout: Duration
+    /// Whether an OS process, by its pid, is one of those that the node is to run in.
+    private let isOwn: IsOwn
 
-    package init(node: any RemoteNode, timeout: Duration) {
+    package typealias IsOwn = @Sendable (Int32) async -> Bool
+
+    package init(
+        node: any RemoteNode, timeout: Duration, isOwn: @escaping IsOwn = { _ in true }
+    ) {
         self.node = node
         self.timeout = timeout
+        self.isOwn = isOwn
     }
 
-    /// Whether boot is finished and `application` is started.
-    package func readiness(of application: String) async -> ProbeResult {
+    /// Whether the node runs in its own process, boot is finished, and `applications` are started.
+    package func readiness(of applications: [String]) async -> ProbeResult {
         do throws(RemoteCallError) {
             async let boot = answer("init", "get_status")
             async let started = answer("application", "which_applications")
+            async let pid = answer("os", "getpid")
             let health = try Health(boot: await boot.get(), started: await started.get())
-            return health.readiness(of: application)
+            if let stranger = await stranger(try await pid.get()) { return stranger }
+            return health.problem(requiring: applications).map { .notReady($0) } ?? .ready
         } catch {
-            return Self.readiness(error)
+            return Self.result(error)
         }
     }
 
-    /// Whether the node responds, by a call that costs it next to nothing.
+    /// Whether the node responds, out of its own process, to a call that costs it next to nothing.
     package func liveness() async -> ProbeResult {
-        switch await answer("erlang", "node") {
-        case .success: .ready
-        case .failure(let error): Self.readiness(error)
+        switch await answer("os", "getpid") {
+        case .success(let pid): await stranger(pid) ?? .ready
+        case .failure(let error): Self.result(error)
         }
     }
 
-    private static func readiness(_ error: RemoteCallError) -> ProbeResult {
+    /// What to say of a node that runs in another process than its own, by what `os:getpid/0` says.
+    private func stranger(_ answer: Term) async -> ProbeResult? {
+        guard let pid = answer.asText.flatMap({ Int32($0) }) else {
+            let text = answer.erlangText(maximumByteCount: 100)
+            return .notReady("the node's os:getpid() is \(text)")
+        }
+        guard await isOwn(pid) else {
+            return .refused(
+                "the node that answers is OS process \(pid), which is none of the instance's: stop "
+                    + "what has taken its name")
+        }
+        return nil
+    }
+
+    private static func result(_ error: RemoteCallError) -> ProbeResult {
         switch error {
         case .exception(let text): .notReady("the node answers with exception \(text)")
+        case .refused: .refused("\(error)")
         case .unreachable, .connectionLost: .unreachable("\(error)")
         case .timedOut: .unresponsive("\(error)")
         }
@@ -102,11 +126,13 @@ package struct Health: Equatable, Sendable {
         startedApplications = names
     }
 
-    package func readiness(of application: String) -> ProbeResult {
-        if !isBootFinished { return .notReady("boot is not finished: \(bootStatus)") }
-        guard startedApplications.contains(application) else {
-            return .notReady("the application \(application) is not started")
-        }
-        return .ready
+    /// What is missing; `nil` when boot is finished and `applications` are started.
+    package func problem(requiring applications: [String]) -> String? {
+        if !isBootFinished { return "boot is not finished: \(bootStatus)" }
+        let started = Set(startedApplications)
+        let missing = applications.filter { !started.contains($0) }
+        guard let first = missing.first else { return nil }
+        let more = missing.count > 1 ? ", and \(missing.count - 1) more" : ""
+        return "the application \(first) is not started\(more)"
     }
 }

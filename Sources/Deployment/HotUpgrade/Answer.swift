@@ -36,6 +36,33 @@ struct Answer: Equatable, Sendable {
     }
 }
 
+extension Answer {
+    /// Whether a node that gives this answer to `install_release` restarts itself. It does so after every
+    /// error but those that are found before anything is changed, and after
+    /// `{continue_after_restart, …}`.
+    ///
+    /// Source: `handle_call/3`, release_handler, SASL: what is thrown is answered only; any other exit is
+    /// answered in the same shape, and `init:restart/0` follows.
+    var restartsNode: Bool {
+        switch kind {
+        case .error(let reason):
+            guard let tag = reason.asTuple?.first ?? (reason.asAtom == nil ? nil : reason) else {
+                return false
+            }
+            return tag.asAtom.map { !Self.answeredOnly.contains($0) } ?? true
+        case .other(let term): return term.asTuple?.first == .atom("continue_after_restart")
+        case .ok, .badRPC: return false
+        }
+    }
+
+    private static let answeredOnly: Set<Atom> = [
+        "no_such_release", "no_matching_relup", "already_installed", "bad_status", "old_processes",
+        "illegal_option", "illegal_instruction", "bad_relup_file", "no_such_file",
+        "no_such_directory",
+        "enoent", "eacces", "sync_error",
+    ]
+}
+
 /// `text`, and what was printed behind it, on one line.
 func withOutput(_ text: String, _ output: String) -> String {
     // More would not be shown, and may be megabytes.

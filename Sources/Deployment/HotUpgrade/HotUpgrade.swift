@@ -55,6 +55,15 @@ package enum HotUpgrade {
         /// was attempted: the node may have restarted in the same operating system process, or run
         /// any of the two versions. In both cases a full deployment of the same package is what helps.
         case failed(reason: String, nodeIsUntouched: Bool)
+        /// The installation failed past its point of no return: the node restarts itself on the old version.
+        /// It may take long over that, and does not listen to SIGTERM meanwhile.
+        case restarting(reason: String)
+        /// The new release ends in an error over its own configuration, and the running one does not: it
+        /// would not boot. The node is untouched.
+        case cannotBoot(reason: String)
+        /// Neither can read its configuration: the cause lies outside of the new release. The node is
+        /// untouched.
+        case hindered(reason: String)
     }
 
     /// What is done to files between the calls. Each is safe to repeat.

@@ -98,7 +98,22 @@ extension HotUpgrade {
                 case .file(let step):
                     do throws(FileSystemError) {
                         if step == .evaluateConfiguration {
-                            configuration = try await evaluate(plan, files, evaluation, loop)
+                            let output = try await evaluate(
+                                plan, in: files.staged, evaluation)
+                            if let reason = failure(of: output) {
+                                next = machine.evaluationFailed(
+                                    reason,
+                                    ofRunningToo: await fails(
+                                        plan, in: files.current, evaluation))
+                                continue
+                            }
+                            let current = files.current
+                            configuration = try await loop.offload {
+                                () throws(FileSystemError) in
+                                try ResolvedConfiguration(
+                                    output: output.standardOutput, root: current
+                                ).text
+                            }
                         } else {
                             let text = configuration
                             try await loop.offload { () throws(FileSystemError) in
@@ -133,28 +148,36 @@ extension HotUpgrade {
         }
     }
 
-    /// The text of the new release's `sys.config` as it would be after its providers have run.
+    /// Asks the release in `folder` for its configuration as it is after its providers have run.
     private nonisolated(nonsending) static func evaluate(
-        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
-    ) async throws(FileSystemError) -> [UInt8] {
-        let program = "\(files.staged)/bin/\(plan.name)"
-        let output: ProgramOutput
+        _ plan: Plan, in folder: String, _ evaluation: Evaluation
+    ) async throws(FileSystemError) -> ProgramOutput {
+        let program = "\(folder)/bin/\(plan.name)"
         do {
-            output = try await evaluation.run(
+            return try await evaluation.run(
                 program, ["eval", ResolvedConfiguration.expression], evaluation.environment,
                 plan.timings.evaluation)
         } catch {
             throw .unusable("running \(program) eval: \(error)")
         }
-        guard output.exitStatus == 0 else {
-            let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
-            throw .unusable(
-                "\(program) eval ended with status \(output.exitStatus)\(exception)")
+    }
+
+    /// Whether the release in `folder` cannot be asked for its configuration.
+    private nonisolated(nonsending) static func fails(
+        _ plan: Plan, in folder: String, _ evaluation: Evaluation
+    ) async -> Bool {
+        do throws(FileSystemError) {
+            return failure(of: try await evaluate(plan, in: folder, evaluation)) != nil
+        } catch {
+            return true
         }
-        let current = files.current
-        return try await loop.offload { () throws(FileSystemError) in
-            try ResolvedConfiguration(output: output.standardOutput, root: current).text
-        }
+    }
+
+    /// How a release has ended that did not tell its configuration.
+    private static func failure(of output: ProgramOutput) -> String? {
+        guard output.exitStatus != 0 else { return nil }
+        let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
+        return "it ended with status \(output.exitStatus)\(exception)"
     }
 
     /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of that

@@ -11,8 +11,10 @@ extension HotUpgradeMachine {
         case .error, .other:
             // Also `{continue_after_restart, FROM, Descr}`: a new emulator starts.
             let line = "release_handler:install_release failed, reason: \(answer.text)"
-            return [.log(.error, line)]
-                + restoreConfiguration(then: .ask(.failedInstallation(reason: line)))
+            let then =
+                answer.restartsNode
+                ? Then.giveUp(reason: line) : .ask(.failedInstallation(reason: line))
+            return [.log(.error, line)] + restoreConfiguration(then: then)
         case .badRPC:
             return outcomeUnknown(answer.text)
         }

@@ -65,7 +65,7 @@ extension HotUpgradeMachine {
         case inspectingRelup
         case writingConfiguration
         case restoringConfiguration(Then)
-        case removing(reason: String, nodeIsUntouched: Bool)
+        case removing(then: HotUpgrade.Outcome)
 
         var fileStep: HotUpgrade.FileStep {
             switch self {
@@ -107,6 +107,8 @@ extension HotUpgradeMachine {
         case remove(reason: String, nodeIsUntouched: Bool)
         case ask(Question.Cause)
         case fail(reason: String, nodeIsUntouched: Bool)
+        /// The node restarts itself: what it says from now on is of no use.
+        case giveUp(reason: String)
     }
 }
 
@@ -157,11 +159,12 @@ extension HotUpgradeMachine {
         case .checking:
             return abandon(failed: "release_handler:check_install_release", reason)
         case .installing:
-            if case .unreachable = error {
+            switch error {
+            case .unreachable, .refused:
                 // Never sent: the old code still runs, if anything does.
                 return abandon(failed: "release_handler:install_release", reason)
+            case .connectionLost, .timedOut, .exception: return outcomeUnknown(reason)
             }
-            return outcomeUnknown(reason)
         case .makingPermanent: return permanenceFailed(reason)
         case .asking(let question): return notAnswered(question, reason)
         }
@@ -188,8 +191,7 @@ extension HotUpgradeMachine {
                 .installing, "install_release", [.charlist(plan.to), options],
                 plan.timings.installation)
         case .restoringConfiguration(let then): return follow(then)
-        case .removing(let reason, let nodeIsUntouched):
-            return finish(.failed(reason: reason, nodeIsUntouched: nodeIsUntouched))
+        case .removing(let outcome): return finish(outcome)
         }
     }
 
@@ -215,10 +217,21 @@ extension HotUpgradeMachine {
                     "The pristine sys.config of \(plan.to) could not be put back, reason: \(reason)"
                 )
             ] + follow(then)
-        case .removing(let cause, let nodeIsUntouched):
+        case .removing(let outcome):
             return [.log(.warning, "Files of \(plan.to) are left behind, reason: \(reason)")]
-                + finish(.failed(reason: cause, nodeIsUntouched: nodeIsUntouched))
+                + finish(outcome)
         }
+    }
+
+    /// The new release has ended in an error when it was asked for its configuration.
+    /// - Parameter isSo: whether the running one does as well.
+    package mutating func evaluationFailed(_ reason: String, ofRunningToo isSo: Bool) -> [Action] {
+        guard case .doing(.evaluatingConfiguration) = state else {
+            preconditionFailure("No configuration is evaluated")
+        }
+        let text = "the configuration of \(plan.to): \(reason)"
+        guard isSo else { return finish(.cannotBoot(reason: text)) }
+        return finish(.hindered(reason: "\(text); that of \(plan.from), which runs, fails alike"))
     }
 
     /// The pause is over.
@@ -248,6 +261,8 @@ extension HotUpgradeMachine {
             return [.pause(plan.timings.pause)]
         case .fail(let reason, let nodeIsUntouched):
             return fail(reason, nodeIsUntouched: nodeIsUntouched)
+        case .giveUp(let reason):
+            return perform(.removing(then: .restarting(reason: reason)))
         }
     }
 
@@ -286,7 +301,7 @@ extension HotUpgradeMachine {
         case .remove(let cause, let nodeIsUntouched):
             // The next attempt finds the release registered, and begins by unregistering it.
             return [.log(.warning, line)] + remove(cause, nodeIsUntouched: nodeIsUntouched)
-        case .place, .makePermanent, .succeed, .ask, .fail:
+        case .place, .makePermanent, .succeed, .ask, .fail, .giveUp:
             return [.log(.error, line)] + fail(line)
         }
     }
@@ -303,7 +318,7 @@ extension HotUpgradeMachine {
     }
 
     mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {
-        perform(.removing(reason: reason, nodeIsUntouched: nodeIsUntouched))
+        perform(.removing(then: .failed(reason: reason, nodeIsUntouched: nodeIsUntouched)))
     }
 
     mutating func fail(_ reason: String, nodeIsUntouched: Bool = true) -> [Action] {

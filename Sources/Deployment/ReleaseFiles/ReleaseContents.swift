@@ -6,6 +6,10 @@ struct ReleaseContents: Equatable, Sendable {
     struct Application: Equatable, Sendable {
         var name: String
         var version: String
+        /// Whether the node ends when it ends: the type `permanent`, or none.
+        var isPermanent = true
+        /// The applications that the file itself says it includes.
+        var included: [String] = []
 
         /// Its folder's name in `lib/`. Nil for a name that does not belong into a path.
         var folderName: String? {
@@ -31,7 +35,8 @@ extension ReleaseContents {
     /// How many bytes a `.rel` file has at most, far above what a release of 1000 applications needs.
     static let maximumByteCount = 1 << 20
 
-    /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, …} …]}.`
+    /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, Type, Included} …]}.`
+    /// An application's type, what it includes, or both may be missing.
     ///
     /// Source: rel(4), SASL.
     init(relFile bytes: [UInt8], includesERTS: Bool) throws(FileSystemError) {
@@ -47,7 +52,15 @@ extension ReleaseContents {
             guard let fields = part.asTuple, fields.count >= 2, let name = fields[0].asAtom,
                 let version = fields[1].asText
             else { throw .unusable("\(shortened(part)) is no application") }
-            applications.append(Application(name: name.name, version: version))
+            applications.append(
+                Application(
+                    name: name.name, version: version,
+                    isPermanent: fields.dropFirst(2).allSatisfy {
+                        $0.asAtom.map { $0 == "permanent" } ?? true
+                    },
+                    included: fields.dropFirst(2).flatMap {
+                        ($0.asList ?? []).compactMap { $0.asAtom?.name }
+                    }))
         }
         self.init(
             name: name, version: version, ertsVersion: ertsVersion, applications: applications,

@@ -30,7 +30,8 @@ package struct DistributedNode: RemoteNode {
 extension RemoteCallError {
     package init(_ error: CallError) {
         switch error {
-        case .unreachable, .wrongCookie, .refused: self = .unreachable("\(error)")
+        case .unreachable: self = .unreachable("\(error)")
+        case .wrongCookie, .refused: self = .refused("\(error)")
         case .connectionLost(let reason): self = .connectionLost("\(reason)")
         case .timedOut: self = .timedOut
         case .cancelled: self = .connectionLost("\(error)")

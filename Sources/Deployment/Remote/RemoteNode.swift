@@ -12,8 +12,10 @@ package protocol RemoteNode: Sendable {
 
 /// Why a call has no result.
 package enum RemoteCallError: Error, Equatable, Sendable {
-    /// The call was never sent: no such node, no connection, refused.
+    /// The call was never sent: no such node, no connection.
     case unreachable(String)
+    /// The call was never sent: the node lets us not in, or we do not believe it to be the one.
+    case refused(String)
     /// The connection ended after the call was sent. Whether it was carried out is unknown.
     case connectionLost(String)
     /// No answer in time. The call may still be running.
@@ -25,7 +27,7 @@ package enum RemoteCallError: Error, Equatable, Sendable {
 extension RemoteCallError: CustomStringConvertible {
     package var description: String {
         switch self {
-        case .unreachable(let reason): "the node cannot be reached: \(reason)"
+        case .unreachable(let reason), .refused(let reason): "the node cannot be reached: \(reason)"
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer in time"
         case .exception(let text): "exception \(text)"

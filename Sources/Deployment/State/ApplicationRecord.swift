@@ -37,6 +37,12 @@ package struct DeploymentOutcome: Codable, Equatable, Sendable {
     package var reason: String?
 }
 
+/// An upgrade in place from one release to another.
+package struct UpgradeStep: Codable, Equatable, Sendable {
+    package var from: ReleaseID
+    package var to: ReleaseID
+}
+
 /// What is remembered about an application, in `version/APP/application.json`. It is a value: the engine
 /// changes it, the deployer writes it as a whole.
 package struct ApplicationRecord: Codable, Equatable, Sendable {
@@ -47,6 +53,7 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         package static let good = 10
         package static let prepared = 20
         package static let published = 50
+        package static let failedUpgrades = 20
         package static let history = 200
         package static let logLines = 20
         package static let reasonByteCount = 2_000
@@ -66,13 +73,17 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
     /// The oldest first.
     package private(set) var history: [DeploymentOutcome] = []
 
+    /// Upgrades in place that have failed in the node, the latest first: they are not tried again.
+    private var failedUpgrades: [UpgradeStep] = []
+
     private enum CodingKeys: String, CodingKey {
         case format, pinned, ghosted, good, prepared, published, history
+        case failedUpgrades = "failed_upgrades"
     }
 
     package init() {}
 
-    /// `published` came after the format: an older record without it is whole.
+    /// `published` and `failed_upgrades` came after the format: an older record without them is whole.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         format = try container.decode(Int.self, forKey: .format)
@@ -82,6 +93,18 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         prepared = try container.decode([ReleaseID].self, forKey: .prepared)
         published = try container.decodeIfPresent([Release].self, forKey: .published) ?? []
         history = try container.decode([DeploymentOutcome].self, forKey: .history)
+        failedUpgrades =
+            try container.decodeIfPresent([UpgradeStep].self, forKey: .failedUpgrades) ?? []
+    }
+
+    package func hasFailed(_ step: UpgradeStep) -> Bool {
+        failedUpgrades.contains(step)
+    }
+
+    mutating func noteFailed(_ step: UpgradeStep) {
+        failedUpgrades.removeAll { $0 == step }
+        failedUpgrades.insert(step, at: 0)
+        failedUpgrades.removeLast(max(0, failedUpgrades.count - Limits.failedUpgrades))
     }
 
     package func isGhosted(_ id: ReleaseID) -> Bool {
@@ -125,11 +148,12 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         return true
     }
 
-    /// How many ghosts of that version there were.
-    mutating func unghost(version: String) -> Int {
-        let before = ghosted.count
-        ghosted.removeAll { $0.version == version }
-        return before - ghosted.count
+    /// How many such ghosts there were. What failed on the way to them may be tried again.
+    mutating func unghost(where isMeant: (GhostedRelease) -> Bool) -> Int {
+        let gone = ghosted.filter(isMeant)
+        ghosted.removeAll(where: isMeant)
+        failedUpgrades.removeAll { step in gone.contains { $0.id == step.to } }
+        return gone.count
     }
 
     /// Whether that changes anything. A release that was good before keeps its place unless it is

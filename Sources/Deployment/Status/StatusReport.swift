@@ -70,6 +70,8 @@ package struct StatusReport: TermDocument {
         package var uptimeSeconds: Int?
         package var isStoppedByOperator: Bool?
         package var isResponding: Bool?
+        /// Why its node is not as it should be.
+        package var reason: String?
         package var crashRestarts: Int?
         package var forcedRestarts: Int?
 
@@ -84,7 +86,7 @@ package struct StatusReport: TermDocument {
                 TermField("os_pid", \.pid), TermField("port", \.port),
                 TermField("uptime_seconds", \.uptimeSeconds),
                 TermField("stopped_by_operator", \.isStoppedByOperator),
-                TermField("responding", \.isResponding),
+                TermField("responding", \.isResponding), TermField("reason", \.reason),
                 TermField("crash_restarts", \.crashRestarts),
                 TermField("forced_restarts", \.forcedRestarts),
             ]
@@ -137,6 +139,7 @@ extension StatusReport.Instance {
             pid: found.identity.map { Int($0.pid) }, port: port,
             uptimeSeconds: found.identity == nil ? nil : uptime,
             isStoppedByOperator: found.isStoppedByOperator, isResponding: found.isResponding,
+            reason: found.reason,
             crashRestarts: found.crashRestarts, forcedRestarts: found.forcedRestarts)
     }
 }

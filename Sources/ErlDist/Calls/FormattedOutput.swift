@@ -182,8 +182,7 @@ private struct FormatScanner {
         switch sequence.control {
         case "p": return made(value.erlangText(maximumByteCount: remainingByteCount))
         case "w":
-            var text = ""
-            value.appendPlainErlangText(to: &text, maximumByteCount: remainingByteCount)
+            let text = value.erlangText(maximumByteCount: remainingByteCount, showsStrings: false)
             return padded(made(text), sequence)
         case "s":
             return string(value, sequence).map { padded(made($0), sequence) }
@@ -228,15 +227,11 @@ private struct FormatScanner {
     ) -> String? {
         let base = sequence.precision ?? 10
         guard (2...36).contains(base) else { return nil }
-        switch value {
-        case .integer(let number):
+        if let number = value.asInteger {
             return String(number, radix: base, uppercase: isUppercase)
-        case .bigInteger where base == 10:
-            return value.erlangText(maximumByteCount: remainingByteCount)
-        case .bigInteger, .float, .atom, .binary, .bitstring, .tuple, .list, .improperList, .map,
-            .pid, .port, .reference, .record, .fun, .export:
-            return nil
         }
+        guard base == 10, case .bigInteger = value else { return nil }
+        return value.erlangText(maximumByteCount: remainingByteCount)
     }
 
     private func float(_ value: Term, _ sequence: ControlSequence) -> String? {
@@ -287,55 +282,5 @@ private struct FormatScanner {
         }
         let padding = String(repeating: String(Character(sequence.padding)), count: missing)
         return width < 0 ? text + padding : padding + text
-    }
-}
-
-extension Term {
-    /// The term as `~w` writes it: no list and no binary is shown as a string. What goes beyond the
-    /// limit is left out.
-    fileprivate func appendPlainErlangText(to text: inout String, maximumByteCount: Int) {
-        // Each part takes a byte at least: what comes after so many is not even passed over.
-        func append(_ terms: some Collection<Term>) {
-            for (index, term) in terms.prefix(maximumByteCount).enumerated()
-            where text.utf8.count < maximumByteCount {
-                if index > 0 { text += "," }
-                term.appendPlainErlangText(to: &text, maximumByteCount: maximumByteCount)
-            }
-        }
-        switch self {
-        case .tuple(let elements):
-            text += "{"
-            append(elements)
-            text += "}"
-        case .list(let elements):
-            text += "["
-            append(elements)
-            text += "]"
-        case .improperList(let elements, let tail):
-            text += "["
-            append(elements)
-            text += "|"
-            append([tail])
-            text += "]"
-        case .map(let map):
-            text += "#{"
-            for (index, pair) in map.pairs.enumerated() where text.utf8.count < maximumByteCount {
-                if index > 0 { text += "," }
-                append([pair.key])
-                text += " => "
-                append([pair.value])
-            }
-            text += "}"
-        case .binary(let bytes):
-            text += "<<"
-            for (index, byte) in bytes.prefix(maximumByteCount).enumerated()
-            where text.utf8.count < maximumByteCount {
-                text += index > 0 ? ",\(byte)" : "\(byte)"
-            }
-            text += ">>"
-        case .integer, .bigInteger, .float, .atom, .bitstring, .pid, .port, .reference, .record,
-            .fun, .export:
-            text += erlangText(maximumByteCount: maximumByteCount)
-        }
     }
 }

@@ -31,13 +31,8 @@ struct GroupLeader {
     }
 
     /// The reply to a request, which `{io_reply, ReplyAs, Reply}` carries back.
-    mutating func answer(_ request: Term) -> Term {
-        answer(request, depth: 0)
-    }
-
-    private static let requestError = Term.tuple([.atom(.error), .atom("request")])
-
-    private mutating func answer(_ request: Term, depth: Int) -> Term {
+    /// - Parameter depth: how many requests this one is inside of.
+    mutating func answer(_ request: Term, depth: Int = 0) -> Term {
         if request == .atom("getopts") {
             return [
                 .tuple([.atom("binary"), false]), .tuple([.atom("encoding"), .atom("unicode")]),
@@ -80,6 +75,8 @@ struct GroupLeader {
             return Self.requestError
         }
     }
+
+    private static let requestError = Term.tuple([.atom(.error), .atom("request")])
 
     private mutating func format(_ function: Atom, _ arguments: [Term]) -> Term {
         let limit = min(remainingByteCount, Self.maximumFormattedByteCount)

@@ -133,17 +133,18 @@ final class Connection {
 
     /// Ends the connection without an event.
     func close() {
-        switch phase {
-        case .ended: return
-        case .idle, .shakingHands, .established: break
-        }
+        if case .ended = phase { return }
+        release()
+        stream.close()
+    }
+
+    private func release() {
         phase = .ended
         established = nil
         waiting = []
         handle = nil
         timer?.cancel()
         timer = nil
-        stream.close()
     }
 
     private func end(_ ending: Ending) {
@@ -233,10 +234,7 @@ final class Connection {
         case .fail(let error):
             // What was just said (`not_allowed`, `nok`) must still reach the peer.
             let handle = handle
-            phase = .ended
-            self.handle = nil
-            timer?.cancel()
-            timer = nil
+            release()
             stream.finish()
             handle?(.ended(.handshake(error)))
         }
@@ -376,7 +374,6 @@ final class Connection {
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let frames = established?.encoder.frames(of: message) else { return false }
         guard stream.queuedByteCount + frames.byteCount <= limits.queuedByteCount else {
-            established?.encoder.messageWasDropped()
             return false
         }
         send(frames)

@@ -214,13 +214,6 @@ struct ServerHandshake {
 
     /// What the caller is told, beyond the end of the connection. Source: `dist_util:is_allowed/2`.
     private func refusal(of error: HandshakeError) -> [Action] {
-        switch error {
-        case .missingFlags: [status(.notAllowed)]
-        case .wrongCookie, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .nameRejected, .unexpectedStatus, .invalidName, .unexpectedMessage, .truncated,
-            .messageTooLong, .reflectedChallenge,
-            .timedOut, .connectionClosed:
-            []
-        }
+        if case .missingFlags = error { [status(.notAllowed)] } else { [] }
     }
 }

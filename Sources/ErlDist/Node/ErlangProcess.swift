@@ -111,7 +111,7 @@ public final class ErlangProcess: Sendable {
 
     /// Answers a call. Without effect when the caller has given up or its node is gone.
     nonisolated(nonsending) public func reply(_ reply: Term, to call: ServerCall) async {
-        await node.reply(reply, to: call, from: id)
+        await node.withProcesses { [id] in $0.reply(reply, to: call, from: id) }
     }
 
     // MARK: Watching

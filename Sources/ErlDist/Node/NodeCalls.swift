@@ -15,22 +15,11 @@ extension Node {
         timeout: Duration, output: (@Sendable (String) -> Void)? = nil
     ) async throws(CallError) -> Term {
         let deadline = MonotonicTime.now + timeout
-        if peers[node.atom] == nil { try await connect(to: node, deadline: deadline) }
-        let calls = try callsForOneMore(to: node)
-        let id = identity.makeNumber()
-        let leader = output.map(startLeader)
-        let result = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                // A closure that does not name the actor would run elsewhere.
-                assertIsolated()
-                calls.call(
-                    id, module, function, arguments, leader: leader, deadline: deadline,
-                    continuation)
-            }
-        } onCancel: {
-            Task { await self.cancelCall(id, on: node.atom) }
+        return try await answer(of: node, deadline: deadline) { calls, id, continuation in
+            calls.call(
+                id, module, function, arguments, leader: output.map(startLeader),
+                deadline: deadline, continuation)
         }
-        return try result.get()
     }
 
     /// Calls `module:function(arguments…)` on several nodes at once, as `erpc:multicall/5` does.
@@ -84,25 +73,21 @@ extension Node {
         _ node: NodeName, timeout: Duration = .seconds(7)
     ) async throws(CallError) {
         let deadline = MonotonicTime.now + timeout
-        if peers[node.atom] == nil { try await connect(to: node, deadline: deadline) }
-        let calls = try callsForOneMore(to: node)
-        let id = identity.makeNumber()
-        let result = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                assertIsolated()
-                calls.askWhetherAuthorized(id, deadline: deadline, continuation)
-            }
-        } onCancel: {
-            Task { await self.cancelCall(id, on: node.atom) }
+        let answer = try await answer(of: node, deadline: deadline) { calls, id, continuation in
+            calls.askWhetherAuthorized(id, deadline: deadline, continuation)
         }
-        let answer = try result.get()
         guard answer == .atom("yes") else {
             throw .refused("\(node) answers a ping with \(answer.brief)")
         }
     }
 
-    /// The calls over a node's connection, among which there is room for one more.
-    private func callsForOneMore(to node: NodeName) throws(CallError) -> OutgoingCalls {
+    /// Connects a node unless it is connected, and waits for the answer to the call that `begin`
+    /// sends it.
+    private func answer(
+        of node: NodeName, deadline: MonotonicTime,
+        _ begin: (OutgoingCalls, UInt64, OutgoingCalls.Continuation) -> Void
+    ) async throws(CallError) -> Term {
+        if peers[node.atom] == nil { try await connect(to: node, deadline: deadline) }
         guard let peer = peers[node.atom] else { throw .connectionLost(.closedByPeer) }
         let calls = peer.calls
         guard calls.count < configuration.maximumOutgoingCalls else {
@@ -110,7 +95,17 @@ extension Node {
         }
         guard !Task.isCancelled else { throw .cancelled }
         peers.use(peer)
-        return calls
+        let id = identity.makeNumber()
+        let result = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                // A closure that does not name the actor would run elsewhere.
+                assertIsolated()
+                begin(calls, id, continuation)
+            }
+        } onCancel: {
+            Task { await self.cancelCall(id, on: node.atom) }
+        }
+        return try result.get()
     }
 
     private func startLeader(_ output: @escaping @Sendable (String) -> Void) -> UInt32 {

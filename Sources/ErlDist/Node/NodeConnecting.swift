@@ -14,18 +14,12 @@ extension Node {
     func connect(to node: NodeName, deadline: MonotonicTime) async throws(CallError) {
         let attempt = attempts[node.atom] ?? startAttempt(node)
         let waiter = identity.makeNumber()
-        let error = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                attempt.wait(waiter, until: deadline, on: loop, continuation)
-            }
+        let error = await suspend { continuation in
+            attempt.wait(waiter, until: deadline, on: loop, continuation)
         } onCancel: {
-            Task { await self.cancelWait(waiter, for: node.atom) }
+            $0.attempts[node.atom]?.endWait(waiter, .cancelled)
         }
         if let error { throw error }
-    }
-
-    private func cancelWait(_ waiter: UInt64, for node: Atom) {
-        attempts[node]?.endWait(waiter, .cancelled)
     }
 
     private func startAttempt(_ node: NodeName) -> Attempt {
@@ -77,6 +71,11 @@ extension Node {
                         handshakeTimeout: configuration.connectTimeout) ?? tcp
                 guard let error = await shakeHands(stream, node, attempt) else { return nil }
                 failure = error
+                if case .unreachable = error, configuration.tls != nil,
+                    await answersWithoutTLS(node, at: address, trust)
+                {
+                    failure = Self.callError(.peerLacksTLS, node)
+                }
                 // Something listens there: the name's other addresses are the same node.
                 break
             } catch let refusal as ListenerRefusal where refusal.reason != .changed {
@@ -91,6 +90,22 @@ extension Node {
         }
         guard peers[node.atom] == nil else { return nil }
         return failure ?? .unreachable("connecting to \(node): it has no address")
+    }
+
+    /// Whether the node at `address`, with which no handshake over TLS could be had, speaks without.
+    private func answersWithoutTLS(
+        _ node: NodeName, at address: SocketAddress, _ trust: ListenerTrust
+    ) async -> Bool {
+        guard peers[node.atom] == nil, !Task.isCancelled else { return false }
+        do {
+            let stream = try await trust.connect(
+                to: address, timeout: .seconds(1), on: loop, limits: configuration.stream)
+            let name = HandshakeMessage.SentName(
+                flags: configuration.flags.union(.nameMe), creation: 0, name: identity.host)
+            return await PlainAnswer.comes(over: stream, to: name, within: .seconds(1), on: loop)
+        } catch {
+            return false
+        }
     }
 
     private func shakeHands(
@@ -154,7 +169,8 @@ extension Node {
         switch error {
         case .wrongCookie: .wrongCookie
         case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
-            .nameRejected, .unexpectedStatus, .invalidName, .reflectedChallenge:
+            .nameRejected, .unexpectedStatus, .invalidName, .reflectedChallenge, .peerUsesTLS,
+            .peerLacksTLS:
             .refused("connecting to \(node): \(error)")
         case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
             .unreachable("connecting to \(node): \(error)")

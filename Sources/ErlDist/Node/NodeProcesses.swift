@@ -42,23 +42,12 @@ extension Node {
     /// erl(1)).
     private func waitUntilSent(_ peer: PeerConnection) async {
         let (sender, node) = (identity.makeNumber(), peer.name)
-        await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                assertIsolated()
-                guard !Task.isCancelled else { return continuation.resume() }
-                peer.waitUntilSent(sender, continuation)
-            }
+        await suspend { continuation in
+            guard !Task.isCancelled else { return continuation.resume() }
+            peer.waitUntilSent(sender, continuation)
         } onCancel: {
-            Task { await self.resumeSender(sender, on: node) }
+            $0.peers[node]?.resumeSender(sender)
         }
-    }
-
-    private func resumeSender(_ sender: UInt64, on node: Atom) {
-        peers[node]?.resumeSender(sender)
-    }
-
-    func reply(_ reply: Term, to call: ServerCall, from id: UInt32) {
-        processes.reply(reply, to: call, from: id)
     }
 
     func sendExit(to pid: PID, reason: Term, from id: UInt32) async throws(CallError) {
@@ -125,20 +114,13 @@ extension Node {
         try processes.livingForCall(id)
         guard !Task.isCancelled else { throw .cancelled }
         let reference = processes.makeReference(for: node)
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                processes.call(
-                    target, request, from: id, on: node, reference, deadline: deadline,
-                    continuation)
-            }
+        let result = await suspend { continuation in
+            processes.call(
+                target, request, from: id, on: node, reference, deadline: deadline, continuation)
         } onCancel: {
-            Task { await self.cancelServerCall(reference, of: id) }
+            $0.processes.cancelCall(reference, of: id)
         }
         return try result.get()
-    }
-
-    private func cancelServerCall(_ reference: Reference, of id: UInt32) {
-        processes.cancelCall(reference, of: id)
     }
 
     // MARK: Receiving
@@ -147,17 +129,30 @@ extension Node {
         if let message = try processes.nextMessage(of: id) { return message }
         guard !Task.isCancelled else { throw .cancelled }
         let waiter = identity.makeNumber()
-        let result = await withTaskCancellationHandler {
-            await withCheckedContinuation { continuation in
-                processes.wait(waiter, for: id, timeout: timeout, continuation)
-            }
+        let result = await suspend { continuation in
+            processes.wait(waiter, for: id, timeout: timeout, continuation)
         } onCancel: {
-            Task { await self.cancelReceive(waiter, of: id) }
+            $0.processes.cancelWait(waiter, of: id)
         }
         return try result.get()
     }
 
-    private func cancelReceive(_ waiter: UInt64, of id: UInt32) {
-        processes.cancelWait(waiter, of: id)
+    // MARK: Waiting
+
+    /// Suspends until the continuation that `begin` keeps is resumed, which `cancel` does when the
+    /// task is cancelled.
+    func suspend<Value: Sendable>(
+        _ begin: (CheckedContinuation<Value, Never>) -> Void,
+        onCancel cancel: @escaping @Sendable (isolated Node) -> Void
+    ) async -> Value {
+        await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                // A closure that does not name the actor would run elsewhere.
+                assertIsolated()
+                begin(continuation)
+            }
+        } onCancel: {
+            Task { await cancel(self) }
+        }
     }
 }

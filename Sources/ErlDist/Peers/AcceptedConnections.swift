@@ -6,12 +6,12 @@ final class AcceptedConnections {
     private enum Stage {
         /// Waits until the files of TLS have been looked at, as long as the timer runs.
         case preparing(TCPStream, LoopTimer)
-        case shakingHands(Connection)
+        case shakingHands(Connection, challenge: UInt32)
 
         var peerAddress: SocketAddress {
             switch self {
             case .preparing(let tcp, _): tcp.peerAddress
-            case .shakingHands(let connection): connection.peerAddress
+            case .shakingHands(let connection, _): connection.peerAddress
             }
         }
 
@@ -20,7 +20,7 @@ final class AcceptedConnections {
             case .preparing(let tcp, let timer):
                 timer.cancel()
                 tcp.close()
-            case .shakingHands(let connection): connection.close()
+            case .shakingHands(let connection, _): connection.close()
             }
         }
     }
@@ -29,7 +29,6 @@ final class AcceptedConnections {
     /// By the stream, then by the connection over it.
     private var stages: [ObjectIdentifier: Stage] = [:]
     private var handshakes: AcceptedHandshakes<ObjectIdentifier, PeerSource>
-    private var challenges = OutstandingChallenges<ObjectIdentifier>()
 
     /// - Parameter limit: one more closes the oldest of the source that has most.
     init(limit: Int) {
@@ -70,8 +69,7 @@ final class AcceptedConnections {
         _ connection: Connection, _ challenge: UInt32, replacing former: TCPStream?
     ) -> SocketAddress? {
         let id = ObjectIdentifier(connection)
-        stages[id] = .shakingHands(connection)
-        challenges.begin(id, challenge)
+        stages[id] = .shakingHands(connection, challenge: challenge)
         guard let former else { return makeRoom(for: id, from: connection.peerAddress) }
         stages[ObjectIdentifier(former)] = nil
         handshakes.replace(ObjectIdentifier(former), by: id)
@@ -94,13 +92,18 @@ final class AcceptedConnections {
         for stage in stages.values { stage.close() }
         stages = [:]
         handshakes.removeAll()
-        challenges.removeAll()
     }
 
-    /// Whether a challenge that a peer shows us is one that we have sent: see
-    /// ``OutstandingChallenges``.
+    /// Whether a challenge that a peer shows us is one that we have sent, and whose answer we wait
+    /// for.
+    ///
+    /// A stranger could connect to us, take our challenge, and show it where we dial: we would
+    /// compute the answer for it. Nothing in a handshake tells its direction, so we refuse our own
+    /// challenges.
     func isOwnChallenge(_ challenge: UInt32) -> Bool {
-        challenges.contains(challenge)
+        stages.values.contains { stage in
+            if case .shakingHands(_, challenge: challenge) = stage { true } else { false }
+        }
     }
 
     private func makeRoom(for id: ObjectIdentifier, from peer: SocketAddress) -> SocketAddress? {
@@ -115,7 +118,6 @@ final class AcceptedConnections {
     @discardableResult
     private func forget(_ id: ObjectIdentifier) -> Stage? {
         handshakes.end(id)
-        challenges.end(id)
         return stages.removeValue(forKey: id)
     }
 }

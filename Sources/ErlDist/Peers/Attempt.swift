@@ -29,7 +29,7 @@ final class Attempt {
     }
 
     /// Ends one task's wait; the attempt goes on for the others.
-    func endWait(_ number: UInt64, _ error: CallError) {
+    func endWait(_ number: UInt64, _ error: CallError?) {
         guard let waiter = waiters.removeValue(forKey: number) else { return }
         waiter.timer.cancel()
         waiter.continuation.resume(returning: error)
@@ -39,12 +39,7 @@ final class Attempt {
     func finish(_ error: CallError?) {
         connection?.close()
         connection = nil
-        let finished = waiters
-        waiters = [:]
-        for waiter in finished.values {
-            waiter.timer.cancel()
-            waiter.continuation.resume(returning: error)
-        }
+        for number in Array(waiters.keys) { endWait(number, error) }
     }
 
     // MARK: The handshake

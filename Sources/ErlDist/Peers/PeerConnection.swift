@@ -67,8 +67,6 @@ final class PeerConnection {
     }
 
     func resumeSenders() {
-        let resumed = senders
-        senders = [:]
-        for sender in resumed.values { sender.resume() }
+        for number in Array(senders.keys) { resumeSender(number) }
     }
 }

@@ -352,15 +352,11 @@ final class LocalProcesses {
     func receive(_ signal: ControlMessage, from node: Atom, byteCount: Int) {
         switch signal {
         case .send(let from, let to, let message, _):
-            if let process = processes[to.id] { deliver(message, from, process, byteCount) }
+            deliver(message, from, to: to.id, byteCount)
         case .registeredSend(let from, let name, let message, _):
-            if let id = table.process(named: name), let process = processes[id] {
-                deliver(message, from, process, byteCount)
-            }
+            deliver(message, from, to: table.process(named: name), byteCount)
         case .aliasSend(let from, let alias, let message, _):
-            if let id = aliases[alias], let process = processes[id] {
-                deliver(message, from, process, byteCount)
-            }
+            deliver(message, from, to: aliases[alias], byteCount)
         case .monitor(let from, let to, let reference):
             // Its end would be told to a node that never asked.
             guard from.node == node else { return }
@@ -411,9 +407,8 @@ final class LocalProcesses {
         }
     }
 
-    private func deliver(
-        _ message: Term, _ from: PID?, _ process: LocalProcess, _ byteCount: Int
-    ) {
+    private func deliver(_ message: Term, _ from: PID?, to id: UInt32?, _ byteCount: Int) {
+        guard let id, let process = processes[id] else { return }
         if let (reference, reply) = Self.answer(in: message), process.calls[reference] != nil {
             return endCall(reference, of: process, .success(reply))
         }

@@ -56,11 +56,8 @@ enum ExposedCallReply {
         return Echo.isShort(arguments) ? stack(invocation, arguments) : stack(invocation)
     }
 
-    private static func stack(_ invocation: Invocation) -> Term {
-        stack(invocation, .integer(invocation.arguments.count))
-    }
-
-    private static func stack(_ invocation: Invocation, _ last: Term) -> Term {
-        [.tuple([.atom(invocation.module), .atom(invocation.function), last, []])]
+    private static func stack(_ invocation: Invocation, _ arguments: Term? = nil) -> Term {
+        let last = arguments ?? .integer(invocation.arguments.count)
+        return [.tuple([.atom(invocation.module), .atom(invocation.function), last, []])]
     }
 }

@@ -40,7 +40,7 @@ final class IncomingCalls {
             reply(.failed("badarg"), to: request, token: nil, peer)
             return nil
         }
-        guard hasRoom(for: peer) else {
+        guard budget.hasRoom(byteCount: peer.connection.messageByteCount, of: peer.name) else {
             log.report(
                 .warning, cause: "incoming calls", of: peer.source,
                 "\(budget.count) calls with \(budget.byteCount) bytes are running:"
@@ -102,10 +102,6 @@ final class IncomingCalls {
         return IncomingCall(
             pid: peer.pid(processes.start()), caller: Caller(node: peer.peer.name, pid: from),
             byteCount: peer.connection.messageByteCount, answer: answer)
-    }
-
-    private func hasRoom(for peer: PeerConnection) -> Bool {
-        budget.hasRoom(byteCount: peer.connection.messageByteCount, of: peer.name)
     }
 
     // MARK: Running

@@ -1,4 +1,4 @@
-package import Transport
+public import Transport
 
 /// The distribution over TLS, ready to use: options that have been read and files that have been
 /// loaded.
@@ -13,29 +13,23 @@ public final class DistributionTLS: Sendable {
     private let client: TLSContext
 
     /// Reads the options file and what it names, on the calling thread.
-    /// - Parameter report: hears, now and later, on any thread, what an operator should know: an
-    ///   expired certificate of ours, files that have been reloaded or could not be.
+    /// - Parameters:
+    ///   - owners: whose the file and those that it names may be.
+    ///   - report: hears, now and later, on any thread, what an operator should know: an expired
+    ///     certificate of ours, files that have been reloaded or could not be.
     public convenience init(
-        optionsFile: String, report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
-    ) throws(TLSOptionError) {
-        try self.init(optionsFile: optionsFile, owners: TrustedUsers(), report: report)
-    }
-
-    /// As above.
-    /// - Parameter owners: whose the file and those that it names may be.
-    package convenience init(
-        optionsFile: String, owners: TrustedUsers,
-        report: @escaping @Sendable (LogLevel, String) -> Void
+        optionsFile: String, owners: TrustedUsers = TrustedUsers(),
+        report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) throws(TLSOptionError) {
         let text: String
-        do throws(FileContents.Failure) {
+        do throws(TrustedFile.Failure) {
             let contents = try FileContents(
                 optionsFile, as: .file, owners: owners,
                 maximumByteCount: DistributionTLSOptions.maximumByteCount)
             text = String(decoding: contents.bytes, as: UTF8.self)
         } catch {
             switch error {
-            case .tooLong: throw TLSOptionError(file: optionsFile, .tooLong)
+            case .tooLarge: throw TLSOptionError(file: optionsFile, .tooLong)
             case .refused(let refusal): throw TLSOptionError(file: optionsFile, refusal)
             }
         }
@@ -71,10 +65,7 @@ public final class DistributionTLS: Sendable {
     private static func log(
         _ text: TLSContext.Report, _ report: @Sendable (LogLevel, String) -> Void
     ) {
-        switch text {
-        case .reloaded: report(.notice, text.description)
-        case .problem: report(.warning, text.description)
-        }
+        report(text == .reloaded ? .notice : .warning, text.description)
     }
 
     /// Returns when the files for connections that are accepted have been looked at, however long

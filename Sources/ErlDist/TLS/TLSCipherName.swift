@@ -18,23 +18,14 @@ struct TLSCipherName: Equatable {
 
     /// `nil` for what is no cipher's name. Whether there is such a cipher is OpenSSL's to say.
     init?(_ term: Term) {
-        if let map = term.asMap {
-            guard let name = Self.name(map) else { return nil }
-            self.init(name)
-            return
-        }
-        guard let text = term.asText else { return nil }
+        guard let text = term.asMap.flatMap(Self.name) ?? term.asText else { return nil }
         self.init(text)
     }
 
     init?(_ text: some StringProtocol) {
-        let isName = text.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"),
-                UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"):
-                true
-            default: false
-            }
+        let isName = text.allSatisfy { character in
+            character.isASCII && (character.isLetter || character.isNumber)
+                || character == "_" || character == "-"
         }
         guard isName, !text.isEmpty else { return nil }
         name = String(text)

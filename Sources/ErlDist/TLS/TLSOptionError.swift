@@ -20,7 +20,7 @@ public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertibl
     }
 
     /// What can be wrong with such a file.
-    public enum Reason: Equatable, Sendable {
+    public enum Reason: Error, Equatable, Sendable {
         /// The system's words.
         case unreadable(String)
         /// Others than trusted users could have written it: what is in the way, and what helps.
@@ -70,16 +70,10 @@ public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertibl
 
     /// "/tmp/inet_tls.conf:7: client option depth: …"
     public var description: String {
-        var place = file
-        if let line { place += ":\(line)" }
-        var subject = ""
-        switch (section, option) {
-        case (let section?, let option?): subject = "\(section.rawValue) option \(option): "
-        case (let section?, nil): subject = "\(section.rawValue) section: "
-        case (nil, let option?): subject = "\(option): "
-        case (nil, nil): break
-        }
-        return "\(place): \(subject)\(reason)"
+        let place = line.map { "\(file):\($0)" } ?? file
+        guard let section else { return "\(place): \(reason)" }
+        let subject = option.map { "option \($0)" } ?? "section"
+        return "\(place): \(section.rawValue) \(subject): \(reason)"
     }
 }
 

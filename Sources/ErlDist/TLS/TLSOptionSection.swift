@@ -3,6 +3,8 @@ internal import Transport
 
 /// Reads one section of the options, see ``DistributionTLSOptions``.
 struct TLSOptionSection {
+    private typealias Reason = TLSOptionError.Reason
+
     private let section: TLSOptionError.Section
     private let file: String
     private let lines: TLSOptionLines
@@ -22,38 +24,24 @@ struct TLSOptionSection {
             guard let pair = option.asTuple, pair.count == 2, let name = pair[0].asAtom?.name else {
                 // It may hold a password.
                 let found = option.asAtom.map { "\($0)" } ?? "another term"
-                throw TLSOptionError(
-                    file: file, line: lines.line(in: section), section: section,
-                    .notAnOption(found))
+                throw error(.notAnOption(found))
             }
             guard seen.insert(name).inserted else {
-                throw error(name, .repeated, occurrence: 1)
+                throw error(.repeated, of: name, occurrence: 1)
             }
-            do throws(Problem) {
+            do throws(Reason) {
                 try apply(name, pair[1])
             } catch {
-                throw self.error(name, error.reason)
+                throw self.error(error, of: name)
             }
         }
         try checkTogether()
         return configuration
     }
 
-    /// What is wrong with one option; ``read(_:)`` adds the place.
-    private struct Problem: Error {
-        var reason: TLSOptionError.Reason
-
-        init(_ reason: TLSOptionError.Reason) {
-            self.reason = reason
-        }
-
-        static func invalid(_ value: Term, wanted: String) -> Problem {
-            Problem(.invalidValue(found: value.erlangText(maximumByteCount: 60), wanted: wanted))
-        }
-    }
-
+    /// The reason with its place: an option, or the section as a whole.
     private func error(
-        _ option: String, _ reason: TLSOptionError.Reason, occurrence: Int = 0
+        _ reason: Reason, of option: String? = nil, occurrence: Int = 0
     ) -> TLSOptionError {
         TLSOptionError(
             file: file, line: lines.line(of: option, occurrence: occurrence, in: section),
@@ -62,14 +50,14 @@ struct TLSOptionSection {
 
     // MARK: Options
 
-    private mutating func apply(_ name: String, _ value: Term) throws(Problem) {
+    private mutating func apply(_ name: String, _ value: Term) throws(Reason) {
         switch name {
         case "certfile": configuration.certificateFile = try path(value)
         case "keyfile": configuration.keyFile = try path(value)
         case "cacertfile": configuration.authorities = .files([try path(value)])
         case "password":
             guard let password = value.asText else {
-                throw Problem(.invalidValue(found: nil, wanted: "a string"))
+                throw .invalidValue(found: nil, wanted: "a string")
             }
             configuration.keyPassword = password
         case "verify":
@@ -101,7 +89,7 @@ struct TLSOptionSection {
     }
 
     /// Options whose meaning is always given here, or that tune the BEAM only.
-    private func applyWithoutEffect(_ name: String, _ value: Term) throws(Problem) {
+    private func applyWithoutEffect(_ name: String, _ value: Term) throws(Reason) {
         switch name {
         case "secure_renegotiate", "ktls":
             // Nothing is renegotiated at all; the encryption stays in this process.
@@ -112,15 +100,15 @@ struct TLSOptionSection {
             }
         case "client_renegotiation":
             guard value.asBool == false else {
-                throw Problem(.unsupported(instead: "only false is, nothing is renegotiated"))
+                throw .unsupported(instead: "only false is, nothing is renegotiated")
             }
         case "session_tickets":
             guard value.asAtom == "disabled" else {
-                throw Problem(.unsupported(instead: "only disabled is"))
+                throw .unsupported(instead: "only disabled is")
             }
         case "hibernate_after", "log_level":
             return
-        default: throw Problem(.unsupported(instead: Self.instead[name]))
+        default: throw .unsupported(instead: Self.instead[name])
         }
     }
 
@@ -130,25 +118,25 @@ struct TLSOptionSection {
         "verify_fun": "chain, host name and key usage are always checked by verify_peer",
     ]
 
-    private func require(_ wanted: TLSOptionError.Section) throws(Problem) {
-        guard section == wanted else { throw Problem(.onlyFor(wanted)) }
+    private func require(_ wanted: TLSOptionError.Section) throws(Reason) {
+        guard section == wanted else { throw .onlyFor(wanted) }
     }
 
     // MARK: Values
 
-    private func path(_ value: Term) throws(Problem) -> String {
+    private func path(_ value: Term) throws(Reason) -> String {
         guard let path = value.asText, !path.isEmpty, !path.utf8.contains(0) else {
             throw .invalid(value, wanted: "the name of a file")
         }
         return path
     }
 
-    private func bool(_ value: Term) throws(Problem) -> Bool {
+    private func bool(_ value: Term) throws(Reason) -> Bool {
         guard let bool = value.asBool else { throw .invalid(value, wanted: "true or false") }
         return bool
     }
 
-    private func serverName(_ value: Term) throws(Problem) -> TLSConfiguration.ServerName {
+    private func serverName(_ value: Term) throws(Reason) -> TLSConfiguration.ServerName {
         if value.asAtom == "disable" { return .unchecked }
         guard let name = value.asText, !name.isEmpty, !name.utf8.contains(0) else {
             throw .invalid(value, wanted: "disable or a host name")
@@ -156,7 +144,7 @@ struct TLSOptionSection {
         return .fixed(name)
     }
 
-    private func versions(_ value: Term) throws(Problem) -> ClosedRange<TLSVersion> {
+    private func versions(_ value: Term) throws(Reason) -> ClosedRange<TLSVersion> {
         let wanted = "a list of 'tlsv1.2' and 'tlsv1.3'"
         guard let list = value.asList else { throw .invalid(value, wanted: wanted) }
         var versions: [TLSVersion] = []
@@ -173,7 +161,7 @@ struct TLSOptionSection {
         return first...last
     }
 
-    private mutating func setCiphers(_ value: Term) throws(Problem) {
+    private mutating func setCiphers(_ value: Term) throws(Reason) {
         let wanted = "a list of cipher names or maps"
         var names: [TLSCipherName] = []
         // A list of characters is one string of names with colons between them.
@@ -182,9 +170,8 @@ struct TLSOptionSection {
         {
             for part in text.split(separator: ":", omittingEmptySubsequences: false) {
                 guard let name = TLSCipherName(part) else {
-                    throw Problem(
-                        .invalidValue(
-                            found: "\"\(part.prefix(60))\"", wanted: "the name of a cipher"))
+                    throw .invalidValue(
+                        found: "\"\(part.prefix(60))\"", wanted: "the name of a cipher")
                 }
                 names.append(name)
             }
@@ -203,7 +190,7 @@ struct TLSOptionSection {
         configuration.suites = names.filter(\.isTLS13).map(\.name)
     }
 
-    private func revocationScope(_ value: Term) throws(Problem) -> RevocationCheck.Scope? {
+    private func revocationScope(_ value: Term) throws(Reason) -> RevocationCheck.Scope? {
         switch value.asAtom {
         case "true": return .chain
         case "peer": return .peer
@@ -213,20 +200,20 @@ struct TLSOptionSection {
         }
     }
 
-    /// `{ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}`
-    private func revocationFolder(_ value: Term) throws(Problem) -> String {
-        let form = #"{ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}"#
+    private static let cacheForm = #"{ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}"#
+
+    private func revocationFolder(_ value: Term) throws(Reason) -> String {
         guard let cache = value.asTuple, cache.count == 2, let module = cache[0].asAtom else {
-            throw .invalid(value, wanted: form)
+            throw .invalid(value, wanted: Self.cacheForm)
         }
         // A BEAM's lists in memory, or its own module: neither is there without a BEAM.
         guard module == "ssl_crl_hash_dir" else {
-            throw Problem(.unsupported(instead: "use \(form)"))
+            throw .unsupported(instead: "use \(Self.cacheForm)")
         }
         guard let arguments = cache[1].asTuple, arguments.count == 2,
             arguments[0].asAtom == "internal", let list = arguments[1].asList, list.count == 1,
             let pair = list[0].asTuple, pair.count == 2, pair[0].asAtom == "dir"
-        else { throw .invalid(value, wanted: form) }
+        else { throw .invalid(value, wanted: Self.cacheForm) }
         return try path(pair[1])
     }
 
@@ -234,34 +221,26 @@ struct TLSOptionSection {
 
     private mutating func checkTogether() throws(TLSOptionError) {
         if section == .server, configuration.certificateFile == nil {
-            throw TLSOptionError(
-                file: file, line: lines.line(in: section), section: section, .needs("certfile"))
+            throw error(.needs("certfile"))
         }
         if configuration.keyFile != nil, configuration.certificateFile == nil {
-            throw error("keyfile", .needs("certfile"))
+            throw error(.needs("certfile"), of: "keyfile")
         }
         if configuration.verifiesPeer, configuration.authorities == .files([]) {
-            let needs = TLSOptionError.Reason.needs("cacertfile")
-            guard seen.contains("verify") else {
-                throw TLSOptionError(
-                    file: file, line: lines.line(in: section), section: section, needs)
-            }
-            throw error("verify", needs)
+            throw error(.needs("cacertfile"), of: seen.contains("verify") ? "verify" : nil)
         }
         if !configuration.verifiesPeer {
             if seen.contains("fail_if_no_peer_cert"), configuration.requiresPeerCertificate {
-                throw error("fail_if_no_peer_cert", .needs("{verify, verify_peer}"))
+                throw error(.needs("{verify, verify_peer}"), of: "fail_if_no_peer_cert")
             }
             configuration.requiresPeerCertificate = false
         }
         if let scope = revocationScope {
             guard configuration.verifiesPeer else {
-                throw error("crl_check", .needs("{verify, verify_peer}"))
+                throw error(.needs("{verify, verify_peer}"), of: "crl_check")
             }
             guard let folder = revocationFolder else {
-                throw error(
-                    "crl_check",
-                    .needs(#"{crl_cache, {ssl_crl_hash_dir, {internal, [{dir, "FOLDER"}]}}}"#))
+                throw error(.needs("{crl_cache, \(Self.cacheForm)}"), of: "crl_check")
             }
             configuration.revocation = RevocationCheck(scope: scope, folder: folder)
         }
@@ -274,10 +253,16 @@ struct TLSOptionSection {
         var versions = TLSVersion.allCases.filter { configuration.versions.contains($0) }
         versions.removeAll { ($0 == .tls12 ? ciphers : suites).isEmpty }
         guard let first = versions.min(), let last = versions.max() else {
-            throw error("ciphers", .needs("a cipher of one of the versions"))
+            throw error(.needs("a cipher of one of the versions"), of: "ciphers")
         }
         configuration.versions = first...last
         if ciphers.isEmpty { configuration.ciphers = nil }
         if suites.isEmpty { configuration.suites = nil }
+    }
+}
+
+extension TLSOptionError.Reason {
+    fileprivate static func invalid(_ value: Term, wanted: String) -> Self {
+        .invalidValue(found: value.erlangText(maximumByteCount: 60), wanted: wanted)
     }
 }

@@ -46,10 +46,10 @@ struct CallFrames {
         switch form {
         case .passThrough:
             isVersioned = true
-            frameStart = [MessageDecoder.passThroughTag, MessageDecoder.version]
+            frameStart = [MessageDecoder.passThroughTag, Tag.version]
         case .header:
             isVersioned = false
-            frameStart = [MessageDecoder.version, MessageDecoder.headerTag, 0]
+            frameStart = [Tag.version, MessageDecoder.headerTag, 0]
         }
         let control: Term = .tuple([
             .integer(ControlOperation.spawnRequest.rawValue), .reference(reference), .pid(caller),
@@ -102,7 +102,7 @@ struct CallFrames {
         encoder.append(.atom(module))
         encoder.append(.atom(function))
         encoder.append(.list(arguments))
-        encoder.bytes.append(Self.argumentsEnd)
+        encoder.bytes.append(Tag.nil)
         guard encoder.bytes.count <= MessageEncoder.fragmentByteCount else { return nil }
         encoder.patchLength(at: 0)
         return encoder.bytes
@@ -118,7 +118,7 @@ struct CallFrames {
     ) -> Answer? {
         var position = 0
         guard skip(frameStart, frame, &position), frame.count - position > 4,
-            frame[position] == Self.smallTuple, frame[position + 2] == Self.smallInteger
+            frame[position] == Tag.smallTuple, frame[position + 2] == Tag.smallInteger
         else { return nil }
         let (arity, operation) = (frame[position + 1], frame[position + 3])
         position += 4
@@ -139,7 +139,7 @@ struct CallFrames {
         guard let number = number(frame, &position),
             skip(caller, frame, &position), frame.count - position > 2,
             // Monitored, as was asked for, and not linked.
-            frame[position] == Self.smallInteger, frame[position + 1] == 2,
+            frame[position] == Tag.smallInteger, frame[position + 1] == 2,
             case .pid(let pid)? = lastTerm(frame, position + 2, limits, nil)
         else { return nil }
         return .started(number, pid)
@@ -151,14 +151,14 @@ struct CallFrames {
     ) -> Answer? {
         var position = start
         // Only the length of the node's name is of interest: the tag and the atom's are before it.
-        guard frame.count - position > 3, frame[position] == Self.newPID,
-            frame[position + 1] == Self.smallAtom
+        guard frame.count - position > 3, frame[position] == Tag.newPID,
+            frame[position + 1] == Tag.smallAtomUTF8
         else { return nil }
         position += 3 + Int(frame[position + 2]) + 12
         guard skip(caller, frame, &position), let number = number(frame, &position)
         else { return nil }
         if isVersioned {
-            guard skip([MessageDecoder.version], frame, &position) else { return nil }
+            guard skip([Tag.version], frame, &position) else { return nil }
         }
         guard skip(Self.resultStart, frame, &position),
             let second = self.number(frame, &position), second == number,
@@ -208,13 +208,8 @@ struct CallFrames {
 
     // MARK: Pieces of the external term format
 
-    private static let newPID: UInt8 = 88
-    private static let smallInteger: UInt8 = 97
-    private static let smallTuple: UInt8 = 104
-    private static let smallAtom: UInt8 = 119
     /// A list of four, and its end.
-    private static let argumentsStart: [UInt8] = [108, 0, 0, 0, 4]
-    private static let argumentsEnd: UInt8 = 106
-    private static let resultStart: [UInt8] = [104, 3]
-    private static let resultReturn: [UInt8] = [119, 6] + Array("return".utf8)
+    private static let argumentsStart: [UInt8] = [Tag.list, 0, 0, 0, 4]
+    private static let resultStart: [UInt8] = [Tag.smallTuple, 3]
+    private static let resultReturn: [UInt8] = [Tag.smallAtomUTF8, 6] + Array("return".utf8)
 }

@@ -12,7 +12,7 @@ extension ControlMessage {
         guard let operation = ControlOperation(rawValue: code) else {
             throw .unknownOperation(code)
         }
-        guard let message = Self.read(operation, Fields(fields), payload) else {
+        guard let message = Self.read(operation, Fields(terms: fields), payload) else {
             throw .invalidControlMessage(control)
         }
         self = message
@@ -20,13 +20,8 @@ extension ControlMessage {
 
     /// The fields after the operation's number; what is not there or of another type is `nil`.
     private struct Fields {
-        private let terms: [Term]
+        let terms: [Term]
 
-        init(_ terms: [Term]) {
-            self.terms = terms
-        }
-
-        var count: Int { terms.count }
         func term(_ index: Int) -> Term? { index < terms.count ? terms[index] : nil }
         func pid(_ index: Int) -> PID? { term(index)?.asPID }
         func atom(_ index: Int) -> Atom? { term(index)?.asAtom }
@@ -41,13 +36,45 @@ extension ControlMessage {
         _ operation: ControlOperation, _ fields: Fields, _ payload: Term?
     ) -> ControlMessage? {
         switch operation {
-        case .send, .sendTraced, .sendSender, .sendSenderTraced, .registeredSend,
-            .registeredSendTraced, .aliasSend, .aliasSendTraced, .alternativeSend:
-            guard let payload else { return nil }
-            return readSend(operation, fields, payload)
-        case .exit, .exitTraced, .payloadExit, .payloadExitTraced, .exitRequest, .exitRequestTraced,
-            .payloadExitRequest, .payloadExitRequestTraced:
-            return readExit(operation, fields, payload)
+        case .send, .sendTraced:
+            guard let payload, let to = fields.pid(2) else { return nil }
+            return .send(
+                from: nil, to: to, message: payload,
+                token: operation == .sendTraced ? fields.term(3) : nil)
+        case .sendSender, .sendSenderTraced:
+            guard let payload, let from = fields.pid(1), let to = fields.pid(2) else { return nil }
+            return .send(
+                from: from, to: to, message: payload,
+                token: operation == .sendSenderTraced ? fields.term(3) : nil)
+        case .registeredSend, .registeredSendTraced:
+            guard let payload, let from = fields.pid(1), let to = fields.atom(3) else { return nil }
+            return .registeredSend(
+                from: from, to: to, message: payload,
+                token: operation == .registeredSendTraced ? fields.term(4) : nil)
+        case .aliasSend, .aliasSendTraced:
+            guard let payload, let from = fields.pid(1), let to = fields.reference(2)
+            else { return nil }
+            return .aliasSend(
+                from: from, to: to, message: payload,
+                token: operation == .aliasSendTraced ? fields.term(3) : nil)
+        case .alternativeSend:
+            guard let payload, let bits = fields.uint64(1), let from = fields.pid(2),
+                let to = fields.term(3)
+            else { return nil }
+            let options = AlternativeSendOptions(rawValue: bits)
+            return .alternativeSend(
+                options: options, from: from, to: to, payload: payload,
+                token: options.contains(.token) ? fields.term(4) : nil)
+        case .exit: return readExit(fields, fields.term(3))
+        case .exitTraced: return readExit(fields, fields.term(4), token: fields.term(3))
+        case .payloadExit: return readExit(fields, payload)
+        case .payloadExitTraced: return readExit(fields, payload, token: fields.term(3))
+        case .exitRequest: return readExit(fields, fields.term(3), isRequest: true)
+        case .exitRequestTraced:
+            return readExit(fields, fields.term(4), token: fields.term(3), isRequest: true)
+        case .payloadExitRequest: return readExit(fields, payload, isRequest: true)
+        case .payloadExitRequestTraced:
+            return readExit(fields, payload, token: fields.term(3), isRequest: true)
         case .link:
             guard let from = fields.pid(1), let to = fields.pid(2) else { return nil }
             return .link(from: from, to: to)
@@ -85,71 +112,10 @@ extension ControlMessage {
         }
     }
 
-    private static func readSend(
-        _ operation: ControlOperation, _ fields: Fields, _ message: Term
-    ) -> ControlMessage? {
-        switch operation {
-        case .send, .sendTraced:
-            guard let to = fields.pid(2) else { return nil }
-            return .send(
-                from: nil, to: to, message: message,
-                token: operation == .sendTraced ? fields.term(3) : nil)
-        case .sendSender, .sendSenderTraced:
-            guard let from = fields.pid(1), let to = fields.pid(2) else { return nil }
-            return .send(
-                from: from, to: to, message: message,
-                token: operation == .sendSenderTraced ? fields.term(3) : nil)
-        case .registeredSend, .registeredSendTraced:
-            guard let from = fields.pid(1), let to = fields.atom(3) else { return nil }
-            return .registeredSend(
-                from: from, to: to, message: message,
-                token: operation == .registeredSendTraced ? fields.term(4) : nil)
-        case .aliasSend, .aliasSendTraced:
-            guard let from = fields.pid(1), let to = fields.reference(2) else { return nil }
-            return .aliasSend(
-                from: from, to: to, message: message,
-                token: operation == .aliasSendTraced ? fields.term(3) : nil)
-        case .alternativeSend:
-            guard let bits = fields.uint64(1), let from = fields.pid(2), let to = fields.term(3)
-            else { return nil }
-            let options = AlternativeSendOptions(rawValue: bits)
-            // The tuple may grow: only what is known is looked at.
-            return .alternativeSend(
-                options: options, from: from, to: to, payload: message,
-                token: options.contains(.token) ? fields.term(4) : nil)
-        case .exit, .exitTraced, .payloadExit, .payloadExitTraced, .exitRequest, .exitRequestTraced,
-            .payloadExitRequest, .payloadExitRequestTraced, .link, .unlink, .unlinkID,
-            .unlinkAcknowledgement, .nodeLink, .groupLeader, .monitor, .demonitor, .down,
-            .payloadDown, .spawnRequest, .spawnRequestTraced, .spawnReply, .spawnReplyTraced:
-            preconditionFailure("Not an operation that sends")
-        }
-    }
-
     private static func readExit(
-        _ operation: ControlOperation, _ fields: Fields, _ payload: Term?
+        _ fields: Fields, _ reason: Term?, token: Term? = nil, isRequest: Bool = false
     ) -> ControlMessage? {
-        let isTraced: Bool
-        let isRequest: Bool
-        let hasPayload: Bool
-        switch operation {
-        case .exit: (isTraced, isRequest, hasPayload) = (false, false, false)
-        case .exitTraced: (isTraced, isRequest, hasPayload) = (true, false, false)
-        case .payloadExit: (isTraced, isRequest, hasPayload) = (false, false, true)
-        case .payloadExitTraced: (isTraced, isRequest, hasPayload) = (true, false, true)
-        case .exitRequest: (isTraced, isRequest, hasPayload) = (false, true, false)
-        case .exitRequestTraced: (isTraced, isRequest, hasPayload) = (true, true, false)
-        case .payloadExitRequest: (isTraced, isRequest, hasPayload) = (false, true, true)
-        case .payloadExitRequestTraced: (isTraced, isRequest, hasPayload) = (true, true, true)
-        case .send, .sendTraced, .sendSender, .sendSenderTraced, .registeredSend,
-            .registeredSendTraced, .aliasSend, .aliasSendTraced, .alternativeSend, .link, .unlink,
-            .unlinkID, .unlinkAcknowledgement, .nodeLink, .groupLeader, .monitor, .demonitor, .down,
-            .payloadDown, .spawnRequest, .spawnRequestTraced, .spawnReply, .spawnReplyTraced:
-            preconditionFailure("Not an exit signal")
-        }
-        let token = isTraced ? fields.term(3) : nil
-        guard let from = fields.pid(1), let to = fields.pid(2),
-            let reason = hasPayload ? payload : fields.term(isTraced ? 4 : 3)
-        else { return nil }
+        guard let from = fields.pid(1), let to = fields.pid(2), let reason else { return nil }
         return isRequest
             ? .exitRequest(from: from, to: to, reason: reason, token: token)
             : .exit(from: from, to: to, reason: reason, token: token)

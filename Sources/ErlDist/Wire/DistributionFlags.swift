@@ -12,8 +12,6 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
 
     /// The node is part of the global name space; without it the node is hidden.
     public static let published = DistributionFlags(rawValue: 0x1)
-    /// An atom cache outside of the distribution header, which no node of today has.
-    public static let atomCache = DistributionFlags(rawValue: 0x2)
     /// References of several words. Mandatory.
     public static let extendedReferences = DistributionFlags(rawValue: 0x4)
     /// `monitor/2` between nodes.
@@ -23,8 +21,6 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     /// Monitors of registered names. OTP sends monitors only to nodes that have this and
     /// ``monitors``.
     public static let monitorsByName = DistributionFlags(rawValue: 0x20)
-    /// The same for hidden nodes; unused.
-    public static let hiddenAtomCache = DistributionFlags(rawValue: 0x40)
     /// Funs with the code's MD5. Mandatory.
     public static let newFunTags = DistributionFlags(rawValue: 0x80)
     /// Pids and ports of more than 15 and 13 bits. Mandatory.
@@ -35,12 +31,8 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     public static let bitBinaries = DistributionFlags(rawValue: 0x400)
     /// Floats of 8 bytes. Mandatory.
     public static let newFloats = DistributionFlags(rawValue: 0x800)
-    /// Unicode in the I/O protocol.
-    public static let unicodeIO = DistributionFlags(rawValue: 0x1000)
     /// The distribution header carries atom cache references.
     public static let headerAtomCache = DistributionFlags(rawValue: 0x2000)
-    /// Atoms with a length of one byte.
-    public static let smallAtomTags = DistributionFlags(rawValue: 0x4000)
     /// Atoms in UTF-8. Mandatory.
     public static let utf8Atoms = DistributionFlags(rawValue: 0x1_0000)
     /// Maps. Mandatory.
@@ -49,8 +41,6 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     public static let bigCreation = DistributionFlags(rawValue: 0x4_0000)
     /// SEND_SENDER instead of SEND.
     public static let sendSender = DistributionFlags(rawValue: 0x8_0000)
-    /// Labels of sequential traces may be any term.
-    public static let bigSequentialTraceLabels = DistributionFlags(rawValue: 0x10_0000)
     /// Exit reasons travel as payload, not inside the control message.
     public static let exitPayload = DistributionFlags(rawValue: 0x40_0000)
     /// Large messages travel in fragments.
@@ -100,15 +90,12 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     }
 
     private static let spellings: [(flag: DistributionFlags, name: String)] = [
-        (.published, "PUBLISHED"), (.atomCache, "ATOM_CACHE"),
-        (.extendedReferences, "EXTENDED_REFERENCES"), (.monitors, "DIST_MONITOR"),
-        (.funTags, "FUN_TAGS"), (.monitorsByName, "DIST_MONITOR_NAME"),
-        (.hiddenAtomCache, "HIDDEN_ATOM_CACHE"), (.newFunTags, "NEW_FUN_TAGS"),
-        (.extendedPidsAndPorts, "EXTENDED_PIDS_PORTS"), (.exportTag, "EXPORT_PTR_TAG"),
-        (.bitBinaries, "BIT_BINARIES"), (.newFloats, "NEW_FLOATS"), (.unicodeIO, "UNICODE_IO"),
-        (.headerAtomCache, "DIST_HDR_ATOM_CACHE"), (.smallAtomTags, "SMALL_ATOM_TAGS"),
-        (.utf8Atoms, "UTF8_ATOMS"), (.mapTag, "MAP_TAG"), (.bigCreation, "BIG_CREATION"),
-        (.sendSender, "SEND_SENDER"), (.bigSequentialTraceLabels, "BIG_SEQTRACE_LABELS"),
+        (.published, "PUBLISHED"), (.extendedReferences, "EXTENDED_REFERENCES"),
+        (.monitors, "DIST_MONITOR"), (.funTags, "FUN_TAGS"), (.monitorsByName, "DIST_MONITOR_NAME"),
+        (.newFunTags, "NEW_FUN_TAGS"), (.extendedPidsAndPorts, "EXTENDED_PIDS_PORTS"),
+        (.exportTag, "EXPORT_PTR_TAG"), (.bitBinaries, "BIT_BINARIES"), (.newFloats, "NEW_FLOATS"),
+        (.headerAtomCache, "DIST_HDR_ATOM_CACHE"), (.utf8Atoms, "UTF8_ATOMS"), (.mapTag, "MAP_TAG"),
+        (.bigCreation, "BIG_CREATION"), (.sendSender, "SEND_SENDER"),
         (.exitPayload, "EXIT_PAYLOAD"), (.fragments, "FRAGMENTS"), (.handshake23, "HANDSHAKE_23"),
         (.unlinkID, "UNLINK_ID"), (.mandatory25Digest, "MANDATORY_25_DIGEST"), (.spawn, "SPAWN"),
         (.nameMe, "NAME_ME"), (.version4Containers, "V4_NC"), (.alias, "ALIAS"),

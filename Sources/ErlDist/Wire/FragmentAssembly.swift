@@ -43,8 +43,6 @@ struct FragmentAssembly {
         self.limits = limits
     }
 
-    var isEmpty: Bool { sequences.isEmpty }
-
     /// Takes a sequence's first fragment, which holds the atoms and the control message.
     mutating func begin(
         sequence: UInt64, fragment: UInt64, atoms: [Atom], bytes: Span<UInt8>,

@@ -21,6 +21,10 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case unexpectedMessage(tag: UInt8?, expected: HandshakeStep)
     case truncated(HandshakeStep)
     case messageTooLong(byteCount: Int)
+    /// The peer answers with TLS, and this side speaks without it.
+    case peerUsesTLS
+    /// The peer does not answer over TLS, and does without it.
+    case peerLacksTLS
     case timedOut
     /// The peer's challenge is one of our own that waits for its answer: whoever listens there
     /// relays it.
@@ -51,6 +55,10 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .messageTooLong(let count):
             "the peer announced a handshake message of \(count) bytes; it may not be an Erlang"
                 + " node, or use TLS"
+        case .peerUsesTLS:
+            "the peer speaks the distribution over TLS, and this side without it"
+        case .peerLacksTLS:
+            "the peer speaks the distribution without TLS, and this side over TLS"
         case .reflectedChallenge:
             "whoever listens there shows a challenge of our own as its own: it wants to pass for"
                 + " this node with our answer"

@@ -16,6 +16,10 @@ struct HandshakePacketDecoder {
     /// A name has at most 255 characters of 4 bytes, and nothing else in a handshake is long.
     static let maximumByteCount = 4096
 
+    /// How the records of TLS begin that tell of an alert, which answers a name, or of a handshake. As
+    /// lengths they would be too long. Source: RFC 8446, 5.1.
+    private static let tlsRecords: Set<Int> = [0x1503, 0x1603]
+
     let width: LengthWidth
     private var buffer: [UInt8] = []
 
@@ -28,17 +32,11 @@ struct HandshakePacketDecoder {
     }
 
     /// The next whole message, or `nil` until more bytes are appended.
-    /// - Throws: ``HandshakeError/messageTooLong(byteCount:)``.
+    /// - Throws: ``HandshakeError/messageTooLong(byteCount:)``, ``HandshakeError/peerUsesTLS``.
     mutating func next() throws(HandshakeError) -> [UInt8]? {
-        let length: Int
-        switch width {
-        case .twoBytes:
-            guard let value = buffer.bigEndian(at: 0, as: UInt16.self) else { return nil }
-            length = Int(value)
-        case .fourBytes:
-            guard let value = buffer.bigEndian(at: 0, as: UInt32.self) else { return nil }
-            length = Int(value)
-        }
+        guard buffer.count >= width.rawValue else { return nil }
+        let length = buffer.prefix(width.rawValue).reduce(0) { $0 << 8 | Int($1) }
+        if width == .twoBytes, Self.tlsRecords.contains(length) { throw .peerUsesTLS }
         guard length <= Self.maximumByteCount else { throw .messageTooLong(byteCount: length) }
         let end = width.rawValue + length
         guard buffer.count >= end else { return nil }

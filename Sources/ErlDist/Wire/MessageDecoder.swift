@@ -49,7 +49,7 @@ struct MessageDecoder {
             guard tag == Self.passThroughTag else { throw .unexpectedFrame(tag: tag) }
             return try message(frame, at: 1, owner, areVersioned: true)
         case .header:
-            guard tag == Self.version else { throw .unexpectedFrame(tag: tag) }
+            guard tag == Tag.version else { throw .unexpectedFrame(tag: tag) }
             return try decodeHeader(frame, owner, now: now)
         }
     }
@@ -57,15 +57,11 @@ struct MessageDecoder {
     /// The bytes of unfinished fragments and of the atom cache's names.
     var heldByteCount: Int { fragments.byteCount + atomCache.byteCount }
 
-    /// Whether there are unfinished fragments whose time must be watched with ``check(now:)``.
-    var hasUnfinishedFragments: Bool { !fragments.isEmpty }
-
     /// - Throws: ``ProtocolViolation/unfinishedFragments(sequence:)``.
     func check(now: MonotonicTime) throws(ProtocolViolation) {
         try fragments.check(now: now)
     }
 
-    static let version: UInt8 = 131
     static let passThroughTag: UInt8 = 112
     static let headerTag: UInt8 = 68
     static let firstFragmentTag: UInt8 = 69

@@ -4,11 +4,10 @@ internal import Transport
 /// Writes control messages with their payloads as frames, lengths included.
 ///
 /// Messages of more than a fragment's size leave in several frames when both sides agreed on it.
-/// Atoms are written out unless both sides agreed on a cache.
+/// Atoms are always written out: a header refers to none.
 struct MessageEncoder {
     private let flags: DistributionFlags
     private let form: MessageDecoder.Form
-    private var cache: SentAtomCache?
     private var nextSequence: UInt64 = 1
 
     /// Bytes of a message in one fragment, as OTP's `ERTS_DIST_FRAGMENT_SIZE`.
@@ -17,16 +16,10 @@ struct MessageEncoder {
     init(flags: DistributionFlags) {
         self.flags = flags
         self.form = .init(flags)
-        if flags.contains(.headerAtomCache) { cache = SentAtomCache() }
     }
 
     /// A tick: an empty frame.
     static let tick: [UInt8] = [0, 0, 0, 0]
-
-    /// Tells that the last message was not sent, so that the peer does not know its atoms.
-    mutating func messageWasDropped() {
-        cache?.removeAll()
-    }
 
     /// The frames of one message, to be sent piece by piece.
     struct Frames {
@@ -40,7 +33,6 @@ struct MessageEncoder {
 
     mutating func frames(of message: ControlMessage) -> Frames {
         let (control, payload) = message.terms(flags)
-        if cache != nil { return encodeCached(control, payload) }
         var encoder = TermEncoder()
         encoder.bytes.reserveCapacity(256)
         let length = encoder.appendLengthPlaceholder()
@@ -54,7 +46,7 @@ struct MessageEncoder {
                 encoder.append(payload)
             }
         case .header:
-            encoder.bytes += [MessageDecoder.version, MessageDecoder.headerTag, 0]
+            encoder.bytes += [Tag.version, MessageDecoder.headerTag, 0]
             let contentStart = encoder.bytes.count
             encoder.append(control)
             let controlEnd = encoder.bytes.count
@@ -69,36 +61,11 @@ struct MessageEncoder {
                 || flags.contains(.fragments) && content.count > Self.fragmentByteCount
             {
                 return fragment(
-                    Self.pieces(of: content, leftOut), controlByteCount: controlEnd - contentStart,
-                    references: [0])
+                    Self.pieces(of: content, leftOut), controlByteCount: controlEnd - contentStart)
             }
         }
         encoder.patchLength(at: length)
         return Frames(head: encoder.bytes)
-    }
-
-    private mutating func encodeCached(_ control: Term, _ payload: Term?) -> Frames {
-        var encoder = TermEncoder()
-        encoder.bytes.reserveCapacity(256)
-        encoder.append(control)
-        let controlEnd = encoder.bytes.count
-        if let payload { encoder.append(payload) }
-        guard
-            let message = cache?.replaceAtoms(in: encoder.bytes, controlByteCount: controlEnd)
-        else { preconditionFailure("There is a cache") }
-        if flags.contains(.fragments), message.content.count > Self.fragmentByteCount {
-            return fragment(
-                [message.content[...]], controlByteCount: message.controlByteCount,
-                references: message.references)
-        }
-        var frame: [UInt8] = []
-        let byteCount = 2 + message.references.count + message.content.count
-        frame.reserveCapacity(4 + byteCount)
-        frame.append(bigEndian: UInt32(byteCount))
-        frame += [MessageDecoder.version, MessageDecoder.headerTag]
-        frame += message.references
-        frame += message.content
-        return Frames(head: frame)
     }
 
     /// The encoded bytes, with the binaries that were left out put back in their places.
@@ -119,7 +86,7 @@ struct MessageEncoder {
     /// The control message whole in the first fragment, with the references to atoms of all of
     /// them, then fragments of equal size, numbered down to 1.
     private mutating func fragment(
-        _ pieces: [ArraySlice<UInt8>], controlByteCount: Int, references: [UInt8]
+        _ pieces: [ArraySlice<UInt8>], controlByteCount: Int
     ) -> Frames {
         let sequence = nextSequence
         nextSequence &+= 1
@@ -132,15 +99,14 @@ struct MessageEncoder {
             var header: [UInt8] = []
             header.reserveCapacity(22)
             header.append(bigEndian: UInt32(18 + byteCount))
-            header += [MessageDecoder.version, tag]
+            header += [Tag.version, tag]
             header.append(bigEndian: sequence)
             header.append(bigEndian: UInt64(fragment))
             return header
         }
         var frames = Frames(
             head: header(
-                MessageDecoder.firstFragmentTag, count, references.count + firstByteCount)
-                + references)
+                MessageDecoder.firstFragmentTag, count, 1 + firstByteCount) + [0])
         frames.rest.reserveCapacity(2 * count + pieces.count)
         /// Of the present fragment, and of all.
         var (left, total) = (firstByteCount, byteCount)

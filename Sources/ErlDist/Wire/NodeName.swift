@@ -21,12 +21,10 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
     public init(alive: String, host: String, port: UInt16? = nil) throws(NodeNameError) {
         guard !alive.isEmpty else { throw .missingAlive }
         guard !host.isEmpty else { throw .missingHost }
-        for scalar in alive.unicodeScalars where !Self.isAllowedInAlive(scalar) {
-            throw .unexpectedCharacter(Character(scalar))
-        }
-        for scalar in host.unicodeScalars where !Self.isAllowedInHost(scalar) {
-            throw .unexpectedCharacter(Character(scalar))
-        }
+        let unexpected =
+            alive.unicodeScalars.first { !Self.isAllowedInAlive($0) }
+            ?? host.unicodeScalars.first { !Self.isAllowedInHost($0) }
+        if let unexpected { throw .unexpectedCharacter(Character(unexpected)) }
         let length = alive.unicodeScalars.count + host.unicodeScalars.count + 1
         guard length <= Self.maximumLength else { throw .tooLong(characterCount: length) }
         self.alive = alive

@@ -168,6 +168,13 @@ extension InstanceMachine {
         }
     }
 
+    /// The instance is to stop at once: SIGTERM would wait in vain for a process that restarts by itself.
+    package mutating func killRequested(now: MonotonicTime) -> [Action] {
+        guard case .alive(let process, _) = phase else { return stopRequested(now: now) }
+        consecutiveCrashes = 0
+        return kill(process, startsAgain: false, now: now)
+    }
+
     /// The operator wants a new process in place of the one that runs, if any. It counts as a
     /// forced restart unless it only repeats one that is under way.
     package mutating func restartRequested(now: MonotonicTime) -> [Action] {
@@ -225,6 +232,14 @@ extension InstanceMachine {
 // MARK: What happened
 
 extension InstanceMachine {
+    private mutating func kill(
+        _ process: Process, startsAgain: Bool, now: MonotonicTime
+    ) -> [Action] {
+        let next = now + configuration.killInterval
+        phase = .stopping(process, Stop(killAt: next, isKilled: true, startsAgain: startsAgain))
+        return [.killSession]
+    }
+
     /// The process that `.spawn` asked for exists.
     package mutating func spawned(_ identity: ProcessIdentity, now: MonotonicTime) -> [Action] {
         guard case .spawning(let then) = phase else {
@@ -301,10 +316,7 @@ extension InstanceMachine {
         case .alive(let process, _):
             restarts.crash += 1
             // SIGTERM would wait in vain for a process that does nothing.
-            phase = .stopping(
-                process,
-                Stop(killAt: now + configuration.killInterval, isKilled: true, startsAgain: true))
-            return [.killSession]
+            return kill(process, startsAgain: true, now: now)
         case .idle, .spawning, .stopping, .waiting:
             return []
         }

@@ -80,8 +80,15 @@ struct HeldProcess: ~Copyable {
             default: "preparing to start \(path)"
             }
         abandon()
-        throw SpawnError(SystemError(place, code: code).description)
+        throw SpawnError(
+            SystemError(place, code: code).description,
+            isOfProgram: stage == Int32(CLINUX_STAGE_PROGRAM) && Self.causesInProgram.contains(code))
     }
+
+    /// Source: execve(2).
+    private static let causesInProgram: Set<Int32> = [
+        ENOENT, ENOEXEC, EACCES, ENOTDIR, EISDIR, ELOOP, EINVAL, ELIBBAD,
+    ]
 
     /// Ends the child without having run the program.
     consuming func abandon() {

@@ -24,11 +24,23 @@ enum ProcFile {
     /// The user of a process, or `nil` when it has gone. The real one: whoever starts a program that is setuid
     /// stays its real user, and could pass for somebody else by the effective one. Source: proc_pid_status(5).
     static func user(of pid: Int32) -> UInt32? {
-        guard let bytes = read("/proc/\(pid)/status") else { return nil }
-        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
         // Real, effective, saved, and for files.
-        guard let line = lines.first(where: { $0.hasPrefix("Uid:") }) else { return nil }
-        return line.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { UInt32($0) }
+        status(of: pid, "Uid:").first.flatMap { UInt32($0) }
+    }
+
+    /// The pid that a process has for itself: another one than `pid` where it runs in a namespace of its
+    /// own. `nil` when it has gone. Source: proc_pid_status(5).
+    static func namespacePID(of pid: Int32) -> Int32? {
+        // From our own namespace to the innermost.
+        status(of: pid, "NSpid:").last.flatMap { Int32($0) }
+    }
+
+    /// The words of one line of a process's status; none when it has gone.
+    private static func status(of pid: Int32, _ name: String) -> [Substring] {
+        guard let bytes = read("/proc/\(pid)/status") else { return [] }
+        let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
+        let line = lines.first { $0.hasPrefix(name) } ?? ""
+        return Array(line.split(whereSeparator: \.isWhitespace).dropFirst())
     }
 
     /// The pids of all processes.

@@ -35,6 +35,8 @@ package protocol RunningSession: AnyObject, Sendable {
     var identity: ProcessIdentity { get }
     /// Tells which sockets its processes hold; `nil` where there are none.
     var sockets: SessionSockets? { get }
+    /// Whether a program that has `pid` for its own is one of its processes.
+    func includes(_ pid: Int32) async -> Bool
     /// Sends SIGTERM to the leader, soon. Does nothing once it has ended.
     func terminate()
     /// Sends SIGKILL to the leader and to all that belongs to it, soon.

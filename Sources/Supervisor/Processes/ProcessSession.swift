@@ -91,6 +91,11 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
     }
 
+    package func includes(_ pid: Int32) async -> Bool {
+        let sockets = SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
+        return await offload { sockets.includes(pid) }
+    }
+
     /// Whether the leader has not ended.
     package var isRunning: Bool { !leader.hasExited }
 

@@ -38,8 +38,12 @@ package struct Program: Equatable, Sendable {
 package struct SpawnError: Error, Equatable, Sendable, CustomStringConvertible {
     /// "starting /srv/bin/app: no such file or directory"
     package var description: String
+    /// Whether the cause is the program itself: it is missing, is not executable, is of no kind that the
+    /// kernel knows, or names an interpreter that is not there (a script with CRLF does).
+    package var isOfProgram: Bool
 
-    package init(_ description: String) {
+    package init(_ description: String, isOfProgram: Bool = false) {
         self.description = description
+        self.isOfProgram = isOfProgram
     }
 }

@@ -27,6 +27,20 @@ package struct SessionSockets: Sendable {
         return leader.hasExited ? nil : user
     }
 
+    /// Whether a program that has `pid` for its own runs in one of the processes, in a namespace of its
+    /// own perhaps.
+    package func includes(_ pid: Int32) -> Bool {
+        func has(_ handle: ProcessHandle) -> Bool {
+            let isIt = ProcFile.namespacePID(of: handle.identity.pid) == pid
+            // Who has not ended after the look had the pid during the look.
+            return isIt && !handle.hasExited
+        }
+        // As good as always it is the virtual machine itself.
+        return has(leader)
+            || SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)
+                .find(known: known).contains(where: has)
+    }
+
     /// Whether each of `inodes`, as of `/proc/net/tcp`, is a socket of one of the processes.
     package func hold(_ inodes: Set<UInt64>) -> Answer {
         var missing = inodes
@@ -51,7 +65,7 @@ package struct SessionSockets: Sendable {
 
     /// Source: proc_pid_fd(5): a descriptor of a socket is a link to `socket:[INODE]`.
     /// - Returns: `nil` when the descriptors are not shown.
-    private static func sockets(of pid: Int32, among wanted: Set<UInt64>) -> Set<UInt64>? {
+    static func sockets(of pid: Int32, among wanted: Set<UInt64>) -> Set<UInt64>? {
         let path = "/proc/\(pid)/fd"
         guard let folder = opendir(path) else { return nil }
         defer { closedir(folder) }

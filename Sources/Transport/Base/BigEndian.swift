@@ -5,4 +5,12 @@ extension [UInt8] {
             append(UInt8(truncatingIfNeeded: value >> shift))
         }
     }
+
+    /// At most `limit` bytes of what a stream has just read.
+    package init(copying bytes: borrowing Span<UInt8>, limit: Int = .max) {
+        self.init()
+        let count = Swift.min(bytes.count, limit)
+        reserveCapacity(count)
+        for index in 0..<count { append(bytes[index]) }
+    }
 }

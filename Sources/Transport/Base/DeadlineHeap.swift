@@ -1,46 +1,38 @@
 /// Values by time, the earliest first: a binary heap. Those with the same time come in the order in
 /// which they were inserted.
-package struct DeadlineHeap<Value> {
-    @usableFromInline struct Entry {
-        @usableFromInline var time: MonotonicTime
-        @usableFromInline var order: UInt64
-        @usableFromInline var value: Value
+struct DeadlineHeap<Value> {
+    private struct Entry {
+        var time: MonotonicTime
+        var order: UInt64
+        var value: Value
 
-        @inlinable init(time: MonotonicTime, order: UInt64, value: Value) {
-            self.time = time
-            self.order = order
-            self.value = value
-        }
-
-        @inlinable func isBefore(_ other: Entry) -> Bool {
+        func isBefore(_ other: Entry) -> Bool {
             (time, order) < (other.time, other.order)
         }
     }
 
-    @usableFromInline var entries: [Entry] = []
-    @usableFromInline var nextOrder: UInt64 = 0
+    private var entries: [Entry] = []
+    private var nextOrder: UInt64 = 0
 
-    @inlinable package init() {}
+    var count: Int { entries.count }
 
-    @inlinable package var count: Int { entries.count }
-
-    @inlinable package var first: (time: MonotonicTime, value: Value)? {
+    var first: (time: MonotonicTime, value: Value)? {
         entries.first.map { ($0.time, $0.value) }
     }
 
     /// The time of ``first``, without a copy of its value.
-    @inlinable package var firstTime: MonotonicTime? {
+    var firstTime: MonotonicTime? {
         entries.isEmpty ? nil : entries[0].time
     }
 
-    @inlinable package mutating func insert(_ value: Value, at time: MonotonicTime) {
+    mutating func insert(_ value: Value, at time: MonotonicTime) {
         entries.append(Entry(time: time, order: nextOrder, value: value))
         nextOrder += 1
         siftUp(from: entries.count - 1)
     }
 
     /// Removes the first value, which exists.
-    @inlinable package mutating func removeFirst() {
+    mutating func removeFirst() {
         precondition(!entries.isEmpty, "An empty heap has no first value")
         entries.swapAt(0, entries.count - 1)
         entries.removeLast()
@@ -48,13 +40,13 @@ package struct DeadlineHeap<Value> {
     }
 
     /// Removes and returns the first value when its time has come.
-    @inlinable package mutating func popFirst(dueAt now: MonotonicTime) -> Value? {
+    mutating func popFirst(dueAt now: MonotonicTime) -> Value? {
         guard let first = entries.first, first.time <= now else { return nil }
         removeFirst()
         return first.value
     }
 
-    @inlinable package mutating func removeAll(where isUnwanted: (Value) -> Bool) {
+    mutating func removeAll(where isUnwanted: (Value) -> Bool) {
         let kept = entries.filter { !isUnwanted($0.value) }
         entries.removeAll(keepingCapacity: true)
         for entry in kept {
@@ -63,7 +55,7 @@ package struct DeadlineHeap<Value> {
         }
     }
 
-    @inlinable mutating func siftUp(from index: Int) {
+    private mutating func siftUp(from index: Int) {
         var index = index
         while index > 0 {
             let parent = (index - 1) / 2
@@ -73,7 +65,7 @@ package struct DeadlineHeap<Value> {
         }
     }
 
-    @inlinable mutating func siftDown() {
+    private mutating func siftDown() {
         var parent = 0
         while true {
             var child = 2 * parent + 1

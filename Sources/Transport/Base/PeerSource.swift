@@ -14,18 +14,17 @@ package struct PeerSource: Hashable, Sendable, CustomStringConvertible {
     package let description: String
 
     package init(_ address: SocketAddress) {
-        let octets = address.octets
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF]
+        let octets = address.unmapped.octets
         if address.isLoopback {
             kind = .loopback
             description = "this host's loopback"
-        } else if octets.count == 16, !octets.starts(with: mapped) {
+        } else if octets.count == 16 {
             kind = .network(Array(octets.prefix(8)))
             let zeros = [UInt8](repeating: 0, count: 8)
             description = "\(SocketAddress.host(of: octets.prefix(8) + zeros))/64"
         } else {
-            kind = .host(Array(octets.suffix(4)))
-            description = SocketAddress.host(of: Array(octets.suffix(4)))
+            kind = .host(octets)
+            description = SocketAddress.host(of: octets)
         }
     }
 

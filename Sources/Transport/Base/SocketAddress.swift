@@ -43,9 +43,9 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
 
     /// Whether only this host can reach the address.
     public var isLoopback: Bool {
-        if octets.count == 4 { return octets[0] == 127 }
-        let mapped: [UInt8] = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xFF, 0xFF, 127]
-        return octets == [UInt8](repeating: 0, count: 15) + [1] || octets.starts(with: mapped)
+        let octets = unmapped.octets
+        return octets.count == 4
+            ? octets[0] == 127 : octets == [UInt8](repeating: 0, count: 15) + [1]
     }
 
     package var isOfIPv4: Bool { octets.count == 4 }
@@ -116,6 +116,23 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         default:
             return nil
         }
+    }
+
+    /// The address that getsockname(2) or getpeername(2) has for a socket; `nil` when it has none.
+    init?(
+        of descriptor: Int32,
+        _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
+    ) {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        let found = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
+                call(descriptor, pointer, &length) == 0
+                    ? SocketAddress(UnsafePointer(pointer)) : nil
+            }
+        }
+        guard let found else { return nil }
+        self = found
     }
 
     var family: Int32 {

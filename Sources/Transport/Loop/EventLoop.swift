@@ -166,12 +166,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Ends ``run()`` after the job or callback that runs now. May be called from any thread.
     public func stop() {
-        let mustWake = inbox.withLock { inbox in
-            inbox.isStopped = true
-            defer { inbox.isWoken = true }
-            return !inbox.isWoken
-        }
-        if mustWake { wake() }
+        post { $0.isStopped = true }
         if isCurrent { isStopping = true }
     }
 
@@ -188,8 +183,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             localJobs.append(job)
             return
         }
+        post { $0.jobs.append(job) }
+    }
+
+    /// Changes the inbox, and wakes the loop unless somebody else has.
+    private func post(_ change: (inout Inbox) -> Void) {
         let mustWake = inbox.withLock { inbox in
-            inbox.jobs.append(job)
+            change(&inbox)
             defer { inbox.isWoken = true }
             return !inbox.isWoken
         }

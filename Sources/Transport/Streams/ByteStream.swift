@@ -64,6 +64,11 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
         case .tls(let error): error.description
         }
     }
+
+    /// The reason alone, for an error that says itself what was attempted.
+    package var reason: String {
+        if case .failed(let error) = self { SystemError.text(error.code) } else { description }
+    }
 }
 
 /// Bounds of one stream.

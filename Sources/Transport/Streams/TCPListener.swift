@@ -35,15 +35,7 @@ package final class TCPListener: @unchecked Sendable {
         else {
             throw .last(attempt)
         }
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        let bound = withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                getsockname(raw, pointer, &length) == 0
-                    ? SocketAddress(UnsafePointer(pointer)) : nil
-            }
-        }
-        guard let bound else { throw .last(attempt) }
+        guard let bound = SocketAddress(of: raw, getsockname) else { throw .last(attempt) }
         self.address = bound
         self.loop = loop
         self.limits = limits

@@ -41,7 +41,9 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         self.loop = loop
         self.limits = limits
         raw = descriptor.raw
-        self.peerAddress = peerAddress ?? Self.address(of: descriptor.raw, getpeername)
+        // A peer that is gone already has no name; the stream ends at the first read.
+        self.peerAddress =
+            peerAddress ?? SocketAddress(of: descriptor.raw, getpeername) ?? .any(port: 0)
         self.descriptor = consume descriptor
         // Distribution messages are small and waited for: never hold one back (tcp(7)).
         var one: Int32 = 1
@@ -51,7 +53,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
 
     /// This side's address, as long as the stream is open.
     package var localAddress: SocketAddress {
-        descriptor == nil ? .any(port: 0) : Self.address(of: raw, getsockname)
+        (descriptor == nil ? nil : SocketAddress(of: raw, getsockname)) ?? .any(port: 0)
     }
 
     // MARK: Connecting
@@ -288,23 +290,6 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
 
     private func updateInterest() {
         if let token { loop.update(token, for: interest) }
-    }
-
-    private static func address(
-        of descriptor: Int32,
-        _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32
-    ) -> SocketAddress {
-        var storage = sockaddr_storage()
-        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
-        return withUnsafeMutablePointer(to: &storage) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { pointer in
-                // A peer that is gone already has no name; the stream ends at the first read.
-                guard call(descriptor, pointer, &length) == 0,
-                    let address = SocketAddress(UnsafePointer(pointer))
-                else { return .any(port: 0) }
-                return address
-            }
-        }
     }
 }
 

@@ -27,10 +27,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
     }
 
     package var onDrain: (() -> Void)?
-    /// Called once when the handshake is finished, before anything is received.
-    package var onHandshake: ((TLSSession) -> Void)?
     /// What was agreed on, once the handshake is finished.
-    package private(set) var session: TLSSession?
+    package var session: TLSSession? { engine.isHandshakeFinished ? engine.session : nil }
 
     private let tcp: TCPStream
     private let loop: EventLoop
@@ -53,11 +51,16 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
     private static let lingerTime: Duration = .seconds(1)
 
     private init(
-        _ tcp: TCPStream, engine: TLSEngine, loop: EventLoop, limits: StreamLimits,
-        handshakeTimeout: Duration
-    ) {
+        _ tcp: TCPStream, _ context: TLSContext, host: String?, loop: EventLoop,
+        limits: StreamLimits, handshakeTimeout: Duration
+    ) throws(TLSConfigurationError) {
+        do throws(TLSConfigurationError) {
+            engine = try context.makeEngine(host: host)
+        } catch {
+            tcp.close()
+            throw error
+        }
         self.tcp = tcp
-        self.engine = engine
         self.loop = loop
         self.limits = limits
         self.handshakeTimeout = handshakeTimeout
@@ -72,8 +75,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         limits: StreamLimits = StreamLimits(), handshakeTimeout: Duration = .seconds(7)
     ) throws(TLSConfigurationError) {
         precondition(context.role == .client, "A client's context is needed")
-        self.init(
-            tcp, engine: try Self.engine(tcp, context, host), loop: loop, limits: limits,
+        try self.init(
+            tcp, context, host: host, loop: loop, limits: limits,
             handshakeTimeout: handshakeTimeout)
     }
 
@@ -85,20 +88,9 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         limits: StreamLimits = StreamLimits(), handshakeTimeout: Duration = .seconds(7)
     ) throws(TLSConfigurationError) {
         precondition(context.role == .server, "A server's context is needed")
-        self.init(
-            tcp, engine: try Self.engine(tcp, context, nil), loop: loop, limits: limits,
+        try self.init(
+            tcp, context, host: nil, loop: loop, limits: limits,
             handshakeTimeout: handshakeTimeout)
-    }
-
-    private static func engine(
-        _ tcp: TCPStream, _ context: TLSContext, _ host: String?
-    ) throws(TLSConfigurationError) -> TLSEngine {
-        do throws(TLSConfigurationError) {
-            return try context.makeEngine(host: host)
-        } catch {
-            tcp.close()
-            throw error
-        }
     }
 
     package var peerAddress: SocketAddress { tcp.peerAddress }
@@ -204,15 +196,11 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
     private func handshakeFinished() {
         timer?.cancel()
         timer = nil
-        let session = engine.session
-        self.session = session
         switch phase {
         case .shakingHands:
             phase = .open
             if isReadingPaused { tcp.isReadingPaused = true }
             if !pending.isEmpty { tcp.scheduleFlush() }
-            onHandshake?(session)
-            onHandshake = nil
         case .finishing:
             finishTCPIfDone()
         case .idle, .open, .lingering, .closed: return
@@ -385,6 +373,5 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         receive = nil
         end = nil
         onDrain = nil
-        onHandshake = nil
     }
 }

@@ -13,15 +13,10 @@ package struct AccessList: Equatable, Sendable {
     package var groups: [Entry]
     /// Of the file's own group.
     package var ownGroupPermissions: UInt32
+}
 
-    /// What each may do, the mask applied.
-    package init(users: [Entry], groups: [Entry], ownGroupPermissions: UInt32) {
-        self.users = users
-        self.groups = groups
-        self.ownGroupPermissions = ownGroupPermissions
-    }
-
-    /// `nil` for what is no such list.
+extension AccessList {
+    /// What each may do, the mask applied; `nil` for what is no such list.
     package init?(_ bytes: some Collection<UInt8>) {
         let bytes = Array(bytes)
         func number(at index: Int, _ count: Int) -> UInt32 {

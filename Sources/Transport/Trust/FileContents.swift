@@ -5,11 +5,6 @@ internal import Glibc
 /// A small file, read whole on the calling thread. It may hold secrets: the memory is cleared when
 /// it goes away.
 package struct FileContents: ~Copyable {
-    package enum Failure: Error, Equatable {
-        case tooLong
-        case refused(PathTrustError)
-    }
-
     package let bytes: UnsafeRawBufferPointer
 
     /// - Parameters:
@@ -19,7 +14,7 @@ package struct FileContents: ~Copyable {
     package init(
         _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),
         maximumByteCount: Int
-    ) throws(Failure) {
+    ) throws(TrustedFile.Failure) {
         let descriptor: FileDescriptor
         do throws(PathTrustError) {
             descriptor = try PathTrust.files(of: owners).file(path, as: role)
@@ -28,7 +23,9 @@ package struct FileContents: ~Copyable {
         }
         var status = stat()
         guard fstat(descriptor.raw, &status) == 0 else { throw Self.lastFailure(path) }
-        guard status.st_size <= maximumByteCount else { throw .tooLong }
+        guard status.st_size <= maximumByteCount else {
+            throw .tooLarge(path: path, limit: maximumByteCount)
+        }
         let buffer = UnsafeMutableRawBufferPointer.allocate(
             byteCount: Int(status.st_size) + 1, alignment: 16)
         var count = 0
@@ -52,9 +49,7 @@ package struct FileContents: ~Copyable {
         buffer.deallocate()
     }
 
-    private static func lastFailure(_ path: String) -> Failure {
-        .refused(
-            PathTrustError(
-                path: path, place: path, reason: .system(.last("reading \(path)"))))
+    private static func lastFailure(_ path: String) -> TrustedFile.Failure {
+        .refused(PathTrustError(.last("reading \(path)"), path: path))
     }
 }

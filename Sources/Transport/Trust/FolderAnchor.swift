@@ -30,7 +30,7 @@ package final class FolderAnchor: Sendable {
     /// The folder itself, to be read.
     package func reopened() throws(PathTrustError) -> FileDescriptor {
         let raw = Glibc.openat(folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else { throw error(path, .last("opening \(path)")) }
+        guard raw >= 0 else { throw PathTrustError(.last("opening \(path)"), path: path) }
         return FileDescriptor(owning: raw)
     }
 
@@ -38,7 +38,7 @@ package final class FolderAnchor: Sendable {
     package func entry(_ path: String) throws(PathTrustError) -> Entry {
         var names = names(path)
         guard let name = names.popLast() else {
-            throw error(path, SystemError("opening \(path)", code: EINVAL))
+            throw PathTrustError(SystemError("opening \(path)", code: EINVAL), path: path)
         }
         let above = names.isEmpty ? "." : names.joined(separator: "/")
         let raw = clinux_open_beneath(folder.raw, above, clinux_o_path | O_DIRECTORY | O_CLOEXEC)
@@ -48,7 +48,7 @@ package final class FolderAnchor: Sendable {
         case ELOOP, EXDEV, ENOSYS:
             var walk = try PathWalk(PathTrust(), from: folder, at: self.path, along: names)
             return Entry(folder: try walk.folder(makingMissing: nil), name: name)
-        default: throw error(path, .last("opening \(path)"))
+        default: throw PathTrustError(.last("opening \(path)"), path: path)
         }
     }
 
@@ -62,9 +62,5 @@ package final class FolderAnchor: Sendable {
         precondition(holds(path), "Only what is inside is reached from here")
         return path.dropFirst(self.path.count + 1).split(separator: "/").map(String.init)
             .filter { $0 != "." }
-    }
-
-    private func error(_ path: String, _ error: SystemError) -> PathTrustError {
-        PathTrustError(path: path, place: path, reason: .system(error))
     }
 }

@@ -19,39 +19,27 @@ enum GroupDatabase {
 
     /// The group of a number; `nil` when there is none. Source: getgrgid_r(3).
     static func group(id: UInt32) -> Group? {
-        var count = 1 << 10
-        // A group of a megabyte is none.
-        while count <= 1 << 20 {
+        let found = UserDatabase.found { buffer -> (Int32, Group?) in
             var entry = Glibc.group()
             var result: UnsafeMutablePointer<Glibc.group>?
-            var buffer = [CChar](repeating: 0, count: count)
-            let found = buffer.withUnsafeMutableBufferPointer { buffer -> (Int32, Group?) in
-                let code = getgrgid_r(id, &entry, buffer.baseAddress, buffer.count, &result)
-                guard code == 0, result != nil else { return (code, nil) }
-                var names: [String] = []
-                var next = entry.gr_mem
-                while let name = next?.pointee {
-                    names.append(String(cString: name))
-                    next = next?.advanced(by: 1)
-                }
-                let listed = names.map { UserDatabase.user(named: $0)?.id }
-                return (
-                    0,
-                    Group(
-                        name: String(cString: entry.gr_name),
-                        members: Set(listed.compactMap(\.self)),
-                        listsUsers: !listed.isEmpty, listsUnknownUsers: listed.contains(nil))
-                )
+            let code = getgrgid_r(id, &entry, buffer.baseAddress, buffer.count, &result)
+            guard code == 0, result != nil else { return (code, nil) }
+            var names: [String] = []
+            var next = entry.gr_mem
+            while let name = next?.pointee {
+                names.append(String(cString: name))
+                next = next?.advanced(by: 1)
             }
-            guard found.0 == ERANGE else {
-                guard var group = found.1 else { return nil }
-                group.members.formUnion(usersWithPrimaryGroup(id))
-                group.isLocal = isLocal(group.name, id)
-                return group
-            }
-            count *= 4
+            let listed = names.map { UserDatabase.user(named: $0)?.id }
+            let group = Group(
+                name: String(cString: entry.gr_name), members: Set(listed.compactMap(\.self)),
+                listsUsers: !listed.isEmpty, listsUnknownUsers: listed.contains(nil))
+            return (0, group)
         }
-        return nil
+        guard var group = found else { return nil }
+        group.members.formUnion(usersWithPrimaryGroup(id))
+        group.isLocal = isLocal(group.name, id)
+        return group
     }
 
     /// Source: passwd(5).

@@ -7,13 +7,6 @@ public struct ListeningSocket: Hashable, Sendable {
     /// What names it in `/proc/PID/fd`.
     public var inode: UInt64
 
-    /// A socket as the kernel's table tells of it.
-    public init(address: SocketAddress, user: UInt32, inode: UInt64) {
-        self.address = address
-        self.user = user
-        self.inode = inode
-    }
-
     /// Those among `entries` that could take a connection to `address`.
     ///
     /// A listening socket excludes others of its address, and of all addresses beside a single one,

@@ -71,7 +71,7 @@ package struct PathTrust: Sendable {
         let entry = try walk.end()
         let raw = Glibc.openat(
             entry.folder.raw, entry.name, clinux_o_path | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard raw >= 0 else { throw error(path, path, .last("opening \(path)")) }
+        guard raw >= 0 else { throw PathTrustError(.last("opening \(path)"), path: path) }
         let folder = FileDescriptor(owning: raw)
         return try Self.entry(of: folder.raw, path).owner
     }
@@ -104,7 +104,7 @@ package struct PathTrust: Sendable {
             case ELOOP: throw PathTrustError(path: path, place: path, reason: .link)
             // A socket, or a FIFO that nobody reads.
             case ENXIO: throw error(path, path, .notAFile(.other))
-            default: throw error(path, path, .last("opening \(path)"))
+            default: throw PathTrustError(.last("opening \(path)"), path: path)
             }
         }
         let file = FileDescriptor(owning: raw)
@@ -143,16 +143,11 @@ package struct PathTrust: Sendable {
             remedy: remedies.isEmpty ? nil : remedies.joined(separator: ", or "))
     }
 
-    func error(_ path: String, _ place: String, _ error: SystemError) -> PathTrustError {
-        PathTrustError(path: path, place: place, reason: .system(error))
-    }
-
     /// What an opened descriptor stands for.
     static func entry(of raw: Int32, _ path: String) throws(PathTrustError) -> PathEntry {
         var status = stat()
         guard fstat(raw, &status) == 0 else {
-            throw PathTrustError(
-                path: path, place: path, reason: .system(.last("looking at \(path)")))
+            throw PathTrustError(.last("looking at \(path)"), path: path)
         }
         let kind: PathEntry.Kind =
             switch status.st_mode & S_IFMT {
@@ -171,8 +166,7 @@ package struct PathTrust: Sendable {
         guard count != 0 else { return entry }
         guard count > 0, let list = AccessList(buffer[..<count]) else {
             throw PathTrustError(
-                path: path, place: path,
-                reason: .system(.last("reading the access control list of \(path)")))
+                .last("reading the access control list of \(path)"), path: path)
         }
         entry.accessList = list
         return entry

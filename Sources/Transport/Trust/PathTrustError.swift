@@ -24,6 +24,11 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
     /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does
     /// not trust: …"
     /// - Parameter remedy: what helps beside changing what is at `place`, such as another setting.
+    /// - Parameter place: where on the way it happened, when not at the end.
+    init(_ error: SystemError, path: String, place: String? = nil) {
+        self.init(path: path, place: place ?? path, reason: .system(error))
+    }
+
     package init(path: String, place: String, reason: Reason, remedy: String? = nil) {
         self.path = path
         self.place = place

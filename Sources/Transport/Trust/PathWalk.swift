@@ -56,13 +56,13 @@ struct PathWalk: ~Copyable {
         var whole = path
         if !path.hasPrefix("/") {
             guard let folder = getcwd(nil, 0) else {
-                throw trust.error(path, path, .last("asking for the working directory"))
+                throw PathTrustError(.last("asking for the working directory"), path: path)
             }
             whole = String(cString: folder) + "/" + path
             free(folder)
         }
         guard !path.isEmpty, !whole.utf8.contains(0) else {
-            throw trust.error(path, path, SystemError("opening \"\(path)\"", code: ENOENT))
+            throw PathTrustError(SystemError("opening \"\(path)\"", code: ENOENT), path: path)
         }
         return whole
     }
@@ -112,7 +112,7 @@ struct PathWalk: ~Copyable {
             guard raw >= 0 else {
                 // Who opens it tells what is wrong.
                 guard clinux_errno() == ENOENT else {
-                    throw trust.error(path, path, .last("opening \(path)"))
+                    throw PathTrustError(.last("opening \(path)"), path: path)
                 }
                 return name
             }
@@ -132,7 +132,7 @@ struct PathWalk: ~Copyable {
         let here = place + "/" + name
         if name == ".." {
             guard judgesFolders || depth > 0 else {
-                throw trust.error(path, here, SystemError("leaving \(place)", code: EXDEV))
+                throw error(SystemError("leaving \(place)", code: EXDEV), at: here)
             }
             reached = try Self.open("..", in: reached.raw, O_DIRECTORY, trust, path, here)
             place = Self.parent(of: place)
@@ -144,14 +144,14 @@ struct PathWalk: ~Copyable {
             try make(name, here, mode)
             raw = Glibc.openat(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
         }
-        guard raw >= 0 else { throw trust.error(path, here, .last("opening \(here)")) }
+        guard raw >= 0 else { throw error(.last("opening \(here)"), at: here) }
         let opened = FileDescriptor(owning: raw)
         let entry = try PathTrust.entry(of: raw, here)
         if entry.kind == .link { return try follow(opened, entry, name) }
         if judgesFolders {
             try trust.judge(entry, as: .folder, path: path, place: here)
         } else if entry.kind != .folder {
-            throw trust.error(path, here, SystemError("opening \(here)", code: ENOTDIR))
+            throw error(SystemError("opening \(here)", code: ENOTDIR), at: here)
         }
         reached = opened
         place = here
@@ -170,7 +170,7 @@ struct PathWalk: ~Copyable {
         }
         var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
         let count = clinux_link_target(link.raw, &buffer, buffer.count)
-        guard count > 0 else { throw trust.error(path, here, .last("reading the link \(here)")) }
+        guard count > 0 else { throw error(.last("reading the link \(here)"), at: here) }
         let target = String(
             decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self)
         names += Self.names(target)
@@ -192,19 +192,19 @@ struct PathWalk: ~Copyable {
         guard mkdirat(reached.raw, name, mode) == 0 else {
             // Somebody else has been faster: what there is now is judged.
             if clinux_errno() == EEXIST { return }
-            throw trust.error(path, here, .last(attempt))
+            throw error(.last(attempt), at: here)
         }
         let raw = Glibc.openat(
             reached.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
-        guard raw >= 0 else { throw trust.error(path, here, .last(attempt)) }
+        guard raw >= 0 else { throw error(.last(attempt), at: here) }
         let folder = FileDescriptor(owning: raw)
         // The mode that was asked for, whatever the umask.
-        guard fchmod(folder.raw, mode) == 0 else { throw trust.error(path, here, .last(attempt)) }
+        guard fchmod(folder.raw, mode) == 0 else { throw error(.last(attempt), at: here) }
         let above = Glibc.openat(reached.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         // Not every folder in which one may be made can be opened.
         guard above >= 0 else { return }
         let parent = FileDescriptor(owning: above)
-        guard fsync(parent.raw) == 0 else { throw trust.error(path, here, .last(attempt)) }
+        guard fsync(parent.raw) == 0 else { throw error(.last(attempt), at: here) }
     }
 
     // MARK: Texts
@@ -220,12 +220,18 @@ struct PathWalk: ~Copyable {
 
     private func text(of place: String) -> String { place.isEmpty ? "/" : place }
 
+    private func error(_ error: SystemError, at here: String) -> PathTrustError {
+        PathTrustError(error, path: path, place: here)
+    }
+
     private static func open(
         _ name: String, in folder: Int32, _ flags: Int32, _ trust: PathTrust, _ path: String,
         _ here: String
     ) throws(PathTrustError) -> FileDescriptor {
         let raw = Glibc.openat(folder, name, flags | clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
-        guard raw >= 0 else { throw trust.error(path, here, .last("opening \(here)")) }
+        guard raw >= 0 else {
+            throw PathTrustError(.last("opening \(here)"), path: path, place: here)
+        }
         return FileDescriptor(owning: raw)
     }
 }

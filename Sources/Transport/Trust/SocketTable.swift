@@ -17,17 +17,9 @@ package struct SocketTableEntry: Equatable, Sendable {
     package var user: UInt32
     /// The number in `/proc/PID/fd`; 0 for none.
     package var inode: UInt64
+}
 
-    package init(
-        local: SocketAddress, remote: SocketAddress, state: State?, user: UInt32, inode: UInt64
-    ) {
-        self.local = local
-        self.remote = remote
-        self.state = state
-        self.user = user
-        self.inode = inode
-    }
-
+extension SocketTableEntry {
     /// What a line says; `nil` for the header and for everything that is no such line.
     package init?(line: some Collection<UInt8>) {
         // The longest there are have some 200 bytes.

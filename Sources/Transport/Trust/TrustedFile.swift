@@ -17,15 +17,7 @@ package enum TrustedFile {
         _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),
         limit: Int
     ) throws(Failure) -> [UInt8] {
-        do throws(FileContents.Failure) {
-            let contents = try FileContents(
-                path, as: role, owners: owners, maximumByteCount: limit)
-            return Array(contents.bytes)
-        } catch {
-            switch error {
-            case .tooLong: throw .tooLarge(path: path, limit: limit)
-            case .refused(let error): throw .refused(error)
-            }
-        }
+        let contents = try FileContents(path, as: role, owners: owners, maximumByteCount: limit)
+        return Array(contents.bytes)
     }
 }

@@ -72,24 +72,30 @@ package enum UserDatabase {
     ) -> Int32
 
     private static func entry(_ ask: Question) -> User? {
+        found { buffer -> (Int32, User?) in
+            var entry = passwd()
+            var result: UnsafeMutablePointer<passwd>?
+            guard let base = buffer.baseAddress else { preconditionFailure("Never empty") }
+            let code = ask(&entry, base, buffer.count, &result)
+            guard code == 0, result != nil else { return (code, nil) }
+            let user = User(
+                name: String(cString: entry.pw_name), id: entry.pw_uid, group: entry.pw_gid,
+                home: String(cString: entry.pw_dir))
+            return (0, user)
+        }
+    }
+
+    /// What `ask` finds in a database, with a buffer for its texts. It is asked again with a larger
+    /// one as long as it answers `ERANGE`.
+    static func found<Entry>(
+        _ ask: (UnsafeMutableBufferPointer<CChar>) -> (code: Int32, entry: Entry?)
+    ) -> Entry? {
         var count = 1 << 10
         // An entry of a megabyte is none.
         while count <= 1 << 20 {
-            var entry = passwd()
-            var result: UnsafeMutablePointer<passwd>?
             var buffer = [CChar](repeating: 0, count: count)
-            let found = buffer.withUnsafeMutableBufferPointer { buffer -> (Int32, User?) in
-                guard let base = buffer.baseAddress else { preconditionFailure("Never empty") }
-                let code = ask(&entry, base, buffer.count, &result)
-                guard code == 0, result != nil else { return (code, nil) }
-                return (
-                    0,
-                    User(
-                        name: String(cString: entry.pw_name), id: entry.pw_uid,
-                        group: entry.pw_gid, home: String(cString: entry.pw_dir))
-                )
-            }
-            guard found.0 == ERANGE else { return found.1 }
+            let answer = buffer.withUnsafeMutableBufferPointer { ask($0) }
+            guard answer.code == ERANGE else { return answer.entry }
             count *= 4
         }
         return nil

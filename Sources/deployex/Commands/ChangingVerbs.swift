@@ -85,18 +85,15 @@ struct Order: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
-        guard waits else {
-            let answer = try await client.call(Atom(function), arguments)
-            Output.line(answer.asText ?? answer.description)
-            return .done
-        }
         let answer = try await client.call(
             "request", [.atom(Atom(function)), .list(arguments)])
         guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
             throw client.strangeAnswer
         }
         Output.line(text)
-        Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
+        if waits {
+            Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
+        }
         return .done
     }
 }
@@ -106,28 +103,54 @@ struct StopAll: Command {
     /// Until nothing runs any more; else until everything has begun to stop.
     let waits: Bool
 
+    /// What one of the two calls to deployex has come to.
+    private enum Outcome {
+        /// Everything is stopped, as this text says.
+        case stopped(String)
+        /// Everything has begun to stop at least.
+        case begun
+        /// Only the other call will tell.
+        case unknown
+    }
+
     /// The answer comes when nothing runs any more; meanwhile what is left is shown.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let patience = setting.invocation.patience
-        let goal = CommandGoal.allIdle(orStopping: !waits).term
-        return try await withThrowingTaskGroup(of: String?.self) { group in
+        return try await withThrowingTaskGroup(of: Outcome.self) { group in
             group.addTask(executorPreference: setting.loop) {
                 let answer = try await client.call("stop_all", [], timeout: patience)
-                return answer.asText ?? answer.description
+                return .stopped(answer.asText ?? answer.description)
             }
             group.addTask(executorPreference: setting.loop) {
-                _ = try? await client.wait(for: goal, within: patience)
-                return nil
+                try await watch(client, within: patience)
             }
-            while let text = try await group.next() {
-                if text == nil, waits { continue }
+            while let outcome = try await group.next() {
+                if case .unknown = outcome { continue }
                 group.cancelAll()
+                // The progress must have gone from the terminal before a line is printed.
                 try? await group.waitForAll()
-                if let text { Output.line(text) }
+                if case .stopped(let text) = outcome { Output.line(text) }
                 break
             }
             return .done
         }
+    }
+
+    /// Shows what is left until everything has begun to stop.
+    /// - Throws: when that is all that the command waits for, and it cannot be seen though deployex
+    ///   answers.
+    private func watch(
+        _ client: ControlClient, within patience: Duration
+    ) async throws(CommandFailure) -> Outcome {
+        do throws(CommandFailure) {
+            let goal = CommandGoal.allIdle(orStopping: !waits).term
+            _ = try await client.wait(for: goal, within: patience)
+        } catch {
+            // A deployex that ends has answered `stop_all` before, or fails that call as well.
+            guard waits || error.exitCode == ExitCode.unreachable else { throw error }
+            return .unknown
+        }
+        return waits ? .unknown : .begun
     }
 }

@@ -103,30 +103,25 @@ private final class ListenerOwners: Sendable {
 extension CommandFailure {
     /// What the other side answered instead of a result, in Erlang syntax.
     private init(term: Term) {
-        self.init(term.erlangText(maximumByteCount: 4096), exitCode: ExitCode.refused)
+        self.init(term.erlangText(maximumByteCount: 4096))
     }
 
     init(_ error: CallError, node: NodeName) {
         switch error {
         case .unreachable(let text):
-            self.init(
-                "\(node) cannot be reached: \(text)", exitCode: ExitCode.unreachable)
+            self.init(unreachable: "\(node) cannot be reached: \(text)")
         case .wrongCookie:
             self.init(
-                "\(node) refuses the connection: the cookies differ; give the right one with "
-                    + "--cookie or DEPLOYEX_ERLANG_COOKIE", exitCode: ExitCode.unreachable)
+                unreachable: "\(node) refuses the connection: the cookies differ; give the right "
+                    + "one with --cookie or DEPLOYEX_ERLANG_COOKIE")
         case .refused(let text):
-            self.init(
-                "\(node) refuses the connection: \(text)", exitCode: ExitCode.unreachable)
+            self.init(unreachable: "\(node) refuses the connection: \(text)")
         case .connectionLost(let reason):
-            self.init(
-                "the connection to \(node) was lost: \(reason)", exitCode: ExitCode.unreachable)
+            self.init(unreachable: "the connection to \(node) was lost: \(reason)")
         case .timedOut:
-            self.init(
-                "\(node) did not answer in time: --timeout gives it longer",
-                exitCode: ExitCode.unreachable)
+            self.init(unreachable: "\(node) did not answer in time: --timeout gives it longer")
         case .cancelled:
-            self.init("the call of \(node) was cancelled", exitCode: ExitCode.unreachable)
+            self.init(unreachable: "the call of \(node) was cancelled")
         case .exception(class: .error, let reason, let stack):
             self.init(term: .tuple([.atom("EXIT"), .tuple([reason, stack])]))
         case .exception(class: .exit, let reason, _):

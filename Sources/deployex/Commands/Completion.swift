@@ -55,31 +55,30 @@ enum Shell: String, CaseIterable {
     }
 
     private var fishScript: String {
-        var lines = ["complete -c deployex -f"]
+        var rules = ["-f"]
         for verb in Verb.all {
             let condition = "-n '__fish_seen_subcommand_from \(verb.name)'"
-            lines.append(
-                "complete -c deployex -n __fish_use_subcommand -a \(verb.name)"
-                    + " -d '\(verb.summary)'")
+            rules.append("-n __fish_use_subcommand -a \(verb.name) -d '\(verb.summary)'")
             if let words = verb.askedWords {
-                lines.append(
-                    "complete -c deployex \(condition)"
-                        + " -a '(deployex completion \(words.rawValue) 2>/dev/null)'")
+                rules.append("\(condition) -a '\(asking(words))'")
             }
             for option in verb.options {
                 let value =
                     switch (option.name, option.value) {
-                    case ("--app", _): " -r -a '(deployex completion applications 2>/dev/null)'"
+                    case ("--app", _): " -r -a '\(asking(.applications))'"
                     case ("--config", _), ("--tls-options", _): " -r -F"
                     case (_, nil): ""
                     case (_, _?): " -r"
                     }
-                lines.append(
-                    "complete -c deployex \(condition) -l \(option.name.dropFirst(2))\(value)"
-                        + " -d '\(option.text)'")
+                rules.append(
+                    "\(condition) -l \(option.name.dropFirst(2))\(value) -d '\(option.text)'")
             }
         }
-        return lines.joined(separator: "\n")
+        return rules.map { "complete -c deployex \($0)" }.joined(separator: "\n")
+    }
+
+    private func asking(_ words: CompletionWords) -> String {
+        "(deployex completion \(words.rawValue) 2>/dev/null)"
     }
 }
 

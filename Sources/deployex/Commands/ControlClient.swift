@@ -29,11 +29,8 @@ struct ControlClient {
         switch fields[0].asAtom?.name {
         case "ok": return fields[1]
         case "ending":
-            throw CommandFailure(
-                fields[1].asText ?? "\(name) is ending", exitCode: ExitCode.unreachable)
-        case "error":
-            throw CommandFailure(
-                fields[1].asText ?? fields[1].description, exitCode: ExitCode.refused)
+            throw CommandFailure(unreachable: fields[1].asText ?? "\(name) is ending")
+        case "error": throw CommandFailure(fields[1].asText ?? fields[1].description)
         default: return answer
         }
     }
@@ -68,12 +65,12 @@ struct ControlClient {
             }
             switch verdict {
             case .done(let text): return text
-            case .failed(let text): throw CommandFailure(text, exitCode: ExitCode.refused)
+            case .failed(let text): throw CommandFailure(text)
             case .waiting(let text):
                 guard MonotonicTime.now < deadline else {
                     throw CommandFailure(
                         "\(text) after \(Self.text(patience)); deployex goes on with it: see "
-                            + "`deployex status`", exitCode: ExitCode.refused)
+                            + "`deployex status`")
                 }
                 progress.show(text)
             }
@@ -82,9 +79,7 @@ struct ControlClient {
     }
 
     var strangeAnswer: CommandFailure {
-        CommandFailure(
-            "\(name) answers in another way: is it another version of deployex?",
-            exitCode: ExitCode.refused)
+        CommandFailure("\(name) answers in another way: is it another version of deployex?")
     }
 
     /// "120 s", "0.5 s"

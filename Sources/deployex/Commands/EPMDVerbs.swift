@@ -35,7 +35,7 @@ struct ListNames: Command {
             names =
                 if let host { try await client.names(host: host) } else { try await client.names() }
         } catch {
-            throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+            throw CommandFailure(unreachable: "\(error)")
         }
         for name in names { Output.line("name \(name.name) at port \(name.port)") }
         return .done
@@ -85,7 +85,7 @@ struct ServeEPMD: Command {
         } catch let error as EPMDError {
             throw UsageError("\(error)", "epmd")
         } catch {
-            throw CommandFailure("\(error)", exitCode: ExitCode.refused)
+            throw CommandFailure("\(error)")
         }
         // What it does from here on needs no rights; its listening sockets stay root's.
         if RootRights.areHeld {

@@ -13,14 +13,7 @@ struct HealthReport {
     }
 
     private var problem: String? {
-        if let application {
-            switch health.readiness(of: application) {
-            case .ready: return nil
-            case .notReady(let reason), .unreachable(let reason), .unresponsive(let reason):
-                return reason
-            }
-        }
-        return health.isBootFinished ? nil : "boot is not finished: \(health.bootStatus)"
+        health.problem(requiring: application.map { [$0] } ?? [])
     }
 
     /// One line.

@@ -49,7 +49,7 @@ struct RemoteShell: Command {
         guard let path = answer["program"]?.asText else {
             throw CommandFailure(
                 "\(client.name) does not say where \(instance) is: is it another version of "
-                    + "deployex?", exitCode: ExitCode.refused)
+                    + "deployex?")
         }
         let user = try Self.user(
             answer["user"]?.asInteger, of: instance, answeredBy: client.context.answeringUser)
@@ -57,7 +57,7 @@ struct RemoteShell: Command {
             let reason = String(cString: strerror(errno))
             throw CommandFailure(
                 "\(path): \(reason); the remote shell needs the release itself: run it on its host, "
-                    + "as deployex's user", exitCode: ExitCode.refused)
+                    + "as deployex's user")
         }
         guard let own: [String: String] = try? answer["environment"]?.converted() else {
             throw client.strangeAnswer
@@ -78,15 +78,11 @@ struct RemoteShell: Command {
     ) throws(CommandFailure) -> ProcessUser? {
         guard geteuid() == 0 else { return nil }
         guard let server else {
-            throw CommandFailure(
-                "\(instance) is on another host: run the remote shell there",
-                exitCode: ExitCode.refused)
+            throw CommandFailure("\(instance) is on another host: run the remote shell there")
         }
         guard let id = identity(server: server, instance: id) else { return nil }
         guard let user = UserDatabase.processUser(named: "\(id)"), user.id == id else {
-            throw CommandFailure(
-                "\(instance) runs as uid \(id), which is no user of this host",
-                exitCode: ExitCode.refused)
+            throw CommandFailure("\(instance) runs as uid \(id), which is no user of this host")
         }
         return user
     }
@@ -108,9 +104,7 @@ struct RemoteShell: Command {
         let name = try directory.application(application).name
         let instances = status.applications.first { $0.name == name }?.instances ?? []
         guard let number = instances.first(where: \.isConnected)?.number else {
-            throw CommandFailure(
-                "no instance of \(name) is connected: see `deployex status`",
-                exitCode: ExitCode.refused)
+            throw CommandFailure("no instance of \(name) is connected: see `deployex status`")
         }
         return [name.term, number.term]
     }

@@ -24,7 +24,15 @@ extension Verb {
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
             askedWords: .instances
         ) { (arguments) throws(UsageError) in
-            guard let text = arguments.positional.first else { return try Start(arguments) }
+            guard let text = arguments.positional.first else {
+                let others = ["--app", "--node", "--timeout"].filter {
+                    arguments.values[$0] != nil
+                }
+                if let option = others.first ?? (arguments.waits ? nil : "--no-wait") {
+                    throw arguments.failure("\(option) is for `deployex start INSTANCE`")
+                }
+                return Start(configurationFile: arguments.values["--config"])
+            }
             guard arguments.values["--config"] == nil else {
                 throw arguments.failure(
                     "--config is for the server: \(text) is started with what it knows")
@@ -37,20 +45,6 @@ extension Verb {
 /// `deployex [start]`: the server, in the foreground.
 struct Start: Command {
     let configurationFile: String?
-
-    init(configurationFile: String?) {
-        self.configurationFile = configurationFile
-    }
-
-    init(_ arguments: Arguments) throws(UsageError) {
-        for option in ["--app", "--node", "--timeout"] where arguments.values[option] != nil {
-            throw arguments.failure("\(option) is for `deployex start INSTANCE`")
-        }
-        guard arguments.waits else {
-            throw arguments.failure("--no-wait is for `deployex start INSTANCE`")
-        }
-        configurationFile = arguments.values["--config"]
-    }
 
     func prepare() throws(SystemError) {
         SignalWatch.block(ServerSignal.watched)

@@ -32,7 +32,8 @@ struct ShowStatus: Command {
         if asJSON {
             Output.line(answer.json)
         } else {
-            let table = StatusTable(StatusReport(reading: answer), usesColours: Output.usesColours)
+            let table = StatusTable(
+                StatusReport(reading: answer), usesColours: Output.usesColours())
             for line in table.lines { Output.line(line) }
         }
         return .done

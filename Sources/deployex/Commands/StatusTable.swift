@@ -25,6 +25,10 @@ struct StatusTable {
                 table.append(row)
             }
             lines += table.lines
+            for instance in application.instances {
+                guard let reason = instance.reason else { continue }
+                lines.append(StyledLine("instance \(Self.text(instance.number)): \(reason)"))
+            }
         }
         self.lines = lines
     }

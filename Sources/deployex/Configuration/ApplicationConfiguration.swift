@@ -5,12 +5,7 @@ internal import Transport
 
 /// What one application is to run with.
 struct ApplicationConfiguration: Equatable {
-    enum StorageAdapter: String {
-        case local, s3
-    }
-
     struct Storage: Equatable {
-        var adapter = StorageAdapter.local
         /// Holds `dist/` and `versions/`.
         var path: String
         /// Whose `current.json` counts; `local` when no cloud environment is set.
@@ -20,7 +15,7 @@ struct ApplicationConfiguration: Equatable {
     /// An HTTP path that must answer 2xx before an instance counts as ready.
     struct HTTPCheck: Equatable {
         var path: String
-        var timeout: Duration = .seconds(2)
+        var timeout: Duration
     }
 
     var name: String
@@ -62,6 +57,7 @@ struct ApplicationConfiguration: Equatable {
         readiness.usesDistribution =
             try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
         readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
+        readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
         logLimits = try LogLimits(settings)
     }
@@ -76,8 +72,7 @@ struct ApplicationConfiguration: Equatable {
                 "\(settings.name(of: .name)) is not set: name the application", "start")
         }
         let name = try value.text()
-        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
-            name.first?.isLetter == true, name.count <= 64
+        guard name.isMadeOfLettersDigits(and: "_"), name.first?.isLetter == true, name.count <= 64
         else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
         return name
     }
@@ -88,8 +83,7 @@ struct ApplicationConfiguration: Equatable {
     }
 
     /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or
-    ///   with as
-    ///   many descriptors.
+    ///   with as many descriptors.
     func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
         guard own != 0 else { return }
         if let user, user.id != own {
@@ -124,10 +118,7 @@ struct ApplicationConfiguration: Equatable {
         var variables: [String: String] = [:]
         for (name, value) in try value.members() {
             let text = try value.text()
-            let isName = name.allSatisfy {
-                $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_")
-            }
-            guard isName, let first = name.first, !first.isNumber else {
+            guard name.isMadeOfLettersDigits(and: "_"), name.first?.isNumber == false else {
                 throw value.failure("a variable's name is letters, digits and _")
             }
             // deployex gives them, and finds the instances again by them.
@@ -146,11 +137,10 @@ struct ApplicationConfiguration: Equatable {
         _ settings: Settings, cloud: String?, name: String
     ) throws(UsageError) -> Storage {
         if let value = settings.value(.storageAdapter) {
-            guard let adapter = StorageAdapter(rawValue: try value.text()) else {
-                throw value.failure("local or s3")
-            }
-            guard adapter == .local else {
-                throw value.failure("local, as s3 is not available in this version")
+            switch try value.text() {
+            case "local": break
+            case "s3": throw value.failure("local, as s3 is not available in this version")
+            default: throw value.failure("local or s3")
             }
         } else if cloud != nil {
             throw UsageError(
@@ -204,10 +194,8 @@ struct ApplicationConfiguration: Equatable {
         guard HTTPRequest.isPath(path) else {
             throw value.failure("a path such as /health, without spaces")
         }
-        var readiness = HTTPCheck(path: path)
-        readiness.timeout =
-            try settings.value(.readinessHTTPTimeout)?.duration() ?? readiness.timeout
-        return readiness
+        let timeout = try settings.value(.readinessHTTPTimeout)?.duration()
+        return HTTPCheck(path: path, timeout: timeout ?? .seconds(2))
     }
 }
 

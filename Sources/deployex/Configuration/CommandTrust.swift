@@ -42,9 +42,7 @@ enum CommandTrust {
             let number = Int(alive[alive.index(after: dash)...]), number > 0
         else { return nil }
         let name = alive[..<dash]
-        guard name.allSatisfy({ $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "_") }),
-            !name.isEmpty
-        else { return nil }
+        guard name.isMadeOfLettersDigits(and: "_"), !name.isEmpty else { return nil }
         let current = DeploymentLayout(basePath: base, application: String(name)).current(
             InstanceNumber(number))
         // Nobody but root can have made what leads there.

@@ -49,13 +49,13 @@ struct ConfigurationFile {
             throw UsageError("\(path): applications: a list with one or more is missing", "start")
         }
         guard case .array(let elements) = list, !elements.isEmpty else {
-            throw SettingValue(list, in: .file(path, key: Self.applicationsKey))
+            throw SettingValue.json(list, file: path, key: Self.applicationsKey)
                 .failure("a list with one application or more")
         }
         for (index, element) in elements.enumerated() {
             let prefix = Self.prefix(index)
             guard case .object(let members) = element else {
-                throw SettingValue(element, in: .file(path, key: String(prefix.dropLast())))
+                throw SettingValue.json(element, file: path, key: String(prefix.dropLast()))
                     .failure("an object")
             }
             applications.append(try flattened(members, .application, prefix: prefix))
@@ -86,7 +86,7 @@ struct ConfigurationFile {
                 found[key] = member.value
             } else if keys.contains(where: { $0.hasPrefix(key + ".") }) {
                 guard case .object(let inner) = member.value else {
-                    throw SettingValue(member.value, in: .file(path, key: prefix + key))
+                    throw SettingValue.json(member.value, file: path, key: prefix + key)
                         .failure("an object")
                 }
                 found.merge(

@@ -69,6 +69,8 @@ struct Setting: Equatable, Sendable {
     static let livenessFailures = Setting("timings.liveness_failures", "DEPLOYEX_LIVENESS_FAILURES")
     static let usesDistribution = Setting("readiness.distribution", "DEPLOYEX_DISTRIBUTION")
     static let readinessAlive = Setting("readiness.alive_seconds", "DEPLOYEX_READINESS_ALIVE")
+    static let readinessApplications = Setting(
+        "readiness.applications", "DEPLOYEX_READINESS_APPLICATIONS")
     static let readinessHTTPPath = Setting("readiness.http_path", "DEPLOYEX_READINESS_HTTP_PATH")
     static let readinessHTTPTimeout = Setting(
         "readiness.http_timeout", "DEPLOYEX_READINESS_HTTP_TIMEOUT")
@@ -81,6 +83,7 @@ struct Setting: Equatable, Sendable {
         logMaximumBytes, logFiles, name, user, replicas, firstPort, environment, maximumOpenFiles,
         storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
-        readinessAlive, readinessHTTPPath, readinessHTTPTimeout, rollbackTimeout, rollbackCrashes,
+        readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
+        rollbackTimeout, rollbackCrashes,
     ]
 }

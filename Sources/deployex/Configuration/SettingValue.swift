@@ -3,61 +3,37 @@ internal import Deployment
 /// What is given for a setting, and where, before it is known whether it makes sense.
 ///
 /// Its conversions throw a ``UsageError`` that names the place, the value and what would do there.
-struct SettingValue {
-    enum Place: Equatable {
-        case variable(String)
-        /// A parameter of `-kernel` in `ELIXIR_ERL_OPTIONS`.
-        case kernel(String)
-        /// A key of a configuration file, such as `applications[1].replicas`.
-        case file(String, key: String)
-    }
-
-    private enum Given {
-        case text(String)
-        case json(JSONValue)
-    }
-
-    let place: Place
-    private let given: Given
-
-    init(_ text: String, in place: Place) {
-        self.place = place
-        given = .text(text)
-    }
-
-    init(_ value: JSONValue, in place: Place) {
-        self.place = place
-        given = .json(value)
-    }
+enum SettingValue {
+    /// Of a variable, or of a parameter of `-kernel` in `ELIXIR_ERL_OPTIONS`.
+    case text(String, name: String)
+    /// Of a key of a configuration file, such as `applications[1].replicas`.
+    case json(JSONValue, file: String, key: String)
 
     /// - Parameter takes: what would do, such as "a whole number from 1 to 100".
     func failure(_ takes: String) -> UsageError {
         let message =
-            switch place {
-            case .variable(let name): "\(name)=\(shown): \(takes)"
-            case .kernel(let name): "-kernel \(name)=\(shown): \(takes)"
-            case .file(let path, let key): "\(path): \(key): \(takes), not \(shown)"
+            switch self {
+            case .text(let text, let name): "\(name)=\(text): \(takes)"
+            case .json(let value, let file, let key):
+                "\(file): \(key): \(takes), not \(Self.shown(value))"
             }
         return UsageError(message, "start")
     }
 
     /// The place alone, for errors about two settings.
     var name: String {
-        switch place {
-        case .variable(let name): name
-        case .kernel(let name): "-kernel \(name)"
-        case .file(_, let key): key
+        switch self {
+        case .text(_, let name): name
+        case .json(_, _, let key): key
         }
     }
 
-    private var shown: String {
-        switch given {
-        case .text(let text): text
-        case .json(.null): "null"
-        case .json(.bool(let value)): "\(value)"
-        case .json(.number(let text)): text
-        case .json(.string(let text)): "\"\(text.prefix(64))\""
-        case .json(let value): value.kind
+    private static func shown(_ value: JSONValue) -> String {
+        switch value {
+        case .bool(let value): "\(value)"
+        case .number(let text): text
+        case .string(let text): "\"\(text.prefix(64))\""
+        case .null, .array, .object: value.kind
         }
     }
 
@@ -78,16 +54,16 @@ struct SettingValue {
     }
 
     func boolean() throws(UsageError) -> Bool {
-        switch given {
-        case .text("true"), .json(.bool(true)): return true
-        case .text("false"), .json(.bool(false)): return false
+        switch self {
+        case .text("true", _), .json(.bool(true), _, _): return true
+        case .text("false", _), .json(.bool(false), _, _): return false
         case .text, .json: throw failure("true or false")
         }
     }
 
     func text() throws(UsageError) -> String {
-        switch given {
-        case .text(let text), .json(.string(let text)): return text
+        switch self {
+        case .text(let text, _), .json(.string(let text), _, _): return text
         case .json: throw failure("a string")
         }
     }
@@ -105,48 +81,44 @@ struct SettingValue {
     /// A name that is used as one component of paths.
     func pathComponent() throws(UsageError) -> String {
         let text = try text()
-        let isPlain = text.allSatisfy {
-            $0.isASCII && ($0.isLetter || $0.isNumber || "_-.".contains($0))
-        }
-        guard isPlain, !text.isEmpty, !text.hasPrefix("."), !text.hasPrefix("-"), text.count <= 64
+        guard text.isMadeOfLettersDigits(and: "_-."), !text.isEmpty, !text.hasPrefix("."),
+            !text.hasPrefix("-"), text.count <= 64
         else { throw failure("letters, digits, _ and - only, 64 at most") }
         return text
     }
 
     /// Words: with commas between them in a variable, a list of strings in the file.
     func words() throws(UsageError) -> [String] {
-        switch given {
-        case .text(let text):
+        switch self {
+        case .text(let text, _):
             return text.split(separator: ",").map { $0.filter { !$0.isWhitespace } }.filter {
                 !$0.isEmpty
             }
-        case .json(.array(let elements)):
-            var words: [String] = []
-            for element in elements {
-                guard case .string(let word) = element else { throw failure("a list of strings") }
-                words.append(word)
-            }
-            return words
+        case .json(.array(let elements), _, _) where elements.allSatisfy({ $0.text != nil }):
+            return elements.compactMap(\.text)
         case .json: throw failure("a list of strings")
         }
     }
 
     /// The members of an object, which only the file can hold.
     func members() throws(UsageError) -> [(key: String, value: SettingValue)] {
-        guard case .json(.object(let members)) = given, case .file(let path, let key) = place
-        else { throw failure("an object") }
-        return members.map { member in
-            (
-                member.key,
-                SettingValue(member.value, in: .file(path, key: "\(key).\(member.key)"))
-            )
+        guard case .json(.object(let members), let file, let key) = self else {
+            throw failure("an object")
         }
+        return members.map { ($0.key, .json($0.value, file: file, key: "\(key).\($0.key)")) }
     }
 
     private var number: String? {
-        switch given {
-        case .text(let text), .json(.number(let text)): text
+        switch self {
+        case .text(let text, _), .json(.number(let text), _, _): text
         case .json: nil
         }
+    }
+}
+
+extension StringProtocol {
+    /// Whether there is nothing in it but ASCII letters, digits and `others`.
+    func isMadeOfLettersDigits(and others: String) -> Bool {
+        allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) }
     }
 }

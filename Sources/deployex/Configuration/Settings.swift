@@ -23,14 +23,14 @@ struct Settings {
             case .variables(let variables):
                 guard let name = setting.variable, let text = variables[name], !text.isEmpty
                 else { continue }
-                return SettingValue(text, in: .variable(name))
+                return .text(text, name: name)
             case .kernel(let parameters):
                 guard let name = setting.kernelParameter, let text = parameters[name]
                 else { continue }
-                return SettingValue(text, in: .kernel(name))
+                return .text(text, name: "-kernel \(name)")
             case .file(let path, let prefix, let members):
                 guard let value = members[setting.key] else { continue }
-                return SettingValue(value, in: .file(path, key: prefix + setting.key))
+                return .json(value, file: path, key: prefix + setting.key)
             }
         }
         return nil

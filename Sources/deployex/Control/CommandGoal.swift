@@ -156,8 +156,7 @@ extension CommandGoal {
     }
 
     /// - Throws: ``ControlRefusal`` for a term that no deployex has given, or of an instance that
-    ///   is not
-    ///   one of `directory`.
+    ///   is not one of `directory`.
     init(_ term: Term, in directory: InstanceDirectory) throws(ControlRefusal) {
         let strange = ControlRefusal("a goal is what the answer to a request gave")
         guard let fields = term.asTuple, fields.count == 4, let kind = fields[0].asAtom?.name

@@ -70,19 +70,17 @@ enum ControlCall: Equatable {
             }
             application = try directory.application(name).name
         }
+        func command(_ command: EngineCommand) throws(ControlRefusal) -> ControlCall {
+            .command(application: try directory.application(application).name, command)
+        }
         switch function {
-        case "versions":
-            return .versions(application: application)
-        case "auto":
-            return try command(.deploy(version: nil), application, directory)
-        case "rollback":
-            return try command(.rollback, application, directory)
+        case "versions": return .versions(application: application)
+        case "auto": return try command(.deploy(version: nil))
+        case "rollback": return try command(.rollback)
         case "deploy":
             let version = try version(rest[0])
-            return try command(
-                .deploy(version: version == "auto" ? nil : version), application, directory)
-        case "unghost":
-            return try command(.unghost(version(rest[0])), application, directory)
+            return try command(.deploy(version: version == "auto" ? nil : version))
+        case "unghost": return try command(.unghost(version(rest[0])))
         default:
             return try parse(
                 function, of: instance(rest[0], application, directory), Array(rest.dropFirst()))
@@ -116,12 +114,6 @@ enum ControlCall: Equatable {
         case "instance": .instance(instance)
         default: preconditionFailure("\(function) has an arity but no meaning")
         }
-    }
-
-    private static func command(
-        _ command: EngineCommand, _ application: String?, _ directory: InstanceDirectory
-    ) throws(ControlRefusal) -> ControlCall {
-        .command(application: try directory.application(application).name, command)
     }
 
     // MARK: Arguments
@@ -162,18 +154,20 @@ enum ControlCall: Equatable {
 
     /// How long to wait, in milliseconds.
     private static func wait(_ term: Term) throws(ControlRefusal) -> Duration {
-        guard let count = term.asInteger, 0...maximumWait ~= count else {
-            throw ControlRefusal("a time is 0 to \(maximumWait) milliseconds, not \(brief(term))")
-        }
-        return .milliseconds(count)
+        .milliseconds(try number(term, "a time", upTo: maximumWait, " milliseconds"))
     }
 
     private static func count(_ term: Term) throws(ControlRefusal) -> Int {
-        guard let count = term.asInteger, 0...maximumLineCount ~= count else {
-            throw ControlRefusal(
-                "a number of lines is 0 to \(maximumLineCount), not \(brief(term))")
+        try number(term, "a number of lines", upTo: maximumLineCount)
+    }
+
+    private static func number(
+        _ term: Term, _ what: String, upTo maximum: Int, _ unit: String = ""
+    ) throws(ControlRefusal) -> Int {
+        guard let number = term.asInteger, 0...maximum ~= number else {
+            throw ControlRefusal("\(what) is 0 to \(maximum)\(unit), not \(brief(term))")
         }
-        return count
+        return number
     }
 
     /// `{last, N}`, or what an answer gave as `next`.

@@ -75,10 +75,10 @@ struct InstanceDirectory: Equatable {
 }
 
 /// Why a call or a name leads nowhere: one line for whoever asked.
-struct ControlRefusal: Error, Equatable {
-    var message: String
+struct ControlRefusal: Error, Equatable, CustomStringConvertible {
+    let description: String
 
-    init(_ message: String) {
-        self.message = message
+    init(_ description: String) {
+        self.description = description
     }
 }

@@ -15,9 +15,13 @@ struct CommandFailure: Error, Equatable {
     var message: String
     var exitCode: Int32
 
-    init(_ message: String, exitCode: Int32) {
+    init(_ message: String, exitCode: Int32 = ExitCode.refused) {
         self.message = message
         self.exitCode = exitCode
+    }
+
+    init(unreachable message: String) {
+        self.init(message, exitCode: ExitCode.unreachable)
     }
 }
 

@@ -15,11 +15,7 @@ final class ConsoleLog: ServerLog {
     private let queue = DispatchQueue(label: "deployex.log")
     private let pendingCount = Atomic(0)
     private let droppedCount = Atomic(0)
-    private let usesColours: Bool
-
-    init() {
-        usesColours = isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil
-    }
+    private let usesColours = Output.usesColours()
 
     func log(_ level: LogLevel, _ text: String) {
         let count = pendingCount.add(1, ordering: .relaxed).newValue
@@ -48,19 +44,17 @@ final class ConsoleLog: ServerLog {
 
     private func write(_ level: LogLevel, _ text: String) {
         let mark = "[\(level.rawValue)]"
+        let shown = usesColours ? Self.colour(level).around(mark) : mark
         // A line is one line, whatever is quoted in it.
-        let text = SafeText.line(text)
-        let line =
-            usesColours ? "\(Self.colour(level))\(mark)\u{1B}[0m \(text)\n" : "\(mark) \(text)\n"
-        Output.write(line, to: STDOUT_FILENO)
+        Output.write("\(shown) \(SafeText.line(text))\n", to: STDOUT_FILENO)
     }
 
-    private static func colour(_ level: LogLevel) -> String {
+    private static func colour(_ level: LogLevel) -> Colour {
         switch level {
-        case .debug: "\u{1B}[36m"
-        case .info, .notice: "\u{1B}[32m"
-        case .warning: "\u{1B}[33m"
-        case .error: "\u{1B}[31m"
+        case .debug: .cyan
+        case .info, .notice: .green
+        case .warning: .yellow
+        case .error: .red
         }
     }
 }

@@ -3,8 +3,10 @@ internal import Transport
 
 /// What commands print.
 enum Output {
-    /// Whether stdout is a terminal whose user wants colours.
-    static var usesColours: Bool { isatty(STDOUT_FILENO) == 1 && getenv("NO_COLOR") == nil }
+    /// Whether it is a terminal whose user wants colours.
+    static func usesColours(on descriptor: Int32 = STDOUT_FILENO) -> Bool {
+        isatty(descriptor) == 1 && getenv("NO_COLOR") == nil
+    }
 
     /// Whether the reader of stdout has gone: a pipe that is closed, a terminal that is lost.
     static var hasLostReader: Bool {
@@ -30,8 +32,8 @@ enum Output {
 
     /// One line on stderr that says what went wrong and what to do.
     static func error(_ text: String) {
-        let isTerminal = isatty(STDERR_FILENO) == 1 && getenv("NO_COLOR") == nil
-        let mark = isTerminal ? "\u{1B}[31mdeployex:\u{1B}[0m" : "deployex:"
+        let name = "deployex:"
+        let mark = usesColours(on: STDERR_FILENO) ? Colour.red.around(name) : name
         write("\(mark) \(SafeText.line(text))\n", to: STDERR_FILENO)
     }
 

@@ -10,20 +10,23 @@ protocol ServerLog: Sendable {
     func reopen()
 }
 
-/// The log in production: `LOGPATH/deployex/deployex-stdout.log` with every line, and
+/// The log in production: beside the console `LOGPATH/deployex/deployex-stdout.log` with every line, and
 /// `deployex-stderr.log` with the warnings and errors among them. See ``FileLog``.
 final class ProductionLog: ServerLog {
+    private let console: any ServerLog
     private let all: FileLog
     private let problems: FileLog
 
     /// - Parameter root: `LOGPATH`, such as `/var/log`.
-    init(root: String, limits: LogLimits) {
+    init(beside console: any ServerLog, root: String, limits: LogLimits) {
+        self.console = console
         all = FileLog(path: "\(root)/deployex/deployex-stdout.log", limits: limits)
         problems = FileLog(path: "\(root)/deployex/deployex-stderr.log", limits: limits)
     }
 
     /// `2026-03-01T12:00:00.042Z [info] text`
     func log(_ level: LogLevel, _ text: String) {
+        console.log(level, text)
         let line = "\(LogTimestamp.now) [\(level.rawValue)] \(text)"
         all.write(line)
         switch level {
@@ -33,33 +36,14 @@ final class ProductionLog: ServerLog {
     }
 
     func flush() {
+        console.flush()
         all.flush()
         problems.flush()
     }
 
     func reopen() {
+        console.reopen()
         all.reopen()
         problems.reopen()
-    }
-}
-
-/// Every line to each of several logs.
-struct SeveralLogs: ServerLog {
-    private let logs: [any ServerLog]
-
-    init(_ logs: [any ServerLog]) {
-        self.logs = logs
-    }
-
-    func log(_ level: LogLevel, _ text: String) {
-        for log in logs { log.log(level, text) }
-    }
-
-    func flush() {
-        for log in logs { log.flush() }
-    }
-
-    func reopen() {
-        for log in logs { log.reopen() }
     }
 }

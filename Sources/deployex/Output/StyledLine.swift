@@ -38,6 +38,7 @@ enum Colour: Int {
     case red = 31
     case green = 32
     case yellow = 33
+    case cyan = 36
 
     func around(_ text: String) -> String { "\u{1B}[\(rawValue)m\(text)\u{1B}[0m" }
 }

@@ -28,7 +28,7 @@ final class EPMDProcess {
         do throws(SystemError) {
             process = EPMDProcess(output: try FileDescriptor.inMemory("deployex-epmd"))
         } catch {
-            throw CommandFailure("starting EPMD: \(error)", exitCode: ExitCode.unreachable)
+            throw CommandFailure(unreachable: "starting EPMD: \(error)")
         }
         // The program that runs now, also when its file has been replaced or was found through
         // PATH: the child asks for its own.
@@ -44,7 +44,7 @@ final class EPMDProcess {
                 process.exit = exit
             }
         } catch {
-            throw CommandFailure("\(error)", exitCode: ExitCode.unreachable)
+            throw CommandFailure(unreachable: "\(error)")
         }
         return process
     }

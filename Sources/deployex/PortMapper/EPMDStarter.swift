@@ -44,7 +44,7 @@ actor EPMDStarter {
                 return answer
             } catch {
                 guard case .unreachable = error, MonotonicTime.now < deadline, end == nil else {
-                    throw CommandFailure(end ?? "\(error)", exitCode: ExitCode.unreachable)
+                    throw CommandFailure(unreachable: end ?? "\(error)")
                 }
                 await failed(error)
             }

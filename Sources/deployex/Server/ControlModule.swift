@@ -12,6 +12,7 @@ struct ControlModule: Sendable {
     let name: NodeName
     let usesTLS: Bool
     let begin: MonotonicTime
+    let directory: InstanceDirectory
     let applications: [ServedApplication]
     let feed: ObservationFeed
     let logWatch: LogWatch
@@ -20,13 +21,6 @@ struct ControlModule: Sendable {
     /// Stops everything, and lets the server end once the caller has its answer.
     let stopAll: @Sendable (Caller) async throws -> Void
 
-    var directory: InstanceDirectory {
-        InstanceDirectory(
-            applications.map {
-                .init(name: $0.configuration.name, replicas: $0.configuration.replicas)
-            })
-    }
-
     /// - Throws: ``ExposedCallError/undefined`` when there is no such function.
     func answer(_ function: Atom, _ arguments: [Term], _ caller: Caller) async throws -> Term {
         do {
@@ -34,9 +28,7 @@ struct ControlModule: Sendable {
                 throw ExposedCallError.undefined
             }
             return try await answer(call, caller)
-        } catch let error as ControlRefusal {
-            return Self.error(error.message)
-        } catch let error as FileSystemError {
+        } catch let error where error is ControlRefusal || error is FileSystemError {
             return Self.error("\(error)")
         } catch let refusal as ObservationFeed.Refusal {
             switch refusal {

@@ -19,11 +19,10 @@ final class InstanceTrust: Sendable {
     /// - Parameters:
     ///   - users: those that are believed for every node.
     ///   - host: this host, as it is in the instances' names.
-    init(_ users: TrustedUsers, host: String, _ applications: [ApplicationConfiguration]) {
+    init(_ users: TrustedUsers, host: String, _ directory: InstanceDirectory) {
         self.users = users
         self.host = host
-        directory = InstanceDirectory(
-            applications.map { .init(name: $0.name, replicas: $0.replicas) })
+        self.directory = directory
     }
 
     /// From now on the instances' processes are known.
@@ -53,7 +52,12 @@ final class InstanceTrust: Sendable {
         var trust = plain
         // Its own user is believed for it alone.
         if let user = await offload({ sockets?.user }) { trust.users = users.adding(user) }
-        trust.check = { Self.refusal(of: $0, sockets, instance) }
+        trust.check = { listeners in
+            guard let sockets else {
+                return "is not \(instance), of which no process runs: stop what has taken its name"
+            }
+            return Self.refusal(of: Set(listeners.map(\.inode)), sockets, instance)
+        }
         return trust
     }
 
@@ -70,40 +74,27 @@ final class InstanceTrust: Sendable {
             return "it is not \(instance), of which no process runs"
         }
         return await offload {
-            let socket: ConnectingSocket?
             do throws(SystemError) {
-                socket = try ConnectingSocket.find(peer: peer, own: own)
+                let socket = try ConnectingSocket.find(peer: peer, own: own)
+                // Its processes are looked through only for one that may be the instance's.
+                let inode = socket?.user == sockets.user ? socket?.inode : nil
+                return Self.refusal(of: inode.map { [$0] }, sockets, instance).map { "it \($0)" }
             } catch {
                 return "whether it is \(instance) cannot be found out: \(error)"
-            }
-            let isOfUser = socket != nil && socket?.user == sockets.user
-            // Its processes are looked through only for one that may be the instance's.
-            let answer = isOfUser ? socket.map { sockets.hold([$0.inode]) } : .notHeld
-            switch answer {
-            case .held: return nil
-            // Its user is all that can be known.
-            case .unknown: return nil
-            case .notHeld, nil:
-                return
-                    "it is no process of \(instance), OS process \(sockets.pid): stop what has taken "
-                    + "its name"
             }
         }
     }
 
+    /// Why sockets are not the instance's.
+    /// - Parameter inodes: `nil` where they cannot be.
     private static func refusal(
-        of listeners: Set<ListeningSocket>, _ sockets: SessionSockets?, _ instance: InstanceName
+        of inodes: Set<UInt64>?, _ sockets: SessionSockets, _ instance: InstanceName
     ) -> String? {
-        guard let sockets else {
-            return "is not \(instance), of which no process runs: stop what has taken its name"
-        }
-        switch sockets.hold(Set(listeners.map(\.inode))) {
-        case .held: return nil
-        // Its user is all that can be known.
-        case .unknown: return nil
-        case .notHeld:
-            return "is no process of \(instance), OS process \(sockets.pid): stop what has taken "
-                + "its name"
+        switch inodes.map({ sockets.hold($0) }) {
+        // Of the unknown ones their user is all that can be known.
+        case .held, .unknown: nil
+        case .notHeld, nil:
+            "is no process of \(instance), OS process \(sockets.pid): stop what has taken its name"
         }
     }
 }

@@ -14,10 +14,11 @@ actor Server {
     private let environment: [String: String]
     private let conditions: StartConditions
     private let name: NodeName
-    private let ownHost: OwnHost
     private let cookie: String
     private let tls: DistributionTLS?
     private let trust: ListenerTrust
+    private let epmd: EPMDClient
+    private let directory: InstanceDirectory
     private let instanceTrust: InstanceTrust
     private let console: any ServerLog
     private let feed: ObservationFeed
@@ -25,7 +26,7 @@ actor Server {
     private let begin = MonotonicTime.now
     private var phase = Phase.running
     private var signalCount = 0
-    private var endWaiters: [CheckedContinuation<Void, Never>] = []
+    private var endWaiter: CheckedContinuation<Void, Never>?
     /// Who asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
 
@@ -53,24 +54,24 @@ actor Server {
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
-        ownHost = host.ownHost(and: name.host)
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
-        instanceTrust = InstanceTrust(
-            configuration.trustedUsers, host: name.host, configuration.applications)
-        _ = try EPMDAccess.client(environment, loop: loop, trust: trust, ownHost: ownHost)
+        directory = InstanceDirectory(
+            configuration.applications.map { .init(name: $0.name, replicas: $0.replicas) })
+        instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host, directory)
+        epmd = try EPMDAccess.client(
+            environment, loop: loop, trust: trust, ownHost: host.ownHost(and: name.host))
         self.environment = environment
         self.conditions = conditions
         self.console =
             configuration.keepsOwnLog
-            ? SeveralLogs([
-                console,
-                ProductionLog(root: configuration.logPath, limits: configuration.logLimits),
-            ]) : console
+            ? ProductionLog(
+                beside: console, root: configuration.logPath, limits: configuration.logLimits)
+            : console
         self.loop = loop
         feed = ObservationFeed(loop: loop)
     }
@@ -161,14 +162,13 @@ actor Server {
 
     private func end() {
         phase = .ending
-        let waiters = endWaiters
-        endWaiters = []
-        for waiter in waiters { waiter.resume() }
+        endWaiter?.resume()
+        endWaiter = nil
     }
 
     private func endRequested() async {
         guard phase != .ending else { return }
-        await withCheckedContinuation { endWaiters.append($0) }
+        await withCheckedContinuation { endWaiter = $0 }
     }
 
     /// Stops all instances. The server ends when the caller has gone with its answer, or has had a
@@ -254,8 +254,6 @@ actor Server {
     }
 
     private func startNode() async throws -> ListeningNode {
-        let client = try EPMDAccess.client(
-            environment, loop: loop, trust: trust, ownHost: ownHost)
         let listening = configuration.listening
         var settings = Node.Configuration()
         settings.tls = tls
@@ -271,25 +269,18 @@ actor Server {
             wanted: settings.maximumAcceptedConnections)
         let node = Node(
             name: name, cookie: cookie, loop: loop, configuration: settings,
-            resolver: EPMDAccess.resolver(client))
-        let console = console
-        await node.setLogHandler { level, text in console.log(level, text) }
+            resolver: EPMDAccess.resolver(epmd))
+        await node.setLogHandler(logger)
         let interface = listening.address(usesIPv6: usesIPv6)
         do throws(SystemError) {
-            let address = try await listen(node, interface, listening.ports)
+            // Of 0 the system makes a port of its choice.
+            let address = try await node.listen(on: interface, ports: listening.ports ?? 0...0)
             await listenWhereOthersLook(node, besides: address)
             return ListeningNode(node: node, port: address.port)
         } catch {
             // An address that is not this host's, or no port that is free.
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
-    }
-
-    private func listen(
-        _ node: Node, _ interface: SocketAddress, _ ports: ClosedRange<UInt16>?
-    ) async throws(SystemError) -> SocketAddress {
-        if let ports { return try await node.listen(on: interface, ports: ports) }
-        return try await node.listen(on: interface)
     }
 
     /// With an interface of loopback: also at the loopback address that the own name resolves to,
@@ -317,9 +308,7 @@ actor Server {
 
     /// Registers with EPMD, starting one where none listens, as OTP's nodes do.
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
-        let client = try EPMDAccess.client(
-            environment, loop: loop, trust: trust, ownHost: ownHost)
-        let (console, node, name) = (console, listening.node, name)
+        let (console, node, name, client) = (console, listening.node, name, epmd)
         let starter = EPMDStarter(
             environment: EPMDAccess.variables(environment, admitting: admittedPeers),
             address: client.address, loop: loop, log: logger)
@@ -379,7 +368,8 @@ actor Server {
     private func expose(_ applications: [ServedApplication], on node: Node) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
-            applications: applications, feed: feed, logWatch: LogWatch(feed: feed),
+            directory: directory, applications: applications, feed: feed,
+            logWatch: LogWatch(feed: feed),
             report: { level, text in
                 // Whoever asks again and again does not fill the log.
                 node.assumeIsolated {
@@ -387,7 +377,7 @@ actor Server {
                 }
             },
             stopAll: { caller in try await self.stopAll(applications, for: caller) })
-        let (host, directory) = (name.host, module.directory)
+        let (host, directory) = (name.host, directory)
         await node.setEventHandler { event in
             let peer =
                 switch event {

@@ -71,8 +71,54 @@ import Transport
         #expect(next.take() == [.readCatalog])
         next.tell(.catalogRead(.two))
         #expect(next.take() == [])
-        #expect(next.command(.start(1)) == .done("instance 1 is being started"))
-        #expect(next.take().contains(.spawn(1, run: 1)))
+        // What stands there is not booted only to be replaced.
+        #expect(
+            next.command(.start(1))
+                == .done("instance 1 is being started with version 0.1.1"))
+        #expect(next.take() == [.stage(1, .two, running: "0.1.0")])
+        next.tell(.staged(1, .two, .fullDeployment(reason: .notConnected)))
+        #expect(next.take() == [.promote(1, .two)])
+        next.tell(.promoted(1, .two))
+        #expect(next.take() == [.spawn(1, run: 1)])
+    }
+
+    @Test func `what waits for its new version starts with the old one where that cannot be had`() {
+        var left = DeploymentEngine.Found.running(.one)
+        left.note.isStoppedByOperator = true
+        var world = EngineTranscript(found: [left])
+        world.tell(.catalogRead(.two))
+        _ = world.command(.start(1))
+        _ = world.take()
+        world.tell(.stagingFailed(1, .two, reason: "no such file"))
+        #expect(world.take() == [.spawn(1, run: 1)])
+        world.boot(1, run: 1)
+        #expect(world.status(1) == .running)
+    }
+
+    @Test func `more replicas than before begin with the version that the others run`() {
+        var running = DeploymentEngine.Found.running(.two)
+        running.process = .running(
+            identity, since: MonotonicTime(nanoseconds: 0), isStopping: false)
+        var world = EngineTranscript(replicas: 2, found: [running, .running(.one)])
+        #expect(!world.take().contains { if case .spawn = $0 { true } else { false } })
+        world.tell(.catalogRead(.two))
+        #expect(world.take() == [])
+        world.tell(.probed(1, run: 1, .ready))
+        #expect(world.take().contains(.stage(2, .two, running: "0.1.0")))
+        world.tell(.staged(2, .two, .fullDeployment(reason: .notConnected)))
+        world.tell(.promoted(2, .two))
+        #expect(world.take().suffix(2) == [.promote(2, .two), .spawn(2, run: 1)])
+    }
+
+    @Test func `more replicas than before start when it cannot be found out what is published`() {
+        var running = DeploymentEngine.Found.running(.two)
+        running.process = .running(
+            identity, since: MonotonicTime(nanoseconds: 0), isStopping: false)
+        var world = EngineTranscript(replicas: 2, found: [running, .running(.one)])
+        world.tell(.probed(1, run: 1, .ready))
+        _ = world.take()
+        world.tell(.catalogReadFailed("no such folder"))
+        #expect(world.take() == [.spawn(2, run: 1)])
     }
 
     @Test func `a node with another creation in the same process has rebooted: a crash`() {

@@ -25,6 +25,29 @@ import Transport
         #expect(world.log.filter { $0.contains("does not respond: no answer") }.count == 1)
     }
 
+    @Test func `when all hang, one is killed, and the others when that has helped`() {
+        var world = EngineTranscript(
+            replicas: 3, found: Array(repeating: .running(.one), count: 3))
+        for number in InstanceNumber.first(3) { world.boot(number, run: 1) }
+        _ = world.take()
+        func silence(of numbers: [InstanceNumber], times: Int) {
+            for _ in 0..<times {
+                for number in numbers { world.tell(.probed(number, run: 1, .unresponsive("late"))) }
+            }
+        }
+        silence(of: [1, 2, 3], times: 10)
+        var killed = world.take().filter { if case .killSession = $0 { true } else { false } }
+        #expect(killed == [.killSession(1)])
+        world.end(1, .signal(9))
+        world.spawn(1)
+        silence(of: [2, 3], times: 30)
+        #expect(!world.take().contains(.killSession(2)))
+        world.tell(.probed(1, run: 2, .ready))
+        silence(of: [2, 3], times: 1)
+        killed = world.take().filter { if case .killSession = $0 { true } else { false } }
+        #expect(killed == [.killSession(2), .killSession(3)])
+    }
+
     @Test func `one answer in between begins the count again`() {
         var world = EngineTranscript(found: [.running(.one)])
         world.boot(1, run: 1)

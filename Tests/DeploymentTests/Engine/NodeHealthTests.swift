@@ -80,6 +80,22 @@ import Transport
         #expect(health.readiness == .unheard(hasServed: true))
     }
 
+    @Test func `silence before the first connection is no hanging, and hides no better reason`() {
+        var health = NodeHealth(creation: 7)
+        health.adopted(now: start)
+        var news = answer(.refused("the peer lacks TLS"), &health)
+        #expect(news == [.doesNotAnswerWell("the peer lacks TLS")], "said at once")
+        news = (1...30).flatMap { _ in
+            answer(.unresponsive("no answer in time"), &health)
+                + answer(.refused("the peer lacks TLS"), &health)
+        }
+        #expect(news == [], "and once")
+        #expect(health.reason == "the peer lacks TLS")
+        _ = health.connected(creation: 7, now: start)
+        news = (1...10).flatMap { _ in answer(.unresponsive("late"), &health) }
+        #expect(news == [.doesNotRespond("late"), .hung(count: 10)])
+    }
+
     @Test func `another creation is another life in the same process`() {
         var health = ready
         let run = health.run

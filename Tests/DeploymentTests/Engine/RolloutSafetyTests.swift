@@ -81,6 +81,7 @@ import Transport
     @Test func `a node that hangs while it boots is killed once it should have been ready`() {
         var world = EngineTranscript(found: [.running(.one)])
         world.spawn(1)
+        world.tell(.connected(1, creation: 5))
         world.advance(.seconds(600))
         for _ in 0..<10 { world.tell(.probed(1, run: 1, .unresponsive("no answer in time"))) }
         #expect(world.take().contains(.killSession(1)))

@@ -17,12 +17,15 @@ private struct PreparedNode: RemoteNode {
 }
 
 private func readiness(
-    boot: Result<Term, RemoteCallError>, started: Result<Term, RemoteCallError>
+    boot: Result<Term, RemoteCallError>, started: Result<Term, RemoteCallError>,
+    pid: Result<Term, RemoteCallError> = .success(.charlist("42")),
+    of applications: [String] = ["counter"]
 ) async -> ProbeResult {
     let node = PreparedNode(answers: [
-        "init:get_status": boot, "application:which_applications": started,
+        "init:get_status": boot, "application:which_applications": started, "os:getpid": pid,
     ])
-    return await HealthProbe(node: node, timeout: .seconds(1)).readiness(of: "counter")
+    return await HealthProbe(node: node, timeout: .seconds(1)) { $0 == 42 }
+        .readiness(of: applications)
 }
 
 private let booted = Term.tuple([.atom("started"), .atom("started")])
@@ -42,6 +45,49 @@ private func application(_ name: Atom) -> Term {
         #expect(
             await readiness(boot: .success(booted), started: .success([application("kernel")]))
                 == .notReady("the application counter is not started"))
+    }
+
+    @Test func `all that is required must be started, and nothing else`() async {
+        let started = Term.list([application("kernel"), application("shop")])
+        let names = [["shop"], [], ["shop", "shop_web"], ["a", "shop", "b"]]
+        var results: [ProbeResult] = []
+        for required in names {
+            results.append(
+                await readiness(
+                    boot: .success(booted), started: .success(started), of: required))
+        }
+        #expect(
+            results == [
+                .ready, .ready, .notReady("the application shop_web is not started"),
+                .notReady("the application a is not started, and 1 more"),
+            ])
+    }
+
+    @Test func `a node in somebody else's process is refused, however well it answers`() async {
+        let refused = ProbeResult.refused(
+            "the node that answers is OS process 43, which is none of the instance's: stop what "
+                + "has taken its name")
+        #expect(
+            await readiness(
+                boot: .success(booted), started: .success([application("counter")]),
+                pid: .success(.charlist("43"))) == refused)
+        let node = PreparedNode(answers: ["os:getpid": .success(.charlist("43"))])
+        #expect(
+            await HealthProbe(node: node, timeout: .seconds(1)) { $0 == 42 }.liveness() == refused)
+    }
+
+    @Test(arguments: [Term.atom("42"), .charlist(""), .charlist("-"), .charlist("99999999999"), 42])
+    func `a pid that is none is not ready`(pid: Term) async {
+        let result = await readiness(
+            boot: .success(booted), started: .success([application("counter")]),
+            pid: .success(pid))
+        #expect(result == .notReady("the node's os:getpid() is \(pid)"))
+    }
+
+    @Test func `who is not let in is told apart from who cannot be reached`() async {
+        let error = RemoteCallError.refused("the cookies differ")
+        let result = await readiness(boot: .failure(error), started: .failure(error))
+        #expect(result == .refused("\(error)"))
     }
 
     @Test func `a boot that goes on is not ready`() async {

@@ -359,12 +359,31 @@ struct HotUpgradeMachineTests {
 
     // MARK: The installation
 
-    @Test func `an installation that fails is followed by asking what the node runs`() {
+    @Test(
+        arguments: [
+            error(.tuple([.atom("code_change_failed"), .atom("pid"), .atom("module")])),
+            error(.tuple([.tuple([.atom("noproc"), .atom("x")]), .atom("y")])),
+            error(.atom("killed")),
+            .tuple([.atom("continue_after_restart"), .charlist("0.1.1"), []]),
+        ] as [Term])
+    func `after an error past the point of no return nobody waits for the node`(answer: Term) {
         var upgrade = Transcript(plan)
         upgrade.run(to: .installing)
-        let reason = Term.tuple([.atom("code_change_failed"), .atom("pid"), .atom("module")])
+        #expect(upgrade.answer(answer).last == .file(.restoreConfiguration))
+        #expect(upgrade.fileDone() == [.file(.removeRelease)])
+        guard case .finish(.restarting(let reason))? = upgrade.fileDone().last else {
+            Issue.record("it goes on")
+            return
+        }
+        #expect(reason.hasPrefix("release_handler:install_release failed, reason: "))
+    }
+
+    @Test func `an installation that was refused is followed by asking what the node runs`() {
+        var upgrade = Transcript(plan)
+        upgrade.run(to: .installing)
+        let reason = Term.tuple([.atom("old_processes"), .atom("module")])
         #expect(upgrade.answer(error(reason)).last == .file(.restoreConfiguration))
-        // Not at once: the node is about to restart.
+        // Not at once: it may be about to restart all the same.
         #expect(upgrade.fileDone() == [.pause(.seconds(1))])
         #expect(upgrade.pauseEnded() == [call("release_handler", "which_releases")])
         #expect(upgrade.fail(.exception("exit:noproc")) == [.pause(.seconds(1))])
@@ -376,14 +395,14 @@ struct HotUpgradeMachineTests {
                 == [call("release_handler", "set_removed", [.charlist("0.1.2")], 120)])
         #expect(upgrade.answer(.atom(.ok)) == [.file(.removeRelease)])
         let end = upgrade.fileDone()
-        expectFailure(end, reason: "code_change_failed", nodeIsUntouched: false)
+        expectFailure(end, reason: "old_processes", nodeIsUntouched: false)
         expectFailure(end, reason: "; the node runs 0.1.1", nodeIsUntouched: false)
     }
 
     @Test(
         arguments: [
-            .tuple([.atom("continue_after_restart"), .charlist("0.1.1"), []]), .atom("done"),
-            .atom(.error), error(.tuple([.atom("no_such_release"), .charlist("0.1.2")])),
+            .atom("done"), .atom(.error),
+            error(.tuple([.atom("no_such_release"), .charlist("0.1.2")])),
         ] as [Term])
     func `an installation that is not one leaves a node that is not untouched`(answer: Term) {
         var upgrade = Transcript(plan)

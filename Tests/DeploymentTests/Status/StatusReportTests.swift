@@ -58,6 +58,7 @@ import Transport
                           "uptime_seconds": 7,
                           "stopped_by_operator": false,
                           "responding": true,
+                          "reason": null,
                           "crash_restarts": 1,
                           "forced_restarts": 0
                         }

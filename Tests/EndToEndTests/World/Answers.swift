@@ -52,6 +52,7 @@ struct StatusAnswer: Decodable, Equatable {
         var uptimeSeconds: Int?
         var stoppedByOperator: Bool
         var responding: Bool
+        var reason: String?
         var crashRestarts: Int
         var forcedRestarts: Int
     }

@@ -297,6 +297,24 @@ actor DeployexWorld {
         return result.stdout
     }
 
+    /// Starts an Erlang node that is called as deployex is, with this source of its module. It
+    /// lives as long as this world.
+    func startDeployexInErlang(_ source: String) throws {
+        try Files.write(Array(source.utf8), folder + "/deployex.erl")
+        let load = "{ok, M, B} = compile:file(F, [binary]), {module, M} = code:load_binary(M, F, B)"
+        others.append(
+            try spawn(
+                ThisHost.find("erl"),
+                [
+                    "-noinput", "-sname", "deployex", "-setcookie", options.cookie, "-eval",
+                    "F = \"\(folder)/deployex.erl\", \(load).",
+                ], "erlang"))
+        try wait("the node to know its module") {
+            try command("rpc", "deployex", "erlang", "module_loaded", "[deployex]").stdout
+                == "true\n"
+        }
+    }
+
     // MARK: Publishing
 
     /// Puts a version's package into the storage and names it as current: each appears whole.

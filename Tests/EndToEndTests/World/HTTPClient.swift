@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 
 /// One HTTP/1.1 request to a port of 127.0.0.1, blocking, for tests only.
 enum HTTPClient {
@@ -12,7 +13,7 @@ enum HTTPClient {
         var limit = timeval(tv_sec: timeoutSeconds, tv_usec: 0)
         setsockopt(raw, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(raw, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        guard connectToLoopback(raw, port: port) else { return nil }
+        guard FreePorts.connectToLoopback(raw, port: port) else { return nil }
         let request = Array(
             "\(method) \(path) HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".utf8)
         guard send(raw, request, request.count, Int32(MSG_NOSIGNAL)) == request.count
@@ -30,17 +31,5 @@ enum HTTPClient {
             return nil
         }
         return String(text[end.upperBound...])
-    }
-
-    private static func connectToLoopback(_ raw: Int32, port: Int) -> Bool {
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(UInt16(port)).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-        return withUnsafePointer(to: address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(raw, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
     }
 }

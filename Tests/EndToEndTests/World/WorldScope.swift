@@ -18,13 +18,10 @@ extension DeployexWorld {
         _ body: @Sendable (DeployexWorld) async throws -> Result
     ) async throws -> Result {
         await WorldSlots.shared.take()
-        do {
-            let result = try await runInSlot(options, isStarted: isStarted, body)
+        return try await attempt {
+            try await runInSlot(options, isStarted: isStarted, body)
+        } thenAlways: {
             await WorldSlots.shared.give()
-            return result
-        } catch {
-            await WorldSlots.shared.give()
-            throw error
         }
     }
 
@@ -40,14 +37,11 @@ extension DeployexWorld {
         _ body: @Sendable (DeployexWorld) async throws -> Result
     ) async throws -> Result {
         let world = try DeployexWorld(options)
-        do {
+        return try await attempt {
             if isStarted { try await world.start() }
-            let result = try await body(world)
+            return try await body(world)
+        } thenAlways: {
             await world.end()
-            return result
-        } catch {
-            await world.end()
-            throw error
         }
     }
 }

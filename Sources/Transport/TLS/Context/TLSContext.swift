@@ -143,11 +143,10 @@ final class SharedContext: @unchecked Sendable {
         self.pointer = pointer
         // From here on deinit frees it, also when this throws.
         copenssl_ctx_set_common(pointer, configuration.prefersOwnCipherOrder ? 1 : 0)
-        guard
+        try OpenSSLError.check(
             copenssl_ctx_set_versions(
                 pointer, Int32(configuration.versions.lowerBound.rawValue),
-                Int32(configuration.versions.upperBound.rawValue)) == 1
-        else { throw .refused(OpenSSLError.takeLast()) }
+                Int32(configuration.versions.upperBound.rawValue)))
         try TLSCipherList.apply(configuration, to: pointer)
         try loadAuthorities(configuration, role)
         try loadCertificate(configuration, role, report)
@@ -165,10 +164,7 @@ final class SharedContext: @unchecked Sendable {
         _ configuration: TLSConfiguration, _ role: TLSContext.Role
     ) throws(TLSConfigurationError) {
         guard case .files(let files) = configuration.authorities else {
-            guard SSL_CTX_set_default_verify_paths(pointer) == 1 else {
-                throw .refused(OpenSSLError.takeLast())
-            }
-            return
+            return try OpenSSLError.check(SSL_CTX_set_default_verify_paths(pointer))
         }
         let store = SSL_CTX_get_cert_store(pointer)
         for file in files {
@@ -248,15 +244,12 @@ final class SharedContext: @unchecked Sendable {
     }
 
     private func setVerification(_ configuration: TLSConfiguration, _ role: TLSContext.Role) {
-        var mode = SSL_VERIFY_NONE
-        if configuration.verifiesPeer {
-            mode = SSL_VERIFY_PEER
-            if role == .server, configuration.requiresPeerCertificate {
-                mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
-            }
+        var mode = SSL_VERIFY_PEER
+        if role == .server, configuration.requiresPeerCertificate {
+            mode |= SSL_VERIFY_FAIL_IF_NO_PEER_CERT
         }
         if !configuration.verifiesPeer {
-            SSL_CTX_set_verify(pointer, mode, nil)
+            SSL_CTX_set_verify(pointer, SSL_VERIFY_NONE, nil)
         } else if configuration.revocation?.scope == .bestEffort {
             SSL_CTX_set_verify(pointer, mode, certificateCheckedWithFewLists)
         } else {
@@ -283,9 +276,7 @@ enum TLSCipherList {
             let list = try names.map { name throws(TLSConfigurationError) in
                 try openSSLName(name, in: context)
             }
-            guard SSL_CTX_set_cipher_list(context, list.joined(separator: ":")) == 1 else {
-                throw .refused(OpenSSLError.takeLast())
-            }
+            try OpenSSLError.check(SSL_CTX_set_cipher_list(context, list.joined(separator: ":")))
         } else {
             try removeSHA1(from: context)
         }
@@ -297,9 +288,7 @@ enum TLSCipherList {
             }
         }
         if let suites = configuration.suites {
-            guard SSL_CTX_set_ciphersuites(context, suites.joined(separator: ":")) == 1 else {
-                throw .refused(OpenSSLError.takeLast())
-            }
+            try OpenSSLError.check(SSL_CTX_set_ciphersuites(context, suites.joined(separator: ":")))
         }
     }
 
@@ -315,9 +304,7 @@ enum TLSCipherList {
             else { continue }
             names.append(name)
         }
-        guard SSL_CTX_set_cipher_list(context, names.joined(separator: ":")) == 1 else {
-            throw .refused(OpenSSLError.takeLast())
-        }
+        try OpenSSLError.check(SSL_CTX_set_cipher_list(context, names.joined(separator: ":")))
     }
 
     /// OpenSSL would skip what it does not know, and take `aNULL` for a wish.

@@ -36,21 +36,10 @@ package struct TLSCertificate: Equatable, Sendable {
             let bytes = UnsafeBufferPointer(start: start, count: Int(length))
             if type == GEN_DNS {
                 alternativeNames.append(Self.printable(String(decoding: bytes, as: UTF8.self)))
-            } else if let address = Self.addressText(bytes) {
-                alternativeNames.append(address)
+            } else if bytes.count == 4 || bytes.count == 16 {
+                alternativeNames.append(SocketAddress.host(of: Array(bytes)))
             }
         }
-    }
-
-    private static func addressText(_ octets: UnsafeBufferPointer<UInt8>) -> String? {
-        guard octets.count == 4 || octets.count == 16 else { return nil }
-        var text = [CChar](repeating: 0, count: Int(INET6_ADDRSTRLEN))
-        let family = octets.count == 4 ? AF_INET : AF_INET6
-        guard inet_ntop(family, octets.baseAddress, &text, socklen_t(text.count)) != nil else {
-            return nil
-        }
-        return String(
-            decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
     private static func text(of name: OpaquePointer?) -> String {

@@ -9,6 +9,11 @@ enum OpenSSLError {
         return text(code)
     }
 
+    /// Throws what OpenSSL said last, unless a call has returned 1.
+    static func check(_ result: Int32) throws(TLSConfigurationError) {
+        guard result == 1 else { throw .refused(takeLast()) }
+    }
+
     static func text(_ code: UInt) -> String {
         guard let reason = ERR_reason_error_string(code) else { return "error \(code)" }
         return String(cString: reason)

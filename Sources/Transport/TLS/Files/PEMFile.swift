@@ -19,13 +19,13 @@ struct PEMFile: ~Copyable {
     ) throws(TLSConfigurationError) {
         self.kind = kind
         self.path = path
-        do throws(FileContents.Failure) {
+        do throws(TrustedFile.Failure) {
             contents = try FileContents(
                 path, as: isSecret ? .secret : .file, owners: owners,
                 maximumByteCount: Self.maximumByteCount)
         } catch {
             switch error {
-            case .tooLong: throw .tooLong(kind, path: path)
+            case .tooLarge: throw .tooLong(kind, path: path)
             case .refused(let error): throw TLSConfigurationError(error, kind, path: path)
             }
         }
@@ -33,23 +33,34 @@ struct PEMFile: ~Copyable {
 
     /// The certificates in the file, in order; at least one. They are the caller's to free.
     func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {
+        try all("certificate", { PEM_read_bio_X509($0, nil, noPassword, nil) }, X509_free)
+    }
+
+    /// The revocation lists in the file; at least one. They are the caller's to free.
+    func revocationLists() throws(TLSConfigurationError) -> [OpaquePointer] {
+        try all(
+            "revocation list", { PEM_read_bio_X509_CRL($0, nil, noPassword, nil) }, X509_CRL_free)
+    }
+
+    private func all(
+        _ what: String, _ read: (OpaquePointer) -> OpaquePointer?,
+        _ free: (OpaquePointer?) -> Void
+    ) throws(TLSConfigurationError) -> [OpaquePointer] {
         guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
         defer { BIO_free(bio) }
-        var certificates: [OpaquePointer] = []
+        var found: [OpaquePointer] = []
         ERR_clear_error()
-        while let certificate = PEM_read_bio_X509(bio, nil, noPassword, nil) {
-            certificates.append(certificate)
-        }
+        while let next = read(bio) { found.append(next) }
         let code = ERR_peek_last_error()
         ERR_clear_error()
         let isEnd = Self.isEnd(code)
-        guard isEnd, !certificates.isEmpty else {
-            for certificate in certificates { X509_free(certificate) }
+        guard isEnd, !found.isEmpty else {
+            for one in found { free(one) }
             throw .invalid(
                 kind, path: path,
-                reason: isEnd ? "it holds no PEM certificate" : OpenSSLError.text(code))
+                reason: isEnd ? "it holds no PEM \(what)" : OpenSSLError.text(code))
         }
-        return certificates
+        return found
     }
 
     /// The private key in the file, an `EVP_PKEY *` that is the caller's to free.
@@ -72,25 +83,6 @@ struct PEMFile: ~Copyable {
         throw .invalid(
             kind, path: path,
             reason: isMissing ? "it holds no PEM private key" : OpenSSLError.text(code))
-    }
-
-    /// The revocation lists in the file; at least one. They are the caller's to free.
-    func revocationLists() throws(TLSConfigurationError) -> [OpaquePointer] {
-        guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
-        defer { BIO_free(bio) }
-        var lists: [OpaquePointer] = []
-        ERR_clear_error()
-        while let list = PEM_read_bio_X509_CRL(bio, nil, noPassword, nil) { lists.append(list) }
-        let code = ERR_peek_last_error()
-        ERR_clear_error()
-        let isEnd = Self.isEnd(code)
-        guard isEnd, !lists.isEmpty else {
-            for list in lists { X509_CRL_free(list) }
-            throw .invalid(
-                kind, path: path,
-                reason: isEnd ? "it holds no PEM revocation list" : OpenSSLError.text(code))
-        }
-        return lists
     }
 
     /// The end of the file is told by "no start line".

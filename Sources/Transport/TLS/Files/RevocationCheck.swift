@@ -34,11 +34,11 @@ package struct RevocationCheck: Equatable, Sendable {
         let trust = PathTrust.files(of: owners)
         let walked = try trust.folder(folder)
         let raw = Glibc.openat(walked.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        guard raw >= 0 else { throw trust.error(folder, folder, .last("listing \(folder)")) }
+        guard raw >= 0 else { throw PathTrustError(.last("listing \(folder)"), path: folder) }
         guard let stream = fdopendir(raw) else {
             let error = SystemError.last("listing \(folder)")
             close(raw)
-            throw trust.error(folder, folder, error)
+            throw PathTrustError(error, path: folder)
         }
         defer { closedir(stream) }
         var names: [String] = []

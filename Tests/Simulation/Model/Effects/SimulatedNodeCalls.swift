@@ -80,7 +80,7 @@ extension SimulatedWorld {
     ) -> Term? {
         guard let node = host[identity]?.node, node.creation == creation else { return nil }
         switch function {
-        case "node": return .atom("node")
+        case "getpid": return .charlist("\(identity.pid)")
         case "get_status": return .tuple([.atom("started"), .atom("started")])
         case "which_applications":
             let isStarted = node.isReady(at: now) || sabotage == .takesConnectedForReady

@@ -155,6 +155,8 @@ final class SimulatedSession: RunningSession, @unchecked Sendable {
 
     var sockets: SessionSockets? { nil }
 
+    func includes(_ pid: Int32) async -> Bool { pid == identity.pid }
+
     func terminate() {
         if world.sabotage == .stopsAllAtOnce { world.deployex?.processes.terminateAll() }
         signal(kills: false)

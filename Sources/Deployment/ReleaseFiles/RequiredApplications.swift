@@ -1,0 +1,47 @@
+internal import ExternalTermFormat
+internal import Supervisor
+
+/// The applications that a release starts when it boots and cannot do without.
+///
+/// They are those that its `.rel` file calls permanent, or gives no type, and that no other of its
+/// applications includes: an included application is started by the one that includes it, if at all.
+///
+/// Source: rel(4), SASL; app(4), Kernel.
+struct RequiredApplications: Equatable, Sendable {
+    /// In the order of the `.rel` file.
+    let names: [String]
+
+    /// Reads what the release `version` in `folder` starts.
+    static func read(
+        _ folder: String, name: String, version: String, files: any FileSystem
+    ) throws(FileSystemError) -> RequiredApplications {
+        let contents = try ReleaseContents.read(
+            folder, name: name, version: version, files: files)
+        var included: Set<String> = []
+        for application in contents.applications {
+            included.formUnion(application.included)
+            // An application of an emulator outside has no folder here.
+            guard let library = application.folderName, isPathComponent(application.name),
+                let bytes = try ErlangFile.read(
+                    "\(folder)/lib/\(library)/ebin/\(application.name).app",
+                    limit: ReleaseContents.maximumByteCount, files: files)
+            else { continue }
+            included.formUnion(includedApplications(try ErlangFile.terms(bytes)))
+        }
+        return RequiredApplications(
+            names: contents.applications.filter { $0.isPermanent && !included.contains($0.name) }
+                .map(\.name))
+    }
+
+    /// What an `.app` file names as `included_applications`: `{application, Name, [{Key, Value}…]}.`
+    private static func includedApplications(_ terms: [Term]) -> [String] {
+        guard let parts = terms.first?.asTuple, parts.count == 3, let keys = parts[2].asList else {
+            return []
+        }
+        for case .tuple(let pair) in keys
+        where pair.count == 2 && pair[0] == .atom("included_applications") {
+            return (pair[1].asList ?? []).compactMap { $0.asAtom?.name }
+        }
+        return []
+    }
+}

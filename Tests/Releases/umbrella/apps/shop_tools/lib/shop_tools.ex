@@ -1,0 +1,3 @@
+defmodule ShopTools do
+  @moduledoc false
+end
