@@ -117,8 +117,8 @@ enum ArchiveTarget {
             try policy.finish()
         } catch let error as PolicyViolation {
             try require(!error.text.isEmpty, "no text")
-        } catch let error as ArchivePolicy.EntryViolation {
-            try require(!error.violation.text.isEmpty, "no text")
+        } catch UnpackFailure.refused(_, let violation) {
+            try require(!violation.text.isEmpty, "no text")
         }
     }
 

@@ -95,6 +95,28 @@ import Testing
         }
     }
 
+    @Test func `where the base path has changed, the one of the processes that run is named`()
+        async throws
+    {
+        try await DeployexWorld.run { world in
+            try await world.bring(to: "0.1.0")
+            let pid = try #require(await world.answer(1)?.osPID)
+            #expect(try await world.endDeployex(SIGTERM) == 0)
+            let mark = await world.logMark
+            try await world.startDeployex(adding: [
+                "DEPLOYEX_BASE_PATH": world.folder + "/other", "DEPLOYEX_ROLLBACK_CRASHES": "1",
+            ])
+            try await world.waitForLog(
+                "[error]", "counter-1@\(ThisHost.name) is not connected to",
+                "is no process of counter-1", "stop what has taken its name, OS process \(pid), ",
+                "of a deployex with the base path \(world.base)", after: mark)
+            // Its own process has not been ready: it is not the one that answers.
+            let instance = try #require(await world.status()?.instances.first)
+            #expect(instance.otp == "not_connected" && instance.osPid != pid, "\(instance)")
+            #expect(await world.answer(1)?.osPID == pid)
+        }
+    }
+
     @Test func `an EPMD that is lost is started again after the program has been replaced`()
         async throws
     {

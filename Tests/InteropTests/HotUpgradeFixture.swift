@@ -1,4 +1,3 @@
-import Deployment
 import EPMD
 import ErlDist
 import ExternalTermFormat
@@ -7,6 +6,8 @@ import Supervisor
 import TestKit
 import Testing
 import Transport
+
+@testable import Deployment
 
 /// A real release with an EPMD of its own, in a temporary folder laid out as an instance's.
 ///

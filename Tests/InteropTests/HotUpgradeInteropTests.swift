@@ -1,10 +1,11 @@
-import Deployment
 import ExternalTermFormat
 import Supervisor
 import Synchronization
 import TestKit
 import Testing
 import Transport
+
+@testable import Deployment
 
 /// Hot upgrades of real releases.
 @Suite(.ifOTPIsThere, .ifTransportIsKnown, .serialized, .timeLimit(.minutes(5)))
@@ -39,7 +40,7 @@ struct HotUpgradeInteropTests {
             let processID = try await fixture.processID()
             try await fixture.unpack("0.1.2", into: fixture.staged)
             let decision = await HotUpgrade.decide(
-                .init(version: "0.1.1", isConnected: true), name: "counter", version: "0.1.2",
+                from: "0.1.1", isConnected: true, to: "0.1.2", name: "counter",
                 current: fixture.current, staged: fixture.staged, files: fixture.files,
                 loop: fixture.loop)
             #expect(decision == .hotUpgrade(from: "0.1.1", to: "0.1.2"))

@@ -151,10 +151,11 @@ struct ActingFileSystemTests {
             isReadable.withLock { $0 = (try? HostFileSystem().read(path, limit: 100)) != nil }
             end.signal()
         }
-        try user.acting { () throws(FileSystemError) in
+        func waitForTheOther() throws(FileSystemError) {
             begin.signal()
             end.wait()
         }
+        try user.acting(waitForTheOther())
         #expect(isReadable.withLock { $0 })
     }
 

@@ -52,7 +52,7 @@ struct WalkedHost {
             }
         }
         if let terminatedAt, process == .alive, !isKilled,
-            now > terminatedAt + machine.configuration.stopTimeout + .seconds(1)
+            now > terminatedAt + machine.stopTimeout + .seconds(1)
         {
             violations.append("a stop took too long")
         }

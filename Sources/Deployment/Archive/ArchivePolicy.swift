@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Why a member of an archive is not unpacked.
 package enum PolicyViolation: Error, Equatable, Sendable {
     case emptyPath
@@ -126,15 +128,11 @@ package struct ArchivePolicy {
             return .symbolicLink(path, target: target, replaces: earlier != nil)
         case .hardLink(let target):
             let text = printable(target)
-            let targetPath: ArchivePath
-            do {
-                targetPath = try ArchivePath(target, limits: limits)
-            } catch {
-                throw .linkLeavesFolder(target: text)
-            }
-            guard nodes[targetPath] == .file, try admitsParents(of: targetPath) else {
-                throw .hardLinkToNothing(target: text)
-            }
+            let targetPath = try converting(
+                { (_: PolicyViolation) in PolicyViolation.linkLeavesFolder(target: text) },
+                ArchivePath(target, limits: limits))
+            guard nodes[targetPath] == .file else { throw .hardLinkToNothing(target: text) }
+            try checkParents(of: targetPath)
             guard earlier == nil || earlier == .file else { throw .conflictsWithEarlier }
             nodes[path] = .file
             return .hardLink(
@@ -143,22 +141,14 @@ package struct ArchivePolicy {
     }
 
     /// Follows every link.
-    /// - Throws: the first that leaves the folder, with its path in `entry`.
-    package func finish() throws(EntryViolation) {
+    /// - Throws: ``UnpackFailure/refused(entry:_:)`` for the first that leaves the folder.
+    package func finish() throws(UnpackFailure) {
         var steps = 1_000_000
         for path in links {
-            do {
-                try follow(path, steps: &steps)
-            } catch {
-                throw EntryViolation(entry: path.description, violation: error)
-            }
+            try converting(
+                { UnpackFailure.refused(entry: path.description, $0) },
+                follow(path, steps: &steps))
         }
-    }
-
-    /// A violation and the member that it is about.
-    package struct EntryViolation: Error, Equatable {
-        package var entry: String
-        package var violation: PolicyViolation
     }
 
     /// The owner may always read and write what is unpacked; group and others never write; set-user,
@@ -167,7 +157,7 @@ package struct ArchivePolicy {
     static func folderMode(_ mode: UInt32) -> UInt32 { mode & 0o755 | 0o700 }
 
     private mutating func admitParents(of path: ArchivePath) throws(PolicyViolation) {
-        _ = try admitsParents(of: path)
+        try checkParents(of: path)
         var parent = path.parent
         while nodes[parent] == nil {
             impliedFolderCount += 1
@@ -193,8 +183,8 @@ package struct ArchivePolicy {
         }
     }
 
-    /// Whether every folder above `path` exists or may be made.
-    private func admitsParents(of path: ArchivePath) throws(PolicyViolation) -> Bool {
+    /// Every folder above `path` must exist, or be one that may be made.
+    private func checkParents(of path: ArchivePath) throws(PolicyViolation) {
         var parent = path.parent
         while parent != .root {
             switch nodes[parent] {
@@ -204,7 +194,6 @@ package struct ArchivePolicy {
             }
             parent = parent.parent
         }
-        return true
     }
 
     /// Walks a link's target as the kernel does. What does not exist is walked as if it were folders.

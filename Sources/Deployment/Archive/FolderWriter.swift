@@ -8,42 +8,31 @@ internal import Transport
 ///
 /// Source: openat(2); `O_NOFOLLOW` alone speaks of a path's last name only.
 struct FolderWriter: ~Copyable {
-    /// write(2), or what a test puts in its place.
-    typealias Write = @Sendable (Int32, UnsafeRawBufferPointer) -> Int
-
     private let root: FileDescriptor
-    private let write: Write
     /// The folder of the last member: an archive's neighbours share it.
     private var parentPath = ArchivePath.root
     private var parent: FileDescriptor
 
     /// - Parameter path: an existing folder, to which no link of a stranger may lead.
-    init(
-        _ path: String,
-        write: @escaping Write = { Glibc.write($0, $1.baseAddress, $1.count) }
-    ) throws(FileSystemError) {
-        let root = try Self.openRoot(path)
-        let parent = try Self.openRoot(path)
-        self.write = write
+    init(_ path: String) throws(UnpackFailure) {
+        let folder = try converting(
+            { UnpackFailure.system(FileSystemError($0)) }, PathTrust().folder(path))
+        let root = try Self.openSelf(folder)
+        let parent = try Self.openSelf(folder)
         self.root = root
         self.parent = parent
     }
 
-    private static func openRoot(_ path: String) throws(FileSystemError) -> FileDescriptor {
-        let folder = try FileSystemError.trusting { () throws(PathTrustError) in
-            try PathTrust().folder(path)
-        }
-        do throws(SystemError) {
-            return try open(name(".".utf8), in: folder.raw, "opening the new folder")
-        } catch {
-            throw .system(error)
-        }
+    private static func openSelf(
+        _ folder: borrowing FileDescriptor
+    ) throws(UnpackFailure) -> FileDescriptor {
+        try open(name(".".utf8), in: folder.raw, "opening the new folder")
     }
 
     /// The folder's descriptor.
     var descriptor: Int32 { root.raw }
 
-    mutating func makeFolder(_ path: ArchivePath, mode: UInt32) throws(SystemError) {
+    mutating func makeFolder(_ path: ArchivePath, mode: UInt32) throws(UnpackFailure) {
         let folder = try openFolder(path)
         guard fchmod(folder.raw, mode) == 0 else {
             throw .last("setting the mode of `\(path)`")
@@ -53,9 +42,8 @@ struct FolderWriter: ~Copyable {
     /// Makes an empty file; ``append(_:to:path:)`` and ``finish(_:path:mode:modified:)`` do the rest.
     mutating func makeFile(
         _ path: ArchivePath, replaces: Bool
-    ) throws(SystemError) -> FileDescriptor {
-        let name = try enterParent(of: path)
-        if replaces { try remove(name, path) }
+    ) throws(UnpackFailure) -> FileDescriptor {
+        let name = try enterParent(of: path, replaces: replaces)
         let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC
         let raw = openat(parent.raw, name, flags, 0o600)
         guard raw >= 0 else { throw .last("making `\(path)`") }
@@ -64,24 +52,15 @@ struct FolderWriter: ~Copyable {
 
     func append(
         _ bytes: ArraySlice<UInt8>, to file: borrowing FileDescriptor, path: ArchivePath
-    ) throws(SystemError) {
-        var written = 0
-        while written < bytes.count {
-            let count = bytes.withUnsafeBytes { write(file.raw, .init(rebasing: $0[written...])) }
-            if count > 0 {
-                written += count
-            } else if count == 0 || errno != EINTR {
-                throw count == 0
-                    ? SystemError("writing `\(path)`", code: EIO) : .last("writing `\(path)`")
-            }
-        }
+    ) throws(UnpackFailure) {
+        guard file.write(bytes) == bytes.count else { throw .last("writing `\(path)`") }
     }
 
     /// Sets mode and time. The time is kept because web servers make entity tags from it, which
     /// should be the same at every instance.
     func finish(
         _ file: borrowing FileDescriptor, path: ArchivePath, mode: UInt32, modified: Int64
-    ) throws(SystemError) {
+    ) throws(UnpackFailure) {
         let time = timespec(tv_sec: Int(modified), tv_nsec: 0)
         guard futimens(file.raw, [time, time]) == 0, fchmod(file.raw, mode) == 0 else {
             throw .last("setting the mode and time of `\(path)`")
@@ -90,9 +69,8 @@ struct FolderWriter: ~Copyable {
 
     mutating func makeSymbolicLink(
         _ path: ArchivePath, target: [UInt8], replaces: Bool
-    ) throws(SystemError) {
-        let name = try enterParent(of: path)
-        if replaces { try remove(name, path) }
+    ) throws(UnpackFailure) {
+        let name = try enterParent(of: path, replaces: replaces)
         guard symlinkat(Self.name(target), parent.raw, name) == 0 else {
             throw .last("making the link `\(path)`")
         }
@@ -100,10 +78,9 @@ struct FolderWriter: ~Copyable {
 
     mutating func makeHardLink(
         _ path: ArchivePath, target: ArchivePath, replaces: Bool
-    ) throws(SystemError) {
+    ) throws(UnpackFailure) {
         let targetFolder = try openFolder(target.parent)
-        let name = try enterParent(of: path)
-        if replaces { try remove(name, path) }
+        let name = try enterParent(of: path, replaces: replaces)
         // Without AT_SYMLINK_FOLLOW a link would be linked, not followed.
         let targetName = Self.name(target.names.last ?? [])
         guard linkat(targetFolder.raw, targetName, parent.raw, name, 0) == 0 else {
@@ -111,25 +88,26 @@ struct FolderWriter: ~Copyable {
         }
     }
 
-    private func remove(_ name: [CChar], _ path: ArchivePath) throws(SystemError) {
-        guard unlinkat(parent.raw, name, 0) == 0 || errno == ENOENT else {
-            throw .last("replacing `\(path)`")
-        }
-    }
-
-    /// Makes `parent` the folder of `path`, and returns the last name of `path`.
-    private mutating func enterParent(of path: ArchivePath) throws(SystemError) -> [CChar] {
+    /// Makes `parent` the folder of `path`, and returns the last name of `path`. With `replaces` it removes
+    /// what has that name.
+    private mutating func enterParent(
+        of path: ArchivePath, replaces: Bool
+    ) throws(UnpackFailure) -> [CChar] {
         let folder = path.parent
         if folder != parentPath {
             parent = try openFolder(folder)
             parentPath = folder
         }
-        return Self.name(path.names.last ?? [])
+        let name = Self.name(path.names.last ?? [])
+        guard !replaces || unlinkat(parent.raw, name, 0) == 0 || errno == ENOENT else {
+            throw .last("replacing `\(path)`")
+        }
+        return name
     }
 
     /// Opens a folder, making it and those above it where they do not exist.
-    private func openFolder(_ path: ArchivePath) throws(SystemError) -> FileDescriptor {
-        var folder = try Self.open(Self.name(".".utf8), in: root.raw, "opening the new folder")
+    private func openFolder(_ path: ArchivePath) throws(UnpackFailure) -> FileDescriptor {
+        var folder = try Self.openSelf(root)
         for name in path.names {
             let name = Self.name(name)
             let isNew = mkdirat(folder.raw, name, 0o700) == 0
@@ -146,7 +124,7 @@ struct FolderWriter: ~Copyable {
 
     private static func open(
         _ name: [CChar], in folder: Int32, _ attempt: String
-    ) throws(SystemError) -> FileDescriptor {
+    ) throws(UnpackFailure) -> FileDescriptor {
         let raw = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw .last(attempt) }
         return FileDescriptor(owning: raw)

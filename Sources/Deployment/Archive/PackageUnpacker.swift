@@ -1,4 +1,3 @@
-internal import Glibc
 package import Supervisor
 internal import Synchronization
 package import Transport
@@ -38,7 +37,6 @@ package struct PackageUnpacker: Sendable {
     package var owner: ProcessUser?
     /// Whose the package may be.
     package var packageOwners = TrustedUsers()
-    var write: FolderWriter.Write = { Glibc.write($0, $1.baseAddress, $1.count) }
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
     /// - Parameters:

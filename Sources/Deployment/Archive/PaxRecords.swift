@@ -14,8 +14,6 @@ struct PaxRecords: Equatable {
     var byteCount: Int64?
     var modified: Int64?
 
-    init() {}
-
     /// Applies the records of `bytes`; a later record of the same key wins, an empty value withdraws.
     mutating func apply(_ bytes: ArraySlice<UInt8>) throws(Failure) {
         var rest = bytes
@@ -45,26 +43,12 @@ struct PaxRecords: Equatable {
         switch key {
         case "path": path = try Self.name(value)
         case "linkpath": linkPath = try Self.name(value)
-        case "size":
-            byteCount = nil
-            if !value.isEmpty {
-                guard let number = Self.decimal(value) else { throw .wrongNumber(field: "size") }
-                byteCount = number
-            }
+        case "size": byteCount = value.isEmpty ? nil : try Self.number(value, field: "size")
         case "mtime":
-            modified = nil
-            if !value.isEmpty {
-                // Fractions of a second are left out; a time before 1970 is 1970.
-                let whole = value.prefix { $0 != UInt8(ascii: ".") }
-                if whole.first == UInt8(ascii: "-") {
-                    modified = 0
-                } else {
-                    guard let number = Self.decimal(whole) else {
-                        throw .wrongNumber(field: "time")
-                    }
-                    modified = number
-                }
-            }
+            // A fraction of a second is left out; a time before 1970 is 1970.
+            let whole: ArraySlice<UInt8> =
+                value.first == UInt8(ascii: "-") ? [0x30] : value.prefix { $0 != UInt8(ascii: ".") }
+            modified = value.isEmpty ? nil : try Self.number(whole, field: "time")
         default:
             // A sparse file's contents are a map and fragments: taken as a plain file it is wrong.
             if key.hasPrefix("GNU.sparse.") { throw .sparse }
@@ -74,6 +58,13 @@ struct PaxRecords: Equatable {
     private static func name(_ value: ArraySlice<UInt8>) throws(Failure) -> [UInt8]? {
         guard !value.contains(0) else { throw .nul }
         return value.isEmpty ? nil : Array(value)
+    }
+
+    private static func number(
+        _ digits: ArraySlice<UInt8>, field: String
+    ) throws(Failure) -> Int64 {
+        guard let number = decimal(digits) else { throw .wrongNumber(field: field) }
+        return number
     }
 
     /// Up to 18 decimal digits, which always fit.

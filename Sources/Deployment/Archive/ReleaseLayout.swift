@@ -10,33 +10,28 @@ struct ReleaseLayout: Equatable {
     var application: String
     var version: String
 
-    struct Mismatch: Error, Equatable {
-        var expected: String
-        var found: String
-    }
-
     /// Looks at the unpacked folder behind `descriptor`, whose links have been checked to stay inside.
-    func check(_ descriptor: Int32) throws(Mismatch) {
+    func check(_ descriptor: Int32) throws(UnpackFailure) {
         var status = stat()
         let program = "bin/\(application)"
         guard fstatat(descriptor, program, &status, 0) == 0 else {
-            throw Mismatch(
+            throw .wrongPackage(
                 expected: "an executable `\(program)`",
                 found: list(descriptor, "bin") ?? list(descriptor, ".") ?? "nothing")
         }
         guard status.st_mode & S_IFMT == S_IFREG, status.st_mode & 0o100 != 0 else {
-            throw Mismatch(
+            throw .wrongPackage(
                 expected: "an executable `\(program)`", found: "one that is not executable")
         }
         let release = "\(application) \(version)"
         if let found = StartErlData(read(descriptor, StartErlData.path))?.release, found != version
         {
-            throw Mismatch(expected: release, found: "\(application) \(printable(found.utf8))")
+            throw .wrongPackage(expected: release, found: "\(application) \(printable(found.utf8))")
         }
         let folder = "releases/\(version)"
         guard fstatat(descriptor, folder, &status, 0) == 0, status.st_mode & S_IFMT == S_IFDIR
         else {
-            throw Mismatch(
+            throw .wrongPackage(
                 expected: "\(release) with a folder `\(folder)`",
                 found: list(descriptor, "releases") ?? "no folder `releases`")
         }

@@ -29,18 +29,17 @@ struct TarHeader: Equatable {
         }
         let entry = printable(name)
         self.name = name
-        guard let mode = Self.number(block[100..<108]), mode >= 0 else {
-            throw .wrongNumber(entry: entry, field: "mode")
+        func number(
+            _ range: Range<Int>, _ field: String, from least: Int64 = 0
+        ) throws(TarError) -> Int64 {
+            guard let number = Self.number(block[range]), number >= least else {
+                throw .wrongNumber(entry: entry, field: field)
+            }
+            return number
         }
-        self.mode = mode
-        guard let byteCount = Self.number(block[124..<136]), byteCount >= 0 else {
-            throw .wrongNumber(entry: entry, field: "size")
-        }
-        self.byteCount = byteCount
-        guard let modified = Self.number(block[136..<148]) else {
-            throw .wrongNumber(entry: entry, field: "time")
-        }
-        self.modified = modified
+        mode = try number(100..<108, "mode")
+        byteCount = try number(124..<136, "size")
+        modified = try number(136..<148, "time", from: .min)
         type = block[156]
         linkName = Self.text(block[157..<257])
     }

@@ -14,36 +14,36 @@ struct UnpackJob: Sendable {
     var progress: (@Sendable (UnpackProgress) -> Void)?
 
     func run() throws(UnpackError) -> UnpackSummary {
+        try converting({ UnpackError(package: package, reason: $0) }, unpack())
+    }
+
+    private func unpack() throws(UnpackFailure) -> UnpackSummary {
         var file = try PackageFile(package, owners: unpacker.packageOwners)
-        let temporary = try staged { () throws(FileSystemError) in try staging.makeTemporary() }
-        do throws(UnpackError) {
+        let temporary = try converting(UnpackFailure.system, staging.makeTemporary())
+        do throws(UnpackFailure) {
             let summary = try fill(temporary, from: &file)
-            let release = DeployedRelease(
-                version: layout.version, hash: hash, deployment: .fullDeployment)
-            try staged { () throws(FileSystemError) in
-                try ReleaseMarker.put(release, in: temporary, files: unpacker.files)
-                try ReleaseOwnership(user: unpacker.owner).handOver(temporary)
-                try staging.put(temporary)
-            }
+            try converting(UnpackFailure.system, put(temporary))
             return summary
         } catch {
             // The first error is the one that says something; a leftover goes at the next start.
-            try? staging.discard(temporary)
+            try? unpacker.files.removeTree(temporary)
             throw error
         }
     }
 
+    private func put(_ temporary: String) throws(FileSystemError) {
+        let release = DeployedRelease(
+            version: layout.version, hash: hash, deployment: .fullDeployment)
+        try ReleaseMarker.put(release, in: temporary, files: unpacker.files)
+        try ReleaseOwnership(user: unpacker.owner).handOver(temporary)
+        try staging.put(temporary)
+    }
+
     private func fill(
         _ temporary: String, from file: inout PackageFile
-    ) throws(UnpackError) -> UnpackSummary {
-        let writer: FolderWriter
-        do throws(FileSystemError) {
-            writer = try FolderWriter(temporary, write: unpacker.write)
-        } catch {
-            throw .system(package: package, error)
-        }
+    ) throws(UnpackFailure) -> UnpackSummary {
         var extraction = ArchiveExtraction(
-            package: package, writer: writer, limits: unpacker.limits)
+            writer: try FolderWriter(temporary), limits: unpacker.limits)
         try uncompress(&file, into: &extraction)
         try extraction.finish(expecting: layout)
         report(file, extraction.summary.entryCount)
@@ -52,10 +52,9 @@ struct UnpackJob: Sendable {
 
     private func uncompress(
         _ file: inout PackageFile, into extraction: inout ArchiveExtraction
-    ) throws(UnpackError) {
-        var inflater = try gzip { () throws(GzipError) in
-            try GzipInflater(limit: unpacker.limits.byteCount)
-        }
+    ) throws(UnpackFailure) {
+        var inflater = try converting(
+            UnpackFailure.damaged, GzipInflater(limit: unpacker.limits.byteCount))
         var output = [UInt8](repeating: 0, count: 256 << 10)
         var reportAt: Int64 = 0
         while true {
@@ -67,16 +66,15 @@ struct UnpackJob: Sendable {
             guard !input.isEmpty else { break }
             while true {
                 guard !cancellation.isCancelled.load(ordering: .relaxed) else {
-                    throw .cancelled(package: package)
+                    throw .cancelled
                 }
-                let count = try gzip { () throws(GzipError) in
-                    try inflater.inflate(&input, into: &output)
-                }
+                let count = try converting(
+                    UnpackFailure.damaged, inflater.inflate(&input, into: &output))
                 guard count > 0 else { break }
                 try extraction.take(output[..<count])
             }
         }
-        try gzip { () throws(GzipError) in try inflater.finish() }
+        try converting(UnpackFailure.damaged, inflater.finish())
     }
 
     private func report(_ file: borrowing PackageFile, _ entryCount: Int) {
@@ -85,68 +83,40 @@ struct UnpackJob: Sendable {
                 readByteCount: file.readByteCount, packageByteCount: file.byteCount,
                 entryCount: entryCount))
     }
-
-    private func staged<Value>(
-        _ body: () throws(FileSystemError) -> Value
-    ) throws(UnpackError) -> Value {
-        do throws(FileSystemError) {
-            return try body()
-        } catch {
-            throw .system(package: package, error)
-        }
-    }
-
-    private func gzip<Value: ~Copyable>(
-        _ body: () throws(GzipError) -> Value
-    ) throws(UnpackError) -> Value {
-        do throws(GzipError) {
-            return try body()
-        } catch {
-            throw .damaged(package: package, error)
-        }
-    }
 }
 
 /// The package as bytes from the disk.
 struct PackageFile: ~Copyable {
-    let path: String
     let byteCount: Int64
     private(set) var readByteCount: Int64 = 0
     private let descriptor: FileDescriptor
 
     /// - Parameter owners: whose it may be. Whoever owns the folders on the way may have put something
     ///   else there since the store looked.
-    init(_ path: String, owners: TrustedUsers) throws(UnpackError) {
+    init(_ path: String, owners: TrustedUsers) throws(UnpackFailure) {
         let descriptor: FileDescriptor
         do throws(PathTrustError) {
             descriptor = try PathTrust(users: owners).file(path)
         } catch {
             switch error.reason {
-            case .untrusted(.notAFile): throw .notAFile(package: path)
-            case _ where error.isNotFound: throw .missing(package: path)
-            case .untrusted, .link, .tooManyLinks, .system:
-                throw .system(package: path, FileSystemError(error))
+            case .untrusted(.notAFile): throw .notAFile
+            case _ where error.isNotFound: throw .missing
+            case .untrusted, .link, .tooManyLinks, .system: throw .system(FileSystemError(error))
             }
         }
         var status = stat()
-        guard fstat(descriptor.raw, &status) == 0 else {
-            throw .system(package: path, .system(.last("looking at it")))
-        }
-        guard status.st_size > 0 else { throw .empty(package: path) }
-        self.path = path
+        guard fstat(descriptor.raw, &status) == 0 else { throw .last("looking at it") }
+        guard status.st_size > 0 else { throw .empty }
         self.descriptor = descriptor
         byteCount = Int64(status.st_size)
     }
 
     /// The next bytes, none at the end.
-    mutating func read() throws(UnpackError) -> ArraySlice<UInt8> {
+    mutating func read() throws(UnpackFailure) -> ArraySlice<UInt8> {
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
-        do throws(SystemError) {
-            let count = try descriptor.read(into: &bytes, "reading it")
-            readByteCount += Int64(count)
-            return bytes[..<count]
-        } catch {
-            throw .system(package: path, .system(error))
-        }
+        let count = try converting(
+            { UnpackFailure.system(.system($0)) }, descriptor.read(into: &bytes, "reading it"))
+        readByteCount += Int64(count)
+        return bytes[..<count]
     }
 }

@@ -26,7 +26,7 @@ extension Deployer {
         /// deployex's own variables, which they inherit in part.
         package var inherited: [String: String]
         /// As whom and within which limits a release's programs run.
-        package var process = ProcessSetting()
+        package var process: ProcessSetting
         package var upgradeTimings = HotUpgrade.Timings()
 
         /// Awaited before a release is started; throws why it must not be. It blocks.
@@ -48,51 +48,33 @@ extension Deployer {
                 _ package: LocalPackage, _ folder: String, _ release: Release
             ) async throws -> UnpackSummary
 
-        /// Those of this host.
-        package init(
-            loop: EventLoop, layout: DeploymentLayout, logs: LogFiles,
-            instances: InstanceEnvironment, inherited: [String: String],
-            store: any ReleaseStore, files: any FileSystem, process: ProcessSetting = .init(),
-            node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
-            log: @escaping @Sendable (LogLevel, String) -> Void
-        ) {
-            self.init(
-                loop: loop, processes: SystemProcesses(loop: loop), layout: layout, logs: logs,
-                instances: instances, inherited: inherited, store: store, files: files,
-                unpack: { package, folder, release in
-                    try await PackageUnpacker(
-                        files: files, owner: process.user, packageOwners: package.owners
-                    ).unpack(
-                        package.path, into: folder, application: layout.application,
-                        version: release.version, hash: release.hash)
-                },
-                prepareLogFolder: { try logs.prepare(app: layout.application) },
-                logTail: { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) },
-                node: node, log: log)
-            self.process = process
-        }
-
+        /// Unpacks packages, and reads logs, of this host.
         package init(
             loop: any SerialLoop, processes: any ProcessHost, layout: DeploymentLayout,
             logs: LogFiles, instances: InstanceEnvironment, inherited: [String: String],
-            store: any ReleaseStore, files: any FileSystem, unpack: @escaping Unpack,
-            prepareLogFolder: @escaping @Sendable () throws -> Void,
-            logTail: @escaping @Sendable (_ path: String, _ count: Int) throws -> [String],
+            store: any ReleaseStore, files: any FileSystem, process: ProcessSetting = .init(),
             node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
             log: @escaping @Sendable (LogLevel, String) -> Void
         ) {
             self.loop = loop
             self.processes = processes
+            self.store = store
+            self.files = files
+            self.node = node
+            unpack = { package, folder, release in
+                try await PackageUnpacker(
+                    files: files, owner: process.user, packageOwners: package.owners
+                ).unpack(
+                    package.path, into: folder, application: layout.application,
+                    version: release.version, hash: release.hash)
+            }
+            prepareLogFolder = { try logs.prepare(app: layout.application) }
+            logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }
             self.layout = layout
             self.logs = logs
             self.instances = instances
             self.inherited = inherited
-            self.store = store
-            self.files = files
-            self.unpack = unpack
-            self.prepareLogFolder = prepareLogFolder
-            self.logTail = logTail
-            self.node = node
+            self.process = process
             self.log = log
         }
     }

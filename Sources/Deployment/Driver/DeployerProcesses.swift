@@ -37,15 +37,15 @@ extension Deployer {
         let onDisk = await recover(instance)
         for finding in onDisk.findings { log(.warning, finding) }
         instance.keeper = InstanceRecordKeeper(record, in: records)
-        var found = DeploymentEngine.Found(current: onDisk.current, previous: onDisk.previous)
-        found.note = InstanceNote(
-            restarts: record.restarts, isStoppedByOperator: record.isStopped,
-            creation: record.creation)
-        found.process = process
-        if let to = onDisk.interruptedUpgrade {
-            found.interruptedUpgrade = try? Release(version: to.version, hash: to.hash)
-        }
-        return found
+        return DeploymentEngine.Found(
+            current: onDisk.current, previous: onDisk.previous,
+            note: InstanceNote(
+                restarts: record.restarts, isStoppedByOperator: record.isStopped,
+                creation: record.creation),
+            process: process,
+            interruptedUpgrade: onDisk.interruptedUpgrade.flatMap {
+                try? Release(version: $0.version, hash: $0.hash)
+            })
     }
 
     /// What is on record of an instance, or what its process itself says where there is no record, as when

@@ -38,9 +38,9 @@ extension Deployer {
         }
         let isConnected = snapshot?.instances[number].isConnected ?? false
         let decision = await HotUpgrade.decide(
-            .init(version: running, isConnected: isConnected), name: application,
-            version: release.version, current: layout.current(number),
-            staged: layout.new(number), files: effects.files, loop: loop)
+            from: running, isConnected: isConnected, to: release.version, name: application,
+            current: layout.current(number), staged: layout.new(number), files: effects.files,
+            loop: loop)
         tell(.staged(number, release, decision))
     }
 

@@ -52,7 +52,7 @@ extension DeploymentEngine {
             configuration: configuration,
             plan: ReleasePlan(
                 record: record, timings: configuration.timings, now: now, seconds: seconds))
-        engine.log(.info, "Initialising deployment server")
+        engine.actions.append(.log(.info, "Initialising deployment server"))
         let running = Set(found.filter(\.isRunning).compactMap { $0.current?.id })
         for (number, found) in zip(InstanceNumber.first(found.count), found) {
             let isStale = !running.isEmpty && !running.contains { $0 == found.current?.id }
@@ -95,7 +95,7 @@ extension DeploymentEngine {
         case .catalogAnnounced: plan.catalogAnnounced(now: now)
         case .catalogRead(let release): plan.catalogRead(release, now: now)
         case .catalogReadFailed(let reason):
-            if plan.catalogReadFailed(reason, now: now) { log(.error, reason) }
+            if plan.catalogReadFailed(reason, now: now) { actions.append(.log(.error, reason)) }
         case .commanded(let id, let command):
             let result = perform(command, now: now)
             actions.append(.reply(id, result))
@@ -349,10 +349,6 @@ extension DeploymentEngine {
             endRollout(.failed, reason: reason, now: now)
         }
         actions += plan.failedTrial(current.id, at: number, reason, in: fleet, now: now)
-    }
-
-    private mutating func log(_ level: LogLevel, _ text: String) {
-        actions.append(.log(level, text))
     }
 }
 

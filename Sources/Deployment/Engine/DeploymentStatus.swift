@@ -8,18 +8,18 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var current: DeployedRelease?
     package var previous: DeployedRelease?
     /// Whether its node answers over the distribution.
-    package var isConnected: Bool
+    package var isConnected = false
     /// Whether an operator has stopped it.
-    package var isStoppedByOperator: Bool
+    package var isStoppedByOperator = false
     /// Whether it answered the last probe in time, as far as it could be asked.
-    package var isResponding: Bool
+    package var isResponding = true
     /// Why its node is not found to be as it should.
     package var reason: String?
     package var identity: ProcessIdentity?
     /// When its process was started; `nil` when there is none.
     package var startedAt: MonotonicTime?
-    package var crashRestarts: Int
-    package var forcedRestarts: Int
+    package var crashRestarts = 0
+    package var forcedRestarts = 0
 }
 
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.
@@ -30,9 +30,9 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     package var targetVersion: String?
     /// What an operator has asked for instead of the catalog's version.
     package var pinnedVersion: String?
-    package var ghosted: [GhostedRelease]
+    package var ghosted: [GhostedRelease] = []
     /// The oldest first.
-    package var history: [DeploymentOutcome]
+    package var history: [DeploymentOutcome] = []
     /// Why the deployment of the target does not go on at the moment, or why it is not known what is
     /// published.
     package var problem: String?

@@ -51,18 +51,9 @@ package enum ProbeKind: Equatable, Sendable {
 
 /// What is kept on disk about an instance beside its process.
 package struct InstanceNote: Equatable, Sendable {
-    package var restarts: InstanceMachine.Restarts
+    package var restarts = InstanceMachine.Restarts()
     /// An operator has stopped it.
-    package var isStoppedByOperator: Bool
+    package var isStoppedByOperator = false
     /// Which life of the node was seen last.
     package var creation: UInt32?
-
-    package init(
-        restarts: InstanceMachine.Restarts = .init(), isStoppedByOperator: Bool = false,
-        creation: UInt32? = nil
-    ) {
-        self.restarts = restarts
-        self.isStoppedByOperator = isStoppedByOperator
-        self.creation = creation
-    }
 }

@@ -14,11 +14,6 @@ extension DeploymentEngine {
         var isRunning: Bool {
             if case .running = process { true } else { false }
         }
-
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
     }
 
     /// What has become of the process that an earlier deployex started.

@@ -139,8 +139,7 @@ extension Instance {
         var instance = Instance(
             number: number, configuration: configuration,
             process: InstanceMachine(
-                configuration: .init(stopTimeout: configuration.timings.stopTimeout),
-                restarts: found.note.restarts),
+                stopTimeout: configuration.timings.stopTimeout, restarts: found.note.restarts),
             health: NodeHealth(creation: found.note.creation), current: found.current,
             previous: found.previous, isStoppedByOperator: found.note.isStoppedByOperator,
             noted: found.note)

@@ -75,9 +75,8 @@ struct NodeHealth: Equatable {
 
     /// A new process is being made.
     mutating func beginRun() {
-        let before = run
-        self = NodeHealth(creation: nil)
-        run = before + 1
+        endRun()
+        run += 1
     }
 
     /// The process is gone.

@@ -164,7 +164,9 @@ extension Rollout {
     ) -> Rollout {
         Rollout(
             instance: number, release: release, begin: now,
-            phase: .awaitingReady(.init(deployed.deployment), deadline: deadline))
+            phase: .awaitingReady(
+                deployed.deployment == .hotUpgrade ? .hotUpgrade : .fullDeployment,
+                deadline: deadline))
     }
 }
 
@@ -174,14 +176,14 @@ extension Rollout {
     mutating func staged(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
         guard phase == .staging else { return [] }
         guard isStillWanted(around) else { return dropStaged }
-        let (level, text) = decision.logLine
+        let told = Action.log(.warning, decision.logLine)
         let (count, version) = (release.preCommands.count, release.version)
         guard count > 0, !around.plan.record.isPrepared(release.id) else {
-            return [.log(level, text)] + deploy(decision, around)
+            return [told] + deploy(decision, around)
         }
         phase = .preparing(decision)
         return [
-            .log(level, text), .log(.info, "Running \(count) pre-commands of version \(version)"),
+            told, .log(.info, "Running \(count) pre-commands of version \(version)"),
             .ask(.runPreCommands(instance, release)),
         ]
     }
@@ -397,15 +399,6 @@ extension Rollout {
             guard deadline <= around.now else { return [] }
             let limit = around.timings.readyTimeout.inSecondsText
             return [.failTrial(reason: "version \(release.version) is not ready after \(limit)")]
-        }
-    }
-}
-
-extension DeploymentOutcome.Kind {
-    init(_ kind: DeploymentKind) {
-        switch kind {
-        case .fullDeployment: self = .fullDeployment
-        case .hotUpgrade: self = .hotUpgrade
         }
     }
 }

@@ -111,19 +111,11 @@ package struct Health: Equatable, Sendable {
     ///   - boot: the answer of `init:get_status/0`, `{started,_}` when boot is finished.
     ///   - started: the answer of `application:which_applications/0`, `[{Name,Description,Version}]`.
     init(boot: Term, started: Term) {
-        if case .tuple(let elements) = boot, elements.first == .atom("started") {
-            isBootFinished = true
-        } else {
-            isBootFinished = false
-        }
+        isBootFinished = boot.asTuple?.first == .atom("started")
         bootStatus = "\(boot)"
-        var names: [String] = []
-        if case .list(let applications) = started {
-            for case .tuple(let elements) in applications {
-                if case .atom(let name)? = elements.first { names.append(name.name) }
-            }
+        startedApplications = (started.asList ?? []).compactMap {
+            $0.asTuple?.first?.asAtom?.name
         }
-        startedApplications = names
     }
 
     /// What is missing; `nil` when boot is finished and `applications` are started.

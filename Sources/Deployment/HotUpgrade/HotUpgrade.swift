@@ -17,14 +17,7 @@ package enum HotUpgrade {
         package var from: String
         /// The version that shall run.
         package var to: String
-        package var timings: Timings
-
-        package init(name: String, from: String, to: String, timings: Timings = Timings()) {
-            self.name = name
-            self.from = from
-            self.to = to
-            self.timings = timings
-        }
+        package var timings = Timings()
     }
 
     /// How long each part may take.

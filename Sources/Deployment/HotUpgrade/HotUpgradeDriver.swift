@@ -20,12 +20,6 @@ extension HotUpgrade {
         package var exitStatus: Int32
         package var standardOutput: [UInt8]
         package var standardError: [UInt8]
-
-        package init(exitStatus: Int32, standardOutput: [UInt8], standardError: [UInt8]) {
-            self.exitStatus = exitStatus
-            self.standardOutput = standardOutput
-            self.standardError = standardError
-        }
     }
 
     /// How the new release is asked for its configuration.
@@ -36,24 +30,22 @@ extension HotUpgrade {
         /// The environment with which the instance is started.
         package var environment: [String: String]
         package var run: ProgramRun
-
-        package init(environment: [String: String], run: @escaping ProgramRun) {
-            self.environment = environment
-            self.run = run
-        }
     }
 
     /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The files are
     /// read off the loop.
+    /// - Parameters:
+    ///   - running: the version that runs; `nil` when that is unknown or nothing runs.
+    ///   - isConnected: whether the instance's node is connected, so that it can be called.
     package nonisolated(nonsending) static func decide(
-        _ running: UpgradeDecision.Running, name: String, version: String, current: String,
+        from running: String?, isConnected: Bool, to version: String, name: String, current: String,
         staged: String, files: any FileSystem, loop: any SerialLoop
     ) async -> UpgradeDecision {
-        let from: String
-        switch running.version(before: version) {
-        case .success(let version): from = version
-        case .failure(let reason): return .fullDeployment(reason: reason)
+        guard let from = running, !from.isEmpty else {
+            return .fullDeployment(reason: .runningVersionUnknown)
         }
+        guard from != version else { return .fullDeployment(reason: .sameVersion(version)) }
+        guard isConnected else { return .fullDeployment(reason: .notConnected) }
         return await loop.offload { () -> UpgradeDecision in
             var path = staged
             do throws(FileSystemError) {

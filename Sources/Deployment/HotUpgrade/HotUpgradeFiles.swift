@@ -13,13 +13,6 @@ package struct HotUpgradeFiles: Sendable {
     /// The package itself, a `.tar.gz`.
     package var package: String
     package var files: any FileSystem
-
-    package init(current: String, staged: String, package: String, files: any FileSystem) {
-        self.current = current
-        self.staged = staged
-        self.package = package
-        self.files = files
-    }
 }
 
 extension HotUpgradeFiles {

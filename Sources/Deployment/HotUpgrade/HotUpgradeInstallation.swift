@@ -107,9 +107,9 @@ extension HotUpgradeMachine {
             switch question.cause {
             case .installation, .interruption:
                 return restoreConfiguration(then: .fail(reason: text, nodeIsUntouched: false))
-            case .verification, .failedInstallation, .permanence: break
+            case .verification, .failedInstallation, .permanence:
+                return fail(text, nodeIsUntouched: false)
             }
-            return fail(text, nodeIsUntouched: false)
         }
         var next = question
         next.attempt += 1

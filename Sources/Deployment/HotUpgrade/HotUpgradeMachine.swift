@@ -39,7 +39,8 @@ extension HotUpgradeMachine {
     enum State {
         case idle
         case calling(Call)
-        case doing(Step)
+        /// Something is done to files; `then` where what follows depends on why.
+        case doing(HotUpgrade.FileStep, then: Then?)
         case pausing(Question)
         case finished
     }
@@ -55,29 +56,6 @@ extension HotUpgradeMachine {
         case installing
         case makingPermanent
         case asking(Question)
-    }
-
-    /// What is done to files.
-    enum Step {
-        case evaluatingConfiguration
-        case placing
-        case copyingResources
-        case inspectingRelup
-        case writingConfiguration
-        case restoringConfiguration(Then)
-        case removing(then: HotUpgrade.Outcome)
-
-        var fileStep: HotUpgrade.FileStep {
-            switch self {
-            case .evaluatingConfiguration: .evaluateConfiguration
-            case .placing: .placePackage
-            case .copyingResources: .copyReleaseResources
-            case .inspectingRelup: .inspectRelup
-            case .writingConfiguration: .writeConfiguration
-            case .restoringConfiguration: .restoreConfiguration
-            case .removing: .removeRelease
-            }
-        }
     }
 
     /// Why the node is asked what it runs.
@@ -109,6 +87,7 @@ extension HotUpgradeMachine {
         case fail(reason: String, nodeIsUntouched: Bool)
         /// The node restarts itself: what it says from now on is of no use.
         case giveUp(reason: String)
+        case finish(HotUpgrade.Outcome)
     }
 }
 
@@ -119,7 +98,7 @@ extension HotUpgradeMachine {
     package mutating func start() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade starts once") }
         // The configuration first: it is what most often forbids a hot upgrade, and costs nothing.
-        return perform(.evaluatingConfiguration)
+        return perform(.evaluateConfiguration)
     }
 
     /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it runs, and
@@ -172,61 +151,56 @@ extension HotUpgradeMachine {
 
     /// The file step is done.
     package mutating func fileDone() -> [Action] {
-        guard case .doing(let step) = state else { preconditionFailure("No step is under way") }
+        guard case .doing(let step, let then) = state else {
+            preconditionFailure("No step is under way")
+        }
         switch step {
-        case .evaluatingConfiguration: return whichReleases(.listing)
-        case .placing:
+        case .evaluateConfiguration: return whichReleases(.listing)
+        case .placePackage:
             return call(
                 .unpacking, "unpack_release", [.charlist("\(plan.to)/\(plan.name)")],
                 plan.timings.preparation)
-        case .copyingResources:
+        case .copyReleaseResources:
             return call(.findingRoot, module: "code", "root_dir", [], plan.timings.question)
-        case .inspectingRelup:
+        case .inspectRelup:
             return call(
                 .checking, "check_install_release", [.charlist(plan.to)],
                 plan.timings.preparation)
-        case .writingConfiguration:
+        case .writeConfiguration:
             let options: Term = [.tuple([.atom("update_paths"), true])]
             return call(
                 .installing, "install_release", [.charlist(plan.to), options],
                 plan.timings.installation)
-        case .restoringConfiguration(let then): return follow(then)
-        case .removing(let outcome): return finish(outcome)
+        case .restoreConfiguration, .removeRelease: return follow(then)
         }
     }
 
     /// The file step could not be done.
     package mutating func fileFailed(_ reason: String) -> [Action] {
-        guard case .doing(let step) = state else { preconditionFailure("No step is under way") }
+        guard case .doing(let step, let then) = state else {
+            preconditionFailure("No step is under way")
+        }
         switch step {
-        case .evaluatingConfiguration:
-            return fail("the configuration of \(plan.to): \(reason)")
-        case .placing:
-            return remove("placing the package: \(reason)", nodeIsUntouched: true)
-        case .copyingResources:
-            return abandon("finding the .rel files: \(reason)")
-        case .inspectingRelup:
-            return abandon("the relup: \(reason)")
-        case .writingConfiguration:
-            return abandon("writing the resolved configuration: \(reason)")
-        case .restoringConfiguration(let then):
+        case .evaluateConfiguration: return fail("the configuration of \(plan.to): \(reason)")
+        case .placePackage: return remove("placing the package: \(reason)", nodeIsUntouched: true)
+        case .copyReleaseResources: return abandon("finding the .rel files: \(reason)")
+        case .inspectRelup: return abandon("the relup: \(reason)")
+        case .writeConfiguration: return abandon("writing the resolved configuration: \(reason)")
+        case .restoreConfiguration:
             // What was installed is not worse for it, and the next start tries again.
-            return [
-                .log(
-                    .error,
-                    "The pristine sys.config of \(plan.to) could not be put back, reason: \(reason)"
-                )
-            ] + follow(then)
-        case .removing(let outcome):
+            let text =
+                "The pristine sys.config of \(plan.to) could not be put back, reason: \(reason)"
+            return [.log(.error, text)] + follow(then)
+        case .removeRelease:
             return [.log(.warning, "Files of \(plan.to) are left behind, reason: \(reason)")]
-                + finish(outcome)
+                + follow(then)
         }
     }
 
     /// The new release has ended in an error when it was asked for its configuration.
     /// - Parameter isSo: whether the running one does as well.
     package mutating func evaluationFailed(_ reason: String, ofRunningToo isSo: Bool) -> [Action] {
-        guard case .doing(.evaluatingConfiguration) = state else {
+        guard case .doing(.evaluateConfiguration, _) = state else {
             preconditionFailure("No configuration is evaluated")
         }
         let text = "the configuration of \(plan.to): \(reason)"
@@ -246,9 +220,10 @@ extension HotUpgradeMachine {
 // MARK: - Steps needed in several places
 
 extension HotUpgradeMachine {
-    mutating func follow(_ then: Then) -> [Action] {
+    mutating func follow(_ then: Then?) -> [Action] {
         switch then {
-        case .place: return place()
+        case nil: preconditionFailure("Something follows a step that is needed in several places")
+        case .place: return perform(.placePackage)
         case .makePermanent: return makePermanent()
         case .succeed:
             return [.log(.info, "Made release permanent: \(plan.to)")] + finish(.succeeded)
@@ -262,12 +237,13 @@ extension HotUpgradeMachine {
         case .fail(let reason, let nodeIsUntouched):
             return fail(reason, nodeIsUntouched: nodeIsUntouched)
         case .giveUp(let reason):
-            return perform(.removing(then: .restarting(reason: reason)))
+            return perform(.removeRelease, then: .finish(.restarting(reason: reason)))
+        case .finish(let outcome): return finish(outcome)
         }
     }
 
     mutating func restoreConfiguration(then: Then) -> [Action] {
-        perform(.restoringConfiguration(then))
+        perform(.restoreConfiguration, then: then)
     }
 
     /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that one
@@ -301,7 +277,7 @@ extension HotUpgradeMachine {
         case .remove(let cause, let nodeIsUntouched):
             // The next attempt finds the release registered, and begins by unregistering it.
             return [.log(.warning, line)] + remove(cause, nodeIsUntouched: nodeIsUntouched)
-        case .place, .makePermanent, .succeed, .ask, .fail, .giveUp:
+        case .place, .makePermanent, .succeed, .ask, .fail, .giveUp, .finish:
             return [.log(.error, line)] + fail(line)
         }
     }
@@ -318,7 +294,7 @@ extension HotUpgradeMachine {
     }
 
     mutating func remove(_ reason: String, nodeIsUntouched: Bool) -> [Action] {
-        perform(.removing(then: .failed(reason: reason, nodeIsUntouched: nodeIsUntouched)))
+        perform(.removeRelease, then: .fail(reason: reason, nodeIsUntouched: nodeIsUntouched))
     }
 
     mutating func fail(_ reason: String, nodeIsUntouched: Bool = true) -> [Action] {
@@ -330,9 +306,9 @@ extension HotUpgradeMachine {
         return [.finish(outcome)]
     }
 
-    mutating func perform(_ step: Step) -> [Action] {
-        state = .doing(step)
-        return [.file(step.fileStep)]
+    mutating func perform(_ step: HotUpgrade.FileStep, then: Then? = nil) -> [Action] {
+        state = .doing(step, then: then)
+        return [.file(step)]
     }
 
     mutating func whichReleases(_ call: Call) -> [Action] {

@@ -22,7 +22,7 @@ extension HotUpgradeMachine {
             return fail("the node runs \(running.version), not \(plan.from)")
         }
         switch releases.status(of: plan.to) {
-        case nil: return place()
+        case nil: return perform(.placePackage)
         // Perhaps with the files of another package: they would stay, silently.
         case .unpacked, .old: return unregister(then: .place)
         case .current, .permanent:
@@ -30,15 +30,11 @@ extension HotUpgradeMachine {
         }
     }
 
-    mutating func place() -> [Action] {
-        perform(.placing)
-    }
-
     mutating func unpacked(_ answer: Answer) -> [Action] {
         switch answer.kind {
         case .ok(let values) where values.first?.asText == plan.to:
             return [.log(.info, "Unpacked successfully: ~c\"\(plan.to)\"")]
-                + perform(.copyingResources)
+                + perform(.copyReleaseResources)
         case .error(let reason):
             if let parts = reason.asTuple, parts.first == .atom("existing_release"),
                 parts.last?.asText == plan.to, mayUnpackAgain
@@ -80,12 +76,10 @@ extension HotUpgradeMachine {
 
     mutating func relupMade(_ answer: Answer) -> [Action] {
         // `{ok, Relup, Module, Warnings}` is the answer where it is asked not to print.
-        switch answer.kind {
-        case .ok:
-            return perform(.inspectingRelup)
-        case .error, .badRPC, .other:
+        guard case .ok = answer.kind else {
             return abandon(failed: "systools:make_relup", answer.text)
         }
+        return perform(.inspectRelup)
     }
 
     mutating func checked(_ answer: Answer) -> [Action] {
@@ -93,6 +87,6 @@ extension HotUpgradeMachine {
         guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
             return abandon(failed: "release_handler:check_install_release", answer.text)
         }
-        return perform(.writingConfiguration)
+        return perform(.writeConfiguration)
     }
 }

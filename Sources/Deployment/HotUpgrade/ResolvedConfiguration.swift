@@ -1,6 +1,7 @@
 internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Supervisor
+internal import Transport
 
 /// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs` and
 /// the other configuration providers.
@@ -75,49 +76,39 @@ extension ResolvedConfiguration {
         guard let bytes = Data(base64Encoded: Data(line.dropFirst(marker.count))) else {
             throw .unusable("the release printed a damaged configuration")
         }
-        let term: Term
-        do throws(TermError) {
-            term = try Term(decoding: Array(bytes))
-        } catch {
-            throw .unusable("the release printed a configuration that is no term")
-        }
+        let term = try converting(
+            { (_: TermError) in
+                FileSystemError.unusable("the release printed a configuration that is no term")
+            }, Term(decoding: Array(bytes)))
         guard let parts = term.asTuple, parts.count == 2, let staged = parts[0].asBinary,
-            staged.count > 1, Self.isConfiguration(parts[1])
+            staged.count > 1, let settings = Self.settings(parts[1])
         else { throw .unusable("the release printed what is no configuration") }
-        applications = Relocation(from: staged, to: Array(root.utf8)).apply(to: parts[1])
-        if let key = Self.inexpressibleKey(in: applications) {
+        if let setting = settings.first(where: { !$0.value.isExpressible }) {
             throw .unusable(
-                "\(key) holds a pid, reference, port or local function, which no file can hold")
+                "\(setting.key) holds a pid, reference, port or local function, which no file can "
+                    + "hold")
         }
+        applications = Relocation(from: staged, to: Array(root.utf8)).apply(to: parts[1])
     }
 
     /// The content of a `sys.config`.
     var text: [UInt8] { ErlangFile.bytes([applications]) }
 
-    private static func isConfiguration(_ term: Term) -> Bool {
-        guard let applications = term.asList else { return false }
-        return applications.allSatisfy { application in
-            guard let parts = application.asTuple, parts.count == 2, parts[0].asAtom != nil,
+    /// The settings of all applications, each as `application.key`; `nil` for what is no configuration.
+    private static func settings(_ term: Term) -> [(key: String, value: Term)]? {
+        guard let applications = term.asList else { return nil }
+        var settings: [(key: String, value: Term)] = []
+        for application in applications {
+            guard let parts = application.asTuple, parts.count == 2, let name = parts[0].asAtom,
                 let environment = parts[1].asList
-            else { return false }
-            return environment.allSatisfy {
-                $0.asTuple?.count == 2 && $0.asTuple?.first?.asAtom != nil
-            }
-        }
-    }
-
-    /// The first `application.key` whose value Erlang's text syntax cannot express.
-    private static func inexpressibleKey(in applications: Term) -> String? {
-        for application in applications.asList ?? [] {
-            guard let parts = application.asTuple, parts.count == 2, let name = parts[0].asAtom
-            else { continue }
-            for entry in parts[1].asList ?? [] {
+            else { return nil }
+            for entry in environment {
                 guard let pair = entry.asTuple, pair.count == 2, let key = pair[0].asAtom
-                else { continue }
-                if !pair[1].isExpressible { return "\(name.name).\(key.name)" }
+                else { return nil }
+                settings.append(("\(name.name).\(key.name)", pair[1]))
             }
         }
-        return nil
+        return settings
     }
 }
 

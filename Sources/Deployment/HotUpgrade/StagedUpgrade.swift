@@ -130,20 +130,21 @@ extension StagedUpgrade {
                 let path = "\(ebin)/\(entry)"
                 return Appup(
                     path: path,
-                    content: content("\(folder)/\(path)", limit: Appup.maximumByteCount, files) {
-                        bytes throws(FileSystemError) in try Appup.steps(bytes)
+                    content: Result { () throws(FileSystemError) in
+                        try Appup.steps(
+                            read("\(folder)/\(path)", limit: Appup.maximumByteCount, files))
                     })
             }
             if isMain { set.main += appups }
             guard isDescribed else { continue }
             let path = "\(ebin)/jellyfish.json"
-            let metadata = content(
-                "\(folder)/\(path)", limit: JellyfishMetadata.maximumByteCount, files
-            ) { bytes throws(FileSystemError) in try JellyfishMetadata(json: bytes) }
-            switch metadata {
-            case .success(let metadata):
-                set.described.append(.init(metadata: metadata, appups: appups))
-            case .failure(let error): throw .unusable("\(path): \(error)")
+            do throws(FileSystemError) {
+                let bytes = try read(
+                    "\(folder)/\(path)", limit: JellyfishMetadata.maximumByteCount, files)
+                set.described.append(
+                    .init(metadata: try JellyfishMetadata(json: bytes), appups: appups))
+            } catch {
+                throw .unusable("\(path): \(error)")
             }
         }
         let relup = "\(folder)/releases/\(version)/relup"
@@ -171,17 +172,12 @@ extension StagedUpgrade {
         return names
     }
 
-    private static func content<Content>(
-        _ path: String, limit: Int, _ files: any FileSystem,
-        parse: ([UInt8]) throws(FileSystemError) -> Content
-    ) -> Result<Content, FileSystemError> {
-        do throws(FileSystemError) {
-            guard let bytes = try ErlangFile.read(path, limit: limit, files: files) else {
-                return .failure(.unusable("it does not exist"))
-            }
-            return .success(try parse(bytes))
-        } catch {
-            return .failure(error)
+    private static func read(
+        _ path: String, limit: Int, _ files: any FileSystem
+    ) throws(FileSystemError) -> [UInt8] {
+        guard let bytes = try ErlangFile.read(path, limit: limit, files: files) else {
+            throw .unusable("it does not exist")
         }
+        return bytes
     }
 }

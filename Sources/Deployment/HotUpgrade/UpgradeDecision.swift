@@ -1,5 +1,3 @@
-package import ErlDist
-
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
@@ -8,20 +6,7 @@ package enum UpgradeDecision: Equatable, Sendable {
     case hotUpgrade(from: String, to: String)
     case fullDeployment(reason: Reason)
 
-    /// What is known about the instance that is to be upgraded.
-    package struct Running: Equatable, Sendable {
-        /// The version that runs; `nil` when that is unknown or nothing runs.
-        package var version: String?
-        /// Whether its node is connected, so that it can be called.
-        package var isConnected: Bool
-
-        package init(version: String?, isConnected: Bool) {
-            self.version = version
-            self.isConnected = isConnected
-        }
-    }
-
-    package enum Reason: Error, Equatable, Sendable {
+    package enum Reason: Equatable, Sendable {
         case runningVersionUnknown
         case notConnected
         case sameVersion(String)
@@ -49,14 +34,11 @@ package enum UpgradeDecision: Equatable, Sendable {
         _ from: String, in current: ReleaseContents, and version: String,
         in staged: StagedUpgrade
     ) -> UpgradeDecision {
-        if let reason = staged.appups.obstacle(from: from, to: version, in: current, staged) {
-            return .fullDeployment(reason: reason)
-        }
-        if let reason = obstacle(between: current, and: staged) {
-            return .fullDeployment(reason: reason)
-        }
-        if staged.relupRestartsEmulator { return .fullDeployment(reason: .emulatorRestart) }
-        return .hotUpgrade(from: from, to: version)
+        let reason =
+            staged.appups.obstacle(from: from, to: version, in: current, staged)
+            ?? obstacle(between: current, and: staged)
+        guard let reason else { return .hotUpgrade(from: from, to: version) }
+        return .fullDeployment(reason: reason)
     }
 
     /// Applications whose code cannot be exchanged in a running emulator, or has no appup to do it.
@@ -86,33 +68,18 @@ package enum UpgradeDecision: Equatable, Sendable {
                 return .withoutAppup(name: new.name, running: old, staged: new.version)
             }
         }
-        return nil
-    }
-}
-
-extension UpgradeDecision.Running {
-    /// The version from which an upgrade to `version` would lead, before any file is read.
-    func version(before version: String) -> Result<String, UpgradeDecision.Reason> {
-        guard let running = self.version, !running.isEmpty else {
-            return .failure(.runningVersionUnknown)
-        }
-        guard running != version else { return .failure(.sameVersion(version)) }
-        guard isConnected else { return .failure(.notConnected) }
-        return .success(running)
+        return upgrade.relupRestartsEmulator ? .emulatorRestart : nil
     }
 }
 
 extension UpgradeDecision {
-    /// The line for the log, as users of Deployex know it.
-    package var logLine: (level: LogLevel, text: String) {
+    /// The line for the log, a warning, as users of Deployex know it.
+    package var logLine: String {
         switch self {
         case .hotUpgrade(let from, let to):
-            (.warning, "HOT UPGRADE version DETECTED, from: \(from) to: \(to)")
+            "HOT UPGRADE version DETECTED, from: \(from) to: \(to)"
         case .fullDeployment(let reason):
-            (
-                .warning,
-                "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)"
-            )
+            "HOT UPGRADE version NOT DETECTED, full deployment required, result: \(reason)"
         }
     }
 }

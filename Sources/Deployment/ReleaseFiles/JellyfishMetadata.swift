@@ -17,14 +17,9 @@ struct JellyfishMetadata: Equatable, Sendable {
     var kind: Kind
     var from: String
     var to: String
+}
 
-    init(name: String, kind: Kind, from: String, to: String) {
-        self.name = name
-        self.kind = kind
-        self.from = from
-        self.to = to
-    }
-
+extension JellyfishMetadata {
     /// Reads the file. Without a type it is about a project, as before there were types.
     init(json bytes: [UInt8]) throws(FileSystemError) {
         let fields: JSONValue?

@@ -13,18 +13,16 @@ struct StartErlData: Equatable {
 
     var erts: String
     var release: String
+}
 
-    init(erts: String, release: String) {
-        self.erts = erts
-        self.release = release
-    }
-
+extension StartErlData {
     /// `nil` for anything but two words.
     init?(_ bytes: [UInt8]) {
         let words = bytes.split { $0 == 0x20 || (0x09...0x0D).contains($0) }
         guard words.count == 2 else { return nil }
-        erts = String(decoding: words[0], as: UTF8.self)
-        release = String(decoding: words[1], as: UTF8.self)
+        self.init(
+            erts: String(decoding: words[0], as: UTF8.self),
+            release: String(decoding: words[1], as: UTF8.self))
     }
 
     /// What the file in the release folder `folder` says. `nil` where there is no such file, it names

@@ -15,8 +15,6 @@ package struct DeployedRelease: Codable, Equatable, Sendable {
         self.hash = hash
         self.deployment = deployment
     }
-}
 
-extension DeployedRelease {
     package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
 }

@@ -18,6 +18,16 @@ package struct DeploymentLayout: Equatable, Sendable {
         self.application = application
     }
 
+    /// The base folder, by the folder of a release that runs, `BASE/service/APP/I/current`; `nil` for any
+    /// other folder.
+    package static func basePath(of folder: String) -> String? {
+        let parts = folder.split(separator: "/", omittingEmptySubsequences: false)
+        guard parts.count > 4, parts.last == "current", parts[parts.count - 4] == "service",
+            Int(parts[parts.count - 2]) != nil
+        else { return nil }
+        return parts.dropLast(4).joined(separator: "/")
+    }
+
     /// What holds the folders of the application's instances.
     package var applicationFolder: String { "\(basePath)/service/\(application)" }
     package func instanceFolder(_ instance: InstanceNumber) -> String {

@@ -11,11 +11,6 @@ extension InstanceState {
         package var interruptedUpgrade: DeployedRelease?
         /// Lines for the log.
         package var findings: [String] = []
-
-        package init(current: DeployedRelease? = nil, previous: DeployedRelease? = nil) {
-            self.current = current
-            self.previous = previous
-        }
     }
 
     /// Completes or undoes what was under way, and finds out what stands where. Only to be called at
@@ -39,7 +34,7 @@ extension InstanceState {
     /// A node that was cut off while it made a release permanent leaves a `start_erl.data` from which
     /// nothing boots: makes it anew.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
-        if let finding = try mendBoot() { found.findings.append(finding) }
+        try mendBoot(&found)
         guard try lacksBoot() else { return }
         do throws(FileSystemError) {
             // Nothing of ours names a release that is there; RELEASES may.
@@ -53,9 +48,8 @@ extension InstanceState {
     /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
     /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
     /// What an unfinished hot upgrade began from boots then, else what is on record.
-    /// - Returns: a line for the log when something was done.
-    private func mendBoot() throws(FileSystemError) -> String? {
-        guard try lacksBoot() else { return nil }
+    private func mendBoot(_ found: inout Found) throws(FileSystemError) {
+        guard try lacksBoot() else { return }
         let journal = try journal()
         let recorded = try StateFile.read(
             DeployedRelease.self, layout.currentVersion(instance),
@@ -74,18 +68,19 @@ extension InstanceState {
                 // a folder of that name: then nothing boots here, and it is deployed anew.
                 if case .stopped = error { throw error }
                 if error.isFull { throw error }
-                return "\(path) is damaged and cannot be made anew: \(error)"
+                found.findings.append("\(path) is damaged and cannot be made anew: \(error)")
+                return
             }
-            return "\(path) was damaged: \(version) boots"
+            found.findings.append("\(path) was damaged: \(version) boots")
+            return
         }
-        return nil
     }
 
     /// Settles what an upgrade in place has left, and says what boots. To be called before the
     /// instance is started.
     package func prepareBoot() throws(FileSystemError) -> Found {
         var found = Found()
-        if let finding = try mendBoot() { found.findings.append(finding) }
+        try mendBoot(&found)
         if let journal = try journal(), journal.operation == .hotUpgrade {
             try settle(journal, isRunning: false, &found)
         }
@@ -113,48 +108,30 @@ extension InstanceState {
     func settle(
         _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
     ) throws(FileSystemError) {
-        let standing = try deployed(in: current)
-        let isCommitted = standing?.id == journal.to.id
-        switch journal.operation {
-        case .promote:
-            guard isCommitted else { return try undone(journal, &found) }
-            try completePromotion(journal.from, journal.to)
-            completed(journal, &found)
-        case .revert:
-            guard isCommitted else { return try undone(journal, &found) }
-            try completeReversion(journal.to)
-            completed(journal, &found)
-        case .revertInPlace:
-            guard try boots(current)?.release == journal.to.version else {
-                return try undone(journal, &found)
-            }
-            try completeReversionInPlace(journal.to)
-            completed(journal, &found)
-        case .hotUpgrade:
-            if isRunning {
-                // What runs in the node only the node knows.
-                found.interruptedUpgrade = journal.to
-            } else if try boots(current)?.release == journal.to.version {
-                try recordHotUpgrade(to: journal.to, from: journal.from)
-                completed(journal, &found)
-            } else {
-                try undone(journal, &found)
-            }
+        if journal.operation == .hotUpgrade, isRunning {
+            // What runs in the node only the node knows.
+            found.interruptedUpgrade = journal.to
+            return
         }
+        let isCommitted =
+            switch journal.operation {
+            case .promote, .revert: try deployed(in: current)?.id == journal.to.id
+            case .revertInPlace, .hotUpgrade:
+                try boots(current)?.release == journal.to.version
+            }
+        if isCommitted { try complete(journal) } else { try end() }
+        found.findings.append(
+            "The change of instance: \(instance) to \(journal.to.version) was interrupted: "
+                + (isCommitted ? "completed" : "undone"))
     }
 
-    private func completed(_ journal: InstanceJournal, _ found: inout Found) {
-        found.findings.append(
-            "The change of instance: \(instance) to \(journal.to.version) was interrupted: completed"
-        )
-    }
-
-    private func undone(
-        _ journal: InstanceJournal, _ found: inout Found
-    ) throws(FileSystemError) {
-        try end()
-        found.findings.append(
-            "The change of instance: \(instance) to \(journal.to.version) was interrupted: undone")
+    private func complete(_ journal: InstanceJournal) throws(FileSystemError) {
+        switch journal.operation {
+        case .promote: try completePromotion(journal.from, journal.to)
+        case .revert: try completeReversion(journal.to)
+        case .revertInPlace: try completeReversionInPlace(journal.to)
+        case .hotUpgrade: try recordHotUpgrade(to: journal.to, from: journal.from)
+        }
     }
 
     /// Reads what stands in `current`, which is what boots and therefore right where the version files

@@ -15,12 +15,6 @@ package struct InstanceState: Sendable {
     package let instance: InstanceNumber
     let files: any FileSystem
 
-    package init(layout: DeploymentLayout, instance: InstanceNumber, files: any FileSystem) {
-        self.layout = layout
-        self.instance = instance
-        self.files = files
-    }
-
     var folder: String { layout.instanceFolder(instance) }
     var new: String { layout.new(instance) }
     var current: String { layout.current(instance) }

@@ -109,9 +109,8 @@ package struct ReleaseReach: Sendable {
     package func prepareAncestors() throws(FileSystemError) {
         guard hasUsers, let slash = basePath.lastIndex(of: "/"), slash != basePath.startIndex
         else { return }
-        try FileSystemError.trusting { () throws(PathTrustError) in
-            _ = try PathTrust().makeFolder(String(basePath[..<slash]), mode: 0o711)
-        }
+        _ = try FileSystemError.trusting(
+            PathTrust().makeFolder(String(basePath[..<slash]), mode: 0o711))
     }
 
     /// Opens the folders to the instances' users, and closes those that have none. The base folder is

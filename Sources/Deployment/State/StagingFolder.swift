@@ -53,11 +53,6 @@ package struct StagingFolder: Sendable {
         return temporary
     }
 
-    /// Removes a temporary folder that will not take the staging folder's name.
-    func discard(_ temporary: String) throws(FileSystemError) {
-        try files.removeTree(temporary)
-    }
-
     /// Gives `temporary` the staging folder's name, durably, in place of what had it.
     ///
     /// On an error the name is still, or already, that of one whole folder; what is left has the
@@ -74,7 +69,7 @@ package struct StagingFolder: Sendable {
         try files.exchange(temporary, path)
         try files.synchronizeFolder(parent)
         do throws(FileSystemError) {
-            try discard(temporary)
+            try files.removeTree(temporary)
         } catch {
             if error == .stopped { throw error }
         }

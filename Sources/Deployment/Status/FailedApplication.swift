@@ -6,13 +6,9 @@ extension ApplicationSnapshot {
         _ application: String, replicas: Int, problem: String
     ) -> ApplicationSnapshot {
         ApplicationSnapshot(
-            application: application, targetVersion: nil, pinnedVersion: nil, ghosted: [],
-            history: [], problem: problem,
-            instances: InstanceNumber.first(replicas).map { number in
-                InstanceSnapshot(
-                    number: number, status: .failed, current: nil, previous: nil,
-                    isConnected: false, isStoppedByOperator: false, isResponding: true,
-                    identity: nil, startedAt: nil, crashRestarts: 0, forcedRestarts: 0)
+            application: application, problem: problem,
+            instances: InstanceNumber.first(replicas).map {
+                InstanceSnapshot(number: $0, status: .failed)
             })
     }
 }

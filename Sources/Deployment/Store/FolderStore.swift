@@ -73,12 +73,10 @@ package struct FolderStore: ReleaseStore, Equatable {
         } catch {
             throw .unreadable(path: path, error)
         }
-        do throws(ReleaseError) {
-            guard let bytes else { throw .tooLong(byteCount: Release.maximumByteCount + 1) }
-            return try Release(parsing: bytes)
-        } catch {
-            throw .invalid(path: path, error)
+        guard let bytes else {
+            throw .invalid(path: path, .tooLong(byteCount: Release.maximumByteCount + 1))
         }
+        return try converting({ StoreError.invalid(path: path, $0) }, Release(parsing: bytes))
     }
 
     private static func checkPackage(_ path: String, _ trust: PathTrust) throws(StoreError) {

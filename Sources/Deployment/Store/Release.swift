@@ -86,14 +86,12 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
         switch value {
         case nil, .null: return []
         case .array(let elements):
-            var commands: [String] = []
-            for element in elements {
-                guard case .string(let command) = element else {
+            return try elements.map { element throws(ReleaseError) in
+                guard let command = element.text else {
                     throw .wrongType(key: "pre_commands", found: "an array with \(element.kind)")
                 }
-                commands.append(command)
+                return command
             }
-            return commands
         case .some(let value): throw .wrongType(key: "pre_commands", found: value.kind)
         }
     }

@@ -3,13 +3,13 @@ internal import Glibc
 package import Transport
 
 extension ProcessUser {
-    /// Runs `body` with this user's rights to files instead of ours: what the user may not read, enter
-    /// or write, `body` may not either, and what it makes is the user's. Only root can.
+    /// Does `action` with this user's rights to files instead of ours: what the user may not read, enter
+    /// or write, `action` may not either, and what it makes is the user's. Only root can.
     ///
-    /// Other threads notice nothing. `body` starts no thread and waits for nothing but files: a thread
+    /// Other threads notice nothing. `action` starts no thread and waits for nothing but files: a thread
     /// begins with the rights of the one that starts it.
     package func acting<Result: ~Copyable>(
-        _ body: () throws(FileSystemError) -> Result
+        _ action: @autoclosure () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         let before = Self.ownGroups()
         defer {
@@ -20,7 +20,7 @@ extension ProcessUser {
         guard clinux_act_as(id, group, groups, groups.count) == 0 else {
             throw .last("acting as \(name)")
         }
-        return try body()
+        return try action()
     }
 
     private static func ownGroups() -> [gid_t] {
@@ -54,11 +54,11 @@ package struct ActingFileSystem: FileSystem {
         self.isUsers = isUsers
     }
 
-    /// Does `body` as whoever owns the place of `path`.
+    /// Does `action` as whoever owns the place of `path`.
     private func at<Result>(
-        _ path: String, _ body: () throws(FileSystemError) -> Result
+        _ path: String, _ action: @autoclosure () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
-        isUsers(path) ? try user.acting(body) : try body()
+        isUsers(path) ? try user.acting(action()) : try action()
     }
 
     package func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8] {
@@ -78,18 +78,11 @@ package struct ActingFileSystem: FileSystem {
         _ path: String, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
         guard isUsers(path) else {
-            return try FileSystemError.trusting { () throws(PathTrustError) in
-                try PathTrust(users: sources).file(path)
-            }
+            return try FileSystemError.trusting(PathTrust(users: sources).file(path))
         }
-        let file: FileDescriptor
-        do throws(FileSystemError) {
-            file = try user.acting { () throws(FileSystemError) in
-                try FileDescriptor.opening(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, attempt)
-            }
-        } catch {
-            throw absence(error, at: path, attempt)
-        }
+        let flags = O_RDONLY | O_NOCTTY | O_NONBLOCK
+        let file = try orAbsent(
+            path, attempt, user.acting(FileDescriptor.opening(path, flags, attempt)))
         var status = stat()
         guard fstat(file.raw, &status) == 0 else { throw .last(attempt) }
         guard status.st_mode & S_IFMT == S_IFREG else {
@@ -98,72 +91,70 @@ package struct ActingFileSystem: FileSystem {
         return file
     }
 
-    private func absence(
-        _ error: FileSystemError, at path: String, _ attempt: String
-    ) -> FileSystemError {
-        // ENOTCONN: a file system of the user's own (FUSE) whose server has ended.
-        let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV, ENOTCONN]
-        guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else { return error }
-        return .system(SystemError(attempt, code: ENOENT))
+    /// What `value` is. What the user may not come to in its part counts as absent.
+    private func orAbsent<Value: ~Copyable>(
+        _ path: String, _ attempt: String, _ value: @autoclosure () throws(FileSystemError) -> Value
+    ) throws(FileSystemError) -> Value {
+        do throws(FileSystemError) {
+            return try value()
+        } catch {
+            // ENOTCONN: a file system of the user's own (FUSE) whose server has ended.
+            let asIfAbsent = [EACCES, EPERM, ELOOP, ENOTDIR, EISDIR, ENXIO, ENODEV, ENOTCONN]
+            guard isUsers(path), let code = error.code, asIfAbsent.contains(code) else {
+                throw error
+            }
+            throw .system(SystemError(attempt, code: ENOENT))
+        }
     }
 
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {
-        try at(path) { () throws(FileSystemError) in try base.createFile(path, mode: mode) }
+        try at(path, base.createFile(path, mode: mode))
     }
 
     package func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in try base.overwriteFile(path, with: bytes) }
+        try at(path, base.overwriteFile(path, with: bytes))
     }
 
     package func rename(_ source: String, to destination: String) throws(FileSystemError) {
-        try at(destination) { () throws(FileSystemError) in
-            try base.rename(source, to: destination)
-        }
+        try at(destination, base.rename(source, to: destination))
     }
 
     package func exchange(_ first: String, _ second: String) throws(FileSystemError) {
-        try at(first) { () throws(FileSystemError) in try base.exchange(first, second) }
+        try at(first, base.exchange(first, second))
     }
 
     package func synchronizeFolder(_ path: String) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in try base.synchronizeFolder(path) }
+        try at(path, base.synchronizeFolder(path))
     }
 
     package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in
-            try base.synchronizeFileSystem(holding: path)
-        }
+        try at(path, base.synchronizeFileSystem(holding: path))
     }
 
     package func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in try base.makeFolder(path, mode: mode) }
+        try at(path, base.makeFolder(path, mode: mode))
     }
 
     package func removeFile(_ path: String) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in try base.removeFile(path) }
+        try at(path, base.removeFile(path))
     }
 
     package func removeTree(_ path: String) throws(FileSystemError) {
-        try at(path) { () throws(FileSystemError) in try base.removeTree(path) }
+        try at(path, base.removeTree(path))
     }
 
     package func list(_ path: String) throws(FileSystemError) -> [String] {
-        do throws(FileSystemError) {
-            return try at(path) { () throws(FileSystemError) in try base.list(path) }
-        } catch {
-            throw absence(error, at: path, "listing \(path)")
-        }
+        try orAbsent(path, "listing \(path)", at(path, base.list(path)))
     }
 
     package func status(_ path: String) throws(FileSystemError) -> FileStatus? {
         do throws(FileSystemError) {
-            return try at(path) { () throws(FileSystemError) in try base.status(path) }
+            return try orAbsent(path, "looking at \(path)", at(path, base.status(path)))
         } catch {
-            let error = absence(error, at: path, "looking at \(path)")
-            guard !error.isNotFound else { return nil }
-            throw error
+            guard error.isNotFound else { throw error }
+            return nil
         }
     }
 

@@ -12,12 +12,6 @@ package enum FolderAccess {
     package static func set(
         _ path: String, mode: UInt32, group: UInt32? = nil
     ) throws(FileSystemError) {
-        try change(path, group) { _ in mode }
-    }
-
-    private static func change(
-        _ path: String, _ group: UInt32?, _ newMode: (UInt32) -> UInt32
-    ) throws(FileSystemError) {
         let attempt = "setting the permissions of \(path)"
         let folder: FileDescriptor
         do throws(FileSystemError) {
@@ -26,12 +20,12 @@ package enum FolderAccess {
             if error.code == ENOENT || error.code == ELOOP || error.code == ENOTDIR { return }
             throw error
         }
-        try change(folder, group, newMode, attempt)
+        try change(folder, group, attempt) { _ in mode }
     }
 
     private static func change(
-        _ folder: borrowing FileDescriptor, _ group: UInt32?, _ newMode: (UInt32) -> UInt32,
-        _ attempt: String
+        _ folder: borrowing FileDescriptor, _ group: UInt32?, _ attempt: String,
+        _ newMode: (UInt32) -> UInt32
     ) throws(FileSystemError) {
         var status = stat()
         guard fstat(folder.raw, &status) == 0 else { throw .last(attempt) }
@@ -53,9 +47,9 @@ package enum FolderAccess {
         _ folder: borrowing FileDescriptor, mode: UInt32, path: String
     ) throws(FileSystemError) {
         let attempt = "setting the permissions of \(path)"
-        try change(
-            .opening(".", in: folder.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt), nil,
-            { $0 | mode }, attempt)
+        let opened = try FileDescriptor.opening(
+            ".", in: folder.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
+        try change(opened, nil, attempt) { $0 | mode }
     }
 
     /// Makes the folder `name` in an opened one and gives it to a user. One that is there is given if it is
@@ -94,9 +88,7 @@ package enum FolderAccess {
                 "reaching \(place) as \(user.name) (`chmod o+x \(parent)` helps)"
             do throws(FileSystemError) {
                 // O_PATH takes the right to come there and no other.
-                try user.acting { () throws(FileSystemError) in
-                    _ = try FileDescriptor.opening(place, clinux_o_path, attempt)
-                }
+                _ = try user.acting(FileDescriptor.opening(place, clinux_o_path, attempt))
             } catch {
                 return error
             }
@@ -115,7 +107,8 @@ package enum TreeOwnership {
     /// Everything at `path` becomes the user's, with the modes that it has. What is the user's already
     /// is left with what is in it, so that one that was cut off can be repeated.
     package static func give(_ path: String, to user: ProcessUser) throws(FileSystemError) {
-        try visit(path) { (folder, name, status, attempt) throws(FileSystemError) in
+        try visit(Array(path.utf8CString), path: path) {
+            (folder, name, status, attempt) throws(FileSystemError) in
             guard status.st_uid != user.id || status.st_gid != user.group else { return }
             guard clinux_change_owner(folder, name, user.id, user.group) == 0 else {
                 throw .last(attempt)
@@ -127,7 +120,8 @@ package enum TreeOwnership {
 
     /// Everything at `path` stays ours, and the user's group may read, enter and run of it what we may.
     package static func show(_ path: String, to user: ProcessUser) throws(FileSystemError) {
-        try visit(path) { (folder, name, status, attempt) throws(FileSystemError) in
+        try visit(Array(path.utf8CString), path: path) {
+            (folder, name, status, attempt) throws(FileSystemError) in
             guard
                 status.st_gid == user.group
                     || clinux_change_owner(folder, name, status.st_uid, user.group) == 0
@@ -145,14 +139,8 @@ package enum TreeOwnership {
     private typealias Visit = (Int32, [CChar], stat, String) throws(FileSystemError) -> Void
 
     private static func visit(
-        _ path: String, _ body: Visit, isDone: (stat) -> Bool
-    ) throws(FileSystemError) {
-        try visit(Array(path.utf8CString), in: AT_FDCWD, path: path, depth: 0, body, isDone)
-    }
-
-    private static func visit(
-        _ name: [CChar], in folder: Int32, path: String, depth: Int, _ body: Visit,
-        _ isDone: (stat) -> Bool
+        _ name: [CChar], in folder: Int32 = AT_FDCWD, path: String, depth: Int = 0, _ body: Visit,
+        isDone: (stat) -> Bool
     ) throws(FileSystemError) {
         let attempt = "giving \(path) away"
         guard depth < maximumDepth else { throw .tooDeep(path: path) }
@@ -166,7 +154,7 @@ package enum TreeOwnership {
             for entry in try opened.names(attempt) {
                 try visit(
                     entry, in: opened.descriptor, path: "\(path)/\(FolderEntries.text(entry))",
-                    depth: depth + 1, body, isDone)
+                    depth: depth + 1, body, isDone: isDone)
             }
         }
         try body(folder, name, status, attempt)

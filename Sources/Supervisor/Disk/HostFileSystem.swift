@@ -23,13 +23,10 @@ package struct HostFileSystem: FileSystem {
     static func content(
         of file: borrowing FileDescriptor, _ path: String, limit: Int, _ attempt: String
     ) throws(FileSystemError) -> [UInt8] {
-        let bytes: [UInt8]?
-        do throws(SystemError) {
-            bytes = try file.readAll(limit: limit, attempt)
-        } catch {
-            throw .system(error)
-        }
-        guard let bytes else { throw .tooLarge(path: path, limit: limit) }
+        guard
+            let bytes = try converting(
+                FileSystemError.system, file.readAll(limit: limit, attempt))
+        else { throw .tooLarge(path: path, limit: limit) }
         return bytes
     }
 
@@ -104,27 +101,22 @@ package struct HostFileSystem: FileSystem {
     }
 
     package func removeFile(_ path: String) throws(FileSystemError) {
-        let place: Place
         do throws(FileSystemError) {
-            place = try self.place(path)
+            let place = try place(path)
+            try check(unlinkat(place.raw, place.name, 0), "removing \(path)")
         } catch {
-            if error.isNotFound { return }
-            throw error
+            guard error.isNotFound else { throw error }
         }
-        guard unlinkat(place.raw, place.name, 0) != 0, clinux_errno() != ENOENT else { return }
-        throw .last("removing \(path)")
     }
 
     package func removeTree(_ path: String) throws(FileSystemError) {
         guard let anchor, anchor.holds(path) else { return try TreeRemoval.remove(path) }
-        let place: Place
         do throws(FileSystemError) {
-            place = try self.place(path)
+            let place = try place(path)
+            try TreeRemoval.remove(place.name, in: place.raw, path: path)
         } catch {
-            if error.isNotFound { return }
-            throw error
+            guard error.isNotFound else { throw error }
         }
-        try TreeRemoval.remove(place.name, in: place.raw, path: path)
     }
 
     package func list(_ path: String) throws(FileSystemError) -> [String] {
@@ -169,12 +161,8 @@ package struct HostFileSystem: FileSystem {
     ) throws(FileSystemError) {
         var chunk = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count: Int
-            do throws(SystemError) {
-                count = try input.read(into: &chunk, attempt)
-            } catch {
-                throw .system(error)
-            }
+            let count = try converting(
+                FileSystemError.system, input.read(into: &chunk, attempt))
             if count == 0 { break }
             try output.write(chunk[..<count])
         }
@@ -211,11 +199,11 @@ package struct HostFileSystem: FileSystem {
 
     private func place(_ path: String) throws(FileSystemError) -> Place {
         guard let anchor, anchor.holds(path) else { return Place(path: path) }
-        return Place(
-            try FileSystemError.trusting { () throws(PathTrustError) in try anchor.entry(path) })
+        return Place(try FileSystemError.trusting(anchor.entry(path)))
     }
 
-    /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would wait for its other side.
+    /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would
+    /// wait for its other side.
     private func openedFile(
         _ path: String, _ flags: Int32, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
@@ -236,9 +224,7 @@ package struct HostFileSystem: FileSystem {
         _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
         if let anchor, path == anchor.path {
-            return try FileSystemError.trusting { () throws(PathTrustError) in
-                try anchor.reopened()
-            }
+            return try FileSystemError.trusting(anchor.reopened())
         }
         guard let anchor, anchor.holds(path) else {
             return try FileDescriptor.opening(path, flags, mode: mode, attempt)
@@ -253,9 +239,7 @@ package struct HostFileSystem: FileSystem {
                 throw error
             }
         }
-        let target = try FileSystemError.trusting { () throws(PathTrustError) in
-            try anchor.target(path)
-        }
+        let target = try FileSystemError.trusting(anchor.target(path))
         return try FileDescriptor.opening(
             target.name, in: target.folder.raw, flags | O_NOFOLLOW, mode: mode, attempt)
     }
@@ -264,20 +248,18 @@ package struct HostFileSystem: FileSystem {
 /// A file of the host's file system that is written from its first byte on.
 final class HostNewFile: NewFile {
     private let path: String
-    private let raw: Int32
     private var descriptor: FileDescriptor?
 
     init(path: String, descriptor: consuming FileDescriptor) {
         self.path = path
-        raw = descriptor.raw
         self.descriptor = consume descriptor
     }
 
-    private var isFinished: Bool { descriptor == nil }
-
     /// Whether a part of it could be freed again, by trying: what is there already is lost.
     func canBeFreed(byteCount: Int64) throws(FileSystemError) -> Bool {
-        precondition(!isFinished, "A finished file is not changed")
+        guard let raw = descriptor?.raw else {
+            preconditionFailure("A finished file is not changed")
+        }
         guard clinux_punch_hole(raw, 0, byteCount) != 0 else { return true }
         let code = clinux_errno()
         guard code == EOPNOTSUPP || code == ENOSYS || code == ENODEV else {
@@ -294,7 +276,7 @@ final class HostNewFile: NewFile {
     }
 
     func finish() throws(FileSystemError) {
-        precondition(!isFinished, "A file is finished once")
+        guard let raw = descriptor?.raw else { preconditionFailure("A file is finished once") }
         defer { descriptor = nil }
         guard fsync(raw) == 0 else { throw .last("making \(path) durable") }
     }
@@ -305,9 +287,7 @@ extension FileSystemError {
     static func last(_ attempt: String) -> FileSystemError {
         .system(.last(attempt))
     }
-}
 
-extension FileSystemError {
     /// What the system itself has refused is an error of the system.
     package init(_ error: PathTrustError) {
         if case .system(let reason) = error.reason {
@@ -317,11 +297,11 @@ extension FileSystemError {
         }
     }
 
-    /// What `body` returns. A path that it refuses is an error of the file system.
+    /// What `value` is. A path that is refused is an error of the file system.
     package static func trusting<Value: ~Copyable>(
-        _ body: () throws(PathTrustError) -> Value
+        _ value: @autoclosure () throws(PathTrustError) -> Value
     ) throws(FileSystemError) -> Value {
-        do throws(PathTrustError) { return try body() } catch { throw FileSystemError(error) }
+        try converting(FileSystemError.init, value())
     }
 }
 

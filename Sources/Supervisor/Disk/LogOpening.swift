@@ -34,18 +34,16 @@ package enum LogOpening {
         of path: String, owners: TrustedUsers
     ) throws(FileSystemError) -> FolderAnchor {
         let folder = HostFileSystem.folder(of: path)
-        return try FileSystemError.trusting { () throws(PathTrustError) in
-            FolderAnchor(try trust(owners).folder(folder), path: folder)
-        }
+        return FolderAnchor(
+            try FileSystemError.trusting(trust(owners).folder(folder)), path: folder)
     }
 
-    /// Makes the folder of the log at `path`, mode 0750, where it is missing.
+    /// Makes a folder of logs, and those above it, where they are missing. It is walked as all paths of
+    /// logs are: whoever owns a folder on the way may put links there meanwhile.
     static func makeFolder(
-        of path: String, owners: TrustedUsers = TrustedUsers()
-    ) throws(FileSystemError) {
-        try FileSystemError.trusting { () throws(PathTrustError) in
-            _ = try trust(owners).makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
-        }
+        _ path: String, mode: UInt32, owners: TrustedUsers = TrustedUsers()
+    ) throws(FileSystemError) -> FileDescriptor {
+        try FileSystemError.trusting(trust(owners).makeFolder(path, mode: mode))
     }
 
     /// How the folders of logs are walked.
@@ -57,11 +55,10 @@ package enum LogOpening {
         _ path: String, _ flags: Int32, _ owners: TrustedUsers
     ) throws(FileSystemError) -> FileDescriptor {
         let trust = trust(owners)
-        return try FileSystemError.trusting { () throws(PathTrustError) in
-            let folder = try trust.folder(HostFileSystem.folder(of: path))
-            return try trust.file(
+        let folder = try FileSystemError.trusting(trust.folder(HostFileSystem.folder(of: path)))
+        return try FileSystemError.trusting(
+            trust.file(
                 HostFileSystem.name(of: path), in: folder, path: path, as: .log, flags: flags,
-                mode: 0o640)
-        }
+                mode: 0o640))
     }
 }

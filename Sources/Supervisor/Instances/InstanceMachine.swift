@@ -18,16 +18,19 @@ package import Transport
 /// before that. Counters go on over stops; the count of crashes in a row starts afresh whenever
 /// someone asks for a start or a restart, and after a healthy run.
 package struct InstanceMachine: Equatable, Sendable {
-    package var configuration: Configuration
+    /// From SIGTERM to SIGKILL.
+    package let stopTimeout: Duration
     package private(set) var restarts: Restarts
     /// Crashes and failed starts since the last healthy run, or since someone asked for a start.
     package private(set) var consecutiveCrashes = 0
     private var phase = Phase.idle
 
-    package init(
-        configuration: Configuration = Configuration(), restarts: Restarts = Restarts()
-    ) {
-        self.configuration = configuration
+    private static let backoff = Backoff()
+    /// SIGKILL is repeated at this interval until the process has gone.
+    private static let killInterval: Duration = .seconds(1)
+
+    package init(stopTimeout: Duration = .seconds(10), restarts: Restarts = Restarts()) {
+        self.stopTimeout = stopTimeout
         self.restarts = restarts
     }
 
@@ -115,7 +118,7 @@ extension InstanceMachine {
     }
 
     private func healthyTime(readySince: MonotonicTime) -> MonotonicTime {
-        readySince + configuration.backoff.healthyAfter
+        readySince + Self.backoff.healthyAfter
     }
 }
 
@@ -223,8 +226,7 @@ extension InstanceMachine {
         _ process: Process, startsAgain: Bool, now: MonotonicTime
     ) -> [Action] {
         consecutiveCrashes = 0
-        phase = .stopping(
-            process, Stop(killAt: now + configuration.stopTimeout, startsAgain: startsAgain))
+        phase = .stopping(process, Stop(killAt: now + stopTimeout, startsAgain: startsAgain))
         return [.terminate]
     }
 }
@@ -235,7 +237,7 @@ extension InstanceMachine {
     private mutating func kill(
         _ process: Process, startsAgain: Bool, now: MonotonicTime
     ) -> [Action] {
-        let next = now + configuration.killInterval
+        let next = now + Self.killInterval
         phase = .stopping(process, Stop(killAt: next, isKilled: true, startsAgain: startsAgain))
         return [.killSession]
     }
@@ -246,14 +248,10 @@ extension InstanceMachine {
             preconditionFailure("A process was spawned that was not asked for")
         }
         let process = Process(identity: identity, since: now)
-        switch then {
-        case .keep:
-            phase = .alive(process, readySince: nil)
-            return [.report(.started(identity))]
-        case .stop, .restart:
-            return [.report(.started(identity))]
-                + beginStop(process, startsAgain: then == .restart, now: now)
-        }
+        phase = .alive(process, readySince: nil)
+        guard then != .keep else { return [.report(.started(identity))] }
+        return [.report(.started(identity))]
+            + beginStop(process, startsAgain: then == .restart, now: now)
     }
 
     /// No process could be started for `.spawn`.
@@ -264,7 +262,7 @@ extension InstanceMachine {
         switch then {
         case .keep:
             consecutiveCrashes += 1
-            let delay = configuration.backoff.delay(consecutiveCrashes: consecutiveCrashes)
+            let delay = Self.backoff.delay(consecutiveCrashes: consecutiveCrashes)
             phase = .waiting(Wait(until: now + delay, cannotStart: true))
             return [
                 .report(.cannotStart(reason: reason, count: consecutiveCrashes, restartIn: delay))
@@ -298,39 +296,27 @@ extension InstanceMachine {
 
     /// The process lives, and what runs in it has begun anew by itself: a crash whose restart is done.
     package mutating func rebootedInPlace(now: MonotonicTime) -> [Action] {
-        switch phase {
-        case .alive(let process, _):
-            consecutiveCrashes += 1
-            restarts.crash += 1
-            phase = .alive(process, readySince: nil)
-            return [.report(.rebooted(count: consecutiveCrashes))]
-        case .idle, .spawning, .stopping, .waiting:
-            return []
-        }
+        guard case .alive(let process, _) = phase else { return [] }
+        consecutiveCrashes += 1
+        restarts.crash += 1
+        phase = .alive(process, readySince: nil)
+        return [.report(.rebooted(count: consecutiveCrashes))]
     }
 
     /// The process lives and does not respond any more: it is killed, which counts as a crash, and
     /// another one is started.
     package mutating func hung(now: MonotonicTime) -> [Action] {
-        switch phase {
-        case .alive(let process, _):
-            restarts.crash += 1
-            // SIGTERM would wait in vain for a process that does nothing.
-            return kill(process, startsAgain: true, now: now)
-        case .idle, .spawning, .stopping, .waiting:
-            return []
-        }
+        guard case .alive(let process, _) = phase else { return [] }
+        restarts.crash += 1
+        // SIGTERM would wait in vain for a process that does nothing.
+        return kill(process, startsAgain: true, now: now)
     }
 
     /// The process serves. Late or repeated news of it are ignored.
     package mutating func becameReady(now: MonotonicTime) -> [Action] {
-        switch phase {
-        case .alive(let process, readySince: nil):
-            phase = .alive(process, readySince: now)
-            return [.report(.ready)]
-        case .alive, .idle, .spawning, .stopping, .waiting:
-            return []
-        }
+        guard case .alive(let process, readySince: nil) = phase else { return [] }
+        phase = .alive(process, readySince: now)
+        return [.report(.ready)]
     }
 
     /// The leader of the session has ended; the rest of it is being killed.
@@ -342,7 +328,7 @@ extension InstanceMachine {
             }
             consecutiveCrashes += 1
             restarts.crash += 1
-            let delay = configuration.backoff.delay(consecutiveCrashes: consecutiveCrashes)
+            let delay = Self.backoff.delay(consecutiveCrashes: consecutiveCrashes)
             phase = .waiting(Wait(until: now + delay, ending: process, exit: exit))
             return [.report(.crashed(exit, count: consecutiveCrashes, restartIn: delay))]
         case .stopping(let process, var stop):
@@ -360,11 +346,8 @@ extension InstanceMachine {
         switch phase {
         case .stopping(_, let stop):
             precondition(stop.exit != nil, "A session ends after its leader")
-            guard !stop.startsAgain else {
-                return [.report(.stopped(stop.exit))] + spawnAfresh()
-            }
             phase = .idle
-            return [.report(.stopped(stop.exit))]
+            return [.report(.stopped(stop.exit))] + (stop.startsAgain ? spawnAfresh() : [])
         case .waiting(var wait):
             precondition(wait.ending != nil, "A session ends once")
             wait.ending = nil
@@ -387,7 +370,7 @@ extension InstanceMachine {
         case .stopping(let process, var stop):
             let isFirst = !stop.isKilled
             stop.isKilled = true
-            stop.killAt = now + configuration.killInterval
+            stop.killAt = now + Self.killInterval
             phase = .stopping(process, stop)
             return isFirst ? [.killSession, .report(.killed)] : [.killSession]
         case .waiting:

@@ -1,22 +1,5 @@
 /// What an ``InstanceMachine`` is told and what it tells.
 extension InstanceMachine {
-    package struct Configuration: Equatable, Sendable {
-        package var backoff: Backoff
-        /// From SIGTERM to SIGKILL.
-        package var stopTimeout: Duration
-        /// SIGKILL is repeated at this interval until the process has gone.
-        package var killInterval: Duration
-
-        package init(
-            backoff: Backoff = Backoff(), stopTimeout: Duration = .seconds(10),
-            killInterval: Duration = .seconds(1)
-        ) {
-            self.backoff = backoff
-            self.stopTimeout = stopTimeout
-            self.killInterval = killInterval
-        }
-    }
-
     package enum Status: String, Codable, Sendable, CaseIterable {
         case idle, starting, running, stopping, backoff, failed
     }

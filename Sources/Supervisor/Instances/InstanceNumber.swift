@@ -26,19 +26,12 @@ package struct InstanceNumber: Hashable, Comparable, Strideable, Sendable, Custo
     package func advanced(by count: Int) -> InstanceNumber { InstanceNumber(value + count) }
 }
 
-extension InstanceNumber: Codable {
-    package init(from decoder: any Decoder) throws {
-        let value = try decoder.singleValueContainer().decode(Int.self)
-        guard value >= 1 else {
-            throw DecodingError.dataCorrupted(
-                .init(codingPath: decoder.codingPath, debugDescription: "Instances count from one"))
-        }
-        self.init(value)
-    }
+extension InstanceNumber: RawRepresentable, Codable {
+    package var rawValue: Int { value }
 
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.singleValueContainer()
-        try container.encode(value)
+    package init?(rawValue: Int) {
+        guard rawValue >= 1 else { return nil }
+        self.init(rawValue)
     }
 }
 

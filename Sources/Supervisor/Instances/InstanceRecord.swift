@@ -16,11 +16,11 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     /// The process that runs, or is being started.
     package var process: ProcessIdentity?
     /// Whether that process is known to have become the program.
-    package var hasBegun: Bool
+    package var hasBegun = false
     /// It has been decided to stop the process: nobody signals it before this is on disk.
-    package var isStopping: Bool
+    package var isStopping = false
     /// An operator wants the instance to stay stopped.
-    package var isStopped: Bool
+    package var isStopped = false
     /// The creation of its node, as seen last.
     package var creation: UInt32?
     /// The release that was started.
@@ -34,9 +34,6 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         app = name.app
         instance = name.number
         self.process = process
-        hasBegun = false
-        isStopping = false
-        isStopped = false
         self.version = version
         self.restarts = restarts
     }
@@ -52,11 +49,9 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
 
     /// A process as it is started: nothing of the one before it holds.
     package mutating func begin(_ process: ProcessIdentity, version: String?) {
+        end()
         self.process = process
         self.version = version
-        hasBegun = false
-        isStopping = false
-        creation = nil
     }
 
     /// Nothing of the process is left.

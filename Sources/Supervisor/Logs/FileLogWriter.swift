@@ -9,7 +9,6 @@ final class FileLogWriter: @unchecked Sendable {
     private let path: String
     private let limits: LogLimits
     private var descriptor: FileDescriptor?
-    private var raw: Int32 = -1
     /// The disk took a part of a line and no more.
     private var isInLine = false
 
@@ -64,7 +63,7 @@ final class FileLogWriter: @unchecked Sendable {
 
     /// The size of the open file, if it still is the one with the name.
     private func currentSize() -> Int64? {
-        guard descriptor != nil else { return nil }
+        guard let raw = descriptor?.raw else { return nil }
         var (opened, named) = (stat(), stat())
         guard fstat(raw, &opened) == 0, lstat(path, &named) == 0,
             opened.st_ino == named.st_ino, opened.st_dev == named.st_dev
@@ -76,14 +75,8 @@ final class FileLogWriter: @unchecked Sendable {
         descriptor = nil
         isInLine = false
         do throws(FileSystemError) {
-            try LogOpening.makeFolder(of: path)
-        } catch {
-            // Opening the file fails then, too.
-        }
-        do throws(FileSystemError) {
-            let opened = try LogOpening.append(to: path)
-            raw = opened.raw
-            descriptor = consume opened
+            _ = try LogOpening.makeFolder(HostFileSystem.folder(of: path), mode: 0o750)
+            descriptor = try LogOpening.append(to: path)
             return true
         } catch {
             return false

@@ -30,14 +30,7 @@ package struct LogFiles: Sendable {
 
     /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
     package func prepare(app: String) throws(FileSystemError) {
-        _ = try opened(folder(app: app), mode: 0o750)
-    }
-
-    /// Walked as all paths of logs are: whoever owns a folder on the way may put links there meanwhile.
-    private func opened(_ path: String, mode: UInt32) throws(FileSystemError) -> FileDescriptor {
-        try FileSystemError.trusting { () throws(PathTrustError) in
-            try LogOpening.trust(owners).makeFolder(path, mode: mode)
-        }
+        _ = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
     }
 
     /// Where a virtual machine leaves its crash dump: beside its logs. One with a user of its own has a
@@ -51,8 +44,8 @@ package struct LogFiles: Sendable {
     package func prepareCrashDumps(
         app: String, user: ProcessUser
     ) throws(FileSystemError) -> FileSystemError? {
-        _ = try opened(root, mode: 0o711)
-        let folder = try opened(folder(app: app), mode: 0o750)
+        _ = try LogOpening.makeFolder(root, mode: 0o711, owners: owners)
+        let folder = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
         // Others pass through and list nothing; the logs are closed to them.
         try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)
@@ -61,31 +54,9 @@ package struct LogFiles: Sendable {
         return FolderAccess.obstacle(for: user, on: path)
     }
 
-    /// The last `count` lines, oldest first, without their ends; none when there is no log yet. They
-    /// may be from rotated pieces. At most the last MiB is read, so that there may be fewer lines,
-    /// and the first of them may lack its beginning. It blocks.
-    package func tail(
-        _ name: InstanceName, _ stream: Stream, lines count: Int
-    ) throws(FileSystemError) -> [String] {
-        try Self.tail(path: path(name, stream), lines: count, owners: owners)
-    }
-
-    /// Where the last `count` lines begin, which with 0 is the end of what is there. It blocks.
-    package func position(
-        _ name: InstanceName, _ stream: Stream, lastLines count: Int
-    ) throws(FileSystemError) -> LogPosition {
-        try Self.position(path: path(name, stream), lastLines: count, owners: owners)
-    }
-
-    /// What has been written from `position` on, `limit` bytes at most. It blocks, but does not wait
-    /// for anything to be written.
-    package func read(
-        _ name: InstanceName, _ stream: Stream, from position: LogPosition, limit: Int
-    ) throws(FileSystemError) -> LogChunk {
-        try Self.read(path: path(name, stream), from: position, limit: limit, owners: owners)
-    }
-
-    /// As above, of any file and its pieces.
+    /// The last `count` lines of a log, oldest first, without their ends; none when there is no log
+    /// yet. They may be from rotated pieces. At most the last MiB is read, so that there may be fewer
+    /// lines, and the first of them may lack its beginning. It blocks.
     package static func tail(
         path: String, lines count: Int, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> [String] {
@@ -94,7 +65,7 @@ package struct LogFiles: Sendable {
         }.lines
     }
 
-    /// As above, of any file and its pieces.
+    /// Where the last `count` lines of a log begin, which with 0 is the end of what is there. It blocks.
     package static func position(
         path: String, lastLines count: Int, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> LogPosition {
@@ -104,7 +75,8 @@ package struct LogFiles: Sendable {
         }
     }
 
-    /// As above, of any file and its pieces.
+    /// What has been written to a log from `position` on, `limit` bytes at most. It blocks, but does
+    /// not wait for anything to be written.
     package static func read(
         path: String, from position: LogPosition, limit: Int,
         owners: TrustedUsers = TrustedUsers()

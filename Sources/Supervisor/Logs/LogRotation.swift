@@ -23,13 +23,6 @@ struct LogRotation: Sendable {
         case copyBegun, partCopied, copied, copyNamed, headFreed, pieceNamed, holeDropped
     }
 
-    enum Outcome: Equatable, Sendable {
-        /// How many bytes went to pieces.
-        case done(movedByteCount: Int64)
-        /// Nothing can be freed inside a file here: the log can only be renamed before a start.
-        case unsupported
-    }
-
     let path: String
     let limits: LogLimits
     var owners = TrustedUsers()
@@ -50,23 +43,23 @@ struct LogRotation: Sendable {
     /// Moves the head to pieces until no more is left than the limit, ``maximumMoveCount`` of them at
     /// most: a log that has grown to gigabytes meanwhile must not keep others waiting. A full disk
     /// leaves no copy.
-    func rotate() throws(FileSystemError) -> Outcome {
+    /// - Returns: how many bytes went to pieces; `nil` where nothing can be freed inside a file, so that
+    ///   the log can only be renamed before a start.
+    func rotate() throws(FileSystemError) -> Int64? {
         try recover()
-        guard let log = try OpenedLog(path, isChanged: true, owners: owners) else {
-            return .done(movedByteCount: 0)
-        }
+        guard let log = try OpenedLog(path, isChanged: true, owners: owners) else { return 0 }
         var moved: Int64 = 0
         for _ in 0..<Self.maximumMoveCount where log.contentByteCount > limits.fileByteCount {
             // What is taken off ends on a block and before the last byte, as fallocate(2) demands.
             let end = min(log.firstData + limits.pieceByteCount, log.byteCount - 1)
             let count = end / LogLimits.alignment * LogLimits.alignment - log.firstData
             guard count > 0 else { break }
-            guard try move(log, count) else { return .unsupported }
+            guard try move(log, count) else { return nil }
             moved += count
             try prune()
             try log.measure()
         }
-        return .done(movedByteCount: moved)
+        return moved
     }
 
     /// Rotates a log that nobody has open by its name alone, when it is above the limit or has a

@@ -78,6 +78,7 @@ package actor LogRotator {
                 rotator.policy.restarted(path)
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.rotateByRename()
+                    return nil
                 }
             }
         }
@@ -90,8 +91,9 @@ package actor LogRotator {
             let sizes = await offload { Self.sizes(paths, owners) }
             for path in rotator.policy.measured(sizes, now: .now) {
                 if rotator.isStopping { return }
-                let rotation = rotator.rotation(path)
-                rotator.finish(path, await offload { Self.outcome(of: rotation) })
+                await rotator.attempt(path) { rotation throws(FileSystemError) in
+                    try rotation.rotate() == nil ? .unsupported : .rotated
+                }
             }
         }
     }
@@ -101,6 +103,7 @@ package actor LogRotator {
             for path in rotator.paths {
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.recover()
+                    return nil
                 }
             }
         }
@@ -118,28 +121,25 @@ package actor LogRotator {
         await task.value
     }
 
-    /// Does something to one log. Only its failure is worth a notice.
+    /// Does something to one log. Its failure is worth a notice, as what it returns may be.
     private func attempt(
-        _ path: String, _ body: @escaping @Sendable (LogRotation) throws(FileSystemError) -> Void
+        _ path: String,
+        _ body:
+            @escaping @Sendable (LogRotation) throws(FileSystemError)
+            -> LogRotationPolicy.Outcome?
     ) async {
-        let rotation = rotation(path)
+        let rotation = LogRotation(path: path, limits: limits, owners: logs.owners)
+        let outcome: LogRotationPolicy.Outcome?
         do throws(FileSystemError) {
-            try await offload { () throws(FileSystemError) in try body(rotation) }
+            outcome = try await offload { () throws(FileSystemError) in try body(rotation) }
         } catch {
-            finish(path, .failed("\(error)"))
+            outcome = .failed("\(error)")
         }
-    }
-
-    private func rotation(_ path: String) -> LogRotation {
-        LogRotation(path: path, limits: limits, owners: logs.owners)
+        if let outcome, let notice = policy.finished(path, outcome, now: .now) { onNotice(notice) }
     }
 
     private var paths: [String] {
         instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
-    }
-
-    private func finish(_ path: String, _ outcome: LogRotationPolicy.Outcome) {
-        if let notice = policy.finished(path, outcome, now: .now) { onNotice(notice) }
     }
 
     // MARK: Elsewhere
@@ -155,16 +155,5 @@ package actor LogRotator {
             } catch {}
         }
         return sizes
-    }
-
-    private static func outcome(of rotation: LogRotation) -> LogRotationPolicy.Outcome {
-        do throws(FileSystemError) {
-            switch try rotation.rotate() {
-            case .done: return .rotated
-            case .unsupported: return .unsupported
-            }
-        } catch {
-            return .failed("\(error)")
-        }
     }
 }

@@ -9,17 +9,7 @@ internal import Transport
 struct HeldProcess: ~Copyable {
     let handle: ProcessHandle
     private let gate: FileDescriptor
-    private let path: String
-    private let folder: String
-    private let setting: ProcessSetting
-
-    private init(handle: ProcessHandle, gate: consuming FileDescriptor, program: Program) {
-        self.handle = handle
-        self.gate = gate
-        path = program.path
-        folder = program.folder
-        setting = program.setting
-    }
+    private let program: Program
 
     static func start(_ program: Program) throws(SpawnError) -> HeldProcess {
         let attempt = "starting \(program.path)"
@@ -70,9 +60,10 @@ struct HeldProcess: ~Copyable {
         let code = clinux_release_held(gate.raw, &stage)
         let handle = handle
         guard code != 0 else { return handle }
+        let (path, setting) = (program.path, program.setting)
         let place =
             switch stage {
-            case Int32(CLINUX_STAGE_DIRECTORY): "entering \(folder)\(setting.asWhom)"
+            case Int32(CLINUX_STAGE_DIRECTORY): "entering \(program.folder)\(setting.asWhom)"
             case Int32(CLINUX_STAGE_PROGRAM): "starting \(path)\(setting.asWhom)"
             case Int32(CLINUX_STAGE_LIMITS): "setting the limits of \(path)"
             case Int32(CLINUX_STAGE_USER):
@@ -82,7 +73,8 @@ struct HeldProcess: ~Copyable {
         abandon()
         throw SpawnError(
             SystemError(place, code: code).description,
-            isOfProgram: stage == Int32(CLINUX_STAGE_PROGRAM) && Self.causesInProgram.contains(code))
+            isOfProgram: stage == Int32(CLINUX_STAGE_PROGRAM) && Self.causesInProgram.contains(code)
+        )
     }
 
     /// Source: execve(2).
@@ -100,11 +92,9 @@ struct HeldProcess: ~Copyable {
     private static func openLog(
         _ path: String, _ program: Program, _ attempt: String
     ) throws(SpawnError) -> FileDescriptor {
-        do throws(FileSystemError) {
-            return try LogOpening.append(to: path, owners: program.logOwners)
-        } catch {
-            throw SpawnError("\(attempt): opening its log: \(error)")
-        }
+        try converting(
+            { (error: FileSystemError) in SpawnError("\(attempt): opening its log: \(error)") },
+            LogOpening.append(to: path, owners: program.logOwners))
     }
 
     private static func withCStrings<Result>(

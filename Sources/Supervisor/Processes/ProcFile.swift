@@ -4,12 +4,12 @@ internal import Transport
 
 /// Reads from `/proc`, where files have no size and folders change while they are read.
 enum ProcFile {
-    /// The file's first 4 KiB, or `nil` when it cannot be read, as when its process has gone.
-    static func read(_ path: String) -> [UInt8]? {
+    /// The file's first bytes, or `nil` when it cannot be read, as when its process has gone.
+    static func read(_ path: String, limit: Int = 4096) -> [UInt8]? {
         let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
         let descriptor = FileDescriptor(owning: raw)
-        let bytes = [UInt8](unsafeUninitializedCapacity: 4096) { buffer, count in
+        let bytes = [UInt8](unsafeUninitializedCapacity: limit) { buffer, count in
             while count < buffer.count {
                 let result = Glibc.read(
                     descriptor.raw, buffer.baseAddress.map { $0 + count }, buffer.count - count)

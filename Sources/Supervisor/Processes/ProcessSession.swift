@@ -113,32 +113,36 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Looks up the members elsewhere, signals, and remembers them.
+    /// Begins a search for the members, to signal them.
     private func search(_ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Void) {
         guard survivorsAtEnd == nil else { return }
         precondition(loop.isCurrent, "Not on the event loop's thread")
         searchCount += 1
-        let (leader, isChild, before) = (leader, isChild, known)
         // It ends by itself within milliseconds, and keeps the session until then.
         Task(executorPreference: loop) { [self] in
-            let members = await offload {
-                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                    .find(known: before)
-                signal(leader, members)
-                return members
-            }
-            remember(members)
+            _ = await find(signal)
             searchCount -= 1
             endIfPossible()
         }
     }
 
-    private func remember(_ members: [ProcessHandle]) {
+    /// Looks up the members elsewhere, signals, and remembers them.
+    private func find(
+        _ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Void
+    ) async -> [ProcessHandle] {
+        let (leader, isChild, before) = (leader, isChild, known)
+        let members = await offload {
+            let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
+                .find(known: before)
+            signal(leader, members)
+            return members
+        }
         var byPID: [Int32: ProcessHandle] = [:]
         for member in known + members where !member.hasExited {
             byPID[member.identity.pid] = member
         }
         known = Array(byPID.values)
+        return members
     }
 
     private func leaderExited() {
@@ -160,14 +164,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         let deadline = MonotonicTime.now + .seconds(5)
         var pause = Duration.milliseconds(2)
         while true {
-            let (leader, isChild, before) = (leader, isChild, known)
-            let members = await offload {
-                let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                    .find(known: before)
+            let members = await find { _, members in
                 for member in members { member.send(SIGKILL) }
-                return members
             }
-            remember(members)
             // Those that were signalled just now are gone only when a later look finds none.
             if members.isEmpty || MonotonicTime.now >= deadline { return members.count }
             await loop.sleep(for: pause)

@@ -26,16 +26,11 @@ package struct ProcessSetting: Equatable, Sendable {
     var asWhom: String { user.map { " as \($0.name)" } ?? "" }
 }
 
-/// A descriptor of ours, and the number that it has in a program: from 3 on, below 256, each once. deployex passes
-/// none so far; it is there for listening sockets that outlive a release.
+/// A descriptor of ours, and the number that it has in a program: from 3 on, below 256, each once.
+/// deployex passes none so far; it is there for listening sockets that outlive a release.
 package struct PassedDescriptor: Equatable, Sendable {
     package var source: Int32
     package var target: Int32
-
-    package init(source: Int32, target: Int32) {
-        self.source = source
-        self.target = target
-    }
 }
 
 /// How many descriptors an instance may have.

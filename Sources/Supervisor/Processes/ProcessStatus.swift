@@ -15,15 +15,9 @@ struct ProcessStatus: Equatable, Sendable {
         default: false
         }
     }
+}
 
-    init(pid: Int32, state: UInt8, parent: Int32, session: Int32, startTicks: UInt64) {
-        self.pid = pid
-        self.state = state
-        self.parent = parent
-        self.session = session
-        self.startTicks = startTicks
-    }
-
+extension ProcessStatus {
     /// Parses one line; `nil` when it is not one.
     ///
     /// The second field is the program's name in parentheses and may itself hold spaces,

@@ -1,4 +1,3 @@
-internal import CLinux
 internal import Glibc
 package import Transport
 
@@ -42,17 +41,7 @@ package enum SessionLeaders {
 
     /// As it was at the start. Source: proc_pid_environ(5).
     private static func environment(of pid: Int32) -> [String] {
-        let raw = open("/proc/\(pid)/environ", O_RDONLY | O_CLOEXEC)
-        guard raw >= 0 else { return [] }
-        let descriptor = FileDescriptor(owning: raw)
-        var bytes: [UInt8] = []
-        var chunk = [UInt8](repeating: 0, count: 64 << 10)
-        while bytes.count < 4 << 20 {
-            let count = Glibc.read(descriptor.raw, &chunk, chunk.count)
-            if count < 0, clinux_errno() == EINTR { continue }
-            guard count > 0 else { break }
-            bytes += chunk[..<count]
-        }
+        let bytes = ProcFile.read("/proc/\(pid)/environ", limit: 4 << 20) ?? []
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 

@@ -68,7 +68,9 @@ struct ControlModule: Sendable {
             let logs = served(instance.app).logs
             // Joined there as well: a hundred thousand lines take their time.
             let found = try await offload {
-                try logs.tail(instance, stream, lines: lines).map { $0 + "\n" }.joined()
+                try LogFiles.tail(
+                    path: logs.path(instance, stream), lines: lines, owners: logs.owners
+                ).map { $0 + "\n" }.joined()
             }
             return Self.ok(found)
         case .readLog(let instance, let stream, let start, let limit):
@@ -112,27 +114,31 @@ struct ControlModule: Sendable {
         within limit: Duration, _ caller: Caller
     ) async throws -> LogChunk {
         let logs = served(instance.app).logs
+        let (path, owners) = (logs.path(instance, stream), logs.owners)
         let topics: Set<ObservationTopic> = [.log(instance, stream)]
         let seen = await feed.revision(of: topics)
         var isWatched = false
         if limit > .zero {
             // Before it is looked at: nothing comes in between.
-            isWatched = await logWatch.watch(instance, stream, at: logs.path(instance, stream))
+            isWatched = await logWatch.watch(instance, stream, at: path)
         }
         let chunk = try await offload {
             let position =
                 switch start {
-                case .last(let lines): try logs.position(instance, stream, lastLines: lines)
+                case .last(let lines):
+                    try LogFiles.position(path: path, lastLines: lines, owners: owners)
                 case .position(let position): position
                 }
-            return try logs.read(instance, stream, from: position, limit: Self.chunkByteCount)
+            return try LogFiles.read(
+                path: path, from: position, limit: Self.chunkByteCount, owners: owners)
         }
         guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
         _ = try await feed.change(
             of: topics, after: seen, by: caller.node.text,
             within: isWatched ? limit : min(limit, .milliseconds(200)))
         return try await offload {
-            try logs.read(instance, stream, from: chunk.next, limit: Self.chunkByteCount)
+            try LogFiles.read(
+                path: path, from: chunk.next, limit: Self.chunkByteCount, owners: owners)
         }
     }
 

@@ -53,10 +53,12 @@ final class InstanceTrust: Sendable {
         // Its own user is believed for it alone.
         if let user = await offload({ sockets?.user }) { trust.users = users.adding(user) }
         trust.check = { listeners in
+            let inodes = Set(listeners.map(\.inode))
             guard let sockets else {
                 return "is not \(instance), of which no process runs: stop what has taken its name"
+                    + NameTaker.words(inodes)
             }
-            return Self.refusal(of: Set(listeners.map(\.inode)), sockets, instance)
+            return Self.refusal(of: inodes, sockets, instance)
         }
         return trust
     }
@@ -95,6 +97,7 @@ final class InstanceTrust: Sendable {
         case .held, .unknown: nil
         case .notHeld, nil:
             "is no process of \(instance), OS process \(sockets.pid): stop what has taken its name"
+                + NameTaker.words(inodes ?? [])
         }
     }
 }

@@ -55,7 +55,7 @@ struct ServedApplication: Sendable {
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
         var effects = Deployer.Effects(
-            loop: loop, layout: layout, logs: logs,
+            loop: loop, processes: SystemProcesses(loop: loop), layout: layout, logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,

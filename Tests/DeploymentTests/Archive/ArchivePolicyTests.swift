@@ -6,13 +6,13 @@ import Testing
     /// Admits all and finishes; the first violation with the member it is about.
     static func violation(
         _ entries: [TarEntry], limits: ArchiveLimits = ArchiveLimits()
-    ) -> ArchivePolicy.EntryViolation? {
+    ) -> UnpackFailure? {
         var policy = ArchivePolicy(limits: limits)
         for entry in entries {
             do {
                 _ = try policy.admit(entry)
             } catch {
-                return .init(entry: printable(entry.path), violation: error)
+                return .refused(entry: printable(entry.path), error)
             }
         }
         do {
@@ -96,7 +96,7 @@ import Testing
         for (path, violation) in cases {
             #expect(
                 Self.violation([Self.file(path)])
-                    == .init(entry: printable(Array(path.utf8)), violation: violation))
+                    == .refused(entry: printable(Array(path.utf8)), violation))
         }
         #expect(Self.violation([Self.file("..a/b..c/...")]) == nil)
         #expect(
@@ -110,7 +110,7 @@ import Testing
         #expect(Self.violation([Self.file("a"), Self.file("b")], limits: limits) == nil)
         #expect(
             Self.violation([Self.file("a"), Self.file("b"), Self.file("c")], limits: limits)
-                == .init(entry: "c", violation: .tooManyEntries(limit: 2)))
+                == .refused(entry: "c", .tooManyEntries(limit: 2)))
     }
 
     @Test func `folders that members only imply are counted`() {
@@ -120,17 +120,19 @@ import Testing
         #expect(Self.violation([Self.file("a/b/c/d")], limits: limits) == nil)
         #expect(
             Self.violation([Self.file("a/b/c/d/e")], limits: limits)
-                == .init(entry: "a/b/c/d/e", violation: .tooManyEntries(limit: 4)))
+                == .refused(entry: "a/b/c/d/e", .tooManyEntries(limit: 4)))
         #expect(
             Self.violation([Self.file("a/1"), Self.file("b/1"), Self.file("a/2")], limits: limits)
-                == .init(entry: "a/2", violation: .tooManyEntries(limit: 4)))
+                == .refused(entry: "a/2", .tooManyEntries(limit: 4)))
     }
 
     @Test func `the names of an archive have a limit together`() {
         var limits = ArchiveLimits()
         limits.allPathsByteCount = 12
         let fits = [Self.file("aaa/bbb"), Self.file("aaa/b")]
-        #expect(Self.violation(fits, limits: limits)?.violation == .pathsTooLong(limit: 12))
+        #expect(
+            Self.violation(fits, limits: limits)
+                == .refused(entry: "aaa/b", .pathsTooLong(limit: 12)))
         #expect(Self.violation([fits[0], Self.file("ccc")], limits: limits) == nil)
     }
 
@@ -200,7 +202,7 @@ import Testing
             ),
         ]
         for (entries, entry, violation) in cases {
-            #expect(Self.violation(entries) == .init(entry: entry, violation: violation))
+            #expect(Self.violation(entries) == .refused(entry: entry, violation))
         }
     }
 

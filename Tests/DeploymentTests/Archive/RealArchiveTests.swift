@@ -89,7 +89,7 @@ import Testing
                 try await PackageUnpacker(files: HostFileSystem()).unpack(
                     package, into: folder / "new", application: "app", version: "1.0.0")
             }
-            guard case .malformed(package, .unsupportedType(_, "a sparse file")) = error else {
+            guard case .malformed(.unsupportedType(_, "a sparse file")) = error?.reason else {
                 Issue.record("\(String(describing: error))")
                 continue
             }

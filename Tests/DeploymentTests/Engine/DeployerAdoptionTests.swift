@@ -44,7 +44,8 @@ import Transport
         log: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
     ) -> Deployer {
         let effects = Deployer.Effects(
-            loop: loop, layout: DeploymentLayout(basePath: folder.path, application: "counter"),
+            loop: loop, processes: SystemProcesses(loop: loop),
+            layout: DeploymentLayout(basePath: folder.path, application: "counter"),
             logs: LogFiles(root: folder / "log"), instances: InstanceEnvironment(firstPort: nil),
             inherited: [:], store: EmptyStore(), files: HostFileSystem(),
             node: { _ in UnreachableNode() }, log: log)
@@ -142,7 +143,8 @@ import Transport
         // The second is said to be damaged after the first has been adopted and before the engine exists.
         try folder.write(Array("{".utf8), to: "run/counter-2.json")
         let effects = Deployer.Effects(
-            loop: loop, layout: DeploymentLayout(basePath: folder.path, application: "counter"),
+            loop: loop, processes: SystemProcesses(loop: loop),
+            layout: DeploymentLayout(basePath: folder.path, application: "counter"),
             logs: LogFiles(root: folder / "log"), instances: InstanceEnvironment(firstPort: nil),
             inherited: [:], store: EmptyStore(), files: HostFileSystem(),
             node: { _ in UnreachableNode() },

@@ -14,7 +14,7 @@ import Testing
         #expect(logs.path(name, .stderr) == folder("counter/counter-1-stderr.log"))
         try logs.prepare(app: "counter")
         #expect(try HostFileSystem().status(folder("counter"))?.mode == 0o750)
-        #expect(try logs.tail(name, .stdout, lines: 5) == [])
+        #expect(try LogFiles.tail(path: logs.path(name, .stdout), lines: 5) == [])
     }
 
     private func tail(_ text: String, _ count: Int) throws -> [String] {

@@ -38,16 +38,16 @@ final class SimulatedDeployex: @unchecked Sendable {
             loop: loop, processes: processes, layout: world.layout, logs: LogFiles(root: "/log"),
             instances: InstanceEnvironment(firstPort: nil), inherited: [:],
             store: publication, files: files,
-            unpack: { try await publication.unpack($0, into: $1, $2) },
-            prepareLogFolder: {
-                try files.makeFolders("/log/\(Scenario.application)", mode: 0o750)
-            },
-            logTail: { path, _ in ["the last words in \(path)"] },
             node: { [unowned self] in SimulatedNodeCalls(self, $0) },
             log: { [unowned world] _, text in
                 world.note("  \(text)")
                 world.invariants.logged(text, world)
             })
+        effects.unpack = { try await publication.unpack($0, into: $1, $2) }
+        effects.prepareLogFolder = {
+            try files.makeFolders("/log/\(Scenario.application)", mode: 0o750)
+        }
+        effects.logTail = { path, _ in ["the last words in \(path)"] }
         var timings = HotUpgrade.Timings()
         (timings.preparation, timings.installation) = (.seconds(15), .seconds(15))
         (timings.question, timings.attempts) = (.seconds(3), 8)
