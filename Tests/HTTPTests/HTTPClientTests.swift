@@ -14,7 +14,7 @@ import Transport
     }
 
     private func get(
-        _ address: SocketAddress, path: String = "/", within deadline: Duration = .seconds(10),
+        _ address: SocketAddress, path: String = "/", within deadline: Duration = .seconds(60),
         limits: HTTPLimits = HTTPLimits()
     ) async throws -> HTTPResponse {
         try await HTTPClient(loop: loop, limits: limits)

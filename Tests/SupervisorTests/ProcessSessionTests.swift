@@ -195,7 +195,8 @@ actor Starter {
 
     @Test func `what cannot be started says why`() async throws {
         await #expect(
-            throws: SpawnError("starting /no/such/program: no such file or directory")
+            throws: SpawnError(
+                "starting /no/such/program: no such file or directory", isOfProgram: true)
         ) {
             try await starter.start(program("/no/such/program"))
         }

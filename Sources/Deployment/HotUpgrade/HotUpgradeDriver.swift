@@ -90,21 +90,11 @@ extension HotUpgrade {
                 case .file(let step):
                     do throws(FileSystemError) {
                         if step == .evaluateConfiguration {
-                            let output = try await evaluate(
-                                plan, in: files.staged, evaluation)
-                            if let reason = failure(of: output) {
-                                next = machine.evaluationFailed(
-                                    reason,
-                                    ofRunningToo: await fails(
-                                        plan, in: files.current, evaluation))
+                            switch try await evaluate(plan, files, evaluation, loop) {
+                            case .text(let text): configuration = text
+                            case .failed(let reason, let isForeign):
+                                next = machine.evaluationFailed(reason, ofRunningToo: isForeign)
                                 continue
-                            }
-                            let current = files.current
-                            configuration = try await loop.offload {
-                                () throws(FileSystemError) in
-                                try ResolvedConfiguration(
-                                    output: output.standardOutput, root: current
-                                ).text
                             }
                         } else {
                             let text = configuration
@@ -138,6 +128,33 @@ extension HotUpgrade {
         case .restoreConfiguration: try files.restoreConfiguration(plan)
         case .removeRelease: try files.removeRelease(plan)
         }
+    }
+
+    /// What has come of the evaluation of the new release's configuration.
+    private enum Evaluated {
+        /// Its `sys.config` as it would be after its providers have run.
+        case text([UInt8])
+        /// It ends in an error; with `isForeign` the release that runs does, too.
+        case failed(String, isForeign: Bool)
+    }
+
+    private nonisolated(nonsending) static func evaluate(
+        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
+    ) async throws(FileSystemError) -> Evaluated {
+        let first = try await evaluate(plan, in: files.staged, evaluation)
+        if let reason = failure(of: first), await fails(plan, in: files.current, evaluation) {
+            return .failed(reason, isForeign: true)
+        }
+        // What both need may have been missing for a moment: who fails is asked again.
+        let output =
+            failure(of: first) == nil
+            ? first : try await evaluate(plan, in: files.staged, evaluation)
+        if let reason = failure(of: output) { return .failed(reason, isForeign: false) }
+        let current = files.current
+        return .text(
+            try await loop.offload { () throws(FileSystemError) in
+                try ResolvedConfiguration(output: output.standardOutput, root: current).text
+            })
     }
 
     /// Asks the release in `folder` for its configuration as it is after its providers have run.

@@ -37,7 +37,7 @@ extension SimulatedProcess {
             case .evaluation(let folder, let output):
                 world.after(.milliseconds(50) ... .milliseconds(300)) { [unowned world] in
                     guard world.host[identity] != nil else { return }
-                    guard !world.random.chance(world.scenario.failingUpgrades / 4) else {
+                    guard world.hasWhatConfigurationsNeed() else {
                         return world.end(identity, .code(1))
                     }
                     world.write(Self.printed(folder), to: output)
@@ -66,6 +66,18 @@ extension SimulatedProcess {
 }
 
 extension SimulatedWorld {
+    /// Whether what every release needs to read its configuration is there, such as a host that has its
+    /// secrets. It comes and goes for seconds.
+    func hasWhatConfigurationsNeed() -> Bool {
+        if configurationNeeds.until <= now {
+            configurationNeeds = (
+                now + random.duration(.seconds(2) ... .seconds(20)),
+                !random.chance(scenario.failingUpgrades / 4)
+            )
+        }
+        return configurationNeeds.areMet
+    }
+
     /// How a process that is started takes SIGTERM.
     func termination() -> SimulatedProcess.Termination {
         guard random.chance(scenario.stubbornProcesses) else {

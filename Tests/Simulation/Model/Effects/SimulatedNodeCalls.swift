@@ -84,13 +84,12 @@ extension SimulatedWorld {
         case "get_status": return .tuple([.atom("started"), .atom("started")])
         case "which_applications":
             let isStarted = node.isReady(at: now) || sabotage == .takesConnectedForReady
-            guard isStarted else { return [] }
-            return [
-                .tuple([
-                    .atom(Atom(Scenario.application)), .charlist(""),
-                    .charlist(node.running.version),
-                ])
-            ]
+            // Those of the release's `.rel` file; its own comes last.
+            let names: [Atom] = ["kernel", "stdlib", "sasl"]
+            return .list(
+                (names + (isStarted ? [Atom(Scenario.application)] : [])).map {
+                    .tuple([.atom($0), .charlist(""), .charlist(node.running.version)])
+                })
         default:
             note("  node \(number): \(function)")
             return ReleaseHandler(self, identity, number).answer(function, arguments, node)

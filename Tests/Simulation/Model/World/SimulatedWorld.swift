@@ -26,6 +26,8 @@ final class SimulatedWorld: @unchecked Sendable {
     /// A release was deployed whose package had been replaced by another one of the same version, before
     /// the catalog was read that says so: what then runs under its name nobody can know.
     var isMislabelled = false
+    /// See ``hasWhatConfigurationsNeed()``.
+    var configurationNeeds = (until: MonotonicTime(nanoseconds: 0), areMet: true)
     /// Whether everything is to be stopped, at the end.
     private(set) var isStopping = false
     private(set) var stepCount = 0
