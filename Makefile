@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-otp build test test-as-user walk-through interop tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-otp build test test-as-user walk-through own-host-name interop end-to-end tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -26,11 +26,18 @@ walk-through: setup release ## walk through /tmp as the documents print it, as r
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	@scripts/walk-through.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
+own-host-name: setup release ## deploy on hosts whose own name resolves to nothing, to ::1, to 127.0.1.1 (root starts it)
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES" 0.1.1
+	@scripts/own-host-name.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
+
 test-as-user: ## run the unit tests that "make test" has built as a user without rights (root starts it)
 	@scripts/test-as-user.sh
 
 interop: setup ## run only the tests against real Erlang nodes, for each OTP that is there
 	@scripts/interop.sh
+
+end-to-end: setup ## run the end-to-end tests on OTP 27 and 29, where they are there (needs root)
+	@scripts/end-to-end.sh
 
 tsan: setup ## run the unit tests and those against real Erlang nodes under the thread sanitizer
 	@scripts/sanitize.sh thread

@@ -15,7 +15,8 @@ set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 root=$PWD
-roots=${DEPLOYEX_OTP_ROOTS:-$root/.otp}
+# shellcheck source=scripts/otp.sh
+. scripts/otp.sh
 export DEPLOYEX_OTP_ROOTS=$roots
 # The releases that the hot upgrade tests install.
 versions=(0.1.1 0.1.2 0.1.4 0.2.0)
@@ -37,44 +38,6 @@ done
 
 results=()
 say() { printf 'interop: %s\n' "$*"; }
-
-# Why the tests cannot run against this release; nothing when they can.
-obstacle() {
-    if [[ $1 == 25 ]]; then
-        command -v erl >/dev/null || printf 'there is no erl on the PATH; "make setup" installs it'
-    elif [[ ! -x $roots/$1/usr/bin/erl ]]; then
-        printf 'there is none in %s; "scripts/setup-otp.sh %s" makes it' "$roots/$1" "$1"
-    elif ((EUID != 0)); then
-        printf 'its programs run by chroot, which needs root'
-    fi
-}
-
-# Builds the example with this release's own Elixir, and sets `packages`.
-build_packages() {
-    local there=/var/tmp/deployex-example folder
-    if [[ $1 == 25 ]]; then
-        packages=$root/.build/example-packages
-        scripts/build-example.sh "$packages" "${versions[@]}"
-        return
-    fi
-    folder=$roots/$1$there
-    packages=$folder/packages
-    mkdir -p "$folder/scripts" "$folder/Examples"
-    rm -rf "$folder/Examples/counter"
-    cp -r Examples/counter "$folder/Examples/"
-    rm -rf "$folder/Examples/counter/"{_build,deps}
-    cp scripts/build-example.sh "$folder/scripts/"
-    chroot "$roots/$1" /usr/bin/env -i PATH=/usr/bin:/bin HOME=/root LC_ALL=C.UTF-8 \
-        "$there/scripts/build-example.sh" "$there/packages" "${versions[@]}"
-}
-
-# The nodes there look up this host's name: without a file that holds it they would ask DNS, and wait for it.
-copy_hosts() {
-    local name
-    name=$(hostname -s)
-    cp /etc/hosts "$roots/$1/etc/hosts"
-    grep -qw -- "$name" "$roots/$1/etc/hosts" || printf '127.0.1.1 %s\n' "$name" >>"$roots/$1/etc/hosts"
-}
 
 # What the last run says of itself: "1 test skipped" and the like.
 summary() {
@@ -100,7 +63,7 @@ for release in "${releases[@]}"; do
     [[ -n $built ]] || swift build --build-tests
     built=yes
     [[ $release == 25 ]] || copy_hosts "$release"
-    build_packages "$release"
+    build_packages "$release" "${versions[@]}"
     for transport in "${transports[@]}"; do
         filter=${INTEROP_FILTER:-InteropTests}
         [[ $transport == tcp || -n ${INTEROP_FILTER:-} ]] || filter='InteropTests\.(DistTests|HotUpgradeInteropTests|OTPReleaseTests)'

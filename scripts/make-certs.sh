@@ -48,7 +48,9 @@ trap 'rm -rf "$work"' EXIT
 # ── Names ───────────────────────────────────────────────────────────────────────────────────────
 
 # A node checks the name that it has connected to: the host part of the other node's name.
-names=("$(hostname -s 2>/dev/null || hostname)" "$(hostname -f 2>/dev/null || hostname)" localhost)
+# Where the resolver gives the host another name, OTP's short names have that one's first part.
+full=$(hostname -f 2>/dev/null || hostname)
+names=("$(hostname -s 2>/dev/null || hostname)" "$full" "${full%%.*}" localhost)
 read -ra more <<<"${CERT_NAMES:-}"
 listed=''
 for name in "${names[@]}" ${more[@]+"${more[@]}"}; do

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Makes the Erlangs that the interop tests run against beside the host's: .otp/27 and .otp/29, each a
-# Debian of its own with Erlang and Elixir, in which the tests start programs by chroot.
+# Makes the Erlangs that tests run against beside the host's: .otp/27 and .otp/29, each a Debian of its own
+# with Erlang and Elixir, and what end-to-end tests need beside them. The interop tests start programs there by
+# chroot; the end-to-end tests run in it.
 #
 #   scripts/setup-otp.sh           both
 #   scripts/setup-otp.sh 27        one of them
@@ -37,7 +38,7 @@ release_in() {
 
 missing=()
 for release in "$@"; do
-    if [[ ! -x $roots/$release/usr/bin/erl ]]; then
+    if [[ ! -x $roots/$release/usr/bin/erl || ! -x $roots/$release/usr/bin/python3 || ! -x $roots/$release/usr/bin/openssl ]]; then
         missing+=("$release")
     elif ((EUID == 0)) && [[ $(release_in "$roots/$release") != "$release" ]]; then
         missing+=("$release")
@@ -78,10 +79,10 @@ for release in "${missing[@]}"; do
     folder=$roots/$release
     partial=$folder.partial
     # Another run may have made it while this one waited.
-    [[ -x $folder/usr/bin/erl && $(release_in "$folder") == "$release" ]] && continue
+    [[ -x $folder/usr/bin/erl && -x $folder/usr/bin/python3 && -x $folder/usr/bin/openssl && $(release_in "$folder") == "$release" ]] && continue
     remove "$partial"
     printf 'setup-otp: making %s from Debian %s\n' "$folder" "${suites[$release]}"
-    if ! debootstrap --variant=minbase --include=erlang-base,erlang-ssl,erlang-tools,elixir \
+    if ! debootstrap --variant=minbase --include=erlang-base,erlang-ssl,erlang-tools,elixir,python3,openssl \
         "${suites[$release]}" "$partial" "$mirror" >"$folder.log" 2>&1 9>&-; then
         tail -n 20 "$folder.log" >&2
         remove "$partial"

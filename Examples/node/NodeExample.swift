@@ -24,7 +24,7 @@ struct NodeExample {
         // A node asks EPMD where others listen …
         let client = EPMDClient(address: epmd, loop: loop)
         let node = Node(name: name, cookie: CommandLine.arguments[3], loop: loop) { name in
-            [try await client.lookUp(name: name.alive, host: name.host).address]
+            try await client.addresses(name: name.alive, host: name.host)
         }
         // … and tells it where it does so itself. Without this it could call, and not be called.
         let address = try await node.listen(on: .any(port: 0))

@@ -15,20 +15,25 @@ public struct EPMDClient: Sendable {
     public let timeout: Duration
     /// Which users' daemons on this host it believes.
     public let trust: ListenerTrust
+    /// The names that mean this host, whose daemon is asked on loopback first.
+    public let ownHost: OwnHost
     private let loop: EventLoop
 
     /// A client that makes no connection before it is asked something.
     /// - Parameters:
     ///   - loop: what its connections run on.
     ///   - trust: whose daemons on this host are believed: EPMD's port is anybody's.
+    ///   - ownHost: the names that mean this host.
     public init(
         address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort), loop: EventLoop,
-        timeout: Duration = .seconds(5), trust: ListenerTrust = ListenerTrust()
+        timeout: Duration = .seconds(5), trust: ListenerTrust = ListenerTrust(),
+        ownHost: OwnHost = OwnHost()
     ) {
         self.address = address
         self.loop = loop
         self.timeout = timeout
         self.trust = trust
+        self.ownHost = ownHost
     }
 
     /// What the daemon knows of the node `name` (without `@host`).
@@ -55,6 +60,16 @@ public struct EPMDClient: Sendable {
             node.port = info.port
             return (info, node)
         }
+    }
+
+    /// Where to connect to the node `name@host`, for a node's resolver: where the daemon answers,
+    /// and for a node of this host wherever it may listen, since its daemon is on loopback always.
+    public func addresses(
+        name: String, host: String
+    ) async throws(EPMDError) -> AddressSearch {
+        let found = try await lookUp(name: name, host: host)
+        guard ownHost.isNamed(host) else { return [found.address] }
+        return AddressSearch(host: host, port: found.info.port, ownHost: ownHost)
     }
 
     /// The names registered with the daemon.
@@ -101,18 +116,15 @@ public struct EPMDClient: Sendable {
         of host: String, _ attempt: String,
         _ body: (EPMDClient) async throws(EPMDError) -> Answer
     ) async throws(EPMDError) -> Answer {
-        let addresses: [SocketAddress]
-        do throws(ResolutionError) {
-            addresses = try await SocketAddress.resolve(host, port: address.port)
-        } catch {
-            throw .unresolvedHost(attempt: attempt, error)
-        }
+        var search = AddressSearch(host: host, port: address.port, ownHost: ownHost)
         // Report the first failure: later addresses are second choices.
         var failure: EPMDError?
-        for address in addresses {
+        while let address = try await next(&search, attempt) {
             do throws(EPMDError) {
                 return try await body(
-                    EPMDClient(address: address, loop: loop, timeout: timeout, trust: trust))
+                    EPMDClient(
+                        address: address, loop: loop, timeout: timeout, trust: trust,
+                        ownHost: ownHost))
             } catch {
                 // A daemon's answer counts for the host.
                 if case .notRegistered = error { throw error }
@@ -122,5 +134,15 @@ public struct EPMDClient: Sendable {
         throw failure
             ?? .unresolvedHost(
                 attempt: attempt, ResolutionError(host: host, reason: "it has no addresses"))
+    }
+
+    private func next(
+        _ search: inout AddressSearch, _ attempt: String
+    ) async throws(EPMDError) -> SocketAddress? {
+        do throws(ResolutionError) {
+            return try await search.next()
+        } catch {
+            throw .unresolvedHost(attempt: attempt, error)
+        }
     }
 }

@@ -103,6 +103,6 @@ struct Peers {
 extension EPMDClient {
     /// Finds nodes of this host by asking this EPMD.
     var resolver: Node.Resolver {
-        { name in [try await lookUp(name: name.alive, host: name.host).address] }
+        { name in try await addresses(name: name.alive, host: name.host) }
     }
 }

@@ -23,6 +23,8 @@ struct Deployex {
     private static func runOnLoop(_ invocation: Invocation) -> Ending {
         // A reader that went away is an error of write(2), not the end of us.
         signal(SIGPIPE, SIG_IGN)
+        // So is a file that may not grow (RLIMIT_FSIZE).
+        signal(SIGXFSZ, SIG_IGN)
         do throws(SystemError) {
             try invocation.command.prepare()
         } catch {

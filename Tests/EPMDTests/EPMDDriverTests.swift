@@ -126,6 +126,31 @@ actor RawClient {
         loop.stop()
     }
 
+    @Test func `this host's daemon is found on loopback whatever the host's name resolves to`()
+        async throws
+    {
+        let (daemon, address) = try await daemon()
+        let node = EPMDNodeInfo(name: "a", port: 7)
+        let registration = try EPMDRegistration(node, at: address, loop: loop)
+        _ = try await registration.register()
+        // No resolver takes it for a name.
+        let client = EPMDClient(address: address, loop: loop, ownHost: OwnHost(["no such host"]))
+        let found = try await client.lookUp(name: "a", host: "no such host")
+        #expect(found.info == node)
+        #expect(found.address == .loopback(port: 7))
+        var addresses = try await client.addresses(name: "a", host: "no such host")
+        #expect(try await addresses.next() == .loopback(port: 7))
+        #expect(try await addresses.next()?.description == "[::1]:7")
+        #expect(try await addresses.next() == nil)
+        let other = EPMDClient(address: address, loop: loop)
+        await #expect(throws: EPMDError.self) {
+            try await other.lookUp(name: "a", host: "no such host")
+        }
+        await registration.stop()
+        await daemon.stop()
+        loop.stop()
+    }
+
     @Test func `one user's registrations do not blind the daemon`() async throws {
         var limits = EPMDDaemon.Limits()
         (limits.connectionCount, limits.registrationCount) = (40, 30)

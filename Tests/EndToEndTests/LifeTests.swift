@@ -26,6 +26,45 @@ import Testing
         }
     }
 
+    @Test func `signals that nobody means to end deployex with do not end it`() async throws {
+        try await DeployexWorld.run(.init(epmd: .startedByDeployex)) { world in
+            let deployex = try #require(await world.deployexPID)
+            let epmd = try #require(await world.strays.first)
+            let signals = [
+                (SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"),
+                (SIGALRM, "SIGALRM"), (SIGVTALRM, "SIGVTALRM"), (SIGPROF, "SIGPROF"),
+                (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"), (34, "signal 34"), (64, "signal 64"),
+            ]
+            for (signal, name) in signals {
+                let mark = await world.logMark
+                kill(epmd, signal)
+                try await world.signalDeployex(signal)
+                try await world.waitForLog("\(name): ignored", after: mark)
+            }
+            #expect(await world.deployexPID == deployex)
+            // Both answer.
+            #expect(try await world.status() != nil)
+            #expect(try await world.command("names").stdout.contains("name deployex at port "))
+            #expect(await world.strays.contains(epmd))
+        }
+    }
+
+    @Test func `SIGHUP opens deployex's own logs anew`() async throws {
+        let variables = [
+            "DEPLOYEX_CLOUD_ENVIRONMENT": "local", "DEPLOYEX_STORAGE_ADAPTER": "local",
+        ]
+        try await DeployexWorld.run(.init(epmd: .deployex, variables: variables)) { world in
+            let path = world.folder + "/log/deployex/deployex-stdout.log"
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".old")
+            try await world.signalDeployex(SIGHUP)
+            try await world.waitForLog("SIGHUP: deployex's own logs are opened anew")
+            try await world.wait("the new log") {
+                (try? String(contentsOfFile: path, encoding: .utf8))?.contains("SIGHUP") == true
+            }
+            #expect(try await world.status() != nil)
+        }
+    }
+
     @Test(arguments: [SIGTERM, SIGINT])
     func `a second signal ends at once what something holds up`(signal: Int32) async throws {
         try await DeployexWorld.run(.init(epmd: .deployex)) { world in

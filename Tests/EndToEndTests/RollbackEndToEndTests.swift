@@ -22,7 +22,10 @@ import Testing
             try await world.waitForLog("Rolled back instance: 1 from: 0.1.3 to: 0.1.0", after: mark)
             try await world.waitUntilAllRun("0.1.0")
             #expect(await world.answer(2)?.osPID == second)
-            #expect(world.serviceEntries(1) == ["current"])
+            // A release is removed beside what goes on.
+            try await world.wait("the crashed release to be removed") {
+                world.serviceEntries(1) == ["current"]
+            }
             #expect(try await world.versionFile(1, "current").version == "0.1.0")
 
             // The next deployex knows it too.

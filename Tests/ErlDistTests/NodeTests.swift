@@ -27,6 +27,23 @@ import Transport
         return (node, reached, address)
     }
 
+    @Test func `nodes of one host reach each other though the host's name does not resolve`()
+        async throws
+    {
+        let first = try await node("a@no_such_host")
+        let second = try await node("b@no_such_host")
+        await first.node.expose(module: "m") { _, _, _ in .atom("reached") }
+        #expect(
+            try await second.node.call(first.name, "m", "f", [], timeout: .seconds(5))
+                == .atom("reached"))
+        // Another host's name is no more than what it resolves to.
+        let stranger = try await node("c@localhost")
+        await #expect(throws: CallError.self) {
+            try await stranger.node.call(first.name, "m", "f", [], timeout: .seconds(30))
+        }
+        for node in [first.node, second.node, stranger.node] { await node.close() }
+    }
+
     @Test func `two nodes call each other over one connection`() async throws {
         let first = try await node("a@localhost")
         let second = try await node("b@localhost")

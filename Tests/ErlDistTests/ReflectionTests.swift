@@ -115,7 +115,7 @@ private actor Relay {
     ) async throws -> (Node, SocketAddress) {
         let node = Node(
             name: try NodeName(name), cookie: "secret", loop: loop, configuration: configuration
-        ) { _ in [address()].compactMap { $0 } }
+        ) { _ in AddressSearch([address()].compactMap(\.self)) }
         return (node, try await node.listen(on: .loopback(port: 0)))
     }
 

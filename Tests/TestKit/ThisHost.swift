@@ -2,13 +2,26 @@ internal import Glibc
 
 /// The host that the tests run on, and the program that runs them.
 package enum ThisHost {
-    /// The host's part of short node names.
+    /// The host's part of short node names, as OTP has it: where the machine's name has no domain,
+    /// the name that the resolver gives its IPv4 address (`inet_config.erl`).
     package static let name: String = {
         var buffer = [CChar](repeating: 0, count: 256)
         gethostname(&buffer, buffer.count - 1)
         let bytes = buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }
-        return String(String(decoding: bytes, as: UTF8.self).prefix { $0 != "." })
+        let machine = String(decoding: bytes, as: UTF8.self)
+        let full = machine.contains(".") ? machine : canonicalName(of: machine) ?? machine
+        return String(full.prefix { $0 != "." })
     }()
+
+    private static func canonicalName(of host: String) -> String? {
+        var hints = addrinfo()
+        hints.ai_family = AF_INET
+        hints.ai_flags = AI_CANONNAME
+        var list: UnsafeMutablePointer<addrinfo>?
+        guard getaddrinfo(host, nil, &hints, &list) == 0 else { return nil }
+        defer { freeaddrinfo(list) }
+        return list?.pointee.ai_canonname.map { String(cString: $0) }
+    }
 
     /// Our own environment variables.
     package static var environment: [String: String] {

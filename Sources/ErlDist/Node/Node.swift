@@ -21,7 +21,7 @@ public import Transport
 /// ``setCreation(_:)``.
 public actor Node {
     /// Finds out where a node listens. A node name with a port is not asked for.
-    public typealias Resolver = @Sendable (NodeName) async throws -> [SocketAddress]
+    public typealias Resolver = @Sendable (NodeName) async throws -> AddressSearch
 
     /// Whose listeners on this host are believed to be a node that is dialled; see
     /// ``ListenerTrust``.

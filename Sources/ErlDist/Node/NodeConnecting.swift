@@ -37,19 +37,28 @@ extension Node {
 
     /// - Returns: `nil` when the node is connected.
     private func dial(_ node: NodeName, _ attempt: Attempt) async -> CallError? {
-        let addresses: [SocketAddress]
+        var search: AddressSearch
         do {
             if let port = node.port {
-                addresses = try await SocketAddress.resolve(node.host, port: port)
+                search = AddressSearch(
+                    host: node.host, port: port, ownHost: OwnHost([identity.host]))
             } else {
-                addresses = try await resolver(node)
+                search = try await resolver(node)
             }
         } catch {
             return .unreachable("connecting to \(node): \(error)")
         }
-        var failure = CallError.unreachable("connecting to \(node): it has no address")
+        var failure: CallError?
         let trust = await configuration.trust(node)
-        for address in addresses {
+        while true {
+            let address: SocketAddress
+            do throws(ResolutionError) {
+                guard let next = try await search.next() else { break }
+                address = next
+            } catch {
+                failure = failure ?? .unreachable("connecting to \(node): \(error)")
+                break
+            }
             guard peers[node.atom] == nil else { return nil }
             do {
                 // Under TLS too, though the certificate is the proof there.
@@ -75,10 +84,12 @@ extension Node {
                     "\(node) is not connected to: \(refusal)")
                 failure = .refused("connecting to \(node): \(refusal)")
             } catch {
-                failure = .unreachable("connecting to \(node): \(error)")
+                // The first address is the likeliest.
+                failure = failure ?? .unreachable("connecting to \(node): \(error)")
             }
         }
-        return peers[node.atom] == nil ? failure : nil
+        guard peers[node.atom] == nil else { return nil }
+        return failure ?? .unreachable("connecting to \(node): it has no address")
     }
 
     /// Whether the node at `address`, with which no handshake over TLS could be had, speaks without.

@@ -46,6 +46,11 @@ package final class FileLog: Sendable {
         if mustSchedule { queue.async { self.drain() } }
     }
 
+    /// Lets go of the file: the next line opens what has its name then.
+    package func reopen() {
+        queue.async { self.writer.close() }
+    }
+
     /// Waits until everything is handed to the kernel, for a second at most.
     package func flush() {
         let done = DispatchSemaphore(value: 0)

@@ -40,6 +40,10 @@ final class FileLogWriter: @unchecked Sendable {
         return text[written...].count { $0 == 0x0A }
     }
 
+    func close() {
+        descriptor = nil
+    }
+
     /// Opens the file that has the name now, after rotating one that has no room left.
     private func open(room count: Int) -> Bool {
         if let size = currentSize() {

@@ -14,6 +14,11 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         SocketAddress(octets: [127, 0, 0, 1], port: port)
     }
 
+    /// Loopback, IPv6.
+    static func loopbackOfIPv6(port: UInt16) -> SocketAddress {
+        SocketAddress(octets: [UInt8](repeating: 0, count: 15) + [1], port: port)
+    }
+
     /// All interfaces, IPv4.
     public static func any(port: UInt16) -> SocketAddress {
         SocketAddress(octets: [0, 0, 0, 0], port: port)
@@ -42,6 +47,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         return octets.count == 4
             ? octets[0] == 127 : octets == [UInt8](repeating: 0, count: 15) + [1]
     }
+
+    package var isOfIPv4: Bool { octets.count == 4 }
 
     /// "127.0.0.1" or "::1", for logs.
     package var host: String { Self.host(of: octets) }

@@ -83,7 +83,7 @@ struct Order: Command {
     }
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
         let answer = try await client.call(
             "request", [.atom(Atom(function)), .list(arguments)])
@@ -115,7 +115,7 @@ struct StopAll: Command {
 
     /// The answer comes when nothing runs any more; meanwhile what is left is shown.
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         let patience = setting.invocation.patience
         return try await withThrowingTaskGroup(of: Outcome.self) { group in
             group.addTask(executorPreference: setting.loop) {

@@ -14,16 +14,20 @@ struct CommandContext: Sendable {
     /// The options file of our TLS, if there is one.
     let tlsOptionsFile: String?
     private let usesLongNames: Bool
+    private let host: HostName
     /// The users of the sockets on this host that our node has connected to.
     private let listenerOwners: ListenerOwners
 
     init(
         _ invocation: Invocation, environment: [String: String], loop: EventLoop
-    ) throws(UsageError) {
+    ) async throws(UsageError) {
         let options = try invocation.distribution.merging(environment)
         let trust = try CommandTrust.listeners(environment)
         let fileOwners = try CommandTrust.fileOwners(environment)
-        let epmd = try EPMDAccess.client(environment, loop: loop, trust: trust)
+        let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
+        let ownHost = host.ownHost()
+        let epmd = try EPMDAccess.client(
+            environment, loop: loop, trust: trust, ownHost: ownHost)
         var configuration = Node.Configuration()
         // One node's answer is all that it waits for.
         configuration.terms = .answers
@@ -35,9 +39,8 @@ struct CommandContext: Sendable {
             return nil
         }
         let (nodes, base) = (listeners, try CommandTrust.basePath(environment))
-        let ownHosts = [HostName.short, HostName.full]
         configuration.trust = { node in
-            guard ownHosts.contains(node.host) else { return nodes }
+            guard ownHost.isNamed(node.host) else { return nodes }
             var nodes = nodes
             if let user = await offload({
                 CommandTrust.user(ofInstance: node.alive, base: base)
@@ -56,11 +59,11 @@ struct CommandContext: Sendable {
         tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
         self.loop = loop
         node = Node(
-            dynamicOn: options.usesLongNames ? HostName.full : HostName.short,
-            cookie: cookie, loop: loop,
+            dynamicOn: host.dynamicHost(options.usesLongNames), cookie: cookie, loop: loop,
             configuration: configuration, resolver: EPMDAccess.resolver(epmd))
         timeout = invocation.answerTimeout
         usesLongNames = options.usesLongNames
+        self.host = host
     }
 
     /// Whose node on this host has answered; `nil` when it is on another host. Where it may be
@@ -68,7 +71,7 @@ struct CommandContext: Sendable {
     var answeringUser: UInt32? { listenerOwners.greatest }
 
     func name(_ text: String) throws(UsageError) -> NodeName {
-        try HostName.nodeName(
+        try host.nodeName(
             text,
             usesLongNames: usesLongNames || text.split(separator: "@").last?.contains(".") == true)
     }

@@ -97,7 +97,7 @@ struct ListWords: Command {
     let words: CompletionWords
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         guard let status = try? await client.status() else { return .exit(ExitCode.unreachable) }
         let applications = status.applications
         let found: [String?] =

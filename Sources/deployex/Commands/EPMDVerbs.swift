@@ -56,6 +56,8 @@ struct ServeEPMD: Command {
     func prepare() throws(SystemError) {
         // The kernel knows it by the link that it was started by.
         OwnProcess.setName("deployex")
+        // What is sent to all that are named so is not meant for it, and it serves others as well.
+        for number in ServerSignal.harmless { signal(number, SIG_IGN) }
         try RootRights.renounceNewOnes()
     }
 
@@ -79,7 +81,7 @@ struct ServeEPMD: Command {
                 try ConnectingSocket.find(peer: peer, own: own)?.user
             })
         do {
-            try await daemon.start(on: try EPMDEnvironment.daemonAddresses(setting.environment))
+            try await daemon.start(on: try await addresses(setting))
         } catch let error as EPMDError {
             throw UsageError("\(error)", "epmd")
         } catch {
@@ -97,6 +99,16 @@ struct ServeEPMD: Command {
         }
         await daemon.waitUntilStopped()
         return .done
+    }
+
+    /// Where to listen. Where addresses are named, the loopback address that the own name resolves
+    /// to is added to them, as Debian's 127.0.1.1: BEAMs of this host ask there.
+    private func addresses(_ setting: CommandSetting) async throws -> [SocketAddress] {
+        let named = try EPMDEnvironment.daemonAddresses(setting.environment)
+        guard let port = named.first?.port, named != [.any(port: port)] else { return named }
+        let own = await HostLookup.loopbackAddresses(
+            of: OwnHost.machineName, port: port, on: setting.loop)
+        return named + own.filter { !named.contains($0) }
     }
 
     /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.

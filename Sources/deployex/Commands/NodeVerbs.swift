@@ -55,7 +55,7 @@ struct Ping: Command {
     let node: String
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let context = try setting.context()
+        let context = try await setting.context()
         let name = try context.name(node)
         do throws(CallError) {
             try await context.node.ping(name, timeout: context.timeout)
@@ -75,7 +75,7 @@ struct RemoteCall: Command {
     let arguments: String
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let context = try setting.context()
+        let context = try await setting.context()
         let name = try context.name(node)
         let arguments = try Self.arguments(arguments)
         let printed = Guarded(ApplicationOutput())
@@ -118,7 +118,7 @@ struct Probe: Command {
     let asJSON: Bool
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let context = try setting.context()
+        let context = try await setting.context()
         let name = try context.name(node)
         do throws(CallError) {
             try await context.node.connect(to: name)

@@ -29,7 +29,7 @@ struct RemoteShell: Command {
     let instance: String?
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         return .replacement(
             try await program(
                 client, application: setting.invocation.application, setting.environment))
@@ -172,6 +172,7 @@ struct Replacement: Equatable, Sendable {
     func execute() -> Int32 {
         // What is ignored stays ignored in the new program (execve(2)).
         signal(SIGPIPE, SIG_DFL)
+        signal(SIGXFSZ, SIG_DFL)
         do throws(SystemError) {
             try user?.become()
         } catch {

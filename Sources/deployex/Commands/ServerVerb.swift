@@ -14,7 +14,7 @@ extension Verb {
                 that --config or DEPLOYEX_CONFIG names (see docs/configuration.md), watches
                 current.json in the storage folder, and deploys what it names.
                 SIGTERM or Ctrl-C ends deployex, and the applications go on; the next start takes them
-                over. `deployex stop --all` ends them.
+                over. `deployex stop --all` ends them. SIGHUP opens deployex's own logs anew.
                 `deployex start INSTANCE` starts an instance that `deployex stop` has stopped.
                 """,
             argumentCount: 0...1,
@@ -47,7 +47,7 @@ struct Start: Command {
     let configurationFile: String?
 
     func prepare() throws(SystemError) {
-        SignalWatch.block(Server.endingSignals)
+        SignalWatch.block(ServerSignal.watched)
     }
 
     func run(_ setting: CommandSetting) async throws -> Ending {
@@ -55,7 +55,7 @@ struct Start: Command {
         let conditions = StartConditions.close()
         let console = ConsoleLog()
         defer { console.flush() }
-        let server = try Server(
+        let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,
             environment: setting.environment, conditions: conditions, console: console,
             loop: setting.loop)

@@ -45,7 +45,7 @@ struct ShowLog: Command {
     /// Prints the last lines and, if asked to follow, what is written from then on. Each answer
     /// says where the next one begins, so that nothing is missed or comes twice.
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.client()
+        let client = try await setting.client()
         var output = ApplicationOutput(isRaw: isRaw)
         let log =
             [setting.invocation.application, instance].compactMap { $0?.term }

@@ -120,12 +120,12 @@ struct CommandSetting: Sendable {
     let environment: [String: String]
     let loop: EventLoop
 
-    func context() throws(UsageError) -> CommandContext {
-        try CommandContext(invocation, environment: environment, loop: loop)
+    func context() async throws(UsageError) -> CommandContext {
+        try await CommandContext(invocation, environment: environment, loop: loop)
     }
 
     /// Asks the deployex node that is meant.
-    func client() throws(UsageError) -> ControlClient {
-        try ControlClient(context(), target: invocation.distribution.target)
+    func client() async throws(UsageError) -> ControlClient {
+        try await ControlClient(context(), target: invocation.distribution.target)
     }
 }

@@ -1,24 +1,55 @@
 internal import ErlDist
 internal import Glibc
+internal import Transport
 
-/// The host's part of node names.
-enum HostName {
-    /// What `gethostname(2)` says, such as `server` or `server.example.com`.
-    static var full: String {
-        var buffer = [CChar](repeating: 0, count: 256)
-        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
-        return String(
-            decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+/// The host's part of node names, as OTP's nodes on this host take it.
+///
+/// They ask the host's resolver: in a file of hosts the name that stands first in a line is the
+/// host's, so that a line `127.0.0.1 localhost server` makes `server` `localhost`. Source:
+/// `init/0` in `inet_config.erl`, and `create_hostpart/2` in `net_kernel.erl`.
+struct HostName: Equatable, Sendable {
+    /// Of `-sname NAME`: `server`.
+    let short: String
+    /// Of `-name NAME`: `server.example.com`; `nil` where no domain is known, and OTP refuses.
+    let long: String?
+
+    /// - Parameters:
+    ///   - machine: what `gethostname(2)` says.
+    ///   - canonical: the name that the resolver gives the machine's IPv4 address; asked for only
+    ///     where no domain is known.
+    ///   - resolverDomain: `domain` in `resolv.conf`, which only long names look for.
+    init(machine: String, canonical: String?, resolverDomain: String? = nil) {
+        var (host, domain) = Self.split(machine.isEmpty ? "nohost.nodomain" : machine)
+        if let resolverDomain, !resolverDomain.isEmpty { domain = resolverDomain }
+        if domain.isEmpty, let canonical, !canonical.isEmpty {
+            (host, domain) = Self.split(canonical)
+        }
+        short = host
+        long = domain.isEmpty ? nil : "\(host).\(domain)"
     }
 
-    /// What stands before the first dot: the host of short node names, as OTP takes it.
-    static var short: String {
-        full.split(separator: ".").first.map(String.init) ?? "localhost"
+    private static func split(_ name: String) -> (host: String, domain: String) {
+        let host = name.prefix { $0 != "." }
+        return (String(host), String(name.dropFirst(host.count + 1)))
+    }
+
+    /// Those of this host now. A resolver that does not answer soon is not waited for.
+    static func current(usesLongNames: Bool, on loop: EventLoop) async -> HostName {
+        let machine = OwnHost.machineName
+        let domain = usesLongNames ? await offload { resolverDomain } : nil
+        let canonical = await HostLookup.canonicalName(of: machine, on: loop)
+        return HostName(machine: machine, canonical: canonical, resolverDomain: domain)
+    }
+
+    /// The names that mean this host, as its nodes may write them.
+    /// - Parameter host: that of a node that is on this host.
+    func ownHost(and host: String? = nil) -> OwnHost {
+        OwnHost([short] + [long, host].compactMap(\.self))
     }
 
     /// `text` as a node's name: with this host's name added when it has none.
-    static func nodeName(_ text: String, usesLongNames: Bool) throws(UsageError) -> NodeName {
-        let text = text.contains("@") ? text : "\(text)@\(usesLongNames ? full : short)"
+    func nodeName(_ text: String, usesLongNames: Bool) throws(UsageError) -> NodeName {
+        let text = text.contains("@") ? text : "\(text)@\(dynamicHost(usesLongNames))"
         do throws(NodeNameError) {
             let name = try NodeName(text)
             guard name.isLong == usesLongNames || name.port != nil else {
@@ -36,5 +67,36 @@ enum HostName {
                 throw UsageError("\(text) is not a node name: \(error)", nil)
             }
         }
+    }
+
+    /// What a node is on whose name says nothing of a host.
+    func dynamicHost(_ usesLongNames: Bool) -> String {
+        usesLongNames ? long ?? short : short
+    }
+
+    // MARK: resolv.conf
+
+    /// What `/etc/resolv.conf` says of the domain. It blocks.
+    private static var resolverDomain: String? {
+        let raw = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC)
+        guard raw >= 0 else { return nil }
+        let file = FileDescriptor(owning: raw)
+        do throws(SystemError) {
+            let bytes = try file.readAll(limit: 64 << 10, "reading /etc/resolv.conf")
+            return domain(resolvConf: String(decoding: bytes ?? [], as: UTF8.self))
+        } catch {
+            // It is as if there were none, as for the resolver itself.
+            return nil
+        }
+    }
+
+    /// The last one counts. Source: resolv.conf(5), and `resolv/2` in `inet_parse.erl`.
+    static func domain(resolvConf text: String) -> String? {
+        var domain: String?
+        for line in text.split(whereSeparator: \.isNewline) {
+            let words = line.split(whereSeparator: \.isWhitespace)
+            if words.count > 1, words[0] == "domain" { domain = String(words[1]) }
+        }
+        return domain
     }
 }

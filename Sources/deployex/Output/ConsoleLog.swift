@@ -39,6 +39,9 @@ final class ConsoleLog: ServerLog {
         _ = done.wait(timeout: .now() + 1)
     }
 
+    /// Where stdout goes is for whoever has started us.
+    func reopen() {}
+
     private func write(_ level: LogLevel, _ text: String) {
         let mark = "[\(level.rawValue)]"
         let shown = usesColours ? Self.colour(level).around(mark) : mark

@@ -6,6 +6,8 @@ protocol ServerLog: Sendable {
     func log(_ level: LogLevel, _ text: String)
     /// Waits until everything is written, for a second at most.
     func flush()
+    /// Lets go of the files that it has open: the next line opens those of their names.
+    func reopen()
 }
 
 /// The log in production: beside the console `LOGPATH/deployex/deployex-stdout.log` with every line, and
@@ -37,5 +39,11 @@ final class ProductionLog: ServerLog {
         console.flush()
         all.flush()
         problems.flush()
+    }
+
+    func reopen() {
+        console.reopen()
+        all.reopen()
+        problems.reopen()
     }
 }

@@ -40,21 +40,19 @@ actor Server {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// The signals that end the server. They are blocked before any thread exists.
-    static let endingSignals = [SIGTERM, SIGINT]
-
     /// Checks everything that can be checked before anything is touched.
     init(
         configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
         conditions: StartConditions, console: ConsoleLog, loop: EventLoop
-    ) throws(UsageError) {
+    ) async throws(UsageError) {
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
-        name = try HostName.nodeName(
+        let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
+        name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
@@ -65,7 +63,8 @@ actor Server {
         directory = InstanceDirectory(
             configuration.applications.map { .init(name: $0.name, replicas: $0.replicas) })
         instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host, directory)
-        epmd = try EPMDAccess.client(environment, loop: loop, trust: trust)
+        epmd = try EPMDAccess.client(
+            environment, loop: loop, trust: trust, ownHost: host.ownHost(and: name.host))
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -89,7 +88,7 @@ actor Server {
 
     /// Runs until a signal or `stop --all` ends it.
     func run() async throws -> Int32 {
-        let signals = try SignalWatch(Self.endingSignals, on: loop) { number in
+        let signals = try SignalWatch(ServerSignal.watched, on: loop) { number in
             self.assumeIsolated { $0.received(signal: number) }
         }
         defer { signals.close() }
@@ -135,9 +134,25 @@ actor Server {
         { [console] level, text in console.log(level, text) }
     }
 
-    // MARK: Ending
+    // MARK: Signals
 
     private func received(signal number: Int32) {
+        let name = SignalName.of(number) ?? "signal \(number)"
+        switch ServerSignal(number) {
+        case .end: end(by: number)
+        case .reopenLogs where configuration.keepsOwnLog:
+            console.reopen()
+            console.log(.info, "\(name): deployex's own logs are opened anew")
+        case .reopenLogs:
+            console.log(.info, "\(name): ignored; deployex has no log files of its own here")
+        case .ignored:
+            console.log(.warning, "\(name): ignored; it means nothing to deployex")
+        }
+    }
+
+    // MARK: Ending
+
+    private func end(by number: Int32) {
         let name = number == SIGINT ? "Ctrl-C" : "SIGTERM"
         signalCount += 1
         guard signalCount == 1 else {
@@ -293,10 +308,29 @@ actor Server {
         do throws(SystemError) {
             // Of 0 the system makes a port of its choice.
             let address = try await node.listen(on: interface, ports: listening.ports ?? 0...0)
+            await listenWhereOthersLook(node, besides: address)
             return ListeningNode(node: node, port: address.port)
         } catch {
             // An address that is not this host's, or no port that is free.
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
+        }
+    }
+
+    /// With an interface of loopback: also at the loopback address that the own name resolves to,
+    /// such as Debian's 127.0.1.1, since BEAMs of this host look for us there and nowhere else.
+    private func listenWhereOthersLook(_ node: Node, besides address: SocketAddress) async {
+        guard address.isLoopback else { return }
+        let others = await HostLookup.loopbackAddresses(
+            of: name.host, port: address.port, on: loop)
+        for other in others where other != address {
+            do throws(SystemError) {
+                try await node.listen(on: other)
+            } catch {
+                console.log(
+                    .warning,
+                    "\(error): BEAMs of this host, where \(name.host) is \(other.host), do not "
+                        + "reach deployex")
+            }
         }
     }
 

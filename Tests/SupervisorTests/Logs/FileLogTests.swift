@@ -26,6 +26,30 @@ import Testing
         #expect(try #require(try HostFileSystem().status(path)).mode & ~0o640 == 0)
     }
 
+    @Test func `reopening lets go of a file that somebody has removed`() throws {
+        let log = FileLog(path: path, limits: .off)
+        log.write("one")
+        log.flush()
+        var written = stat()
+        #expect(stat(path, &written) == 0)
+        let inode = written.st_ino
+        let holds = {
+            try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").contains {
+                var opened = stat()
+                return fstat(Int32($0) ?? -1, &opened) == 0 && opened.st_ino == inode
+                    && opened.st_nlink == 0
+            }
+        }
+        try FileManager.default.removeItem(atPath: path)
+        #expect(try holds())
+        log.reopen()
+        log.flush()
+        #expect(try !holds())
+        log.write("two")
+        log.flush()
+        #expect(text() == "two\n")
+    }
+
     @Test func `it is rotated by its name, in pieces that a follower reads on over`() throws {
         let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 3)
         let log = FileLog(path: path, limits: limits)

@@ -1,0 +1,60 @@
+#!/usr/bin/env bash
+# Runs the end-to-end tests on another OTP than the host's: with deployex, EPMD, erl, mix and releases in the
+# Debian that scripts/setup-otp.sh has made. The tests that `swift build --build-tests` has built run there as they
+# are: the repository and Swift's libraries are seen in it under their own paths.
+#
+#   scripts/end-to-end.sh 27       one OTP
+#   scripts/end-to-end.sh 27 29
+#   END_TO_END_FILTER=LifeTests    only the tests that match
+#   DEPLOYEX_OTP_ROOTS=FOLDER      27 and 29 are there instead of in .otp
+#
+# Root starts it: it mounts, in a namespace of its own. The shells whose completions are tested are not there.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/otp.sh
+. scripts/otp.sh
+filter=${END_TO_END_FILTER:-EndToEndTests}
+
+releases=("$@")
+((${#releases[@]})) || releases=(27 29)
+for release in "${releases[@]}"; do
+    [[ $release == 27 || $release == 29 ]] || {
+        printf 'usage: %s [27] [29]\n' "$0" >&2
+        exit 2
+    }
+done
+say() { printf 'end-to-end: %s\n' "$*"; }
+
+failures=0
+for release in "${releases[@]}"; do
+    reason=$(obstacle "$release")
+    if [[ -n $reason ]]; then
+        say "OTP $release is skipped: $reason"
+        continue
+    fi
+    swift build --build-tests
+    tests=$(swift build --show-bin-path)
+    tests=$(find "$tests" -maxdepth 1 -name '*.xctest')
+    toolchain=$(dirname "$(dirname "$(realpath "$(command -v swift)")")")
+    copy_hosts "$release"
+    build_packages "$release"
+    say "OTP $release"
+    # shellcheck disable=SC2016 # the inner shell's
+    unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
+        folder=$1 root=$2 toolchain=$3 packages=$4 tests=$5 filter=$6
+        mount -t proc proc "$folder/proc"
+        mount --rbind /dev "$folder/dev"
+        mount -t sysfs -o ro sysfs "$folder/sys" 2>/dev/null || true
+        mount -t tmpfs -o mode=1777 none "$folder/tmp"
+        for path in "$root" "$toolchain"; do
+            mkdir -p "$folder$path"
+            mount --bind "$path" "$folder$path"
+        done
+        exec chroot "$folder" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
+            HOME=/root LANG=C.UTF-8 DEPLOYEX_EXAMPLE_PACKAGES="$packages" \
+            "$tests" --testing-library swift-testing --filter "$filter" --skip CompletionTests
+    ' end-to-end "$(realpath "$roots/$release")" "$PWD" "$toolchain" \
+        "${packages#"$roots/$release"}" "$tests" "$filter" || failures=$((failures + 1))
+done
+((failures == 0))
