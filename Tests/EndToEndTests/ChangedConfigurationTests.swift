@@ -25,14 +25,19 @@ import Testing
         }
     }
 
-    @Test func `an adopted instance has the port that it was started with, until it is restarted`()
-        async throws
-    {
+    /// By its record, and where that is lost, by the process itself.
+    @Test(arguments: [false, true])
+    func `an adopted instance has the port that it was started with, until it is restarted`(
+        losesRecord: Bool
+    ) async throws {
         let options = DeployexWorld.Options(
             epmd: .deployex, variables: ["DEPLOYEX_READINESS_HTTP_PATH": "/"], extraPorts: 1)
         try await DeployexWorld.run(options) { world in
             try await world.bring(to: "0.1.0")
             #expect(try await world.endDeployex(SIGTERM) == 0)
+            if losesRecord {
+                try FileManager.default.removeItem(atPath: world.base + "/run/counter-1.json")
+            }
             try await world.startDeployex(
                 adding: ["DEPLOYEX_MONITORED_APP_PORT": "\(world.extraPort)"])
             try await world.waitUntilAllRun("0.1.0")

@@ -23,6 +23,11 @@ extension Deployer {
                 }
             }
             if instance.session != nil {
+                if record.port == nil {
+                    // Its record was lost, or is an older deployex's.
+                    let port = await effects.processes.variable("PORT", of: identity)
+                    record.noteFound(port: port.flatMap { UInt16($0) })
+                }
                 tellOfPort(record.port, of: number)
                 process = .running(
                     identity, since: loop.now + (.zero - effects.processes.age(of: identity)),

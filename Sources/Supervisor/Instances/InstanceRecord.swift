@@ -64,6 +64,11 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         self.port = port
     }
 
+    /// The process itself says which port it was given.
+    package mutating func noteFound(port: UInt16?) {
+        self.port = port
+    }
+
     /// It has left the session of `process`.
     package mutating func left(_ other: ProcessIdentity) {
         guard process != nil else { return }

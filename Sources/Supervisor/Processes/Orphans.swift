@@ -101,9 +101,6 @@ package final class Orphans: Sendable {
     private static func mark(of status: ProcessStatus) -> String? {
         // An EPMD is the whole host's, whoever needed it first.
         guard status.name != "epmd" else { return nil }
-        let name = variable + "="
-        return ProcFile.environment(of: status.pid).first { $0.hasPrefix(name) }.map {
-            String($0.dropFirst(name.count))
-        }
+        return ProcFile.variable(variable, of: status.pid)
     }
 }

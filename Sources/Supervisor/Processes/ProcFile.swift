@@ -52,6 +52,13 @@ enum ProcFile {
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// One of them.
+    static func variable(_ name: String, of pid: Int32) -> String? {
+        environment(of: pid).first { $0.hasPrefix(name + "=") }.map {
+            String($0.dropFirst(name.utf8.count + 1))
+        }
+    }
+
     /// The pids of all processes.
     static func pids() -> [Int32] {
         do throws(FileSystemError) {

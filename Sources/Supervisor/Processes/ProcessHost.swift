@@ -28,6 +28,9 @@ package protocol ProcessHost: Sendable {
     /// As ``MarkedProcess/running(with:owners:)``.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
+    /// A variable that a process was started with; `nil` where it has none of that name, or has ended.
+    func variable(_ name: String, of identity: ProcessIdentity) async -> String?
+
     /// The boot that the host runs in.
     var bootID: String { get }
 
@@ -81,6 +84,14 @@ package struct SystemProcesses: ProcessHost {
 
     package func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] {
         await offload { MarkedProcess.running(with: variable, owners: owners) }
+    }
+
+    package func variable(_ name: String, of identity: ProcessIdentity) async -> String? {
+        await offload {
+            let value = ProcFile.variable(name, of: identity.pid)
+            // Whoever runs still had the pid when it was looked at.
+            return identity.isRunning ? value : nil
+        }
     }
 
     package var bootID: String { ProcessIdentity.currentBootID }
