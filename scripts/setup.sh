@@ -4,7 +4,7 @@
 set -euo pipefail
 
 swift_needed=6.2
-erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir)
+erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir rebar3)
 packages=(libssl-dev openssl zlib1g-dev pkg-config make gcc binutils curl jq util-linux python3 logrotate
     zsh fish) # whose completions are tested
 
@@ -30,7 +30,7 @@ is_installed() {
 # Another system: say what is missing, and let a machine pass that has it all.
 check_commands() {
     local tool missing=()
-    for tool in erl epmd mix openssl pkg-config make cc strip curl jq flock python3 zsh fish; do
+    for tool in erl epmd mix rebar3 openssl pkg-config make cc strip curl jq flock python3 zsh fish; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     for tool in openssl zlib; do
@@ -56,6 +56,7 @@ if [[ -z $erl || $erl == /usr/bin/erl ]]; then
     packages+=("${erlang[@]}")
 else
     command -v mix >/dev/null || fail "Erlang is $erl, but there is no mix on the PATH: install Elixir for it."
+    command -v rebar3 >/dev/null || fail "Erlang is $erl, but there is no rebar3 on the PATH: install it."
 fi
 
 missing=()

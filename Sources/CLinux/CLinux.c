@@ -45,6 +45,8 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
 int clinux_syncfs(int fd) { return syncfs(fd); }
 
 /// Tells the parent where and why the start failed; it reads that instead of end-of-file.

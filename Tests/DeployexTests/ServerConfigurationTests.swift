@@ -188,6 +188,27 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(text?.contains("\n") == false)
     }
 
+    @Test func `a command that starts a release is a program in it, and its arguments`() throws {
+        let name = "DEPLOYEX_MONITORED_APP_START_COMMAND"
+        let configured = try ServerConfiguration(environment: [name: "bin/shop 'a b' foreground"])
+        #expect(
+            configured.applications[0].startCommand
+                == StartCommand(program: "bin/shop", arguments: ["a b", "foreground"]))
+        for text in ["/bin/sh", "../shop", "bin/../../shop", "'bin/shop", " ", "bin/"] {
+            #expect(
+                message([name: text])
+                    == "\(name)=\(text): a program in the release and its arguments, as bin/app "
+                    + "foreground")
+        }
+        let file = try ConfigurationFile(
+            path: "/d.json",
+            bytes: Array(
+                #"{"applications":[{"name":"a","start_command":["bin/a","b c"]}]}"#.utf8))
+        #expect(
+            try ServerConfiguration(file: file, environment: [:]).applications[0].startCommand
+                == StartCommand(program: "bin/a", arguments: ["b c"]))
+    }
+
     @Test func `an empty variable is an unset one`() throws {
         let configuration = try ServerConfiguration(environment: [
             "DEPLOYEX_MONITORED_APP_PORT": "", "DEPLOYEX_CLOUD_ENVIRONMENT": "",

@@ -31,6 +31,19 @@ import Testing
             }, extraPorts: 2)
     }
 
+    @Test func `what is no log folder keeps its own application from beginning, and no other`()
+        async throws
+    {
+        try await DeployexWorld.run(Self.options, isStarted: false) { world in
+            try Files.write([], world.folder + "/log/pages")
+            try await world.publish("0.1.0")
+            try await world.start()
+            try await world.waitForApplication("counter", "0.1.0")
+            let pages = try await world.application("pages")
+            #expect(pages.problem?.contains("/log/pages") == true, "\(pages)")
+        }
+    }
+
     @Test func `two applications are deployed, controlled and stopped, each by its name`()
         async throws
     {

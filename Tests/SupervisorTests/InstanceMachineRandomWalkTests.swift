@@ -35,7 +35,8 @@ struct WalkedHost {
                 if process != .alive { violations.append("terminated nothing") }
                 terminatedAt = now
             case .killSession:
-                if process != .alive { violations.append("killed nothing") }
+                // The rest of its session is killed as well when the leader has ended.
+                if process != .alive, process != .zombie { violations.append("killed nothing") }
                 isKilled = true
             case .report(let report):
                 reports.append(report)

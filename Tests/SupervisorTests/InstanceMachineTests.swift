@@ -138,10 +138,21 @@ let second = ProcessIdentity(pid: 200, startTicks: 2, bootID: "b")
         #expect(machine.nextDeadline == .s(15))
         #expect(machine.exited(.signal(15), now: .s(6)) == [])
         #expect(machine.status == .stopping)
-        #expect(machine.nextDeadline == nil)
+        #expect(machine.nextDeadline == .s(15))
         #expect(machine.sessionEnded(now: .s(6)) == [.report(.stopped(.signal(15)))])
         #expect(machine.status == .idle)
         #expect(machine.restarts == .init())
+    }
+
+    @Test func `what a wrapper script leaves behind has the rest of the time, and is killed then`()
+    {
+        var machine = Self.running
+        _ = machine.stopRequested(now: .s(5))
+        _ = machine.exited(.signal(15), now: .s(6))
+        #expect(machine.timePassed(now: .s(14.9)) == [])
+        #expect(machine.timePassed(now: .s(15)) == [.killSession, .report(.killed)])
+        #expect(machine.nextDeadline == nil)
+        #expect(machine.sessionEnded(now: .s(15)) == [.report(.stopped(.signal(15)))])
     }
 
     @Test func `a process that ignores SIGTERM is killed with its session, again and again`() {

@@ -10,9 +10,10 @@ import Testing
 
     @Test func `fields are counted from the last parenthesis of the name`() {
         let rest = " S 7 8 9 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 889123 1 2 3\n"
-        let expected = ProcessStatus(
-            pid: 42, state: UInt8(ascii: "S"), parent: 7, session: 9, startTicks: 889_123)
         for name in ["beam.smp", "a b", "(sd-pam)", ") S 1 2 3 (", ")", "", "a\nb"] {
+            let expected = ProcessStatus(
+                pid: 42, name: name, state: UInt8(ascii: "S"), parent: 7, session: 9,
+                startTicks: 889_123)
             #expect(parse("42 (\(name))" + rest) == expected, "\(name)")
         }
     }

@@ -171,6 +171,53 @@ actor Starter {
         #expect(ProcessIdentity.ofRunning(pid: away) == nil)
     }
 
+    /// A shell that passes for a virtual machine.
+    private func makeMachine() throws {
+        let shell = try #require(realpath("/bin/sh", nil))
+        defer { free(shell) }
+        try FileManager.default.copyItem(
+            atPath: String(cString: shell), toPath: folder("beam.smp"))
+    }
+
+    @Test func `behind a wrapper script the virtual machine ends first, and then the rest`()
+        async throws
+    {
+        try makeMachine()
+        try await starter.start(
+            shell(
+                """
+                ./beam.smp -c 'trap "sleep 0.3; echo machine >> ends; exit" TERM; echo > up
+                    while :; do sleep 0.02; done' &
+                sh -c 'trap "echo other >> ends; exit" TERM; echo > ready
+                    while :; do sleep 0.02; done' &
+                wait
+                """))
+        try await eventually { folder.text("up") != nil && folder.text("ready") != nil }
+        await starter.terminate()
+        #expect(try await starter.allEvents() == [.exited(.signal(15)), .ended(survivors: 0)])
+        #expect(folder.text("ends") == "machine\nother\n")
+    }
+
+    @Test
+    func `what a wrapper script leaves behind is asked to end, and killed only when it is to be`()
+        async throws
+    {
+        try await starter.start(
+            shell(
+                """
+                sh -c 'trap "echo >> asked" TERM; echo > ready; while :; do sleep 0.02; done' &
+                wait
+                """))
+        try await eventually { folder.text("ready") != nil }
+        await starter.terminate()
+        try await eventually { folder.text("asked") == "\n" }
+        #expect(await starter.events == [.exited(.signal(15))])
+        await starter.killSession()
+        #expect(try await starter.allEvents() == [.exited(.signal(15)), .ended(survivors: 0)])
+        // Once.
+        #expect(folder.text("asked") == "\n")
+    }
+
     @Test func `a daemon that left the session and its ancestry is not touched`() async throws {
         // As epmd does, which a BEAM starts and all of the host's nodes share.
         try await starter.start(

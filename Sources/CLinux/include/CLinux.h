@@ -66,6 +66,10 @@ int clinux_pidfd_open(pid_t pid);
 /// Sends `signal` through a pidfd, so that a reused pid is never hit. Source: pidfd_send_signal(2).
 int clinux_pidfd_send_signal(int pidfd, int signal);
 
+/// Makes this process the parent of what loses its own among all that it has started, directly or not.
+/// Returns -1 with errno set. Source: PR_SET_CHILD_SUBREAPER(2const).
+int clinux_adopt_orphans(void);
+
 /// Makes everything durable on the file system that holds `fd`. Returns -1 with errno set.
 /// Source: syncfs(2).
 int clinux_syncfs(int fd);

@@ -37,6 +37,8 @@ package struct PackageUnpacker: Sendable {
     package var owner: ProcessUser?
     /// Whose the package may be.
     package var packageOwners = TrustedUsers()
+    /// What must be in it to be started; `nil` for what a release has.
+    package var program: String?
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
     /// - Parameters:
@@ -53,7 +55,8 @@ package struct PackageUnpacker: Sendable {
         let cancellation = Cancellation()
         let job = UnpackJob(
             unpacker: self, package: package, staging: StagingFolder(path: folder, files: files),
-            layout: ReleaseLayout(application: application, version: version), hash: hash,
+            layout: ReleaseLayout(
+                application: application, version: version, program: program), hash: hash,
             cancellation: cancellation, progress: progress)
         let result = await withTaskCancellationHandler {
             await offload { Result { () throws(UnpackError) in try job.run() } }

@@ -1,19 +1,26 @@
 internal import Glibc
 internal import Supervisor
 
-/// What a release of an application must have in its folder: an executable `bin/APP`, and
-/// `releases/VERSION` with, where there is a `releases/start_erl.data`, the same version in it.
+/// What a release of an application must have in its folder: an executable `bin/APP`, or what is configured
+/// to start it, and `releases/VERSION` with, where there is a `releases/start_erl.data`, the same version in it.
+///
+/// A shipment (`entrypoint.sh`, and a folder for each library) has no `releases`, and does not say its version.
+/// ``completeShipment(_:files:)`` gives it what the rest of deployex knows a release by.
 ///
 /// Source: OTP System Principles, "Creating and Upgrading a Target System"; mix release writes the
 /// same layout.
 struct ReleaseLayout: Equatable {
     var application: String
     var version: String
+    /// What starts it; `nil` for `bin/APP`.
+    var program: String?
 
     /// Looks at the unpacked folder behind `descriptor`, whose links have been checked to stay inside.
     func check(_ descriptor: Int32) throws(UnpackFailure) {
         var status = stat()
-        let program = "bin/\(application)"
+        let isShipment = isShipment(descriptor)
+        let program =
+            self.program ?? (isShipment ? StartCommand.shipmentProgram : "bin/\(application)")
         guard fstatat(descriptor, program, &status, 0) == 0 else {
             throw .wrongPackage(
                 expected: "an executable `\(program)`",
@@ -23,6 +30,7 @@ struct ReleaseLayout: Equatable {
             throw .wrongPackage(
                 expected: "an executable `\(program)`", found: "one that is not executable")
         }
+        if isShipment { return }
         let release = "\(application) \(version)"
         if let found = StartErlData(read(descriptor, StartErlData.path))?.release, found != version
         {
@@ -35,6 +43,22 @@ struct ReleaseLayout: Equatable {
                 expected: "\(release) with a folder `\(folder)`",
                 found: list(descriptor, "releases") ?? "no folder `releases`")
         }
+    }
+
+    private func isShipment(_ descriptor: Int32) -> Bool {
+        var status = stat()
+        return fstatat(descriptor, StartCommand.shipmentProgram, &status, 0) == 0
+            && fstatat(descriptor, "\(application)/ebin", &status, 0) == 0
+            && fstatat(descriptor, "releases", &status, AT_SYMLINK_NOFOLLOW) != 0
+            && fstatat(descriptor, "bin/\(application)", &status, 0) != 0
+    }
+
+    /// Gives a shipment in `folder` a `releases/start_erl.data` and the folder that it names. Does nothing
+    /// where there is a folder `releases`.
+    func completeShipment(_ folder: String, files: any FileSystem) throws(FileSystemError) {
+        guard try files.status(folder + "/releases") == nil else { return }
+        try files.makeFolders("\(folder)/releases/\(version)", mode: 0o755)
+        try StartErlData(erts: "none", release: version).write(in: folder, files: files)
     }
 
     /// The first 4 KiB of a file; nothing when it cannot be read.

@@ -34,6 +34,7 @@ struct UnpackJob: Sendable {
     private func put(_ temporary: String) throws(FileSystemError) {
         let release = DeployedRelease(
             version: layout.version, hash: hash, deployment: .fullDeployment)
+        try layout.completeShipment(temporary, files: unpacker.files)
         try ReleaseMarker.put(release, in: temporary, files: unpacker.files)
         try ReleaseOwnership(user: unpacker.owner).handOver(temporary)
         try staging.put(temporary)

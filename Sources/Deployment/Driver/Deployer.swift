@@ -29,6 +29,8 @@ package actor Deployer {
     private var nextCommand: UInt64 = 0
     /// The application's record as it is to be on disk, and the task that writes it.
     private var unsavedRecord: ApplicationRecord?
+    /// As it was to be on disk last.
+    private var latestRecord: ApplicationRecord?
     private var saving: Task<Void, Never>?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -73,6 +75,7 @@ package actor Deployer {
         var found: [DeploymentEngine.Found] = []
         for instance in instances { found.append(try await takeOver(instance)) }
         let (record, findings) = try await readRecord()
+        latestRecord = record
         for finding in findings { log(.warning, finding) }
         guard !isDetached else { return }
         let (engine, actions) = DeploymentEngine.begin(
@@ -280,11 +283,30 @@ package actor Deployer {
     /// Writes the latest record; those in between are skipped.
     private func save(_ record: ApplicationRecord) {
         unsavedRecord = record
+        latestRecord = record
         let before = saving
         saving = begin { deployer in
             await before?.value
             await deployer.writeRecord()
         }
+    }
+
+    /// Makes the folders of an instance, and what is above them, where somebody has removed them.
+    func makeFolders(_ number: InstanceNumber) async throws {
+        let (effects, records, state) = (effects, records, instance(number).state)
+        let isRecordLost = try await loop.offload { () throws -> Bool in
+            try effects.prepareBase?()
+            try effects.prepareLogFolder()
+            if try effects.files.status(records.path) == nil { try records.prepare() }
+            let isLost = try effects.files.status(effects.layout.versionFolder) == nil
+            for folder in [
+                effects.layout.instanceFolder(number), effects.layout.versionFolder(number),
+            ] where try effects.files.status(folder) == nil {
+                try state.prepare()
+            }
+            return isLost
+        }
+        if isRecordLost, let latestRecord { save(latestRecord) }
     }
 
     private func writeRecord() async {

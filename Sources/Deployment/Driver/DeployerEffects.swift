@@ -31,8 +31,12 @@ extension Deployer {
 
         /// Awaited before a release is started; throws why it must not be. It blocks.
         package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
-        /// What an instance must show beside its node to be ready, such as an answer by HTTP.
-        package var checkReadiness: (@Sendable (InstanceNumber) async -> ProbeResult)?
+        /// What starts a release, where not what it is says that.
+        package var startCommand: StartCommand?
+        /// Makes what is above the instances' folders where somebody has removed it. It blocks.
+        package var prepareBase: (@Sendable () throws -> Void)?
+        /// What an instance must show beside its node to be ready, such as an answer by HTTP at its port.
+        package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
         /// Told on the loop's thread of each event, and of what the engine decided because of it, before
@@ -53,6 +57,7 @@ extension Deployer {
             loop: any SerialLoop, processes: any ProcessHost, layout: DeploymentLayout,
             logs: LogFiles, instances: InstanceEnvironment, inherited: [String: String],
             store: any ReleaseStore, files: any FileSystem, process: ProcessSetting = .init(),
+            startCommand: StartCommand? = nil,
             node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
             log: @escaping @Sendable (LogLevel, String) -> Void
         ) {
@@ -63,13 +68,15 @@ extension Deployer {
             self.node = node
             unpack = { package, folder, release in
                 try await PackageUnpacker(
-                    files: files, owner: process.user, packageOwners: package.owners
+                    files: files, owner: process.user, packageOwners: package.owners,
+                    program: startCommand?.program
                 ).unpack(
                     package.path, into: folder, application: layout.application,
                     version: release.version, hash: release.hash)
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }
+            self.startCommand = startCommand
             self.layout = layout
             self.logs = logs
             self.instances = instances

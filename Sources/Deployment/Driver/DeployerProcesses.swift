@@ -1,5 +1,5 @@
 internal import ErlDist
-internal import Supervisor
+package import Supervisor
 internal import Transport
 
 // The instances' processes: taken over, started, signalled, probed.
@@ -16,11 +16,14 @@ extension Deployer {
         if let session = instance.session { record.process = session.identity }
         if let identity = record.process {
             if instance.session == nil {
-                instance.session = try await effects.processes.adopt(identity) { event in
+                instance.session = try await effects.processes.adopt(
+                    identity, others: record.others ?? []
+                ) { event in
                     self.assumeIsolated { $0.received(event, from: number) }
                 }
             }
             if instance.session != nil {
+                tellOfPort(record.port, of: number)
                 process = .running(
                     identity, since: loop.now + (.zero - effects.processes.age(of: identity)),
                     isStopping: record.isStopping)
@@ -31,6 +34,7 @@ extension Deployer {
                     record.hasBegun && !record.isStopping
                     && identity.bootID == effects.processes.bootID
                 process = isCrash ? .ended : .none
+                try await stopOthers(of: record, at: number)
                 record.end()
             }
         }
@@ -46,6 +50,65 @@ extension Deployer {
             interruptedUpgrade: onDisk.interruptedUpgrade.flatMap {
                 try? Release(version: $0.version, hash: $0.hash)
             })
+    }
+
+    /// Ends what a process that has gone had left behind: what was seen to leave its session, and what is in its
+    /// session still. What is none of these is named.
+    private func stopOthers(of record: InstanceRecord, at number: InstanceNumber) async throws {
+        guard let leader = record.process, leader.bootID == effects.processes.bootID else { return }
+        let left = await others(of: number)
+        let ours =
+            (record.others ?? [])
+            + left.filter { $0.session == leader.pid }.map(\.identity)
+        for identity in ours {
+            let outcome = try await LeftoverSession.stop(
+                identity, timeout: .seconds(2), in: effects.processes, on: loop)
+            tellOfLeftover(
+                outcome, "Instance: \(number) had left OS process \(identity.pid) behind")
+        }
+        tellOfOthers(left.filter { !ours.contains($0.identity) }, of: number)
+    }
+
+    /// What runs with the mark of an instance.
+    private func others(of number: InstanceNumber) async -> [MarkedProcess] {
+        let folder = effects.layout.instanceFolder(number)
+        return await effects.processes.marked(
+            with: "\(Orphans.variable)=\(folder)", owners: effects.logs.owners)
+    }
+
+    private func tellOfOthers(_ others: [MarkedProcess], of number: InstanceNumber) {
+        guard !others.isEmpty else { return }
+        let names = others.prefix(5).map { "\($0)" }.joined(separator: ", ")
+        log(
+            .warning,
+            "Instance: \(number) has ended, and processes go on that it had started and deployex has not seen "
+                + "leave it: \(names)" + (others.count > 5 ? ", …" : ""))
+    }
+
+    /// The port of the process that runs, and else the one that the next one gets.
+    package func port(of number: InstanceNumber) -> UInt16? {
+        instance(number).keeper.record.port ?? configuredPort(of: number)
+    }
+
+    /// Those of all instances, in order.
+    package var ports: [UInt16?] {
+        InstanceNumber.first(configuration.replicas).map { port(of: $0) }
+    }
+
+    private func configuredPort(of number: InstanceNumber) -> UInt16? {
+        effects.instances.firstPort.flatMap {
+            InstanceEnvironment.port(first: $0, instance: number)
+        }
+    }
+
+    private func tellOfPort(_ port: UInt16?, of number: InstanceNumber) {
+        guard let port, let configured = configuredPort(of: number), port != configured else {
+            return
+        }
+        log(
+            .warning,
+            "Instance: \(number) was started with port \(port), and \(configured) is configured: it needs a "
+                + "restart to apply (`deployex restart \(instance(number).name)`)")
     }
 
     /// What is on record of an instance, or what its process itself says where there is no record, as when
@@ -145,29 +208,40 @@ extension Deployer {
         let (layout, files, application) = (effects.layout, effects.files, application)
         let instance = instance(number)
         let (name, keeper) = (instance.name, instance.keeper)
-        var program = Program(
-            path: layout.program(number), arguments: ["start"], environment: variables(number),
-            folder: layout.current(number),
-            stdoutPath: effects.logs.path(name, .stdout),
-            stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
-        program.logOwners = effects.logs.owners
-        log(.info, " # Starting \(program.path)...")
+        let (check, port) = (effects.checkRelease, configuredPort(of: number))
+        instance.hasToldOfOthers = false
         instance.required = nil
-        await effects.prepareLogs?(name)
-        await prepareBoot(number)
-        let version = snapshot?.instances[number].current?.version
-        await attempt("preparing \(layout.current(number))") {
-            try HotUpgradeFiles.restorePristineConfiguration(
-                layout.current(number), files: files)
-            try ReleasesFile.write(for: layout.current(number), name: application, files: files)
-        }
-        let check = effects.checkRelease
         do {
+            try await makeFolders(number)
+            await effects.prepareLogs?(name)
+            let command = await startCommand(in: layout.current(number))
+            var program = Program(
+                path: "\(layout.current(number))/\(command.program)",
+                arguments: command.arguments, environment: variables(number, for: command),
+                folder: layout.current(number),
+                stdoutPath: effects.logs.path(name, .stdout),
+                stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
+            program.logOwners = effects.logs.owners
+            let path = program.path
+            guard try await loop.offload({ try files.status(path) }) != nil else {
+                tell(.stands(number, nil))
+                throw SpawnError("there is no \(path)")
+            }
+            log(.info, " # Starting \(path)...")
+            await prepareBoot(number)
+            let version = snapshot?.instances[number].current?.version
+            await attempt("preparing \(layout.current(number))") {
+                try HotUpgradeFiles.restorePristineConfiguration(
+                    layout.current(number), files: files)
+                if command.isShipment { return }
+                try ReleasesFile.write(
+                    for: layout.current(number), name: application, files: files)
+            }
             try await loop.offload { try check?(layout.current(number)) }
             let session = try await effects.processes.start(
                 program,
                 record: { identity in
-                    try keeper.update { $0.begin(identity, version: version) }
+                    try keeper.update { $0.begin(identity, version: version, port: port) }
                 },
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }
@@ -183,6 +257,20 @@ extension Deployer {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
             let isOfRelease = (error as? SpawnError)?.isOfProgram ?? false
             tell(.spawnFailed(number, reason: "\(error)", isOfRelease: isOfRelease))
+        }
+    }
+
+    /// What starts the release in `folder`.
+    func startCommand(in folder: String) async -> StartCommand {
+        if let command = effects.startCommand { return command }
+        let (application, files) = (application, effects.files)
+        do {
+            return try await loop.offload {
+                try StartCommand.find(in: folder, application: application, files: files)
+            }
+        } catch {
+            log(.error, "looking for what starts \(folder): \(error)")
+            return StartCommand(program: "bin/\(application)", arguments: ["start"])
         }
     }
 
@@ -214,6 +302,8 @@ extension Deployer {
     func received(_ event: ProcessSession.Event, from number: InstanceNumber) {
         guard hasEngine else { return untold.append((number, event)) }
         switch event {
+        case .left(let identity):
+            begin { await $0.note(identity, leftBy: number) }
         case .exited(let exit):
             tell(.exited(number, exit))
         case .ended(let survivors):
@@ -227,9 +317,25 @@ extension Deployer {
         }
     }
 
+    /// So that a later deployex ends it with the instance, too.
+    private func note(_ other: ProcessIdentity, leftBy number: InstanceNumber) async {
+        let instance = instance(number)
+        let (keeper, name) = (instance.keeper, instance.name)
+        await attempt("recording what \(name) has left behind") {
+            try keeper.update { $0.left(other) }
+        }
+        guard !instance.hasToldOfOthers else { return }
+        instance.hasToldOfOthers = true
+        log(
+            .info,
+            "Instance: \(number) runs processes outside of its session, the first is OS process "
+                + "\(other.pid): they end with it")
+    }
+
     /// The record goes before the next start may write its own.
     private func forget(_ number: InstanceNumber) async {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
+        tellOfOthers(await others(of: number), of: number)
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
         tell(.sessionEnded(number))
     }
@@ -273,7 +379,7 @@ extension Deployer {
                     .readiness(of: required)
                 guard readiness == .ready else { return readiness }
             }
-            return await effects.checkReadiness?(number) ?? .ready
+            return await effects.checkReadiness?(number, port(of: number)) ?? .ready
         }
     }
 
@@ -291,6 +397,11 @@ extension Deployer {
         guard let version = snapshot?.instances[number].current?.version else { return [] }
         if let known = instance.required, known.version == version { return known.applications }
         let (folder, files, name) = (effects.layout.current(number), effects.files, application)
+        // A shipment has no list of its applications.
+        if await startCommand(in: folder).isShipment {
+            instance.required = (version, [name])
+            return [name]
+        }
         var applications: [String] = []
         do {
             applications = try await loop.offload {
@@ -318,6 +429,21 @@ extension Deployer {
         tell(.logTailRead(number, id, lines: lines))
     }
 
+    /// What an instance is started with by that command.
+    private func variables(
+        _ number: InstanceNumber, for command: StartCommand
+    ) -> [String: String] {
+        var variables = variables(number)
+        variables[Orphans.variable] = effects.layout.instanceFolder(number)
+        if command.isShipment, configuration.readiness.usesDistribution {
+            // No script of its own gives the node a name. The cookie is that of the user's file.
+            let flags = variables["ERL_AFLAGS"].map { " " + $0 } ?? ""
+            variables["ERL_AFLAGS"] = "-sname \(instance(number).name)" + flags
+        }
+        return variables
+    }
+
+    /// What all programs of an instance's release are started with.
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
             instance: number, inherited: effects.inherited)

@@ -23,6 +23,7 @@ extension Deployer {
         let begin = loop.now
         let state = instance(number).state
         do {
+            try await makeFolders(number)
             try await loop.offload { try state.completeMove() }
             let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
@@ -54,8 +55,9 @@ extension Deployer {
     }
 
     func runPreCommands(_ number: InstanceNumber, _ release: Release) async {
+        let program = await startCommand(in: effects.layout.new(number)).program
         let runner = PreCommandRunner(
-            program: effects.layout.stagedProgram(number),
+            program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
             setting: effects.process,
             logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",

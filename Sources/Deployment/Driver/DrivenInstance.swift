@@ -9,6 +9,8 @@ final class DrivenInstance {
     var keeper: InstanceRecordKeeper
     /// Its process, from the start or adoption until nothing of the session is left.
     var session: (any RunningSession)?
+    /// The log says once in a run that processes have left its session.
+    var hasToldOfOthers = false
     /// The latest work on its folders.
     var folderWork: Task<Void, Never>?
     /// The package behind what is staged; a hot upgrade hands it to the node.

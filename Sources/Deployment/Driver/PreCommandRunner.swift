@@ -2,10 +2,10 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Runs a release's pre-commands, such as migrations: `bin/APP` with the words of each, in order, until
+/// Runs a release's pre-commands, such as migrations: `bin/APP` (a shipment's `entrypoint.sh`) with the words of each, in order, until
 /// one fails. What they print is appended to one log file.
 ///
-/// No shell is involved: ``words(_:)`` knows quotes and nothing else.
+/// No shell is involved: ``CommandWords`` knows quotes and nothing else.
 struct PreCommandRunner {
     /// `new/bin/APP`
     var program: String
@@ -30,7 +30,7 @@ struct PreCommandRunner {
     ) async -> String? {
         let deadline = loop.now + timeout
         for command in commands {
-            guard let arguments = Self.words(command), !arguments.isEmpty else {
+            guard let arguments = CommandWords.split(command), !arguments.isEmpty else {
                 return "the pre-command `\(command)` has a quote that does not end"
             }
             log(.info, "Pre-command: \(command)")
@@ -74,41 +74,5 @@ struct PreCommandRunner {
     private nonisolated(nonsending) func lastLines() async -> [String] {
         let (path, logTail) = (logPath, logTail)
         return await loop.offload { (try? logTail(path, 20)) ?? [] }
-    }
-
-    /// Splits at spaces; `"…"` and `'…'` hold together, a backslash takes the next character as it is
-    /// except between single quotes. `nil` when a quote does not end.
-    ///
-    /// Source: as POSIX shells do it, sh(1), "Quoting", without any expansion.
-    static func words(_ text: String) -> [String]? {
-        var words: [String] = []
-        var word: String?
-        var quote: Character?
-        var isEscaped = false
-        for character in text {
-            if isEscaped {
-                word = (word ?? "") + String(character)
-                isEscaped = false
-            } else if character == "\\", quote != "'" {
-                isEscaped = true
-            } else if let open = quote {
-                if character == open {
-                    quote = nil
-                } else {
-                    word = (word ?? "") + String(character)
-                }
-            } else if character == "\"" || character == "'" {
-                quote = character
-                word = word ?? ""
-            } else if character == " " || character == "\t" {
-                if let done = word { words.append(done) }
-                word = nil
-            } else {
-                word = (word ?? "") + String(character)
-            }
-        }
-        guard quote == nil, !isEscaped else { return nil }
-        if let word { words.append(word) }
-        return words
     }
 }

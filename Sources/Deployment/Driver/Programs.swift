@@ -101,6 +101,7 @@ private final class ProgramEnd: @unchecked Sendable {
 
     func received(_ event: ProcessSession.Event) {
         switch event {
+        case .left: break
         case .exited(let exit): self.exit = exit
         case .ended:
             hasEnded = true

@@ -136,6 +136,8 @@ extension DeploymentEngine {
         case .stands(let number, let release):
             // While the instance is being changed the change's own end tells.
             guard !isBeingChanged(number) else { break }
+            // What was to become ready is gone, through nobody's fault: a new rollout brings it.
+            if release == nil, rollout?.isAwaitingReady(number) == true { rollout = nil }
             tell(number, now: now) { $0.boots(release) }
         case .spawned(let number, let identity):
             tell(number, now: now) { $0.spawned(identity, now: now) }

@@ -40,8 +40,9 @@ package enum EngineEvent: Equatable, Sendable {
     case logTailRead(InstanceNumber, ReleaseID, lines: [String])
 
     /// What is about to be started is another release than was known: an upgrade in place that counted
-    /// as failed has taken effect after all, or one that was made permanent is lost.
-    case stands(InstanceNumber, DeployedRelease)
+    /// as failed has taken effect after all, or one that was made permanent is lost. `nil`: somebody has
+    /// removed it, and nothing can be started.
+    case stands(InstanceNumber, DeployedRelease?)
     /// The answers to ``EngineAction/spawn(_:run:)``.
     case spawned(InstanceNumber, ProcessIdentity)
     /// With `isOfRelease` the program itself cannot be run, such as for want of its interpreter.

@@ -296,10 +296,15 @@ extension Instance {
     }
 
     /// What is about to boot may be another release than was known.
-    mutating func boots(_ release: DeployedRelease) -> [Action] {
+    mutating func boots(_ release: DeployedRelease?) -> [Action] {
         guard current != release else { return [] }
         let known = current?.version ?? "none"
         current = release
+        guard let release else {
+            // Its package brings it back, as any release that an instance does not have.
+            let text = "Instance: \(number) has lost version \(known) on disk: it is deployed anew"
+            return [.log(.error, text)]
+        }
         return [
             .log(.warning, "Instance: \(number) boots version \(release.version), not \(known)")
         ]

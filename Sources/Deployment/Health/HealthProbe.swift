@@ -108,10 +108,14 @@ package struct Health: Equatable, Sendable {
     package var atomCount: Int?
 
     /// - Parameters:
-    ///   - boot: the answer of `init:get_status/0`, `{started,_}` when boot is finished.
+    ///   - boot: the answer of `init:get_status/0`, `{started,_}` when boot is finished. With
+    ///     `{starting,started}` the boot script is, and what `-eval` or `-s` runs goes on: in a shipment as long
+    ///     as it lives.
     ///   - started: the answer of `application:which_applications/0`, `[{Name,Description,Version}]`.
     init(boot: Term, started: Term) {
-        isBootFinished = boot.asTuple?.first == .atom("started")
+        isBootFinished =
+            boot.asTuple?.first == .atom("started")
+            || boot == .tuple([.atom("starting"), .atom("started")])
         bootStatus = "\(boot)"
         startedApplications = (started.asList ?? []).compactMap {
             $0.asTuple?.first?.asAtom?.name

@@ -65,8 +65,4 @@ package struct DeploymentLayout: Equatable, Sendable {
     package func program(_ instance: InstanceNumber) -> String {
         current(instance) + "/bin/\(application)"
     }
-    /// The program of the release that is staged.
-    package func stagedProgram(_ instance: InstanceNumber) -> String {
-        new(instance) + "/bin/\(application)"
-    }
 }

@@ -108,10 +108,12 @@ extension StatusReport {
 
 extension StatusReport.Application {
     /// - Parameters:
-    ///   - firstPort: instance I listens on `firstPort + I - 1`.
+    ///   - firstPort: instance I listens on `firstPort + I - 1`, where `ports` says nothing else.
+    ///   - ports: those of the processes, in the order of the instances.
     ///   - host: this one, as it is in the instances' nodes.
     package init(
-        _ snapshot: ApplicationSnapshot, firstPort: UInt16, host: String, now: MonotonicTime
+        _ snapshot: ApplicationSnapshot, firstPort: UInt16, ports: [UInt16?] = [], host: String,
+        now: MonotonicTime
     ) {
         self.init(
             name: snapshot.application, targetVersion: snapshot.targetVersion,
@@ -120,10 +122,12 @@ extension StatusReport.Application {
                 .init(version: $0.version, hash: $0.hash, reason: $0.reason)
             },
             problem: snapshot.problem,
-            instances: snapshot.instances.map {
-                .init(
-                    $0, node: "\(snapshot.application)-\($0.number)@\(host)",
-                    port: Int(firstPort) + $0.number.offset, now: now)
+            instances: snapshot.instances.map { found in
+                let offset = found.number.offset
+                let port = ports.indices.contains(offset) ? ports[offset].map { Int($0) } : nil
+                return .init(
+                    found, node: "\(snapshot.application)-\(found.number)@\(host)",
+                    port: port ?? Int(firstPort) + offset, now: now)
             })
     }
 }

@@ -9,7 +9,8 @@ package import Transport
 /// - deployex's secrets: `DEPLOYEX_…` with `SECRET`, `PASSWORD`, `TOKEN` or `COOKIE` in the name;
 /// - what systemd gave to deployex alone: `NOTIFY_SOCKET`, `LISTEN_FDS`, `LISTEN_PID`,
 ///   `LISTEN_FDNAMES`, `WATCHDOG_USEC`, `WATCHDOG_PID`, `INVOCATION_ID`, `JOURNAL_STREAM`,
-///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`.
+///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`;
+/// - ``Orphans/variable``, where deployex itself is somebody's instance.
 ///
 /// Everything else is passed on: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
 /// so it can only be meant for the applications; and `AWS_*`, since the application runs on the same
@@ -63,7 +64,7 @@ package struct InstanceEnvironment: Equatable, Sendable {
     private static let removedNames: Set<String> = [
         "ELIXIR_ERL_OPTIONS", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID",
-        "SYSTEMD_EXEC_PID", "FDSTORE",
+        "SYSTEMD_EXEC_PID", "FDSTORE", Orphans.variable,
     ]
     private static let secretWords = ["SECRET", "PASSWORD", "TOKEN", "COOKIE"]
 

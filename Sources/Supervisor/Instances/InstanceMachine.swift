@@ -110,8 +110,8 @@ extension InstanceMachine {
         case .alive(_, let readySince):
             consecutiveCrashes == 0 ? nil : readySince.map { healthyTime(readySince: $0) }
         case .stopping(_, let stop):
-            // Once the leader has ended, what is left of its session is the session's to kill.
-            stop.exit == nil ? stop.killAt : nil
+            // What is killed after the leader has ended is the session's to be done with.
+            stop.exit == nil || !stop.isKilled ? stop.killAt : nil
         case .waiting(let wait):
             wait.ending == nil ? wait.until : nil
         }
@@ -164,9 +164,11 @@ extension InstanceMachine {
                 phase = .idle
                 return [.report(.stopped(nil))]
             }
-            // Only the rest of the session is still to end.
+            // Only the rest of the session is still to end, and it is being killed.
             phase = .stopping(
-                process, Stop(killAt: now, exit: wait.exit ?? .unknown, startsAgain: false))
+                process,
+                Stop(
+                    killAt: now, isKilled: true, exit: wait.exit ?? .unknown, startsAgain: false))
             return []
         }
     }

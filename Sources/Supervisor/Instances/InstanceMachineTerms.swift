@@ -7,7 +7,7 @@ extension InstanceMachine {
     package enum Action: Equatable, Sendable {
         /// Start a process; answer with `spawned` or `spawnFailed`.
         case spawn
-        /// Send SIGTERM to the session's leader.
+        /// Ask the session to end: its leader by SIGTERM, the rest when that has ended.
         case terminate
         /// Send SIGKILL to the whole session.
         case killSession

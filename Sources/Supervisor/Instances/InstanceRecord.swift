@@ -26,6 +26,13 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
+    /// The port that the process was given.
+    package private(set) var port: UInt16?
+    /// What was seen to leave the process's session, and runs on without a parent: the latest.
+    package private(set) var others: [ProcessIdentity]?
+
+    /// A record that grows without end could not be written on a full disk.
+    static let maximumOthers = 32
 
     package init(
         name: InstanceName, process: ProcessIdentity? = nil, version: String? = nil,
@@ -41,17 +48,26 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var name: InstanceName { InstanceName(app: app, number: instance) }
 
     private enum CodingKeys: String, CodingKey {
-        case format, app, instance, process, creation, version, restarts
+        case format, app, instance, process, creation, version, restarts, others, port
         case hasBegun = "has_begun"
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
     }
 
     /// A process as it is started: nothing of the one before it holds.
-    package mutating func begin(_ process: ProcessIdentity, version: String?) {
+    package mutating func begin(
+        _ process: ProcessIdentity, version: String?, port: UInt16? = nil
+    ) {
         end()
         self.process = process
         self.version = version
+        self.port = port
+    }
+
+    /// It has left the session of `process`.
+    package mutating func left(_ other: ProcessIdentity) {
+        guard process != nil else { return }
+        others = (others ?? []).filter { $0 != other }.suffix(Self.maximumOthers - 1) + [other]
     }
 
     /// Nothing of the process is left.
@@ -60,5 +76,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         hasBegun = false
         isStopping = false
         creation = nil
+        others = nil
+        port = nil
     }
 }

@@ -33,7 +33,10 @@ struct HeldProcess: ~Copyable {
                             (start.argv, start.envp) = (argv, envp)
                             (start.in, start.out) = (-1, out.raw)
                             start.err = program.stderr ?? err.raw
-                            return clinux_spawn_held(&pid, &gate, &start)
+                            return OwnChildren.make {
+                                let code = clinux_spawn_held(&pid, &gate, &start)
+                                return (code, code == 0 ? pid : nil)
+                            }
                         }
                     }
                 }
@@ -50,6 +53,7 @@ struct HeldProcess: ~Copyable {
             // It has not been reaped, so the pid is still its own.
             kill(pid, SIGKILL)
             waitpid(pid, nil, 0)
+            OwnChildren.forget(pid)
             throw SpawnError("\(attempt): \(error)")
         }
     }

@@ -12,7 +12,7 @@ package enum LeftoverSession {
         case survived(count: Int)
     }
 
-    /// Sends SIGTERM to the leader, waits up to `timeout`, then kills the whole session, and waits ten seconds
+    /// Asks the session to end, waits up to `timeout`, then kills what is left of it, and waits ten seconds
     /// at most for that: whoever starts does not wait for ever. Called on the loop's thread, by an actor that
     /// is pinned to it.
     package nonisolated(nonsending) static func stop(
@@ -20,7 +20,7 @@ package enum LeftoverSession {
         in host: any ProcessHost, on loop: any SerialLoop
     ) async throws -> Outcome {
         let wait = LeftoverWait()
-        let session = try await host.adopt(identity) { wait.received($0) }
+        let session = try await host.adopt(identity, others: []) { wait.received($0) }
         guard let session else { return .notRunning }
         session.terminate()
         let timer = loop.schedule(after: timeout) {
@@ -35,7 +35,6 @@ package enum LeftoverSession {
 final class LeftoverWait: @unchecked Sendable {
     private var continuation: CheckedContinuation<LeftoverSession.Outcome, Never>?
     private var outcome: LeftoverSession.Outcome?
-    private var hasExited = false
     private var isKilled = false
 
     func start(_ continuation: CheckedContinuation<LeftoverSession.Outcome, Never>) {
@@ -46,13 +45,13 @@ final class LeftoverWait: @unchecked Sendable {
         }
     }
 
-    /// Repeats until the leader has gone: a search may miss a process that is just being made. After so many
+    /// Repeats until nothing is left: a search may miss a process that is just being made. After so many
     /// `times` the wait is over.
     func kill(
         times: Int, every interval: Duration = .seconds(1), on loop: any SerialLoop,
         _ kill: @escaping @Sendable () -> Void
     ) {
-        guard !hasExited else { return }
+        guard outcome == nil else { return }
         guard times > 0 else { return end(.survived(count: 1)) }
         isKilled = true
         kill()
@@ -63,8 +62,7 @@ final class LeftoverWait: @unchecked Sendable {
 
     func received(_ event: ProcessSession.Event) {
         switch event {
-        case .exited:
-            hasExited = true
+        case .left, .exited: break
         case .ended(let survivors):
             end(survivors == 0 ? .stopped(killed: isKilled) : .survived(count: survivors))
         }

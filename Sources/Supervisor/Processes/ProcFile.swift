@@ -43,6 +43,15 @@ enum ProcFile {
         return Array(line.split(whereSeparator: \.isWhitespace).dropFirst())
     }
 
+    /// A process's environment variables as it was started with them, each `NAME=VALUE`; none where it is not
+    /// ours to see. Source: proc_pid_environ(5).
+    static func environment(of pid: Int32) -> [String] {
+        // Most are a few KiB; the kernel takes 128 KiB for one variable.
+        var bytes = read("/proc/\(pid)/environ", limit: 64 << 10) ?? []
+        if bytes.count == 64 << 10 { bytes = read("/proc/\(pid)/environ", limit: 4 << 20) ?? [] }
+        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+    }
+
     /// The pids of all processes.
     static func pids() -> [Int32] {
         do throws(FileSystemError) {

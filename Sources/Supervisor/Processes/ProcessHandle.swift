@@ -58,6 +58,7 @@ final class ProcessHandle: Sendable {
     func killAndReap() {
         send(SIGKILL)
         while waitpid(identity.pid, nil, 0) < 0, clinux_errno() == EINTR {}
+        OwnChildren.forget(identity.pid)
     }
 
     /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.
@@ -68,6 +69,7 @@ final class ProcessHandle: Sendable {
         // A child that someone else has reaped (ECHILD) has ended, nobody knows how.
         if result < 0 { return clinux_errno() == ECHILD ? .unknown : nil }
         guard result == 1 else { return nil }
+        if reaping { OwnChildren.forget(identity.pid) }
         return signalled != 0 ? .signal(status) : .code(status)
     }
 }

@@ -14,14 +14,19 @@ package protocol ProcessHost: Sendable {
 
     /// Takes over a process that an earlier deployex started; `nil` when no running process has that
     /// identity. How it ends is `.unknown`: it is not our child.
+    /// - Parameter others: what that deployex has seen leave its session.
     func adopt(
-        _ identity: ProcessIdentity, onEvent: @escaping (ProcessSession.Event) -> Void
+        _ identity: ProcessIdentity, others: [ProcessIdentity],
+        onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> (any RunningSession)?
 
     /// As ``SessionLeaders/running(in:with:owners:)``.
     func leaders(
         in folder: String, with variable: String, owners: TrustedUsers
     ) async -> [ProcessIdentity]
+
+    /// As ``MarkedProcess/running(with:owners:)``.
+    func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
     /// The boot that the host runs in.
     var bootID: String { get }
@@ -37,7 +42,7 @@ package protocol RunningSession: AnyObject, Sendable {
     var sockets: SessionSockets? { get }
     /// Whether a program that has `pid` for its own is one of its processes.
     func includes(_ pid: Int32) async -> Bool
-    /// Sends SIGTERM to the leader, soon. Does nothing once it has ended.
+    /// Asks the session to end, soon: as ``ProcessSession/terminate()``. Does nothing once the leader has ended.
     func terminate()
     /// Sends SIGKILL to the leader and to all that belongs to it, soon.
     func killSession()
@@ -46,28 +51,36 @@ package protocol RunningSession: AnyObject, Sendable {
 /// The processes of this host.
 package struct SystemProcesses: ProcessHost {
     private let loop: EventLoop
+    private let orphans: Orphans?
 
-    package init(loop: EventLoop) {
+    package init(loop: EventLoop, orphans: Orphans? = nil) {
         self.loop = loop
+        self.orphans = orphans
     }
 
     package func start(
         _ program: Program, record: @escaping @Sendable (ProcessIdentity) throws -> Void,
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> any RunningSession {
-        try await ProcessSession.start(program, on: loop, record: record, onEvent: onEvent)
+        try await ProcessSession.start(
+            program, on: loop, orphans: orphans, record: record, onEvent: onEvent)
     }
 
     package func adopt(
-        _ identity: ProcessIdentity, onEvent: @escaping (ProcessSession.Event) -> Void
+        _ identity: ProcessIdentity, others: [ProcessIdentity],
+        onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> (any RunningSession)? {
-        try await ProcessSession.adopt(identity, on: loop, onEvent: onEvent)
+        try await ProcessSession.adopt(identity, others: others, on: loop, onEvent: onEvent)
     }
 
     package func leaders(
         in folder: String, with variable: String, owners: TrustedUsers
     ) async -> [ProcessIdentity] {
         await offload { SessionLeaders.running(in: folder, with: variable, owners: owners) }
+    }
+
+    package func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] {
+        await offload { MarkedProcess.running(with: variable, owners: owners) }
     }
 
     package var bootID: String { ProcessIdentity.currentBootID }

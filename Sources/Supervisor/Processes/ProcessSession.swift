@@ -10,10 +10,15 @@ package import Transport
 /// The invariant behind `@unchecked Sendable`: mutable state is touched on the loop's thread only.
 package final class ProcessSession: RunningSession, @unchecked Sendable {
     package enum Event: Equatable, Sendable {
-        /// The leader has ended. The rest of its session is being killed.
+        /// A process has left the session, and lives on without a parent. It is ended with the session, by
+        /// whom it is recorded.
+        case left(ProcessIdentity)
+        /// The leader has ended. The rest of its session is being ended, too: asked to where the leader was,
+        /// killed where it ended by itself.
         case exited(ProcessExit)
         /// Nothing is left, save `survivors` that not even SIGKILL ended within five seconds, as
-        /// when they wait for a disk. The pid is free from now on.
+        /// when they wait for a disk. The pid is free from now on. What was asked to end and does not is
+        /// waited for until ``ProcessSession/killSession()``.
         case ended(survivors: Int)
     }
 
@@ -23,21 +28,36 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private let leader: ProcessHandle
     private let isChild: Bool
     private let onEvent: (Event) -> Void
+    private let orphans: Orphans?
+    /// What its orphans are known by.
+    private let mark: String?
     private var token: EventLoop.WatchToken?
     /// Members found so far, held so that they can be signalled whatever becomes of the leader.
     private var known: [ProcessHandle] = []
     /// Searches under way: the leader is reaped after the last of them.
     private var searchCount = 0
     private var survivorsAtEnd: Int?
+    /// SIGTERM is, or has been, sent: those that have got it.
+    private var asking: Task<Set<ProcessIdentity>, Never>?
+    private var isKilled = false
 
     private init(
-        leader: ProcessHandle, isChild: Bool, loop: EventLoop, onEvent: @escaping (Event) -> Void
+        leader: ProcessHandle, isChild: Bool, orphans: Orphans?, mark: String?, loop: EventLoop,
+        onEvent: @escaping (Event) -> Void
     ) throws(SystemError) {
         self.leader = leader
         self.isChild = isChild
+        self.orphans = orphans
+        self.mark = mark
         self.loop = loop
         self.onEvent = onEvent
         token = try loop.watch(leader.raw, for: .readable) { [self] _ in leaderExited() }
+        guard let orphans, let mark else { return }
+        orphans.listen(mark) { [weak self] identity, session in
+            // One that has not left the session is found there.
+            guard let self, session != self.leader.identity.pid else { return }
+            self.onEvent(.left(identity))
+        }
     }
 
     /// Starts a program; called on the loop's thread, by an actor that is pinned to it.
@@ -45,8 +65,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// `record` runs elsewhere, after the process exists and before it becomes the program: it
     /// writes the identity to disk. When it throws, and when deployex is killed meanwhile, the
     /// program does not run. No event comes before the call has returned.
+    /// - Parameter orphans: where those of the program are found, if it has ``Orphans/variable``.
     package nonisolated(nonsending) static func start(
-        _ program: Program, on loop: EventLoop,
+        _ program: Program, on loop: EventLoop, orphans: Orphans? = nil,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in },
         onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession {
@@ -61,7 +82,9 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
             return try held.release()
         }
         do {
-            return try ProcessSession(leader: leader, isChild: true, loop: loop, onEvent: onEvent)
+            return try ProcessSession(
+                leader: leader, isChild: true, orphans: orphans,
+                mark: program.environment[Orphans.variable], loop: loop, onEvent: onEvent)
         } catch {
             // A process that nobody watches must not stay.
             await offload { leader.killAndReap() }
@@ -71,17 +94,19 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
 
     /// Takes over a process that an earlier deployex started; called on the loop's thread. `nil`
     /// when no running process has that identity. How it ends is `.unknown`: it is not our child.
+    /// - Parameter others: what an earlier deployex has seen leave the session.
     package nonisolated(nonsending) static func adopt(
-        _ identity: ProcessIdentity, on loop: EventLoop, onEvent: @escaping (Event) -> Void
+        _ identity: ProcessIdentity, others: [ProcessIdentity] = [], on loop: EventLoop,
+        onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession? {
         let found = await offload { () -> (ProcessHandle, [ProcessHandle])? in
             guard let leader = ProcessHandle(identity), !leader.hasExited else { return nil }
             let members = SessionMembers(leader: leader, isLeaderReserved: false)
-            return (leader, members.find(known: []))
+            return (leader, members.find(known: others.compactMap { ProcessHandle($0) }))
         }
         guard let (leader, members) = found else { return nil }
         let session = try ProcessSession(
-            leader: leader, isChild: false, loop: loop, onEvent: onEvent)
+            leader: leader, isChild: false, orphans: nil, mark: nil, loop: loop, onEvent: onEvent)
         session.known = members
         return session
     }
@@ -99,50 +124,65 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// Whether the leader has not ended.
     package var isRunning: Bool { !leader.hasExited }
 
-    /// Sends SIGTERM to the leader, soon. Does nothing once it has ended.
+    /// Sends SIGTERM to the leader, soon, and where that is a wrapper script, to the virtual machine below it:
+    /// a shell ends by it and passes nothing on. When these have ended, the rest gets it. Does nothing once
+    /// the leader has ended.
     package func terminate() {
-        search { leader, _ in leader.send(SIGTERM) }
+        let search = search { leader, members in
+            let first = [leader] + VirtualMachine.topmost(of: members, below: leader)
+            for process in first { process.send(SIGTERM) }
+            return Set(first.map(\.identity))
+        }
+        asking = asking ?? search
     }
 
     /// Sends SIGKILL to the leader and to all that belongs to it, soon.
     package func killSession() {
+        isKilled = true
         search { leader, members in
             // The leader first: a BEAM's heart or a shell must not react to the others' end.
             leader.send(SIGKILL)
             for member in members { member.send(SIGKILL) }
+            return []
         }
     }
 
+    private typealias Signal =
+        @Sendable (ProcessHandle, [ProcessHandle]) -> Set<ProcessIdentity>
+
     /// Begins a search for the members, to signal them.
-    private func search(_ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Void) {
-        guard survivorsAtEnd == nil else { return }
+    /// - Returns: what `signal` returns; `nil` once all is over.
+    @discardableResult
+    private func search(_ signal: @escaping Signal) -> Task<Set<ProcessIdentity>, Never>? {
+        guard survivorsAtEnd == nil else { return nil }
         precondition(loop.isCurrent, "Not on the event loop's thread")
         searchCount += 1
         // It ends by itself within milliseconds, and keeps the session until then.
-        Task(executorPreference: loop) { [self] in
-            _ = await find(signal)
+        return Task(executorPreference: loop) { [self] in
+            let signalled = await find(signal).signalled
             searchCount -= 1
             endIfPossible()
+            return signalled
         }
     }
 
     /// Looks up the members elsewhere, signals, and remembers them.
     private func find(
-        _ signal: @escaping @Sendable (ProcessHandle, [ProcessHandle]) -> Void
-    ) async -> [ProcessHandle] {
-        let (leader, isChild, before) = (leader, isChild, known)
-        let members = await offload {
-            let members = SessionMembers(leader: leader, isLeaderReserved: isChild)
-                .find(known: before)
-            signal(leader, members)
-            return members
+        _ signal: @escaping Signal
+    ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
+        let (leader, before, orphans, mark) = (leader, known, orphans, mark)
+        let session = SessionMembers(leader: leader, isLeaderReserved: isChild)
+        let found = await offload {
+            let left = mark.flatMap { orphans?.living($0) } ?? []
+            let members = session.find(known: before + left)
+            return (members: members, signalled: signal(leader, members))
         }
         var byPID: [Int32: ProcessHandle] = [:]
-        for member in known + members where !member.hasExited {
+        for member in known + found.members where !member.hasExited {
             byPID[member.identity.pid] = member
         }
         known = Array(byPID.values)
-        return members
+        return found
     }
 
     private func leaderExited() {
@@ -159,14 +199,43 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Kills what is left until nothing is; returns how many would not end.
+    /// Ends what is left; returns how many would not end.
     private func sweep() async -> Int {
+        if let asking { await askRest(asked: asking.value) }
+        return await killRest()
+    }
+
+    /// Sends SIGTERM to what is left, the virtual machines first; returns when nothing is left, or it is to be
+    /// killed.
+    private func askRest(asked: Set<ProcessIdentity>) async {
+        var asked = asked
+        var pause = Duration.milliseconds(2)
+        while !isKilled {
+            let already = asked
+            let (members, now) = await find { leader, members in
+                let machines = VirtualMachine.topmost(of: members, below: leader)
+                let now = (machines.isEmpty ? members : machines).filter {
+                    !already.contains($0.identity)
+                }
+                for process in now { process.send(SIGTERM) }
+                return Set(now.map(\.identity))
+            }
+            if members.isEmpty { return }
+            asked.formUnion(now)
+            await loop.sleep(for: pause)
+            pause = min(pause * 2, .milliseconds(100))
+        }
+    }
+
+    /// Kills what is left until nothing is; returns how many would not end.
+    private func killRest() async -> Int {
         let deadline = MonotonicTime.now + .seconds(5)
         var pause = Duration.milliseconds(2)
         while true {
             let members = await find { _, members in
                 for member in members { member.send(SIGKILL) }
-            }
+                return []
+            }.members
             // Those that were signalled just now are gone only when a later look finds none.
             if members.isEmpty || MonotonicTime.now >= deadline { return members.count }
             await loop.sleep(for: pause)
@@ -178,6 +247,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         guard searchCount == 0, let survivors = survivorsAtEnd else { return }
         if isChild { _ = leader.exitStatus(reaping: true) }
         known = []
+        if let mark { orphans?.listen(mark, nil) }
         onEvent(.ended(survivors: survivors))
     }
 }

@@ -1,6 +1,8 @@
 /// What `/proc/PID/stat` says about a process. Source: proc_pid_stat(5).
 struct ProcessStatus: Equatable, Sendable {
     var pid: Int32
+    /// Its program's name, of 15 bytes at most; a program may change it.
+    var name: String
     /// `R`, `S`, `D`, `Z`, …
     var state: UInt8
     var parent: Int32
@@ -36,8 +38,10 @@ extension ProcessStatus {
             let parent = Int32(Self.text(fields[1])), let session = Int32(Self.text(fields[3])),
             let startTicks = UInt64(Self.text(fields[19]))
         else { return nil }
+        let name = String(decoding: bytes[bytes.index(after: open)..<close], as: UTF8.self)
         self.init(
-            pid: pid, state: state, parent: parent, session: session, startTicks: startTicks)
+            pid: pid, name: name, state: state, parent: parent, session: session,
+            startTicks: startTicks)
     }
 
     private static func text(_ bytes: some BidirectionalCollection<UInt8>) -> String {

@@ -20,7 +20,7 @@ package enum SessionLeaders {
             !status.isZombie && status.session == status.pid
                 && ProcFile.user(of: status.pid).map(owners.contains) == true
                 && realPath("/proc/\(status.pid)/cwd") == wanted
-                && environment(of: status.pid).contains(variable)
+                && ProcFile.environment(of: status.pid).contains(variable)
         }
         let pids = Set(found.map(\.pid))
         return found.filter { !isDescendant($0.pid, of: pids, parents) }.map(ProcessIdentity.init)
@@ -37,12 +37,6 @@ package enum SessionLeaders {
             pid = parent
         }
         return false
-    }
-
-    /// As it was at the start. Source: proc_pid_environ(5).
-    private static func environment(of pid: Int32) -> [String] {
-        let bytes = ProcFile.read("/proc/\(pid)/environ", limit: 4 << 20) ?? []
-        return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
     private static func realPath(_ path: String) -> String? {

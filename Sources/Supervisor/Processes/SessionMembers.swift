@@ -19,7 +19,7 @@ struct SessionMembers {
             guard status.session == leader.identity.pid else { return nil }
             return open(status) { $0.session == leader.identity.pid }
         }
-        let descendants = descendants(among: all)
+        let descendants = descendants(of: [leader] + known, among: all)
         let isSession = isLeaderReserved || isLeaderListed || known.contains(where: isInSession)
         var found: [Int32: ProcessHandle] = [:]
         for handle in known + descendants + (isSession ? candidates : []) {
@@ -38,10 +38,13 @@ struct SessionMembers {
             && !handle.hasExited
     }
 
-    private func descendants(among all: [ProcessStatus]) -> [ProcessHandle] {
+    /// A wrapper script may have gone before what it had started.
+    private func descendants(
+        of processes: [ProcessHandle], among all: [ProcessStatus]
+    ) -> [ProcessHandle] {
         let children = Dictionary(grouping: all, by: \.parent)
         var found: [ProcessHandle] = []
-        var parents = [leader]
+        var parents = processes
         while let parent = parents.popLast() {
             for status in children[parent.identity.pid] ?? [] {
                 let child = open(status) { $0.parent == parent.identity.pid }

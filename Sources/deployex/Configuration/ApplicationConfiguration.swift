@@ -28,6 +28,8 @@ struct ApplicationConfiguration: Equatable {
     var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
     var maximumOpenFiles: UInt64?
+    /// What starts its releases; `nil` for what they are started by.
+    var startCommand: StartCommand?
     var storage: Storage
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.ReadinessCriteria
@@ -51,6 +53,7 @@ struct ApplicationConfiguration: Equatable {
         }
         variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
+        startCommand = try settings.value(.startCommand)?.command()
         storage = try Self.storage(settings, cloud: cloud, name: name)
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.ReadinessCriteria()

@@ -57,6 +57,7 @@ struct Setting: Equatable, Sendable {
     static let firstPort = Setting("first_port", "DEPLOYEX_MONITORED_APP_PORT")
     static let environment = Setting("environment", nil)
     static let maximumOpenFiles = Setting("max_open_files", "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES")
+    static let startCommand = Setting("start_command", "DEPLOYEX_MONITORED_APP_START_COMMAND")
     static let storageAdapter = Setting("storage.adapter", "DEPLOYEX_STORAGE_ADAPTER")
     static let storagePath = Setting("storage.path", "DEPLOYEX_STORAGE_PATH")
     static let storageEnvironment = Setting("storage.environment", nil)
@@ -81,7 +82,7 @@ struct Setting: Equatable, Sendable {
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
         logMaximumBytes, logFiles, name, user, replicas, firstPort, environment, maximumOpenFiles,
-        storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
+        startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
         rollbackTimeout, rollbackCrashes,

@@ -100,6 +100,23 @@ enum SettingValue {
         }
     }
 
+    /// What starts a release: one text, or in the file a list of words, of which the first is a path in the
+    /// release.
+    func command() throws(UsageError) -> StartCommand {
+        let words: [String]?
+        switch self {
+        case .text(let text, _), .json(.string(let text), _, _): words = CommandWords.split(text)
+        case .json(.array, _, _): words = try self.words()
+        case .json: words = nil
+        }
+        let isUsable = words?.allSatisfy { !$0.contains("\0") } ?? false
+        guard isUsable, let words, let program = words.first, !program.isEmpty,
+            !program.hasPrefix("/"), !program.hasSuffix("/"),
+            !program.split(separator: "/").contains("..")
+        else { throw failure("a program in the release and its arguments, as bin/app foreground") }
+        return StartCommand(program: program, arguments: Array(words.dropFirst()))
+    }
+
     /// The members of an object, which only the file can hold.
     func members() throws(UsageError) -> [(key: String, value: SettingValue)] {
         guard case .json(.object(let members), let file, let key) = self else {

@@ -82,7 +82,7 @@ struct ControlModule: Sendable {
                     ("lost_bytes", chunk.lostByteCount.term),
                 ]))
         case .instance(let instance):
-            return Self.ok(description(of: instance))
+            return Self.ok(await description(of: instance))
         }
     }
 
@@ -160,15 +160,17 @@ struct ControlModule: Sendable {
 
     private func status() async -> Term {
         let now = MonotonicTime.now
-        let snapshots = await snapshots()
+        var found: [StatusReport.Application] = []
+        for snapshot in await snapshots() {
+            let served = served(snapshot.application)
+            found.append(
+                .init(
+                    snapshot, firstPort: served.configuration.firstPort,
+                    ports: await served.deployer.ports, host: name.host, now: now))
+        }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
-            applications: snapshots.map { snapshot in
-                .init(
-                    snapshot,
-                    firstPort: served(snapshot.application).configuration.firstPort,
-                    host: name.host, now: now)
-            }
+            applications: found
         ).term
     }
 
@@ -180,11 +182,12 @@ struct ControlModule: Sendable {
     }
 
     /// What `deployex remote` needs, and people look for.
-    private func description(of instance: InstanceName) -> Term {
+    private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
         var environment = served.configuration.variables
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
-        let port = Int(served.configuration.firstPort) + instance.number.offset
+        let configured = Int(served.configuration.firstPort) + instance.number.offset
+        let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured
         var fields: [(Atom, Term)] = [
             ("application", .binary(instance.app)),
             ("instance", .integer(instance.number.value)),

@@ -21,7 +21,8 @@ struct ServedApplication: Sendable {
 
     /// - Parameters:
     ///   - node: deployex's own, by which the instances are watched.
-    ///   - files: the host's, below the opened base folder.
+    ///   - base: the opened base folder.
+    ///   - orphans: where what leaves the instances' sessions is found.
     ///   - refusal: why it is not begun.
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's.
@@ -29,7 +30,8 @@ struct ServedApplication: Sendable {
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, files: HostFileSystem, refusal: FileSystemError?, inherited: [String: String],
+        host: String, base: BaseFolder, orphans: Orphans?, refusal: FileSystemError?,
+        inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
@@ -55,14 +57,17 @@ struct ServedApplication: Sendable {
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
         var effects = Deployer.Effects(
-            loop: loop, processes: SystemProcesses(loop: loop), layout: layout, logs: logs,
+            loop: loop, processes: SystemProcesses(loop: loop, orphans: orphans), layout: layout,
+            logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
                 user: process.user, extra: configuration.variables),
             inherited: inherited, store: store,
-            files: ownership.files(layout, base: files, publishers: server.trustedUsers),
-            process: process,
+            files: ownership.files(
+                layout, base: HostFileSystem(below: base.anchor),
+                publishers: server.trustedUsers),
+            process: process, startCommand: configuration.startCommand,
             node: { number in
                 let instance = InstanceName(app: name, number: number)
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
@@ -74,8 +79,18 @@ struct ServedApplication: Sendable {
         }
         if let http = configuration.httpCheck {
             let firstPort = configuration.firstPort
-            effects.checkReadiness = { number in
-                await Self.check(http, port: firstPort + UInt16(number.offset), loop: loop)
+            effects.checkReadiness = { number, port in
+                await Self.check(
+                    http, port: port ?? firstPort + UInt16(number.offset), loop: loop)
+            }
+        }
+        effects.prepareBase = { try base.renew(for: name) }
+        if let user = process.user {
+            let logs = logs
+            effects.prepareLogFolder = {
+                try logs.prepare(app: name)
+                // Told of at start; without it only crash dumps are lost.
+                _ = try logs.prepareCrashDumps(app: name, user: user)
             }
         }
         let rotator = LogRotator(logs: logs, limits: configuration.logLimits, loop: loop) {

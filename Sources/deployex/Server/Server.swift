@@ -94,11 +94,21 @@ actor Server {
         defer { signals.close() }
         // Held until the very end: what is under way may take as long.
         let folders = try await openFolders()
+        let orphans = orphans()
+        let orphanWatch = Task(executorPreference: loop) { [loop] in
+            await orphans?.watch(on: loop)
+        }
+        let unconfigured = UnconfiguredInstances(
+            records: InstanceRecordFolder(
+                base: configuration.basePath,
+                fileSystem: HostFileSystem(below: folders.base.anchor)),
+            configured: Set(configuration.applications.map(\.name)), loop: loop, log: logger)
+        await unconfigured.report()
         warnOfCookies()
         let listening = try await startNode()
         let registration = try await register(listening)
-        let applications = serve(on: listening.node, folders)
-        await expose(applications, on: listening.node)
+        let applications = serve(on: listening.node, folders, orphans)
+        await expose(applications, unconfigured, on: listening.node)
         let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
         // Before the first read, so that nothing published in between waits for the next poll.
         for watcher in watchers { await watcher.start() }
@@ -111,6 +121,7 @@ actor Server {
         await withTaskGroup { group in
             for application in applications { group.addTask { await application.detach() } }
         }
+        orphanWatch.cancel()
         await registration.stop()
         await listening.node.close()
         withExtendedLifetime(folders) {}
@@ -174,7 +185,8 @@ actor Server {
     /// Stops all instances. The server ends when the caller has gone with its answer, or has had a
     /// second to take it.
     private func stopAll(
-        _ applications: [ServedApplication], for caller: Caller
+        _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances,
+        for caller: Caller
     ) async throws(ControlRefusal) {
         var isStarting = false
         for application in applications where await application.isBeginning { isStarting = true }
@@ -189,14 +201,26 @@ actor Server {
                 "\(application.configuration.name) is failed (\(problem)): what runs of it is not stopped"
             )
         }
+        let others: [InstanceRecord]
+        do {
+            others = try await unconfigured.running()
+        } catch {
+            others = []
+            console.log(.error, "looking for instances that are not configured: \(error)")
+        }
         await withTaskGroup { group in
             for application in applications {
                 group.addTask { await application.deployer.stopAll() }
             }
+            for other in others { group.addTask { await self.stop(other, of: unconfigured) } }
         }
         guard phase == .stoppingAll else { return }
         answeredNode = caller.node
         loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.end() } }
+    }
+
+    private func stop(_ record: InstanceRecord, of unconfigured: UnconfiguredInstances) async {
+        await unconfigured.stop(record)
     }
 
     private func nodeIsDown(_ node: NodeName) {
@@ -207,8 +231,7 @@ actor Server {
     // MARK: Starting
 
     private struct Folders: Sendable {
-        var base: FolderAnchor
-        var lock: FolderLock
+        var base: BaseFolder
         /// By application.
         var refusals: [String: FileSystemError]
     }
@@ -224,8 +247,7 @@ actor Server {
                 var refusals = try folders.check().mapValues(FileSystemError.untrusted)
                 if isOnly, let refusal = refusals.values.first { throw refusal }
                 try reach.prepareAncestors()
-                let base = try folders.openBase()
-                let lock = try FolderLock(folder: base.path)
+                let base = try BaseFolder(folders)
                 refusals.merge(try reach.apply()) { first, _ in first }
                 for application in applications where refusals[application.name] == nil {
                     do throws(PathTrustError) {
@@ -235,10 +257,21 @@ actor Server {
                     }
                 }
                 if isOnly, let refusal = refusals.values.first { throw refusal }
-                return Folders(base: base, lock: lock, refusals: refusals)
+                return Folders(base: base, refusals: refusals)
             }
         } catch {
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
+        }
+    }
+
+    /// From now on this process is the parent of what its instances lose.
+    private func orphans() -> Orphans? {
+        do throws(SystemError) {
+            return try Orphans()
+        } catch {
+            console.log(
+                .warning, "\(error): what leaves the session of an instance is not ended with it")
+            return nil
         }
     }
 
@@ -345,12 +378,14 @@ actor Server {
         configuration.listening.admittedPeers(usesTLS: tls != nil)
     }
 
-    private func serve(on node: Node, _ folders: Folders) -> [ServedApplication] {
+    private func serve(
+        on node: Node, _ folders: Folders, _ orphans: Orphans?
+    ) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, host: name.host,
-                files: HostFileSystem(below: folders.base),
+                base: folders.base, orphans: orphans,
                 refusal: folders.refusals[application.name], inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,
@@ -365,7 +400,9 @@ actor Server {
 
     // MARK: Being called
 
-    private func expose(_ applications: [ServedApplication], on node: Node) async {
+    private func expose(
+        _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
+    ) async {
         let module = ControlModule(
             name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
@@ -376,7 +413,9 @@ actor Server {
                     $0.report(level, cause: nil, of: "callers of the module deployex", text)
                 }
             },
-            stopAll: { caller in try await self.stopAll(applications, for: caller) })
+            stopAll: { caller in
+                try await self.stopAll(applications, unconfigured, for: caller)
+            })
         let (host, directory) = (name.host, directory)
         await node.setEventHandler { event in
             let peer =

@@ -34,7 +34,7 @@ struct TrustedFolders: Sendable {
     }
 
     /// Makes the base folder where it is missing, only for its owner to enter, and opens it.
-    func openBase() throws(FileSystemError) -> FolderAnchor {
+    func openBase() throws(FileSystemError) -> FileDescriptor {
         let path = configuration.basePath
         let folder: FileDescriptor
         do throws(PathTrustError) {
@@ -44,7 +44,7 @@ struct TrustedFolders: Sendable {
         }
         // It is there: only its mode and its owner are looked at.
         try HostFileSystem().makePrivateFolder(path)
-        return FolderAnchor(folder, path: path)
+        return folder
     }
 
     /// Makes the folder for an application's logs, mode 0750, where it is missing.

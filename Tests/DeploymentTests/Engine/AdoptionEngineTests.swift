@@ -47,6 +47,30 @@ import Transport
         #expect(world.snapshot.instances[0].crashRestarts == 1)
     }
 
+    @Test func `a release that somebody has removed from the disk is deployed anew`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.one))
+        _ = world.take()
+        world.end(1, .signal(9))
+        world.advance(.seconds(1))
+        #expect(world.take() == [.spawn(1, run: 2)])
+        world.tell(.stands(1, nil))
+        #expect(world.take() == [.stage(1, .one, running: nil)])
+        #expect(
+            world.log.contains(
+                "[error] Instance: 1 has lost version 0.1.0 on disk: it is deployed anew"))
+        world.tell(.spawnFailed(1, reason: "there is no program"))
+        world.tell(.staged(1, .one, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(world.take() == [.promote(1, .one)])
+        // Removed again before it was ready: no trial waits for it.
+        world.tell(.promoted(1, .one))
+        #expect(world.take() == [.spawn(1, run: 3)])
+        world.tell(.stands(1, nil))
+        world.tell(.spawnFailed(1, reason: "there is no program"))
+        #expect(world.take() == [.stage(1, .one, running: nil)])
+    }
+
     @Test func `a stop that is on record goes on, and a start follows`() {
         var world = EngineTranscript(found: [found(isStopping: true)])
         #expect(world.take().contains(.terminate(1)))

@@ -97,6 +97,17 @@ private func application(_ name: Atom) -> Term {
         #expect(result == .notReady("boot is not finished: {starting,applications_loaded}"))
     }
 
+    @Test func `a boot is finished when its script is, though -eval never returns`() {
+        // As in a shipment.
+        func health(_ status: Atom) -> Health {
+            Health(
+                boot: .tuple([.atom(status), .atom("started")]),
+                started: .list([application("counter")]))
+        }
+        #expect(health("starting").problem(requiring: ["counter"]) == nil)
+        #expect(health("stopping").problem(requiring: []) != nil)
+    }
+
     @Test func `a node that is there and does not answer in time is unresponsive`() async {
         let result = await readiness(boot: .failure(.timedOut), started: .failure(.timedOut))
         #expect(result == .unresponsive("no answer in time"))

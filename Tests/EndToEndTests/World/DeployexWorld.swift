@@ -209,8 +209,11 @@ actor DeployexWorld {
     }
 
     /// Starts a process that has nothing to do with deployex, and lives as long as this world.
-    func startStranger() throws -> pid_t {
-        let child = try spawn(ThisHost.find("sleep"), ["600"], "stranger")
+    @discardableResult
+    func startStranger(adding extra: [String: String] = [:]) throws -> pid_t {
+        let child = try spawn(
+            ThisHost.find("sleep"), ["600"], "stranger",
+            environment: variables.merging(extra) { $1 })
         others.append(child)
         return child.pid
     }

@@ -45,7 +45,8 @@ final class SimulatedDeployex: @unchecked Sendable {
             })
         effects.unpack = { try await publication.unpack($0, into: $1, $2) }
         effects.prepareLogFolder = {
-            try files.makeFolders("/log/\(Scenario.application)", mode: 0o750)
+            let folder = "/log/\(Scenario.application)"
+            if try files.status(folder) == nil { try files.makeFolders(folder, mode: 0o750) }
         }
         effects.logTail = { path, _ in ["the last words in \(path)"] }
         var timings = HotUpgrade.Timings()

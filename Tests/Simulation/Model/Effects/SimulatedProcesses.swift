@@ -63,7 +63,8 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
     }
 
     func adopt(
-        _ identity: ProcessIdentity, onEvent: @escaping (ProcessSession.Event) -> Void
+        _ identity: ProcessIdentity, others: [ProcessIdentity],
+        onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> (any RunningSession)? {
         await loop.pause(.zero ... .milliseconds(20))
         guard !loop.hasEnded else { throw SpawnError("deployex has ended") }
@@ -87,6 +88,9 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
         await loop.pause(.zero ... .milliseconds(20))
         return world.host.processes(of: Self.number(in: folder)).map(\.identity)
     }
+
+    /// Everything that a simulated instance starts ends with it.
+    func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] { [] }
 
     var bootID: String { world.host.bootID }
 

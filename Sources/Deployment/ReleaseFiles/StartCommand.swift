@@ -1,0 +1,63 @@
+internal import Supervisor
+
+/// The command that starts a release in the foreground, so that it leads its session and ends with it.
+///
+/// | what is in the folder | what starts it |
+/// |---|---|
+/// | what `mix release` makes, and all that is not known | `bin/APP start` |
+/// | relx's extended script, as rebar3 makes it | `bin/APP foreground`: its `start` makes a daemon of it and ends |
+/// | relx's plain script | `bin/APP -noinput`: it hands all arguments to the virtual machine, whose shell would end with the input |
+/// | a shipment, as `gleam export erlang-shipment` makes it | `entrypoint.sh run` |
+///
+/// Source: the templates `extended_bin` and `bin` of relx; Gleam's `erlang_shipment`.
+package struct StartCommand: Equatable, Sendable {
+    /// Within the release's folder.
+    package var program: String
+    package var arguments: [String]
+
+    package init(program: String, arguments: [String]) {
+        self.program = program
+        self.arguments = arguments
+    }
+
+    /// Whether what it starts is a shipment, which has no boot file and gives its node no name.
+    package var isShipment: Bool { program == Self.shipmentProgram }
+
+    static let shipmentProgram = "entrypoint.sh"
+    /// Of a longer script the rest says nothing.
+    private static let maximumByteCount = 1 << 20
+
+    /// What starts the release of `application` in `folder`. It blocks.
+    static func find(
+        in folder: String, application: String, files: any FileSystem
+    ) throws(FileSystemError) -> StartCommand {
+        let program = "bin/\(application)"
+        if try files.status("\(folder)/\(program)") == nil,
+            try files.status("\(folder)/\(shipmentProgram)")?.kind == .file
+        {
+            return StartCommand(program: shipmentProgram, arguments: ["run"])
+        }
+        let script: [UInt8]
+        do throws(FileSystemError) {
+            script = try files.read("\(folder)/\(program)", limit: maximumByteCount)
+        } catch {
+            // A large program, or none: its start will tell.
+            if case .stopped = error { throw error }
+            script = []
+        }
+        return StartCommand(program: program, arguments: arguments(of: script))
+    }
+
+    /// What tells a program with this text to stay in the foreground.
+    static func arguments(of script: [UInt8]) -> [String] {
+        guard script.starts(with: Array("#!".utf8)) else { return ["start"] }
+        let text = String(decoding: script, as: UTF8.self)
+        if text.contains("relx_usage"), text.contains("foreground") { return ["foreground"] }
+        // Its last line; one that looks at its arguments is none.
+        let hands = ["exec \"$BINDIR/erlexec\" \"$@\"", "exec $BINDIR/erlexec $ERL_OPTS"]
+        let isPlain =
+            text.contains("REL_VSN=") && hands.contains(where: text.contains)
+            && !text.contains("case \"$1\"") && !text.contains("case $1")
+        return isPlain ? ["-noinput"] : ["start"]
+    }
+}
