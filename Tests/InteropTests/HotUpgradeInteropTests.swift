@@ -99,7 +99,7 @@ struct HotUpgradeInteropTests {
             #expect(try await fixture.processID() == processID)
             #expect(try await fixture.report() == 0)
             #expect(try await fixture.greeting() == "before")
-            #expect(try await fixture.releases() == ["0.1.2 permanent 12"])
+            #expect(try await fixture.releases().contains("0.1.2 permanent 12"))
             #expect(try fixture.files.status(fixture.current + "/releases/0.1.4") == nil)
             #expect(try fixture.files.status(fixture.current + "/lib/counter-0.1.4") == nil)
         }
