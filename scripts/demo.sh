@@ -394,7 +394,7 @@ cat <<EOF
 Everything keeps running until Ctrl-C. In another terminal:
   . $folder/env
   $deployex status
-  $deployex rpc counter-1@$(hostname -s) erlang system_info '[otp_release]'
+  $deployex rpc counter-1 erlang system_info '[otp_release]'
   curl -X POST http://127.0.0.1:$first_port/increment
   curl -X POST http://127.0.0.1:$first_port/crash
   tail -f $log

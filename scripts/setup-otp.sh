@@ -28,6 +28,9 @@ for release in "$@"; do
     }
 done
 
+# What end-to-end tests need beside Erlang.
+tools=(python3 openssl)
+
 roots=${DEPLOYEX_OTP_ROOTS:-$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")/.otp}
 
 # What OTP a folder holds, or nothing when it holds none that works.
@@ -36,9 +39,15 @@ release_in() {
         -eval 'io:format("~s", [erlang:system_info(otp_release)]), halt().' 2>/dev/null || true
 }
 
+# Whether a folder has every program that is used there.
+is_whole() {
+    local tool
+    for tool in erl "${tools[@]}"; do [[ -x $1/usr/bin/$tool ]] || return 1; done
+}
+
 missing=()
 for release in "$@"; do
-    if [[ ! -x $roots/$release/usr/bin/erl || ! -x $roots/$release/usr/bin/python3 || ! -x $roots/$release/usr/bin/openssl ]]; then
+    if ! is_whole "$roots/$release"; then
         missing+=("$release")
     elif ((EUID == 0)) && [[ $(release_in "$roots/$release") != "$release" ]]; then
         missing+=("$release")
@@ -79,10 +88,11 @@ for release in "${missing[@]}"; do
     folder=$roots/$release
     partial=$folder.partial
     # Another run may have made it while this one waited.
-    [[ -x $folder/usr/bin/erl && -x $folder/usr/bin/python3 && -x $folder/usr/bin/openssl && $(release_in "$folder") == "$release" ]] && continue
+    is_whole "$folder" && [[ $(release_in "$folder") == "$release" ]] && continue
     remove "$partial"
     printf 'setup-otp: making %s from Debian %s\n' "$folder" "${suites[$release]}"
-    if ! debootstrap --variant=minbase --include=erlang-base,erlang-ssl,erlang-tools,elixir,python3,openssl \
+    if ! debootstrap --variant=minbase \
+        --include="$(IFS=, && echo erlang-base,erlang-ssl,erlang-tools,elixir,"${tools[*]}")" \
         "${suites[$release]}" "$partial" "$mirror" >"$folder.log" 2>&1 9>&-; then
         tail -n 20 "$folder.log" >&2
         remove "$partial"

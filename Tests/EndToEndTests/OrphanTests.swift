@@ -19,8 +19,16 @@ import Testing
         variables: ["DEPLOYEX_DISTRIBUTION": "false", "DEPLOYEX_READINESS_ALIVE": "0.3"])
 
     private func withDaemon(
-        through prefix: [String] = [],
         _ body: @escaping @Sendable (DeployexWorld, Int32) async throws -> Void
+    ) async throws {
+        try await withInstance { world in
+            try await body(world, try await world.daemon(otherThan: 0))
+        }
+    }
+
+    private func withInstance(
+        through prefix: [String] = [],
+        _ body: @escaping @Sendable (DeployexWorld) async throws -> Void
     ) async throws {
         try await DeployexWorld.run(Self.options, isStarted: false) { world in
             try await world.placeScript("1.0.0", Self.script)
@@ -29,7 +37,7 @@ import Testing
             try await world.startDeployex(
                 adding: ["FOLDER": world.folder], through: prefix)
             try await world.waitUntilStatus("1.0.0")
-            try await body(world, try await world.daemon(otherThan: 0))
+            try await body(world)
         }
     }
 
@@ -122,8 +130,14 @@ import Testing
     @Test(.enabled(if: geteuid() == 0, "only root can make a pid namespace"))
     func `as the first process of a container deployex reaps what others leave`() async throws {
         let container = ["unshare", "--pid", "--fork", "--kill-child", "--mount-proc"]
-        try await withDaemon(through: container) { world, _ in
+        try await withInstance(through: container) { world in
             let outer = try #require(await world.deployexPID)
+            // The number that it has inside is another process's here, or nobody's.
+            try await world.wait("the daemon") {
+                ProcFolder.descendants(outer).contains {
+                    ProcFolder.arguments($0).contains("601")
+                }
+            }
             let deployex = try #require(
                 ProcFolder.descendants(outer).first { ProcFolder.parent($0) == outer })
             try await world.wait("the orphans to be reaped") {

@@ -10,8 +10,8 @@ protocol ServerLog: Sendable {
     func reopen()
 }
 
-/// The log in production: beside the console `LOGPATH/deployex/deployex-stdout.log` with every line, and
-/// `deployex-stderr.log` with the warnings and errors among them. See ``FileLog``.
+/// The log in production: beside the console `LOGPATH/deployex/deployex-stdout.log` with every
+/// line, and `deployex-stderr.log` with the warnings and errors among them. See ``FileLog``.
 final class ProductionLog: ServerLog {
     private let console: any ServerLog
     private let all: FileLog
