@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-otp build test test-as-user walk-through own-host-name interop end-to-end tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-tests setup-otp build test test-as-user walk-through own-host-name interop end-to-end tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -11,10 +11,13 @@ help: ## list these targets
 setup: ## check for Swift, and install the Debian packages that are missing
 	@scripts/setup.sh
 
+setup-tests: ## install what the tests need beside that
+	@scripts/setup.sh tests
+
 build: ## build .build/release/deployex
 	swift build -c release
 
-test: setup ## run all tests, those against real Erlang nodes and releases included
+test: setup-tests ## run all tests, those against real Erlang nodes and releases included
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build --build-tests
 	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests
@@ -22,27 +25,27 @@ test: setup ## run all tests, those against real Erlang nodes and releases inclu
 	swift test --skip-build --filter InteropTests
 	swift test --skip-build --filter EndToEndTests
 
-walk-through: setup release ## walk through /tmp as the documents print it, as root and as an ordinary user
+walk-through: setup-tests release ## walk through /tmp as the documents print it, as root and as an ordinary user
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	@scripts/walk-through.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
-own-host-name: setup release ## deploy on hosts whose own name resolves to nothing, to ::1, to 127.0.1.1 (root starts it)
+own-host-name: setup-tests release ## deploy on hosts whose own name resolves to nothing, to ::1, to 127.0.1.1 (root starts it)
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES" 0.1.1
 	@scripts/own-host-name.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
 test-as-user: ## run the unit tests that "make test" has built as a user without rights (root starts it)
 	@scripts/test-as-user.sh
 
-interop: setup ## run only the tests against real Erlang nodes, for each OTP that is there
+interop: setup-tests ## run only the tests against real Erlang nodes, for each OTP that is there
 	@scripts/interop.sh
 
-end-to-end: setup ## run the end-to-end tests on OTP 27 and 29, where they are there (needs root)
+end-to-end: setup-tests ## run the end-to-end tests on OTP 27 and 29, where they are there (needs root)
 	@scripts/end-to-end.sh
 
-tsan: setup ## run the unit tests and those against real Erlang nodes under the thread sanitizer
+tsan: setup-tests ## run the unit tests and those against real Erlang nodes under the thread sanitizer
 	@scripts/sanitize.sh thread
 
-asan: setup ## run the same under the address sanitizer
+asan: setup-tests ## run the same under the address sanitizer
 	@scripts/sanitize.sh address
 
 fuzz: setup ## look for inputs that break the decoders (FUZZ_SECONDS=60 each, FUZZ_TARGETS="term text")

@@ -1,12 +1,27 @@
 #!/usr/bin/env bash
 # Checks that Swift is here, and installs the Debian packages that are missing. With nothing missing
 # it changes nothing, asks nobody, and takes no time.
+#
+#     scripts/setup.sh          what building, the demo and the measurements need
+#     scripts/setup.sh tests    what the tests need beside that
 set -euo pipefail
 
 swift_needed=6.2
-erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir rebar3)
-packages=(libssl-dev openssl zlib1g-dev pkg-config make gcc binutils curl jq util-linux python3 logrotate
-    zsh fish) # whose completions are tested
+erlang=(erlang-base erlang-crypto erlang-ssl erlang-tools erlang-dev elixir)
+packages=(libssl-dev openssl zlib1g-dev pkg-config make gcc binutils curl jq util-linux python3)
+tools=(erl epmd mix openssl pkg-config make cc strip curl jq flock python3)
+case ${1:-} in
+    '') ;;
+    tests)
+        erlang+=(rebar3)
+        packages+=(logrotate zsh fish) # the last two for their completions
+        tools+=(rebar3 logrotate zsh fish)
+        ;;
+    *)
+        printf 'usage: %s [tests]\n' "$0" >&2
+        exit 2
+        ;;
+esac
 
 fail() {
     printf 'setup: %s\n' "$@" >&2
@@ -30,7 +45,7 @@ is_installed() {
 # Another system: say what is missing, and let a machine pass that has it all.
 check_commands() {
     local tool missing=()
-    for tool in erl epmd mix rebar3 openssl pkg-config make cc strip curl jq flock python3 zsh fish; do
+    for tool in "${tools[@]}"; do
         command -v "$tool" >/dev/null || missing+=("$tool")
     done
     for tool in openssl zlib; do
@@ -56,7 +71,7 @@ if [[ -z $erl || $erl == /usr/bin/erl ]]; then
     packages+=("${erlang[@]}")
 else
     command -v mix >/dev/null || fail "Erlang is $erl, but there is no mix on the PATH: install Elixir for it."
-    command -v rebar3 >/dev/null || fail "Erlang is $erl, but there is no rebar3 on the PATH: install it."
+    [[ ${1:-} != tests ]] || command -v rebar3 >/dev/null || fail "Erlang is $erl, but there is no rebar3 on the PATH: install it."
 fi
 
 missing=()
