@@ -46,7 +46,7 @@ package enum StateFile {
         }
     }
 
-    /// As ``read(_:_:limit:files:)``; a damaged file is set aside, and a line in `findings` says so.
+    /// As ``read(_:_:limit:files:)``, but sets a damaged file aside and adds a line to `findings`.
     package static func take<Value: Decodable>(
         _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem,
         findings: inout [String]
