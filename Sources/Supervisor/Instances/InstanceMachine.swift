@@ -10,7 +10,7 @@ package import Transport
 /// | `running`  | the process is ready |
 /// | `stopping` | the process was asked to end; another one may be started after it |
 /// | `backoff`  | the process ended unasked; another one is started after a delay |
-/// | `failed`   | no process could start (no executable, folder, …); retried after the same delays |
+/// | `failed`   | no process started (no executable, folder, …); retried after the same delays |
 ///
 /// Any end that nobody asked for is a crash, exit status 0 included. Each `.spawn` is answered by
 /// one ``spawned(_:now:)`` or one ``spawnFailed(reason:now:)``. Each process that was spawned or

@@ -15,7 +15,7 @@ internal import Transport
 /// | what is there | what it means | what is done |
 /// |---|---|---|
 /// | `.copying` | the copy may be incomplete | remove it |
-/// | `.rotating-…` | complete copy; the head may be freed | free it (again); the copy becomes a piece |
+/// | `.rotating-…` | whole copy; head may be freed | free it (again); the copy becomes a piece |
 /// | a hole at the head | its bytes are in a piece | cut it out of the file, where that works |
 /// | too many pieces | they were not removed | remove the oldest |
 struct LogRotation: Sendable {
