@@ -89,7 +89,7 @@ struct DaemonMachine {
                 return close(id, reporting: .refused("\(error)"))
             }
         case .identifying, .registered:
-            // A node says nothing after its registration, so this is something else.
+            // A node sends nothing after its registration, so the peer is something else.
             return close(id, reporting: .refused("bytes after a registration"))
         case .closing, nil: return []
         }

@@ -6,7 +6,7 @@ public enum EPMDError: Error, Equatable, Sendable, CustomStringConvertible {
     case notRegistered(name: String, address: SocketAddress)
     /// The daemon refuses the name, almost always because another node has it.
     case duplicateName(name: String, address: SocketAddress)
-    /// There is no connection, or it was lost: `reason` is the kernel's.
+    /// There is no connection, or it was lost; `reason` says why.
     case unreachable(attempt: String, reason: String)
     /// A daemon on this host is not believed: it may belong to somebody who wants our secrets.
     case untrusted(attempt: String, ListenerRefusal)

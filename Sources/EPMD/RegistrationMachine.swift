@@ -86,8 +86,8 @@ struct RegistrationMachine {
     }
 
     mutating func received(_ bytes: some Collection<UInt8>) -> [Action] {
-        // A daemon says nothing to a registered node. Giving up the registration because of that
-        // would do harm.
+        // A daemon sends nothing to a registered node. Giving up the registration because of stray
+        // bytes would do harm.
         guard case .awaitingReply(var decoder) = state else { return [] }
         do throws(EPMDReplyError) {
             switch try decoder.receive(bytes) {

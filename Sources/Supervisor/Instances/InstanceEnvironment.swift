@@ -17,9 +17,9 @@ package import Transport
 /// host and may need the same account.
 ///
 /// Added are `RELEASE_NODE_SUFFIX`, `PORT` and `RELEASE_COOKIE`, which is deployex's own cookie.
-/// Without that cookie the two could not talk: every release ships a random one in
-/// `releases/COOKIE`, or falls back to one that everybody knows. An application with another user
-/// gets that user's `HOME`, `USER` and `LOGNAME`.
+/// Without that cookie deployex and the instance could not talk: every release ships a random one
+/// in `releases/COOKIE`, or falls back to one that everybody knows. An application with another
+/// user gets that user's `HOME`, `USER` and `LOGNAME`.
 package struct InstanceEnvironment: Equatable, Sendable {
     /// The port of instance 1; `nil` for an application without one.
     package var firstPort: UInt16?

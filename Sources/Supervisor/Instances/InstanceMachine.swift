@@ -323,7 +323,7 @@ extension InstanceMachine {
         return [.report(.ready)]
     }
 
-    /// The leader of the session has ended; the rest of it is being killed.
+    /// The leader of the session has ended; the rest of it is being ended, too.
     package mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         switch phase {
         case .alive(let process, let readySince):

@@ -90,7 +90,7 @@ package struct LogFiles: Sendable {
     }
 
     /// What `body` returns for a snapshot that was current all the while. A rotation takes longer
-    /// than reading, so a second attempt is rare and a tenth does not occur.
+    /// than reading, so a second attempt is rare and a tenth is not seen.
     static func withSnapshot<Result>(
         _ path: String, owners: TrustedUsers = TrustedUsers(),
         onStep: @escaping LogSnapshot.OnStep = { _ throws(FileSystemError) in },

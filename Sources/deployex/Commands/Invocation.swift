@@ -13,8 +13,8 @@ struct Invocation: Sendable {
     /// How long to wait for the effect.
     var patience: Duration { timeout ?? usualPatience ?? Self.usualAnswerTimeout }
 
-    /// How long an answer may take. A timeout of half a second or half an hour for an effect does
-    /// not apply to the answer that says that the effect has begun.
+    /// How long an answer may take. A timeout of half a second, or of half an hour, is meant for
+    /// the effect, not for the answer that the effect has begun.
     var answerTimeout: Duration {
         let timeout = timeout ?? Self.usualAnswerTimeout
         guard usualPatience != nil else { return timeout }

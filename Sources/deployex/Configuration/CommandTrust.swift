@@ -25,7 +25,7 @@ enum CommandTrust {
         return TrustedUsers().adding(owner)
     }
 
-    /// The base folder's owner; `nil` if that shows nothing, and for everybody but root.
+    /// The owner of the base folder; `nil` if it cannot be trusted, and for everybody but root.
     private static func baseOwner(
         _ environment: [String: String]
     ) throws(UsageError) -> UInt32? {

@@ -16,7 +16,7 @@ final class BaseFolder: Sendable {
         lock = Guarded(try FolderLock(folder: anchor.path))
     }
 
-    /// Makes and opens the folder again if its path is now empty or leads to another folder. Then
+    /// Makes and opens the folder again if nothing, or another folder, is at its path by now. Then
     /// lets the application's user pass through.
     /// - Throws: if the folder is not trusted, or another deployex has locked it.
     func renew(for application: String) throws {

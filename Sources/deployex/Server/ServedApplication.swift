@@ -90,7 +90,8 @@ struct ServedApplication: Sendable {
             let logs = logs
             effects.prepareLogFolder = {
                 try logs.prepare(app: name)
-                // A start reports failures of this; without it only crash dumps are lost.
+                // An obstacle is reported at the start; without this folder only crash dumps are
+                // lost.
                 _ = try logs.prepareCrashDumps(app: name, user: user)
             }
         }
