@@ -1,6 +1,6 @@
 internal import Transport
 
-/// Takes big-endian fields off the front of a message; `nil` when there are not enough bytes.
+/// Reads big-endian fields from the front of a message; `nil` when there are not enough bytes.
 ///
 /// Source: "All integers are in big-endian order", erl_dist_protocol.
 struct BigEndianReader {
@@ -28,12 +28,12 @@ struct BigEndianReader {
         return rest.prefix(count)
     }
 
-    /// A field with a 2-byte length before it.
+    /// A field that follows its 2-byte length.
     mutating func readCounted() -> ArraySlice<UInt8>? {
         readUInt16().flatMap { readBytes(count: Int($0)) }
     }
 
-    /// Everything that is left.
+    /// All remaining bytes.
     mutating func readRest() -> ArraySlice<UInt8> {
         defer { rest = [] }
         return rest
@@ -41,7 +41,8 @@ struct BigEndianReader {
 }
 
 extension BigEndianReader {
-    /// A node's fields, as `ALIVE2_REQ` and `PORT2_RESP` have them; `nil` when they are cut short.
+    /// A node's fields, in the form of `ALIVE2_REQ` and `PORT2_RESP`; `nil` when they are cut
+    /// short.
     mutating func readNode<Failure: Error>(
         invalidName: Failure
     ) throws(Failure) -> EPMDNodeInfo? {

@@ -1,10 +1,10 @@
 internal import Transport
 
-/// The daemon's decisions: which connections live, and what each request gets.
+/// The daemon's decisions: which connections live, and what each request is answered with.
 ///
-/// It does no I/O and reads no clock. Its driver names every connection with a number that is never
-/// used again, starts a timer of ``EPMDDaemon/Limits/silence`` for each, and performs the actions
-/// in order. Source: "EPMD Protocol", erl_dist_protocol; what it refuses and when is as in
+/// It does no I/O and reads no clock. Its driver gives every connection a number that is never used
+/// again, starts a timer of ``EPMDDaemon/Limits/silence`` for each, and performs the actions in
+/// order. Source: "EPMD Protocol", erl_dist_protocol. What it refuses, and when, follows
 /// `epmd_srv.c`.
 struct DaemonMachine {
     typealias ConnectionID = EPMDRegistry.ConnectionID
@@ -13,20 +13,21 @@ struct DaemonMachine {
         case send([UInt8], to: ConnectionID)
         /// Find out which user the peer is, for ``DaemonMachine/identified(_:user:)``.
         case identify(ConnectionID)
-        /// Close once everything sent has left; then comes ``DaemonMachine/drained(_:)``.
+        /// Close the connection once everything sent has left; then ``DaemonMachine/drained(_:)``
+        /// follows.
         case closeAfterSending(ConnectionID)
         case close(ConnectionID)
-        /// End the daemon; the connection gets what was sent to it first.
+        /// End the daemon, but first send the connection what is queued for it.
         case end(after: ConnectionID)
         case report(EPMDDaemon.Event)
     }
 
     private enum Connection {
         case awaitingRequest(EPMDRequestDecoder, isLocal: Bool)
-        /// It wants to register a node, and its user is being found out.
+        /// The peer wants to register a node, and its user is being looked up.
         case identifying(EPMDNodeInfo)
         case registered(user: UInt32?)
-        /// Answered, and waiting for the answer to leave.
+        /// The request was answered; the answer has yet to leave.
         case closing
     }
 
@@ -39,9 +40,9 @@ struct DaemonMachine {
     private let identifiesUsers: Bool
 
     /// - Parameters:
-    ///   - registrations: by default as many as there are connections.
-    ///   - identifiesUsers: whether ``Action/identify(_:)`` is asked for; else all are the same,
-    ///     unknown user.
+    ///   - registrations: by default as many as there can be connections.
+    ///   - identifiesUsers: whether ``Action/identify(_:)`` is used; otherwise all peers count as
+    ///     the same, unknown user.
     init(
         port: UInt16, connectionLimit: Int, isRelaxed: Bool, firstCreation: UInt32,
         registrations: RegistrationShare.Limits? = nil, identifiesUsers: Bool = false
@@ -58,8 +59,8 @@ struct DaemonMachine {
 
     var connectionCount: Int { connections.count }
 
-    /// A connection came. When there are too many, one that holds no registration makes room, the
-    /// oldest first: whoever opens connections and says nothing must not keep nodes away.
+    /// A connection came. If there are too many, the oldest connection without a registration makes
+    /// room: a peer that opens connections and says nothing must not keep nodes away.
     /// - Parameter isLocal: Whether the peer is on this host.
     mutating func connectionOpened(_ id: ConnectionID, isLocal: Bool) -> [Action] {
         var actions: [Action] = []
@@ -88,21 +89,21 @@ struct DaemonMachine {
                 return close(id, reporting: .refused("\(error)"))
             }
         case .identifying, .registered:
-            // A node says nothing after it registered: something else is talking.
+            // A node sends nothing after its registration, so the peer is something else.
             return close(id, reporting: .refused("bytes after a registration"))
         case .closing, nil: return []
         }
     }
 
-    /// The connection ended by itself.
+    /// The connection was closed by the peer or lost.
     mutating func connectionClosed(_ id: ConnectionID) -> [Action] {
         let connection = connections.removeValue(forKey: id)
         return unregister(id, connection)
     }
 
-    /// The user of a connection is known, or cannot be (`nil`), or cannot be found out just now.
-    /// Then its node may ask again; it must not become one of nobody's, whose number is limited
-    /// apart.
+    /// The look-up of a connection's user has ended: the user is known, or unknown (`nil`), or
+    /// cannot be found out just now. In the last case the node may ask again. It must not count as
+    /// an unknown user's, since those have their own limit.
     mutating func identified(
         _ id: ConnectionID, user: Result<UInt32?, SystemError>
     ) -> [Action] {
@@ -113,7 +114,7 @@ struct DaemonMachine {
         }
     }
 
-    /// The time for a request and its answer is over.
+    /// The time for a request and its answer is up.
     mutating func timedOut(_ id: ConnectionID) -> [Action] {
         switch connections[id] {
         case .awaitingRequest, .identifying, .closing: return close(id)
@@ -190,8 +191,9 @@ struct DaemonMachine {
             + reply(refused.encoded(highestVersion: node.highestVersion), id)
     }
 
-    /// One line for each registration, ended by a NUL too. OTP's daemon prints a descriptor where
-    /// this prints the connection's number. Source: "Dump All Data from EPMD", erl_dist_protocol.
+    /// One line for each registration, which also ends with a NUL. OTP's daemon prints a descriptor
+    /// where this prints the connection's number. Source: "Dump All Data from EPMD",
+    /// erl_dist_protocol.
     private func dump() -> [UInt8] {
         registry.all.flatMap { registration in
             let node = registration.node

@@ -6,23 +6,24 @@ public import Transport
 /// let client = EPMDClient(address: try EPMDEnvironment.clientAddress(environment), loop: loop)
 /// let info = try await client.lookUp(name: "app-1")
 /// ```
-/// Each question is a connection of its own and fails after `timeout`, connecting included.
-/// Registering is ``EPMDRegistration``'s. Source: "EPMD Protocol", erl_dist_protocol.
+/// Each question has its own connection and fails after `timeout`, which includes connecting.
+/// ``EPMDRegistration`` registers nodes. Source: "EPMD Protocol", erl_dist_protocol.
 public struct EPMDClient: Sendable {
-    /// The daemon that is asked.
+    /// The daemon that the client asks.
     public let address: SocketAddress
     /// How long one question may take.
     public let timeout: Duration
-    /// Which users' daemons on this host it believes.
+    /// Which users' daemons on this host the client believes.
     public let trust: ListenerTrust
-    /// The names that mean this host, whose daemon is asked on loopback first.
+    /// The names that mean this host. For them, the daemon on loopback is asked first.
     public let ownHost: OwnHost
     private let loop: EventLoop
 
-    /// A client that makes no connection before it is asked something.
+    /// Makes a client. It does not connect before it is asked something.
     /// - Parameters:
-    ///   - loop: what its connections run on.
-    ///   - trust: whose daemons on this host are believed: EPMD's port is anybody's.
+    ///   - loop: the event loop for its connections.
+    ///   - trust: the users whose daemons on this host are believed: anybody can listen on EPMD's
+    ///     port.
     ///   - ownHost: the names that mean this host.
     public init(
         address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort), loop: EventLoop,
@@ -37,7 +38,7 @@ public struct EPMDClient: Sendable {
     }
 
     /// What the daemon knows of the node `name` (without `@host`).
-    /// - Throws: ``EPMDError/notRegistered(name:address:)`` when there is none.
+    /// - Throws: ``EPMDError/notRegistered(name:address:)`` when there is no such node.
     public func lookUp(name: String) async throws(EPMDError) -> EPMDNodeInfo {
         let reply = try await ask(
             .portPlease(name: name), EPMDPortReplyDecoder(), "looking up `\(name)` at \(address)")
@@ -47,7 +48,7 @@ public struct EPMDClient: Sendable {
         }
     }
 
-    /// Where `name@host` accepts connections: asks the daemon of `host`, on the port of
+    /// Where `name@host` accepts connections. Asks the daemon of `host`, on the port of
     /// ``address``, at each of the host's addresses until one answers.
     /// - Returns: What the daemon knows, and the node's address.
     public func lookUp(
@@ -62,8 +63,9 @@ public struct EPMDClient: Sendable {
         }
     }
 
-    /// Where to connect to the node `name@host`, for a node's resolver: where the daemon answers,
-    /// and for a node of this host wherever it may listen, since its daemon is on loopback always.
+    /// The addresses to try for the node `name@host`, for a node's resolver. This is the address
+    /// where the daemon answers. For a node of this host it is every address where the node may
+    /// listen, since the daemon is always on loopback.
     public func addresses(
         name: String, host: String
     ) async throws(EPMDError) -> AddressSearch {
@@ -85,13 +87,13 @@ public struct EPMDClient: Sendable {
     }
 
     /// Asks the daemon to end.
-    /// - Returns: Whether it does; it does not while nodes are registered, unless it runs relaxed.
+    /// - Returns: Whether it ends. It does not while nodes are registered, unless it runs relaxed.
     public func kill() async throws(EPMDError) -> Bool {
         try await ask(.kill, EPMDCommandReplyDecoder(), "ending EPMD at \(address)") == .ok
     }
 
-    /// Asks the daemon to end the registration of `name`, which only a relaxed one does.
-    /// - Returns: Whether there was one.
+    /// Asks the daemon to end the registration of `name`. Only a relaxed daemon does.
+    /// - Returns: Whether there was such a registration.
     public func stop(name: String) async throws(EPMDError) -> Bool {
         let reply = try await ask(
             .stop(name: name), EPMDCommandReplyDecoder(), "unregistering `\(name)` at \(address)")
@@ -126,7 +128,7 @@ public struct EPMDClient: Sendable {
                         address: address, loop: loop, timeout: timeout, trust: trust,
                         ownHost: ownHost))
             } catch {
-                // A daemon's answer counts for the host.
+                // An answer from a daemon is valid for the whole host.
                 if case .notRegistered = error { throw error }
                 failure = failure ?? error
             }

@@ -3,23 +3,24 @@ public import Transport
 /// An Erlang port mapper daemon for BEAM nodes, C nodes and OTP's own tools.
 ///
 /// A registration lasts as long as its connection. The daemon takes registrations, DUMP, KILL and
-/// STOP from this host only; by default it answers no other host at all. It closes a connection
-/// that has not asked its one question and taken the answer within ``Limits/silence``.
+/// STOP from this host only, and by default it answers no other host at all. It closes a connection
+/// that does not ask its one question and take the answer within ``Limits/silence``.
 ///
 /// Source: "EPMD Protocol", erl_dist_protocol; epmd(1).
 public actor EPMDDaemon {
     /// How much the daemon does for others.
     public struct Limits: Equatable, Sendable {
-        /// Connections at once, registrations included. A newcomer beyond it takes the place of the
-        /// oldest without a registration. Below Debian's limit of 1,024 descriptors.
+        /// Simultaneous connections, registrations included. Beyond the limit, a newcomer takes the
+        /// place of the oldest connection without a registration. Below Debian's limit of 1,024
+        /// descriptors.
         public var connectionCount = 1000
-        /// How long a connection may take from its beginning to the end of its answer; as in OTP.
+        /// How long a connection may last from its beginning to the end of its answer, as in OTP.
         public var silence: Duration = .seconds(60)
-        /// Registrations at once. The other connections are left for questions.
+        /// Simultaneous registrations. The other connections are reserved for questions.
         public var registrationCount = 900
         /// Registrations of one user of this host, where the user is known. Root has no such limit.
         public var registrationCountOfUser = 300
-        /// How many of all registrations are kept for root.
+        /// How many of all registrations are reserved for root.
         public var registrationCountOfRoot = 100
 
         /// The limits of a daemon for one host.
@@ -30,16 +31,16 @@ public actor EPMDDaemon {
     public enum Event: Equatable, Sendable {
         /// A node can be looked up from now on.
         case registered(EPMDNodeInfo, creation: UInt32)
-        /// A node's connection has ended, and with it the registration.
+        /// A node's connection has ended, and with it the node's registration.
         case unregistered(EPMDNodeInfo)
-        /// A connection was closed or refused for what it said.
+        /// A connection was closed or refused because of what it sent.
         case refused(String)
         /// A KILL request ended the daemon.
         case killed
     }
 
     /// Finds out which user of this host a connection belongs to, by its two ends; `nil` when that
-    /// is not known. It throws when it cannot be found out just now: then a node is not registered.
+    /// is not known. It throws when it cannot find out just now: then the node is not registered.
     /// It is called off the loop, a few times at once, and may block for a moment.
     public typealias UserOfPeer =
         @Sendable (_ peer: SocketAddress, _ own: SocketAddress) throws(SystemError) -> UInt32?
@@ -63,7 +64,7 @@ public actor EPMDDaemon {
     private var lookUps = LookUpQueue<DaemonMachine.ConnectionID>()
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
-    /// The event loop that it was given.
+    /// The event loop that the daemon was given.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -71,9 +72,9 @@ public actor EPMDDaemon {
     /// - Parameters:
     ///   - isRelaxed: Allow STOP, and KILL while nodes are registered, as `-relaxed_command_check`
     ///     does.
-    ///   - peers: From where questions are taken.
+    ///   - peers: The peers whose questions are answered.
     ///   - report: Called on the loop's thread, in the order of events.
-    ///   - userOfPeer: Without it all registrations count as those of one user.
+    ///   - userOfPeer: Without it, all registrations count as one user's.
     public init(
         loop: EventLoop, limits: Limits = Limits(), isRelaxed: Bool = false,
         peers: AdmittedPeers = .thisHost,
@@ -88,11 +89,11 @@ public actor EPMDDaemon {
         self.report = report
     }
 
-    /// Listens on all of `addresses` and serves until ``stop()`` or a KILL request. A daemon starts
-    /// once.
+    /// Listens on all of `addresses` and serves until ``stop()`` or a KILL request. A daemon can
+    /// start only once.
     /// - Parameter addresses: See ``EPMDEnvironment/daemonAddresses(_:)``; by default all
-    ///   interfaces, port 4369. All are on the first one's port; when that is 0 the kernel chooses
-    ///   it.
+    ///   interfaces, port 4369. The port of the first address is used for all; when it is 0 the
+    ///   kernel chooses the port.
     /// - Returns: The addresses with their port.
     @discardableResult
     public func start(
@@ -101,7 +102,7 @@ public actor EPMDDaemon {
         precondition(machine == nil && !isStopped, "A daemon starts once")
         precondition(!addresses.isEmpty, "A daemon listens somewhere")
         var streamLimits = StreamLimits()
-        // Twice the longest listing.
+        // This is twice the longest listing.
         streamLimits.queuedByteCount = 1 << 20
         var port = addresses[0].port
         var listeners: [TCPListener] = []
@@ -188,7 +189,7 @@ public actor EPMDDaemon {
     }
 
     private func feed(_ event: (inout DaemonMachine) -> [DaemonMachine.Action]) {
-        // Callbacks after stop() change nothing.
+        // Callbacks after stop() have no effect.
         guard let actions = machine.mutate(event) else { return }
         for action in actions { perform(action) }
     }
@@ -209,7 +210,7 @@ public actor EPMDDaemon {
             for listener in listeners { listener.close() }
             listeners = []
             connections[id]?.stream.onDrain = { self.assumeIsolated { $0.endKilled() } }
-            // The peer may be gone, or not read.
+            // The peer may be gone, or may not read.
             loop.schedule(after: .seconds(1)) { [self] in assumeIsolated { $0.endKilled() } }
         case .report(let event): report(event)
         }
@@ -220,7 +221,7 @@ public actor EPMDDaemon {
         Task {
             var next: DaemonMachine.ConnectionID? = first
             while let id = next {
-                // It may have been closed while it waited.
+                // The connection may have been closed while it waited.
                 if let stream = connections[id]?.stream {
                     let (peer, own) = (stream.peerAddress, stream.localAddress)
                     let user = await offload { () -> Result<UInt32?, SystemError> in
@@ -244,7 +245,8 @@ extension Optional {
     /// Changes the value in place, if there is one.
     fileprivate mutating func mutate<Result>(_ body: (inout Wrapped) -> Result) -> Result? {
         guard var value = self else { return nil }
-        // Moved out meanwhile: with two owners, the machine's tables would be copied at each event.
+        // Move the value out meanwhile: with two owners, the machine's tables would be copied at
+        // each event.
         self = nil
         defer { self = value }
         return body(&value)

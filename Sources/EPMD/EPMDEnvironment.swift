@@ -1,13 +1,13 @@
 public import Transport
 
-/// Where EPMD listens, by the environment variables that all OTP tools read.
+/// Where EPMD listens, according to the environment variables that all OTP tools read.
 ///
 /// Source: "Environment Variables", epmd(1).
 public enum EPMDEnvironment {
-    /// Where an EPMD listens unless `ERL_EPMD_PORT` says otherwise.
+    /// The port of EPMD, unless `ERL_EPMD_PORT` says otherwise.
     public static let defaultPort: UInt16 = 4369
 
-    /// `ERL_EPMD_PORT`, or 4369.
+    /// The port in `ERL_EPMD_PORT`, or 4369.
     public static func port(_ environment: [String: String]) throws(EPMDError) -> UInt16 {
         guard let text = environment["ERL_EPMD_PORT"], !text.isEmpty else { return defaultPort }
         guard let port = UInt16(text), port > 0 else {
@@ -16,15 +16,15 @@ public enum EPMDEnvironment {
         return port
     }
 
-    /// This host's daemon: 127.0.0.1, where it always listens, with the port of the environment.
+    /// This host's daemon: 127.0.0.1, where a daemon always listens, with the environment's port.
     public static func clientAddress(
         _ environment: [String: String]
     ) throws(EPMDError) -> SocketAddress {
         .loopback(port: try port(environment))
     }
 
-    /// Where a daemon listens: the addresses of `ERL_EPMD_ADDRESS` (separated by commas or spaces)
-    /// and loopback, or all interfaces without it.
+    /// Where a daemon listens: on the addresses of `ERL_EPMD_ADDRESS` (separated by commas or
+    /// spaces) and loopback. Without the variable, on all interfaces.
     public static func daemonAddresses(
         _ environment: [String: String]
     ) throws(EPMDError) -> [SocketAddress] {

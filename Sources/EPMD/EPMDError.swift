@@ -1,24 +1,23 @@
 public import Transport
 
-/// Why something asked of EPMD failed. The text says what was attempted, and with which daemon.
+/// Why a request to EPMD failed. The text says what was attempted, and with which daemon.
 public enum EPMDError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The daemon knows no node of that name.
     case notRegistered(name: String, address: SocketAddress)
-    /// The daemon refuses the name, as good as always because a node has it.
+    /// The daemon refuses the name, almost always because another node has it.
     case duplicateName(name: String, address: SocketAddress)
-    /// No connection, or one that was lost: `reason` is the kernel's.
+    /// There is no connection, or it was lost; `reason` says why.
     case unreachable(attempt: String, reason: String)
-    /// What listens there, on this host, is not believed: it may be somebody's who wants our
-    /// secrets.
+    /// A daemon on this host is not believed: it may belong to somebody who wants our secrets.
     case untrusted(attempt: String, ListenerRefusal)
     case timedOut(attempt: String, after: Duration)
     case badReply(attempt: String, EPMDReplyError)
-    /// The request cannot be written: a name or an extra outside of the limits.
+    /// The request cannot be encoded: a name or an extra exceeds the limits.
     case badRequest(attempt: String, EPMDRequestError)
     case unresolvedHost(attempt: String, ResolutionError)
     /// The registration was stopped, or the task that asked was cancelled.
     case stopped(attempt: String)
-    /// An environment variable has a value that cannot be used.
+    /// An environment variable has an invalid value.
     case badSetting(variable: String, value: String)
 
     public var description: String {

@@ -1,8 +1,8 @@
 internal import Transport
 
-/// What the reply to a request means for whoever asked.
+/// What the reply to a request means for the caller.
 struct EPMDExchange<Decoder: EPMDReplyDecoder>: ExchangeMachine {
-    /// What is being done, for errors ("looking up `a` at 127.0.0.1:4369").
+    /// What is being attempted, for errors ("looking up `a` at 127.0.0.1:4369").
     let attempt: String
     let timeout: Duration
     var decoder: Decoder
@@ -38,10 +38,10 @@ struct EPMDExchange<Decoder: EPMDReplyDecoder>: ExchangeMachine {
 }
 
 extension EPMDError {
-    /// Why connecting failed, or what listens is not believed.
+    /// Why connecting failed, or why the daemon is not believed.
     init(ofFailedConnect error: any Error, attempt: String) {
         switch error {
-        // One that has begun to listen just now, as a rule: the next attempt tells.
+        // Usually the daemon has only just begun to listen: the next attempt will tell.
         case let error as ListenerRefusal where error.reason == .changed:
             self = .unreachable(attempt: attempt, reason: error.text("EPMD"))
         case let error as ListenerRefusal: self = .untrusted(attempt: attempt, error)

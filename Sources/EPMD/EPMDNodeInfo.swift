@@ -9,19 +9,19 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
     public var port: UInt16
     /// Whether it is a hidden node.
     public var type: NodeType
-    /// 0 is TCP over IPv4, which is also what nodes over IPv6 and TLS say.
+    /// 0 is TCP over IPv4; nodes over IPv6 and TLS say 0 as well.
     public var protocolNumber: UInt8
-    /// The newest handshake that the node can do; 6 means a 32-bit creation.
+    /// The newest handshake that the node supports; 6 means a 32-bit creation.
     public var highestVersion: UInt16
-    /// The oldest handshake that the node can do.
+    /// The oldest handshake that the node supports.
     public var lowestVersion: UInt16
     /// Unused by OTP. At most ``maximumExtraByteCount`` bytes.
     public var extra: [UInt8]
 
-    /// As in OTP's `epmd_int.h`.
+    /// The same limit as in OTP's `epmd_int.h`.
     public static let maximumExtraByteCount = 1020
 
-    /// A node as OTP 25 and later register it, hidden unless said otherwise.
+    /// A node as OTP 25 and later register it. It is hidden by default.
     public init(
         name: String, port: UInt16, type: NodeType = .hidden, protocolNumber: UInt8 = 0,
         highestVersion: UInt16 = 6, lowestVersion: UInt16 = 5, extra: [UInt8] = []
@@ -35,39 +35,40 @@ public struct EPMDNodeInfo: Equatable, Hashable, Sendable {
         self.extra = extra
     }
 
-    /// Whether the node belongs to the mesh, whose nodes connect to each other by themselves.
+    /// Whether the node belongs to the mesh, in which all nodes connect to each other by
+    /// themselves.
     public struct NodeType: RawRepresentable, Hashable, Sendable {
         /// The byte on the wire: a letter.
         public var rawValue: UInt8
-        /// A type by its byte, known or not.
+        /// The type that has this byte, known or not.
         public init(rawValue: UInt8) { self.rawValue = rawValue }
         /// A node that does not join the mesh, such as a C node.
         public static let hidden = NodeType(rawValue: 72)
-        /// A node of the mesh, as BEAMs are unless started with `-hidden`.
+        /// A node of the mesh. BEAMs are of this type unless they are started with `-hidden`.
         public static let normal = NodeType(rawValue: 77)
     }
 }
 
-/// A registered name and its port, as `NAMES_REQ` lists them.
+/// A registered name and its port, as in the list of `NAMES_REQ`.
 public struct EPMDName: Hashable, Sendable {
     /// The part of the node name before the `@`.
     public var name: String
     /// Where the node accepts distribution connections.
     public var port: UInt16
 
-    /// A name with its port, whether EPMD could hold it (``isValid(_:)``) or not.
+    /// Makes a name with its port, whether EPMD could hold it (``isValid(_:)``) or not.
     public init(name: String, port: UInt16) {
         self.name = name
         self.port = port
     }
 
-    /// Bytes of UTF-8.
+    /// The most bytes of UTF-8 in a name.
     public static let maximumByteCount = 255
 
     /// Whether EPMD can hold `name`: 1 to 255 bytes of UTF-8 without control characters.
     ///
-    /// OTP's daemon takes every byte but NUL. A line feed is refused here because one in a name
-    /// would forge lines of the listing.
+    /// OTP's daemon accepts every byte but NUL. Control characters are refused here because a line
+    /// feed in a name would forge lines of the listing.
     public static func isValid(_ name: String) -> Bool {
         let bytes = name.utf8
         return !bytes.isEmpty && bytes.count <= maximumByteCount

@@ -1,15 +1,15 @@
 public import Transport
 
-/// Registers a node with EPMD and keeps it registered, for ever, until ``stop()``.
+/// Registers a node with EPMD and keeps it registered until ``stop()``.
 ///
 /// The registration lives as long as its connection. When the daemon goes away, the node tries
-/// every 2 s to register again, as OTP's nodes do; each time it gets another creation.
+/// every 2 s to register again, as OTP's nodes do. Each time it gets a different creation.
 ///
 /// Source: "Register a Node in EPMD", erl_dist_protocol; `erl_epmd.erl`.
 public actor EPMDRegistration {
     /// What happens to the registration.
     public enum Event: Equatable, Sendable {
-        /// The node is registered, for the first time or again. New pids and references carry
+        /// The node is registered, for the first time or again. New pids and references contain
         /// `creation`.
         case registered(creation: UInt32)
         /// The connection to the daemon ended: the node cannot be looked up until the next
@@ -20,7 +20,7 @@ public actor EPMDRegistration {
         case failed(EPMDError)
     }
 
-    /// What is registered.
+    /// The node that is registered.
     public nonisolated let node: EPMDNodeInfo
     /// Where the daemon listens.
     public nonisolated let address: SocketAddress
@@ -31,22 +31,23 @@ public actor EPMDRegistration {
     private var machine: RegistrationMachine
     private var stream: TCPStream?
     private var timer: LoopTimer?
-    /// Tells the present connection from former ones.
+    /// Tells the current connection from earlier ones.
     private var connectNumber = 0
     private var waiters: [CheckedContinuation<Result<UInt32, EPMDError>, Never>] = []
 
-    /// The event loop that it was given.
+    /// The event loop that the registration was given.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
-    /// Nothing happens before ``register()`` or ``start()``.
+    /// Makes a registration. Nothing happens before ``register()`` or ``start()``.
     /// - Parameters:
-    ///   - timeout: Of one attempt, connecting included.
-    ///   - retryDelay: Between a loss or a failure and the next attempt.
-    ///   - trust: Whose daemon, on this host, may be registered with.
+    ///   - timeout: The time for one attempt, connecting included.
+    ///   - retryDelay: The time between a loss or a failure and the next attempt.
+    ///   - trust: The users whose daemon on this host may be registered with.
     ///   - report: Called on the loop's thread, in the order of events.
-    /// - Throws: ``EPMDError/badRequest(attempt:_:)`` for a name or an extra outside of the limits.
+    /// - Throws: ``EPMDError/badRequest(attempt:_:)`` for a name or an extra that exceeds the
+    ///   limits.
     public init(
         _ node: EPMDNodeInfo,
         at address: SocketAddress = .loopback(port: EPMDEnvironment.defaultPort),
@@ -69,8 +70,8 @@ public actor EPMDRegistration {
         machine.creation
     }
 
-    /// Registers now, and keeps the node registered from then on. A failed attempt leaves nothing
-    /// going on: call this again, say after starting a daemon.
+    /// Registers now, and from then on keeps the node registered. After a failed attempt nothing
+    /// goes on: call this again, for example after starting a daemon.
     /// - Returns: The creation.
     /// - Throws: ``EPMDError/duplicateName(name:address:)`` when another node has the name.
     @discardableResult
@@ -84,12 +85,12 @@ public actor EPMDRegistration {
         return try result.get()
     }
 
-    /// Begins to register and returns at once; a failure is followed by the next attempt.
+    /// Begins to register and returns at once. A failed attempt is followed by the next one.
     public func start() {
         perform(machine.start(persistently: true))
     }
 
-    /// Unregisters and ends for good.
+    /// Unregisters, and ends for good.
     public func stop() {
         perform(machine.stop())
         resumeWaiters(stopped)
@@ -137,7 +138,7 @@ public actor EPMDRegistration {
     private func connect() {
         connectNumber += 1
         let number = connectNumber
-        // It ends by its own timeout. Its result counts only while the number is the present one.
+        // It ends by its own timeout. Its result counts only while its number is the current one.
         Task {
             do {
                 let stream = try await trust.connect(to: address, timeout: timeout, on: loop)

@@ -1,7 +1,7 @@
-/// The names that are registered with a daemon, each by one connection.
+/// The names that are registered with a daemon. Each belongs to one connection.
 ///
-/// Each registration has another creation, so that nobody takes pids of a node's earlier life for
-/// present ones.
+/// Each registration has a different creation, so that nobody confuses pids of a node's earlier
+/// life with present ones.
 ///
 /// Source: "Register a Node in EPMD", erl_dist_protocol; `epmd_srv.c`.
 struct EPMDRegistry {
@@ -17,13 +17,13 @@ struct EPMDRegistry {
     /// The bytes of a name. Unlike `String`s, names are equal only when their bytes are.
     private typealias Key = [UInt8]
 
-    /// How many former names are remembered with their small creation; as many as in OTP.
+    /// For how many former names the small creation is remembered; as many as in OTP.
     static let rememberedNameCount = 1000
 
     private var registrations: [ConnectionID: Registration] = [:]
     private var connections: [Key: ConnectionID] = [:]
     private var nextCreation: UInt32
-    /// The last creation 1…3 of names that are or were registered by nodes before version 6.
+    /// The last creation 1…3 of each name that a node before version 6 has, or had, registered.
     private var smallCreations: [Key: UInt32] = [:]
     /// The keys of `smallCreations`, oldest first.
     private var rememberedNames: [Key] = []
@@ -43,7 +43,7 @@ struct EPMDRegistry {
     }
 
     /// Registers `node` for as long as `connection` lives.
-    /// - Returns: The creation, 4 or more for version 6 and 1…3 before it; `nil` when the name is
+    /// - Returns: The creation: at least 4 for version 6, and 1…3 before it. `nil` when the name is
     ///   taken.
     mutating func register(_ node: EPMDNodeInfo, by connection: ConnectionID) -> UInt32? {
         precondition(registrations[connection] == nil, "A connection registers one node")
@@ -56,7 +56,7 @@ struct EPMDRegistry {
         return creation
     }
 
-    /// Ends the registration that `connection` made, if it made one.
+    /// Ends the registration of `connection`, if there is one.
     @discardableResult
     mutating func unregister(by connection: ConnectionID) -> Registration? {
         guard let registration = registrations.removeValue(forKey: connection) else { return nil }

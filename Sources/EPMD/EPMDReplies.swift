@@ -15,13 +15,13 @@ public enum EPMDAliveReply: Equatable, Sendable {
         static let extended: UInt8 = 118
     }
 
-    /// The bytes for a node that announced `highestVersion`; an old one gets the creation's low 16
-    /// bits.
+    /// The bytes for a node that announced `highestVersion`. An old node gets the low 16 bits of
+    /// the creation.
     public func encoded(highestVersion: UInt16) -> [UInt8] {
         let (result, creation): (UInt8, UInt32) =
             switch self {
             case .registered(let creation): (0, creation)
-            // A creation that means nothing, the same as OTP's daemon sends.
+            // A creation without meaning, the same that OTP's daemon sends.
             case .refused(let result): (result, 99)
             }
         var bytes: [UInt8]
@@ -36,8 +36,8 @@ public enum EPMDAliveReply: Equatable, Sendable {
     }
 }
 
-/// The answer to `PORT_PLEASE2_REQ`: `PORT2_RESP` (119), exactly 2 bytes when there is no such
-/// node.
+/// The answer to `PORT_PLEASE2_REQ`: `PORT2_RESP` (119). It has exactly 2 bytes when there is no
+/// such node.
 ///
 /// Source: "Get the Distribution Port of Another Node", erl_dist_protocol.
 public enum EPMDPortReply: Equatable, Sendable {
@@ -46,7 +46,7 @@ public enum EPMDPortReply: Equatable, Sendable {
 
     static let code: UInt8 = 119
 
-    /// The bytes to send. The node's name and extra are within their limits.
+    /// The bytes to send. The node's name and extra must be within their limits.
     public var encoded: [UInt8] {
         switch self {
         case .found(let node):
@@ -59,15 +59,15 @@ public enum EPMDPortReply: Equatable, Sendable {
     }
 }
 
-/// The answer to `NAMES_REQ` and `DUMP_REQ`: the daemon's port in 4 bytes, then text up to the end
-/// of the connection.
+/// The answer to `NAMES_REQ` and `DUMP_REQ`: the daemon's port in 4 bytes, then text until the
+/// connection ends.
 public struct EPMDListing: Equatable, Sendable {
-    /// The daemon's own.
+    /// The daemon's own port.
     public var port: UInt32
-    /// The lines as they came.
+    /// The lines as they were sent.
     public var text: [UInt8]
 
-    /// A listing of lines that are there already.
+    /// Makes a listing from lines that already exist.
     public init(port: UInt32, text: [UInt8]) {
         self.port = port
         self.text = text
@@ -80,14 +80,14 @@ public struct EPMDListing: Equatable, Sendable {
             text: names.flatMap { Array("name \($0.name) at port \($0.port)\n".utf8) })
     }
 
-    /// The bytes to send, before closing.
+    /// The bytes to send before closing.
     public var encoded: [UInt8] {
         var bytes: [UInt8] = []
         bytes.append(bigEndian: port)
         return bytes + text
     }
 
-    /// The names in the text. A line of another form is left out: one odd name must not hide the
+    /// The names in the text. Lines of another form are left out: one odd name must not hide the
     /// rest.
     public var names: [EPMDName] {
         text.split(separator: UInt8(ascii: "\n")).compactMap { line in
@@ -102,20 +102,20 @@ public struct EPMDListing: Equatable, Sendable {
     }
 }
 
-/// The answer to `KILL_REQ` (the first two) and `STOP_REQ`: a word, then the end of the connection.
+/// The answer to `KILL_REQ` (the first two) and `STOP_REQ`: a word, then the connection ends.
 ///
 /// Source: "Kill EPMD" and "STOP_REQ (Not Used)", erl_dist_protocol.
 public enum EPMDCommandReply: String, Equatable, Sendable {
     /// The daemon ends.
     case ok = "OK"
-    /// Nodes are registered.
+    /// Nodes are registered, so the daemon does not end.
     case no = "NO"
     /// The registration has been removed.
     case stopped = "STOPPED"
     /// There is no such registration.
     case noSuchName = "NOEXIST"
 
-    /// The bytes to send, before closing.
+    /// The bytes to send before closing.
     public var encoded: [UInt8] {
         Array(rawValue.utf8)
     }

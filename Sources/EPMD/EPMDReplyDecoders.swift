@@ -1,23 +1,23 @@
-/// The client's side of a connection: bytes in, one reply out. It buffers a bounded number of
-/// bytes.
+/// The client's side of a connection: it takes bytes and returns one reply. It buffers a limited
+/// number of bytes.
 public protocol EPMDReplyDecoder<Reply>: Sendable {
     associatedtype Reply: Sendable
 
     /// Takes the next bytes of the connection.
-    /// - Returns: The reply once it is whole, `nil` before that. What follows it is ignored.
+    /// - Returns: The reply once it is complete, `nil` before that. Bytes after it are ignored.
     mutating func receive(_ bytes: some Collection<UInt8>) throws(EPMDReplyError) -> Reply?
 
-    /// The daemon closed the connection: some replies end with that.
+    /// The daemon closed the connection, which ends some replies.
     mutating func connectionClosed() throws(EPMDReplyError) -> Reply
 }
 
-/// Why bytes are not the reply that was asked for.
+/// Why bytes are not the expected reply.
 public enum EPMDReplyError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The connection ended before the reply did.
     case truncated
-    /// Another reply than the one asked for, or no EPMD at all.
+    /// The reply is another one than expected, or does not come from an EPMD.
     case unexpectedCode(UInt8)
-    /// See ``EPMDName/isValid(_:)``.
+    /// The name is invalid: see ``EPMDName/isValid(_:)``.
     case invalidName
     case tooLong(byteCount: Int)
     /// The daemon closed the connection without an answer: it does not allow the request.
@@ -65,7 +65,7 @@ public struct EPMDAliveReplyDecoder: EPMDReplyDecoder {
 
 /// Decodes ``EPMDPortReply``.
 public struct EPMDPortReplyDecoder: EPMDReplyDecoder {
-    /// The fixed fields, then a name and an extra of whatever length their fields can say.
+    /// The fixed fields, then a name and an extra of the greatest length that their fields can say.
     private static let maximumByteCount = 14 + 2 * 0xFFFF
     private var buffer: [UInt8] = []
 
@@ -114,7 +114,7 @@ public struct EPMDListingDecoder: EPMDReplyDecoder {
             throw buffer.isEmpty ? .notAnswered : .truncated
         }
         let text = reader.readRest()
-        // A line of NAMES ends with a line feed, one of DUMP with a NUL after it.
+        // A line of NAMES ends with a line feed; in a DUMP, a NUL follows the line feed.
         guard text.isEmpty || text.last == UInt8(ascii: "\n") || text.last == 0 else {
             throw .truncated
         }
@@ -132,7 +132,7 @@ public struct EPMDCommandReplyDecoder: EPMDReplyDecoder {
     public mutating func receive(
         _ bytes: some Collection<UInt8>
     ) throws(EPMDReplyError) -> EPMDCommandReply? {
-        // OTP's daemon says "NOEXISTSTOPPED" for a name that is not registered (epmd_srv.c): the
+        // OTP's daemon says "NOEXISTSTOPPED" for a name that is not registered (epmd_srv.c). The
         // first word is the answer.
         buffer += bytes.prefix(7 - buffer.count)
         return nil

@@ -1,8 +1,8 @@
 internal import Transport
 
-/// A request to EPMD. A connection carries one.
+/// A request to EPMD. A connection carries only one.
 ///
-/// On the wire a 2-byte length, then a code byte and its fields.
+/// On the wire it is a 2-byte length, then a code byte and its fields.
 /// Source: "EPMD Protocol", erl_dist_protocol.
 public enum EPMDRequest: Equatable, Sendable {
     /// `ALIVE2_REQ`: registers a node for as long as the connection lives.
@@ -54,18 +54,18 @@ public enum EPMDRequest: Equatable, Sendable {
     }
 }
 
-/// Why bytes are not a request, or a request cannot be written.
+/// Why bytes are not a request, or why a request cannot be encoded.
 public enum EPMDRequestError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The length field says 0.
     case empty
-    /// More bytes than the limit.
+    /// The request has more bytes than the limit.
     case tooLong(byteCount: Int)
     case unknownCode(UInt8)
-    /// A field goes beyond the end of the request.
+    /// A field extends beyond the end of the request.
     case truncated
-    /// See ``EPMDName/isValid(_:)``.
+    /// The name is invalid: see ``EPMDName/isValid(_:)``.
     case invalidName
-    /// Bytes after the request: a connection carries one.
+    /// Bytes follow the request, but a connection carries only one.
     case trailingBytes
 
     public var description: String {
@@ -82,11 +82,11 @@ public enum EPMDRequestError: Error, Equatable, Sendable, CustomStringConvertibl
     }
 }
 
-/// The daemon's side of a connection: bytes in, one request out. It buffers a bounded number of
-/// bytes.
+/// The daemon's side of a connection: it takes bytes and returns one request. It buffers a limited
+/// number of bytes.
 public struct EPMDRequestDecoder: Sendable {
-    /// Bytes of a request after its length field. OTP's daemon takes 3,057 of them, its longest
-    /// request needs 2,053.
+    /// The most bytes of a request after its length field. OTP's daemon takes 3,057 of them; its
+    /// longest request needs 2,053.
     public static let maximumByteCount = 4096
 
     private var buffer: [UInt8] = []
@@ -95,12 +95,12 @@ public struct EPMDRequestDecoder: Sendable {
     public init() {}
 
     /// Takes the next bytes of the connection.
-    /// - Returns: The request once it is whole, `nil` before that.
-    /// - Throws: The connection is of no more use after an error.
+    /// - Returns: The request once it is complete, `nil` before that.
+    /// - Throws: After an error the connection is of no more use.
     public mutating func receive(_ bytes: some Collection<UInt8>) throws(EPMDRequestError)
         -> EPMDRequest?
     {
-        // One byte more than the longest request tells that a request is too long.
+        // One byte more than the longest request is enough to see that a request is too long.
         buffer += bytes.prefix(2 + Self.maximumByteCount + 1 - buffer.count)
         guard buffer.count >= 2 else { return nil }
         let length = Int(buffer[0]) << 8 | Int(buffer[1])
@@ -118,7 +118,7 @@ public struct EPMDRequestDecoder: Sendable {
         case EPMDRequest.Code.alive: return .alive(try decodeNode(&reader))
         case EPMDRequest.Code.portPlease: return .portPlease(name: try decodeName(&reader))
         case EPMDRequest.Code.stop: return .stop(name: try decodeName(&reader))
-        // What follows these three codes is ignored, as OTP's daemon does.
+        // Bytes after these three codes are ignored, as OTP's daemon does.
         case EPMDRequest.Code.names: return .names
         case EPMDRequest.Code.dump: return .dump
         case EPMDRequest.Code.kill: return .kill
@@ -134,11 +134,11 @@ public struct EPMDRequestDecoder: Sendable {
         guard node.extra.count <= EPMDNodeInfo.maximumExtraByteCount else {
             throw .tooLong(byteCount: node.extra.count)
         }
-        // Bytes after the last field are for later versions of the protocol.
+        // Bytes after the last field are reserved for later versions of the protocol.
         return node
     }
 
-    /// The name that fills the rest of a request; old nodes end it with a NUL.
+    /// The name that fills the rest of a request. Old nodes add a NUL to it.
     private static func decodeName(
         _ reader: inout BigEndianReader
     ) throws(EPMDRequestError) -> String {

@@ -1,11 +1,11 @@
-/// Who waits to be looked up: some at once, each of which costs a thread and a descriptor, and the
-/// others in the order in which they came. They are connections, so there is a limit for them
-/// already.
+/// A queue of connections whose users are to be looked up. A few look-ups run at once, since each
+/// costs a thread and a descriptor. The others wait in the order in which they came. The number of
+/// connections is limited already, so the queue needs no limit for them.
 struct LookUpQueue<ID: Sendable>: Sendable {
     private let limit: Int
     private var running = 0
     private var waiting: [ID] = []
-    /// How many at the beginning of `waiting` have had their turn.
+    /// How many entries at the beginning of `waiting` have had their turn.
     private var head = 0
 
     /// - Precondition: `limit` is positive.
@@ -14,7 +14,8 @@ struct LookUpQueue<ID: Sendable>: Sendable {
         self.limit = limit
     }
 
-    /// One more. - Returns: whether it is to be looked up now, to be followed by ``next()``.
+    /// Adds an entry. - Returns: whether to look it up now. In that case, call ``next()``
+    /// afterwards.
     mutating func add(_ id: ID) -> Bool {
         guard running == limit else {
             running += 1
@@ -24,7 +25,7 @@ struct LookUpQueue<ID: Sendable>: Sendable {
         return false
     }
 
-    /// A look-up has ended. - Returns: whom to look up instead.
+    /// Call this when a look-up has ended. - Returns: the entry to look up next.
     mutating func next() -> ID? {
         guard head < waiting.count else {
             (waiting, head) = ([], 0)

@@ -1,19 +1,19 @@
 internal import Transport
 
-/// Keeps one node registered: it connects, asks, holds the connection, and starts again when it is
-/// lost.
+/// Keeps one node registered: it connects, asks, holds the connection, and starts again when the
+/// connection is lost.
 ///
 /// It does no I/O and reads no clock. Its driver performs the actions in order, and keeps one timer
 /// and one connection for it. Source: "Register a Node in EPMD", erl_dist_protocol; the delay
-/// between attempts is that of `erl_epmd.erl`.
+/// between attempts is the one in `erl_epmd.erl`.
 struct RegistrationMachine {
     enum Action: Equatable {
-        /// Open a connection; what an earlier `connect` still brings is closed and forgotten.
+        /// Open a connection. If an earlier `connect` still brings one, close and forget it.
         case connect
         case send([UInt8])
-        /// Give up the connection, or the attempt at one.
+        /// Give up the connection, or the attempt to open one.
         case disconnect
-        /// Replaces the timer.
+        /// Replace the timer.
         case setTimer(Duration)
         case cancelTimer
         case report(EPMDRegistration.Event)
@@ -33,10 +33,10 @@ struct RegistrationMachine {
     private let request: [UInt8]
     private let timeout: Duration
     private let retryDelay: Duration
-    /// What is being done, for errors.
+    /// What is being attempted, for errors.
     let attempt: String
     private var state = State.idle
-    /// Whether failures are followed by another attempt.
+    /// Whether another attempt follows a failed one.
     private var isPersistent = false
 
     init(
@@ -54,7 +54,7 @@ struct RegistrationMachine {
         }
     }
 
-    /// The creation that the daemon gave, while registered.
+    /// The creation that the daemon gave; `nil` while the node is not registered.
     var creation: UInt32? {
         if case .registered(let creation) = state { creation } else { nil }
     }
@@ -63,8 +63,8 @@ struct RegistrationMachine {
         if case .stopped = state { true } else { false }
     }
 
-    /// Begins, or tries at once when it waits.
-    /// - Parameter persistently: Go on for ever from here, even if the first attempt fails.
+    /// Begins to register, or tries again at once while it waits.
+    /// - Parameter persistently: Continue for ever from here, even if the first attempt fails.
     mutating func start(persistently: Bool) -> [Action] {
         if persistently { isPersistent = true }
         switch state {
@@ -86,8 +86,8 @@ struct RegistrationMachine {
     }
 
     mutating func received(_ bytes: some Collection<UInt8>) -> [Action] {
-        // A daemon says nothing to a registered node; to give up the registration for it would do
-        // harm.
+        // A daemon sends nothing to a registered node. Giving up the registration because of stray
+        // bytes would do harm.
         guard case .awaitingReply(var decoder) = state else { return [] }
         do throws(EPMDReplyError) {
             switch try decoder.receive(bytes) {
@@ -105,7 +105,7 @@ struct RegistrationMachine {
         }
     }
 
-    /// The connection ended by itself; `reason` stands after a colon.
+    /// The connection was closed by the peer or lost. `reason` is used after a colon.
     mutating func connectionEnded(reason: String) -> [Action] {
         switch state {
         case .connecting, .awaitingReply:
@@ -129,7 +129,7 @@ struct RegistrationMachine {
         }
     }
 
-    /// Ends for good; closing the connection is what unregisters.
+    /// Ends for good. Closing the connection unregisters the node.
     mutating func stop() -> [Action] {
         guard !isStopped else { return [] }
         state = .stopped

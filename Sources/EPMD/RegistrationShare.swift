@@ -1,13 +1,13 @@
-/// How many nodes one user, and all users together, may register with a daemon. Others still find a
-/// place, and a connection stays free for questions.
+/// How many nodes one user, and all users together, may register with a daemon. So others still
+/// find a place, and some connections stay free for questions.
 struct RegistrationShare {
     struct Limits: Equatable, Sendable {
-        /// All registrations. The other connections are for questions.
+        /// All registrations. The other connections are reserved for questions.
         var count: Int
         /// Registrations of one user. Root has no such limit, since it can end the daemon anyway.
         /// All unknown users count as one.
         var countOfUser: Int
-        /// How many of all registrations are kept for root.
+        /// How many of all registrations are reserved for root.
         var countOfRoot: Int
     }
 

@@ -1,4 +1,4 @@
-/// Counts a response's content and finds its end. It keeps none of it and does no I/O.
+/// Counts a response's content and finds its end. It keeps no content and does no I/O.
 ///
 /// Source: RFC 9112, sections 6.3 and 7.1.
 package struct HTTPBodyReader: Sendable {
@@ -48,7 +48,8 @@ package struct HTTPBodyReader: Sendable {
         }
     }
 
-    /// The peer has closed the connection: that ends content without another end, and only that.
+    /// The peer has closed the connection. This is a valid end only for content without another
+    /// end.
     package mutating func connectionClosed() throws(HTTPParseError) {
         switch state {
         case .finished: break
@@ -93,7 +94,7 @@ package struct HTTPBodyReader: Sendable {
         }
     }
 
-    /// `1a;name=value`: hexadecimal, 15 digits at most, so that it fits; extensions are ignored.
+    /// `1a;name=value`: hexadecimal, at most 15 digits, so that it fits. Extensions are ignored.
     private static func chunkSize(_ line: [UInt8]) throws(HTTPParseError) -> Int {
         var digits = line.prefix { $0 != UInt8(ascii: ";") }
         while digits.last == 0x20 || digits.last == 0x09 { digits.removeLast() }

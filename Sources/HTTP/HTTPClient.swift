@@ -1,17 +1,17 @@
 package import Transport
 
-/// What a server answered. Its content has been dropped.
+/// A server's answer. Its content has been dropped.
 package struct HTTPResponse: Equatable, Sendable {
     package var head: HTTPResponseHead
-    /// Whether the content came whole, within the limit and the deadline.
+    /// Whether all of the content came, within the limit and the deadline.
     package var isWhole: Bool
 
     package var status: Int { head.status }
-    /// 2xx. A redirection, which is not followed, is none.
+    /// 2xx. A redirection is not followed and does not count.
     package var isSuccess: Bool { 200...299 ~= head.status }
 }
 
-/// Asks HTTP servers, each question on a connection of its own. Redirections are not followed.
+/// Asks HTTP servers, with one connection for each question. Redirections are not followed.
 ///
 /// ```swift
 /// let client = HTTPClient(loop: loop)
@@ -28,7 +28,7 @@ package struct HTTPClient: Sendable {
         self.limits = limits
     }
 
-    /// The final response. Once its head is there, what happens to the content is no error.
+    /// The final response. Once its head has come, problems with the content are not errors.
     /// - Parameters:
     ///   - path: see ``HTTPRequest/isPath(_:)``.
     ///   - deadline: for connecting and answering together.

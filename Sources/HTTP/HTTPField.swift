@@ -1,8 +1,8 @@
 /// A header field: `Content-Length: 5`.
 package struct HTTPField: Equatable, Sendable {
-    /// As it was sent; names are compared without regard to case (RFC 9110, section 5.1).
+    /// The name as it was sent. Names are compared without regard to case (RFC 9110, section 5.1).
     package var name: String
-    /// Without the whitespace around it. Bytes that are not UTF-8 are replaced.
+    /// The value without the whitespace around it. Bytes that are not UTF-8 are replaced.
     package var value: String
 
     package init(_ name: String, _ value: String) {
@@ -17,11 +17,11 @@ package struct HTTPResponseHead: Equatable, Sendable {
     package var minorVersion: Int
     /// 100 to 599, or another number of three digits.
     package var status: Int
-    /// In the order in which they came.
+    /// The fields in the order in which they came.
     package var fields: [HTTPField]
 
-    /// Whether another response follows (RFC 9110, section 15.2). 101 ends HTTP on the connection
-    /// and nothing of it follows.
+    /// Whether another response follows (RFC 9110, section 15.2). No response follows a 101, which
+    /// ends HTTP on the connection.
     package var isInterim: Bool { 100...199 ~= status && status != 101 }
 
     /// The values of all fields of that name, in order; `name` in lower case.
@@ -29,7 +29,7 @@ package struct HTTPResponseHead: Equatable, Sendable {
         fields.filter { $0.name.lowercased() == name }.map(\.value)
     }
 
-    /// The elements of all fields of that name, which hold lists (RFC 9110, section 5.6.1).
+    /// The elements of all fields of that name, whose values are lists (RFC 9110, section 5.6.1).
     package func elements(_ name: String) -> [String] {
         values(name).flatMap { value in
             value.split(separator: ",").map(Self.trimmed).filter { !$0.isEmpty }

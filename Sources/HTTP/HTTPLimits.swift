@@ -1,4 +1,4 @@
-/// Bounds of what a peer may send before it is refused.
+/// Limits on what a peer may send.
 package struct HTTPLimits: Equatable, Sendable {
     /// A start line and its header fields, with their ends. Default: 16 KiB.
     package var headByteCount = 16 << 10
@@ -6,7 +6,7 @@ package struct HTTPLimits: Equatable, Sendable {
     package var fieldCount = 100
     /// Interim (1xx) responses before the final one. Default: 8.
     package var interimCount = 8
-    /// Content that is read, and dropped; then the connection is closed. Default: 64 KiB.
+    /// Content that is read and dropped. Beyond it the connection is closed. Default: 64 KiB.
     package var bodyByteCount = 64 << 10
     /// A line that begins a chunk, with its extensions. Default: 256.
     package var chunkLineByteCount = 256

@@ -1,7 +1,7 @@
-/// Splits bytes into lines, each at most so long.
+/// Splits bytes into lines of limited length.
 ///
-/// A line ends with CR LF; a recipient may take a single LF for it (RFC 9112, section 2.2). A bare CR
-/// elsewhere stays in the line, for whoever reads it to refuse.
+/// A line ends with CR LF; a recipient may also accept a single LF (RFC 9112, section 2.2). A bare
+/// CR elsewhere stays in the line, and the line's reader refuses it.
 struct HTTPLineReader: Equatable, Sendable {
     private var line: [UInt8] = []
 
@@ -9,9 +9,9 @@ struct HTTPLineReader: Equatable, Sendable {
     var isInLine: Bool { !line.isEmpty }
 
     /// Takes bytes off `bytes` up to the next line's end.
-    /// - Parameter limit: bytes of the line that may be kept.
-    /// - Returns: The line without its end, `nil` when all of `bytes` was taken and it has no end
-    ///   yet, or when the line is longer than `limit`; `isTooLong` tells which.
+    /// - Parameter limit: how many bytes of the line may be kept.
+    /// - Returns: The line without its end. The result is `nil` when all of `bytes` was taken and
+    ///   the line has no end yet, or when the line is longer than `limit`; `isTooLong` tells which.
     mutating func next(
         _ bytes: inout ArraySlice<UInt8>, limit: Int
     ) -> (line: [UInt8]?, isTooLong: Bool) {

@@ -1,4 +1,4 @@
-/// What a peer did that is not HTTP, or more of it than we take.
+/// How a peer violated HTTP, or exceeded our limits.
 package enum HTTPParseError: Error, Equatable, Sendable, CustomStringConvertible {
     case badStatusLine(String)
     case badVersion(String)
@@ -9,7 +9,7 @@ package enum HTTPParseError: Error, Equatable, Sendable, CustomStringConvertible
     case badContentLength(String)
     case badTransferCoding(String)
     case badChunk(String)
-    /// The connection ended before what was announced.
+    /// The connection ended before everything that was announced had come.
     case truncated(String)
 
     package var description: String {
@@ -27,7 +27,7 @@ package enum HTTPParseError: Error, Equatable, Sendable, CustomStringConvertible
         }
     }
 
-    /// What was seen, fit for a line of a log: printable and short.
+    /// What the peer sent, fit for a log line: printable and short.
     static func quoted(_ bytes: some Sequence<UInt8>) -> String {
         var text = ""
         for (count, byte) in bytes.enumerated() {

@@ -1,8 +1,8 @@
-/// A GET request without content, on a connection of its own.
+/// A GET request without content, on its own connection.
 package struct HTTPRequest: Equatable, Sendable {
     /// `HOST` or `HOST:PORT`, for the Host field.
     package var host: String
-    /// From the first `/` on, with the query, percent-encoded where need be.
+    /// The path from the first `/` on, with the query, percent-encoded where necessary.
     package var path: String
 
     /// Whether `path` can be asked for: it begins with `/` and holds visible ASCII only
@@ -12,7 +12,7 @@ package struct HTTPRequest: Equatable, Sendable {
             && path.utf8.allSatisfy { 0x21...0x7E ~= $0 && $0 != UInt8(ascii: "#") }
     }
 
-    /// What goes over the wire.
+    /// The bytes of the request.
     /// - Precondition: ``isPath(_:)``; the host is visible ASCII.
     package func encoded() -> [UInt8] {
         precondition(Self.isPath(path), "A path to ask for is checked where it comes in")

@@ -1,7 +1,8 @@
-/// Makes a response's head out of bytes that come in any parts. It does no I/O.
+/// Parses a response's head from bytes that come in parts of any size. It does no I/O.
 ///
-/// Strict where leniency has been abused: no whitespace before a colon, no folded lines, no bare CR,
-/// no control characters. Source: RFC 9112, sections 2.2, 4 and 5; RFC 9110, sections 5.1 and 5.5.
+/// It is strict where leniency has been abused: no whitespace before a colon, no folded lines, no
+/// bare CR, no control characters. Source: RFC 9112, sections 2.2, 4 and 5; RFC 9110, sections 5.1
+/// and 5.5.
 package struct HTTPResponseHeadParser: Sendable {
     private let limits: HTTPLimits
     private var reader = HTTPLineReader()
@@ -12,12 +13,12 @@ package struct HTTPResponseHeadParser: Sendable {
         self.limits = limits
     }
 
-    /// Whether anything of a head has been seen.
+    /// Whether any part of a head has been seen.
     package var hasBegun: Bool { head != nil || reader.isInLine }
 
     /// Takes bytes off `bytes`, up to the empty line that ends the head.
-    /// - Returns: The head once it is whole; then the parser is fresh for the next one.
-    /// - Throws: what the peer did wrong; nothing more can be made of its bytes.
+    /// - Returns: The head once it is complete. The parser is then ready for the next one.
+    /// - Throws: what the peer did wrong. The rest of its bytes cannot be used.
     package mutating func parse(
         _ bytes: inout ArraySlice<UInt8>
     ) throws(HTTPParseError) -> HTTPResponseHead? {
@@ -51,14 +52,15 @@ package struct HTTPResponseHeadParser: Sendable {
         return nil
     }
 
-    /// `HTTP/1.1 200 OK`; the space after the status may be missing along with the reason, as some
-    /// servers send it. Source: RFC 9112, section 4.
+    /// `HTTP/1.1 200 OK`. Some servers send neither a reason nor the space before it. Source: RFC
+    /// 9112, section 4.
     private static func statusLine(_ line: [UInt8]) throws(HTTPParseError) -> HTTPResponseHead {
         let parts = line.split(separator: 0x20, maxSplits: 2, omittingEmptySubsequences: false)
         guard parts[0].starts(with: Array("HTTP/".utf8)) else {
             throw .badStatusLine(HTTPParseError.quoted(line))
         }
-        // Each digit is one (RFC 9112, section 2.3); a higher minor version is to be read as 1.1.
+        // Each version number is one digit (RFC 9112, section 2.3); a higher minor version counts
+        // as 1.1.
         let version = parts[0].dropFirst(5)
         guard version.count == 3, version.starts(with: Array("1.".utf8)),
             let minor = version.last, isDigit(minor)
@@ -72,8 +74,8 @@ package struct HTTPResponseHeadParser: Sendable {
             minorVersion: minor == UInt8(ascii: "0") ? 0 : 1, status: status, fields: [])
     }
 
-    /// `name: value`. A line that begins with whitespace goes on from the one before, which is
-    /// obsolete, and is refused (RFC 9112, section 5.2), as is whitespace before the colon (5.1).
+    /// `name: value`. Leading whitespace would continue the previous line; that is obsolete, and is
+    /// refused (RFC 9112, section 5.2). Whitespace before the colon is refused as well (5.1).
     private static func field(_ line: [UInt8]) throws(HTTPParseError) -> HTTPField {
         guard let colon = line.firstIndex(of: UInt8(ascii: ":")), colon > 0,
             line[..<colon].allSatisfy(isToken), line[(colon + 1)...].allSatisfy(isText)
@@ -88,12 +90,12 @@ package struct HTTPResponseHeadParser: Sendable {
     private static func isDigit(_ byte: UInt8) -> Bool { 0x30...0x39 ~= byte }
     private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
 
-    /// Printable, blank, or beyond ASCII. Source: RFC 9110, section 5.5.
+    /// Whether the byte is printable, blank, or beyond ASCII. Source: RFC 9110, section 5.5.
     private static func isText(_ byte: UInt8) -> Bool {
         byte >= 0x20 && byte != 0x7F || byte == 0x09
     }
 
-    /// Source: RFC 9110, section 5.6.2.
+    /// Whether the byte may occur in a token. Source: RFC 9110, section 5.6.2.
     private static func isToken(_ byte: UInt8) -> Bool {
         switch byte {
         case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true

@@ -3,10 +3,10 @@
 package struct HTTPResponseMachine: Sendable {
     package enum Action: Equatable, Sendable {
         case wait
-        /// The final head is there, and its content is over.
+        /// The final head has come, and its content has ended.
         case complete(HTTPResponseHead)
-        /// The final head is there; of its content no more is read: there is too much of it, or it
-        /// is not what the head announced.
+        /// The final head has come, but no more of its content is read: there is too much of it, or
+        /// it is not what the head announced.
         case completeWithoutEnd(HTTPResponseHead)
         case fail(HTTPParseError)
     }
@@ -26,7 +26,7 @@ package struct HTTPResponseMachine: Sendable {
         parser = HTTPResponseHeadParser(limits: limits)
     }
 
-    /// The final head, once it is there.
+    /// The final head, while its content is read; `nil` before and after.
     package var head: HTTPResponseHead? {
         if case .body(let head, _) = state { head } else { nil }
     }

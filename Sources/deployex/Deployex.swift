@@ -4,9 +4,9 @@ internal import Transport
 
 @main
 struct Deployex {
-    /// The main thread becomes the event loop's thread; whatever is done is done on it.
+    /// The main thread becomes the event loop's thread; everything runs on it.
     static func main() {
-        // Before all else: whoever looks later sees no cookie.
+        // This comes before everything else, so that later observers see no cookie.
         let arguments = ArgumentSecrets.take()
         let invocation: Invocation
         do throws(UsageError) {
@@ -21,9 +21,9 @@ struct Deployex {
     }
 
     private static func runOnLoop(_ invocation: Invocation) -> Ending {
-        // A reader that went away is an error of write(2), not the end of us.
+        // If a reader is gone, write(2) fails with an error; it must not end us.
         signal(SIGPIPE, SIG_IGN)
-        // So is a file that may not grow (RLIMIT_FSIZE).
+        // The same goes for a file that may not grow (RLIMIT_FSIZE).
         signal(SIGXFSZ, SIG_IGN)
         do throws(SystemError) {
             try invocation.command.prepare()
@@ -38,7 +38,8 @@ struct Deployex {
             Output.error("\(error)")
             return .exit(ExitCode.unreachable)
         }
-        // Written by the task before the loop stops, read after it has stopped, on the same thread.
+        // The task writes it before the loop stops. It is read after the loop has stopped, on the
+        // same thread.
         nonisolated(unsafe) var ending = Ending.done
         Task(executorPreference: loop) {
             ending = await run(invocation, on: loop)

@@ -3,18 +3,19 @@ internal import Glibc
 package import Transport
 
 extension ProcessUser {
-    /// Does `action` with this user's rights to files instead of ours: what the user may not read, enter
-    /// or write, `action` may not either, and what it makes is the user's. Only root can.
+    /// Does `action` with this user's rights to files instead of ours. `action` may read, enter and
+    /// write only what the user may, and what it makes belongs to the user. Only root can do this.
     ///
-    /// Other threads notice nothing. `action` starts no thread and waits for nothing but files: a thread
-    /// begins with the rights of the one that starts it.
+    /// Other threads are not affected. `action` starts no thread, since a new thread begins with
+    /// the rights of the thread that starts it. It waits for nothing but files.
     package func acting<Result: ~Copyable>(
         _ action: @autoclosure () throws(FileSystemError) -> Result
     ) throws(FileSystemError) -> Result {
         let before = Self.ownGroups()
         defer {
-            // With a user's rights the thread would be of no use to whoever has it next. It may have them
-            // back; what can be missing for a moment is memory for the groups (setgroups(2), ENOMEM).
+            // A thread that kept a user's rights would be useless to its next holder. It is allowed
+            // to take its own rights back; only memory for the groups can be missing, for a moment
+            // (setgroups(2), ENOMEM).
             while clinux_act_as(geteuid(), getegid(), before, before.count) != 0 { usleep(1000) }
         }
         guard clinux_act_as(id, group, groups, groups.count) == 0 else {
@@ -31,9 +32,9 @@ extension ProcessUser {
     }
 }
 
-/// The host's file system, a part of which belongs to a user. There everything is done with that
-/// user's rights, so that a link to a file of ours, say, gives the user nothing that it could not do
-/// anyway.
+/// The host's file system, of which one part belongs to a user. In that part everything is done
+/// with the user's rights. So a link to a file of ours, for example, lets the user do nothing that
+/// it could not do anyway.
 package struct ActingFileSystem: FileSystem {
     private let base: HostFileSystem
     private let user: ProcessUser
@@ -41,8 +42,8 @@ package struct ActingFileSystem: FileSystem {
     private let isUsers: @Sendable (String) -> Bool
 
     /// - Parameters:
-    ///   - sources: whose files that are not the user's may be copied.
-    ///   - isUsers: whether a path, as it is given, leads into the user's part.
+    ///   - sources: whose files may be copied, besides the user's own.
+    ///   - isUsers: whether a path leads into the user's part, judged by the path as given.
     package init(
         as user: ProcessUser, base: HostFileSystem = HostFileSystem(),
         sources: TrustedUsers = TrustedUsers(),
@@ -70,10 +71,11 @@ package struct ActingFileSystem: FileSystem {
 
     /// Opens a file for reading.
     ///
-    /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a link to
-    /// a file of ours in its place, and the user would read that in the copy. In the user's part, what
-    /// is no regular file (a pipe would keep its reader waiting) and what the user may not read count
-    /// as absent: one application's user must not stop whoever looks after the others too.
+    /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a
+    /// link to a file of ours in its place, and the user would read that in the copy. In the user's
+    /// part, two things count as absent: what is not a regular file (a pipe would keep its reader
+    /// waiting), and what the user may not read. One application's user must not stop the process
+    /// that looks after the others too.
     private func open(
         _ path: String, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
@@ -91,7 +93,7 @@ package struct ActingFileSystem: FileSystem {
         return file
     }
 
-    /// What `value` is. What the user may not come to in its part counts as absent.
+    /// What `value` is. In the user's part, what the user may not reach counts as absent.
     private func orAbsent<Value: ~Copyable>(
         _ path: String, _ attempt: String, _ value: @autoclosure () throws(FileSystemError) -> Value
     ) throws(FileSystemError) -> Value {
@@ -158,8 +160,9 @@ package struct ActingFileSystem: FileSystem {
         }
     }
 
-    /// The source is opened as whoever owns its place, and the copy made as whoever owns the other: a
-    /// package that the user may not read comes into the user's folder, and nothing else of ours does.
+    /// Opens the source with the rights of whoever owns its place, and makes the copy with those of
+    /// the owner of `destination`'s place. So a package that the user may not read comes into the
+    /// user's folder, and nothing else of ours does.
     package func copyFile(
         _ source: String, to destination: String, mode: UInt32
     ) throws(FileSystemError) {

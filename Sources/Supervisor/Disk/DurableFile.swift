@@ -1,11 +1,12 @@
 internal import Glibc
 internal import Transport
 
-/// Changes of files that are there wholly or not at all, whatever fails and whenever we are killed.
+/// Changes of files that happen completely or not at all, whatever fails and whenever we are
+/// killed.
 extension FileSystem {
-    /// Replaces the file at `path`, or makes it: a temporary file beside it, fsync, rename, fsync of
-    /// the folder. On an error the old content is still there, except that an error of the last
-    /// step leaves either content. What a killed run left of the temporary file is removed.
+    /// Replaces the file at `path`, or makes it: a temporary file beside it, fsync, rename, fsync
+    /// of the folder. After an error the old content is still there; only an error of the last step
+    /// may leave either content. A temporary file that a killed run left is removed.
     package func replaceFile(
         _ path: String, with bytes: [UInt8], mode: UInt32 = 0o600
     ) throws(FileSystemError) {
@@ -24,14 +25,16 @@ extension FileSystem {
         try synchronizeFolder(Self.folder(of: path))
     }
 
-    /// As ``replaceFile(_:with:mode:)``, and on a full disk too. `bytes` has the same length every time.
+    /// As ``replaceFile(_:with:mode:)``, and on a full disk too. `bytes` must have the same length
+    /// every time.
     ///
-    /// A spare file of that length is kept beside it, made while there is space. When there is none the
-    /// spare is written over, which needs none, and the two exchange their names: what was the file is
-    /// the spare for the next time. A spare holds nothing that counts.
+    /// A spare file of that length is kept beside the file; it is made while there is space. When
+    /// there is no space, the new bytes overwrite the spare, and the two files exchange their
+    /// names. The old file is then the spare for the next time. The content of a spare does not
+    /// matter.
     ///
-    /// Source: a file system that writes a file's blocks where they are, as ext4, XFS and tmpfs do;
-    /// one that copies on write (btrfs) still needs space.
+    /// This works on a file system that writes a file's blocks in place, as ext4, XFS and tmpfs do.
+    /// One that copies on write (btrfs) still needs space.
     package func replaceFileOnFullDisk(
         _ path: String, with bytes: [UInt8]
     ) throws(FileSystemError) {
@@ -47,7 +50,7 @@ extension FileSystem {
                 hasSpare = true
             }
         } catch {
-            // Half a spare is made anew next time; what counts is the file itself.
+            // A spare cut short is made again next time; the file itself is what counts.
             if case .stopped = error { throw error }
         }
         do throws(FileSystemError) {
@@ -64,7 +67,7 @@ extension FileSystem {
         }
     }
 
-    /// Removes such a file for good, with its spare.
+    /// Removes a file and its spare, durably.
     package func removeFileAndSpare(_ path: String) throws(FileSystemError) {
         try removeFile(Self.sparePath(of: path))
         try removeFileDurably(path)
@@ -72,13 +75,13 @@ extension FileSystem {
 
     private static func sparePath(of path: String) -> String { path + ".spare" }
 
-    /// Removes a file for good; one that is not there is no error.
+    /// Removes a file durably. A missing file is not an error.
     package func removeFileDurably(_ path: String) throws(FileSystemError) {
         try removeFile(path)
         try synchronizeFolder(Self.folder(of: path))
     }
 
-    /// Makes a folder and those above it that are missing, durably, all with `mode`.
+    /// Makes a folder and all missing folders above it, durably, each with `mode`.
     package func makeFolders(_ path: String, mode: UInt32) throws(FileSystemError) {
         var missing: [String] = []
         var folder = path
@@ -88,7 +91,7 @@ extension FileSystem {
             guard parent != folder else { break }
             folder = parent
         }
-        // makeFolder tells when what is there is no folder.
+        // If the path is not a folder, makeFolder reports it.
         if missing.isEmpty { try makeFolder(path, mode: mode) }
         for folder in missing.reversed() {
             try makeFolder(folder, mode: mode)
@@ -96,10 +99,10 @@ extension FileSystem {
         }
     }
 
-    /// Makes a folder that only its owner may enter, or checks that it is one: a real folder,
-    /// `owner`'s (by default the user that runs deployex), that nobody else may list or write to. One
-    /// that is not is refused rather than changed: somebody has opened it on purpose. Others may pass
-    /// through where there are releases that run as another user.
+    /// Makes a private folder, or checks an existing one. It must be a real folder that belongs to
+    /// `owner` (by default the user that runs deployex), and nobody else may list it or write to
+    /// it. Others may pass through where releases run as another user. A folder that fails the
+    /// check is refused, not changed: somebody has opened it on purpose.
     package func makePrivateFolder(
         _ path: String, owner: UInt32? = nil
     ) throws(FileSystemError) {

@@ -1,9 +1,10 @@
 internal import Glibc
 package import Transport
 
-/// Every operation on durable state, in one protocol: another one can count, fail or stop each of them.
+/// Every operation on durable state, in one protocol. Another implementation can count, fail or
+/// stop each of them.
 ///
-/// All of it blocks: whoever runs on the event loop calls it through `offload`. Paths are absolute.
+/// Every operation blocks: code on the event loop calls it through `offload`. Paths are absolute.
 /// A change of a folder (a new file, a rename, a removal) is durable only after
 /// ``synchronizeFolder(_:)`` of that folder.
 package protocol FileSystem: Sendable {
@@ -11,24 +12,24 @@ package protocol FileSystem: Sendable {
     func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8]
     /// Makes a file that must not exist yet and opens it for writing.
     func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile
-    /// Writes over the first bytes of a file that is there, and makes that durable. It needs no space
-    /// where the file is that long already; an error, or a kill, leaves any mixture of old and new.
+    /// Overwrites the first bytes of an existing file, durably. A file that is already that long
+    /// needs no space. An error, or a kill, may leave any mixture of old and new bytes.
     func overwriteFile(_ path: String, with bytes: [UInt8]) throws(FileSystemError)
     /// Renames, replacing a file at `destination` in one step.
     func rename(_ source: String, to destination: String) throws(FileSystemError)
     /// Exchanges two existing paths in one step.
     func exchange(_ first: String, _ second: String) throws(FileSystemError)
-    /// Makes what has happened to a folder's entries durable.
+    /// Makes all changes of a folder's entries durable.
     func synchronizeFolder(_ path: String) throws(FileSystemError)
-    /// Makes everything durable on the file system that holds the folder `path`: for trees of many
-    /// files. It also waits for what other programs have written.
+    /// Makes everything on the file system that holds the folder `path` durable. It is meant for
+    /// trees of many files. It also waits for what other programs have written.
     func synchronizeFileSystem(holding path: String) throws(FileSystemError)
     /// Makes one folder, whose parent exists. An existing folder is left as it is.
     func makeFolder(_ path: String, mode: UInt32) throws(FileSystemError)
-    /// Removes a file or a symbolic link; one that is not there is no error.
+    /// Removes a file or a symbolic link. A missing one is not an error.
     func removeFile(_ path: String) throws(FileSystemError)
-    /// Removes whatever is at `path` with all that is in it, never through a symbolic link. What is
-    /// not there is no error.
+    /// Removes whatever is at `path` with everything in it, never through a symbolic link. If
+    /// nothing is there, that is not an error.
     func removeTree(_ path: String) throws(FileSystemError)
     /// The names in a folder, sorted, without `.` and `..`.
     func list(_ path: String) throws(FileSystemError) -> [String]
@@ -38,7 +39,8 @@ package protocol FileSystem: Sendable {
     func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
 }
 
-/// A file that is being written. Dropped before ``finish()``, it stays as it is, not durable.
+/// A file that is being written. If it is dropped before ``finish()``, the file stays as it is, not
+/// durable.
 package protocol NewFile: AnyObject {
     /// Appends all of `bytes`, or throws.
     func write(_ bytes: ArraySlice<UInt8>) throws(FileSystemError)
@@ -71,11 +73,11 @@ package struct FileStatus: Equatable, Sendable {
 package enum FileSystemError: Error, Equatable, CustomStringConvertible {
     case system(SystemError)
     case tooLarge(path: String, limit: Int)
-    /// A folder deeper in its tree than what is ever unpacked.
+    /// A folder that is deeper in its tree than anything that is ever unpacked.
     case tooDeep(path: String)
-    /// What is there is not what it should be; the text says what, where, and what helps.
+    /// What is at the path is not what it should be; the text says what, where, and what helps.
     case unusable(String)
-    /// Somebody who is not trusted can change what is at a path, or it is not what it should be.
+    /// Somebody who is not trusted can change what is at a path, or the wrong thing is there.
     case untrusted(PathTrustError)
     /// An injected stop: nothing happens any more, as after a power cut.
     case stopped

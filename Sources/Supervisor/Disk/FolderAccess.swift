@@ -2,13 +2,13 @@ internal import CLinux
 internal import Glibc
 package import Transport
 
-/// Owners and permissions of deployex's folders and of what it gives to others. It blocks.
+/// Owners and permissions of deployex's folders and of what deployex gives to others. It blocks.
 package enum FolderAccess {
-    /// Makes a folder that is ours passable, or not, for others and for a group. One that is not there
-    /// is no error; one that is somebody else's, or a link, is left as it is.
+    /// Lets others and a group pass through a folder that is ours, or stops them. A missing folder
+    /// is not an error. A link, or somebody else's folder, is left as it is.
     /// - Parameters:
-    ///   - mode: all that it has then.
-    ///   - group: as it is where it is `nil`.
+    ///   - mode: the folder's whole mode afterwards.
+    ///   - group: its group afterwards; `nil` leaves it.
     package static func set(
         _ path: String, mode: UInt32, group: UInt32? = nil
     ) throws(FileSystemError) {
@@ -41,7 +41,7 @@ package enum FolderAccess {
 
     // MARK: In an opened folder
 
-    /// Adds to the permissions of a folder that is ours; `path` is its name in errors.
+    /// Adds permissions to a folder that is ours. Errors name it by `path`.
     /// - Parameter folder: opened with O_PATH or for reading.
     static func add(
         _ folder: borrowing FileDescriptor, mode: UInt32, path: String
@@ -52,8 +52,9 @@ package enum FolderAccess {
         try change(opened, nil, attempt) { $0 | mode }
     }
 
-    /// Makes the folder `name` in an opened one and gives it to a user. One that is there is given if it is
-    /// ours and empty, as when we were cut off; any other is left as it is.
+    /// Makes the folder `name` in an opened one and gives it to a user. An existing folder is given
+    /// if it is ours and empty, which is how an interrupted call leaves it. Any other is left as it
+    /// is.
     static func give(
         _ name: String, in folder: borrowing FileDescriptor, mode: UInt32, to user: ProcessUser,
         path: String
@@ -74,8 +75,8 @@ package enum FolderAccess {
         }
     }
 
-    /// What keeps a user from coming to `path`: the first folder on the way that it may not pass through.
-    /// `nil` when nothing does.
+    /// What keeps a user from reaching `path`: the first folder on the way that the user cannot
+    /// reach. `nil` when nothing does.
     package static func obstacle(
         for user: ProcessUser, on path: String
     ) -> FileSystemError? {
@@ -87,7 +88,7 @@ package enum FolderAccess {
             let attempt =
                 "reaching \(place) as \(user.name) (`chmod o+x \(parent)` helps)"
             do throws(FileSystemError) {
-                // O_PATH takes the right to come there and no other.
+                // O_PATH needs only the right to reach the folder.
                 _ = try user.acting(FileDescriptor.opening(place, clinux_o_path, attempt))
             } catch {
                 return error
@@ -99,13 +100,13 @@ package enum FolderAccess {
 
 /// Gives a tree of files that is ours alone to somebody else. It never follows a link. It blocks.
 ///
-/// What is in a folder is given before the folder itself is: as long as the user may not write to the
-/// folder, nothing can be put there that is not the user's to have.
+/// The content of a folder is given before the folder itself. So while we work in a folder, the
+/// user cannot write to it, and cannot put anything there that the user should not get.
 package enum TreeOwnership {
     private static let maximumDepth = 200
 
-    /// Everything at `path` becomes the user's, with the modes that it has. What is the user's already
-    /// is left with what is in it, so that one that was cut off can be repeated.
+    /// Gives everything at `path` to the user, with its present modes. A folder that already
+    /// belongs to the user is skipped with its content, so an interrupted call can be repeated.
     package static func give(_ path: String, to user: ProcessUser) throws(FileSystemError) {
         try visit(Array(path.utf8CString), path: path) {
             (folder, name, status, attempt) throws(FileSystemError) in
@@ -118,7 +119,7 @@ package enum TreeOwnership {
         }
     }
 
-    /// Everything at `path` stays ours, and the user's group may read, enter and run of it what we may.
+    /// Everything at `path` stays ours. The user's group may read, enter and run whatever we may.
     package static func show(_ path: String, to user: ProcessUser) throws(FileSystemError) {
         try visit(Array(path.utf8CString), path: path) {
             (folder, name, status, attempt) throws(FileSystemError) in

@@ -13,20 +13,20 @@ package enum FolderEntries {
         return try folder.names("listing \(path)").map(text).sorted()
     }
 
-    /// A name for people and for paths of our own, which are text.
+    /// A name as text, for people and for our own paths, which are text.
     static func text(_ name: [CChar]) -> String {
         String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 }
 
-/// A folder that stays the one that was opened, whatever takes its name meanwhile.
+/// An opened folder. It stays the same folder even if another one takes its name.
 struct OpenedFolder: ~Copyable {
     private let stream: OpaquePointer
     /// What calls like openat(2) take. It lives as long as this value.
     let descriptor: Int32
 
-    /// - Parameter name: relative to the opened folder `folder`, with its final zero: names are bytes
-    ///   up to a zero, and not every name on a disk is text.
+    /// - Parameter name: relative to the opened folder `folder`, with its final zero. Names are
+    ///   bytes up to a zero, and not every name on a disk is text.
     init(
         _ name: [CChar], in folder: Int32, follows: Bool = false, _ attempt: String
     ) throws(FileSystemError) {
@@ -46,13 +46,13 @@ struct OpenedFolder: ~Copyable {
         closedir(stream)
     }
 
-    /// The next names, `limit` at most, but `.` and `..`, each with its final zero.
+    /// The next names, at most `limit`, without `.` and `..`, each with its final zero.
     func names(
         _ attempt: String, limit: Int = .max
     ) throws(FileSystemError) -> [[CChar]] {
         var names: [[CChar]] = []
         while names.count < limit {
-            // The end and an error are told apart by errno alone (readdir(3)).
+            // Only errno tells the end from an error (readdir(3)).
             errno = 0
             guard let entry = readdir(stream) else {
                 guard clinux_errno() == 0 else { throw .last(attempt) }
@@ -66,7 +66,7 @@ struct OpenedFolder: ~Copyable {
         return names
     }
 
-    /// The names that follow are all that are there now.
+    /// Starts over: the next names include everything that is there now.
     func rewind() {
         rewinddir(stream)
     }

@@ -2,11 +2,11 @@ internal import CLinux
 internal import Glibc
 package import Transport
 
-/// Holds a folder for one process: `FOLDER/deployex.lock`. The kernel lets go of it when the holder
-/// ends, however that happens.
+/// Holds a folder for one process, with `FOLDER/deployex.lock`. The kernel releases the lock when
+/// the holder ends, however it ends.
 package final class FolderLock: Sendable {
     package enum Failure: Error, Equatable, CustomStringConvertible {
-        /// Another process holds it; `pid` is what it wrote, if that can be read.
+        /// Another process holds the lock; `pid` is what that process wrote, if it can be read.
         case held(folder: String, pid: Int32?)
         case system(SystemError)
 
@@ -34,7 +34,7 @@ package final class FolderLock: Sendable {
             throw .held(folder: folder, pid: Self.pid(in: raw))
         }
         self.descriptor = consume descriptor
-        // Only for the message of whoever comes second.
+        // This is only for the message that the next process shows.
         let text = "\(getpid())\n"
         _ = ftruncate(raw, 0)
         _ = text.withCString { pwrite(raw, $0, strlen($0), 0) }

@@ -4,8 +4,8 @@ package import Transport
 
 /// The host's own file system. Every call blocks.
 ///
-/// With an anchor, what is inside of it is reached from there by descriptors: no link of an untrusted
-/// user leads such a call anywhere. Other paths are the kernel's to walk.
+/// With an anchor, paths inside of it are walked from there by descriptors, so that an untrusted
+/// user's link cannot divert a call. The kernel walks all other paths.
 package struct HostFileSystem: FileSystem {
     private let anchor: FolderAnchor?
 
@@ -19,7 +19,7 @@ package struct HostFileSystem: FileSystem {
             of: openedFile(path, O_RDONLY | O_NOCTTY, attempt), path, limit: limit, attempt)
     }
 
-    /// What `file`, opened by the name `path`, holds.
+    /// The content of `file`, which was opened by the name `path`.
     static func content(
         of file: borrowing FileDescriptor, _ path: String, limit: Int, _ attempt: String
     ) throws(FileSystemError) -> [UInt8] {
@@ -39,7 +39,7 @@ package struct HostFileSystem: FileSystem {
     func createHostFile(_ path: String, mode: UInt32) throws(FileSystemError) -> HostNewFile {
         let descriptor = try opened(
             path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, mode: mode, "making \(path)")
-        // The mode that was asked for, whatever the umask.
+        // Sets the requested mode, whatever the umask.
         guard fchmod(descriptor.raw, mode) == 0 else { throw .last("making \(path)") }
         return HostNewFile(path: path, descriptor: descriptor)
     }
@@ -75,7 +75,7 @@ package struct HostFileSystem: FileSystem {
 
     package func synchronizeFileSystem(holding path: String) throws(FileSystemError) {
         let attempt = "making \(path) durable"
-        // Whatever else stands there now, such as a pipe, must not keep us waiting.
+        // Something else may stand there now, such as a pipe; it must not keep us waiting.
         let descriptor = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
         try check(clinux_syncfs(descriptor.raw), attempt)
     }
@@ -84,15 +84,15 @@ package struct HostFileSystem: FileSystem {
         let attempt = "making the folder \(path)"
         let place = try place(path)
         guard mkdirat(place.raw, place.name, mode) != 0 else {
-            // The mode that was asked for, whatever the umask; not by its name, which may be another's by
-            // now.
+            // Sets the requested mode, whatever the umask. This does not use the name, which may be
+            // another folder's by now.
             let folder = try FileDescriptor.opening(
                 place.name, in: place.raw, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, attempt)
             return try check(fchmod(folder.raw, mode), attempt)
         }
         let error = FileSystemError.last(attempt)
         guard error.code == EEXIST else { throw error }
-        // A link to a folder is one, too: /var/log may be a link.
+        // A link to a folder counts as a folder, too: /var/log may be a link.
         do throws(FileSystemError) {
             _ = try opened(path, O_RDONLY | O_DIRECTORY, attempt)
         } catch {
@@ -155,7 +155,7 @@ package struct HostFileSystem: FileSystem {
         try Self.copy(input, to: createFile(destination, mode: mode), attempt)
     }
 
-    /// Copies what is left of `input`, and finishes `output`.
+    /// Copies the rest of `input`, and finishes `output`.
     static func copy(
         _ input: borrowing FileDescriptor, to output: any NewFile, _ attempt: String
     ) throws(FileSystemError) {
@@ -202,8 +202,8 @@ package struct HostFileSystem: FileSystem {
         return Place(try FileSystemError.trusting(anchor.entry(path)))
     }
 
-    /// A regular file, or a folder, for reading. Others may write where it stands: a pipe there would
-    /// wait for its other side.
+    /// Opens a regular file, or a folder, for reading. Others may write to its folder, and opening
+    /// a pipe there would wait for the pipe's other side.
     private func openedFile(
         _ path: String, _ flags: Int32, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
@@ -211,15 +211,15 @@ package struct HostFileSystem: FileSystem {
         var status = stat()
         try check(fstat(file.raw, &status), attempt)
         switch status.st_mode & S_IFMT {
-        // Of a folder reading says what it is.
+        // Reading a folder fails with an error that says that it is one.
         case S_IFREG, S_IFDIR: return file
         default:
             throw .system(SystemError("\(attempt), which is no regular file", code: EINVAL))
         }
     }
 
-    /// Below the anchor a link at the end is followed only where it belongs to a trusted user, and never
-    /// with O_NOFOLLOW.
+    /// Below the anchor, a link at the end of a path is followed only if it belongs to a trusted
+    /// user, and never with O_NOFOLLOW.
     private func opened(
         _ path: String, _ flags: Int32, mode: UInt32 = 0, _ attempt: String
     ) throws(FileSystemError) -> FileDescriptor {
@@ -234,7 +234,7 @@ package struct HostFileSystem: FileSystem {
             return try FileDescriptor.opening(
                 place.name, in: place.raw, flags | O_NOFOLLOW, mode: mode, attempt)
         } catch {
-            // With O_DIRECTORY a link is no folder.
+            // With O_DIRECTORY a link fails as "not a folder".
             guard flags & O_NOFOLLOW == 0, error.code == ELOOP || error.code == ENOTDIR else {
                 throw error
             }
@@ -255,7 +255,8 @@ final class HostNewFile: NewFile {
         self.descriptor = consume descriptor
     }
 
-    /// Whether a part of it could be freed again, by trying: what is there already is lost.
+    /// Whether the file system could free a part of the file again. It finds out by trying: what is
+    /// in the file is lost.
     func canBeFreed(byteCount: Int64) throws(FileSystemError) -> Bool {
         guard let raw = descriptor?.raw else {
             preconditionFailure("A finished file is not changed")
@@ -288,7 +289,7 @@ extension FileSystemError {
         .system(.last(attempt))
     }
 
-    /// What the system itself has refused is an error of the system.
+    /// A refusal by the system itself becomes an error of the system.
     package init(_ error: PathTrustError) {
         if case .system(let reason) = error.reason {
             self = .system(reason)
@@ -297,7 +298,7 @@ extension FileSystemError {
         }
     }
 
-    /// What `value` is. A path that is refused is an error of the file system.
+    /// What `value` is. A refused path becomes an error of the file system.
     package static func trusting<Value: ~Copyable>(
         _ value: @autoclosure () throws(PathTrustError) -> Value
     ) throws(FileSystemError) -> Value {
@@ -306,7 +307,7 @@ extension FileSystemError {
 }
 
 extension FileDescriptor {
-    /// Opens `name` in the folder `folder`, close-on-exec. `mode` is what a file that is made gets.
+    /// Opens `name` in the folder `folder`, close-on-exec. A new file gets `mode`.
     static func opening(
         _ name: String, in folder: Int32 = AT_FDCWD, _ flags: Int32, mode: UInt32 = 0,
         _ attempt: String

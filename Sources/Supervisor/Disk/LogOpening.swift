@@ -2,13 +2,14 @@ internal import CLinux
 internal import Glibc
 package import Transport
 
-/// Opens logs, of instances and our own, and what belongs to them. All of it blocks.
+/// Opens the logs of instances and of deployex, and what belongs to them. Every call blocks.
 ///
-/// Whoever may write to a log's folder could put a link there, and have any file appended to or shown.
-/// So each call walks the path (``PathTrust``) and follows no link. What it opens must be a regular file
-/// with one name that belongs to root, to us or to the user of the instance.
+/// Whoever may write to a log's folder could put a link there, and make us append to any file or
+/// show it. So each call walks the path (``PathTrust``) and follows no link. What it opens must be
+/// a regular file with one name that belongs to root, to us or to the user of the instance.
 package enum LogOpening {
-    /// The log at `path`, made with mode 0640 where it is missing, for appending; `/dev/null` as well.
+    /// Opens the log at `path` for appending, and makes it with mode 0640 if it is missing. It also
+    /// opens `/dev/null`.
     /// - Parameter owners: who may own it and its folder.
     package static func append(
         to path: String, owners: TrustedUsers = TrustedUsers()
@@ -17,19 +18,19 @@ package enum LogOpening {
             return try FileDescriptor.opening(path, O_WRONLY, "opening \(path)")
         }
         let file = try open(path, O_WRONLY | O_APPEND | O_CREAT, owners)
-        // It is for a program to keep, which expects that writing waits.
+        // A program will keep this descriptor, and expects writes to wait.
         guard fcntl(file.raw, F_SETFL, O_APPEND) == 0 else { throw .last("opening \(path)") }
         return file
     }
 
-    /// What is at `path`, for reading, or also for taking its head off.
+    /// Opens what is at `path`, for reading, or also for cutting off its head.
     static func read(
         _ path: String, isChanged: Bool = false, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> FileDescriptor {
         try open(path, isChanged ? O_RDWR : O_RDONLY, owners)
     }
 
-    /// The folder of the log at `path`, for what stands beside it.
+    /// Opens the folder of the log at `path`, to reach the files beside the log.
     static func folder(
         of path: String, owners: TrustedUsers
     ) throws(FileSystemError) -> FolderAnchor {
@@ -38,8 +39,8 @@ package enum LogOpening {
             try FileSystemError.trusting(trust(owners).folder(folder)), path: folder)
     }
 
-    /// Makes a folder of logs, and those above it, where they are missing. It is walked as all paths of
-    /// logs are: whoever owns a folder on the way may put links there meanwhile.
+    /// Makes a folder of logs and the folders above it, where they are missing. Its path is walked
+    /// like all paths of logs: the owner of a folder on the way may put links there meanwhile.
     static func makeFolder(
         _ path: String, mode: UInt32, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> FileDescriptor {

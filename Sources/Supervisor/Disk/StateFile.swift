@@ -1,6 +1,6 @@
 internal import FoundationEssentials
 
-/// Small JSON files of deployex's own, each written as a whole. All of it blocks.
+/// deployex's own small JSON files. Each is written as a whole. Every call blocks.
 package enum StateFile {
     package enum Content<Value> {
         case absent
@@ -13,10 +13,10 @@ package enum StateFile {
         }
     }
 
-    /// They are small; what is larger is not one.
+    /// State files are small; anything larger is not one.
     package static let maximumByteCount = 64 << 10
 
-    /// The value as JSON, with a line's end.
+    /// The value as JSON, with a line end.
     package static func bytes(of value: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -27,7 +27,7 @@ package enum StateFile {
         }
     }
 
-    /// What the file at `path` holds; one of more than `limit` bytes is damaged.
+    /// The value in the file at `path`. A file of more than `limit` bytes counts as damaged.
     package static func read<Value: Decodable>(
         _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem
     ) throws(FileSystemError) -> Content<Value> {
@@ -46,7 +46,7 @@ package enum StateFile {
         }
     }
 
-    /// As ``read(_:_:limit:files:)``; a damaged file is set aside, and a line in `findings` says so.
+    /// As ``read(_:_:limit:files:)``, but sets a damaged file aside and adds a line to `findings`.
     package static func take<Value: Decodable>(
         _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem,
         findings: inout [String]
@@ -60,9 +60,9 @@ package enum StateFile {
 }
 
 extension FileSystem {
-    /// Gives a damaged file the name `….damaged`, durably, to be looked at: another one that has the
-    /// name goes.
-    /// - Returns: its path now.
+    /// Renames a damaged file to `….damaged`, durably, so that somebody can look at it. It replaces
+    /// an older file of that name.
+    /// - Returns: the file's new path.
     package func setAside(_ path: String) throws(FileSystemError) -> String {
         let aside = path + ".damaged"
         try removeTree(aside)

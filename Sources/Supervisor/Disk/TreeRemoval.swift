@@ -3,17 +3,17 @@ internal import Glibc
 internal import Transport
 
 /// Removes a tree of files without ever following a symbolic link, not even one that takes a
-/// folder's place meanwhile: each folder is opened relative to its opened parent, with O_NOFOLLOW.
+/// folder's place meanwhile. Each folder is opened relative to its opened parent, with O_NOFOLLOW.
 ///
-/// Whoever may write in the tree chooses how deep and how wide it is. So at most ``maximumDepth`` folders
-/// are open; what is deeper is moved up to the first of them, to be removed from there. Of the names in a
-/// folder ``nameCount`` are known at a time.
+/// Whoever may write in the tree decides how deep and how wide it is. So at most ``maximumDepth``
+/// folders are open at a time. A deeper folder is moved up into the tree's first folder and removed
+/// from there. At most ``nameCount`` names of a folder are read at a time.
 enum TreeRemoval {
     /// Each level holds one descriptor.
     private static let maximumDepth = 32
     private static let nameCount = 1024
-    /// What one call removes at most, so that somebody who keeps adding cannot keep it for ever. What is left
-    /// is for the next call.
+    /// How many entries one call removes at most: somebody who keeps adding must not hold it up for
+    /// ever. The next call removes the rest.
     private static let maximumEntryCount = 1 << 24
 
     static func remove(_ path: String) throws(FileSystemError) {
@@ -30,7 +30,7 @@ enum TreeRemoval {
         try remove(name, in: folder.raw, path: path)
     }
 
-    /// Removes `name` in an opened folder; `path` stands in errors.
+    /// Removes `name` in an opened folder. Errors name it by `path`.
     static func remove(
         _ name: String, in folder: Int32, path: String
     ) throws(FileSystemError) {
@@ -40,7 +40,7 @@ enum TreeRemoval {
 
     private struct Counts {
         var entries = 0
-        /// The names that have been tried for what was moved up.
+        /// How many names have been tried for folders that were moved up.
         var names = 0
     }
 
@@ -67,7 +67,8 @@ enum TreeRemoval {
                 return
             }
             guard unlinkat(folder, name, AT_REMOVEDIR) != 0 else { return }
-            // A process that still runs in there may have added a file: once more, then give up.
+            // A process that still runs in the folder may have added a file: try once more, then
+            // give up.
             guard clinux_errno() == ENOTEMPTY, !isLastAttempt else { break }
         }
         try throwUnlessGone(attempt)
@@ -80,7 +81,7 @@ enum TreeRemoval {
         let opened = try OpenedFolder(name, in: folder, attempt)
         let chain = above + [opened.descriptor]
         while true {
-            // The names first: removing while reading may skip entries (readdir(3)).
+            // Read the names first: removing while reading may skip entries (readdir(3)).
             let names = try opened.names(attempt, limit: nameCount)
             guard !names.isEmpty else { return }
             for entry in names {
@@ -88,13 +89,13 @@ enum TreeRemoval {
                     entry, in: opened.descriptor, path: "\(path)/\(FolderEntries.text(entry))",
                     above: chain, &counts)
             }
-            // Those that were not read yet, and what has been moved up.
+            // Start over, for names that were not read yet and folders that were moved up.
             opened.rewind()
         }
     }
 
-    /// Gives a folder a name in the first one of the tree. Another folder that has the name is replaced
-    /// where it is empty (rename(2)): it is to be removed as well.
+    /// Moves a folder into the first folder of the tree, under a new name. It replaces another
+    /// folder of that name if that is empty (rename(2)): that one is to be removed as well.
     private static func move(
         _ name: [CChar], in folder: Int32, to first: Int32, _ attempt: String,
         _ counts: inout Counts

@@ -4,7 +4,7 @@ package struct Backoff: Equatable, Sendable {
     package var first: Duration
     /// The longest wait.
     package var maximum: Duration
-    /// A crash after this long a healthy run counts as the first one again.
+    /// A crash after a healthy run of this length counts as the first one again.
     package var healthyAfter: Duration
 
     package init(

@@ -1,22 +1,22 @@
 package import Transport
 
 /// Keeps one OS process of an instance running, as long as that is wanted. It does no I/O and reads
-/// no clock; whoever embeds it performs the actions and feeds back what happened.
+/// no clock: its owner performs the actions and reports what happened.
 ///
-/// | status     | what is the case |
+/// | status     | what it means |
 /// |------------|---|
-/// | `idle`     | nothing runs and nothing is wanted |
+/// | `idle`     | nothing runs, and nothing is wanted |
 /// | `starting` | a process is being started, or runs and is not ready yet |
 /// | `running`  | the process is ready |
-/// | `stopping` | the process was asked to end; perhaps another is started after it |
-/// | `backoff`  | the process ended unasked; another is started after a delay |
-/// | `failed`   | no process could be started at all (no executable, no folder, …); tried again after the same delays |
+/// | `stopping` | the process was asked to end; another one may be started after it |
+/// | `backoff`  | the process ended unasked; another one is started after a delay |
+/// | `failed`   | no process started (no executable, folder, …); retried after the same delays |
 ///
-/// Any end that was not asked for is a crash, exit status 0 included. One `.spawn` is answered by
-/// one ``spawned(_:now:)`` or ``spawnFailed(reason:now:)``; one process that was spawned or adopted
-/// ends in one ``exited(_:now:)`` and then one ``sessionEnded(now:)``, and nothing else is spawned
-/// before that. Counters go on over stops; the count of crashes in a row starts afresh whenever
-/// someone asks for a start or a restart, and after a healthy run.
+/// Any end that nobody asked for is a crash, exit status 0 included. Each `.spawn` is answered by
+/// one ``spawned(_:now:)`` or one ``spawnFailed(reason:now:)``. Each process that was spawned or
+/// adopted ends in one ``exited(_:now:)`` and then one ``sessionEnded(now:)``; nothing else is
+/// spawned before that. Counters continue across stops. The count of crashes in a row starts again
+/// at zero when someone asks for a start or a restart, and after a healthy run.
 package struct InstanceMachine: Equatable, Sendable {
     /// From SIGTERM to SIGKILL.
     package let stopTimeout: Duration
@@ -26,7 +26,7 @@ package struct InstanceMachine: Equatable, Sendable {
     private var phase = Phase.idle
 
     private static let backoff = Backoff()
-    /// SIGKILL is repeated at this interval until the process has gone.
+    /// SIGKILL is repeated at this interval until the process is gone.
     private static let killInterval: Duration = .seconds(1)
 
     package init(stopTimeout: Duration = .seconds(10), restarts: Restarts = Restarts()) {
@@ -34,7 +34,7 @@ package struct InstanceMachine: Equatable, Sendable {
         self.restarts = restarts
     }
 
-    /// What there is only in one phase lives in its case.
+    /// Each case holds the values that exist only in its phase.
     private enum Phase: Equatable {
         case idle
         case spawning(then: AfterSpawn)
@@ -56,14 +56,14 @@ package struct InstanceMachine: Equatable, Sendable {
         /// When SIGKILL follows, or is repeated.
         var killAt: MonotonicTime
         var isKilled = false
-        /// Set when the leader has ended and the rest of its session has perhaps not.
+        /// Set when the leader has ended, although the rest of its session may not have.
         var exit: ProcessExit?
         var startsAgain: Bool
     }
 
     private struct Wait: Equatable {
         var until: MonotonicTime
-        /// The leader has ended; `nil` once nothing of its session is left, too.
+        /// The leader, which has ended; `nil` once the rest of its session is gone, too.
         var ending: Process?
         var exit: ProcessExit?
         var cannotStart = false
@@ -110,7 +110,7 @@ extension InstanceMachine {
         case .alive(_, let readySince):
             consecutiveCrashes == 0 ? nil : readySince.map { healthyTime(readySince: $0) }
         case .stopping(_, let stop):
-            // What is killed after the leader has ended is the session's to be done with.
+            // Once the leader has ended, the session itself finishes killing the rest.
             stop.exit == nil || !stop.isKilled ? stop.killAt : nil
         case .waiting(let wait):
             wait.ending == nil ? wait.until : nil
@@ -164,7 +164,7 @@ extension InstanceMachine {
                 phase = .idle
                 return [.report(.stopped(nil))]
             }
-            // Only the rest of the session is still to end, and it is being killed.
+            // Only the rest of the session still has to end, and it is being killed.
             phase = .stopping(
                 process,
                 Stop(
@@ -173,7 +173,8 @@ extension InstanceMachine {
         }
     }
 
-    /// The instance is to stop at once: SIGTERM would wait in vain for a process that restarts by itself.
+    /// The instance is to stop at once. SIGTERM would have no effect on a process that restarts
+    /// itself.
     package mutating func killRequested(now: MonotonicTime) -> [Action] {
         guard case .alive(let process, _) = phase else { return stopRequested(now: now) }
         consecutiveCrashes = 0
@@ -216,7 +217,7 @@ extension InstanceMachine {
 
     private mutating func startWaiting(_ wait: Wait, now: MonotonicTime) -> [Action] {
         guard wait.ending != nil else { return spawnAfresh() }
-        // What is left of the old session may still hold the port.
+        // The rest of the old session may still hold the port.
         consecutiveCrashes = 0
         var wait = wait
         wait.until = now
@@ -278,7 +279,7 @@ extension InstanceMachine {
         }
     }
 
-    /// A process of this instance was found alive; it was started at `since`, before our time.
+    /// A process of this instance was found alive. An earlier deployex started it, at `since`.
     package mutating func adopted(
         _ identity: ProcessIdentity, since: MonotonicTime, now: MonotonicTime
     ) -> [Action] {
@@ -289,14 +290,15 @@ extension InstanceMachine {
         return []
     }
 
-    /// The process that an earlier deployex had started ended when nobody watched: a crash like any
-    /// other, but one whose back-off is over.
+    /// The process that an earlier deployex had started ended while nobody watched. This is a crash
+    /// like any other, but its back-off is over.
     package mutating func endedUnseen() {
         guard case .idle = phase else { preconditionFailure("Told of before anything is started") }
         restarts.crash += 1
     }
 
-    /// The process lives, and what runs in it has begun anew by itself: a crash whose restart is done.
+    /// The process lives, and the program in it has restarted itself: a crash whose restart is
+    /// already done.
     package mutating func rebootedInPlace(now: MonotonicTime) -> [Action] {
         guard case .alive(let process, _) = phase else { return [] }
         consecutiveCrashes += 1
@@ -305,23 +307,23 @@ extension InstanceMachine {
         return [.report(.rebooted(count: consecutiveCrashes))]
     }
 
-    /// The process lives and does not respond any more: it is killed, which counts as a crash, and
+    /// The process lives but does not respond any more. It is killed, which counts as a crash, and
     /// another one is started.
     package mutating func hung(now: MonotonicTime) -> [Action] {
         guard case .alive(let process, _) = phase else { return [] }
         restarts.crash += 1
-        // SIGTERM would wait in vain for a process that does nothing.
+        // SIGTERM would have no effect on a process that does nothing.
         return kill(process, startsAgain: true, now: now)
     }
 
-    /// The process serves. Late or repeated news of it are ignored.
+    /// The process serves. Late or repeated reports are ignored.
     package mutating func becameReady(now: MonotonicTime) -> [Action] {
         guard case .alive(let process, readySince: nil) = phase else { return [] }
         phase = .alive(process, readySince: now)
         return [.report(.ready)]
     }
 
-    /// The leader of the session has ended; the rest of it is being killed.
+    /// The leader of the session has ended; the rest of it is being ended, too.
     package mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         switch phase {
         case .alive(let process, let readySince):
@@ -343,7 +345,7 @@ extension InstanceMachine {
         }
     }
 
-    /// Nothing of the session is left, its exited leader included.
+    /// Nothing of the session is left, not even its exited leader.
     package mutating func sessionEnded(now: MonotonicTime) -> [Action] {
         switch phase {
         case .stopping(_, let stop):
@@ -360,7 +362,7 @@ extension InstanceMachine {
         }
     }
 
-    /// ``nextDeadline`` may have come; to call it early or often does no harm.
+    /// ``nextDeadline`` may have passed. Calling this early or often does no harm.
     package mutating func timePassed(now: MonotonicTime) -> [Action] {
         guard let deadline = nextDeadline, now >= deadline else { return [] }
         switch phase {

@@ -1,4 +1,4 @@
-/// What an ``InstanceMachine`` is told and what it tells.
+/// The inputs and outputs of an ``InstanceMachine``.
 extension InstanceMachine {
     package enum Status: String, Codable, Sendable, CaseIterable {
         case idle, starting, running, stopping, backoff, failed
@@ -7,11 +7,11 @@ extension InstanceMachine {
     package enum Action: Equatable, Sendable {
         /// Start a process; answer with `spawned` or `spawnFailed`.
         case spawn
-        /// Ask the session to end: its leader by SIGTERM, the rest when that has ended.
+        /// Ask the session to end: its leader by SIGTERM, and the rest when the leader has ended.
         case terminate
         /// Send SIGKILL to the whole session.
         case killSession
-        /// For the log and for the deployment; nothing has to be done.
+        /// Information for the log and for the deployment; nothing has to be done.
         case report(Report)
     }
 
@@ -20,19 +20,19 @@ extension InstanceMachine {
         case ready
         /// `count` crashes in a row, this one included.
         case crashed(ProcessExit, count: Int, restartIn: Duration)
-        /// In the same process; `count` crashes in a row, this one included.
+        /// The program restarted in the same process; `count` crashes in a row, this one included.
         case rebooted(count: Int)
         case cannotStart(reason: String, count: Int, restartIn: Duration)
-        /// SIGTERM was ignored for the whole stop timeout.
+        /// The process ignored SIGTERM for the whole stop timeout.
         case killed
         /// The stop that was asked for is complete: nothing of the session is left. `nil` when
         /// nothing was running.
         case stopped(ProcessExit?)
     }
 
-    /// How often the instance was started anew, over its life.
+    /// How often the instance was restarted, over its life.
     package struct Restarts: Equatable, Codable, Sendable {
-        /// After an end that was not asked for.
+        /// After an end that nobody asked for.
         package var crash: Int
         /// Because the operator asked.
         package var forced: Int

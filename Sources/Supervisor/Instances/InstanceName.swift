@@ -1,6 +1,6 @@
-/// One of the replicas of an application: `counter-1`.
+/// The name of one instance of an application: `counter-1`.
 package struct InstanceName: Hashable, Sendable, CustomStringConvertible {
-    /// The application; it has been checked to be fit for a path and a node name.
+    /// The application; its name has been checked to be fit for a path and a node name.
     package var app: String
     package var number: InstanceNumber
 

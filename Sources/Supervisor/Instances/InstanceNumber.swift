@@ -1,5 +1,5 @@
-/// Which of an application's instances: they count from one, as in `counter-1`. On disk and in answers
-/// it is a plain number.
+/// The number of an instance within its application. Numbers begin at one, as in `counter-1`. On
+/// disk and in answers it is a plain number.
 package struct InstanceNumber: Hashable, Comparable, Strideable, Sendable, CustomStringConvertible,
     ExpressibleByIntegerLiteral
 {
@@ -13,7 +13,7 @@ package struct InstanceNumber: Hashable, Comparable, Strideable, Sendable, Custo
 
     package init(integerLiteral value: Int) { self.init(value) }
 
-    /// The numbers of that many instances.
+    /// The numbers of the first `count` instances.
     package static func first(_ count: Int) -> ClosedRange<InstanceNumber> {
         InstanceNumber(1)...InstanceNumber(count)
     }
@@ -36,7 +36,8 @@ extension InstanceNumber: RawRepresentable, Codable {
 }
 
 extension Array {
-    /// The element of an instance, where there is one for each in the order of their numbers.
+    /// An instance's element in an array that has one element per instance, in the order of their
+    /// numbers.
     package subscript(_ number: InstanceNumber) -> Element {
         get { self[number.offset] }
         _modify { yield &self[number.offset] }

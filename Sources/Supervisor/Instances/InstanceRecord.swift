@@ -1,7 +1,7 @@
-/// What is on disk about an instance and its process, so that a later deployex goes on with both.
+/// What is on disk about an instance and its process, so that a later deployex continues with both.
 ///
-/// `BASE/run/APP-I.json`, mode 0600. The process is written after it exists and before it becomes the
-/// program, and removed when nothing of its session is left:
+/// `BASE/run/APP-I.json`, mode 0600. The process is recorded after it exists and before it becomes
+/// the program. It is removed when nothing of its session is left:
 /// ```json
 /// {"format":1,"app":"counter","instance":1,"version":"0.1.2","creation":1725,
 ///  "process":{"pid":4711,"start_ticks":889123,"boot_id":"6a1c…"},"has_begun":true,
@@ -17,21 +17,21 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var process: ProcessIdentity?
     /// Whether that process is known to have become the program.
     package var hasBegun = false
-    /// It has been decided to stop the process: nobody signals it before this is on disk.
+    /// Somebody has decided to stop the process. Nobody signals it before this is on disk.
     package var isStopping = false
     /// An operator wants the instance to stay stopped.
     package var isStopped = false
-    /// The creation of its node, as seen last.
+    /// The last known creation of its node.
     package var creation: UInt32?
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
     /// The port that the process was given.
     package private(set) var port: UInt16?
-    /// What was seen to leave the process's session, and runs on without a parent: the latest.
+    /// The latest processes that left the process's session and run on without a parent.
     package private(set) var others: [ProcessIdentity]?
 
-    /// A record that grows without end could not be written on a full disk.
+    /// A record that grew without end could not be written on a full disk.
     static let maximumOthers = 32
 
     package init(
@@ -54,7 +54,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         case isStopped = "is_stopped"
     }
 
-    /// A process as it is started: nothing of the one before it holds.
+    /// Records a process that is being started. Nothing of the one before it remains valid.
     package mutating func begin(
         _ process: ProcessIdentity, version: String?, port: UInt16? = nil
     ) {
@@ -64,12 +64,12 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         self.port = port
     }
 
-    /// The process itself says which port it was given.
+    /// The port that the process was given, according to the process itself.
     package mutating func noteFound(port: UInt16?) {
         self.port = port
     }
 
-    /// It has left the session of `process`.
+    /// `other` has left the session of `process`.
     package mutating func left(_ other: ProcessIdentity) {
         guard process != nil else { return }
         others = (others ?? []).filter { $0 != other }.suffix(Self.maximumOthers - 1) + [other]

@@ -1,16 +1,17 @@
 /// The records of the instances, in `BASE/run`. Every call blocks.
 package struct InstanceRecordFolder: Sendable {
-    /// What there is about an instance.
+    /// What is known about an instance.
     package enum Finding: Equatable, Sendable {
         case absent
         case found(InstanceRecord)
-        /// It could not be understood and was set aside; it counts as absent.
+        /// The record could not be understood and was set aside. It counts as absent.
         case damaged(setAsideAs: String, reason: String)
     }
 
     /// A record is some hundred bytes; a longer file is damaged.
     private static let byteLimit = 16 << 10
-    /// Of instances and restarts. What is computed with them fits.
+    /// The counts of instances and restarts that are accepted. Computing with them does not
+    /// overflow.
     private static let counts = 0...Int(Int32.max)
 
     package let path: String
@@ -22,7 +23,7 @@ package struct InstanceRecordFolder: Sendable {
         self.fileSystem = fileSystem
     }
 
-    /// Makes the folder; before all else.
+    /// Makes the folder; call this before anything else.
     package func prepare() throws(FileSystemError) {
         try fileSystem.makeFolders(path, mode: 0o700)
     }
@@ -31,11 +32,11 @@ package struct InstanceRecordFolder: Sendable {
         "\(path)/\(name).json"
     }
 
-    /// A record has a multiple of this many bytes, filled up with spaces: so that one can be written
-    /// over another on a full disk.
+    /// The length of a record is a multiple of this many bytes, padded with spaces, so that one
+    /// record can overwrite another on a full disk.
     static let slotByteCount = 1024
 
-    /// Writes a record durably, on a full disk too once there has been space for it.
+    /// Writes a record durably. Once there has been space for it, this works on a full disk too.
     package func write(_ record: InstanceRecord) throws(FileSystemError) {
         let json = StateFile.bytes(of: record).dropLast()
         let rest = Self.slotByteCount - 1 - json.count % Self.slotByteCount
@@ -48,8 +49,8 @@ package struct InstanceRecordFolder: Sendable {
         try fileSystem.removeFileAndSpare(filePath(name))
     }
 
-    /// Reads the record of an instance. A damaged one becomes `….damaged`, replacing an older such
-    /// file.
+    /// Reads the record of an instance. A damaged one is renamed to `….damaged`, which replaces an
+    /// older such file.
     package func read(_ name: InstanceName) throws(FileSystemError) -> Finding {
         let path = filePath(name)
         let record: InstanceRecord
@@ -68,7 +69,7 @@ package struct InstanceRecordFolder: Sendable {
         else {
             return try setAside(path, reason: "it is of another instance or process")
         }
-        // They are counted on.
+        // They are used for counting.
         guard [record.restarts.crash, record.restarts.forced].allSatisfy(Self.counts.contains)
         else { return try setAside(path, reason: "no instance restarts so often") }
         return .found(record)
@@ -79,7 +80,7 @@ package struct InstanceRecordFolder: Sendable {
         try fileSystem.list(path).compactMap(Self.name(ofFile:))
     }
 
-    /// The instance whose record has that name; `nil` for what is no record of ours.
+    /// The instance whose record has that file name; `nil` if it is not a record of ours.
     static func name(ofFile file: String) -> InstanceName? {
         guard file.hasSuffix(".json") else { return nil }
         let stem = file.dropLast(5)

@@ -1,7 +1,7 @@
 internal import Transport
 
-/// The record of one instance, in memory and on disk. Changes come from several sides, each of its own
-/// part: they are written one after the other, each as the whole record.
+/// The record of one instance, in memory and on disk. Several sides change it, each its own part.
+/// The changes are written one after the other, each time as the whole record.
 package final class InstanceRecordKeeper: Sendable {
     private struct State {
         var record: InstanceRecord
@@ -11,7 +11,7 @@ package final class InstanceRecordKeeper: Sendable {
     private let folder: InstanceRecordFolder
     private let state: Guarded<State>
 
-    /// - Parameter record: what was found on disk, or a new one.
+    /// - Parameter record: the one found on disk, or a new one.
     package init(_ record: InstanceRecord, in folder: InstanceRecordFolder) {
         self.folder = folder
         state = Guarded(State(record: record, written: nil))
@@ -19,8 +19,8 @@ package final class InstanceRecordKeeper: Sendable {
 
     package var record: InstanceRecord { state.withLock { $0.record } }
 
-    /// Changes the record and writes it. When that fails the change holds in memory, and is written with
-    /// the next one. It blocks.
+    /// Changes the record and writes it. If writing fails, the change stays in memory and is
+    /// written with the next one. It blocks.
     package func update(_ change: (inout InstanceRecord) -> Void) throws(FileSystemError) {
         try state.withLock { state throws(FileSystemError) in
             change(&state.record)

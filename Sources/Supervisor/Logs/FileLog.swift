@@ -3,10 +3,11 @@ internal import Transport
 
 /// A log file of our own, for lines from any thread.
 ///
-/// Lines are written elsewhere, many at a time: a slow disk holds nobody up. What the disk does not
-/// take, and what cannot be kept until it does, is dropped; the next line that is written says how
-/// much. The file is rotated by its name, in the same pieces as the instances' logs, and opened anew
-/// when somebody else (logrotate) has renamed or removed it.
+/// Lines are written on a queue of their own, many at a time, so a slow disk holds nobody up. Lines
+/// that the disk does not take, and lines that cannot be kept until it does, are dropped. The next
+/// line that is written says how many. The file is rotated by renaming it, into the same pieces as
+/// the instances' logs. It is opened again when somebody else (logrotate) has renamed or removed
+/// it.
 package final class FileLog: Sendable {
     private struct Pending {
         var bytes: [UInt8] = []
@@ -23,14 +24,14 @@ package final class FileLog: Sendable {
     /// Bytes that may wait for the disk.
     package static let maximumPendingByteCount = 1 << 20
 
-    /// The folder is made with the first line, mode 0750; the file with mode 0640.
+    /// The folder is made with the first line, mode 0750, and the file with mode 0640.
     package init(path: String, limits: LogLimits) {
         self.path = path
         queue = DispatchQueue(label: "deployex.log.\(HostFileSystem.name(of: path))")
         writer = FileLogWriter(path: path, limits: limits)
     }
 
-    /// Adds a line; it is given its end, and what others wrote in it is made safe: see ``SafeText``.
+    /// Adds a line and its line end. Text by others in the line is made safe: see ``SafeText``.
     package func write(_ line: String) {
         let bytes = Array(SafeText.line(line).utf8) + [0x0A]
         let mustSchedule = pending.withLock { pending in
@@ -46,12 +47,12 @@ package final class FileLog: Sendable {
         if mustSchedule { queue.async { self.drain() } }
     }
 
-    /// Lets go of the file: the next line opens what has its name then.
+    /// Closes the file: the next line opens the file that has its name then.
     package func reopen() {
         queue.async { self.writer.close() }
     }
 
-    /// Waits until everything is handed to the kernel, for a second at most.
+    /// Waits until everything is handed to the kernel, but at most a second.
     package func flush() {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }

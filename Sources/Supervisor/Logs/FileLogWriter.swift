@@ -9,7 +9,7 @@ final class FileLogWriter: @unchecked Sendable {
     private let path: String
     private let limits: LogLimits
     private var descriptor: FileDescriptor?
-    /// The disk took a part of a line and no more.
+    /// The disk took only a part of a line.
     private var isInLine = false
 
     init(path: String, limits: LogLimits) {
@@ -18,8 +18,8 @@ final class FileLogWriter: @unchecked Sendable {
     }
 
     /// Appends whole lines.
-    /// - Parameter droppedCount: lines before these that were lost, which the file then says.
-    /// - Returns: How many lines are lost now: 0, or these and those before.
+    /// - Parameter droppedCount: how many lines before these were lost; the file then says so.
+    /// - Returns: how many lost lines the file does not report yet.
     func write(_ bytes: [UInt8], lineCount: Int, droppedCount: Int) -> Int {
         guard open(room: bytes.count) else { return lineCount + droppedCount }
         var text: [UInt8] = isInLine ? [0x0A] : []
@@ -35,7 +35,7 @@ final class FileLogWriter: @unchecked Sendable {
             return 0
         }
         if written > 0 { isInLine = text[written - 1] != 0x0A }
-        // The disk is full, most likely. A line that was cut counts as lost.
+        // The disk is most likely full. A line that was cut counts as lost.
         guard written >= notice else { return lineCount + droppedCount }
         return text[written...].count { $0 == 0x0A }
     }
@@ -44,7 +44,7 @@ final class FileLogWriter: @unchecked Sendable {
         descriptor = nil
     }
 
-    /// Opens the file that has the name now, after rotating one that has no room left.
+    /// Opens the file that has the name now, and first rotates a file that has no room left.
     private func open(room count: Int) -> Bool {
         if let size = currentSize() {
             guard !limits.isOff, size > 0, size > limits.fileByteCount - Int64(count) else {
@@ -54,14 +54,14 @@ final class FileLogWriter: @unchecked Sendable {
                 try LogRotation(path: path, limits: limits).rename()
                 descriptor = nil
             } catch {
-                // Rather a file that is too long than lines that are lost.
+                // A file that is too long is better than lost lines.
                 return true
             }
         }
         return reopen()
     }
 
-    /// The size of the open file, if it still is the one with the name.
+    /// The size of the open file, if it still has the name.
     private func currentSize() -> Int64? {
         guard let raw = descriptor?.raw else { return nil }
         var (opened, named) = (stat(), stat())

@@ -1,10 +1,10 @@
 internal import Glibc
 package import Transport
 
-/// Where the output of the instances goes: `LOGPATH/APP/APP-I-stdout.log` and `…-stderr.log`, and how
-/// it is read there, over all that ``LogRotator`` and logrotate do to the files meanwhile.
+/// Where the output of the instances goes: `LOGPATH/APP/APP-I-stdout.log` and `…-stderr.log`. It
+/// also says how to read the output there while ``LogRotator`` and logrotate change the files.
 ///
-/// The processes append to them by themselves, over restarts of theirs and of deployex.
+/// The processes append to the files directly, across their own restarts and those of deployex.
 package struct LogFiles: Sendable {
     package enum Stream: String, Sendable, CaseIterable {
         case stdout, stderr
@@ -33,20 +33,21 @@ package struct LogFiles: Sendable {
         _ = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
     }
 
-    /// Where a virtual machine leaves its crash dump: beside its logs. One with a user of its own has a
+    /// Where a virtual machine leaves its crash dump: beside its logs. One with its own user has a
     /// folder there, since it may write to no other.
     package func crashDumpFolder(app: String, user: ProcessUser?) -> String {
         folder(app: app) + (user == nil ? "" : "/crash-dumps")
     }
 
-    /// As ``prepare(app:)``, and makes that folder, where the user can come to it. It blocks.
-    /// - Returns: what is in the user's way.
+    /// As ``prepare(app:)``, and also makes the folder for crash dumps, where the user can reach
+    /// it. It blocks.
+    /// - Returns: what keeps the user from reaching it.
     package func prepareCrashDumps(
         app: String, user: ProcessUser
     ) throws(FileSystemError) -> FileSystemError? {
         _ = try LogOpening.makeFolder(root, mode: 0o711, owners: owners)
         let folder = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
-        // Others pass through and list nothing; the logs are closed to them.
+        // Others may pass through but not list the folder; the logs are closed to them.
         try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)
         try FolderAccess.give(
@@ -54,9 +55,9 @@ package struct LogFiles: Sendable {
         return FolderAccess.obstacle(for: user, on: path)
     }
 
-    /// The last `count` lines of a log, oldest first, without their ends; none when there is no log
-    /// yet. They may be from rotated pieces. At most the last MiB is read, so that there may be fewer
-    /// lines, and the first of them may lack its beginning. It blocks.
+    /// The last `count` lines of a log, oldest first, without their line ends; no lines when there
+    /// is no log yet. They may come from rotated pieces. At most the last MiB is read, so there may
+    /// be fewer lines, and the first line may lack its beginning. It blocks.
     package static func tail(
         path: String, lines count: Int, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> [String] {
@@ -65,7 +66,8 @@ package struct LogFiles: Sendable {
         }.lines
     }
 
-    /// Where the last `count` lines of a log begin, which with 0 is the end of what is there. It blocks.
+    /// Where the last `count` lines of a log begin; for 0 lines, the present end of the log. It
+    /// blocks.
     package static func position(
         path: String, lastLines count: Int, owners: TrustedUsers = TrustedUsers()
     ) throws(FileSystemError) -> LogPosition {
@@ -75,8 +77,8 @@ package struct LogFiles: Sendable {
         }
     }
 
-    /// What has been written to a log from `position` on, `limit` bytes at most. It blocks, but does
-    /// not wait for anything to be written.
+    /// What has been written to a log from `position` on, at most `limit` bytes. It blocks, but
+    /// does not wait for new output.
     package static func read(
         path: String, from position: LogPosition, limit: Int,
         owners: TrustedUsers = TrustedUsers()
@@ -87,8 +89,8 @@ package struct LogFiles: Sendable {
         }
     }
 
-    /// What `body` makes of a snapshot that was current all the while. A rotation takes longer than
-    /// reading does, so that a second attempt is rare and a tenth is not seen.
+    /// What `body` returns for a snapshot that was current all the while. A rotation takes longer
+    /// than reading, so a second attempt is rare and a tenth is not seen.
     static func withSnapshot<Result>(
         _ path: String, owners: TrustedUsers = TrustedUsers(),
         onStep: @escaping LogSnapshot.OnStep = { _ throws(FileSystemError) in },

@@ -1,15 +1,17 @@
-/// How much of a log is kept: the file that is written to, and pieces that were taken from it.
+/// How much of a log is kept: the file that is written to, and the pieces that were taken from it.
 package struct LogLimits: Equatable, Sendable {
-    /// A file that holds more is rotated; 0 leaves it alone, to logrotate. Default: 10 MiB, copied
-    /// and made durable in a fraction of a second, and with five pieces of it 60 MiB a stream.
+    /// A larger file is rotated; 0 leaves rotation to logrotate. Default: 10 MiB. That much is
+    /// copied and made durable in a fraction of a second, and with five pieces it makes 60 MiB a
+    /// stream.
     package var fileByteCount: Int64
-    /// How many pieces stay, at least one: the newest tells where the file's own bytes begin.
+    /// How many pieces are kept, at least one: the newest piece tells where the file's own bytes
+    /// begin.
     package var keptPieceCount: Int
 
     package static let defaultFileByteCount: Int64 = 10 << 20
     package static let defaultKeptPieceCount = 5
-    /// Pieces are whole multiples of this, which is a multiple of the blocks of the file systems
-    /// that can take a head off a file.
+    /// Pieces are whole multiples of this size. It is a multiple of the block sizes of the file
+    /// systems that can cut the head off a file.
     package static let alignment: Int64 = 64 << 10
 
     /// - Precondition: `fileByteCount` is 0 or at least ``alignment``, `keptPieceCount` at least 1.
@@ -29,6 +31,6 @@ package struct LogLimits: Equatable, Sendable {
 
     package var isOff: Bool { fileByteCount == 0 }
 
-    /// What is taken off a file at once.
+    /// How much is cut off a file at once.
     var pieceByteCount: Int64 { fileByteCount / Self.alignment * Self.alignment }
 }

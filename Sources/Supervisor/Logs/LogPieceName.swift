@@ -1,15 +1,15 @@
-/// The names beside a log `NAME.log` that belong to it.
+/// The names of the files beside a log `NAME.log` that belong to it.
 ///
-/// A piece is named for where it begins in all that was ever written: `NAME.log.000000000000000`,
-/// then, say, `NAME.log.000000010485760`. So the names sort by age, none is ever changed, and the
-/// newest tells where the bytes in `NAME.log` itself begin.
+/// A piece is named after the position where it begins in all that was ever written:
+/// `NAME.log.000000000000000`, then, say, `NAME.log.000000010485760`. So the names sort by age, no
+/// name ever changes, and the newest one tells where the bytes in `NAME.log` itself begin.
 enum LogPieceName: Equatable {
     /// Bytes from `start` on that are no longer in the log.
     case piece(start: Int64)
-    /// A whole and durable copy of the log's head, which begins at byte `position` of the file and
-    /// may or may not be gone from there.
+    /// A complete and durable copy of the log's head. The head begins at byte `position` of the
+    /// file and may still be there or not.
     case rotating(start: Int64, position: Int64)
-    /// A copy under way.
+    /// An unfinished copy.
     case copying
 
     /// The part after the log's own name.
@@ -22,8 +22,8 @@ enum LogPieceName: Equatable {
         }
     }
 
-    /// `nil` for what is not ours, such as logrotate's `NAME.log.1` and `NAME.log-20260101`, and for
-    /// numbers that no log reaches: what is computed with ours always fits.
+    /// `nil` for names that are not ours, such as logrotate's `NAME.log.1` and `NAME.log-20260101`,
+    /// and for numbers that no log reaches: computing with ours never overflows.
     init?(_ name: String, of log: String) {
         guard name.hasPrefix(log + ".") else { return nil }
         let rest = name.dropFirst(log.count + 1)
@@ -39,13 +39,14 @@ enum LogPieceName: Equatable {
             else { return nil }
             self = .rotating(start: start, position: position)
         }
-        // A number with zeros too many would be looked for under another name.
+        // A number with extra zeros would be looked for under another name.
         guard suffix.dropFirst() == rest else { return nil }
     }
 
     /// Enough for a petabyte.
     private static let digitCount = 15
-    /// So that sums of two such numbers and of a log's size (``OpenedLog/maximumByteCount``) fit.
+    /// A limit at which sums of two such numbers and a log's size (``OpenedLog/maximumByteCount``)
+    /// fit.
     private static let maximumDigitCount = 18
 
     private static func number(_ text: Substring, digits: ClosedRange<Int>) -> Int64? {

@@ -1,11 +1,12 @@
-/// How a log is read, from its end and onwards.
+/// Reads a log, from its end or from a position on.
 extension LogSnapshot {
     /// What follows `position`.
     func chunk(from position: LogPosition, limit: Int) throws(FileSystemError) -> LogChunk {
         var offset = position.offset
         var lostByteCount: Int64 = 0
-        // Beyond the end: cut, as logrotate's copytruncate does. Inside, but of another file that is
-        // no piece: replaced, as its create does, or removed and made again.
+        // A position beyond the end means that the file was cut, as by logrotate's copytruncate. A
+        // position inside, but of another file that is not a piece, means that the file was
+        // replaced, as by logrotate's create, or removed and made again.
         let isCut = offset > live.upperBound
         let isReplaced =
             offset > live.lowerBound && position.inode != 0 && inode != 0
@@ -30,8 +31,8 @@ extension LogSnapshot {
         var pieces: [[UInt8]] = []
         var lineEndCount = 0
         var start = end
-        // From the end, in chunks, until enough line ends have been seen. The last byte ends a line
-        // or belongs to one, but does not separate two.
+        // Read from the end, in chunks, until enough line ends have been seen. The last byte ends a
+        // line or belongs to one, but does not separate two lines.
         while start > begin, end - start < Self.maximumByteCount, lineEndCount < count {
             guard let part = parts.last(where: { $0.range.lowerBound < start }),
                 part.range.upperBound >= start

@@ -1,24 +1,25 @@
 internal import Glibc
 internal import Transport
 
-/// Rotates one log whose writers append to it and know nothing of it. All of it blocks.
+/// Rotates one log whose writers append to it without knowing of the rotation. Every call blocks.
 ///
-/// The writers hold the file open over its whole life, so that its name means nothing to them. The
-/// head is copied beside it, made durable, and freed in the file; where the file system can, the
-/// hole that is left is then taken out of the file. Appending goes on at the end meanwhile. All
-/// pieces by name and then the log are, byte for byte, what was written; a line may begin in one
-/// file and end in the next.
+/// The writers hold the file open for its whole life, so its name means nothing to them. The head
+/// is copied to a file beside the log, made durable, and freed in the log. Where the file system
+/// can, the hole that remains is then cut out of the log. Meanwhile appending continues at the end.
+/// All pieces in the order of their names, and then the log, are byte for byte what was written. A
+/// line may begin in one file and end in the next.
 ///
-/// Killed at any point, the next ``recover()`` completes or undoes by looking at the names:
+/// After a kill at any point, the next ``recover()`` looks at the names, and completes or undoes
+/// the rotation:
 ///
 /// | what is there | what it means | what is done |
 /// |---|---|---|
-/// | `.copying` | the copy may be cut | it is removed |
-/// | `.rotating-…` | the copy is whole, the head may be freed | it is freed (again), the copy becomes a piece |
-/// | a hole at the head | the bytes are in a piece | it is taken out of the file, where that works |
-/// | too many pieces | they were not removed | the oldest are |
+/// | `.copying` | the copy may be incomplete | remove it |
+/// | `.rotating-…` | whole copy; head may be freed | free it (again); the copy becomes a piece |
+/// | a hole at the head | its bytes are in a piece | cut it out of the file, where that works |
+/// | too many pieces | they were not removed | remove the oldest |
 struct LogRotation: Sendable {
-    /// Where a rotation is, for tests that stop it there.
+    /// A step of a rotation, for tests that stop it there.
     enum Step: CaseIterable, Sendable {
         case copyBegun, partCopied, copied, copyNamed, headFreed, pieceNamed, holeDropped
     }
@@ -28,7 +29,7 @@ struct LogRotation: Sendable {
     var owners = TrustedUsers()
     var onStep: @Sendable (Step) throws(FileSystemError) -> Void = { _ throws(FileSystemError) in }
 
-    /// From the opened folder, as far as names in it go.
+    /// Reaches the names in the log's folder through the opened folder.
     private var files: HostFileSystem {
         get throws(FileSystemError) {
             HostFileSystem(below: try LogOpening.folder(of: path, owners: owners))
@@ -40,17 +41,18 @@ struct LogRotation: Sendable {
 
     // MARK: What is done
 
-    /// Moves the head to pieces until no more is left than the limit, ``maximumMoveCount`` of them at
-    /// most: a log that has grown to gigabytes meanwhile must not keep others waiting. A full disk
-    /// leaves no copy.
-    /// - Returns: how many bytes went to pieces; `nil` where nothing can be freed inside a file, so that
-    ///   the log can only be renamed before a start.
+    /// Moves the head of the log to pieces until the rest is within the limit. It makes at most
+    /// ``maximumMoveCount`` pieces: a log that has grown to gigabytes meanwhile must not keep
+    /// others waiting. On a full disk no copy is left behind.
+    /// - Returns: how many bytes were moved to pieces. It is `nil` if the file system cannot free a
+    ///   part of a file, so that the log can only be renamed before a start.
     func rotate() throws(FileSystemError) -> Int64? {
         try recover()
         guard let log = try OpenedLog(path, isChanged: true, owners: owners) else { return 0 }
         var moved: Int64 = 0
         for _ in 0..<Self.maximumMoveCount where log.contentByteCount > limits.fileByteCount {
-            // What is taken off ends on a block and before the last byte, as fallocate(2) demands.
+            // The part that is cut off ends at a block and before the last byte, as fallocate(2)
+            // demands.
             let end = min(log.firstData + limits.pieceByteCount, log.byteCount - 1)
             let count = end / LogLimits.alignment * LogLimits.alignment - log.firstData
             guard count > 0 else { break }
@@ -62,8 +64,8 @@ struct LogRotation: Sendable {
         return moved
     }
 
-    /// Rotates a log that nobody has open by its name alone, when it is above the limit or has a
-    /// hole that could not be taken out.
+    /// Rotates a log that nobody has open by renaming it, if it is above the limit or has a hole
+    /// that could not be cut out.
     func rotateByRename() throws(FileSystemError) {
         try recover()
         guard let log = try OpenedLog(path, isChanged: true, owners: owners),
@@ -80,7 +82,7 @@ struct LogRotation: Sendable {
         try prune()
     }
 
-    /// Completes or undoes what was under way when somebody was killed.
+    /// Completes or undoes a rotation that a kill interrupted.
     func recover() throws(FileSystemError) {
         let log = try OpenedLog(path, isChanged: true, owners: owners)
         for name in try LogSnapshot.names(path, owners) {
@@ -107,7 +109,7 @@ struct LogRotation: Sendable {
         try files.rename(path(of: .copying), to: path(of: copied))
         try files.synchronizeFolder(folder)
         try onStep(.copyNamed)
-        // Somebody else has cut the file: what is there now is not what was copied.
+        // If somebody else has cut the file, its content is no longer what was copied.
         try log.measure()
         if log.byteCount > position + count { try log.free(from: position, count: count) }
         try onStep(.headFreed)
@@ -136,7 +138,7 @@ struct LogRotation: Sendable {
         let copyPath = path(of: .copying)
         let copy = try files.createHostFile(copyPath, mode: log.mode)
         try onStep(.copyBegun)
-        // Tried on the empty copy, before its bytes are written in vain.
+        // Tried on the empty copy first, so that its bytes are not written in vain.
         guard try copy.canBeFreed(byteCount: LogLimits.alignment) else {
             try files.removeFile(copyPath)
             return false
@@ -159,8 +161,8 @@ struct LogRotation: Sendable {
 
     private static let chunkByteCount: Int64 = 1 << 20
 
-    /// The copy is whole and durable, so that freeing what it was made from loses nothing, as often
-    /// as it is done.
+    /// Frees the log's head, of which there is a complete and durable copy. So nothing is lost,
+    /// however often this is done.
     private func complete(
         start: Int64, position: Int64, _ log: OpenedLog?
     ) throws(FileSystemError) {
@@ -174,8 +176,8 @@ struct LogRotation: Sendable {
         try files.rename(path(of: name), to: path(of: .piece(start: start)))
     }
 
-    /// Whether the log at `position` is what was copied. It is not when somebody else has cut or
-    /// replaced it meanwhile: then what is there is in no piece and must stay.
+    /// Whether the log at `position` still is what was copied. If somebody else has cut or replaced
+    /// the log meanwhile, it is not. Then no piece has these bytes, and they must stay.
     private static func isHeadOrFreed(
         _ log: OpenedLog, _ position: Int64, _ copy: OpenedLog
     ) throws(FileSystemError) -> Bool {
@@ -185,7 +187,7 @@ struct LogRotation: Sendable {
             let count = Int(min(chunkByteCount, copy.byteCount - offset))
             let wanted = try copy.read(at: offset, count: count)
             let found = try log.read(at: position + offset, count: count)
-            // A power failure may have left it freed in part: zeros.
+            // A power failure may have left the head partly freed: zeros.
             guard found == wanted || zip(found, wanted).allSatisfy({ $0 == 0 || $0 == $1 })
             else { return false }
             offset += Int64(count)
@@ -203,7 +205,7 @@ struct LogRotation: Sendable {
         }.sorted()
     }
 
-    /// Where the newest piece ends, which is where the log itself begins.
+    /// Where the newest piece ends; the log itself begins there.
     private func end() throws(FileSystemError) -> Int64 {
         guard let start = try pieces().last,
             let newest = try OpenedLog(path(of: .piece(start: start)), owners: owners)

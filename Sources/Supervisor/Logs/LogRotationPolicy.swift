@@ -1,26 +1,26 @@
 package import Transport
 
-/// When the logs are looked at and which are rotated. It does no I/O and reads no clock.
+/// Decides when to look at the logs and which ones to rotate. It does no I/O and reads no clock.
 package struct LogRotationPolicy: Sendable {
-    /// How the rotation of one log came out.
+    /// The result of rotating one log.
     package enum Outcome: Equatable, Sendable {
         case rotated
-        /// The file system can free nothing inside a file.
+        /// The file system cannot free a part of a file.
         case unsupported
-        /// A full disk, most likely.
+        /// Most likely a full disk.
         case failed(String)
     }
 
-    /// What an operator should read, each once until it has worked again.
+    /// What an operator should read. Each is reported once, until rotation has worked again.
     package enum Notice: Equatable, Sendable {
         case warning(String)
         case info(String)
     }
 
-    /// The longest and the shortest time between two looks. A log that grows fast is looked at as
+    /// The shortest and the longest time between two looks. A log that grows fast is looked at as
     /// soon as it may have grown by half of its limit.
     package static let intervals: ClosedRange<Duration> = .milliseconds(250)...(.seconds(5))
-    /// Until a rotation that failed is tried again.
+    /// How long to wait before a failed rotation is tried again.
     package static let retryDelay: Duration = .seconds(30)
 
     private struct Log: Sendable {
@@ -39,7 +39,7 @@ package struct LogRotationPolicy: Sendable {
         self.limits = limits
     }
 
-    /// The content of each log in bytes, by path; one that is not there is left out.
+    /// Takes the size of each log's content in bytes, by path, without logs that do not exist.
     /// - Returns: The paths to rotate, in order.
     package mutating func measured(_ sizes: [String: Int64], now: MonotonicTime) -> [String] {
         guard !limits.isOff else { return [] }
@@ -66,16 +66,16 @@ package struct LogRotationPolicy: Sendable {
         return due
     }
 
-    /// How long until the logs are to be looked at again.
+    /// How long to wait before the next look at the logs.
     package var untilNextLook: Duration { max(interval, Self.intervals.lowerBound) }
 
-    /// - Returns: What is worth a line.
+    /// - Returns: what is worth a line in the log.
     package mutating func finished(
         _ path: String, _ outcome: Outcome, now: MonotonicTime
     ) -> Notice? {
         var log = logs[path] ?? Log()
         defer { logs[path] = log }
-        // What it is from now on is not growth.
+        // Its new size says nothing about growth.
         log.byteCount = nil
         switch outcome {
         case .rotated:
@@ -95,8 +95,8 @@ package struct LogRotationPolicy: Sendable {
         }
     }
 
-    /// The instance that writes it is about to start: the log may be another one, or smaller. What
-    /// has been told stays told.
+    /// The instance that writes the log is about to start: the log may be another one, or smaller.
+    /// A failure that was already reported is not reported again.
     package mutating func restarted(_ path: String) {
         logs[path] = Log(hasFailed: logs[path]?.hasFailed ?? false)
     }

@@ -1,7 +1,7 @@
 internal import Glibc
 package import Transport
 
-/// Keeps the instances' logs below their limit, from one event loop; what blocks runs elsewhere.
+/// Keeps the instances' logs below their limit, from one event loop. Blocking work runs elsewhere.
 ///
 /// ```swift
 /// let rotator = LogRotator(logs: logs, limits: limits, loop: loop) { notice in … }
@@ -20,7 +20,7 @@ package actor LogRotator {
     private var instances: [InstanceName] = []
     private var looking: Task<Void, Never>?
     private var isStopping = false
-    /// The end of the line: two of us must not work on one log at the same time.
+    /// The last task in the queue: we must not work on one log twice at the same time.
     private var last: Task<Void, Never>?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -39,12 +39,12 @@ package actor LogRotator {
         policy = LogRotationPolicy(limits: limits)
     }
 
-    /// Whose logs are looked after from now on.
+    /// From now on, looks after the logs of these instances.
     package func setInstances(_ names: [InstanceName]) {
         instances = names
     }
 
-    /// Begins looking, at once: what a killed run left half done is completed first.
+    /// Begins looking, at once. What a killed run left unfinished is completed first.
     package func start() {
         guard !limits.isOff, looking == nil, !isStopping else { return }
         // Cancelled by stop().
@@ -59,7 +59,7 @@ package actor LogRotator {
         }
     }
 
-    /// Ends looking, for good. Returns when no file is worked on any more.
+    /// Ends looking, for good. Returns when no file is being worked on any more.
     package func stop() async {
         isStopping = true
         looking?.cancel()
@@ -68,8 +68,8 @@ package actor LogRotator {
         await last?.value
     }
 
-    /// To be awaited while nothing of the instance runs: logs above the limit, and those that could
-    /// not be shortened, are rotated by name. A failure is a notice and holds nothing up.
+    /// Rotates logs by name if they are above the limit or could not be shortened. Await it while
+    /// nothing of the instance runs. A failure becomes a notice and holds nothing up.
     package func prepareForStart(_ name: InstanceName) async {
         guard !limits.isOff else { return }
         await inOrder { rotator in
@@ -84,7 +84,7 @@ package actor LogRotator {
         }
     }
 
-    /// Looks once, and rotates what is due.
+    /// Looks once, and rotates the logs that are due.
     func look() async {
         await inOrder { rotator in
             let (paths, owners) = (rotator.paths, rotator.logs.owners)
@@ -121,7 +121,7 @@ package actor LogRotator {
         await task.value
     }
 
-    /// Does something to one log. Its failure is worth a notice, as what it returns may be.
+    /// Does something to one log. A failure becomes a notice, and the result may be one, too.
     private func attempt(
         _ path: String,
         _ body:
@@ -147,7 +147,7 @@ package actor LogRotator {
     private static func sizes(_ paths: [String], _ owners: TrustedUsers) -> [String: Int64] {
         var sizes: [String: Int64] = [:]
         for path in paths {
-            // One that cannot be looked at now is looked at again soon.
+            // A log that cannot be looked at now is looked at again soon.
             do throws(FileSystemError) {
                 if let log = try OpenedLog(path, owners: owners) {
                     sizes[path] = log.contentByteCount

@@ -1,34 +1,36 @@
 internal import Glibc
 internal import Transport
 
-/// A log and its pieces at one moment, as one run of bytes that are numbered from the first that was
-/// ever written. All of it blocks.
+/// A log and its pieces at one moment, as one sequence of bytes, numbered from the first byte ever
+/// written. Every call blocks.
 ///
-/// Somebody else may rotate the log at any time. So whoever has read asks ``isCurrent()``, and when
-/// it is not, reads again from another snapshot.
+/// Somebody else may rotate the log at any time. So after reading, the caller asks ``isCurrent()``.
+/// If the snapshot is not current, the caller reads again from a new snapshot.
 struct LogSnapshot {
-    /// A file of it and what it holds of the run.
+    /// One file of the log, and the part of the sequence that it holds.
     struct Part {
         var log: OpenedLog
         var range: Range<Int64>
     }
 
-    /// How far reading is, for tests that rotate the log there.
+    /// How far reading has come, for tests that rotate the log there.
     enum Step: CaseIterable, Sendable {
-        /// The names are known; then the log's size, but not yet where its bytes begin; then all.
+        /// First the names are known; then the log's size, but not yet where its bytes begin; then
+        /// all.
         case listed, sized, opened
-        /// The bytes have been read; then one half of ``LogSnapshot/isCurrent()`` is done.
+        /// The bytes have been read; then the first half of ``LogSnapshot/isCurrent()`` is done.
         case read, halfCompared
     }
 
     typealias OnStep = (Step) throws(FileSystemError) -> Void
 
     let path: String
-    /// Oldest first, with gaps where a piece is missing. The last is the log itself, if it is there.
+    /// Oldest first, with gaps where a piece is missing. The last part is the log itself, if it
+    /// exists.
     let parts: [Part]
-    /// Where the log itself begins, and ends when it is there.
+    /// The range of the log itself; empty if it does not exist.
     let live: Range<Int64>
-    /// 0 when the log itself is not there.
+    /// The log's inode; 0 if the log does not exist.
     let inode: UInt64
     private let names: [String]
     private let owners: TrustedUsers
@@ -59,7 +61,7 @@ struct LogSnapshot {
                 }
             case .rotating(let start, let position):
                 guard let piece = try OpenedLog(piecePath, owners: owners) else { break }
-                // Until its bytes are gone from the log they are read there.
+                // Until these bytes are gone from the log, they are read there.
                 let end = position + piece.byteCount
                 if let log, log.firstData < end, log.byteCount > end { break }
                 found.append((start, piece))
@@ -84,10 +86,10 @@ struct LogSnapshot {
 
     /// Whether nothing has been rotated since this snapshot was taken.
     ///
-    /// The log first, then the names. While the names stay the same, the log's beginning changes
-    /// once at most: freed while a copy is named, shortened when it is a piece. The other way round
-    /// a whole rotation may pass between the two looks, after which the log begins where it began
-    /// before the last one.
+    /// It compares the log first, then the names. While the names stay the same, the log's
+    /// beginning changes at most once: it is freed while the copy is named, or shortened when the
+    /// copy is a piece. In the opposite order, a whole rotation could pass between the two looks.
+    /// After it the log begins where it began before the last rotation.
     func isCurrent() throws(FileSystemError) -> Bool {
         let now = try OpenedLog(path, owners: owners)
         guard (now?.inode ?? 0) == inode, (now?.firstData ?? 0) == firstData else { return false }
@@ -95,8 +97,8 @@ struct LogSnapshot {
         return try Self.names(path, owners) == names
     }
 
-    /// Up to `count` bytes from number `offset` on: of one file, so that there may be fewer, but none
-    /// only at the end.
+    /// Up to `count` bytes from number `offset` on. They come from one file, so there may be fewer;
+    /// only at the end there are none.
     func read(from offset: Int64, count: Int) throws(FileSystemError) -> [UInt8] {
         for part in parts where part.range.contains(offset) {
             let available = Int(clamping: part.range.upperBound - offset)
@@ -107,7 +109,7 @@ struct LogSnapshot {
         return []
     }
 
-    /// The names that belong to the log, sorted; none when its folder is not there.
+    /// The names of the files that belong to the log, sorted; empty if its folder does not exist.
     static func names(
         _ path: String, _ owners: TrustedUsers
     ) throws(FileSystemError) -> [String] {

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// A moment on the wall clock, for lines of a log.
+/// A moment on the wall clock, for log lines.
 package struct LogTimestamp: Equatable, Sendable, CustomStringConvertible {
-    /// Since 1970, UTC, without leap seconds.
+    /// Milliseconds since 1970, UTC, without leap seconds.
     package var milliseconds: Int64
 
     package static var now: LogTimestamp {
@@ -29,7 +29,7 @@ package struct LogTimestamp: Equatable, Sendable, CustomStringConvertible {
 }
 
 extension BinaryInteger {
-    /// The number in `count` decimal digits or more.
+    /// The number in decimal, with at least `count` digits.
     func padded(to count: Int) -> String {
         let text = String(self)
         return String(repeating: "0", count: max(0, count - text.count)) + text

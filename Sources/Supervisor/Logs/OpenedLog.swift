@@ -2,32 +2,32 @@ internal import CLinux
 internal import Glibc
 internal import Transport
 
-/// A log or a piece of one, held open, as it was when it was opened. All of it blocks.
+/// A log or a piece of one, held open, as it was when it was opened. Every call blocks.
 final class OpenedLog {
     let path: String
     let inode: UInt64
     let mode: UInt32
-    /// The file's size, with what was freed at its head.
+    /// The file's size, including what was freed at its head.
     private(set) var byteCount: Int64 = 0
-    /// Where its bytes begin: what was freed at its head, as a hole, is not content.
+    /// Where the file's content begins: a hole that was freed at its head is not content.
     private(set) var firstData: Int64 = 0
     private let descriptor: FileDescriptor
 
-    /// What a file may have, holes included. Its writer can make it longer, since it can seek in its
-    /// own output; no log is as long.
+    /// The most bytes that a file may have, holes included. Its writer can make a file longer,
+    /// since it can seek in its own output; no real log is that long.
     static let maximumByteCount: Int64 = 1 << 60
 
     var raw: Int32 { descriptor.raw }
     /// How many bytes it holds.
     var contentByteCount: Int64 { byteCount - firstData }
 
-    /// `nil` when there is no such file, or something else that is not a log (a pipe, a terminal); for
-    /// one that is to be changed, when there is a link.
+    /// `nil` when there is no such file, or something that is not a log (a pipe, a terminal). With
+    /// `isChanged` it is also `nil` when there is a link.
     /// - Parameters:
-    ///   - isChanged: opened for taking its head off.
+    ///   - isChanged: opens the log for cutting off its head.
     ///   - owners: who may own it and its folder.
-    ///   - onSized: for tests, between the looks at its size and at where its bytes begin.
-    /// - Throws: ``FileSystemError/untrusted(_:)`` for what may be another file than it seems.
+    ///   - onSized: for tests; called between the looks at its size and at where its bytes begin.
+    /// - Throws: ``FileSystemError/untrusted(_:)`` when the file may not be what it seems to be.
     init?(
         _ path: String, isChanged: Bool = false, owners: TrustedUsers = TrustedUsers(),
         onSized: () throws(FileSystemError) -> Void = { () throws(FileSystemError) in }
@@ -55,8 +55,8 @@ final class OpenedLog {
         try measure(onSized: onSized)
     }
 
-    /// Looks at the size and the hole again, until both are of one moment: a size from before the
-    /// hole was taken out would count bytes that are not there.
+    /// Looks at the size and the hole again, until both are of one moment. A size from before the
+    /// hole was cut out would count bytes that do not exist.
     func measure(
         onSized: () throws(FileSystemError) -> Void = { () throws(FileSystemError) in }
     ) throws(FileSystemError) {
@@ -78,13 +78,13 @@ final class OpenedLog {
         }
     }
 
-    /// `nil` when there is nothing but holes.
+    /// `nil` when the file has nothing but holes.
     private func findData() throws(FileSystemError) -> Int64? {
         let found = clinux_seek_data(raw, 0)
         if found >= 0 { return found }
         switch clinux_errno() {
         case ENXIO: return nil
-        // Without holes all is content.
+        // Without support for holes, everything is content.
         case EINVAL, EOPNOTSUPP: return 0
         default: throw .last("looking at \(path)")
         }
@@ -107,14 +107,15 @@ final class OpenedLog {
         return bytes
     }
 
-    /// Frees a part; its place reads as zeros and is no content any more. Durable on return.
+    /// Frees a part of the file. It then reads as zeros and is not content any more. Durable on
+    /// return.
     func free(from position: Int64, count: Int64) throws(FileSystemError) {
         let attempt = "freeing the rotated part of \(path)"
         guard clinux_punch_hole(raw, position, count) == 0 else { throw .last(attempt) }
         guard fdatasync(raw) == 0 else { throw .last(attempt) }
     }
 
-    /// Takes the hole at the head out of the file, for writers too.
+    /// Cuts the hole at the head out of the file, also for the writers.
     /// - Returns: whether the file system can do it.
     func dropHole() throws(FileSystemError) -> Bool {
         try measure()
@@ -123,7 +124,7 @@ final class OpenedLog {
             try measure()
             return true
         }
-        // EINVAL: in blocks larger than what was freed.
+        // EINVAL: the blocks are larger than what was freed.
         let code = clinux_errno()
         guard code == EOPNOTSUPP || code == EINVAL || code == ENOSYS || code == EPERM else {
             throw .last("shortening \(path)")

@@ -2,10 +2,10 @@ internal import CLinux
 internal import Glibc
 internal import Transport
 
-/// A child that leads its own session and waits, before it becomes its program, to be released.
+/// A child that leads its own session. It waits for its release before it becomes its program.
 ///
-/// Between the two its identity is written to disk. When we are killed in between, the child ends by
-/// itself: there is no moment at which a program runs that no record names. It blocks.
+/// Its identity is written to disk while it waits. If we are killed in that time, the child ends by
+/// itself. So no program ever runs that no record names. It blocks.
 struct HeldProcess: ~Copyable {
     let handle: ProcessHandle
     private let gate: FileDescriptor
@@ -58,7 +58,8 @@ struct HeldProcess: ~Copyable {
         }
     }
 
-    /// Lets the child become its program; throws when it cannot, and then nothing is left of it.
+    /// Lets the child become its program. It throws if the child cannot, and then nothing is left
+    /// of it.
     consuming func release() throws(SpawnError) -> ProcessHandle {
         var stage: Int32 = 0
         let code = clinux_release_held(gate.raw, &stage)
@@ -86,7 +87,7 @@ struct HeldProcess: ~Copyable {
         ENOENT, ENOEXEC, EACCES, ENOTDIR, EISDIR, ELOOP, EINVAL, ELIBBAD,
     ]
 
-    /// Ends the child without having run the program.
+    /// Ends the child before it has run the program.
     consuming func abandon() {
         let handle = handle
         _ = consume gate
@@ -115,7 +116,7 @@ struct HeldProcess: ~Copyable {
 }
 
 extension ProcessSetting {
-    /// The setting as C has it; the rest of the value is for `body` to fill in.
+    /// The setting as a C value; `body` fills in the rest of that value.
     fileprivate func withCProgram<Result>(
         _ body: (inout clinux_program) -> Result
     ) -> Result {
@@ -137,7 +138,7 @@ extension ProcessSetting {
         }
     }
 
-    /// Gives an opened log to the user of the program, which may open it again: as /dev/stdout.
+    /// Gives an opened log to the program's user: the program may open it again, as /dev/stdout.
     fileprivate func own(log: Int32, _ attempt: String) throws(SpawnError) {
         guard let user else { return }
         var status = stat()

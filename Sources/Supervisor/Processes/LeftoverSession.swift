@@ -1,20 +1,20 @@
 package import Transport
 
-/// Stops what a killed deployex has left running. It is known by its recorded identity alone.
+/// Stops what a killed deployex has left running. Only the recorded identity identifies it.
 package enum LeftoverSession {
     package enum Outcome: Equatable, Sendable {
         /// No running process has that identity; nothing was signalled.
         case notRunning
-        /// It ended; with `killed`, only after SIGKILL.
+        /// It ended; if `killed`, only after SIGKILL.
         case stopped(killed: Bool)
-        /// Members that not even SIGKILL has ended so far, such as one that waits for a file system which
-        /// does not answer.
+        /// Some members have survived even SIGKILL so far, for example one that waits for a file
+        /// system which does not answer.
         case survived(count: Int)
     }
 
-    /// Asks the session to end, waits up to `timeout`, then kills what is left of it, and waits ten seconds
-    /// at most for that: whoever starts does not wait for ever. Called on the loop's thread, by an actor that
-    /// is pinned to it.
+    /// Asks the session to end, waits up to `timeout`, then kills the rest of it. It waits at most
+    /// ten seconds for that, so that a start is not held up for ever. Called on the loop's thread,
+    /// by an actor that is pinned to it.
     package nonisolated(nonsending) static func stop(
         _ identity: ProcessIdentity, timeout: Duration = .seconds(10),
         in host: any ProcessHost, on loop: any SerialLoop
@@ -45,8 +45,8 @@ final class LeftoverWait: @unchecked Sendable {
         }
     }
 
-    /// Repeats until nothing is left: a search may miss a process that is just being made. After so many
-    /// `times` the wait is over.
+    /// Repeats until nothing is left: a search may miss a process that is just being made. The wait
+    /// ends after `times` attempts.
     func kill(
         times: Int, every interval: Duration = .seconds(1), on loop: any SerialLoop,
         _ kill: @escaping @Sendable () -> Void

@@ -1,6 +1,6 @@
 internal import Transport
 
-/// A process that was started with a variable that tells whose it is.
+/// A process that was started with a variable that tells which instance it belongs to.
 package struct MarkedProcess: Equatable, Sendable, CustomStringConvertible {
     package var identity: ProcessIdentity
     /// The number of its session.
@@ -16,8 +16,9 @@ package struct MarkedProcess: Equatable, Sendable, CustomStringConvertible {
     /// "4711 (redis-server)"
     package var description: String { "\(identity.pid) (\(SafeText.line(name)))" }
 
-    /// Those that run with the environment variable `variable` (`NAME=VALUE`) and belong to `owners`: anybody
-    /// can start one that has it. An EPMD is the whole host's, and none. It blocks.
+    /// The running processes that have the environment variable `variable` (`NAME=VALUE`) and
+    /// belong to `owners`. The owner counts because anybody can start a process with that variable.
+    /// An EPMD is left out: it serves the whole host. It blocks.
     static func running(with variable: String, owners: TrustedUsers) -> [MarkedProcess] {
         ProcessStatus.all().filter { status in
             !status.isZombie && status.name != "epmd"

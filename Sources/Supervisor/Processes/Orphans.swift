@@ -2,23 +2,24 @@ internal import CLinux
 internal import Glibc
 package import Transport
 
-/// The processes that have lost their parent and become children of deployex: daemons that an instance, or
-/// what it had started, has left behind. As long as deployex lives, nothing that its instances have started is
-/// lost to it.
+/// The processes that have lost their parent and become children of deployex: daemons that an
+/// instance, or a process started by it, has left behind. As long as deployex lives, it loses track
+/// of no process that its instances have started.
 ///
-/// They are told from deployex's own children, which ``OwnChildren`` knows, and reaped when they end. Whose
-/// they are their environment says: ``variable``, which an instance's program is started with and hands on.
-/// One without it is reaped, and nothing else.
+/// They are not deployex's own children, which ``OwnChildren`` knows. They are reaped when they
+/// end. Their environment says which instance they belong to: an instance's program is started with
+/// ``variable`` and hands it on. A process without the variable is only reaped.
 ///
-/// Source: PR_SET_CHILD_SUBREAPER(2const); the first process of a pid namespace is one without being asked.
+/// Source: PR_SET_CHILD_SUBREAPER(2const). The first process of a pid namespace adopts orphans
+/// anyway.
 package final class Orphans: Sendable {
-    /// In it stands the folder of the instance that a process belongs to.
+    /// Its value is the folder of the instance that a process belongs to.
     package static let variable = "DEPLOYEX_INSTANCE_FOLDER"
 
     private struct Orphan: Sendable {
         let handle: ProcessHandle
         let session: Int32
-        /// Whose it is.
+        /// Which instance the process belongs to.
         let mark: String?
         var isOld = false
         var isTold = false
@@ -34,15 +35,15 @@ package final class Orphans: Sendable {
 
     private let state = Guarded(State())
 
-    /// Makes this process the parent of what loses its own. Nothing in it may make children then but what
-    /// ``OwnChildren`` is told of.
+    /// Makes this process the parent of its orphaned descendants. From then on, every child that
+    /// this process makes must be known to ``OwnChildren``.
     package init() throws(SystemError) {
         guard clinux_adopt_orphans() == 0 else { throw .last("becoming the parent of orphans") }
     }
 
     // MARK: On the loop
 
-    /// Looks for them every second, as long as the task lives, which prefers the loop.
+    /// Looks for orphans every second, as long as the task lives. The task prefers the loop.
     package func watch(on loop: any SerialLoop) async {
         while !Task.isCancelled {
             await loop.offload { self.look() }
@@ -53,7 +54,8 @@ package final class Orphans: Sendable {
         }
     }
 
-    /// Tells, on the loop, of each with that mark that was there at two looks: most live shorter.
+    /// Reports, on the loop, each process with that mark that was there at two looks. Most live
+    /// shorter.
     func listen(_ mark: String, _ listener: Listener?) {
         state.withLock { $0.listeners[mark] = listener }
     }
@@ -74,7 +76,7 @@ package final class Orphans: Sendable {
 
     // MARK: Elsewhere
 
-    /// Those with that mark that live now. It blocks.
+    /// The living orphans with that mark. It blocks.
     func living(_ mark: String) -> [ProcessHandle] {
         look()
         return state.withLock { state in
@@ -82,7 +84,7 @@ package final class Orphans: Sendable {
         }
     }
 
-    /// Reaps what has ended, and opens what is new. It blocks.
+    /// Reaps the orphans that have ended, and opens the new ones. It blocks.
     private func look() {
         let known = state.withLock { state in
             state.orphans = state.orphans.filter { !$0.value.handle.hasExited }
@@ -99,7 +101,7 @@ package final class Orphans: Sendable {
     }
 
     private static func mark(of status: ProcessStatus) -> String? {
-        // An EPMD is the whole host's, whoever needed it first.
+        // An EPMD serves the whole host, whoever needed it first.
         guard status.name != "epmd" else { return nil }
         return ProcFile.variable(variable, of: status.pid)
     }

@@ -1,14 +1,14 @@
 internal import Glibc
 internal import Transport
 
-/// The children that this process has made itself, from their making until they are reaped: whoever reaps
-/// orphans keeps off them.
+/// The children that this process has made itself, from their start until they are reaped. The
+/// reaper of orphans leaves them alone.
 enum OwnChildren {
     private static let pids = Guarded<Set<Int32>>([])
 
-    /// Makes one; `make` returns its pid, if it has made one.
+    /// Makes a child; `make` returns its pid, if it has made one.
     static func make<Result>(_ make: () -> (Result, pid: Int32?)) -> Result {
-        // While the lock is held nobody takes it for an orphan.
+        // While the lock is held, nobody takes the child for an orphan.
         pids.withLock { pids in
             let (result, pid) = make()
             if let pid { pids.insert(pid) }
@@ -16,13 +16,13 @@ enum OwnChildren {
         }
     }
 
-    /// It has been reaped, and its pid is free.
+    /// The child has been reaped, and its pid is free.
     static func forget(_ pid: Int32) {
         pids.withLock { _ = $0.remove(pid) }
     }
 
-    /// The living children that this process has not made, save those `known`. Those that have ended are
-    /// reaped. It blocks.
+    /// The living children that this process has not made, except those in `known`. Children that
+    /// have ended are reaped. It blocks.
     static func others(known: Set<Int32>) -> [ProcessHandle] {
         pids.withLock { own in
             var found: [ProcessHandle] = []
@@ -33,7 +33,7 @@ enum OwnChildren {
                 if status.isZombie {
                     waitpid(pid, nil, WNOHANG)
                 } else if !known.contains(pid), let handle = try? ProcessHandle(child: pid) {
-                    // One that has ended meanwhile is reaped at the next look.
+                    // A child that has ended meanwhile is reaped at the next look.
                     found.append(handle)
                 }
             }
@@ -41,7 +41,8 @@ enum OwnChildren {
         }
     }
 
-    /// Orphans come to the main thread. Source: proc_tid_children(5), which not every kernel has.
+    /// Orphans become children of the main thread. Source: proc_tid_children(5), which not every
+    /// kernel has.
     private static func children() -> [Int32] {
         let path = "/proc/\(getpid())/task/\(getpid())/children"
         guard access(path, F_OK) == 0 else {

@@ -4,23 +4,23 @@ internal import Transport
 
 /// What this process shows of itself to the rest of the host.
 package enum OwnProcess {
-    /// Writes over this process's argument `index` (0 is its own name) from byte `offset` on, where
+    /// Overwrites this process's argument `index` (0 is its own name) from byte `offset` on, as
     /// `ps` and `/proc/PID/cmdline` show it.
     package static func overwriteArgument(_ index: Int, from offset: Int) {
         guard let index = Int32(exactly: index), offset >= 0 else { return }
         clinux_overwrite_argument(index, offset)
     }
 
-    /// Gives this process the name that `ps` and `/proc/PID/comm` show; called by the main thread.
+    /// Sets the process name that `ps` and `/proc/PID/comm` show. Called by the main thread.
     package static func setName(_ name: String) {
-        // Longer ones are cut: it does not fail.
+        // This does not fail: longer names are cut.
         _ = clinux_set_name(name)
     }
 
-    /// Leaves no core dump from now on, and lets nobody but root trace this process or read its memory
-    /// and its environment. What it starts is as it would have been.
+    /// From now on, leaves no core dump, and lets only root trace this process or read its memory
+    /// and environment. Programs that it starts are not affected.
     package static func refuseDumps() {
-        // It takes no argument that could be wrong.
+        // It cannot fail: it has no argument that could be wrong.
         _ = clinux_refuse_dumps()
     }
 }

@@ -4,7 +4,8 @@ internal import Transport
 
 /// Reads from `/proc`, where files have no size and folders change while they are read.
 enum ProcFile {
-    /// The file's first bytes, or `nil` when it cannot be read, as when its process has gone.
+    /// The file's first bytes, or `nil` when it cannot be read, for example because its process is
+    /// gone.
     static func read(_ path: String, limit: Int = 4096) -> [UInt8]? {
         let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
@@ -21,21 +22,22 @@ enum ProcFile {
         return bytes.isEmpty ? nil : bytes
     }
 
-    /// The user of a process, or `nil` when it has gone. The real one: whoever starts a program that is setuid
-    /// stays its real user, and could pass for somebody else by the effective one. Source: proc_pid_status(5).
+    /// The real user of a process, or `nil` when the process is gone. A process that starts a
+    /// setuid program keeps its real user, but could pass for somebody else by its effective user.
+    /// Source: proc_pid_status(5).
     static func user(of pid: Int32) -> UInt32? {
-        // Real, effective, saved, and for files.
+        // Real, effective, saved and file system user ids.
         status(of: pid, "Uid:").first.flatMap { UInt32($0) }
     }
 
-    /// The pid that a process has for itself: another one than `pid` where it runs in a namespace of its
-    /// own. `nil` when it has gone. Source: proc_pid_status(5).
+    /// The pid that a process sees as its own. It differs from `pid` if the process runs in its own
+    /// pid namespace. `nil` when the process is gone. Source: proc_pid_status(5).
     static func namespacePID(of pid: Int32) -> Int32? {
-        // From our own namespace to the innermost.
+        // The pids from our own namespace to the innermost one.
         status(of: pid, "NSpid:").last.flatMap { Int32($0) }
     }
 
-    /// The words of one line of a process's status; none when it has gone.
+    /// The words of one line of a process's status; empty when the process is gone.
     private static func status(of pid: Int32, _ name: String) -> [Substring] {
         guard let bytes = read("/proc/\(pid)/status") else { return [] }
         let lines = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
@@ -43,16 +45,16 @@ enum ProcFile {
         return Array(line.split(whereSeparator: \.isWhitespace).dropFirst())
     }
 
-    /// A process's environment variables as it was started with them, each `NAME=VALUE`; none where it is not
-    /// ours to see. Source: proc_pid_environ(5).
+    /// The environment variables that a process was started with, each as `NAME=VALUE`; empty if we
+    /// may not see them. Source: proc_pid_environ(5).
     static func environment(of pid: Int32) -> [String] {
-        // Most are a few KiB; the kernel takes 128 KiB for one variable.
+        // Most environments are a few KiB; the kernel takes 128 KiB for one variable.
         var bytes = read("/proc/\(pid)/environ", limit: 64 << 10) ?? []
         if bytes.count == 64 << 10 { bytes = read("/proc/\(pid)/environ", limit: 4 << 20) ?? [] }
         return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// One of them.
+    /// The value of one environment variable of a process.
     static func variable(_ name: String, of pid: Int32) -> String? {
         environment(of: pid).first { $0.hasPrefix(name + "=") }.map {
             String($0.dropFirst(name.utf8.count + 1))

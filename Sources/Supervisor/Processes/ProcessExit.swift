@@ -4,7 +4,7 @@ internal import Transport
 package enum ProcessExit: Hashable, Codable, Sendable, CustomStringConvertible {
     case code(Int32)
     case signal(Int32)
-    /// The process was not our child, so the kernel told only that it ended.
+    /// The process was not our child, so the kernel only told us that it ended.
     case unknown
 
     /// "exit status 1", "killed by signal 9 (SIGKILL)".

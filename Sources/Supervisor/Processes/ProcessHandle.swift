@@ -4,8 +4,8 @@ internal import Transport
 
 /// A process held by a pidfd: a signal sent through it reaches this process or nobody.
 ///
-/// The kernel keeps the number of a pidfd's process from being confused with another's, but not the
-/// moment of opening: so the process is identified again after it has been opened.
+/// An open pidfd never refers to another process, but its pid may have been reused before it was
+/// opened. So the process is identified again after it has been opened.
 final class ProcessHandle: Sendable {
     let identity: ProcessIdentity
     private let descriptor: FileDescriptor
@@ -13,15 +13,15 @@ final class ProcessHandle: Sendable {
     /// The descriptor, for watching and waiting.
     var raw: Int32 { descriptor.raw }
 
-    /// Opens the process with exactly this identity; `nil` when it has ended and been reaped, or
-    /// has given its pid away. A zombie is opened.
+    /// Opens the process with exactly this identity. The result is `nil` when the process has ended
+    /// and been reaped, or when another process has its pid. A zombie is opened.
     init?(_ identity: ProcessIdentity) {
         guard identity.bootID == ProcessIdentity.currentBootID, identity.pid > 0 else { return nil }
         let raw = clinux_pidfd_open(identity.pid)
         guard raw >= 0 else { return nil }
         let descriptor = FileDescriptor(owning: raw)
-        // Whoever has this start time now had the pid already when it was opened just before: the
-        // identity was read earlier still.
+        // A process with this start time already had the pid when it was opened just before: the
+        // identity was read even earlier.
         guard
             let status = ProcessStatus.ofProcess(identity.pid),
             status.startTicks == identity.startTicks
@@ -30,7 +30,7 @@ final class ProcessHandle: Sendable {
         self.descriptor = descriptor
     }
 
-    /// A child of ours that has not been reaped, so that its pid cannot have been reused.
+    /// Opens a child of ours that has not been reaped, so its pid cannot have been reused.
     init(child pid: Int32) throws(SystemError) {
         let raw = clinux_pidfd_open(pid)
         guard raw >= 0 else { throw .last("opening process \(pid)") }
@@ -48,7 +48,7 @@ final class ProcessHandle: Sendable {
         return Glibc.poll(&poll, 1, 0) > 0
     }
 
-    /// Sends a signal; whether the process was still there to get it.
+    /// Sends a signal. Returns whether the process was still there to get it.
     @discardableResult
     func send(_ signal: Int32) -> Bool {
         clinux_pidfd_send_signal(raw, signal) == 0
@@ -61,12 +61,12 @@ final class ProcessHandle: Sendable {
         OwnChildren.forget(identity.pid)
     }
 
-    /// How this child of ours ended, or `nil` while it runs. With `reaping` its pid becomes free.
+    /// How this child of ours ended, or `nil` while it runs. With `reaping`, its pid becomes free.
     func exitStatus(reaping: Bool) -> ProcessExit? {
         var status: Int32 = 0
         var signalled: Int32 = 0
         let result = clinux_exit_status(raw, reaping ? 1 : 0, &status, &signalled)
-        // A child that someone else has reaped (ECHILD) has ended, nobody knows how.
+        // If someone else has reaped the child (ECHILD), it has ended, and nobody knows how.
         if result < 0 { return clinux_errno() == ECHILD ? .unknown : nil }
         guard result == 1 else { return nil }
         if reaping { OwnChildren.forget(identity.pid) }

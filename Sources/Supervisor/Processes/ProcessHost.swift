@@ -4,17 +4,17 @@ package import Transport
 package protocol ProcessHost: Sendable {
     /// Starts a program that leads a session of its own.
     ///
-    /// `record` runs elsewhere, after the process exists and before it becomes the program: it writes the
-    /// identity to disk. When it throws, and when deployex is killed meanwhile, the program does not run. No
-    /// event comes before the call has returned.
+    /// `record` runs elsewhere, after the process exists and before it becomes the program, and
+    /// writes the identity to disk. If `record` throws, or deployex is killed meanwhile, the
+    /// program does not run. No event comes before the call has returned.
     func start(
         _ program: Program, record: @escaping @Sendable (ProcessIdentity) throws -> Void,
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> any RunningSession
 
-    /// Takes over a process that an earlier deployex started; `nil` when no running process has that
-    /// identity. How it ends is `.unknown`: it is not our child.
-    /// - Parameter others: what that deployex has seen leave its session.
+    /// Takes over a process that an earlier deployex started; `nil` when no running process has
+    /// that identity. Its exit is reported as `.unknown`, since it is not our child.
+    /// - Parameter others: the processes that the earlier deployex saw leave its session.
     func adopt(
         _ identity: ProcessIdentity, others: [ProcessIdentity],
         onEvent: @escaping (ProcessSession.Event) -> Void
@@ -28,26 +28,28 @@ package protocol ProcessHost: Sendable {
     /// As ``MarkedProcess/running(with:owners:)``.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
-    /// A variable that a process was started with; `nil` where it has none of that name, or has ended.
+    /// The value of a variable that a process was started with. It is `nil` if the process has no
+    /// variable of that name, or has ended.
     func variable(_ name: String, of identity: ProcessIdentity) async -> String?
 
     /// The boot that the host runs in.
     var bootID: String { get }
 
-    /// How long ago the process started. Meaningful in the same boot only.
+    /// How long ago the process started. Only meaningful within the same boot.
     func age(of identity: ProcessIdentity) -> Duration
 }
 
 /// A process that leads a session, until nothing of the session is left.
 package protocol RunningSession: AnyObject, Sendable {
     var identity: ProcessIdentity { get }
-    /// Tells which sockets its processes hold; `nil` where there are none.
+    /// Tells which sockets the session's processes hold; `nil` if there are no processes.
     var sockets: SessionSockets? { get }
-    /// Whether a program that has `pid` for its own is one of its processes.
+    /// Whether one of the session's processes runs a program that sees `pid` as its own pid.
     func includes(_ pid: Int32) async -> Bool
-    /// Asks the session to end, soon: as ``ProcessSession/terminate()``. Does nothing once the leader has ended.
+    /// Asks the session to end, soon, as ``ProcessSession/terminate()`` does. Does nothing once the
+    /// leader has ended.
     func terminate()
-    /// Sends SIGKILL to the leader and to all that belongs to it, soon.
+    /// Sends SIGKILL to the leader and to everything that belongs to it, soon.
     func killSession()
 }
 
@@ -89,7 +91,7 @@ package struct SystemProcesses: ProcessHost {
     package func variable(_ name: String, of identity: ProcessIdentity) async -> String? {
         await offload {
             let value = ProcFile.variable(name, of: identity.pid)
-            // Whoever runs still had the pid when it was looked at.
+            // A process that still runs had the pid when we looked at it.
             return identity.isRunning ? value : nil
         }
     }

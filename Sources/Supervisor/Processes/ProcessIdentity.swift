@@ -1,13 +1,14 @@
 internal import Glibc
 
-/// Names one process for ever: a pid alone is reused, its start time in a given boot is not.
+/// Identifies one process for ever: a pid alone is reused, but its start time in a given boot is
+/// not.
 ///
 /// As JSON: `{"pid":4711,"start_ticks":889123,"boot_id":"6a1c…"}`.
 package struct ProcessIdentity: Hashable, Codable, Sendable, CustomStringConvertible {
     package var pid: Int32
     /// Clock ticks since the host booted: field 22 of `/proc/PID/stat`.
     package var startTicks: UInt64
-    /// The boot in which that holds: `/proc/sys/kernel/random/boot_id`.
+    /// The boot in which the ticks count: `/proc/sys/kernel/random/boot_id`.
     package var bootID: String
 
     package init(pid: Int32, startTicks: UInt64, bootID: String) {
@@ -24,7 +25,8 @@ package struct ProcessIdentity: Hashable, Codable, Sendable, CustomStringConvert
 
     package var description: String { "process \(pid)" }
 
-    /// The identity of the process that runs as `pid` now; `nil` for none and for a zombie.
+    /// The identity of the process that runs as `pid` now; `nil` if there is none, or only a
+    /// zombie.
     package static func ofRunning(pid: Int32) -> ProcessIdentity? {
         guard let status = ProcessStatus.ofProcess(pid), !status.isZombie else { return nil }
         return ProcessIdentity(status)
@@ -35,8 +37,8 @@ package struct ProcessIdentity: Hashable, Codable, Sendable, CustomStringConvert
         Self.ofRunning(pid: pid) == self
     }
 
-    /// How long ago the process started, to the clock tick (usually 10 ms); suspended time counts.
-    /// Meaningful in the same boot only.
+    /// How long ago the process started, to the clock tick (usually 10 ms). Suspended time counts.
+    /// Only meaningful within the same boot.
     package var age: Duration {
         var now = timespec()
         clock_gettime(CLOCK_BOOTTIME, &now)

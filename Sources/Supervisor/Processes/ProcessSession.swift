@@ -5,20 +5,21 @@ package import Transport
 /// session is left.
 ///
 /// It reports ``Event/exited(_:)`` once and then ``Event/ended(survivors:)`` once, on the loop's
-/// thread. Dropping the object neither signals nor loses the process; its events go on.
+/// thread. Dropping the object does not signal or lose the process: its events continue.
 ///
 /// The invariant behind `@unchecked Sendable`: mutable state is touched on the loop's thread only.
 package final class ProcessSession: RunningSession, @unchecked Sendable {
     package enum Event: Equatable, Sendable {
-        /// A process has left the session, and lives on without a parent. It is ended with the session, by
-        /// whom it is recorded.
+        /// A process has left the session and lives on without a parent. Whoever receives this
+        /// records it. The process is ended together with the session.
         case left(ProcessIdentity)
-        /// The leader has ended. The rest of its session is being ended, too: asked to where the leader was,
-        /// killed where it ended by itself.
+        /// The leader has ended. The rest of its session is being ended, too. If the leader was
+        /// asked to end, the rest is asked as well; if it ended by itself, the rest is killed.
         case exited(ProcessExit)
-        /// Nothing is left, save `survivors` that not even SIGKILL ended within five seconds, as
-        /// when they wait for a disk. The pid is free from now on. What was asked to end and does not is
-        /// waited for until ``ProcessSession/killSession()``.
+        /// Nothing is left, except `survivors` processes that not even SIGKILL ended within five
+        /// seconds, for example because they wait for a disk. The pid is free from now on. A
+        /// process that was asked to end and does not end delays this event until
+        /// ``ProcessSession/killSession()``.
         case ended(survivors: Int)
     }
 
@@ -29,15 +30,16 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private let isChild: Bool
     private let onEvent: (Event) -> Void
     private let orphans: Orphans?
-    /// What its orphans are known by.
+    /// The mark by which its orphans are known.
     private let mark: String?
     private var token: EventLoop.WatchToken?
-    /// Members found so far, held so that they can be signalled whatever becomes of the leader.
+    /// The members found so far. They are held open so that they can be signalled even if the
+    /// leader is gone.
     private var known: [ProcessHandle] = []
-    /// Searches under way: the leader is reaped after the last of them.
+    /// The number of running searches: the leader is reaped after the last of them.
     private var searchCount = 0
     private var survivorsAtEnd: Int?
-    /// SIGTERM is, or has been, sent: those that have got it.
+    /// Set once SIGTERM is being sent, or was sent; its value is the processes that have got it.
     private var asking: Task<Set<ProcessIdentity>, Never>?
     private var isKilled = false
 
@@ -54,7 +56,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         token = try loop.watch(leader.raw, for: .readable) { [self] _ in leaderExited() }
         guard let orphans, let mark else { return }
         orphans.listen(mark) { [weak self] identity, session in
-            // One that has not left the session is found there.
+            // Members of the session itself are found there.
             guard let self, session != self.leader.identity.pid else { return }
             self.onEvent(.left(identity))
         }
@@ -62,10 +64,11 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
 
     /// Starts a program; called on the loop's thread, by an actor that is pinned to it.
     ///
-    /// `record` runs elsewhere, after the process exists and before it becomes the program: it
-    /// writes the identity to disk. When it throws, and when deployex is killed meanwhile, the
+    /// `record` runs elsewhere, after the process exists and before it becomes the program, and
+    /// writes the identity to disk. If `record` throws, or deployex is killed meanwhile, the
     /// program does not run. No event comes before the call has returned.
-    /// - Parameter orphans: where those of the program are found, if it has ``Orphans/variable``.
+    /// - Parameter orphans: where orphans of the program are found, if the program has
+    ///   ``Orphans/variable``.
     package nonisolated(nonsending) static func start(
         _ program: Program, on loop: EventLoop, orphans: Orphans? = nil,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in },
@@ -92,9 +95,10 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Takes over a process that an earlier deployex started; called on the loop's thread. `nil`
-    /// when no running process has that identity. How it ends is `.unknown`: it is not our child.
-    /// - Parameter others: what an earlier deployex has seen leave the session.
+    /// Takes over a process that an earlier deployex started; called on the loop's thread. The
+    /// result is `nil` when no running process has that identity. Its exit is reported as
+    /// `.unknown`, since it is not our child.
+    /// - Parameter others: the processes that an earlier deployex saw leave the session.
     package nonisolated(nonsending) static func adopt(
         _ identity: ProcessIdentity, others: [ProcessIdentity] = [], on loop: EventLoop,
         onEvent: @escaping (Event) -> Void
@@ -121,12 +125,12 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         return await offload { sockets.includes(pid) }
     }
 
-    /// Whether the leader has not ended.
+    /// Whether the leader still runs.
     package var isRunning: Bool { !leader.hasExited }
 
-    /// Sends SIGTERM to the leader, soon, and where that is a wrapper script, to the virtual machine below it:
-    /// a shell ends by it and passes nothing on. When these have ended, the rest gets it. Does nothing once
-    /// the leader has ended.
+    /// Sends SIGTERM to the leader, soon. If the leader is a wrapper script, the virtual machine
+    /// below it gets SIGTERM too: a shell ends by the signal and does not pass it on. When these
+    /// have ended, the rest gets it. Does nothing once the leader has ended.
     package func terminate() {
         let search = search { leader, members in
             let first = [leader] + VirtualMachine.topmost(of: members, below: leader)
@@ -136,7 +140,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         asking = asking ?? search
     }
 
-    /// Sends SIGKILL to the leader and to all that belongs to it, soon.
+    /// Sends SIGKILL to the leader and to everything that belongs to it, soon.
     package func killSession() {
         isKilled = true
         search { leader, members in
@@ -150,14 +154,14 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private typealias Signal =
         @Sendable (ProcessHandle, [ProcessHandle]) -> Set<ProcessIdentity>
 
-    /// Begins a search for the members, to signal them.
-    /// - Returns: what `signal` returns; `nil` once all is over.
+    /// Begins a search for the members, and signals them.
+    /// - Returns: the result of `signal`; `nil` once the session has ended.
     @discardableResult
     private func search(_ signal: @escaping Signal) -> Task<Set<ProcessIdentity>, Never>? {
         guard survivorsAtEnd == nil else { return nil }
         precondition(loop.isCurrent, "Not on the event loop's thread")
         searchCount += 1
-        // It ends by itself within milliseconds, and keeps the session until then.
+        // The task ends by itself within milliseconds, and keeps the session alive until then.
         return Task(executorPreference: loop) { [self] in
             let signalled = await find(signal).signalled
             searchCount -= 1
@@ -166,7 +170,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Looks up the members elsewhere, signals, and remembers them.
+    /// Looks up the members off the loop, signals them, and remembers them.
     private func find(
         _ signal: @escaping Signal
     ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
@@ -189,8 +193,8 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         guard let token else { return }
         loop.unwatch(token)
         self.token = nil
-        // Not reaped yet: as long as the leader is a zombie nobody else gets its pid, and so what
-        // has its number as session id is of this session.
+        // Do not reap the leader yet: as long as it is a zombie, nobody else gets its pid. So every
+        // process with its pid as session id belongs to this session.
         let status = isChild ? leader.exitStatus(reaping: false) : nil
         onEvent(.exited(status ?? .unknown))
         Task(executorPreference: loop) { [self] in
@@ -199,14 +203,14 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Ends what is left; returns how many would not end.
+    /// Ends the rest of the session. Returns how many processes would not end.
     private func sweep() async -> Int {
         if let asking { await askRest(asked: asking.value) }
         return await killRest()
     }
 
-    /// Sends SIGTERM to what is left, the virtual machines first; returns when nothing is left, or it is to be
-    /// killed.
+    /// Sends SIGTERM to the rest, the virtual machines first. Returns when nothing is left, or when
+    /// the rest is to be killed.
     private func askRest(asked: Set<ProcessIdentity>) async {
         var asked = asked
         var pause = Duration.milliseconds(2)
@@ -227,7 +231,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
     }
 
-    /// Kills what is left until nothing is; returns how many would not end.
+    /// Kills the rest until nothing is left. Returns how many processes would not end.
     private func killRest() async -> Int {
         let deadline = MonotonicTime.now + .seconds(5)
         var pause = Duration.milliseconds(2)
@@ -236,7 +240,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
                 for member in members { member.send(SIGKILL) }
                 return []
             }.members
-            // Those that were signalled just now are gone only when a later look finds none.
+            // Processes that were signalled just now are gone only when a later look finds none.
             if members.isEmpty || MonotonicTime.now >= deadline { return members.count }
             await loop.sleep(for: pause)
             pause = min(pause * 2, .milliseconds(100))

@@ -1,14 +1,15 @@
 package import Transport
 
-/// As whom and within which limits a program runs. What is `nil` it has from deployex.
+/// The user and the limits with which a program runs. For each `nil`, deployex's own value holds.
 package struct ProcessSetting: Equatable, Sendable {
-    /// It gets this user's ids and groups and loses all of ours, for good. Only root can.
+    /// The program gets this user's ids and groups and loses all of ours, for good. Only root can
+    /// do this.
     package var user: ProcessUser?
-    /// The permissions that files which it makes do not get.
+    /// The permissions that files made by the program do not get.
     package var umask: UInt32?
     package var descriptorLimit: ResourceLimit?
     package var coreLimit: ResourceLimit?
-    /// Descriptors beside the standard ones; the caller keeps its own open until the start is over.
+    /// Descriptors beyond the standard ones. The caller keeps its own open until the start is over.
     package var passed: [PassedDescriptor]
 
     package init(
@@ -26,8 +27,8 @@ package struct ProcessSetting: Equatable, Sendable {
     var asWhom: String { user.map { " as \($0.name)" } ?? "" }
 }
 
-/// A descriptor of ours, and the number that it has in a program: from 3 on, below 256, each once.
-/// deployex passes none so far; it is there for listening sockets that outlive a release.
+/// A descriptor of ours, and its number in a program: from 3 on, below 256, each used once.
+/// deployex passes none so far; this is for listening sockets that outlive a release.
 package struct PassedDescriptor: Equatable, Sendable {
     package var source: Int32
     package var target: Int32
@@ -36,13 +37,13 @@ package struct PassedDescriptor: Equatable, Sendable {
 /// How many descriptors an instance may have.
 package enum DescriptorAllowance {
     /// Enough for the ports that a virtual machine makes room for by default, and no more: some
-    /// programs do something for every descriptor that they may have.
+    /// programs do work for every descriptor that they may have.
     package static let usual: UInt64 = 65_536
 
     /// - Parameters:
     ///   - wanted: what is configured, if anything.
     ///   - hard: deployex's own hard limit.
-    /// - Returns: the limits; the hard one is raised where more is wanted, which only root can.
+    /// - Returns: the limits. The hard limit is raised if more is wanted, which only root can do.
     package static func limit(wanted: UInt64?, hard: UInt64) -> ResourceLimit {
         guard let wanted else { return ResourceLimit(soft: usual) }
         return ResourceLimit(soft: wanted, hard: wanted > hard ? wanted : nil)

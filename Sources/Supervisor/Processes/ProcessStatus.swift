@@ -1,7 +1,7 @@
 /// What `/proc/PID/stat` says about a process. Source: proc_pid_stat(5).
 struct ProcessStatus: Equatable, Sendable {
     var pid: Int32
-    /// Its program's name, of 15 bytes at most; a program may change it.
+    /// Its program's name, at most 15 bytes; a program may change it.
     var name: String
     /// `R`, `S`, `D`, `Z`, …
     var state: UInt8
@@ -10,7 +10,7 @@ struct ProcessStatus: Equatable, Sendable {
     /// When it started, in clock ticks since the host booted.
     var startTicks: UInt64
 
-    /// Whether it has ended and only waits to be reaped.
+    /// Whether the process has ended and only waits to be reaped.
     var isZombie: Bool {
         switch state {
         case UInt8(ascii: "Z"), UInt8(ascii: "X"), UInt8(ascii: "x"): true
@@ -20,7 +20,7 @@ struct ProcessStatus: Equatable, Sendable {
 }
 
 extension ProcessStatus {
-    /// Parses one line; `nil` when it is not one.
+    /// Parses the line; `nil` if it is malformed.
     ///
     /// The second field is the program's name in parentheses and may itself hold spaces,
     /// parentheses and line ends, so the fields are counted from the last `)`.

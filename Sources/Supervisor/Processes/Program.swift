@@ -1,23 +1,23 @@
 package import Transport
 
-/// What is started as a process: nothing in it is looked up, expanded or passed to a shell.
+/// What to start as a process. Nothing in it is looked up, expanded or passed to a shell.
 package struct Program: Equatable, Sendable {
     /// The executable's absolute path.
     package var path: String
-    /// What it is called, the first of argv; by default the path.
+    /// The program's name, the first element of argv; the path by default.
     package var name: String?
-    /// What follows the path in argv.
+    /// The elements of argv after the first.
     package var arguments: [String]
     package var environment: [String: String]
     /// The working directory.
     package var folder: String
-    /// Opened for append and made with mode 0640, as the program's user's; the folder exists.
+    /// Opened for append, and made with mode 0640 as the program's user's file; the folder exists.
     package var stdoutPath: String
     package var stderrPath: String
     /// Used instead of `stderrPath`; the caller keeps it open until the start is over.
     package var stderr: Int32?
     package var setting: ProcessSetting
-    /// Who may own those two and their folders.
+    /// Who may own these two log files and their folders.
     package var logOwners = TrustedUsers()
 
     package init(
@@ -38,8 +38,9 @@ package struct Program: Equatable, Sendable {
 package struct SpawnError: Error, Equatable, Sendable, CustomStringConvertible {
     /// "starting /srv/bin/app: no such file or directory"
     package var description: String
-    /// Whether the cause is the program itself: it is missing, is not executable, is of no kind that the
-    /// kernel knows, or names an interpreter that is not there (a script with CRLF does).
+    /// Whether the program itself is the cause: it is missing, is not executable, is of no kind
+    /// that the kernel knows, or names an interpreter that does not exist (as a script with CRLF
+    /// does).
     package var isOfProgram: Bool
 
     package init(_ description: String, isOfProgram: Bool = false) {

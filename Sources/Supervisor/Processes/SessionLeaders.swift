@@ -1,13 +1,13 @@
 internal import Glibc
 package import Transport
 
-/// Looks for processes by where and how they were started, for the case that nothing on disk names them.
+/// Looks for processes by where and how they were started, in case nothing on disk names them.
 package enum SessionLeaders {
     /// The processes that lead a session, work in `folder`, and were started with the environment
-    /// variable `variable` (`NAME=VALUE`): without that, somebody's shell in the folder would be one. What
-    /// one of them has started in a session of its own, as a virtual machine starts its ports, is none.
-    /// It blocks.
-    /// - Parameter owners: whose processes count; anybody can start one that looks like these.
+    /// variable `variable` (`NAME=VALUE`). Without the variable, somebody's shell in the folder
+    /// would count. Their descendants with sessions of their own, such as the ports of a virtual
+    /// machine, do not count. It blocks.
+    /// - Parameter owners: whose processes count: anybody can start one that looks like these.
     package static func running(
         in folder: String, with variable: String, owners: TrustedUsers = TrustedUsers()
     ) -> [ProcessIdentity] {
@@ -15,8 +15,8 @@ package enum SessionLeaders {
         let all = ProcessStatus.all()
         let parents = Dictionary(all.map { ($0.pid, $0.parent) }) { $1 }
         let found = all.filter { status in
-            // First whose it is: where a stranger works, and what he has for an environment, may be on a file
-            // system of his that does not answer.
+            // First check the owner: a stranger's working folder and environment may be on the
+            // stranger's own file system, which may not answer.
             !status.isZombie && status.session == status.pid
                 && ProcFile.user(of: status.pid).map(owners.contains) == true
                 && realPath("/proc/\(status.pid)/cwd") == wanted
@@ -30,7 +30,8 @@ package enum SessionLeaders {
         _ pid: Int32, of pids: Set<Int32>, _ parents: [Int32: Int32]
     ) -> Bool {
         var pid = pid
-        // As deep as no tree is: pids may be reused while they are looked up, in a circle even.
+        // Deeper than any tree: pids may be reused while they are looked up, and even form a
+        // circle.
         for _ in 0..<100 {
             guard let parent = parents[pid], parent > 1 else { return false }
             if pids.contains(parent) { return true }

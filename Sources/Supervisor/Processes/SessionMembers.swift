@@ -1,17 +1,17 @@
-/// Finds, and holds, what belongs to a session: its members, and the leader's descendants in
-/// sessions of their own, as the ports of a BEAM are (`erl_child_setup` makes one for each).
+/// Finds, and holds, what belongs to a session: its members, and the leader's descendants in their
+/// own sessions, such as the ports of a BEAM (`erl_child_setup` makes a session for each).
 ///
 /// A number in `/proc` proves nothing by itself: pids are reused. Every process is opened first and
-/// looked at again after that, and its tie to the leader counts only if the leader (even as a
-/// zombie) or another process known to be of the session is still there after the look. It blocks.
-/// Source: the kernel's kernel/pid.c, which frees a number only when neither a process nor a
-/// process group nor a session uses it.
+/// looked at again after that. Its tie to the leader counts only if, after the look, the leader
+/// (even as a zombie) or another known process of the session is still there. It blocks. Source:
+/// the kernel's kernel/pid.c, which frees a number only when no process, process group or session
+/// uses it.
 struct SessionMembers {
     let leader: ProcessHandle
     /// Whether the leader is our child and has not been reaped: then its pid cannot be reused.
     let isLeaderReserved: Bool
 
-    /// The living members besides the leader. `known` are some that were found before.
+    /// The living members besides the leader. `known` are members that were found before.
     func find(known: [ProcessHandle]) -> [ProcessHandle] {
         let known = known.filter { !$0.hasExited }
         let all = ProcessStatus.all()
@@ -38,7 +38,7 @@ struct SessionMembers {
             && !handle.hasExited
     }
 
-    /// A wrapper script may have gone before what it had started.
+    /// It also searches from known members: a wrapper script may have ended before what it started.
     private func descendants(
         of processes: [ProcessHandle], among all: [ProcessStatus]
     ) -> [ProcessHandle] {
@@ -48,7 +48,7 @@ struct SessionMembers {
         while let parent = parents.popLast() {
             for status in children[parent.identity.pid] ?? [] {
                 let child = open(status) { $0.parent == parent.identity.pid }
-                // A parent that is still there after the look had the pid during the look.
+                // A parent that still exists after the look had the pid during the look.
                 guard let child, !parent.hasExited else { continue }
                 found.append(child)
                 parents.append(child)

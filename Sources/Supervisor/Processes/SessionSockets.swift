@@ -2,14 +2,14 @@ internal import CLinux
 internal import Glibc
 internal import Transport
 
-/// Tells whether a session's processes hold a socket, so that a node that answers under an instance's name
-/// can be told from one that took the name. Everything blocks.
+/// Tells whether a session's processes hold a socket. So a node that answers under an instance's
+/// name can be told from one that took the name. Everything blocks.
 package struct SessionSockets: Sendable {
     package enum Answer: Equatable, Sendable {
         case held
         case notHeld
-        /// The kernel does not show us the descriptors of all the processes, as for a program with file
-        /// capabilities where we are not root.
+        /// The kernel does not show us the descriptors of all the processes, for example of a
+        /// program with file capabilities when we are not root.
         case unknown
     }
 
@@ -17,31 +17,31 @@ package struct SessionSockets: Sendable {
     let isLeaderReserved: Bool
     let known: [ProcessHandle]
 
-    /// The leader's.
+    /// The leader's pid.
     package var pid: Int32 { leader.identity.pid }
 
-    /// The user that the session's leader runs as, when it still does.
+    /// The user that the session's leader runs as; `nil` if the leader has ended.
     package var user: UInt32? {
         let user = ProcFile.user(of: leader.identity.pid)
-        // Who has not ended after the look had the pid during the look.
+        // A process that has not ended after the look had the pid during the look.
         return leader.hasExited ? nil : user
     }
 
-    /// Whether a program that has `pid` for its own runs in one of the processes, in a namespace of its
-    /// own perhaps.
+    /// Whether one of the processes runs a program that sees `pid` as its own pid, perhaps in its
+    /// own namespace.
     package func includes(_ pid: Int32) -> Bool {
         func has(_ handle: ProcessHandle) -> Bool {
             let isIt = ProcFile.namespacePID(of: handle.identity.pid) == pid
-            // Who has not ended after the look had the pid during the look.
+            // A process that has not ended after the look had the pid during the look.
             return isIt && !handle.hasExited
         }
-        // As good as always it is the virtual machine itself.
+        // It is almost always the virtual machine itself.
         return has(leader)
             || SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)
                 .find(known: known).contains(where: has)
     }
 
-    /// Whether each of `inodes`, as of `/proc/net/tcp`, is a socket of one of the processes.
+    /// Whether each of `inodes`, as in `/proc/net/tcp`, is a socket of one of the processes.
     package func hold(_ inodes: Set<UInt64>) -> Answer {
         var missing = inodes
         var isUnknown = false
@@ -50,10 +50,10 @@ package struct SessionSockets: Sendable {
                 isUnknown = isUnknown || !handle.hasExited
                 return
             }
-            // Who has not ended after the look had the pid during the look.
+            // A process that has not ended after the look had the pid during the look.
             if !handle.hasExited { missing.subtract(found) }
         }
-        // As good as always it is the virtual machine itself.
+        // It is almost always the virtual machine itself.
         look(leader)
         if !missing.isEmpty, !leader.hasExited {
             let members = SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)

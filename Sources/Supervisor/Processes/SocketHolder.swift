@@ -1,13 +1,13 @@
 internal import Glibc
 
-/// The process that holds a socket, for errors that name who has taken what another needs.
+/// The process that holds a socket, for errors that name who has taken what another process needs.
 package struct SocketHolder: Equatable, Sendable {
     package var pid: Int32
     /// Its working folder; `nil` when the kernel does not show it.
     package var folder: String?
 
-    /// Who holds one of `inodes`, as of `/proc/net/tcp`. Only our user's processes are shown, and to
-    /// root all. It looks at every process of the host, and blocks.
+    /// The process that holds one of `inodes`, as in `/proc/net/tcp`. Root sees all processes,
+    /// other users only their own. It looks at every process of the host, and blocks.
     package static func find(_ inodes: Set<UInt64>) -> SocketHolder? {
         for pid in ProcFile.pids() {
             guard let found = SessionSockets.sockets(of: pid, among: inodes), !found.isEmpty else {

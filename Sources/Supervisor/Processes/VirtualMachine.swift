@@ -2,11 +2,11 @@ internal import Glibc
 
 /// Tells virtual machines from the scripts around them and the programs below them. It blocks.
 ///
-/// A virtual machine ends what it has started in an order of its own, its applications before its ports, so
-/// that it is asked to end before they are.
+/// A virtual machine ends what it has started in its own order, its applications before its ports.
+/// So it is asked to end before they are.
 enum VirtualMachine {
-    /// Those of a session's `members` that have no virtual machine above them; none where the leader itself is
-    /// one and has not ended.
+    /// The virtual machines among a session's `members` that have no virtual machine above them.
+    /// Empty if the leader itself is one and has not ended.
     static func topmost(
         of members: [ProcessHandle], below leader: ProcessHandle
     ) -> [ProcessHandle] {
@@ -17,7 +17,7 @@ enum VirtualMachine {
         return machines.filter { !isBelow(pids, $0.identity.pid) }
     }
 
-    /// `beam.smp`, or another flavour of it, as `beam.debug.smp`.
+    /// `beam.smp`, or another flavour of it, such as `beam.debug.smp`.
     private static func isOne(_ handle: ProcessHandle) -> Bool {
         ProcessStatus.ofProcess(handle.identity.pid)?.name.hasPrefix("beam.") == true
             && !handle.hasExited
@@ -25,7 +25,7 @@ enum VirtualMachine {
 
     private static func isBelow(_ pids: Set<Int32>, _ pid: Int32) -> Bool {
         var pid = pid
-        // As deep as no tree is: pids may be reused while they are looked up.
+        // Deeper than any tree: pids may be reused while they are looked up.
         for _ in 0..<100 {
             guard let parent = ProcessStatus.ofProcess(pid)?.parent, parent > 1 else {
                 return false

@@ -1,5 +1,5 @@
-/// Arguments one after the other. `--option=value` and `--option value` mean the same; after `--`
-/// everything is positional; `-` and negative numbers are positional.
+/// Reads arguments one after the other. `--option=value` and `--option value` mean the same. After
+/// `--` everything is positional; `-` and negative numbers are always positional.
 struct ArgumentScanner {
     enum Argument: Equatable {
         case option(String)
@@ -7,7 +7,7 @@ struct ArgumentScanner {
     }
 
     private var remaining: ArraySlice<String>
-    /// The value behind `=` of the option returned last.
+    /// The value after the `=` of the option that was returned last.
     private var attached: String?
     private var onlyPositional = false
 
@@ -15,7 +15,7 @@ struct ArgumentScanner {
         remaining = arguments[...]
     }
 
-    /// The next argument without taking it.
+    /// The next argument, which stays there.
     var peek: Argument? {
         var copy = self
         return copy.next()
@@ -39,7 +39,7 @@ struct ArgumentScanner {
         return .option(String(text[..<equals]))
     }
 
-    /// The value of the option returned last.
+    /// The value of the option that was returned last.
     mutating func value(of option: String) throws(UsageError) -> String {
         if let value = attached {
             attached = nil

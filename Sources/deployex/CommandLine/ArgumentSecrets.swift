@@ -2,21 +2,21 @@ internal import Supervisor
 
 /// The cookie among a process's arguments, which every user of the host can read there.
 ///
-/// It is written over as soon as it has been read. Until then it could be seen, if only for a
-/// moment: a cookie in a file is seen by nobody.
+/// It is overwritten as soon as it has been read. Until then others can see it, if only for a
+/// moment. A cookie in a file cannot be seen this way.
 enum ArgumentSecrets {
-    /// A part of one argument that is a secret, to its end.
+    /// A secret part of one argument, which reaches to the argument's end.
     struct Place: Equatable {
-        /// Counted from 0 for the program's own name.
+        /// The index of the argument, counted from 0 for the program's own name.
         var index: Int
-        /// Bytes before it.
+        /// How many bytes of the argument come before the secret.
         var offset: Int
     }
 
     private static let options = ["--cookie", "-setcookie"]
 
-    /// Where the values of `--cookie` and `-setcookie` stand, all of them.
-    /// - Parameter arguments: with the program's own name.
+    /// Where all values of `--cookie` and `-setcookie` stand.
+    /// - Parameter arguments: including the program's own name.
     static func places(in arguments: [String]) -> [Place] {
         var places: [Place] = []
         var index = 1
@@ -33,9 +33,10 @@ enum ArgumentSecrets {
         return places
     }
 
-    /// The arguments, the program's name first; their secrets are gone from the process's own.
+    /// Returns the arguments, the program's name first, and removes their secrets from the
+    /// process's own arguments.
     static func take() -> [String] {
-        // A copy: what the kernel shows is the memory that main() was given.
+        // This is a copy: the kernel shows the memory that main() was given.
         let arguments = CommandLine.arguments
         for place in places(in: arguments) {
             OwnProcess.overwriteArgument(place.index, from: place.offset)

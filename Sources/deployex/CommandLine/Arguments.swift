@@ -1,10 +1,10 @@
 internal import Deployment
 
-/// What a user gave one verb, taken apart: each option is one that the verb has.
+/// A user's arguments for one verb, parsed. Each option is one that the verb has.
 ///
-/// Its conversions throw a ``UsageError`` that names the argument and what would do there.
+/// The conversions throw a ``UsageError`` that names the argument and says what is valid there.
 struct Arguments: Equatable {
-    /// Of the verb.
+    /// The name of the verb.
     var name: String
     var positional: [String] = []
     var flags: Set<String> = []
@@ -14,11 +14,11 @@ struct Arguments: Equatable {
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }
 
-    /// Whether it waits for its effect.
+    /// Whether the command waits for its effect.
     var waits: Bool { !has("--no-wait") }
 
-    /// The first argument, which is there: an instance's number, or a name with a number behind its
-    /// dash.
+    /// The first argument, which must be there: an instance's number, or a name that ends with a
+    /// dash and a number.
     func instance() throws(UsageError) -> String {
         let text = positional[0]
         let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]
@@ -28,7 +28,7 @@ struct Arguments: Equatable {
         return text
     }
 
-    /// The first argument, which is there: a version, or `auto`.
+    /// The first argument, which must be there: a version, or `auto`.
     func version() throws(UsageError) -> String {
         guard Release.isVersion(positional[0]) else {
             throw failure("\(positional[0]) is no version: letters, digits and ._+~- only")

@@ -1,12 +1,12 @@
-/// How this process takes part in the distribution: our own flags and Erlang's switches.
+/// How this process takes part in the distribution, by our own flags and Erlang's switches.
 ///
-/// Erlang's come from the arguments and from `ELIXIR_ERL_OPTIONS`, so that
-/// `ELIXIR_ERL_OPTIONS="-setcookie cookie" deployex --sname deployex` means what it means for
+/// Erlang's switches come from the arguments and from `ELIXIR_ERL_OPTIONS`. So
+/// `ELIXIR_ERL_OPTIONS="-setcookie cookie" deployex --sname deployex` means the same as it does for
 /// `iex`. The arguments win.
 struct DistributionOptions: Equatable {
     /// The node's own name, with or without `@host`.
     var name: String?
-    /// Fully qualified host names (`--name`) rather than short ones (`--sname`).
+    /// Whether host names are fully qualified (`--name`) or short (`--sname`).
     var usesLongNames = false
     var cookie: String?
     /// The options file of TLS: `-ssl_dist_optfile`.
@@ -15,10 +15,10 @@ struct DistributionOptions: Equatable {
     var usesTLS: Bool?
     /// Whether `-proto_dist` asks for IPv6; `nil` when it was not given.
     var usesIPv6: Bool?
-    /// The deployex node that a command talks to; `deployex` on this host when not given.
+    /// The deployex node that a command talks to; by default `deployex` on this host.
     var target: String?
 
-    /// Takes `option` with its value; `false` when it is not one of these.
+    /// Takes `option` with its value; returns `false` when the option is not one of these.
     mutating func accept(
         _ option: String, from scanner: inout ArgumentScanner
     ) throws(UsageError) -> Bool {
@@ -56,16 +56,16 @@ struct DistributionOptions: Equatable {
         return true
     }
 
-    /// These options with what `ELIXIR_ERL_OPTIONS` adds: the same for `start` and for the commands
-    /// that talk to it from the same environment.
+    /// These options plus those of `ELIXIR_ERL_OPTIONS`. `start` and the commands that talk to it
+    /// get the same from the same environment.
     func merging(_ environment: [String: String]) throws(UsageError) -> DistributionOptions {
         var options = self
         try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
         return options
     }
 
-    /// Takes over what the variable says and the arguments did not. Switches for the emulator
-    /// (`+S 4`), and others that are not about the distribution, mean nothing here and are skipped.
+    /// Adds what the variable says and the arguments did not. Switches for the emulator (`+S 4`),
+    /// and others that are not about the distribution, have no meaning here and are skipped.
     mutating func merge(erlangOptions text: String) throws(UsageError) {
         var words = ArgumentScanner(text.split(whereSeparator: \.isWhitespace).map(String.init))
         var fromVariable = DistributionOptions()
@@ -90,7 +90,7 @@ struct DistributionOptions: Equatable {
         case folder(String)
     }
 
-    /// What TLS is to be set up with, or `nil` for plain TCP.
+    /// Where TLS is to be configured from, or `nil` for plain TCP.
     /// - Parameter certificateFolder: used when no options file is named; empty for none.
     func tlsSource(certificateFolder: String) throws(UsageError) -> TLSSource? {
         switch (usesTLS, tlsOptionsFile) {

@@ -13,7 +13,7 @@ extension Verb {
                 when it was taken back instead, with the reason.
                 """,
             argumentCount: 1...1, peer: .deployex, concernsApplication: true,
-            // As long as a version may take to become ready, and some more.
+            // As long as a version may need to become ready, and some more.
             patience: .seconds(1800), words: { ["auto"] }, askedWords: .versions,
             read: { (arguments) throws(UsageError) in
                 Order("deploy", try arguments.version(), waits: arguments.waits)
@@ -69,11 +69,11 @@ extension Verb {
 
 /// A command that changes what runs.
 struct Order: Command {
-    /// Of the module `deployex`.
+    /// The function of the module `deployex` that does it.
     let function: String
     /// A version, `auto`, or an instance by its number or its name.
     let subject: String?
-    /// Until the effect is seen.
+    /// Whether to wait until the effect is seen.
     let waits: Bool
 
     init(_ function: String, _ subject: String? = nil, waits: Bool) {
@@ -100,20 +100,20 @@ struct Order: Command {
 
 /// `deployex stop --all`
 struct StopAll: Command {
-    /// Until nothing runs any more; else until everything has begun to stop.
+    /// Whether to wait until nothing runs any more, or only until everything has begun to stop.
     let waits: Bool
 
-    /// What one of the two calls to deployex has come to.
+    /// The result of one of the two calls to deployex.
     private enum Outcome {
         /// Everything is stopped, as this text says.
         case stopped(String)
-        /// Everything has begun to stop at least.
+        /// Everything has at least begun to stop.
         case begun
-        /// Only the other call will tell.
+        /// Only the other call can tell.
         case unknown
     }
 
-    /// The answer comes when nothing runs any more; meanwhile what is left is shown.
+    /// The answer comes when nothing runs any more. Until then, the command shows what is left.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let patience = setting.invocation.patience
@@ -128,7 +128,7 @@ struct StopAll: Command {
             while let outcome = try await group.next() {
                 if case .unknown = outcome { continue }
                 group.cancelAll()
-                // The progress must have gone from the terminal before a line is printed.
+                // The progress line must be gone from the terminal before another line is printed.
                 try? await group.waitForAll()
                 if case .stopped(let text) = outcome { Output.line(text) }
                 break
@@ -138,8 +138,8 @@ struct StopAll: Command {
     }
 
     /// Shows what is left until everything has begun to stop.
-    /// - Throws: when that is all that the command waits for, and it cannot be seen though deployex
-    ///   answers.
+    /// - Throws: when the command waits for nothing more than this, and deployex answers but does
+    ///   not show it.
     private func watch(
         _ client: ControlClient, within patience: Duration
     ) async throws(CommandFailure) -> Outcome {
@@ -147,7 +147,7 @@ struct StopAll: Command {
             let goal = CommandGoal.allIdle(orStopping: !waits).term
             _ = try await client.wait(for: goal, within: patience)
         } catch {
-            // A deployex that ends has answered `stop_all` before, or fails that call as well.
+            // A deployex that ends has already answered `stop_all`, or that call fails as well.
             guard waits || error.exitCode == ExitCode.unreachable else { throw error }
             return .unknown
         }

@@ -3,19 +3,19 @@ internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
 
-/// What the commands that talk to a node share: our own nameless node, and the one to talk to.
+/// What the commands that talk to a node share: our own nameless node, and the node to talk to.
 struct CommandContext: Sendable {
     let node: Node
     let loop: EventLoop
     /// How long an answer may take.
     let timeout: Duration
-    /// What our node is let in with.
+    /// The cookie with which our node connects.
     let cookie: String
     /// The options file of our TLS, if there is one.
     let tlsOptionsFile: String?
     private let usesLongNames: Bool
     private let host: HostName
-    /// The users of the sockets on this host that our node has connected to.
+    /// Records which users own the sockets on this host that our node has connected to.
     private let listenerOwners: ListenerOwners
 
     init(
@@ -29,7 +29,7 @@ struct CommandContext: Sendable {
         let epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: ownHost)
         var configuration = Node.Configuration()
-        // One node's answer is all that it waits for.
+        // Our node waits only for the answer of one node.
         configuration.terms = .answers
         configuration.connectTimeout = invocation.answerTimeout
         let owners = ListenerOwners()
@@ -66,8 +66,8 @@ struct CommandContext: Sendable {
         self.host = host
     }
 
-    /// Whose node on this host has answered; `nil` when it is on another host. Where it may be
-    /// several users', somebody who is not root.
+    /// The user whose node on this host has answered; `nil` when the node is on another host. If
+    /// several users are possible, it is one other than root.
     var answeringUser: UInt32? { listenerOwners.greatest }
 
     func name(_ text: String) throws(UsageError) -> NodeName {
@@ -89,7 +89,7 @@ struct CommandContext: Sendable {
     }
 }
 
-/// Whose sockets a command has connected to.
+/// Records the owners of the sockets that a command has connected to.
 private final class ListenerOwners: Sendable {
     private let users = Guarded<Set<UInt32>>([])
 

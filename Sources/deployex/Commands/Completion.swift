@@ -1,16 +1,16 @@
 internal import Deployment
 
-/// What a completion script asks `deployex completion` for.
+/// What a completion script can ask `deployex completion` for.
 enum CompletionWords: String, CaseIterable {
     case instances, applications, versions
 }
 
-/// Shells for which there is a completion script.
+/// The shells that have a completion script.
 enum Shell: String, CaseIterable {
     case bash, zsh, fish
 
-    /// The script, made from the same values as the help. It asks for the names of what runs when
-    /// they are wanted.
+    /// The script, made from the same values as the help. It asks for the names of what runs only
+    /// when they are needed.
     var completionScript: String {
         switch self {
         case .bash: bashScript
@@ -113,7 +113,7 @@ struct ListWords: Command {
                         + application.instances.map(\.version)
                 }
             }
-        // A shell expands what it completes from: nothing but plain names goes there.
+        // A shell expands words that it gets for completion, so only plain names are printed.
         for word in Set(found.compactMap { $0 }).sorted() where Release.isVersion(word) {
             Output.line(word)
         }

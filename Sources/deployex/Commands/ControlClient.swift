@@ -18,8 +18,8 @@ struct ControlClient {
         StatusReport(reading: try await context.call(name, "deployex", "status"))
     }
 
-    /// What a function answers beside `ok`.
-    /// - Throws: ``CommandFailure`` with its text when it answers `error`.
+    /// What a function answers together with `ok`.
+    /// - Throws: ``CommandFailure`` with the text that the function answers together with `error`.
     func call(
         _ function: Atom, _ arguments: [Term], timeout: Duration? = nil
     ) async throws(CommandFailure) -> Term {
@@ -35,11 +35,11 @@ struct ControlClient {
         }
     }
 
-    /// The longest that one call waits.
+    /// The longest time that one call waits.
     private static let longestWait = Duration.seconds(20)
 
-    /// A call that deployex answers when something happens, or after `patience` at the latest; its
-    /// last argument, which is added, says so in milliseconds.
+    /// Makes a call that deployex answers when something happens, or after `patience` at the
+    /// latest. The time in milliseconds is added as the call's last argument.
     func wait(
         _ function: Atom, _ arguments: [Term], within patience: Duration
     ) async throws(CommandFailure) -> Term {
@@ -49,9 +49,9 @@ struct ControlClient {
             timeout: context.timeout + .milliseconds(milliseconds))
     }
 
-    /// Waits until `goal` is decided, or as long as there is patience, and shows how far it is.
+    /// Waits until `goal` is decided, but not longer than `patience`, and shows the progress.
     /// - Parameter goal: as deployex gave it.
-    /// - Returns: what has come of it.
+    /// - Returns: the outcome.
     func wait(for goal: Term, within patience: Duration) async throws(CommandFailure) -> String {
         let progress = Progress(on: context.loop)
         defer { progress.clear() }

@@ -54,9 +54,10 @@ struct ServeEPMD: Command {
     let inBackground: Bool
 
     func prepare() throws(SystemError) {
-        // The kernel knows it by the link that it was started by.
+        // The kernel has named this process after the link that started it.
         OwnProcess.setName("deployex")
-        // What is sent to all that are named so is not meant for it, and it serves others as well.
+        // A signal to all processes named `deployex` is not meant for this one, which also serves
+        // others.
         for number in ServerSignal.harmless { signal(number, SIG_IGN) }
         try RootRights.renounceNewOnes()
     }
@@ -71,7 +72,8 @@ struct ServeEPMD: Command {
             loop: setting.loop, limits: limits,
             peers: try EPMDAccess.admittedPeers(setting.environment),
             report: {
-                // Each once, however often: what comes from a stranger must not fill a log.
+                // Log each text once, however often it comes: a stranger's input must not fill a
+                // log.
                 guard case .refused(let text) = $0,
                     refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
                 else { return }
@@ -87,13 +89,13 @@ struct ServeEPMD: Command {
         } catch {
             throw CommandFailure("\(error)")
         }
-        // What it does from here on needs no rights; its listening sockets stay root's.
+        // From here on this process needs no rights. Its listening sockets stay root's.
         if RootRights.areHeld {
             do throws(SystemError) {
                 try RootRights.drop()
             } catch {
-                // As in a container that lacks the capability or the user: a host without EPMD has
-                // no nodes.
+                // A container may lack the capability or the user. A host without EPMD has no
+                // nodes, so go on.
                 Output.error("warning: root's rights are kept: \(error)")
             }
         }
@@ -101,8 +103,8 @@ struct ServeEPMD: Command {
         return .done
     }
 
-    /// Where to listen. Where addresses are named, the loopback address that the own name resolves
-    /// to is added to them, as Debian's 127.0.1.1: BEAMs of this host ask there.
+    /// Where to listen. If addresses are named, the loopback address that the own name resolves to,
+    /// such as Debian's 127.0.1.1, is added: this host's BEAMs ask there.
     private func addresses(_ setting: CommandSetting) async throws -> [SocketAddress] {
         let named = try EPMDEnvironment.daemonAddresses(setting.environment)
         guard let port = named.first?.port, named != [.any(port: port)] else { return named }
@@ -111,7 +113,7 @@ struct ServeEPMD: Command {
         return named + own.filter { !named.contains($0) }
     }
 
-    /// Returns once an EPMD listens; one that listens already will do, as for `epmd -daemon`.
+    /// Returns once an EPMD listens. One that already listens will do, as for `epmd -daemon`.
     private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
         let client = try setting.epmd()
         let starter = EPMDStarter(

@@ -44,7 +44,7 @@ struct HealthReport {
 
     private static func megabytes(_ byteCount: Int?) -> String {
         guard let byteCount, byteCount >= 0 else { return "unknown" }
-        // The node may say any number: nothing is multiplied before it is small.
+        // The node may send any number, so it is made small before it is multiplied.
         let tenths = (byteCount % (1 << 20) * 10) >> 20
         return "\(byteCount >> 20).\(tenths) MiB"
     }

@@ -1,6 +1,6 @@
 /// The texts of `deployex help` and of `--help`.
 struct Help: Command {
-    /// The name of the one it is about; `nil` for all.
+    /// The verb that the help is about; `nil` for all.
     let verb: String?
 
     func run(_: CommandSetting) -> Ending {

@@ -1,19 +1,20 @@
-/// What the user asked for: one command with its options, read from the arguments and nothing else.
+/// What the user asked for: one command with its options, read from the arguments only.
 struct Invocation: Sendable {
     var command: any Command
     var distribution = DistributionOptions()
-    /// The application that is meant, where there are several.
+    /// The application that is meant, if there are several.
     var application: String?
-    /// How long a command waits: for an answer, or for the effect of what it asks for.
+    /// How long a command waits for an answer, or for the effect of what it asks for.
     var timeout: Duration?
-    /// What the verb waits for its effect when no ``timeout`` is given; `nil` when there is none.
+    /// How long the verb waits for its effect without a ``timeout``; `nil` if it does not wait for
+    /// one.
     private var usualPatience: Duration?
 
     /// How long to wait for the effect.
     var patience: Duration { timeout ?? usualPatience ?? Self.usualAnswerTimeout }
 
-    /// How long an answer may take. Who gives an effect half a second, or half an hour, does not
-    /// mean the answer that says it has begun.
+    /// How long an answer may take. A timeout of half a second, or of half an hour, is meant for
+    /// the effect, not for the answer that the effect has begun.
     var answerTimeout: Duration {
         let timeout = timeout ?? Self.usualAnswerTimeout
         guard usualPatience != nil else { return timeout }
@@ -22,12 +23,12 @@ struct Invocation: Sendable {
 
     private static let usualAnswerTimeout = Duration.seconds(5)
 
-    /// Other spellings of options.
+    /// Alternative spellings of options.
     private static let longOptions = [
         "-f": "--follow", "-n": "--lines", "-daemon": "--daemon", "-h": "--help",
     ]
 
-    /// Reads the arguments after the program's name.
+    /// Parses the arguments after the program's name.
     /// - Throws: ``UsageError`` with one line that says what to do.
     init(arguments words: [String]) throws(UsageError) {
         var scanner = ArgumentScanner(words)
@@ -72,7 +73,7 @@ struct Invocation: Sendable {
         command = try verb.read(arguments)
     }
 
-    /// `start` when no command is named, as in `deployex --sname deployex`.
+    /// The verb; `start` when no command is named, as in `deployex --sname deployex`.
     private static func verb(_ scanner: inout ArgumentScanner) throws(UsageError) -> Verb {
         guard case .positional(let text)? = scanner.peek else { return Verb.server[0] }
         _ = scanner.next()
@@ -82,7 +83,7 @@ struct Invocation: Sendable {
         return verb
     }
 
-    /// ": did you mean status?" for a name that is one or two letters off, else what to do.
+    /// ": did you mean status?" for a name that is one or two letters off; otherwise what to do.
     private static func suggestion(for text: String) -> String {
         let near = Verb.all.map { ($0.name, distance(text, $0.name)) }.min { $0.1 < $1.1 }
         if let near, near.1 <= 2 { return ": did you mean \(near.0)?" }

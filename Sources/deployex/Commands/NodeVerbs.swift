@@ -5,7 +5,7 @@ internal import ExternalTermFormat
 internal import Transport
 
 extension Verb {
-    /// Each asks something of one node and prints the answer.
+    /// Verbs that each ask something of one node and print the answer.
     static let nodes = [
         Verb(
             name: "ping", forms: ["ping NODE"], summary: "check that a node answers",

@@ -71,8 +71,9 @@ struct RemoteShell: Command {
             user: user)
     }
 
-    /// Whom to become: root runs no program of a release that runs as somebody else, who may have
-    /// changed it. Everybody else is who they are; whether they may read it they will see.
+    /// The user to become. Root runs no program of a release that runs as somebody else, who may
+    /// have changed it. All other users stay who they are, and find out whether they may read the
+    /// release.
     private static func user(
         _ id: Int?, of instance: InstanceName, answeredBy server: UInt32?
     ) throws(CommandFailure) -> ProcessUser? {
@@ -87,8 +88,8 @@ struct RemoteShell: Command {
         return user
     }
 
-    /// The user that root becomes, if any. What a deployex of somebody else answers is that user's
-    /// word alone: the program, its variables, and as whom it runs.
+    /// The user that root becomes, if any. If the deployex runs as somebody else, its answer is
+    /// only that user's word: the program, its variables, and the user that the program runs as.
     static func identity(server: UInt32, instance: Int?) -> Int? {
         if server != 0 { return Int(server) }
         return instance == 0 ? nil : instance
@@ -109,28 +110,28 @@ struct RemoteShell: Command {
         return [name.term, number.term]
     }
 
-    /// The user's variables without those of another release and without deployex's secrets, then
-    /// what makes it the instance's shell. Not in the arguments, which everybody on the host can
-    /// read.
+    /// The user's variables without those of another release and without deployex's secrets, plus
+    /// those that make it the instance's shell. They are not passed in the arguments, which
+    /// everybody on the host can read.
     ///
-    /// Where it becomes somebody else's, ours are not for that user's program, except those of the
-    /// terminal and those without which the node is not found: an agent, an account or a token may
-    /// be in any other.
+    /// If the shell runs as somebody else, that user's program must not get our variables, which
+    /// may hold an agent, an account or a token. The exceptions are those of the terminal and those
+    /// without which the node is not found.
     /// - Parameters:
-    ///   - folder: the one that a relative path is in.
-    ///   - owner: whose it becomes.
+    ///   - folder: the folder that a relative path starts from.
+    ///   - owner: the user that the shell runs as.
     static func variables(
         _ user: [String: String], instance: [String: String], cookie: String,
         tlsOptionsFile: String? = nil, folder: String = "", user owner: ProcessUser? = nil
     ) -> [String: String] {
-        // Erlang's switches stay: without `-proto_dist inet_tls` a node under TLS is not reached.
+        // Keep Erlang's switches: a node under TLS is not reached without `-proto_dist inet_tls`.
         var variables = user.filter { name, _ in
             name == "ELIXIR_ERL_OPTIONS"
                 || (owner == nil ? !InstanceEnvironment.isRemoved(name) : isForOthers(name))
         }
         let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
         if let tlsOptionsFile, !switches.contains("-proto_dist") {
-            // As we were told by arguments, which the shell does not see. A BEAM that boots does
+            // Pass on what our arguments said, which the shell does not see. A BEAM that boots does
             // not find a file by a relative path.
             let file =
                 tlsOptionsFile.hasPrefix("/") ? tlsOptionsFile : folder + "/" + tlsOptionsFile
@@ -140,15 +141,15 @@ struct RemoteShell: Command {
         }
         if let owner { variables.merge(owner.variables) { $1 } }
         variables["RELEASE_COOKIE"] = cookie
-        // An application with a cookie of its own was started with that.
+        // An application with its own cookie was started with that one.
         variables.merge(instance) { $1 }
         return variables
     }
 }
 
 extension RemoteShell {
-    /// Those of ours that a program of another user gets: of the terminal, and what finds programs
-    /// and nodes.
+    /// The variables of ours that a program of another user gets: those of the terminal, and those
+    /// that find programs and nodes.
     private static let namesForOthers: Set<String> = [
         "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",
         "ERL_EPMD_ADDRESS",
@@ -159,18 +160,18 @@ extension RemoteShell {
     }
 }
 
-/// A program that takes the place of this one: the same process, the same terminal, no shell.
+/// A program that replaces this one in the same process and on the same terminal, without a shell.
 struct Replacement: Equatable, Sendable {
     var path: String
-    /// Those after the program's name.
+    /// The arguments after the program's name.
     var arguments: [String]
     var environment: [String: String]
-    /// Whom this process becomes first, where that is somebody else.
+    /// The user that this process becomes first, if it is another one.
     var user: ProcessUser?
 
-    /// Returns only when it failed, with the exit status of a program that cannot be run.
+    /// Returns only on failure, with the exit status of a program that cannot be run.
     func execute() -> Int32 {
-        // What is ignored stays ignored in the new program (execve(2)).
+        // Ignored signals stay ignored in the new program (execve(2)).
         signal(SIGPIPE, SIG_DFL)
         signal(SIGXFSZ, SIG_DFL)
         do throws(SystemError) {

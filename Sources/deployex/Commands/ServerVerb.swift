@@ -51,7 +51,7 @@ struct Start: Command {
     }
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        // Before anything is made or read.
+        // This must come before anything is made or read.
         let conditions = StartConditions.close()
         let console = ConsoleLog()
         defer { console.flush() }

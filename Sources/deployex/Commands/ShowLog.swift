@@ -38,12 +38,12 @@ struct ShowLog: Command {
     let instance: String
     var stream = LogFiles.Stream.stdout
     var follows = false
-    /// Not made safe for a terminal.
+    /// Whether to print the log without making it safe for a terminal.
     var isRaw = false
     var lines = 20
 
-    /// Prints the last lines and, if asked to follow, what is written from then on. Each answer
-    /// says where the next one begins, so that nothing is missed or comes twice.
+    /// Prints the last lines and, if asked to follow, everything that is written from then on. Each
+    /// answer says where the next one begins, so nothing is missed or printed twice.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         var output = ApplicationOutput(isRaw: isRaw)
@@ -70,14 +70,14 @@ struct ShowLog: Command {
         }
     }
 
-    /// What is written next; `nil` when the reader of the output has gone meanwhile.
+    /// What is written next; `nil` when the reader of the output is gone.
     private func follow(
         _ place: [Term], _ client: ControlClient, _ loop: EventLoop
     ) async throws -> Term? {
         let call = Task(executorPreference: loop) {
             try await client.wait("follow_log", place, within: .seconds(60))
         }
-        // A file has no reader, and cannot be watched.
+        // A file has no reader and cannot be watched.
         let token = try? loop.watch(STDOUT_FILENO, for: .onceForEach) { _ in call.cancel() }
         let answer = await call.result
         if let token { loop.unwatch(token) }

@@ -1,7 +1,7 @@
 internal import Deployment
 
-/// The answer of `deployex:status()` for people. What the answer lacks is shown as `-`: the node
-/// may be of another version.
+/// The answer of `deployex:status()` for people. Missing values are shown as `-`: the node may be
+/// of another version.
 struct StatusTable {
     let lines: [StyledLine]
 

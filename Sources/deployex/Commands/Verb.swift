@@ -1,9 +1,9 @@
 internal import Transport
 
-/// One command of the user's: how it is written, what `help` and completion say of it, and what it
-/// does. Its value is all that there is of it; parsing, help and completion read ``all``.
+/// One of the user's commands: how it is written, what `help` and completion say about it, and what
+/// it does. Everything about a command is in this value; parsing, help and completion read ``all``.
 struct Verb: Sendable {
-    /// Whom it talks to.
+    /// Which node a command talks to.
     enum Peer {
         case nobody, anyNode
         /// The deployex node.
@@ -12,7 +12,7 @@ struct Verb: Sendable {
 
     struct Option: Sendable {
         var name: String
-        /// What stands for its value; `nil` for a flag.
+        /// The placeholder for the option's value; `nil` for a flag.
         var value: String?
         var text: String
 
@@ -31,24 +31,24 @@ struct Verb: Sendable {
     }
 
     let name: String
-    /// What stands behind the program's name, in each form that it has.
+    /// What follows the program's name, in each form of the command.
     let forms: [String]
     let summary: String
     var details = ""
-    /// How many arguments it takes, options not counted.
+    /// How many arguments it takes, without options.
     var argumentCount = 0...0
-    /// Those that it does not share with others.
+    /// The options that it does not share with others.
     var ownOptions: [Option] = []
     var peer = Peer.nobody
-    /// Whether it is about one application, which must be named where there are several.
+    /// Whether it is about one application, which must be named if there are several.
     var concernsApplication = false
-    /// How long it waits until its effect is seen; `nil` when an answer is all that it waits for.
+    /// How long it waits for its effect; `nil` when it only waits for an answer.
     var patience: Duration?
-    /// What its argument may be.
+    /// The values that its argument may have.
     var words: @Sendable () -> [String] = { [] }
-    /// What its argument is one of, where only the running system knows.
+    /// The kind of names that its argument is one of, if only the running system knows them.
     var askedWords: CompletionWords?
-    /// What the arguments mean. As many are there as ``argumentCount`` says.
+    /// Parses the arguments. There are as many of them as ``argumentCount`` says.
     let read: @Sendable (Arguments) throws(UsageError) -> any Command
 
     /// In the order of the help.
@@ -57,7 +57,7 @@ struct Verb: Sendable {
 
     static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
 
-    /// The forms in one line, for errors.
+    /// The forms in one line, for error messages.
     var usage: String { forms.map { "deployex " + $0 }.joined(separator: " or ") }
 
     var options: [Option] {
@@ -90,11 +90,11 @@ struct Verb: Sendable {
     }
 }
 
-/// A verb's arguments, understood: something to do.
+/// A verb with its parsed arguments: something to do.
 protocol Command: Equatable, Sendable {
-    /// Done before the loop, when there is no other thread yet.
+    /// Called before the loop starts, when there is no other thread yet.
     func prepare() throws(SystemError)
-    /// On the loop's thread.
+    /// Called on the loop's thread.
     func run(_ setting: CommandSetting) async throws -> Ending
 }
 
@@ -104,7 +104,7 @@ extension Command {
     func isEqual(to other: any Command) -> Bool { self == other as? Self }
 }
 
-/// What comes after a command.
+/// What happens after a command.
 enum Ending {
     case exit(Int32)
     /// This process becomes another program.
@@ -124,7 +124,7 @@ struct CommandSetting: Sendable {
         try await CommandContext(invocation, environment: environment, loop: loop)
     }
 
-    /// Asks the deployex node that is meant.
+    /// A client for the deployex node that is meant.
     func client() async throws(UsageError) -> ControlClient {
         try await ControlClient(context(), target: invocation.distribution.target)
     }

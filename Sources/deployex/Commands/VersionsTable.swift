@@ -1,6 +1,6 @@
 internal import Deployment
 
-/// The answer of `deployex:versions()` for people. What the answer lacks is shown as `-`.
+/// The answer of `deployex:versions()` for people. Missing values are shown as `-`.
 struct VersionsTable {
     let lines: [StyledLine]
 

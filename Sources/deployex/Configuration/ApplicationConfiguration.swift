@@ -3,12 +3,12 @@ internal import HTTP
 internal import Supervisor
 internal import Transport
 
-/// What one application is to run with.
+/// The configuration of one application.
 struct ApplicationConfiguration: Equatable {
     struct Storage: Equatable {
-        /// Holds `dist/` and `versions/`.
+        /// The folder that holds `dist/` and `versions/`.
         var path: String
-        /// Whose `current.json` counts; `local` when no cloud environment is set.
+        /// The environment whose `current.json` counts; `local` when no cloud environment is set.
         var environment: String
     }
 
@@ -22,13 +22,13 @@ struct ApplicationConfiguration: Equatable {
     /// The user that its releases run as; `nil` for deployex's own.
     var user: ProcessUser?
     var replicas: Int
-    /// Instance I listens on `firstPort + I - 1`.
+    /// The port of instance 1; instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
-    /// Variables that its instances get beside those that they inherit.
+    /// Variables that its instances get beyond those that they inherit.
     var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
     var maximumOpenFiles: UInt64?
-    /// What starts its releases; `nil` for what they are started by.
+    /// The command that starts its releases; `nil` for a release's usual one.
     var startCommand: StartCommand?
     var storage: Storage
     var timings: EngineConfiguration.Timings
@@ -67,7 +67,7 @@ struct ApplicationConfiguration: Equatable {
 
     private static func name(_ settings: Settings, cloud: String?) throws(UsageError) -> String {
         guard let value = settings.value(.name) else {
-            // Where the file names several, each has a name of its own.
+            // A file may hold several applications, and each has its own name.
             if cloud == nil, settings.name(of: .name) == Setting.name.variable {
                 return "myphoenixapp"
             }
@@ -80,13 +80,13 @@ struct ApplicationConfiguration: Equatable {
         return name
     }
 
-    /// Whom its programs are to become; `nil` where they are that already.
+    /// The user that its programs have to become; `nil` if they already are that user.
     var otherUser: ProcessUser? {
         user.flatMap { $0.id == TrustedUsers.own ? nil : $0 }
     }
 
-    /// - Throws: ``UsageError`` where the programs cannot be started as the configured user, or
-    ///   with as many descriptors.
+    /// - Throws: ``UsageError`` if the programs cannot be started as the configured user, or with
+    ///   that many descriptors.
     func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
         guard own != 0 else { return }
         if let user, user.id != own {
@@ -124,7 +124,7 @@ struct ApplicationConfiguration: Equatable {
             guard name.isMadeOfLettersDigits(and: "_"), name.first?.isNumber == false else {
                 throw value.failure("a variable's name is letters, digits and _")
             }
-            // deployex gives them, and finds the instances again by them.
+            // deployex sets these itself, and finds the instances again by them.
             guard name != "RELEASE_NODE_SUFFIX", name != "PORT" else {
                 throw value.failure("deployex itself sets this variable")
             }
@@ -203,7 +203,7 @@ struct ApplicationConfiguration: Equatable {
 }
 
 extension LogLimits {
-    /// - Throws: ``UsageError`` for a file too small to be rotated in pieces.
+    /// - Throws: ``UsageError`` for a size that is too small for rotation in pieces.
     init(_ settings: Settings) throws(UsageError) {
         self.init()
         if let value = settings.value(.logMaximumBytes) {

@@ -3,30 +3,29 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// Whose sockets and files on this host the commands believe.
+/// Which users' sockets and files on this host the commands believe.
 enum CommandTrust {
-    /// What is to be done about a stranger who listens.
+    /// What the user can do about a stranger who listens.
     static let remedy = "stop it, or name the user in DEPLOYEX_TRUSTED_USERS"
 
     private static let defaultBasePath = "/var/lib/deployex"
 
-    /// Root, the own user, and who is named in `DEPLOYEX_TRUSTED_USERS`. For root also the user
-    /// whose deployex it is: the owner of the base folder, where only root can have given it to
-    /// that user.
+    /// Root, the own user, and the users in `DEPLOYEX_TRUSTED_USERS`. For root also the user whose
+    /// deployex it is: the owner of the base folder, if only root can have given it to that user.
     static func listeners(_ environment: [String: String]) throws(UsageError) -> ListenerTrust {
         var users = try ServerConfiguration.trustedUsers(Settings([.variables(environment)]))
         if let owner = try baseOwner(environment) { users = users.adding(owner) }
         return ListenerTrust(users: users, remedy: remedy)
     }
 
-    /// Whose cookie, options, certificate and key files the commands take. For root also those of
-    /// the user whose deployex it is: the one that they talk to has them from there.
+    /// The users whose cookie, options, certificate and key files the commands take. For root also
+    /// the user whose deployex it is: that deployex reads the files of that user, too.
     static func fileOwners(_ environment: [String: String]) throws(UsageError) -> TrustedUsers {
         guard let owner = try baseOwner(environment) else { return TrustedUsers() }
         return TrustedUsers().adding(owner)
     }
 
-    /// `nil` where it says nothing, and for everybody but root.
+    /// The owner of the base folder; `nil` if it cannot be trusted, and for everybody but root.
     private static func baseOwner(
         _ environment: [String: String]
     ) throws(UsageError) -> UInt32? {
@@ -34,8 +33,8 @@ enum CommandTrust {
         return owner(ofGivenFolder: try basePath(environment))
     }
 
-    /// The user that an instance on this host runs as, where root's deployex has given its release
-    /// to that user: root believes that user, too, for this one node. It blocks.
+    /// The user that an instance on this host runs as, if root's deployex has given its release to
+    /// that user. Root believes that user, too, but only for this one node. It blocks.
     /// - Parameter base: the base folder.
     static func user(ofInstance alive: String, base: String) -> UInt32? {
         guard TrustedUsers.own == 0, let dash = alive.lastIndex(of: "-"),
@@ -45,7 +44,7 @@ enum CommandTrust {
         guard name.isMadeOfLettersDigits(and: "_"), !name.isEmpty else { return nil }
         let current = DeploymentLayout(basePath: base, application: String(name)).current(
             InstanceNumber(number))
-        // Nobody but root can have made what leads there.
+        // Only root can have made the path to this folder.
         guard let folder = try? PathTrust().folder(current) else { return nil }
         var status = stat()
         guard fstatat(folder.raw, "releases", &status, AT_SYMLINK_NOFOLLOW) == 0,
@@ -54,13 +53,13 @@ enum CommandTrust {
         return status.st_uid
     }
 
-    /// Where deployex works, as far as a command knows.
+    /// The folder where deployex works, as far as a command knows.
     static func basePath(_ environment: [String: String]) throws(UsageError) -> String {
         try Settings([.variables(environment)]).value(.basePath)?.path() ?? defaultBasePath
     }
 
-    /// Who owns the folder at `path`, if nobody but root can have put it there: whoever may make a
-    /// name in a folder on the way, as in `/tmp`, may make all below it.
+    /// The owner of the folder at `path`, if only root can have put it there. Whoever may make a
+    /// name in a folder on the way, as in `/tmp`, can make everything below it.
     static func owner(ofGivenFolder path: String) -> UInt32? {
         guard TrustedUsers.own == 0, path.hasPrefix("/") else { return nil }
         var trust = PathTrust()

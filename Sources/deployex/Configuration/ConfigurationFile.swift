@@ -1,23 +1,23 @@
 internal import Deployment
 internal import Transport
 
-/// The JSON file that configures a server with one application or several: its keys are known and
-/// stand once, its values have not been looked at yet.
+/// The JSON file that configures a server with one or more applications. Its keys are known and
+/// occur once; its values have not been checked yet.
 ///
 /// ```json
 /// {"log_path": "/var/log", "applications": [{"name": "counter", "first_port": 4000}]}
 /// ```
 struct ConfigurationFile {
     let path: String
-    /// What the top level says, by ``Setting/key``.
+    /// The values at the top level, by ``Setting/key``.
     private(set) var host: [String: JSONValue] = [:]
-    /// What each application's object says.
+    /// The values in each application's object.
     private(set) var applications: [[String: JSONValue]] = []
 
     static let applicationsKey = "applications"
     private static let maximumByteCount = 1 << 20
 
-    /// - Throws: ``UsageError`` in one line, with the path of the key or the place in the text.
+    /// - Throws: ``UsageError`` in one line, with the path of the key or the position in the text.
     static func read(_ path: String) throws(UsageError) -> ConfigurationFile {
         let bytes: [UInt8]
         do throws(TrustedFile.Failure) {
@@ -62,10 +62,10 @@ struct ConfigurationFile {
         }
     }
 
-    /// What stands before the keys of an application: `applications[1].`
+    /// The prefix of an application's keys: `applications[1].`
     static func prefix(_ index: Int) -> String { "\(applicationsKey)[\(index)]." }
 
-    /// Takes the objects inside of an object apart, down to the keys of settings.
+    /// Flattens the objects inside an object, down to the keys of settings.
     private func flattened(
         _ members: [JSONValue.Member], _ scope: Setting.Scope, prefix: String,
         section: String = ""
@@ -78,7 +78,7 @@ struct ConfigurationFile {
             guard seen.insert(key).inserted else {
                 throw UsageError("\(path): \(prefix)\(key): it stands there twice", "start")
             }
-            // A dot is ours: in the file an object is an object.
+            // Only we write dots in keys: in the file, an object is an object.
             guard !member.key.contains(".") else {
                 throw unknownKey(key, prefix: prefix, section: section, of: keys)
             }

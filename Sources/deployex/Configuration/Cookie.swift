@@ -1,13 +1,13 @@
 internal import Glibc
 internal import Transport
 
-/// The secret that nodes show each other.
+/// The secret that connected nodes share.
 enum Cookie {
-    /// In order: the command line (`--cookie`, `-setcookie`), `DEPLOYEX_ERLANG_COOKIE`, `file` or
-    /// `DEPLOYEX_COOKIE_FILE`, the user's `~/.erlang.cookie`, which is what every Erlang node on
-    /// this host reads.
-    /// - Parameter owners: whose file it may be.
-    /// - Throws: ``UsageError`` when there is none, or when the file is not what it should be.
+    /// Finds the cookie. It looks, in this order, at the command line (`--cookie`, `-setcookie`),
+    /// at `DEPLOYEX_ERLANG_COOKIE`, at `file` or `DEPLOYEX_COOKIE_FILE`, and at the user's
+    /// `~/.erlang.cookie`, which every Erlang node on this host reads.
+    /// - Parameter owners: who may own the file.
+    /// - Throws: ``UsageError`` when there is no cookie, or when the file is not what it should be.
     static func find(
         _ options: DistributionOptions, environment: [String: String], file: String? = nil,
         owners: TrustedUsers = TrustedUsers()
@@ -23,7 +23,7 @@ enum Cookie {
         return try read(home + "/.erlang.cookie", owners)
     }
 
-    /// The first word of a file.
+    /// Reads the first word of a file.
     private static func read(
         _ path: String, _ owners: TrustedUsers
     ) throws(UsageError) -> String {

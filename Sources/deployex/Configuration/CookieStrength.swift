@@ -1,9 +1,9 @@
-/// Whether a cookie is worth anything: who may connect may do everything, and can guess as often as
-/// the network carries.
+/// Tells whether a cookie is strong. Whoever may connect may do everything, and can guess as often
+/// as the network allows.
 enum CookieStrength {
     /// Why a cookie is easily guessed, in words that fit after "the cookie is weak: "; `nil` when
-    /// it is not. The cookie itself is in no answer.
-    /// - Parameter names: of the applications and of the node, which attackers know.
+    /// it is not. No answer contains the cookie itself.
+    /// - Parameter names: the names of the applications and of the node, which attackers know.
     static func weakness(of cookie: String, names: [String] = []) -> String? {
         let word = cookie.lowercased()
         if wellKnown.contains(word) { return "it is one that everybody tries first" }
@@ -22,8 +22,8 @@ enum CookieStrength {
     static let minimumByteCount = 16
     private static let minimumDistinctByteCount = 6
 
-    /// From books, examples and templates. Source: "Distributed Erlang", Erlang's Reference Manual;
-    /// "mix release", Elixir.
+    /// Cookies from books, examples and templates. Source: "Distributed Erlang", Erlang's Reference
+    /// Manual; "mix release", Elixir.
     private static let wellKnown: Set<String> = [
         "cookie", "secret", "monster", "nocookie", "erlang", "elixir", "phoenix", "password",
         "changeme", "change_me", "test", "abc", "a", "node", "deployex", "rabbit", "default",

@@ -1,19 +1,20 @@
 internal import Transport
 
-/// Questions about this host to its resolver, which may be a server that does not answer: nobody
-/// waits for it for long, since the host works without.
+/// Asks this host's resolver about this host. The resolver may be a server that does not answer, so
+/// nobody waits for it for long: the host also works without it.
 enum HostLookup {
     private static let patience = Duration.seconds(2)
 
-    /// The name that the resolver gives `host`; `nil` when it does not know one, or not in time.
+    /// The name that the resolver gives `host`; `nil` when it knows none, or does not answer in
+    /// time.
     static func canonicalName(of host: String, on loop: EventLoop) async -> String? {
         await answer(otherwise: nil, on: loop) {
             await offload { OwnHost.canonicalName(of: host) }
         }
     }
 
-    /// The loopback addresses of IPv4 that `host`, a name of this host, resolves to, with `port`:
-    /// BEAMs of this host look there for its nodes.
+    /// The loopback addresses of IPv4 that `host`, a name of this host, resolves to, with `port`.
+    /// BEAMs on this host look for its nodes there.
     static func loopbackAddresses(
         of host: String, port: UInt16, on loop: EventLoop
     ) async -> [SocketAddress] {

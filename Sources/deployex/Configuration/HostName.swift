@@ -2,22 +2,23 @@ internal import ErlDist
 internal import Glibc
 internal import Transport
 
-/// The host's part of node names, as OTP's nodes on this host take it.
+/// The host's part of node names, as OTP's nodes on this host choose it.
 ///
-/// They ask the host's resolver: in a file of hosts the name that stands first in a line is the
-/// host's, so that a line `127.0.0.1 localhost server` makes `server` `localhost`. Source:
-/// `init/0` in `inet_config.erl`, and `create_hostpart/2` in `net_kernel.erl`.
+/// They ask the host's resolver. In a file of hosts, the first name in a line is the host's: a line
+/// `127.0.0.1 localhost server` gives `server` the name `localhost`. Source: `init/0` in
+/// `inet_config.erl`, and `create_hostpart/2` in `net_kernel.erl`.
 struct HostName: Equatable, Sendable {
-    /// Of `-sname NAME`: `server`.
+    /// The host's part with `-sname NAME`: `server`.
     let short: String
-    /// Of `-name NAME`: `server.example.com`; `nil` where no domain is known, and OTP refuses.
+    /// The host's part with `-name NAME`: `server.example.com`; `nil` if no domain is known, in
+    /// which case OTP refuses.
     let long: String?
 
     /// - Parameters:
     ///   - machine: what `gethostname(2)` says.
-    ///   - canonical: the name that the resolver gives the machine's IPv4 address; asked for only
-    ///     where no domain is known.
-    ///   - resolverDomain: `domain` in `resolv.conf`, which only long names look for.
+    ///   - canonical: the name that the resolver gives the machine's IPv4 address; only needed if
+    ///     no domain is known.
+    ///   - resolverDomain: `domain` in `resolv.conf`, which matters only for long names.
     init(machine: String, canonical: String?, resolverDomain: String? = nil) {
         var (host, domain) = Self.split(machine.isEmpty ? "nohost.nodomain" : machine)
         if let resolverDomain, !resolverDomain.isEmpty { domain = resolverDomain }
@@ -33,7 +34,7 @@ struct HostName: Equatable, Sendable {
         return (String(host), String(name.dropFirst(host.count + 1)))
     }
 
-    /// Those of this host now. A resolver that does not answer soon is not waited for.
+    /// This host's names now. A resolver that does not answer soon is not waited for.
     static func current(usesLongNames: Bool, on loop: EventLoop) async -> HostName {
         let machine = OwnHost.machineName
         let domain = usesLongNames ? await offload { resolverDomain } : nil
@@ -41,13 +42,13 @@ struct HostName: Equatable, Sendable {
         return HostName(machine: machine, canonical: canonical, resolverDomain: domain)
     }
 
-    /// The names that mean this host, as its nodes may write them.
-    /// - Parameter host: that of a node that is on this host.
+    /// The names by which this host's nodes may call it.
+    /// - Parameter host: the host's part of a node's name that is known to be on this host.
     func ownHost(and host: String? = nil) -> OwnHost {
         OwnHost([short] + [long, host].compactMap(\.self))
     }
 
-    /// `text` as a node's name: with this host's name added when it has none.
+    /// `text` as a node's name. A name without a host gets this host's name.
     func nodeName(_ text: String, usesLongNames: Bool) throws(UsageError) -> NodeName {
         let text = text.contains("@") ? text : "\(text)@\(dynamicHost(usesLongNames))"
         do throws(NodeNameError) {
@@ -69,14 +70,14 @@ struct HostName: Equatable, Sendable {
         }
     }
 
-    /// What a node is on whose name says nothing of a host.
+    /// The host's part for a node whose name does not say one.
     func dynamicHost(_ usesLongNames: Bool) -> String {
         usesLongNames ? long ?? short : short
     }
 
     // MARK: resolv.conf
 
-    /// What `/etc/resolv.conf` says of the domain. It blocks.
+    /// The domain that `/etc/resolv.conf` names. It blocks.
     private static var resolverDomain: String? {
         let raw = open("/etc/resolv.conf", O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
@@ -85,12 +86,13 @@ struct HostName: Equatable, Sendable {
             let bytes = try file.readAll(limit: 64 << 10, "reading /etc/resolv.conf")
             return domain(resolvConf: String(decoding: bytes ?? [], as: UTF8.self))
         } catch {
-            // It is as if there were none, as for the resolver itself.
+            // An unreadable file counts as a missing one, as for the resolver itself.
             return nil
         }
     }
 
-    /// The last one counts. Source: resolv.conf(5), and `resolv/2` in `inet_parse.erl`.
+    /// The domain in the text of `resolv.conf`: the last one counts. Source: resolv.conf(5), and
+    /// `resolv/2` in `inet_parse.erl`.
     static func domain(resolvConf text: String) -> String? {
         var domain: String?
         for line in text.split(whereSeparator: \.isNewline) {

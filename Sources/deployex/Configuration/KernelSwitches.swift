@@ -1,6 +1,7 @@
-/// What `ELIXIR_ERL_OPTIONS` says after `-kernel`, as for a BEAM.
+/// The parameters after `-kernel` in `ELIXIR_ERL_OPTIONS`, as a BEAM would read them.
 enum KernelSwitches {
-    /// The parameters by name, without the quotes that a shell or Erlang would want around values.
+    /// The parameters by name. Quotes and backslashes, which a shell or Erlang would need, are
+    /// removed from values.
     static func parameters(_ environment: [String: String]) -> [String: String] {
         let words = (environment["ELIXIR_ERL_OPTIONS"] ?? "").split(whereSeparator: \.isWhitespace)
         var parameters: [String: String] = [:]

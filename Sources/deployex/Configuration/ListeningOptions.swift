@@ -2,21 +2,21 @@ internal import Transport
 
 /// Where this node accepts connections of other nodes, and how long they may be silent.
 ///
-/// The configuration file wins over the variables, and they over the kernel's switches in
+/// The configuration file wins over the variables. The variables win over the kernel's switches in
 /// `ELIXIR_ERL_OPTIONS`, such as `-kernel inet_dist_listen_min 9100 inet_dist_listen_max 9105`.
 ///
 /// Source: "Configuration", kernel(6).
 struct ListeningOptions: Equatable {
-    /// `nil` for all interfaces.
+    /// The interface to listen on; `nil` for all.
     var interface: SocketAddress?
-    /// From where other hosts' nodes are answered, beside this host; `nil` when nothing is said of
-    /// it.
+    /// The networks whose nodes may connect, besides this host; `nil` when no network is
+    /// configured.
     var networks: [IPNetwork]?
-    /// `nil` when the system chooses.
+    /// The ports to try; `nil` when the system chooses one.
     var ports: ClosedRange<UInt16>?
     var tickTime: Duration = .seconds(60)
 
-    /// Seconds of the tick time.
+    /// The seconds that the tick time may have.
     private static let tickTimes = 1...86_400
 
     /// - Throws: ``UsageError`` that names the setting, its value and what it takes.
@@ -62,16 +62,16 @@ struct ListeningOptions: Equatable {
         return networks
     }
 
-    /// From where connections of other nodes are taken. Without TLS a cookie is all that other
-    /// hosts need, so only a network or an interface that is named lets them in.
+    /// The peers whose connections are accepted. Without TLS, other hosts need nothing but a
+    /// cookie, so only a configured network or interface lets them in.
     func admittedPeers(usesTLS: Bool) -> AdmittedPeers {
         if let networks { return .thisHost(and: networks) }
         return usesTLS || interface != nil ? .everybody : .thisHost
     }
 
-    /// Where to listen, on a port that ``ports`` or the system gives.
+    /// The address to listen on. Its port comes from ``ports`` or from the system.
     func address(usesIPv6: Bool) -> SocketAddress {
-        // IPv6's wildcard takes connections over IPv4 too (ipv6(7)).
+        // IPv6's wildcard also accepts connections over IPv4 (ipv6(7)).
         interface ?? (usesIPv6 ? SocketAddress("::", port: 0) : nil) ?? .any(port: 0)
     }
 

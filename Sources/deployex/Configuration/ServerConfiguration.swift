@@ -2,23 +2,24 @@ internal import Deployment
 internal import Supervisor
 internal import Transport
 
-/// What `deployex start` runs with, read from the environment, or from a file and the environment,
-/// and nothing touched yet.
+/// The configuration of `deployex start`, read from the environment, or from a file and the
+/// environment. Nothing has been touched yet.
 ///
-/// With a file, what it says of the host wins over the variables, and nothing but the file says
-/// anything of the applications.
+/// With a file, its settings for the host win over the variables, and only the file configures
+/// applications.
 struct ServerConfiguration: Equatable {
-    /// One or more; names and ports differ.
+    /// One or more applications with different names and ports.
     var applications: [ApplicationConfiguration]
     var basePath: String
     var logPath: String
-    /// Whether deployex's own log is kept in files below `logPath`, too: with a cloud environment.
+    /// Whether deployex's own log is also kept in files below `logPath`, which a cloud environment
+    /// turns on.
     var keepsOwnLog: Bool
-    /// The file with the cookie, if one is named.
+    /// The file with the cookie, if one is configured.
     var cookieFile: String?
-    /// Whose files and sockets on this host are believed.
+    /// The users whose files and sockets on this host are believed.
     var trustedUsers: TrustedUsers
-    /// Of deployex's own log.
+    /// The limits of deployex's own log.
     var logLimits: LogLimits
     var listening: ListeningOptions
 
@@ -42,7 +43,7 @@ struct ServerConfiguration: Equatable {
             for (index, members) in file.applications.enumerated() {
                 let own = Settings.Source.file(
                     path: file.path, prefix: ConfigurationFile.prefix(index), members: members)
-                // What the host says of logs holds for those that say nothing.
+                // The host's settings for logs hold for applications that have none.
                 let shared = Settings.Source.file(
                     path: file.path, prefix: "",
                     members: file.host.filter { $0.key.hasPrefix("log.") })
@@ -66,7 +67,7 @@ struct ServerConfiguration: Equatable {
         listening = try ListeningOptions(host)
     }
 
-    /// Who is to come to which releases.
+    /// Which users must be able to reach which releases.
     var reach: ReleaseReach {
         ReleaseReach(
             basePath: basePath,
@@ -77,9 +78,9 @@ struct ServerConfiguration: Equatable {
             })
     }
 
-    /// The applications that a cookie of their own keeps from becoming ready, each as a line of the
+    /// The applications whose own cookie keeps them from becoming ready, each as a line for the
     /// log.
-    /// - Parameter own: the cookie with which deployex connects to the instances, all of them.
+    /// - Parameter own: the cookie with which deployex connects to all instances.
     func strangeCookies(own: String) -> [String] {
         applications.enumerated().compactMap { index, application in
             guard application.readiness.usesDistribution,
@@ -97,7 +98,7 @@ struct ServerConfiguration: Equatable {
         guard let value = host.value(.trustedUsers) else { return TrustedUsers() }
         var users = TrustedUsers()
         for name in try value.words() {
-            // A number needs no account: a container may not know the host's.
+            // A number works without an account: a container may not know the host's accounts.
             guard let user = UserDatabase.user(named: name)?.id ?? UInt32(name) else {
                 throw value.failure("names or numbers of users of this host; \(name) is none")
             }
@@ -106,7 +107,7 @@ struct ServerConfiguration: Equatable {
         return users
     }
 
-    /// Variables that would mean one application would be ignored: they are refused instead.
+    /// Variables that configure a single application would be ignored, so they are refused.
     private static func refuseVariables(
         _ environment: [String: String], beside path: String
     ) throws(UsageError) {

@@ -1,17 +1,17 @@
-/// What can be set for a server or for one of its applications: by a variable, by a key of the
-/// configuration file, or by both.
+/// A setting for a server or for one of its applications. A variable, a key of the configuration
+/// file, or both can set it.
 struct Setting: Equatable, Sendable {
-    /// Where in the file it may stand.
+    /// Where in the file the key may occur.
     enum Scope: Hashable {
         case host, application
     }
 
     /// The key in the configuration file; a dot leads into an object.
     let key: String
-    /// The environment variable; `nil` for what only the file can say.
+    /// The environment variable; `nil` for a setting that only the file has.
     let variable: String?
     let scopes: Set<Scope>
-    /// The parameter of the application `kernel` that says the same.
+    /// The parameter of the application `kernel` that means the same.
     ///
     /// Source: "Configuration", kernel(6).
     let kernelParameter: String?
@@ -26,7 +26,7 @@ struct Setting: Equatable, Sendable {
         kernelParameter = kernel
     }
 
-    // Of the host.
+    // Settings of the host.
     static let basePath = Setting("base_path", "DEPLOYEX_BASE_PATH", of: [.host])
     static let logPath = Setting("log_path", "DEPLOYEX_LOG_PATH", of: [.host])
     static let cloudEnvironment = Setting(
@@ -46,11 +46,11 @@ struct Setting: Equatable, Sendable {
         kernel: "inet_dist_listen_max")
     static let tickTime = Setting(
         "distribution.tick_time", "DEPLOYEX_NET_TICKTIME", of: [.host], kernel: "net_ticktime")
-    // Of the host and, if it says something else, of an application.
+    // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
     static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
-    // Of an application.
+    // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
     static let replicas = Setting("replicas", "DEPLOYEX_MONITORED_REPLICAS")

@@ -1,15 +1,15 @@
 internal import Deployment
 
-/// What is given for a setting, and where, before it is known whether it makes sense.
+/// The value of a setting and where it was given, before anybody has checked it.
 ///
-/// Its conversions throw a ``UsageError`` that names the place, the value and what would do there.
+/// The conversions throw a ``UsageError`` that names the place, the value and what is valid there.
 enum SettingValue {
-    /// Of a variable, or of a parameter of `-kernel` in `ELIXIR_ERL_OPTIONS`.
+    /// The value of a variable, or of a parameter of `-kernel` in `ELIXIR_ERL_OPTIONS`.
     case text(String, name: String)
-    /// Of a key of a configuration file, such as `applications[1].replicas`.
+    /// The value of a key in a configuration file, such as `applications[1].replicas`.
     case json(JSONValue, file: String, key: String)
 
-    /// - Parameter takes: what would do, such as "a whole number from 1 to 100".
+    /// - Parameter takes: what is valid, such as "a whole number from 1 to 100".
     func failure(_ takes: String) -> UsageError {
         let message =
             switch self {
@@ -46,7 +46,7 @@ enum SettingValue {
         return value
     }
 
-    /// Seconds, with a fraction if need be.
+    /// Seconds, possibly with a fraction.
     func duration() throws(UsageError) -> Duration {
         guard let text = number, let seconds = Double(text), seconds >= 0.05, seconds <= 86_400
         else { throw failure("seconds from 0.05 to 86400") }
@@ -68,7 +68,7 @@ enum SettingValue {
         }
     }
 
-    /// An absolute path, without a slash at its end.
+    /// An absolute path, without a slash at the end.
     func path() throws(UsageError) -> String {
         let text = try text()
         guard text.hasPrefix("/"), !text.split(separator: "/").contains(".."), !text.contains("\0")
@@ -87,7 +87,7 @@ enum SettingValue {
         return text
     }
 
-    /// Words: with commas between them in a variable, a list of strings in the file.
+    /// Words: separated by commas in a variable, a list of strings in the file.
     func words() throws(UsageError) -> [String] {
         switch self {
         case .text(let text, _):
@@ -100,8 +100,8 @@ enum SettingValue {
         }
     }
 
-    /// What starts a release: one text, or in the file a list of words, of which the first is a path in the
-    /// release.
+    /// The command that starts a release: one text, or in the file also a list of words. The first
+    /// word is a path in the release.
     func command() throws(UsageError) -> StartCommand {
         let words: [String]?
         switch self {
@@ -134,7 +134,7 @@ enum SettingValue {
 }
 
 extension StringProtocol {
-    /// Whether there is nothing in it but ASCII letters, digits and `others`.
+    /// Whether the text consists only of ASCII letters, digits and `others`.
     func isMadeOfLettersDigits(and others: String) -> Bool {
         allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || others.contains($0)) }
     }

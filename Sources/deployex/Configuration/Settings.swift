@@ -1,9 +1,9 @@
 internal import Deployment
 
-/// The places where a setting may be given, the one that counts first.
+/// The places where a setting may be given, in the order in which they win.
 struct Settings {
     enum Source {
-        /// Unset and empty variables mean the same.
+        /// Environment variables. Unset and empty ones mean the same.
         case variables([String: String])
         /// The parameters after `-kernel`.
         case kernel([String: String])
@@ -36,7 +36,7 @@ struct Settings {
         return nil
     }
 
-    /// How to set what is missing: the file's key or the variable.
+    /// The name by which to set a missing setting: the file's key or the variable.
     func name(of setting: Setting) -> String {
         if case .file(let path, let prefix, _)? = sources.first {
             return "\(path): \(prefix)\(setting.key)"

@@ -1,12 +1,12 @@
 internal import ErlDist
 internal import Transport
 
-/// TLS for the distribution, as the switches and the environment ask for it.
+/// TLS for the distribution, as the switches and the environment configure it.
 enum TLSAccess {
-    /// Loads the options file and what it names; `nil` for plain TCP. Without an options file,
-    /// `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and
+    /// Loads the options file and the files that it names; `nil` for plain TCP. Without an options
+    /// file, `DEPLOYEX_OTP_TLS_CERT_PATH` names the folder with `ca.crt`, `deployex.crt` and
     /// `deployex.key`.
-    /// - Parameter owners: whose files these may be.
+    /// - Parameter owners: who may own these files.
     /// - Throws: ``UsageError`` that names the file, the line and the option.
     static func load(
         _ options: DistributionOptions, environment: [String: String],
@@ -30,7 +30,7 @@ enum TLSAccess {
         }
     }
 
-    /// What an options file with the certificates of one folder looks like.
+    /// The text of an options file for the certificates in one folder.
     private static func optionsText(_ folder: String) -> String {
         let escaped = folder.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
         let common = """

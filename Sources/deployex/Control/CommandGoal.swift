@@ -2,32 +2,31 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// What a command waits for: one look at the applications after another decides whether it has
-/// come.
+/// What a command waits for. Each look at the applications decides whether the goal is reached.
 ///
-/// deployex gives it to whoever asks for a command, and takes it back when that caller waits.
+/// deployex gives the goal to the caller of a command, and the caller hands it back when it waits.
 enum CommandGoal: Equatable {
-    /// All instances of the application run the version; `nil` where none is published yet, so that
-    /// there is nothing to wait for.
+    /// All instances of the application run the version. It is `nil` if no version is published
+    /// yet, so that there is nothing to wait for.
     case version(String?, of: String)
-    /// A process other than this one, ready.
+    /// The instance runs a process other than this one, and the process is ready.
     case restarted(InstanceName, replacing: Int?)
     case idle(InstanceName)
     case running(InstanceName)
-    /// Every instance of every application is idle; or has begun to stop, at least.
+    /// Every instance of every application is idle, or at least has begun to stop.
     case allIdle(orStopping: Bool)
 
     enum Verdict: Equatable {
-        /// How far it is.
+        /// The progress so far.
         case waiting(String)
         case done(String)
-        /// It will not come, and why.
+        /// The goal will not be reached, for this reason.
         case failed(String)
     }
 
     /// - Parameters:
-    ///   - before: the application as it was before the command.
-    ///   - after: as it is now that it has been decided.
+    ///   - before: the application before the command.
+    ///   - after: the application now that the command has been decided.
     init?(
         _ command: EngineCommand, of application: String, before: ApplicationSnapshot?,
         after: ApplicationSnapshot?
@@ -49,7 +48,7 @@ enum CommandGoal: Equatable {
         }
     }
 
-    /// The applications that it is about, among all that there are.
+    /// The applications of this goal, among all that exist.
     func applications(among all: [String]) -> [String] {
         switch self {
         case .version(_, let application): [application]
@@ -99,7 +98,7 @@ enum CommandGoal: Equatable {
 
     private static func judge(_ version: String, _ found: ApplicationSnapshot) -> Verdict {
         let application = found.application
-        // What is the target is not ghosted: an entry of that version is of another hash.
+        // The target version is not ghosted: a ghosted entry of that version has another hash.
         if found.targetVersion != version {
             if let ghost = found.ghosted.last(where: { $0.version == version }) {
                 return .failed("\(application) \(version) was taken back: \(ghost.reason)")
@@ -140,7 +139,7 @@ extension InstanceSnapshot {
 // MARK: On the wire
 
 extension CommandGoal {
-    /// `{Kind, Application, Instance, Detail}`, which means nothing to whoever gets it.
+    /// `{Kind, Application, Instance, Detail}`; a caller need not understand it.
     var term: Term {
         let (kind, application, number, detail): (Atom, String?, Int?, Term) =
             switch self {
@@ -155,8 +154,8 @@ extension CommandGoal {
         return .tuple([kind.term, .orNull(application), .orNull(number), detail])
     }
 
-    /// - Throws: ``ControlRefusal`` for a term that no deployex has given, or of an instance that
-    ///   is not one of `directory`.
+    /// - Throws: ``ControlRefusal`` for a term that no deployex has made, or that names an instance
+    ///   which is not in `directory`.
     init(_ term: Term, in directory: InstanceDirectory) throws(ControlRefusal) {
         let strange = ControlRefusal("a goal is what the answer to a request gave")
         guard let fields = term.asTuple, fields.count == 4, let kind = fields[0].asAtom?.name

@@ -2,46 +2,47 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// A call of the module `deployex` by another node, understood; whoever calls may be of any version
-/// and may have made mistakes.
+/// A parsed call of the module `deployex` by another node. The caller may be of any version and may
+/// have made mistakes.
 ///
-/// Every function takes the application first where there are several. Text may come as a binary, a
-/// list of characters or an atom.
+/// If there are several applications, every function takes the application first. Text may be a
+/// binary, a list of characters or an atom.
 enum ControlCall: Equatable {
     case status
     case versions(application: String?)
     case command(application: String, EngineCommand)
     case stopAll
     case tail(InstanceName, LogFiles.Stream, lines: Int)
-    /// - Parameter limit: how long to wait for something to be written.
+    /// - Parameter limit: how long to wait for new output.
     case readLog(InstanceName, LogFiles.Stream, LogStart, within: Duration)
     case instance(InstanceName)
-    /// A command, whose answer says also what to wait for.
+    /// A command. Its answer also says what to wait for.
     case request(application: String, EngineCommand)
     /// Waits until the goal's applications have another revision than this one.
     case awaitGoal(CommandGoal, after: Int, within: Duration)
 
-    /// Where a reader of a log begins.
+    /// Where to begin reading a log.
     enum LogStart: Equatable {
         /// With the last lines.
         case last(Int)
-        /// Where an earlier answer ended, as it said: `{Offset, Inode}`.
+        /// Where an earlier answer ended: `{Offset, Inode}`, as it said.
         case position(LogPosition)
     }
 
-    /// The longest name or version, in bytes: more is not even looked at.
+    /// The longest name or version, in bytes: longer ones are not even parsed.
     static let maximumTextByteCount = 1024
 
     /// The most lines that can be asked for.
     static let maximumLineCount = 100_000
 
-    /// How many arguments a function takes, the application not counted.
+    /// How many arguments a function takes, without the application.
     private static let arities = [
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
         "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4, "instance": 1,
     ]
 
-    /// The longest that a call waits, in milliseconds: whoever has gone is not waited for long.
+    /// The longest time that a call waits, in milliseconds: a caller that is gone is not waited for
+    /// long.
     static let maximumWait = 60_000
 
     /// The call; `nil` when there is no such function with that number of arguments.
@@ -170,7 +171,7 @@ enum ControlCall: Equatable {
         return number
     }
 
-    /// `{last, N}`, or what an answer gave as `next`.
+    /// `{last, N}`, or the `next` of an earlier answer.
     private static func logStart(_ term: Term) throws(ControlRefusal) -> LogStart {
         if case .tuple(let fields) = term, fields.count == 2, fields[0] == .atom("last") {
             return .last(try count(fields[1]))

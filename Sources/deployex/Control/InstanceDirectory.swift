@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// The applications and instances that there are, and how they are named by those who ask.
+/// The configured applications and instances, and the names by which callers refer to them.
 struct InstanceDirectory: Equatable {
     struct Application: Equatable {
         var name: String
@@ -15,7 +15,7 @@ struct InstanceDirectory: Equatable {
         self.applications = applications
     }
 
-    /// The application of that name; the only one there is, when none is named.
+    /// The application of that name, or the only one if no name is given.
     func application(_ name: String?) throws(ControlRefusal) -> Application {
         guard let name else {
             guard applications.count == 1, let only = applications.first else {
@@ -56,14 +56,14 @@ struct InstanceDirectory: Equatable {
         return try instance(number, of: name)
     }
 
-    /// The instance that a node's name before the `@` is of, if any.
+    /// The instance that has this node name (the part before the `@`), if any.
     func instance(alive: String) -> InstanceName? {
         guard Int(alive) == nil else { return nil }
         return try? instance(named: alive, of: nil)
     }
 
-    /// What was asked for, for the answer, which is one line: as Erlang writes it when it cannot be
-    /// a name.
+    /// What the caller asked for, for the one-line answer. A text that cannot be a name is shown as
+    /// Erlang writes it.
     private func shown(_ text: String) -> String {
         let isPlain = text.utf8.allSatisfy { 0x20...0x7E ~= $0 }
         return isPlain && text.utf8.count <= 128
@@ -74,7 +74,7 @@ struct InstanceDirectory: Equatable {
     private var example: String { "\(applications.first?.name ?? "app")-1" }
 }
 
-/// Why a call or a name leads nowhere: one line for whoever asked.
+/// Why a call or a name cannot be resolved: one line for the caller.
 struct ControlRefusal: Error, Equatable, CustomStringConvertible {
     let description: String
 

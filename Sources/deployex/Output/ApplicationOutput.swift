@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Transport
 
-/// What an application printed, on its way to stdout: made safe on a terminal, with its colours; as
-/// it is for a file or a pipe, and where the user wants it raw.
+/// What an application printed, on its way to stdout. On a terminal it is made safe, with its
+/// colours. It is unchanged for a file or a pipe, and where the user wants it raw.
 struct ApplicationOutput {
     private var filter: TerminalFilter?
 
@@ -14,7 +14,7 @@ struct ApplicationOutput {
         Output.bytes(filter?.pass(bytes) ?? bytes)
     }
 
-    /// Nothing follows.
+    /// There is no more output.
     mutating func finish() {
         if let rest = filter?.finish() { Output.bytes(rest) }
     }

@@ -1,7 +1,7 @@
-/// A command that cannot be carried out as written: one line, exit status 2.
+/// A command that cannot be carried out as written: one line, and exit status 2.
 struct UsageError: Error, Equatable {
     var message: String
-    /// The verb whose help is worth reading.
+    /// The verb whose help explains more.
     var verb: String?
 
     init(_ message: String, _ verb: String? = nil) {
@@ -28,7 +28,7 @@ struct CommandFailure: Error, Equatable {
 /// Exit statuses of all commands.
 enum ExitCode {
     static let done: Int32 = 0
-    /// The other side said no.
+    /// The other side refused.
     static let refused: Int32 = 1
     static let usage: Int32 = 2
     static let unreachable: Int32 = 3

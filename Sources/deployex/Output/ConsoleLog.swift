@@ -7,8 +7,8 @@ internal import Transport
 /// The log on stdout: `[info] text`, coloured on a terminal.
 ///
 /// Lines are written elsewhere: a terminal that was stopped with Ctrl-S, or a pipe that nobody
-/// reads, must not hold the event loop. What cannot be kept until it goes on is counted and
-/// dropped.
+/// reads, must not hold up the event loop. Lines that cannot be kept until writing continues are
+/// counted and dropped.
 final class ConsoleLog: ServerLog {
     private static let maximumPendingCount = 10_000
 
@@ -32,20 +32,20 @@ final class ConsoleLog: ServerLog {
         }
     }
 
-    /// Waits until everything is written, for a second at most.
+    /// Waits until everything is written, but at most a second.
     func flush() {
         let done = DispatchSemaphore(value: 0)
         queue.async { done.signal() }
         _ = done.wait(timeout: .now() + 1)
     }
 
-    /// Where stdout goes is for whoever has started us.
+    /// Whoever has started us decides where stdout goes.
     func reopen() {}
 
     private func write(_ level: LogLevel, _ text: String) {
         let mark = "[\(level.rawValue)]"
         let shown = usesColours ? Self.colour(level).around(mark) : mark
-        // A line is one line, whatever is quoted in it.
+        // A log line stays one line, whatever it quotes.
         Output.write("\(shown) \(SafeText.line(text))\n", to: STDOUT_FILENO)
     }
 

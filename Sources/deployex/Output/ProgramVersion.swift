@@ -1,4 +1,4 @@
-/// Which deployex this is.
+/// The version of this deployex.
 enum ProgramVersion {
     static let text = "0.1.0"
 }

@@ -1,8 +1,8 @@
 internal import Glibc
 internal import Transport
 
-/// How far something is: one line that changes on a terminal, with the seconds that it takes; a
-/// line for each change elsewhere. It is used on the loop's thread.
+/// Shows the progress of something. On a terminal it is one line that changes, with the seconds
+/// that have passed; elsewhere it is one line for each change. It is used on the loop's thread.
 final class Progress {
     private let loop: EventLoop
     private let isTerminal = isatty(STDOUT_FILENO) == 1
@@ -28,7 +28,7 @@ final class Progress {
         timer = loop.schedule(after: .seconds(1)) { [self] in show(self.text) }
     }
 
-    /// Removes the line again, so that what follows stands on a line of its own.
+    /// Removes the line again, so that the next output has its own line.
     func clear() {
         timer?.cancel()
         if isTerminal, shown != nil { Output.replaceLine("") }

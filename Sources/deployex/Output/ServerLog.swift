@@ -1,17 +1,17 @@
 internal import ErlDist
 internal import Supervisor
 
-/// Where `deployex start` says what it does. Any thread may call it; it never blocks.
+/// Where `deployex start` logs what it does. Any thread may call it; it never blocks.
 protocol ServerLog: Sendable {
     func log(_ level: LogLevel, _ text: String)
-    /// Waits until everything is written, for a second at most.
+    /// Waits until everything is written, but at most a second.
     func flush()
-    /// Lets go of the files that it has open: the next line opens those of their names.
+    /// Closes the files that it has open. The next line opens the files that have their names then.
     func reopen()
 }
 
-/// The log in production: beside the console `LOGPATH/deployex/deployex-stdout.log` with every
-/// line, and `deployex-stderr.log` with the warnings and errors among them. See ``FileLog``.
+/// The log in production. Besides the console, it has `LOGPATH/deployex/deployex-stdout.log` with
+/// every line, and `deployex-stderr.log` with the warnings and errors. See ``FileLog``.
 final class ProductionLog: ServerLog {
     private let console: any ServerLog
     private let all: FileLog

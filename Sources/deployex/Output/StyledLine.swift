@@ -1,7 +1,7 @@
 internal import Transport
 
-/// A line of which parts have a colour. Its text may be others': it is made safe when it is
-/// rendered, and only our colours are left.
+/// A line with parts in colour. Its text may come from others: rendering makes it safe, and leaves
+/// only our colours.
 struct StyledLine: Equatable, ExpressibleByStringLiteral {
     struct Span: Equatable {
         var text: String
@@ -24,16 +24,16 @@ struct StyledLine: Equatable, ExpressibleByStringLiteral {
         spans.append(Span(text: SafeText.line(text), colour: colour))
     }
 
-    /// Without colours.
+    /// The text without colours.
     var text: String { spans.map(\.text).joined() }
 
-    /// For a terminal.
+    /// The line for a terminal.
     var rendered: String {
         spans.map { span in span.colour.map { $0.around(span.text) } ?? span.text }.joined()
     }
 }
 
-/// What a terminal shows text in.
+/// The colours in which a terminal shows text.
 enum Colour: Int {
     case red = 31
     case green = 32

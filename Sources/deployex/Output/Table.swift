@@ -1,16 +1,16 @@
 internal import Transport
 
-/// Columns for people: as wide as their widest cell, two spaces apart.
+/// Columns for people: each as wide as its widest cell, with two spaces between them.
 struct Table {
     private var rows: [[Cell]]
 
-    /// Text, and what stands around it on a terminal.
+    /// A cell's text, and the codes around it on a terminal.
     struct Cell: ExpressibleByStringLiteral {
         var text: String
         var colour: Colour?
 
         init(_ text: String, _ colour: Colour? = nil) {
-            // Before it is measured.
+            // Make the text safe before it is measured.
             self.text = SafeText.line(text)
             self.colour = colour
         }
@@ -41,7 +41,7 @@ struct Table {
             var line = StyledLine()
             var gap = 0
             for (cell, width) in zip(row, widths) {
-                // Nothing but spaces to the end of the line is left out.
+                // Leave out spaces at the end of the line.
                 if !cell.text.isEmpty {
                     line.append(String(repeating: " ", count: gap))
                     line.append(cell.text, cell.colour)

@@ -2,7 +2,7 @@ internal import EPMD
 internal import ErlDist
 internal import Transport
 
-/// EPMD as the environment names it: `ERL_EPMD_PORT`, `ERL_EPMD_ADDRESS`.
+/// EPMD as the environment configures it: `ERL_EPMD_PORT`, `ERL_EPMD_ADDRESS`.
 enum EPMDAccess {
     static func client(
         _ environment: [String: String], loop: EventLoop, trust: ListenerTrust,
@@ -17,8 +17,8 @@ enum EPMDAccess {
         }
     }
 
-    /// From where our own EPMD answers: from this host alone, unless a network or an address is
-    /// named.
+    /// The peers that our own EPMD answers: only this host, unless a network or an address is
+    /// configured.
     static func admittedPeers(
         _ environment: [String: String]
     ) throws(UsageError) -> AdmittedPeers {
@@ -28,7 +28,7 @@ enum EPMDAccess {
         return environment["ERL_EPMD_ADDRESS"]?.isEmpty == false ? .everybody : .thisHost
     }
 
-    /// The variables of an EPMD that answers those whom the node answers.
+    /// The variables for an EPMD that answers the same peers as the node.
     static func variables(
         _ environment: [String: String], admitting peers: AdmittedPeers
     ) -> [String: String] {

@@ -2,22 +2,22 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex epmd` as a process of its own, which outlives whoever started it. It is used on the
-/// event loop's thread.
+/// `deployex epmd` as a separate process that outlives whoever started it. It is used on the event
+/// loop's thread.
 final class EPMDProcess {
-    /// What it writes to its standard error: memory that lives as long as one of us, so that it can
-    /// write when we are gone.
+    /// Its standard error: memory that lives as long as this process or the EPMD, so that the EPMD
+    /// can still write when we are gone.
     private let output: FileDescriptor
     private var exit: ProcessExit?
 
-    /// What it says is for one look at its beginning or end.
+    /// Only the first bytes of its output are read.
     private static let maximumByteCount = 4096
 
     private init(output: consuming FileDescriptor) {
         self.output = output
     }
 
-    /// Starts it; whether it listens is for the caller to find out. Called on the loop's thread.
+    /// Starts the EPMD. The caller has to find out whether it listens. Called on the loop's thread.
     nonisolated(nonsending) static func start(
         environment: [String: String], loop: EventLoop
     ) async throws(CommandFailure) -> EPMDProcess {
@@ -30,8 +30,8 @@ final class EPMDProcess {
         } catch {
             throw CommandFailure(unreachable: "starting EPMD: \(error)")
         }
-        // The program that runs now, also when its file has been replaced or was found through
-        // PATH: the child asks for its own.
+        // Run the program that runs now, even if its file has been replaced or was found through
+        // PATH. The child asks for its own program.
         var program = Program(
             path: "/proc/self/exe", arguments: ["epmd"],
             environment: environment.filter { names.contains($0.key) }, folder: "/",
@@ -49,7 +49,7 @@ final class EPMDProcess {
         return process
     }
 
-    /// Why it has ended; `nil` while it runs.
+    /// Why the EPMD has ended; `nil` while it runs.
     var end: String? {
         exit.map { exit in
             "starting EPMD: it has ended with \(exit)"
@@ -57,7 +57,7 @@ final class EPMDProcess {
         }
     }
 
-    /// What it has said, without the program's name.
+    /// The EPMD's output, without the program's name.
     var lines: [String] {
         var bytes = [UInt8](repeating: 0, count: Self.maximumByteCount)
         let count = pread(output.raw, &bytes, bytes.count, 0)

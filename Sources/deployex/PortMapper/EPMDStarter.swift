@@ -2,8 +2,9 @@ internal import EPMD
 internal import ErlDist
 internal import Transport
 
-/// Starts an EPMD where none listens: for whoever needs one now, and when it is lost later. Without
-/// one the instances are not found any more, and the port is free for a stranger's.
+/// Starts an EPMD if none listens: for a caller that needs one now, and when it is lost later.
+/// Without an EPMD the instances cannot be found any more, and a stranger's EPMD could take the
+/// port.
 ///
 /// It is used on the event loop's thread.
 actor EPMDStarter {
@@ -12,14 +13,14 @@ actor EPMDStarter {
     private let address: SocketAddress
     private let log: @Sendable (LogLevel, String) -> Void
     private var starts = EPMDStarts()
-    /// The last one that was started and has not been found to listen.
+    /// The EPMD that was started last, until one is found to listen.
     private var started: EPMDProcess?
-    /// What was said last of a daemon that is not believed, so that it is said once.
+    /// The last message about a daemon that is not believed, so that it is logged once.
     private var refusal: String?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// - Parameter environment: what the EPMD is started with.
+    /// - Parameter environment: the environment of an EPMD that is started.
     init(
         environment: [String: String], address: SocketAddress, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
@@ -30,13 +31,14 @@ actor EPMDStarter {
         self.log = log
     }
 
-    /// What `ask` gets from an EPMD; where none listens, one is started and has five seconds.
+    /// What `ask` gets from an EPMD. If none listens, one is started and has five seconds to
+    /// answer.
     func answer<Answer: Sendable>(
         _ ask: @Sendable () async throws(EPMDError) -> Answer
     ) async throws(CommandFailure) -> Answer {
         let deadline = MonotonicTime.now + .seconds(5)
         while true {
-            // Before asking: another one may listen, because of which ours has ended.
+            // Look before asking: ours may have ended because another one listens.
             let end = started?.end
             do throws(EPMDError) {
                 let answer = try await ask()
@@ -55,14 +57,14 @@ actor EPMDStarter {
     /// An EPMD has answered.
     func found() {
         refusal = nil
-        // Ours may have had to say something about itself.
+        // Ours may have written something about itself.
         if let started, started.end == nil {
             for line in started.lines { log(.warning, "EPMD: \(line)") }
         }
         started = nil
     }
 
-    /// An attempt has failed, and is made again.
+    /// An attempt has failed, and will be repeated.
     func failed(_ error: EPMDError) async {
         switch error {
         case .unreachable:

@@ -1,17 +1,17 @@
 internal import Transport
 
-/// When an EPMD is started because none listens: at once, and not again and again where it does not
+/// When to start an EPMD because none listens: at once, but not again and again if that does not
 /// help.
 struct EPMDStarts: Equatable {
-    /// Between the first start and the second; then twice as long each time.
+    /// The wait between the first start and the second. It doubles each time.
     private static let first = Duration.seconds(4)
-    /// And no longer than this. After as long without a start the next one is a first one again.
+    /// The longest wait. After as long without a start, the next one counts as the first again.
     private static let maximum = Duration.seconds(300)
 
     private var next: MonotonicTime?
     private var pause = first
 
-    /// None listens. Whether one is to be started now.
+    /// None listens. Returns whether to start one now.
     mutating func unreachable(now: MonotonicTime) -> Bool {
         if let next {
             guard now >= next else { return false }

@@ -2,8 +2,8 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Begins one application, again and again until that succeeds: what is wrong with its folders and
-/// records is its own trouble, which ends neither deployex nor another application.
+/// Begins one application, again and again until it succeeds. A problem with its folders or records
+/// ends neither deployex nor another application.
 final class ApplicationStart: Sendable {
     private let loop: EventLoop
     private let backoff: Backoff
@@ -22,10 +22,11 @@ final class ApplicationStart: Sendable {
         self.log = log
     }
 
-    /// Why the latest attempt failed; `nil` before the first has ended, and when one has succeeded.
+    /// Why the latest attempt failed; `nil` before the first one has ended, and after one has
+    /// succeeded.
     var problem: String? { failure.withLock { $0 } }
 
-    /// Returns when an attempt has succeeded, or the task is cancelled.
+    /// Returns when an attempt has succeeded or the task is cancelled.
     func run(_ attempt: () async throws -> Void) async {
         var count = 0
         while !Task.isCancelled {
@@ -40,7 +41,7 @@ final class ApplicationStart: Sendable {
         }
     }
 
-    /// The log says a reason once.
+    /// Logs each reason once.
     private func failed(_ reason: String?) async {
         let before = failure.withLock { failure in
             defer { failure = reason }

@@ -2,24 +2,25 @@ internal import Deployment
 internal import Supervisor
 internal import Transport
 
-/// The base folder, opened and locked, and made anew when somebody has removed it. All of it blocks.
+/// The base folder, opened and locked. It is made again when somebody has removed it. All of it
+/// blocks.
 final class BaseFolder: Sendable {
     let anchor: FolderAnchor
     private let folders: TrustedFolders
     private let lock: Guarded<FolderLock>
 
-    /// Makes the folder where it is missing, and takes it.
+    /// Makes the folder if it is missing, and locks it.
     init(_ folders: TrustedFolders) throws {
         self.folders = folders
         anchor = FolderAnchor(try folders.openBase(), path: folders.configuration.basePath)
         lock = Guarded(try FolderLock(folder: anchor.path))
     }
 
-    /// Makes and opens the folder again where another one, or none, is at its path by now, and lets an
-    /// application's user pass.
-    /// - Throws: where it is not believed, or another deployex has it.
+    /// Makes and opens the folder again if nothing, or another folder, is at its path by now. Then
+    /// lets the application's user pass through.
+    /// - Throws: if the folder is not trusted, or another deployex has locked it.
     func renew(for application: String) throws {
-        // One after the other: who comes second finds the lock taken, by us.
+        // One call at a time: a second one would find that we hold the lock already.
         try lock.withLock { lock in
             let opened = try folders.openBase()
             guard !anchor.isSame(as: opened) else { return }

@@ -4,10 +4,10 @@ internal import ExternalTermFormat
 internal import Supervisor
 internal import Transport
 
-/// The module `deployex`, which any node that may connect can call, the command line included.
+/// The module `deployex`. Any node that may connect can call it, the command line included.
 ///
-/// Commands answer `{ok, Text}` when they are on their way and `{error, Text}` when they are not;
-/// ``ControlCall`` says what there is.
+/// Commands answer `{ok, Text}` when they are under way and `{error, Text}` when they are not.
+/// ``ControlCall`` lists the functions.
 struct ControlModule: Sendable {
     let name: NodeName
     let usesTLS: Bool
@@ -16,9 +16,9 @@ struct ControlModule: Sendable {
     let applications: [ServedApplication]
     let feed: ObservationFeed
     let logWatch: LogWatch
-    /// Says what a caller wants, as far as there is room for it. On the loop's thread.
+    /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
-    /// Stops everything, and lets the server end once the caller has its answer.
+    /// Stops everything. The server may end once the caller has its answer.
     let stopAll: @Sendable (Caller) async throws -> Void
 
     /// - Throws: ``ExposedCallError/undefined`` when there is no such function.
@@ -66,7 +66,7 @@ struct ControlModule: Sendable {
             return Self.ok("every instance is stopped, and deployex ends")
         case .tail(let instance, let stream, let lines):
             let logs = served(instance.app).logs
-            // Joined there as well: a hundred thousand lines take their time.
+            // Join the lines off the loop, too: a hundred thousand of them take their time.
             let found = try await offload {
                 try LogFiles.tail(
                     path: logs.path(instance, stream), lines: lines, owners: logs.owners
@@ -92,7 +92,7 @@ struct ControlModule: Sendable {
         return served
     }
 
-    /// What deployex says of a command that it has taken on.
+    /// deployex's answer to a command that it has accepted.
     private func perform(
         _ command: EngineCommand, of application: String, _ caller: Caller
     ) async throws(ControlRefusal) -> String {
@@ -107,8 +107,7 @@ struct ControlModule: Sendable {
         }
     }
 
-    /// What there is of a log from `start` on; where that is nothing, what is written within
-    /// `limit`.
+    /// The log's content from `start` on. If there is none yet, what is written within `limit`.
     private func read(
         _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
         within limit: Duration, _ caller: Caller
@@ -119,7 +118,7 @@ struct ControlModule: Sendable {
         let seen = await feed.revision(of: topics)
         var isWatched = false
         if limit > .zero {
-            // Before it is looked at: nothing comes in between.
+            // Watch before looking, so that nothing is missed in between.
             isWatched = await logWatch.watch(instance, stream, at: path)
         }
         let chunk = try await offload {
@@ -142,12 +141,12 @@ struct ControlModule: Sendable {
         }
     }
 
-    /// The most bytes of one answer.
+    /// The most bytes in one answer.
     private static let chunkByteCount = 256 << 10
 
     // MARK: Answers
 
-    /// Of the applications of which something is known.
+    /// The applications whose state is known.
     private func snapshots() async -> [ApplicationSnapshot] {
         var snapshots: [ApplicationSnapshot] = []
         for application in applications {
@@ -181,7 +180,7 @@ struct ControlModule: Sendable {
         return VersionsReport(node: name.text, applications: snapshots).term
     }
 
-    /// What `deployex remote` needs, and people look for.
+    /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
         var environment = served.configuration.variables

@@ -2,7 +2,7 @@ internal import Deployment
 internal import ErlDist
 internal import ExternalTermFormat
 
-/// The node of an instance: the application's name with the instance's number, on this host.
+/// The node of an instance: the application's name and the instance's number, on this host.
 struct InstanceNode: RemoteNode {
     let alive: String
     let host: String

@@ -3,36 +3,36 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Who is believed to be an instance's node: whose listener, where this deployex dials it, and
-/// whose socket, where it has connected itself.
+/// Decides who is believed to be an instance's node. If this deployex dials the node, it checks who
+/// listens; if the node has connected itself, it checks whose socket that is.
 ///
-/// The name of an instance is free in EPMD as long as it restarts, and anybody may take it; whoever
-/// has the cookie may give it to itself in a handshake. So an instance's node is believed only when
-/// its own processes hold the socket.
+/// The name of an instance is free in EPMD while the instance restarts, and anybody may take it.
+/// Whoever has the cookie may claim the name in a handshake. So an instance's node is believed only
+/// if the instance's own processes hold the socket.
 final class InstanceTrust: Sendable {
     private let users: TrustedUsers
     private let host: String
     private let directory: InstanceDirectory
-    /// By application; none before they are served.
+    /// The deployers by application; empty before the applications are served.
     private let deployers = Guarded<[String: Deployer]>([:])
 
     /// - Parameters:
     ///   - users: those that are believed for every node.
-    ///   - host: this host, as it is in the instances' names.
+    ///   - host: this host, as the instances' names have it.
     init(_ users: TrustedUsers, host: String, _ directory: InstanceDirectory) {
         self.users = users
         self.host = host
         self.directory = directory
     }
 
-    /// From now on the instances' processes are known.
+    /// Makes the instances' processes known from now on.
     func serve(_ applications: [ServedApplication]) {
         let served = Dictionary(
             applications.map { ($0.configuration.name, $0.deployer) }, uniquingKeysWith: { $1 })
         deployers.withLock { $0 = served }
     }
 
-    /// The instance whose name a node has.
+    /// The instance that has this node's name.
     private func instance(_ node: NodeName) -> InstanceName? {
         node.host == host ? directory.instance(alive: node.alive) : nil
     }
@@ -44,13 +44,13 @@ final class InstanceTrust: Sendable {
 
     // MARK: Dialled
 
-    /// What is believed to be `node`.
+    /// Who is believed to be `node`.
     func trust(_ node: NodeName) async -> ListenerTrust {
         let plain = ListenerTrust(users: users, remedy: CommandTrust.remedy)
         guard let instance = instance(node) else { return plain }
         let sockets = await sockets(of: instance)
         var trust = plain
-        // Its own user is believed for it alone.
+        // The instance's own user is believed only for this node.
         if let user = await offload({ sockets?.user }) { trust.users = users.adding(user) }
         trust.check = { listeners in
             let inodes = Set(listeners.map(\.inode))
@@ -65,20 +65,20 @@ final class InstanceTrust: Sendable {
 
     // MARK: Connecting itself
 
-    /// Why `node`, which has connected from `peer` to `own`, is not let in; `nil` when it is. Every
-    /// other node than an instance's is.
+    /// Why `node`, which has connected from `peer` to `own`, is refused; `nil` when it is let in.
+    /// Every node that does not have an instance's name is let in.
     func refusal(
         of node: NodeName, from peer: SocketAddress, to own: SocketAddress
     ) async -> String? {
         guard let instance = instance(node) else { return nil }
-        // An instance is dialled as well: nothing is lost when it comes too early.
+        // deployex dials the instance as well, so refusing it too early loses nothing.
         guard let sockets = await sockets(of: instance) else {
             return "it is not \(instance), of which no process runs"
         }
         return await offload {
             do throws(SystemError) {
                 let socket = try ConnectingSocket.find(peer: peer, own: own)
-                // Its processes are looked through only for one that may be the instance's.
+                // Search the instance's processes only for a socket that may be the instance's.
                 let inode = socket?.user == sockets.user ? socket?.inode : nil
                 return Self.refusal(of: inode.map { [$0] }, sockets, instance).map { "it \($0)" }
             } catch {
@@ -87,13 +87,13 @@ final class InstanceTrust: Sendable {
         }
     }
 
-    /// Why sockets are not the instance's.
-    /// - Parameter inodes: `nil` where they cannot be.
+    /// Why the sockets are not the instance's.
+    /// - Parameter inodes: `nil` if the sockets cannot be the instance's.
     private static func refusal(
         of inodes: Set<UInt64>?, _ sockets: SessionSockets, _ instance: InstanceName
     ) -> String? {
         switch inodes.map({ sockets.hold($0) }) {
-        // Of the unknown ones their user is all that can be known.
+        // If the holder is unknown, the socket's user is all that can be known.
         case .held, .unknown: nil
         case .notHeld, nil:
             "is no process of \(instance), OS process \(sockets.pid): stop what has taken its name"

@@ -12,7 +12,8 @@ struct ServedApplication: Sendable {
     let store: FolderStore
     let deployer: Deployer
     private let ownership: ReleaseOwnership
-    /// Why it is not begun at all; it is failed then, whatever its instances do.
+    /// Why the application is not begun at all. It then counts as failed, whatever its instances
+    /// do.
     let refusal: String?
     private let beginning: ApplicationStart
     private let rotator: LogRotator
@@ -20,13 +21,13 @@ struct ServedApplication: Sendable {
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
-    ///   - node: deployex's own, by which the instances are watched.
+    ///   - node: deployex's own node, which watches the instances.
     ///   - base: the opened base folder.
-    ///   - orphans: where what leaves the instances' sessions is found.
-    ///   - refusal: why it is not begun.
+    ///   - orphans: where processes that leave the instances' sessions are found.
+    ///   - refusal: why the application is not begun.
     ///   - inherited: deployex's variables.
-    ///   - cookie: deployex's.
-    ///   - process: as whom and with what its programs run.
+    ///   - cookie: deployex's cookie.
+    ///   - process: the user and the limits of its programs.
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
@@ -89,7 +90,8 @@ struct ServedApplication: Sendable {
             let logs = logs
             effects.prepareLogFolder = {
                 try logs.prepare(app: name)
-                // Told of at start; without it only crash dumps are lost.
+                // An obstacle is reported at the start; without this folder only crash dumps are
+                // lost.
                 _ = try logs.prepareCrashDumps(app: name, user: user)
             }
         }
@@ -104,7 +106,7 @@ struct ServedApplication: Sendable {
         deployer = Deployer(configuration: engine, effects: effects)
     }
 
-    /// Whether an instance answers the configured path with 2xx.
+    /// Whether an instance answers a request for the configured path with 2xx.
     private static func check(
         _ http: ApplicationConfiguration.HTTPCheck, port: UInt16, loop: EventLoop
     ) async -> ProbeResult {
@@ -123,7 +125,8 @@ struct ServedApplication: Sendable {
 
     // MARK: Life
 
-    /// Takes over what runs, and begins. Returns when that has succeeded, or the task is cancelled.
+    /// Takes over running instances, and begins. Returns when that has succeeded or the task is
+    /// cancelled.
     func start() async {
         if let refusal {
             await feed.publish(
@@ -140,7 +143,7 @@ struct ServedApplication: Sendable {
         await beginning.run { try await deployer.start() }
     }
 
-    /// Why it has not begun; `nil` while nothing is known to keep it from that.
+    /// Why the application has not begun; `nil` while no reason is known.
     var problem: String? { refusal ?? beginning.problem }
 
     /// Whether its first attempt to begin is under way.
@@ -151,8 +154,8 @@ struct ServedApplication: Sendable {
         }
     }
 
-    /// Gives the user of the application what is its: releases that were unpacked before it had
-    /// one, and a place for crash dumps.
+    /// Gives the application's user what belongs to that user: releases that were unpacked before
+    /// the application had a user, and a place for crash dumps.
     private func prepareUser() async {
         guard let user = ownership.user else { return }
         let (ownership, layout, logs, name) = (ownership, layout, logs, configuration.name)
@@ -168,12 +171,12 @@ struct ServedApplication: Sendable {
             }
             if let obstacle { log(.warning, "\(obstacle): crash dumps are lost") }
         } catch {
-            // What has not become the user's is not started: the other applications are.
+            // A release that has not become the user's is not started; the other applications are.
             log(.error, "giving \(user.name) what is of \(name): \(error)")
         }
     }
 
-    /// Lets go of the instances, which go on if they have not been stopped.
+    /// Lets go of the instances. They continue unless they have been stopped.
     func detach() async {
         await deployer.detach()
         await rotator.stop()

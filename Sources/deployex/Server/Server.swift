@@ -6,7 +6,7 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// `deployex start`: the node, a deployer for each application, and what joins them.
+/// `deployex start`: the node, a deployer for each application, and what connects them.
 actor Server {
     private nonisolated let loop: EventLoop
     private let configuration: ServerConfiguration
@@ -27,14 +27,14 @@ actor Server {
     private var phase = Phase.running
     private var signalCount = 0
     private var endWaiter: CheckedContinuation<Void, Never>?
-    /// Who asked for `stop --all` and has not taken the answer yet.
+    /// The node that asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
 
     private enum Phase {
         case running
         /// `stop --all`: the applications are being stopped.
         case stoppingAll
-        /// The server ends. Unless they have been stopped, the applications go on.
+        /// The server ends. The applications continue unless they have been stopped.
         case ending
     }
 
@@ -92,7 +92,7 @@ actor Server {
             self.assumeIsolated { $0.received(signal: number) }
         }
         defer { signals.close() }
-        // Held until the very end: what is under way may take as long.
+        // Keep the folders open until the very end: unfinished work may last as long.
         let folders = try await openFolders()
         let orphans = orphans()
         let orphanWatch = Task(executorPreference: loop) { [loop] in
@@ -112,7 +112,7 @@ actor Server {
         let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
         // Before the first read, so that nothing published in between waits for the next poll.
         for watcher in watchers { await watcher.start() }
-        // Each by itself: what keeps one from beginning keeps no other.
+        // Begin each on its own, so that a problem of one does not hold up another.
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
         await feed.close()
@@ -182,8 +182,8 @@ actor Server {
         await withCheckedContinuation { endWaiter = $0 }
     }
 
-    /// Stops all instances. The server ends when the caller has gone with its answer, or has had a
-    /// second to take it.
+    /// Stops all instances. The server ends when the caller has disconnected with its answer, or
+    /// has had a second to take it.
     private func stopAll(
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances,
         for caller: Caller
@@ -232,11 +232,11 @@ actor Server {
 
     private struct Folders: Sendable {
         var base: BaseFolder
-        /// By application.
+        /// The reasons, by application.
         var refusals: [String: FileSystemError]
     }
 
-    /// Looks at all folders before anything is touched, and takes the base folder.
+    /// Checks all folders before anything is touched, and locks the base folder.
     private func openFolders() async throws -> Folders {
         let folders = TrustedFolders(configuration)
         let reach = configuration.reach
@@ -264,7 +264,7 @@ actor Server {
         }
     }
 
-    /// From now on this process is the parent of what its instances lose.
+    /// From now on, this process is the parent of orphans from its instances.
     private func orphans() -> Orphans? {
         do throws(SystemError) {
             return try Orphans()
@@ -295,7 +295,7 @@ actor Server {
         let instanceTrust = instanceTrust
         settings.trust = { await instanceTrust.trust($0) }
         settings.admission = { await instanceTrust.refusal(of: $0, from: $1, to: $2) }
-        // The rest is for files, for starting instances, and for the connections to them.
+        // The other descriptors are for files, for starting instances, and for connections to them.
         settings.maximumHandshakes = descriptors.connectionCount(
             wanted: settings.maximumHandshakes)
         settings.maximumAcceptedConnections = descriptors.connectionCount(
@@ -306,18 +306,18 @@ actor Server {
         await node.setLogHandler(logger)
         let interface = listening.address(usesIPv6: usesIPv6)
         do throws(SystemError) {
-            // Of 0 the system makes a port of its choice.
+            // For 0 the system chooses a port.
             let address = try await node.listen(on: interface, ports: listening.ports ?? 0...0)
             await listenWhereOthersLook(node, besides: address)
             return ListeningNode(node: node, port: address.port)
         } catch {
-            // An address that is not this host's, or no port that is free.
+            // The address is not this host's, or no port is free.
             throw CommandFailure("\(error)", exitCode: ExitCode.usage)
         }
     }
 
-    /// With an interface of loopback: also at the loopback address that the own name resolves to,
-    /// such as Debian's 127.0.1.1, since BEAMs of this host look for us there and nowhere else.
+    /// If the interface is loopback, also listens at the loopback address that the own name
+    /// resolves to, such as Debian's 127.0.1.1: BEAMs of this host look for us only there.
     private func listenWhereOthersLook(_ node: Node, besides address: SocketAddress) async {
         guard address.isLoopback else { return }
         let others = await HostLookup.loopbackAddresses(
@@ -339,7 +339,7 @@ actor Server {
         var port: UInt16
     }
 
-    /// Registers with EPMD, starting one where none listens, as OTP's nodes do.
+    /// Registers with EPMD, and starts one if none listens, as OTP's nodes do.
     private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
         let (console, node, name, client) = (console, listening.node, name, epmd)
         let starter = EPMDStarter(
@@ -360,7 +360,7 @@ actor Server {
             case .lost(let error):
                 console.log(.warning, "\(error); registering again until EPMD is back")
             case .failed(let error):
-                // The first success is waited for below.
+                // Code below waits for the first success.
                 guard !isWaiting.withLock({ $0 }) else { break }
                 Task { await starter.failed(error) }
             }
@@ -373,7 +373,7 @@ actor Server {
         return registration
     }
 
-    /// From where other nodes connect, to us and to an EPMD that we start.
+    /// The peers that may connect to us and to an EPMD that we start.
     private var admittedPeers: AdmittedPeers {
         configuration.listening.admittedPeers(usesTLS: tls != nil)
     }
@@ -390,7 +390,7 @@ actor Server {
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,
                 log: { level, text in
-                    // Where there are several, whose instance it is must be said.
+                    // If there are several applications, say whose instance it is.
                     logger(level, isOnly ? text : "\(application.name): \(text)")
                 })
         }
@@ -408,7 +408,7 @@ actor Server {
             directory: directory, applications: applications, feed: feed,
             logWatch: LogWatch(feed: feed),
             report: { level, text in
-                // Whoever asks again and again does not fill the log.
+                // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {
                     $0.report(level, cause: nil, of: "callers of the module deployex", text)
                 }
@@ -422,9 +422,9 @@ actor Server {
                 switch event {
                 case .nodeUp(let peer, _, _), .nodeDown(let peer, _): peer
                 }
-            // Here and now, on the loop: tasks of their own could overtake each other.
+            // Handle it here and now, on the loop: separate tasks could overtake each other.
             if case .nodeDown = event { self.assumeIsolated { $0.nodeIsDown(peer) } }
-            // A node of that name on another host is none of ours.
+            // A node of that name on another host is not ours.
             guard peer.host == host, let instance = directory.instance(alive: peer.alive),
                 let served = applications.first(where: { $0.configuration.name == instance.app })
             else { return }

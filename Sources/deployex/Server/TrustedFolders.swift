@@ -2,8 +2,8 @@ internal import Deployment
 internal import Supervisor
 internal import Transport
 
-/// The folders that deployex works in, each of which nobody but trusted users may be able to
-/// change. All of it blocks.
+/// The folders that deployex works in. Only trusted users may be able to change them. All of it
+/// blocks.
 struct TrustedFolders: Sendable {
     let configuration: ServerConfiguration
 
@@ -11,9 +11,9 @@ struct TrustedFolders: Sendable {
         self.configuration = configuration
     }
 
-    /// Looks at everything, and makes nothing: what is missing may be made in what is above it.
+    /// Checks all folders, and makes nothing. For a missing folder, it checks the folders above it.
     /// - Returns: the applications that cannot be begun, each with the reason.
-    /// - Throws: where deployex itself cannot work.
+    /// - Throws: if deployex itself cannot work.
     func check() throws(PathTrustError) -> [String: PathTrustError] {
         try base.check(configuration.basePath, as: .folder)
         if configuration.keepsOwnLog {
@@ -33,7 +33,7 @@ struct TrustedFolders: Sendable {
         return refusals
     }
 
-    /// Makes the base folder where it is missing, only for its owner to enter, and opens it.
+    /// Makes the base folder, with access only for its owner, if it is missing, and opens it.
     func openBase() throws(FileSystemError) -> FileDescriptor {
         let path = configuration.basePath
         let folder: FileDescriptor
@@ -42,12 +42,12 @@ struct TrustedFolders: Sendable {
         } catch {
             throw .untrusted(error)
         }
-        // It is there: only its mode and its owner are looked at.
+        // The folder exists now, so this only checks its mode and its owner.
         try HostFileSystem().makePrivateFolder(path)
         return folder
     }
 
-    /// Makes the folder for an application's logs, mode 0750, where it is missing.
+    /// Makes the folder for an application's logs, mode 0750, if it is missing.
     func makeLogFolder(_ application: ApplicationConfiguration) throws(PathTrustError) {
         _ = try logs(configuration.trustedUsers).makeFolder(logFolder(application), mode: 0o750)
     }
@@ -60,7 +60,7 @@ struct TrustedFolders: Sendable {
         PathTrust(remedy: "set DEPLOYEX_BASE_PATH (base_path) to another folder")
     }
 
-    /// Who can publish can have anything run; so he may own the folder of the logs, too.
+    /// A user who can publish can have anything run, and so may own the folder of the logs, too.
     private func logs(_ users: TrustedUsers) -> PathTrust {
         var trust = LogOpening.trust(users)
         trust.mayNameUsers = users == configuration.trustedUsers

@@ -2,16 +2,16 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// What runs of applications that the configuration does not have any more, because they were renamed or
-/// removed: an earlier deployex has started it, and nobody watches it.
+/// The running instances of applications that are no longer in the configuration, because they were
+/// renamed or removed. An earlier deployex has started them, and nobody watches them.
 struct UnconfiguredInstances: Sendable {
     let records: InstanceRecordFolder
-    /// Names of applications.
+    /// The names of the configured applications.
     let configured: Set<String>
     let loop: EventLoop
     let log: @Sendable (LogLevel, String) -> Void
 
-    /// Those that run, by their records.
+    /// The instances that run, according to their records.
     func running() async throws -> [InstanceRecord] {
         let (records, configured) = (records, configured)
         return try await offload {
@@ -33,7 +33,7 @@ struct UnconfiguredInstances: Sendable {
         }
     }
 
-    /// Names them in the log, with what to do.
+    /// Names them in the log, and says what to do.
     func report() async {
         do {
             for (app, found) in Dictionary(grouping: try await running(), by: \.app) {
@@ -51,7 +51,7 @@ struct UnconfiguredInstances: Sendable {
         }
     }
 
-    /// Ends one. Called on the loop's thread, by an actor that is pinned to it.
+    /// Stops one of them. Called on the loop's thread, by an actor that is pinned to it.
     nonisolated(nonsending) func stop(_ record: InstanceRecord) async {
         guard let process = record.process else { return }
         let (records, name) = (records, record.name)
