@@ -1,8 +1,8 @@
 public import ExternalTermFormat
 
-/// What comes to a process.
+/// What a process receives.
 public indirect enum ProcessMessage: Equatable, Sendable {
-    /// A term that someone sent. Who did is not known of every message.
+    /// A term that someone sent. The sender is not known for every message.
     case message(Term, from: PID?)
     /// A monitored process has ended.
     case down(ProcessDown)
