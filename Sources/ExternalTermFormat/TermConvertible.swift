@@ -15,8 +15,8 @@
 /// | `Optional` | the value's own term, or `undefined`; Elixir's `nil` is read too |
 /// | `Atom`, `PID`, `Port`, `Reference`, `Term` | themselves |
 ///
-/// Types of your own say how they are built:
 /// Your own types say how they are built:
+/// ```swift
 /// struct Point: TermConvertible {
 ///     var x: Double, y: Double
 ///     var term: Term { .tuple([x.term, y.term]) }
