@@ -17,11 +17,11 @@ public func offload<Success: Sendable, Failure: Error>(
 
 private let blockingWork = DispatchQueue(label: "deployex.blocking", attributes: .concurrent)
 
-/// Takes one result from the thread that computed it to the one that waits.
+/// Hands one result from the thread that computed it to the thread that waits.
 ///
-/// A continuation would take it too. But where it is resumed before its task has suspended, the
-/// order of the two threads is made inside the runtime's library, which the thread sanitizer cannot
-/// look into: what the result refers to would be taken for a race. See ``Guarded``.
+/// A continuation could do this too. But when it is resumed before its task has suspended, only the
+/// runtime's library orders the two threads, and the thread sanitizer cannot see that. So it would
+/// report a race on what the result refers to. See ``Guarded``.
 private final class HandOver<Value: Sendable>: Sendable {
     private let result = Guarded<Value?>(nil)
 

@@ -1,8 +1,8 @@
 internal import Glibc
 
-/// Runs one thing at a time, and has a clock: what an actor that works for hours is pinned to.
+/// Runs one thing at a time, and has a clock. Actors that work for hours are pinned to one.
 ///
-/// ``EventLoop`` is the real one. A simulation has another, whose time and order it decides itself.
+/// ``EventLoop`` is the real one. A simulation has another, and decides its time and order itself.
 package protocol SerialLoop: SerialExecutor, TaskExecutor {
     var now: MonotonicTime { get }
     /// The time of day.
