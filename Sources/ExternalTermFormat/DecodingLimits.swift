@@ -2,8 +2,9 @@
 public struct DecodingLimits: Sendable, Equatable {
     /// How deep containers (lists, tuples, maps, funs) may be nested.
     ///
-    /// The default keeps every recursion over a decoded term, from decoding to the release of its memory,
-    /// within a thread's stack of 512 KiB, even in a debug build with the address sanitizer.
+    /// The default keeps every recursion over a decoded term, from decoding to the release of its
+    /// memory, within a thread's stack of 512 KiB. That holds even in a debug build with the
+    /// address sanitizer.
     public var maximumDepth: Int
     /// How many terms one term may contain; each element of a list or string counts.
     ///

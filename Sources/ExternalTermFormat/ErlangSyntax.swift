@@ -1,7 +1,7 @@
 /// What the reader and the writer of Erlang's text syntax need to know about its characters.
 ///
-/// Source: the chapter "Character Set and Source File Encoding" of the Erlang reference manual; OTP's
-/// `erl_scan.erl` and `io_lib.erl`.
+/// Source: the chapter "Character Set and Source File Encoding" of the Erlang reference manual;
+/// OTP's `erl_scan.erl` and `io_lib.erl`.
 enum ErlangSyntax {
     /// A small letter of Latin-1, with which an unquoted atom begins.
     static func startsAtom(_ scalar: Unicode.Scalar) -> Bool {
@@ -59,8 +59,8 @@ enum ErlangSyntax {
         reservedWords.contains(word)
     }
 
-    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe` and
-    /// `else` are reserved from OTP 27 on; quotes are right everywhere.
+    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe`
+    /// and `else` are reserved from OTP 27 on; in quotes they are valid everywhere.
     static func isQuotedWord(_ word: String) -> Bool {
         isReserved(word) || word == "maybe" || word == "else"
     }

@@ -1,4 +1,4 @@
-/// A closure made on some node, carried whole so that it can be handed back unchanged.
+/// A closure made on some node. It is kept whole, so that it can be handed back unchanged.
 ///
 /// Source: `NEW_FUN_EXT`, erl_ext_dist.
 public struct Fun: Hashable, Sendable {

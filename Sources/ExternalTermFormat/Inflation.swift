@@ -3,7 +3,8 @@ internal import CZlib
 /// Reads and writes what follows tag 80: a 4-byte size, and a zlib stream that has this size once
 /// inflated.
 ///
-/// Source: `uncompress2` and `compress2` of zlib; `binary_to_term/1` with `compressed`, OTP's `external.c`.
+/// Source: `uncompress2` and `compress2` of zlib; `binary_to_term/1` with `compressed`, OTP's
+/// `external.c`.
 enum Inflation {
     /// Deflate cannot compress better than this: a match of 258 bytes takes at least two bits.
     private static let maximumRatio = 1032

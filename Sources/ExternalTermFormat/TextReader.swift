@@ -43,7 +43,8 @@ public struct ErlangTextReader: Sendable {
         try self.init(text, limits: limits)
     }
 
-    /// The next term and its dot, or `nil` at the end of the text. Nothing can be read after an error.
+    /// The next term and its dot, or `nil` at the end of the text. Nothing can be read after an
+    /// error.
     public mutating func next() throws(TextError) -> Term? {
         try advance()
         if token == .end { return nil }
@@ -63,7 +64,8 @@ public struct ErlangTextReader: Sendable {
 }
 
 extension Term {
-    /// The term written in Erlang's syntax, with or without a dot after it; see ``ErlangTextReader``.
+    /// The term written in Erlang's syntax, with or without a dot after it; see
+    /// ``ErlangTextReader``.
     public init(text: String, limits: TextLimits = .default) throws(TextError) {
         var reader = try ErlangTextReader(text, limits: limits)
         self = try reader.single()

@@ -12,7 +12,8 @@ private struct Segment {
 extension ErlangTextReader {
     /// Reads a binary or bitstring, from its `<<` on.
     ///
-    /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual; `eval_bits.erl`.
+    /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual;
+    /// `eval_bits.erl`.
     mutating func binary(depth: Int) throws(TextError) -> Term {
         var bits = BitWriter()
         if try skip(.closeBinary) { return bits.term }

@@ -181,7 +181,7 @@ package struct TextScanner {
         var digitCount = 0
         while isBraced || digitCount < 2, let next = peek(), let digit = next.hexadecimalValue {
             value = value * 16 + digit
-            // Larger values stay too large.
+            // This caps larger values, which are invalid all the same.
             value = min(value, 0x11_0000)
             digitCount += 1
             offset += 1

@@ -1,8 +1,8 @@
 internal import ExternalTermFormat
 internal import Glibc
 
-/// Does what `io_lib` does: it formats what a remote function prints, where the function leaves
-/// that to its group leader.
+/// Formats what a remote function prints, as `io_lib` does, if the function leaves that to its
+/// group leader.
 ///
 /// `io:format/2` does so: its request carries the format and the arguments, not text. `~p` and `~P`
 /// neither break lines nor limit the depth here: each term is written on one line.

@@ -123,7 +123,7 @@ struct GroupLeader {
         if count <= limit {
             output(text)
         } else {
-            // Cut before a character that would be broken.
+            // A character that the limit cuts becomes a replacement character.
             let part = text.utf8.prefix(limit)
             output(String(decoding: part, as: UTF8.self) + "\n[the rest is left out]\n")
         }

@@ -258,7 +258,7 @@ final class OutgoingCalls {
         pending.update(id) { $0.way = .spawn(process) }
     }
 
-    /// MONITOR_P_EXIT: the process has ended that ran the function.
+    /// MONITOR_P_EXIT: the process that ran the function has ended.
     func receiveDown(_ reference: Reference, _ reason: Term) {
         guard let id = number(reference), let call = pending.remove(id) else { return }
         finish(call, CallReply.result(ofExit: reason, id: reference))

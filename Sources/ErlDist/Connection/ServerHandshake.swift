@@ -35,7 +35,7 @@ struct ServerHandshake {
         case fail(HandshakeError)
     }
 
-    /// What is known of the caller.
+    /// What is known about the caller.
     private struct Caller {
         var name: NodeName?
         var creation: UInt32?

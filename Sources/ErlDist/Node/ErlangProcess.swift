@@ -53,7 +53,7 @@ public final class ErlangProcess: Sendable {
         get async { await node.withProcesses { [id] in $0.exitReason(of: id) } }
     }
 
-    /// Gives the process a name that it can be sent to, called and monitored by.
+    /// Gives the process a name, by which others can send to it, call it and monitor it.
     nonisolated(nonsending) public func register(_ name: Atom) async throws(ProcessError) {
         try await node.withProcesses { [id] processes throws(ProcessError) in
             try processes.register(name, for: id)
@@ -139,7 +139,7 @@ public final class ErlangProcess: Sendable {
         await node.withProcesses { [id] in $0.unlink(id, from: pid) }
     }
 
-    /// Whether exit signals become messages (`trap_exit`) instead of ending the process.
+    /// Sets whether exit signals become messages (`trap_exit`) instead of ending the process.
     nonisolated(nonsending) public func setTrapsExits(_ trapsExits: Bool) async {
         await node.withProcesses { [id] in $0.setTrapsExits(trapsExits, of: id) }
     }

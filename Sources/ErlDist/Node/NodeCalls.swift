@@ -67,8 +67,8 @@ extension Node {
         try peer.calls.cast(module, function, arguments)
     }
 
-    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. It is connected
-    /// first.
+    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. The node is
+    /// connected first.
     public func ping(
         _ node: NodeName, timeout: Duration = .seconds(7)
     ) async throws(CallError) {
@@ -98,7 +98,7 @@ extension Node {
         let id = identity.makeNumber()
         let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                // A closure that does not name the actor would run elsewhere.
+                // The closure runs on the actor only if it mentions the actor.
                 assertIsolated()
                 begin(calls, id, continuation)
             }

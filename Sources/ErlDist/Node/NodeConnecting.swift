@@ -85,7 +85,7 @@ extension Node {
                     "\(node) is not connected to: \(refusal)")
                 failure = .refused("connecting to \(node): \(refusal)")
             } catch {
-                // The first address is the likeliest.
+                // The first address is the most likely one, so its error is kept.
                 failure = failure ?? .unreachable("connecting to \(node): \(error)")
             }
         }

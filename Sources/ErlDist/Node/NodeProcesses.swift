@@ -147,7 +147,7 @@ extension Node {
     ) async -> Value {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                // A closure that does not name the actor would run elsewhere.
+                // The closure runs on the actor only if it mentions the actor.
                 assertIsolated()
                 begin(continuation)
             }

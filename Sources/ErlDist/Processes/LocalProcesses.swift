@@ -222,7 +222,7 @@ final class LocalProcesses {
 
     // MARK: Watching others
 
-    /// - Parameter isReached: whether the destination's node is connected, or this one.
+    /// - Parameter isReached: whether the destination's node is connected, or is this node.
     func monitor(
         _ destination: ProcessDestination, from id: UInt32, isReached: Bool
     ) -> Reference {
@@ -254,7 +254,7 @@ final class LocalProcesses {
             .demonitor(from: pid(id, for: node), to: target, reference: reference), to: node)
     }
 
-    /// - Parameter isReached: whether the node of `pid` is connected, or this one.
+    /// - Parameter isReached: whether the node of `pid` is connected, or is this node.
     func link(_ id: UInt32, to pid: PID, isReached: Bool) {
         guard let process = living(id) else { return }
         guard isReached else {

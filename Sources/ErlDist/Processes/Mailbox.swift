@@ -8,7 +8,7 @@ struct Mailbox {
     /// What happened to a message.
     enum Outcome: Equatable {
         case kept
-        /// This message was thrown away, or older ones.
+        /// This message or older ones were thrown away.
         case dropped
         /// The process must end.
         case overflowed

@@ -20,7 +20,7 @@ public struct ProcessDown: Equatable, Sendable {
     /// Why it ended; `noproc` when it did not exist, `noconnection` when its node is gone.
     public var reason: Term
 
-    /// What a monitor says when the process ends.
+    /// The end of a process, as the monitor reports it.
     public init(monitor: Reference, process: ProcessDestination, reason: Term) {
         self.monitor = monitor
         self.process = process

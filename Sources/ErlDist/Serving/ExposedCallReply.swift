@@ -2,7 +2,7 @@ internal import ExternalTermFormat
 
 /// Writes the answers to calls that ran here.
 enum ExposedCallReply {
-    /// The reason with which a process that ran `erpc:execute_call/4` here ends.
+    /// The exit reason of a process that ran `erpc:execute_call/4` here.
     static func exitReason(
         _ result: Result<Term, ExposedCallError>, resultID: Term, _ invocation: Invocation
     ) -> Term {
@@ -37,7 +37,7 @@ enum ExposedCallReply {
         }
     }
 
-    /// The reason with which a process ends that runs the function itself, without `erpc`.
+    /// The exit reason of a process that ran the function itself, without `erpc`.
     static func processExit(_ error: ExposedCallError, _ invocation: Invocation) -> Term {
         switch error {
         case .undefined:

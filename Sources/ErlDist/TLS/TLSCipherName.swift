@@ -11,7 +11,7 @@ struct TLSCipherName: Equatable {
     /// As OpenSSL takes it.
     let name: String
 
-    /// Suites of TLS 1.3 name no key exchange.
+    /// Whether this is a suite of TLS 1.3: those name no key exchange.
     var isTLS13: Bool {
         name.hasPrefix("TLS_") && !name.contains("_WITH_")
     }

@@ -1,7 +1,8 @@
 internal import Dispatch
 
-/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of its own
-/// pool and comes back with its result or its error. Nothing that blocks may run on an ``EventLoop``.
+/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of a
+/// pool, and returns its result or throws its error. Nothing that blocks may run on an
+/// ``EventLoop``.
 public func offload<Success: Sendable, Failure: Error>(
     _ body: @escaping @Sendable () throws(Failure) -> Success
 ) async throws(Failure) -> Success {

@@ -12,8 +12,8 @@ internal import Synchronization
 /// ```
 /// An actor pins itself with
 /// `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
-/// Callbacks of ``watch(_:for:handler:)`` and ``schedule(after:_:)`` run on the loop's thread, where
-/// such an actor may use `assumeIsolated`.
+/// Callbacks of ``watch(_:for:handler:)`` and ``schedule(after:_:)`` run on the loop's thread,
+/// where such an actor may use `assumeIsolated`.
 ///
 /// The invariant behind `@unchecked Sendable`: the inbox is guarded by its lock. Every other
 /// mutable property is used on the loop's thread only, or before `run()` by the thread that made
@@ -87,7 +87,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Running
 
-    /// Runs until ``stop()``. The calling thread is the loop's thread from here on; a loop runs once.
+    /// Runs until ``stop()``. The calling thread is the loop's thread from here on. A loop runs
+    /// once.
     public func run() {
         let (wasFree, _) = thread.compareExchange(
             expected: 0, desired: UInt(pthread_self()), ordering: .sequentiallyConsistent)

@@ -8,7 +8,8 @@ package protocol SerialLoop: SerialExecutor, TaskExecutor {
     /// The time of day.
     var secondsSince1970: Int64 { get }
 
-    /// Calls `body` once at `time`, unless the timer is cancelled before. Called on the loop's thread.
+    /// Calls `body` once at `time`, unless the timer is cancelled before. Call it on the loop's
+    /// thread.
     @discardableResult
     func schedule(at time: MonotonicTime, _ body: @escaping () -> Void) -> LoopTimer
 

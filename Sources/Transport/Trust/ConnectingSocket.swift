@@ -55,7 +55,7 @@ package struct ConnectingSocket: Equatable, Sendable {
         [EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN].contains(error.code)
     }
 
-    /// Whether an entry is the peer's end of the connection, and held by a process.
+    /// Whether an entry is the peer's end of the connection, and a process holds it.
     package static func matches(
         _ entry: SocketTableEntry, peer: SocketAddress, own: SocketAddress
     ) -> Bool {

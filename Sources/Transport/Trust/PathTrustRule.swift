@@ -24,7 +24,7 @@ package struct PathEntry: Equatable, Sendable {
 /// harmless. With an access control list the group's bits of the mode are only its mask. Then each
 /// entry of the list counts.
 package struct PathTrustRule: Equatable, Sendable {
-    /// What a name on a path is used as.
+    /// How a name on a path is used.
     package enum Role: Equatable, Sendable {
         /// A folder on the way, or the one at the end.
         case folder
