@@ -16,8 +16,8 @@ public struct TextError: Error, Equatable, Sendable {
 
     /// What can be wrong with a text.
     public enum Reason: Error, Equatable, Sendable {
-        /// Something else is here than what was wanted. At the end of the text `found` is `end of
-        /// text`.
+        /// Something else is here than what was wanted. At the end of the text `found` is
+        /// `end of text`.
         case unexpected(found: String, wanted: Wanted)
         /// The text ends inside a string, quoted atom or character.
         case unterminated(Wanted)

@@ -1,5 +1,5 @@
-/// Writes terms in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` does under `erl
-/// +pc unicode`.
+/// Writes terms in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` does under
+/// `erl +pc unicode`.
 ///
 /// All text goes into one buffer of UTF-8, which stops growing at a limit. One thing differs from
 /// Erlang: a pid, port or reference begins with its node's name instead of a channel number

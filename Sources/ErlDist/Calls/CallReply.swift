@@ -4,9 +4,9 @@ internal import ExternalTermFormat
 enum CallReply {
     /// The result of a call, from the exit reason of the process that ran `erpc:execute_call/4`.
     ///
-    /// The reason is `{Res, return, V}`, `{Res, throw, T}`, `{Res, exit, R}`, `{Res, error, E,
-    /// Stack}`, or `{Res, error, {erpc, E}}`. Any other reason means that the process itself has
-    /// died. Source: `erpc:execute_call/4` and `erpc:call_result/4`.
+    /// The reason is `{Res, return, V}`, `{Res, throw, T}`, `{Res, exit, R}`,
+    /// `{Res, error, E, Stack}`, or `{Res, error, {erpc, E}}`. Any other reason means that the
+    /// process itself has died. Source: `erpc:execute_call/4` and `erpc:call_result/4`.
     static func result(ofExit reason: Term, id: Reference) -> Result<Term, CallError> {
         guard case .tuple(let fields) = reason, fields.count >= 3,
             fields[0] == .reference(id), case .atom(let kind) = fields[1]
