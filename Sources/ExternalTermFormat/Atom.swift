@@ -1,18 +1,20 @@
 /// An Erlang atom: a name of up to 255 characters that stands for itself.
 ///
-/// Names of up to 15 UTF-8 bytes live inside the value and cost no allocation; longer ones share a buffer.
-/// Two atoms are equal when their UTF-8 bytes are: unlike `String`, an atom knows no canonical equivalence,
-/// because `é` as one code point and as two are different atoms in Erlang.
+/// Names of up to 15 UTF-8 bytes are stored inside the value and cost no allocation; longer ones
+/// share a buffer. Two atoms are equal when their UTF-8 bytes are equal. Unlike `String`, an atom
+/// knows no canonical equivalence: `é` as one code point and as two are different atoms in Erlang.
 ///
 /// Source: "External Term Format", erl_ext_dist; `MAX_ATOM_CHARACTERS` in OTP's `atom.h`.
 public struct Atom: Hashable, Sendable {
-    /// Characters (Unicode scalars) that a real node accepts in one atom.
+    /// How many characters (Unicode scalars) a real node accepts in one atom.
     public static let maximumLength = 255
 
-    /// Where the name's bytes are. Always in the shortest form, so that equal names have equal storage.
+    /// Where the name's bytes are. It is always the shortest form, so that equal names have equal
+    /// storage.
     enum Storage: Hashable, Sendable {
-        /// Up to 15 bytes, the first in the lowest bits, padded with zeros. The widths add up to 15 so that
-        /// the enum's tag takes the sixteenth byte, and `Term` still fits into two words around it.
+        /// Up to 15 bytes, the first in the lowest bits, padded with zeros. The widths add up to
+        /// 15. So the enum's tag takes the sixteenth byte, and `Term` still fits into two words
+        /// around it.
         case inline(UInt64, UInt32, UInt16, UInt8)
         /// More than 15 bytes, or a name that itself holds a zero byte.
         case shared([UInt8])
@@ -24,7 +26,7 @@ public struct Atom: Hashable, Sendable {
         self.storage = storage
     }
 
-    /// The atom with that name, which real nodes accept up to ``maximumLength`` characters.
+    /// The atom with that name. Real nodes accept names of up to ``maximumLength`` characters.
     public init(_ name: String) {
         var name = name
         self = name.withUTF8 { buffer in unsafe Atom(validUTF8: buffer.span) }
@@ -46,7 +48,7 @@ extension Atom {
     /// The most bytes that fit into the value itself.
     static let inlineCapacity = 15
 
-    /// The atom named by bytes that are already known to be valid UTF-8.
+    /// The atom whose name is these bytes, which are known to be valid UTF-8.
     init(validUTF8 bytes: Span<UInt8>) {
         guard bytes.count <= Self.inlineCapacity else {
             self.init(storage: .shared(Array(copying: bytes)))
@@ -70,8 +72,9 @@ extension Atom {
         }
     }
 
-    /// The atom of the first `count` bytes of two little-endian words, if they are ASCII and none is zero:
-    /// nearly all atoms are, and so need neither a loop nor a validation.
+    /// The atom whose name is the first `count` bytes of two little-endian words; `nil` unless all
+    /// are ASCII and none is zero. Nearly all atoms are like that, and need neither a loop nor a
+    /// validation.
     @inline(__always)
     init?(asciiLow low: UInt64, high: UInt64, count: Int) {
         // Shifting by the width or more gives 0.
@@ -87,7 +90,8 @@ extension Atom {
         self.init(low: low, high: high)
     }
 
-    /// An inline name from two little-endian words; the top byte of `high` and all bytes after the name are 0.
+    /// An inline name from two little-endian words. The top byte of `high` and all bytes after the
+    /// name are 0.
     @inline(__always)
     init(low: UInt64, high: UInt64) {
         self.init(
@@ -157,7 +161,7 @@ extension Atom {
 }
 
 extension [UInt8] {
-    /// The bytes of a span, copied.
+    /// Copies the bytes of a span.
     init(copying span: Span<UInt8>) {
         self = unsafe span.withUnsafeBufferPointer { unsafe Array($0) }
     }

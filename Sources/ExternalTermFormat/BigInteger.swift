@@ -4,10 +4,12 @@
 public struct BigInteger: Hashable, Sendable {
     /// False for zero.
     public let isNegative: Bool
-    /// The magnitude's bytes, least significant first, without zeros at the top; none for zero.
+    /// The magnitude's bytes, least significant first, without zeros at the top. It is empty for
+    /// zero.
     public let littleEndianMagnitude: [UInt8]
 
-    /// The number with that sign and magnitude, least significant byte first; zeros at the top are dropped.
+    /// The number with that sign and magnitude, least significant byte first. Zeros at the top are
+    /// dropped.
     public init(isNegative: Bool, littleEndianMagnitude: [UInt8]) {
         // Not byte by byte: a peer may send millions of zeros.
         let top = littleEndianMagnitude.lastIndex { $0 != 0 } ?? -1
@@ -34,7 +36,7 @@ public struct BigInteger: Hashable, Sendable {
 }
 
 extension FixedWidthInteger {
-    /// The same number, if it fits into this type, of at most 64 bits.
+    /// The same number, if it fits into this type. The type has at most 64 bits.
     public init?(exactly value: BigInteger) {
         let magnitude = value.littleEndianMagnitude
         guard magnitude.count <= 8 else { return nil }

@@ -1,14 +1,16 @@
-// Numbers to digits and back, base 2 to 36, by short division and multiplication with 32-bit limbs. Both take
-// time quadratic in the number's size, except in bases that are powers of two, hence the bound.
+// Numbers to digits and back, in bases 2 to 36, by short division and multiplication with 32-bit
+// limbs. Both take time quadratic in the number's size, except in bases that are powers of two.
+// That is why there is a bound.
 
 extension BigInteger {
-    /// The largest magnitude, in bytes, that is converted to and from a base that is no power of two: about
-    /// 9800 decimal digits, and one or two milliseconds.
+    /// How many bytes a magnitude may have to be converted to or from a base that is not a power of
+    /// two: about 9800 decimal digits, and one or two milliseconds.
     public static let maximumDecimalByteCount = 4096
 
-    /// The digits in a base of 2 to 36, with capital letters and a minus sign in front of a negative number.
+    /// The digits in a base of 2 to 36, with capital letters, and a minus sign before a negative
+    /// number.
     ///
-    /// `nil` for more than ``maximumDecimalByteCount`` bytes in a base that is no power of two.
+    /// `nil` for more than ``maximumDecimalByteCount`` bytes in a base that is not a power of two.
     /// - Precondition: the base is within 2 to 36.
     public func text(radix: Int = 10) -> String? {
         precondition((2...36).contains(radix), "Digits exist for the bases 2 to 36")
@@ -26,7 +28,7 @@ extension BigInteger {
         return String(decoding: digits, as: UTF8.self)
     }
 
-    /// The number that these digits of a base of 2 to 36 stand for, after an optional sign.
+    /// The number that these digits in a base of 2 to 36 mean; a sign may precede them.
     ///
     /// `nil` for anything else, and for numbers that ``text(radix:)`` would not write.
     /// - Precondition: the base is within 2 to 36.
@@ -44,7 +46,7 @@ extension BigInteger {
         self.init(isNegative: isNegative, digits: digits, radix: radix)
     }
 
-    /// The number of digits already turned into their values, the most significant first.
+    /// The number whose digits have these values, the most significant first.
     init?(isNegative: Bool, digits: [UInt8], radix: Int) {
         let limbs: [UInt32]
         if radix.nonzeroBitCount == 1 {
@@ -66,21 +68,23 @@ extension BigInteger {
 }
 
 extension BigInteger: CustomStringConvertible {
-    /// Decimal digits, or `16#…` above ``maximumDecimalByteCount`` bytes: the same integer in Erlang's syntax.
+    /// Decimal digits, or `16#…` for more than ``maximumDecimalByteCount`` bytes. Both mean the
+    /// same integer in Erlang's syntax.
     public var description: String {
         text(radix: 10) ?? hexadecimal(digitCount: .max)
     }
 
-    /// As ``description``, but not much more than `maximumByteCount` digits are worked out, and none in decimal of
-    /// a number that takes long: there are the first ones in base 16.
+    /// The ``description``, or only its beginning: not much more than `maximumByteCount` digits are
+    /// computed. For a number that would take long in decimal these are its first digits in base
+    /// 16.
     func text(maximumByteCount: Int) -> String {
-        // Each byte is worth more than two decimal digits, and two in base 16.
+        // Each byte is worth more than two decimal digits, and exactly two in base 16.
         let longest = maximumByteCount == .max ? .max : min(maximumByteCount, 1024)
         guard littleEndianMagnitude.count > longest else { return description }
         return hexadecimal(digitCount: maximumByteCount)
     }
 
-    /// The number in base 16, at most its first `digitCount` digits or one more.
+    /// The number in base 16: its first `digitCount` digits at most, or up to two more.
     private func hexadecimal(digitCount: Int) -> String {
         let magnitude = littleEndianMagnitude
         let count = digitCount < magnitude.count * 2 ? max(digitCount / 2 + 1, 1) : magnitude.count

@@ -1,7 +1,7 @@
 /// The bytes of a binary.
 ///
-/// Large bytes that were decoded are not copied: they stay where they were received, as long as they are most
-/// of it. Which way bytes are kept is not to be seen but by the time that things take.
+/// Large binaries are not copied when they are decoded: they stay in the received bytes, as long as
+/// they make up most of them. How the bytes are kept shows only in the time that operations take.
 public struct Binary: Sendable {
     enum Storage: Sendable {
         case bytes([UInt8])
@@ -29,13 +29,13 @@ public struct Binary: Sendable {
         self.init(Array(bytes))
     }
 
-    /// A part of `bytes`, which live as long as it does.
+    /// A part of `bytes`, which live as long as the part.
     init(partOf bytes: [UInt8], _ range: Range<Int>) {
         precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count)
         storage = .part(Part(of: bytes, range))
     }
 
-    /// A part of `bytes` may be shared if it is large enough to be worth it, and keeps no more than as much again.
+    /// A part may be shared if it is large enough to be worth it, and is at least half of `bytes`.
     @inline(__always)
     static func sharesPart(_ count: Int, of bytes: [UInt8]) -> Bool {
         count >= 16 << 10 && count >= bytes.count / 2
@@ -49,8 +49,8 @@ public struct Binary: Sendable {
         }
     }
 
-    /// Where the bytes are, as long as the binary lives. It is not always inlined: whoever recurses asks, and in a debug
-    /// build would have all of this in each of its frames.
+    /// Where the bytes are, as long as the binary lives. It is not always inlined: recursive
+    /// functions use it, and in a debug build each of their frames would contain all of this.
     var place: UnsafeBufferPointer<UInt8> {
         switch storage {
         case .bytes(let bytes): unsafe bytes.withUnsafeBufferPointer { unsafe $0 }
@@ -125,7 +125,7 @@ extension Binary: Hashable {
 }
 
 extension [UInt8] {
-    /// The bytes of a binary. Those that are a part of others are copied.
+    /// The bytes of a binary. Those that are a part of other bytes are copied.
     public init(_ binary: Binary) {
         switch binary.storage {
         case .bytes(let bytes): self = bytes

@@ -1,16 +1,16 @@
-/// Puts values of any number of bits one after the other.
+/// Joins values of any number of bits.
 struct BitWriter {
     private var bytes: [UInt8] = []
-    /// How many bits of the last byte are taken, 1 to 8; 0 without any.
+    /// How many bits of the last byte are in use, 1 to 8; 0 while there is no byte.
     private var lastBitCount = 0
 
-    /// What has been written, as the term it is.
+    /// The term for what has been written: a binary or a bitstring.
     var term: Term {
         lastBitCount % 8 == 0
             ? .binary(bytes) : .bitstring(Bitstring(bytes: bytes, lastBitCount: lastBitCount))
     }
 
-    /// The first bits of `content`, from the most significant downwards.
+    /// Appends the first bits of `content`, from the most significant downwards.
     mutating func append(_ content: [UInt8], bitCount: Int) {
         var rest = bitCount
         for byte in content {
@@ -20,10 +20,10 @@ struct BitWriter {
         }
     }
 
-    /// The lowest bits of a number in two's complement.
+    /// Appends the lowest bits of a number in two's complement.
     ///
-    /// With the little end first, whole bytes come from the lowest up, and what is left over of the number's top
-    /// is the last.
+    /// In little-endian order the whole bytes come first, from the lowest up. The remaining bits,
+    /// from the top of the number, come last.
     mutating func append(_ value: BigInteger, bitCount: Int, isLittleEndian: Bool) {
         let wholeCount = bitCount / 8
         let restCount = bitCount % 8
@@ -41,7 +41,7 @@ struct BitWriter {
         }
     }
 
-    /// The `bitCount` highest bits of a byte.
+    /// Appends the `bitCount` highest bits of a byte.
     private mutating func append(_ byte: UInt8, bitCount: Int) {
         let byte = byte & ~(bitCount == 8 ? 0 : UInt8.max >> UInt8(bitCount))
         let free = (8 - lastBitCount) % 8

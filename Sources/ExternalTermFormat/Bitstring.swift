@@ -7,8 +7,8 @@ public struct Bitstring: Hashable, Sendable {
     /// How many bits of the last byte count, 1 to 7.
     public let lastBitCount: Int
 
-    /// The bits of `bytes`, of which the last has `lastBitCount`.
-    /// - Precondition: there is a last byte, and it has 1 to 7 bits.
+    /// The bits of `bytes`; `lastBitCount` bits of the last byte count.
+    /// - Precondition: there is a last byte, and `lastBitCount` is 1 to 7.
     public init(bytes: [UInt8], lastBitCount: Int) {
         precondition(!bytes.isEmpty, "A bitstring has a last byte")
         precondition((1...7).contains(lastBitCount), "The last byte of a bitstring has 1 to 7 bits")

@@ -1,6 +1,7 @@
 /// A position in a span of bytes, with reads that never go past its end.
 ///
-/// The span is an argument of every read, because a type that stores one cannot leave the function that made it.
+/// Every read takes the span as an argument: a type that stores a span cannot leave the function
+/// that made it.
 struct ByteReader {
     var offset: Int
 
@@ -28,11 +29,12 @@ struct ByteReader {
         try UInt64(bigEndian: load(bytes, as: UInt64.self))
     }
 
-    /// The sixteen bytes at the position as little-endian words, if there are as many; the position stays.
+    /// The sixteen bytes at the position as two little-endian words, if so many are left. The
+    /// position stays.
     @inline(__always)
     func peekWords(_ bytes: Span<UInt8>) -> (low: UInt64, high: UInt64)? {
         guard remaining(in: bytes) >= 16 else { return nil }
-        // Within bounds by the line above; integers have no invalid bit patterns.
+        // In bounds because of the check above. Integers have no invalid bit patterns.
         let low = unsafe bytes.bytes.unsafeLoadUnaligned(
             fromUncheckedByteOffset: offset, as: UInt64.self)
         let high = unsafe bytes.bytes.unsafeLoadUnaligned(
@@ -60,7 +62,7 @@ struct ByteReader {
         _ bytes: Span<UInt8>, as type: Value.Type
     ) throws(TermError) -> Value {
         guard MemoryLayout<Value>.size <= remaining(in: bytes) else { throw .truncated }
-        // Within bounds by the line above; integers have no invalid bit patterns.
+        // In bounds because of the check above. Integers have no invalid bit patterns.
         let value = unsafe bytes.bytes.unsafeLoadUnaligned(
             fromUncheckedByteOffset: offset, as: Value.self)
         offset &+= MemoryLayout<Value>.size

@@ -1,27 +1,28 @@
-/// A place in memory that is written in machine words.
+/// Writes to memory in machine words.
 ///
-/// The memory has been allocated for what is written, counted before, and ``slack`` bytes: a short item is
-/// written with whole words, and the next item overwrites what the last word had too much. Nothing is checked
-/// at each write; ``write(_:into:)`` asks at the end whether the count was right.
+/// The caller counts the bytes first and allocates that many, and ``slack`` bytes more. A short
+/// item is written as whole words, and the next item overwrites the excess of the last word. Writes
+/// are not checked one by one; ``TermEncoder`` checks at the end whether the count was right.
 @safe struct ByteSink: ~Copyable {
     private let start: UnsafeMutableRawPointer
     /// How many bytes have been written.
     private(set) var count = 0
-    /// Binaries of so many bytes are left out.
+    /// Longer binaries are left out.
     private let longestCopied: Int
-    /// What was left out, and where it belongs.
+    /// The binaries that were left out, and where they belong.
     private(set) var leftOut: [TermEncoder.LeftOut] = []
 
-    /// What a write may touch behind its end: the words of an atom of which no byte counts.
+    /// How many bytes a write may touch after its end. An empty atom touches most: both of its
+    /// words.
     static let slack = 16
 
-    /// - Precondition: `start` has room for all that is written, and the slack.
+    /// - Precondition: `start` has room for all that is written, and for the slack.
     init(_ start: UnsafeMutableRawPointer, copyingUpTo longestCopied: Int = .max) {
         unsafe self.start = start
         self.longestCopied = longestCopied
     }
 
-    /// Stores a word at a distance behind the end.
+    /// Stores a word at a distance from the end.
     @inline(__always)
     private func store<Word: FixedWidthInteger & BitwiseCopyable>(_ word: Word, at distance: Int) {
         unsafe start.storeBytes(of: word, toByteOffset: count &+ distance, as: Word.self)

@@ -1,56 +1,58 @@
-// Character data and iodata, put together no further than is wanted: whoever sends it may send a lot of it.
+// Joins character data and iodata only as far as is wanted: whoever sends it may send a lot.
 
 extension Term {
-    /// The beginning of character data, as ``asText`` has it whole: a UTF-8 binary, a list of code points, or lists
-    /// of both inside each other.
+    /// The beginning of character data, which ``asText`` returns whole: a UTF-8 binary, a list of
+    /// code points, or nested lists of both.
     ///
-    /// Not more than `maximumByteCount` bytes of UTF-8, cut at a character; what comes after them is neither
-    /// copied nor looked at. `nil` when the data up to there is no text.
+    /// It returns at most `maximumByteCount` bytes of UTF-8, cut between characters. What comes
+    /// after them is neither copied nor looked at. `nil` when the data up to there is not text.
     public func text(upTo maximumByteCount: Int) -> String? {
         var joined = JoinedBytes(maximumByteCount: maximumByteCount)
         guard joined.appendText(self) else { return nil }
         return String(decoding: joined.bytes, as: UTF8.self)
     }
 
-    /// The beginning of an iolist or binary, as ``asBytes`` has it whole: not more than `maximumByteCount` bytes.
+    /// The beginning of an iolist or binary, which ``asBytes`` returns whole: at most
+    /// `maximumByteCount` bytes.
     ///
-    /// `nil` when the data up to there is no iodata.
+    /// `nil` when the data up to there is not iodata.
     public func bytes(upTo maximumByteCount: Int) -> [UInt8]? {
         var joined = JoinedBytes(maximumByteCount: maximumByteCount)
         return joined.appendBytes(self) ? joined.bytes : nil
     }
 
-    /// Text that is not longer than `maximumByteCount` bytes of UTF-8; `nil` for anything else, of which no more
-    /// is looked at than that.
+    /// The text, if it has at most `maximumByteCount` bytes of UTF-8; `nil` for anything else. No
+    /// more of the term than that is looked at.
     public func shortText(maximumByteCount: Int) -> String? {
         guard let text = text(upTo: maximumByteCount + 4), text.utf8.count <= maximumByteCount
         else { return nil }
         return text
     }
 
-    /// Whether the term takes no more than so many bytes on its way to another node, so that it may be echoed.
+    /// Whether the term takes at most this many bytes when it is encoded, so that it may be echoed
+    /// to another node.
     public func isShort(maximumByteCount: Int) -> Bool {
         unsafe withUnsafePointer(to: self) { unsafe EncodedByteCount.of($0) } <= maximumByteCount
     }
 
-    /// The term in Erlang's syntax for a message to people: its beginning when it is long.
+    /// The term in Erlang's syntax for a message to people; of a long term only the beginning.
     public var brief: String { erlangText(maximumByteCount: 200) }
 }
 
 extension Binary {
-    /// The first `count` bytes at most, without a character of UTF-8 that would be broken.
+    /// At most the first `count` bytes, without breaking a UTF-8 character.
     func cut(atCharacterBefore count: Int) -> Binary {
         guard self.count > count else { return self }
         var end = count
-        // A byte 10xxxxxx continues a character, of which there are three at most.
+        // A byte 10xxxxxx continues a character. A character has at most three of them.
         while end > 0, count - end < 3, self[end] & 0b1100_0000 == 0b1000_0000 { end -= 1 }
-        // What is no UTF-8 is cut anywhere.
+        // Bytes that are not UTF-8 are cut anywhere.
         if end > 0, self[end] & 0b1100_0000 == 0b1000_0000 { end = count }
         return Binary(slice.prefix(end))
     }
 }
 
-/// Bytes that are put together up to a limit.
+/// Bytes that are joined up to a limit.
 private struct JoinedBytes {
     private(set) var bytes: [UInt8] = []
     let maximumByteCount: Int
@@ -74,7 +76,7 @@ private struct JoinedBytes {
             }
             guard isText else { return false }
             bytes.append(contentsOf: part.slice)
-            // A character that did not fit ends it all the same.
+            // A character that did not fit ends the text all the same.
             if part.count < binary.count { hasEnded = true }
             return true
         case .list(let elements): return appendText(elements)

@@ -1,9 +1,9 @@
-/// What the reader and the writer of Erlang's text syntax both know about its characters.
+/// What the reader and the writer of Erlang's text syntax need to know about its characters.
 ///
-/// Source: the chapter "Character Set and Source File Encoding" of the Erlang reference manual; OTP's
-/// `erl_scan.erl` and `io_lib.erl`.
+/// Source: the chapter "Character Set and Source File Encoding" of the Erlang reference manual;
+/// OTP's `erl_scan.erl` and `io_lib.erl`.
 enum ErlangSyntax {
-    /// A small letter of Latin-1: what an atom without quotes begins with.
+    /// A small letter of Latin-1, with which an unquoted atom begins.
     static func startsAtom(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "a"..."z", "\u{DF}"..."\u{F6}", "\u{F8}"..."\u{FF}": true
@@ -19,7 +19,7 @@ enum ErlangSyntax {
         }
     }
 
-    /// A character that an atom without quotes may go on with.
+    /// A character that may follow in an unquoted atom.
     static func continuesName(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case "0"..."9", "@": true
@@ -34,7 +34,8 @@ enum ErlangSyntax {
         }
     }
 
-    /// A character that Erlang shows inside a string instead of as a number: `io_lib:printable_unicode_list/1`.
+    /// A character that Erlang shows as such inside a string, not as a number:
+    /// `io_lib:printable_unicode_list/1`.
     static func isPrintable(_ scalar: Unicode.Scalar) -> Bool {
         switch scalar {
         case " "..."~", "\u{A0}"..."\u{D7FF}", "\u{E000}"..."\u{FFFD}",
@@ -45,21 +46,21 @@ enum ErlangSyntax {
         }
     }
 
-    /// The words that no release reads as atoms without quotes: `erl_scan:reserved_word/1`.
+    /// The words that are not unquoted atoms in any release: `erl_scan:reserved_word/1`.
     private static let reservedWords: Set<String> = [
         "after", "and", "andalso", "band", "begin", "bnot", "bor", "bsl", "bsr", "bxor", "case",
         "catch", "cond", "div", "end", "fun", "if", "let", "not", "of", "or", "orelse", "receive",
         "rem", "try", "when", "xor",
     ]
 
-    /// Whether the reader takes the word for a keyword. `maybe` and `else` are atoms up to OTP 26 and stay
-    /// atoms here.
+    /// Whether the reader takes the word for a keyword. `maybe` and `else` are atoms up to OTP 26,
+    /// and always atoms here.
     static func isReserved(_ word: String) -> Bool {
         reservedWords.contains(word)
     }
 
-    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe` and
-    /// `else` are reserved from OTP 27 on; quotes are right everywhere.
+    /// Whether the writer puts the atom in quotes although its letters do not need them. `maybe`
+    /// and `else` are reserved from OTP 27 on; in quotes they are valid everywhere.
     static func isQuotedWord(_ word: String) -> Bool {
         isReserved(word) || word == "maybe" || word == "else"
     }

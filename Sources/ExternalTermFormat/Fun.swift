@@ -1,4 +1,4 @@
-/// A closure made on some node, carried whole so that it can be handed back unchanged.
+/// A closure made on some node. It is kept whole, so that it can be handed back unchanged.
 ///
 /// Source: `NEW_FUN_EXT`, erl_ext_dist.
 public struct Fun: Hashable, Sendable {
@@ -6,20 +6,20 @@ public struct Fun: Hashable, Sendable {
     public let arity: UInt8
     /// The 16-byte MD5 of the significant parts of the module's code.
     public let uniq: [UInt8]
-    /// Which of its module's funs it is.
+    /// The fun's number in its module.
     public let index: UInt32
-    /// The module that it was written in.
+    /// The module that contains the fun's code.
     public let module: Atom
-    /// What older nodes told funs of a module apart by.
+    /// The number by which older nodes distinguish the funs of a module.
     public let oldIndex: Int
-    /// What older nodes told versions of a module apart by.
+    /// The number by which older nodes distinguish the versions of a module.
     public let oldUniq: Int
     /// The process in which the fun was made.
     public let pid: PID
-    /// The values that it took along from where it was made.
+    /// The values that the fun captured where it was made.
     public private(set) var freeVariables: [Term]
 
-    /// A fun of all its parts.
+    /// Makes a fun from all its parts.
     /// - Precondition: `uniq` has 16 bytes.
     public init(
         arity: UInt8, uniq: [UInt8], index: UInt32, module: Atom, oldIndex: Int, oldUniq: Int,

@@ -4,14 +4,16 @@
 public struct PID: Hashable, Sendable {
     /// The name of the node.
     public var node: Atom
-    /// Which process it is there, together with ``serial``: 32 bits between nodes of OTP 25 and later.
+    /// Which process of the node it is, together with ``serial``; 32 bits between nodes of OTP 25
+    /// and later.
     public var id: UInt32
-    /// The upper part of the number, which nodes count up when the lower part begins anew.
+    /// The upper part of the process's number. Nodes increase it when the lower part starts again.
     public var serial: UInt32
-    /// Which life of the node it belongs to: a restarted node has another creation.
+    /// Which life of the node the process belongs to: a restarted node has another creation.
     public var creation: UInt32
 
-    /// A process named by all that makes it up. Invented ones make a real node close the connection.
+    /// A process, from all the parts of its pid. An invented pid makes a real node close the
+    /// connection.
     public init(node: Atom, id: UInt32, serial: UInt32, creation: UInt32) {
         self.node = node
         self.id = id
@@ -26,12 +28,12 @@ public struct PID: Hashable, Sendable {
 public struct Port: Hashable, Sendable {
     /// The name of the node.
     public var node: Atom
-    /// Which port it is there.
+    /// Which port of the node it is.
     public var id: UInt64
     /// Which life of the node it belongs to.
     public var creation: UInt32
 
-    /// A port named by all that makes it up.
+    /// A port, from all its parts.
     public init(node: Atom, id: UInt64, creation: UInt32) {
         self.node = node
         self.id = id
@@ -39,9 +41,9 @@ public struct Port: Hashable, Sendable {
     }
 }
 
-/// A unique reference of some node, also the identity of a monitor, an alias or a call.
+/// A unique reference of some node. It also identifies a monitor, an alias or a call.
 ///
-/// The words are held inline: every RPC looks its reference up in a table.
+/// The words are stored inline, because every RPC looks its reference up in a table.
 ///
 /// Source: `NEWER_REFERENCE_EXT`, erl_ext_dist.
 public struct Reference: Hashable, Sendable {
@@ -50,20 +52,20 @@ public struct Reference: Hashable, Sendable {
 
     /// The name of the node that made it.
     public var node: Atom
-    /// Which life of the node it belongs to.
+    /// Which life of the node made it.
     public var creation: UInt32
     /// How many of the five slots are in use; those after it are 0.
     let count: UInt8
     var first, second, third, fourth, fifth: UInt32
 
-    /// A reference of 1 to 5 words in the order they have on the wire.
+    /// A reference of 1 to 5 words, in their order on the wire.
     /// - Precondition: ``wordCounts`` contains the number of words.
     public init(node: Atom, creation: UInt32, words: [UInt32]) {
         precondition(Self.wordCounts.contains(words.count), "A reference has 1 to 5 words")
         self.init(node: node, creation: creation, count: words.count) { words[$0] }
     }
 
-    /// A reference whose words are asked for one after the other.
+    /// A reference whose words are read one after the other.
     init<Failure: Error>(
         node: Atom, creation: UInt32, count: Int, word: (Int) throws(Failure) -> UInt32
     ) throws(Failure) {
@@ -77,7 +79,7 @@ public struct Reference: Hashable, Sendable {
         fifth = count > 4 ? try word(4) : 0
     }
 
-    /// The words in the order they have on the wire.
+    /// The words in their order on the wire.
     public var words: [UInt32] {
         Array([first, second, third, fourth, fifth].prefix(Int(count)))
     }

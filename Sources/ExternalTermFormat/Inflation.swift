@@ -1,13 +1,15 @@
 internal import CZlib
 
-/// What stands after tag 80: a 4-byte size and a zlib stream of that size once inflated.
+/// Reads and writes what follows tag 80: a 4-byte size, and a zlib stream that has this size once
+/// inflated.
 ///
-/// Source: `uncompress2` and `compress2` of zlib; `binary_to_term/1` with `compressed`, OTP's `external.c`.
+/// Source: `uncompress2` and `compress2` of zlib; `binary_to_term/1` with `compressed`, OTP's
+/// `external.c`.
 enum Inflation {
-    /// Deflate cannot do better than this: a match of 258 bytes takes two bits at least.
+    /// Deflate cannot compress better than this: a match of 258 bytes takes at least two bits.
     private static let maximumRatio = 1032
 
-    /// The inflated bytes; the reader then stands after the compressed ones.
+    /// The inflated bytes. The reader then stands after the compressed ones.
     static func inflate(
         _ bytes: Span<UInt8>, at reader: inout ByteReader, limits: DecodingLimits
     ) throws(TermError) -> [UInt8] {
@@ -30,7 +32,8 @@ enum Inflation {
         }
         switch status {
         case Z_OK: break
-        // More output than promised, or less input than needed; zlib tells them apart by what it filled.
+        // There is more output than promised, or too little input. How much zlib has filled tells
+        // which.
         case Z_BUF_ERROR:
             throw Int(inflatedCount) == promised
                 ? .unexpectedInflatedSize(promised: promised, found: promised + 1) : .truncated
@@ -43,7 +46,7 @@ enum Inflation {
         return inflated
     }
 
-    /// A zlib stream of the bytes, at a level of 0 to 9.
+    /// The bytes as a zlib stream, compressed at a level of 0 to 9.
     static func deflate(_ bytes: ArraySlice<UInt8>, level: Int) -> [UInt8] {
         var deflated = [UInt8](repeating: 0, count: Int(compressBound(uLong(bytes.count))))
         var count = uLongf(deflated.count)

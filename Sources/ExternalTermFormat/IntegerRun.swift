@@ -1,15 +1,16 @@
-/// The elements of a proper list of integers as they stand in the bytes.
+/// The elements of a proper list of integers, where they stand in the bytes.
 ///
 /// Source: `SMALL_INTEGER_EXT`, `INTEGER_EXT` and `NIL_EXT`, erl_ext_dist.
 struct IntegerRun {
     private let start: Int
     private let count: Int
-    /// Where the nil is that ends the list.
+    /// The position of the nil that ends the list.
     let end: Int
 
-    /// Finds so many integers of up to 32 bits, at least one, with nil after them; `nil` for anything else.
+    /// Finds `count` integers of up to 32 bits, at least one, followed by nil; `nil` for anything
+    /// else.
     ///
-    /// Nothing is allocated here, so that a list that turns out to hold something else has cost little.
+    /// It allocates nothing, so a list that turns out to contain something else has cost little.
     init?(_ count: Int, at start: Int, in bytes: Span<UInt8>) {
         guard count > 0 else { return nil }
         var offset = start
@@ -38,19 +39,19 @@ struct IntegerRun {
     @inline(__always)
     private static func areFourSmall(at offset: Int, in bytes: Span<UInt8>) -> Bool {
         guard bytes.count &- offset >= 8 else { return false }
-        // Within bounds by the line above; integers have no invalid bit patterns.
+        // In bounds because of the check above. Integers have no invalid bit patterns.
         let word = unsafe bytes.bytes.unsafeLoadUnaligned(
             fromUncheckedByteOffset: offset, as: UInt64.self)
         let tags = UInt64(Tag.smallInteger) &* 0x0001_0001_0001_0001
         return UInt64(littleEndian: word) & 0x00FF_00FF_00FF_00FF == tags
     }
 
-    /// The integers, of the bytes in which they were found.
+    /// The integers, from the bytes in which they were found.
     func integers(in bytes: Span<UInt8>) -> [Int] {
         let found = bytes.extracting(start..<end)
         return unsafe found.withUnsafeBytes { found in
             unsafe [Int](unsafeUninitializedCapacity: count) { integers, initializedCount in
-                // Of `count` integers that were found in `found` none is behind its end.
+                // None of the `count` integers that were found lies after the end of `found`.
                 if found.count == count &* 2 {
                     for index in 0..<count {
                         unsafe integers[index] = Int(found[index &* 2 &+ 1])

@@ -1,20 +1,22 @@
-/// A native record of OTP 29 and later, `#module:name{field = value, …}`. It is no tuple, and nodes before
-/// OTP 29 understand none: a message with one ends the connection to them.
+/// A native record of OTP 29 and later, `#module:name{field = value, …}`. It is not a tuple. Nodes
+/// before OTP 29 do not understand native records: a message that contains one ends the connection
+/// to them.
 ///
-/// Source: observed, as `term_to_binary/1` of OTP 29 writes it; the documentation of the format lacks it.
+/// Source: the bytes that `term_to_binary/1` of OTP 29 writes; the documentation of the format
+/// lacks them.
 public struct Record: Hashable, Sendable {
     /// The module that defines it.
     public let module: Atom
     /// Its name there.
     public let name: Atom
-    /// The byte of flags as it travels.
+    /// The byte of flags as it is encoded.
     let flags: UInt8
     /// The names of the fields in the order of their definition.
     public let keys: [Atom]
     /// Their values in the same order.
     public private(set) var values: [Term]
 
-    /// A record of all its parts.
+    /// Makes a record from all its parts.
     /// - Parameter isExported: whether the module allows others to look inside (`-export_record`).
     /// - Precondition: there are as many values as keys.
     public init(
@@ -48,7 +50,7 @@ public struct Record: Hashable, Sendable {
 }
 
 extension Term {
-    /// A native record of OTP 29. See ``asTuple`` for those that are tuples.
+    /// The term as a native record of OTP 29. For records that are tuples see ``asTuple``.
     public var asRecord: Record? {
         if case .record(let record) = self { record } else { nil }
     }

@@ -29,7 +29,7 @@ package enum Tag {
     package static let smallAtomUTF8: UInt8 = 119
     package static let v4Port: UInt8 = 120
 
-    // No longer sent by current nodes as distribution traffic, but still accepted by them.
+    // Current nodes no longer send these in distribution traffic, but they still accept them.
     package static let float: UInt8 = 99
     package static let atom: UInt8 = 100
     package static let reference: UInt8 = 101

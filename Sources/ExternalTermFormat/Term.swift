@@ -1,23 +1,25 @@
-/// Any Erlang value, as `term_to_binary/1` can carry it.
+/// Any Erlang value that `term_to_binary/1` can encode.
 ///
-/// A value takes two words; what is wider is boxed. The shapes are canonical, so that `==` is Erlang's `=:=`:
-/// an integer that fits `Int` is never a ``bigInteger(_:)``, a list with a list as its tail is one
-/// ``list(_:)``, and a whole number of bytes is a ``binary(_:)``. Integers and floats are different terms
-/// (`1` is not `1.0`), and floats are compared bit by bit, so that `0.0` differs from `-0.0` as it does since OTP 27.
+/// A value takes two words; wider contents are boxed. The shapes are canonical, so that `==` is
+/// Erlang's `=:=`: an integer that fits `Int` is never a ``bigInteger(_:)``, a list with a list as
+/// its tail is one ``list(_:)``, and a whole number of bytes is a ``binary(_:)``. Integers and
+/// floats are different terms (`1` is not `1.0`). Floats are compared bit by bit: `0.0` differs
+/// from `-0.0`, as it does since OTP 27.
 ///
 /// Source: "External Term Format", erl_ext_dist.
 public enum Term: Sendable {
     case integer(Int)
-    /// An integer outside the range of `Int`. Build it with ``init(_:)-(BigInteger)``, which picks the right case.
+    /// An integer outside the range of `Int`. Make it with ``init(_:)-(BigInteger)``, which picks
+    /// the right case.
     indirect case bigInteger(BigInteger)
-    /// A finite number: Erlang knows neither infinities nor NaN, and a decoder never returns one.
+    /// A finite number: Erlang has neither infinities nor NaN, and a decoder never returns one.
     case float(Double)
     case atom(Atom)
     case binary(Binary)
     /// A sequence of bits whose count is not a multiple of eight.
     indirect case bitstring(Bitstring)
     case tuple([Term])
-    /// A proper list; `[]` is nil. A list of integers that are bytes is what Erlang writes as a string.
+    /// A proper list; `[]` is nil. Erlang writes a list of integers that are bytes as a string.
     case list(TermList)
     /// `[head… | tail]`: the head is not empty and the tail is not a list. See ``list(_:tail:)``.
     indirect case improperList([Term], Term)
@@ -25,7 +27,7 @@ public enum Term: Sendable {
     indirect case pid(PID)
     indirect case port(Port)
     indirect case reference(Reference)
-    /// A native record of OTP 29; those of the preprocessor are tuples.
+    /// A native record of OTP 29. Records of the preprocessor are tuples.
     indirect case record(Record)
     indirect case fun(Fun)
     indirect case export(Export)
@@ -60,8 +62,8 @@ extension Term {
         .list(TermList(elements))
     }
 
-    /// `[elements… | tail]` in its canonical case: joined with a tail that is itself a list, and the
-    /// tail alone without elements.
+    /// `[elements… | tail]` in its canonical case. A tail that is itself a list is joined. Without
+    /// elements this is the tail alone.
     public static func list(_ elements: [Term], tail: Term) -> Term {
         switch tail {
         case .list(let rest): return .list(elements + rest)
@@ -72,7 +74,7 @@ extension Term {
         }
     }
 
-    /// A list of the text's code points, which is what `"text"` means in Erlang.
+    /// A list of the text's code points: `"text"` in Erlang.
     public static func charlist(_ text: String) -> Term {
         .list(TermList(integers: text.unicodeScalars.map { Int($0.value) }))
     }
@@ -82,7 +84,7 @@ extension Term {
         .binary(Binary(bytes))
     }
 
-    /// A binary of the text's UTF-8 bytes, which is what `<<"text"/utf8>>` means in Erlang and `"text"` in Elixir.
+    /// A binary of the text's UTF-8 bytes: `<<"text"/utf8>>` in Erlang, `"text"` in Elixir.
     public static func binary(_ text: String) -> Term {
         .binary(Array(text.utf8))
     }

@@ -1,4 +1,4 @@
-// What code that expects a certain shape asks a term for; `nil` when it is another.
+// Access for code that expects a certain shape of a term; `nil` when the term has another.
 
 extension Term {
     public var asAtom: Atom? {
@@ -10,7 +10,7 @@ extension Term {
         if case .integer(let value) = self { value } else { nil }
     }
 
-    /// An integer within the range of `UInt64`, as identifiers of control messages are.
+    /// An integer within the range of `UInt64`, such as the identifiers in control messages.
     public var asUInt64: UInt64? {
         switch self {
         case .integer(let value): UInt64(exactly: value)
@@ -25,7 +25,7 @@ extension Term {
         if case .float(let value) = self { value } else { nil }
     }
 
-    /// The atoms `true` and `false`.
+    /// `true` or `false` for the atoms of that name.
     public var asBool: Bool? {
         switch asAtom {
         case Atom.true?: true
@@ -43,7 +43,7 @@ extension Term {
         if case .tuple(let elements) = self { elements } else { nil }
     }
 
-    /// The elements of a proper list. Those of a list of integers may be a copy: see ``TermList``.
+    /// The elements of a proper list. If they are integers they may be a copy: see ``TermList``.
     public var asList: [Term]? {
         if case .list(let elements) = self { Array(elements) } else { nil }
     }
@@ -64,9 +64,9 @@ extension Term {
         if case .reference(let reference) = self { reference } else { nil }
     }
 
-    /// Character data as text: a UTF-8 binary, a list of code points, or lists of both inside each other.
+    /// Character data as text: a UTF-8 binary, a list of code points, or nested lists of both.
     ///
-    /// It is what `unicode:characters_to_binary/1` accepts whole; `nil` for anything else, also for
+    /// It is what `unicode:characters_to_binary/1` accepts whole; `nil` for anything else, such as
     /// a binary that is not UTF-8.
     public var asText: String? { text(upTo: .max) }
 

@@ -1,8 +1,8 @@
-/// How many bytes terms take, so that they are written in one go into memory of their size.
+/// Counts the bytes that terms take, so that they are written in one go into memory of that size.
 ///
 /// Source: "External Term Format", erl_ext_dist; `encode_size_struct` in OTP's `external.c`.
 enum EncodedByteCount {
-    /// How many bytes a term takes, without a version number.
+    /// How many bytes a term takes, without the version number.
     static func of(_ term: UnsafePointer<Term>) -> Int {
         switch unsafe TermContent(of: term) {
         case .integer(let value): of(value)
@@ -45,7 +45,8 @@ enum EncodedByteCount {
         return unsafe integers.reduce(6) { $0 + of($1) }
     }
 
-    /// What is seldom met. It recurses, and so leaves to others what takes room in a frame: see `TermParser`.
+    /// The rare terms. This function recurses, so it leaves what would need room in its frame to
+    /// others: see `TermParser`.
     @inline(never)
     private static func ofOther(_ term: Term) -> Int {
         switch term {
@@ -112,13 +113,14 @@ enum EncodedByteCount {
 }
 
 extension Int {
-    /// How many bytes its magnitude has.
+    /// How many bytes the magnitude of the number has.
     @inline(__always)
     var magnitudeByteCount: Int { (Self.bitWidth - magnitude.leadingZeroBitCount + 7) / 8 }
 }
 
 extension Port {
-    /// Whether it has the form of 28 bits that OTP keeps to where it can: `ERTS_MAX_V3_PORT_NUMBER`.
+    /// Whether the id fits into the form of 28 bits, which OTP uses where it can:
+    /// `ERTS_MAX_V3_PORT_NUMBER`.
     var isNarrow: Bool { id < 1 << 28 }
 }
 
@@ -137,7 +139,7 @@ extension UnsafeBufferPointer<Int> {
     /// Whether a list of these has the compact form.
     var isString: Bool {
         guard count <= Int(UInt16.max) else { return false }
-        // Without a way out in the middle, so that several are looked at by one instruction.
+        // There is no early exit, so that one instruction can look at several integers.
         let union = unsafe reduce(0) { $0 | UInt(bitPattern: $1) }
         return union <= 255
     }

@@ -1,10 +1,11 @@
-/// What a term holds, without counting a reference to it: the encoder looks at every term of a tree.
+/// A term's contents, without counting a reference to it: the encoder looks at every term of a
+/// tree.
 ///
-/// Its pointers hold as long as the term it was taken from. Whoever takes one keeps the root of the tree
-/// alive meanwhile. A tree does not change while it is borrowed.
+/// The pointers are valid as long as the term that they come from. Whoever uses this keeps the root
+/// of the tree alive meanwhile. A tree does not change while it is borrowed.
 @safe enum TermContent {
     case integer(Int)
-    /// The two words of an atom that is held inline.
+    /// The two words of an atom that is stored inline.
     case atom(low: UInt64, high: UInt64)
     case float(Double)
     case binary(UnsafeBufferPointer<UInt8>)
@@ -12,15 +13,15 @@
     case list(UnsafeBufferPointer<Term>)
     /// A list that is kept as integers.
     case integers(UnsafeBufferPointer<Int>)
-    /// Keys and values by turns.
+    /// Keys and values in turn.
     case map(UnsafeBufferPointer<Term>)
-    /// A pid whose node is held inline.
+    /// A pid whose node name is stored inline.
     case pid(nodeLow: UInt64, nodeHigh: UInt64, id: UInt32, serial: UInt32, creation: UInt32)
-    /// What is seldom met. It is looked at as the term it is.
+    /// A rare term. The caller looks at the term itself.
     case other
 
-    /// What a term in memory holds. There is no call here to code that the compiler cannot see, so that it drops
-    /// the reference counts of what is bound.
+    /// The contents of a term in memory. It calls no code that the compiler cannot see, so the
+    /// compiler can drop the reference counting of what is bound.
     @inline(__always)
     init(of term: UnsafePointer<Term>) {
         switch unsafe term.pointee {

@@ -1,4 +1,4 @@
-/// A Swift value that has a term to it, and can be read from one.
+/// A Swift value that can be written as a term and read from one.
 ///
 /// ```swift
 /// let ages: [String: Int] = try reply.converted()
@@ -15,7 +15,7 @@
 /// | `Optional` | the value's own term, or `undefined`; Elixir's `nil` is read too |
 /// | `Atom`, `PID`, `Port`, `Reference`, `Term` | themselves |
 ///
-/// Types of your own say how they are built:
+/// Your own types say how they are built:
 /// ```swift
 /// struct Point: TermConvertible {
 ///     var x: Double, y: Double
@@ -36,13 +36,13 @@ public protocol TermConvertible {
     init(term: Term) throws(TermConversionError)
 }
 
-/// A term that is not of the shape that was wanted.
+/// A term does not have the expected shape.
 public struct TermConversionError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// What was wanted, in words.
+    /// What was expected, in words.
     public var expected: String
-    /// What was there instead.
+    /// The term that was there instead.
     public var found: Term
-    /// Where it was: list indices and map keys, the outermost first.
+    /// Where the term was: list indices and map keys, the outermost first.
     public var path: [Term]
 
     public init(expected: String, found: Term, path: [Term] = []) {
@@ -63,14 +63,14 @@ public struct TermConversionError: Error, Equatable, Sendable, CustomStringConve
 }
 
 extension Term {
-    /// The term as a value of the type that is wanted.
+    /// The term as a value of the expected type.
     public func converted<Value: TermConvertible>(
         to type: Value.Type = Value.self
     ) throws(TermConversionError) -> Value {
         try Value(term: self)
     }
 
-    /// What the term was found to be; an error where that is not what was expected.
+    /// `value`, which was read from this term; throws when it is `nil`.
     fileprivate func wanted<Value>(
         _ value: Value?, _ expected: @autoclosure () -> String
     ) throws(TermConversionError) -> Value {
@@ -221,7 +221,7 @@ extension Dictionary: TermConvertible where Key: TermConvertible, Value: TermCon
         for pair in map.pairs {
             do throws(TermConversionError) {
                 let old = updateValue(try Value(term: pair.value), forKey: try Key(term: pair.key))
-                // Text can be a binary or a list, which are two keys to Erlang.
+                // Text can be a binary or a list. For Erlang these are two keys.
                 guard old == nil else {
                     throw TermConversionError(expected: "distinct keys", found: pair.key)
                 }

@@ -5,9 +5,9 @@
 /// let control = try decoder.term(frame)
 /// let payload = decoder.offset < frame.count ? try decoder.term(frame) : nil
 /// ```
-/// The bytes are an argument of every read, the same each time, because a type that stores a span cannot leave the
-/// function that made it. After an error its position means nothing. Each term has the whole of the limits to
-/// itself.
+/// Every read takes the bytes as an argument, the same each time: a type that stores a span cannot
+/// leave the function that made it. After an error the position has no meaning. The limits apply to
+/// each term separately.
 ///
 /// Source: "External Term Format", erl_ext_dist.
 public struct TermDecoder: Sendable {
@@ -15,8 +15,9 @@ public struct TermDecoder: Sendable {
 
     /// A decoder at the byte `offset`.
     /// - Parameters:
-    ///   - atoms: what the atom cache references (tag 82) of this frame stand for, by index.
-    ///   - owner: the array whose span is read, if large binaries shall share it instead of being copied.
+    ///   - atoms: the atoms that this frame's references to the atom cache (tag 82) mean, by index.
+    ///   - owner: the array whose span is read. Large binaries then share it instead of being
+    ///     copied.
     /// - Precondition: `offset` is not negative.
     public init(
         at offset: Int = 0, limits: DecodingLimits = .distribution, atoms: [Atom] = [],
@@ -43,21 +44,21 @@ public struct TermDecoder: Sendable {
 }
 
 extension Term {
-    /// The term that `term_to_binary/1` made these bytes of: the version number, one term, nothing else.
+    /// Decodes what `term_to_binary/1` writes: the version number, one term, nothing else.
     public init(
         decoding bytes: Span<UInt8>, limits: DecodingLimits = .default
     ) throws(TermError) {
         self = try Self.decoded(bytes, owner: nil, limits)
     }
 
-    /// The term that `term_to_binary/1` made these bytes of: the version number, one term, nothing else.
+    /// Decodes what `term_to_binary/1` writes: the version number, one term, nothing else.
     ///
-    /// A binary that is most of them is not copied, and keeps them.
+    /// A binary that makes up most of the bytes is not copied, and keeps them in memory.
     public init(decoding bytes: [UInt8], limits: DecodingLimits = .default) throws(TermError) {
         self = try Self.decoded(bytes.span, owner: bytes, limits)
     }
 
-    /// The term that `term_to_binary/1` made these bytes of: the version number, one term, nothing else.
+    /// Decodes what `term_to_binary/1` writes: the version number, one term, nothing else.
     public init(
         decoding bytes: ArraySlice<UInt8>, limits: DecodingLimits = .default
     ) throws(TermError) {

@@ -1,4 +1,4 @@
-/// Writes terms one after the other, as for a distribution frame that is built in place.
+/// Writes terms one after the other, such as for a distribution frame that is built in place.
 ///
 /// ```swift
 /// var frame = TermEncoder()
@@ -8,14 +8,15 @@
 /// frame.append(control)
 /// frame.patchLength(at: length)
 /// ```
-/// The bytes are those of OTP's encoder, with the UTF-8 atom tags that it uses between nodes. (OTP 25's
-/// `term_to_binary/1` still writes Latin-1 atoms unless asked for `{minor_version, 2}`.)
+/// The bytes are those of OTP's encoder, with the UTF-8 atom tags that it uses between nodes. (OTP
+/// 25's `term_to_binary/1` still writes Latin-1 atoms unless asked for `{minor_version, 2}`.)
 ///
 /// Source: "External Term Format", erl_ext_dist; `enc_term` in OTP's `external.c`.
 public struct TermEncoder: Sendable {
     /// A binary that was left out of the bytes.
     public struct LeftOut: Sendable {
-        /// Where in the bytes it belongs, without those that were left out before it.
+        /// Where in the bytes it belongs. The binaries that were left out before it are not
+        /// counted.
         public var offset: Int
         public let binary: Binary
     }
@@ -38,8 +39,8 @@ public struct TermEncoder: Sendable {
         _ = append(term, copyingUpTo: .max)
     }
 
-    /// Appends a term without a version number, and without the bytes of binaries that are longer than
-    /// `longestCopied`, for whoever can send those from where they are.
+    /// Appends a term without a version number, and without the bytes of binaries that are longer
+    /// than `longestCopied`. This is for callers that can send those binaries from where they are.
     /// - Returns: the binaries that were left out, in order.
     /// - Precondition: floats are finite, and atoms have no more than 65535 bytes.
     public mutating func append(_ term: Term, copyingUpTo longestCopied: Int) -> [LeftOut] {
@@ -57,13 +58,13 @@ public struct TermEncoder: Sendable {
         return leftOut
     }
 
-    /// Appends four bytes for a length that is not known yet, and says where.
+    /// Appends four bytes for a length that is not known yet, and returns their position.
     public mutating func appendLengthPlaceholder() -> Int {
         bytes.append(contentsOf: [0, 0, 0, 0])
         return bytes.count - 4
     }
 
-    /// Writes into the placeholder how many bytes have come after it.
+    /// Writes into the placeholder how many bytes have followed it.
     public mutating func patchLength(at offset: Int) {
         patch(UInt32(bytes.count - offset - 4), at: offset)
     }
@@ -90,7 +91,7 @@ extension Term {
         }
     }
 
-    /// The same, compressed at a level of 0 to 9 where that makes it smaller.
+    /// The same, compressed at a level of 0 to 9 if that makes it smaller.
     public func encoded(compressed level: Int) -> [UInt8] {
         let plain = encoded()
         let content = plain.dropFirst()
@@ -110,8 +111,8 @@ extension Term {
 }
 
 extension OutputSpan<UInt8> {
-    /// Appends what the body writes, which is `count` bytes with those that are left out.
-    /// - Precondition: there is room for them and for the slack of a ``ByteSink``.
+    /// Appends what `body` writes: `count` bytes, those that are left out included.
+    /// - Precondition: there is room for these bytes and for the slack of a ``ByteSink``.
     fileprivate mutating func append(
         _ count: Int, copyingUpTo longestCopied: Int, _ body: (inout ByteSink) -> Void
     ) -> [TermEncoder.LeftOut] {

@@ -1,7 +1,7 @@
 extension Term: Hashable {
     /// Erlang's `=:=` as of OTP 27.
     public static func == (left: Term, right: Term) -> Bool {
-        // Split so that what recurses has a small frame: see `TermParser`.
+        // Split so that the recursive function has a small frame: see `TermParser`.
         switch left {
         case .tuple(let elements):
             elements == right.asTuple
@@ -61,7 +61,7 @@ extension Term: Hashable {
     }
 
     public func hash(into hasher: inout Hasher) {
-        // A number per case keeps `{}` and `[]`, or 1 and 1.0, apart.
+        // A number for each case tells `{}` from `[]`, and 1 from 1.0.
         switch self {
         case .tuple(let elements): Self.hash(all: elements, 6, into: &hasher)
         case .list(let elements):

@@ -4,7 +4,8 @@ public enum TermError: Error, Equatable, Sendable {
     case truncated
     /// The bytes do not start with the version number 131.
     case unexpectedVersion(UInt8)
-    /// A tag that is unknown, obsolete (117), local to a node (121), or not allowed where it stands.
+    /// A tag that is unknown, obsolete (117), valid in one node only (121), or not allowed at this
+    /// place.
     case unexpectedTag(UInt8)
     /// Containers are nested deeper than ``DecodingLimits/maximumDepth``.
     case tooDeep(maximum: Int)
@@ -16,26 +17,27 @@ public enum TermError: Error, Equatable, Sendable {
     case trailingBytes(count: Int)
     /// An atom's name is not UTF-8.
     case invalidAtom
-    /// An atom has more characters than ``Atom/maximumLength``.
+    /// An atom's name has more characters than ``Atom/maximumLength``.
     case atomTooLong(byteCount: Int)
-    /// A reference to the atom cache that the message's header does not define.
+    /// A reference to the atom cache is not defined in the message's header.
     case unknownAtomReference(Int)
-    /// A float that is infinite, not a number, or not written as one.
+    /// A float is infinite, not a number, or not written as a number.
     case invalidFloat
-    /// A reference of a number of words that is not 1 to 5.
+    /// A reference does not have 1 to 5 words.
     case invalidReference(wordCount: Int)
-    /// A bitstring whose last byte has an impossible number of bits.
+    /// A bitstring's last byte has an impossible number of bits.
     case invalidBitstring(lastBitCount: UInt8)
-    /// A fun whose old index or old uniq is not a small integer.
+    /// A fun's old index or old uniq is not a small integer.
     case invalidFun
-    /// A map with this key twice.
+    /// A map contains this key twice.
     case repeatedKey(Term)
-    /// Maps whose keys are containers, nested so that looking for repeated keys would take very long.
+    /// The keys of maps are containers, nested so that looking for repeated keys would take very
+    /// long.
     case keysTooComplex
-    /// A compressed term where ``DecodingLimits/allowsCompressed`` is false.
+    /// There is a compressed term, but ``DecodingLimits/allowsCompressed`` is false.
     case compressedNotAllowed
-    /// Compressed data that zlib rejects.
+    /// zlib rejects the compressed data.
     case invalidCompression
-    /// Compressed data that inflates to another size than it promises.
+    /// The compressed data inflates to another size than it promises.
     case unexpectedInflatedSize(promised: Int, found: Int)
 }

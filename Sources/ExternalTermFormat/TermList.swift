@@ -1,7 +1,7 @@
 /// The elements of a proper list.
 ///
-/// The decoder keeps a list of nothing but integers, as text and iodata are, as numbers. How a list is
-/// kept shows only in the time and memory that it takes.
+/// The decoder keeps a list that contains only integers, such as text and iodata, as numbers. How a
+/// list is kept shows only in time and memory.
 public struct TermList: Sendable {
     enum Storage: Sendable {
         case terms([Term])
@@ -73,7 +73,7 @@ extension TermList: Hashable {
 }
 
 extension [Term] {
-    /// The elements of a list. Those that are kept as numbers are copied.
+    /// The elements of a list. Elements that are kept as numbers are copied.
     public init(_ list: TermList) {
         switch list.storage {
         case .terms(let elements): self = elements

@@ -1,12 +1,12 @@
-/// The pairs of an Erlang map in the order in which they came, or are to be written.
+/// The pairs of an Erlang map, in the order in which they came or will be written.
 ///
-/// Two maps are equal when they have the same pairs in any order. Keys are distinct: the decoder rejects
-/// a repeated one, as a real node does, and whoever fills ``pairs`` sees to it.
+/// Two maps are equal when they have the same pairs in any order. Keys are distinct: the decoder
+/// rejects a repeated key, as a real node does. Whoever fills ``pairs`` must make sure of it.
 public struct TermMap: Sendable {
-    /// Keys and values by turns, as the decoder reads them.
+    /// Keys and values in turn, as the decoder reads them.
     let terms: [Term]
 
-    /// The map with those pairs; their keys are distinct.
+    /// The map with those pairs, whose keys must be distinct.
     public init(_ pairs: [(key: Term, value: Term)] = []) {
         var terms: [Term] = []
         terms.reserveCapacity(pairs.count * 2)
@@ -17,12 +17,12 @@ public struct TermMap: Sendable {
         self.terms = terms
     }
 
-    /// The map of keys and values by turns; the keys are distinct, and there are as many values.
+    /// The map of keys and values in turn. The keys are distinct, and each has a value.
     init(keysAndValues terms: [Term]) {
         self.terms = terms
     }
 
-    /// Keys and values beside each other: a copy.
+    /// The pairs of keys and values; a copy.
     public var pairs: [(key: Term, value: Term)] {
         get { places.map { (key: key(at: $0), value: value(at: $0)) } }
         set { self = TermMap(newValue) }
@@ -31,7 +31,7 @@ public struct TermMap: Sendable {
     public var count: Int { terms.count / 2 }
     public var isEmpty: Bool { terms.isEmpty }
 
-    /// The value of a key, found by looking at one pair after the other.
+    /// The value of a key. The search is linear.
     public subscript(_ key: Term) -> Term? {
         places.first { self.key(at: $0) == key }.map(value(at:))
     }
@@ -55,17 +55,19 @@ extension TermMap {
 }
 
 extension TermMap: ExpressibleByDictionaryLiteral {
-    /// The map with those pairs; their keys are distinct.
+    /// The map with those pairs, whose keys must be distinct.
     public init(dictionaryLiteral elements: (Term, Term)...) {
         self.init(elements.map { (key: $0.0, value: $0.1) })
     }
 }
 
 extension TermMap: Hashable {
-    /// Whether both have the same pairs in any order, in time linear in their size but for a sort of integers.
+    /// Whether both have the same pairs in any order. This takes time linear in their size, apart
+    /// from a sort of integers.
     ///
-    /// Keys that are maps themselves make naive comparison quadratic, or exponential in the nesting. So keys are
-    /// matched by hash, and each is compared once. Scalar keys, which are nearly all, take the short way.
+    /// Where keys are maps, naive comparison would take quadratic time, or time exponential in the
+    /// nesting. So keys are matched by hash, and each is compared once. Scalar keys, which are
+    /// nearly all, have a faster path.
     public static func == (left: TermMap, right: TermMap) -> Bool {
         guard left.count == right.count else { return false }
         let matched = left.scalarPrefix(sharedWith: right)
@@ -98,12 +100,13 @@ extension TermMap: Hashable {
         return true
     }
 
-    /// Whether another map has the pair of that place, given both orders and that they agree in their hashes.
+    /// Whether another map has the pair of that place. Both maps' orders are given, and their
+    /// hashes agree.
     private func hasPair(
         _ place: HashedPlace, in other: TermMap, _ order: [HashedPlace], from position: Int
     ) -> Bool {
-        // Nearly always the first is the one: hashes are 64 bits wide. Places before `position` with the
-        // same hash are looked at, too, because keys of one hash come in any order.
+        // Nearly always the first candidate is right: hashes have 64 bits. Places before `position`
+        // with the same hash are looked at too, because keys with equal hashes come in any order.
         var candidate = position
         while candidate > 0, order[candidate - 1].hash == place.hash { candidate -= 1 }
         while candidate < order.count, order[candidate].hash == place.hash {
@@ -141,25 +144,26 @@ extension TermMap: Hashable {
     }
 
     /// A key that occurs twice, if any.
-    /// - Parameter willHash: is called before keys are hashed with all that is inside.
+    /// - Parameter willHash: is called before keys are hashed with all their contents.
     func repeatedKey<Failure: Error>(
         willHash: () throws(Failure) -> Void
     ) throws(Failure) -> Term? {
-        // Up to here comparing each with each is faster than hashing, as long as one comparison is cheap.
+        // Up to here it is faster to compare each key with each than to hash, if one comparison is
+        // cheap.
         guard count > 1 else { return nil }
         guard count <= 16 else {
             try willHash()
             return repeatedKeyOfMany
         }
         var digests = InlineArray<16, UInt64>(repeating: 0)
-        // An element of an array would be retained to be looked at.
+        // Looking at an element of an array would retain it.
         let terms = terms.span
         for place in places {
             guard let digest = terms[place &* 2].scalarDigest else {
                 try willHash()
                 return repeatedKeyOfMany
             }
-            // Only keys of one digest can be equal, and comparing terms counts references.
+            // Only keys with the same digest can be equal, and comparing terms counts references.
             for earlier in 0..<place where digests[earlier] == digest {
                 if key(at: earlier) == key(at: place) { return key(at: place) }
             }
@@ -168,7 +172,7 @@ extension TermMap: Hashable {
         return nil
     }
 
-    /// How many bytes the keys that are no scalars have when they are encoded.
+    /// How many bytes the keys that are not scalars have when they are encoded.
     var containerKeyByteCount: Int {
         places.reduce(0) { sum, place in
             let key = key(at: place)
@@ -180,7 +184,7 @@ extension TermMap: Hashable {
     private var repeatedKeyOfMany: Term? {
         let order = placesByHash
         for (first, second) in zip(order, order.dropFirst()) where first.hash == second.hash {
-            // Three keys of one hash, of which two are equal, do not occur by chance in 64 bits.
+            // Three keys with one hash, two of them equal, do not occur by chance in 64 bits.
             if key(at: first.index) == key(at: second.index) { return key(at: second.index) }
         }
         return nil
@@ -204,7 +208,8 @@ extension TermMap: Hashable {
 }
 
 extension Term {
-    /// A number that equal terms share, for those that are compared in a short, constant time.
+    /// A number that equal terms share; `nil` for terms that are not compared in a short, constant
+    /// time.
     fileprivate var scalarDigest: UInt64? {
         switch self {
         case .atom(let atom):
@@ -222,7 +227,7 @@ extension Term {
         }
     }
 
-    /// Whether comparing it takes a short, constant time.
+    /// Whether comparing the term takes a short, constant time.
     var isScalar: Bool {
         switch self {
         case .integer, .float, .atom, .pid, .port, .reference, .export: true

@@ -1,22 +1,24 @@
 /// Reads terms from a span of bytes, with the bounds of one ``DecodingLimits``.
 ///
-/// It is recursive, one level per container; the depth bound keeps that within any thread's stack. The
-/// functions that recurse hold little else, because in a debug build every variable of every case has its own
-/// place in the frame.
+/// It is recursive, with one level for each container. The depth limit keeps it within any thread's
+/// stack. The recursive functions contain little else, because in a debug build every variable of
+/// every case has its own place in the frame.
 struct TermParser {
     var reader: ByteReader
     let limits: DecodingLimits
-    /// What `ATOM_CACHE_REF` means in this message.
+    /// The atoms that `ATOM_CACHE_REF` means in this message.
     let atoms: [Atom]
-    /// Where the span's bytes are, if binaries may share them.
+    /// The array that contains the span's bytes, if binaries may share them.
     let owner: [UInt8]?
     /// How many more terms may come.
     private var termBudget: Int
-    /// How many terms the containers that are being read still wait for. Each takes a byte at least, so a count
-    /// that does not fit beside them is a lie, and no more is ever reserved than the bytes at hand can fill.
+    /// How many terms the unfinished containers still expect. Each takes at least a byte, so a
+    /// count for which too few bytes are left is a lie. So no more memory is reserved than the
+    /// bytes at hand can fill.
     private var awaitedTerms = 0
-    /// How many more bytes of keys that are no scalars may be hashed to find repeated ones. A key is hashed
-    /// with all that is inside, so that in keys of keys the innermost bytes are hashed once for each level.
+    /// How many more bytes of keys that are not scalars may be hashed to find repeated keys. A key
+    /// is hashed with all its contents, so in keys of keys the innermost bytes are hashed once for
+    /// each level.
     private var keyBudget = 0
 
     init(
@@ -29,7 +31,7 @@ struct TermParser {
         self.termBudget = 0
     }
 
-    /// One term, which may be compressed if the limits allow it.
+    /// Reads one term, which may be compressed if the limits allow that.
     mutating func topLevelTerm(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         termBudget = limits.maximumTerms
         awaitedTerms = 0
@@ -54,8 +56,8 @@ struct TermParser {
         return term
     }
 
-    /// Enough for each byte four times, and for any nesting in short messages; where bytes count not more than takes
-    /// some ten milliseconds.
+    /// Enough to hash each byte four times, and for any nesting in short messages. Where
+    /// ``DecodingLimits/countsBytes`` is set, no more than takes some ten milliseconds.
     private func keyBudget(byteCount: Int) -> Int {
         let budget = 1 << 20 + 4 &* byteCount
         return limits.countsBytes ? min(budget, 8 << 20) : budget
@@ -89,7 +91,7 @@ struct TermParser {
         termBudget &-= count
     }
 
-    /// Takes what `count` bytes that are copied cost off the budget, where they cost anything.
+    /// Takes the cost of `count` copied bytes off the budget, if bytes count.
     @inline(__always)
     mutating func spend(byteCount count: Int) throws(TermError) {
         if limits.countsBytes { try spend(1 &+ count / 64) }
@@ -103,22 +105,22 @@ extension TermParser {
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> [Term] {
         try enter(depth, awaiting: count, bytes)
-        // The standard library does not specialise what initialises an array's memory in place: taking memory
-        // that way costs more than appending.
+        // The standard library does not specialise the initialiser that fills an array's memory in
+        // place: getting memory that way costs more than appending.
         var elements: [Term] = []
         elements.reserveCapacity(count)
         for _ in 0..<count { elements.append(try awaited(bytes, depth: depth)) }
         return elements
     }
 
-    /// A term inside a container of that depth.
+    /// Reads a term inside a container of that depth.
     @inline(__always)
     private mutating func awaited(_ bytes: Span<UInt8>, depth: Int) throws(TermError) -> Term {
         awaitedTerms &-= 1
         return try term(bytes, depth: depth &+ 1)
     }
 
-    /// Takes note of `count` terms to come, one level down.
+    /// Registers that `count` terms follow, one level down.
     private mutating func enter(
         _ depth: Int, awaiting count: Int, _ bytes: Span<UInt8>
     ) throws(TermError) {
@@ -141,8 +143,8 @@ extension TermParser {
         return try list(elements, bytes, depth: depth)
     }
 
-    /// A list with a tail that is not nil. A tail that is a list again continues this one: joining level by
-    /// level would copy quadratically.
+    /// Reads a list whose tail is not nil. A tail that is a list again continues this one: joining
+    /// level by level would take quadratic time.
     private mutating func list(
         _ first: [Term], _ bytes: Span<UInt8>, depth: Int
     ) throws(TermError) -> Term {
@@ -154,12 +156,12 @@ extension TermParser {
         return .list(elements, tail: try term(bytes, depth: depth &+ 1))
     }
 
-    /// The elements of a list, and what ends it, if it is proper and they are nothing but integers of up to 32
-    /// bits; else the position stays.
+    /// Reads the elements and the end of a proper list that contains only integers of up to 32
+    /// bits; `nil` for any other list, and then the position stays.
     private mutating func integers(
         _ count: Int, _ bytes: Span<UInt8>, depth: Int
     ) -> [Int]? {
-        // Whatever is wrong with the list is said by those that read any list.
+        // If something is wrong with the list, the functions that read any list report it.
         let cost = (count &+ limits.integersPerTerm &- 1) / limits.integersPerTerm
         guard depth < limits.maximumDepth, cost <= termBudget,
             count <= reader.remaining(in: bytes) &- awaitedTerms,
@@ -183,14 +185,14 @@ extension TermParser {
             Record(head, values: try elements(head.keys.count, bytes, depth: depth)))
     }
 
-    /// What comes before the values: how many, flags, the module, the name, the keys.
+    /// Reads what precedes the values: their number, the flags, the module, the name, the keys.
     @inline(never)
     private mutating func recordHead(_ bytes: Span<UInt8>) throws(TermError) -> Record {
         let count = Int(try reader.uint32(bytes))
         let flags = try reader.uint8(bytes)
         let module = try atom(bytes)
         let name = try atom(bytes)
-        // A key and a value take a byte each at least.
+        // A key and a value take at least a byte each.
         guard count <= reader.remaining(in: bytes) / 2 else { throw .truncated }
         try spend(count)
         var keys: [Atom] = []
@@ -198,7 +200,7 @@ extension TermParser {
         return Record(module: module, name: name, flags: flags, keys: keys, values: [])
     }
 
-    /// Apart from the recursion, so that its frames stay small.
+    /// Kept apart from the recursion, so that its frames stay small.
     @inline(never)
     private mutating func checkKeys(of map: TermMap) throws(TermError) {
         let key = try map.repeatedKey { () throws(TermError) in
@@ -213,9 +215,9 @@ extension TermParser {
         return .fun(Fun(head, freeVariables: try elements(count, bytes, depth: depth)))
     }
 
-    /// What comes before the free variables, and how many there are.
+    /// Reads what precedes the free variables, and their number.
     ///
-    /// The size in front is not looked at, as in OTP's `dec_term`: the parts say where the fun ends.
+    /// As in OTP's `dec_term` the size in front is ignored: the parts show where the fun ends.
     private mutating func funHead(
         _ bytes: Span<UInt8>
     ) throws(TermError) -> (freeCount: Int, head: Fun) {

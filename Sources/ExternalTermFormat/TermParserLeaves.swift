@@ -1,7 +1,7 @@
-// The terms that hold no others. Nothing here recurses, so frames may be large.
+// The terms that contain no others. Nothing here recurses, so frames may be large.
 
 extension TermParser {
-    /// A term without elements, after its tag: the frequent ones first.
+    /// Reads a term without elements, after its tag. The frequent ones come first.
     mutating func leaf(_ tag: UInt8, _ bytes: Span<UInt8>) throws(TermError) -> Term {
         switch tag {
         case Tag.smallInteger:
@@ -56,7 +56,7 @@ extension TermParser {
         return value
     }
 
-    /// `FLOAT_EXT`: 31 bytes of `"%.20e"`, filled up with zeros.
+    /// Reads a `FLOAT_EXT`: 31 bytes of `"%.20e"`, filled up with zeros.
     private mutating func decimalFloat(_ bytes: Span<UInt8>) throws(TermError) -> Double {
         let text = try reader.array(31, in: bytes).prefix { $0 != 0 }
         // Swift would also read "inf", "nan" and hexadecimal floats.
@@ -87,7 +87,7 @@ extension TermParser {
 
     // MARK: Bytes and bits
 
-    /// A list of bytes in its compact form.
+    /// Reads a list of bytes in its compact form.
     private mutating func string(_ bytes: Span<UInt8>) throws(TermError) -> Term {
         let count = Int(try reader.uint16(bytes))
         let range = try reader.skip(count, in: bytes)
@@ -121,7 +121,7 @@ extension TermParser {
 
     // MARK: Atoms
 
-    /// An atom with its tag, as inside of identifiers.
+    /// Reads an atom with its tag, as inside identifiers.
     mutating func atom(_ bytes: Span<UInt8>) throws(TermError) -> Atom {
         try atom(try reader.uint8(bytes), bytes)
     }
@@ -158,7 +158,7 @@ extension TermParser {
         try spend(byteCount: count)
         do {
             let text = try UTF8Span(validating: name)
-            // No character has less than one byte.
+            // Every character has at least one byte.
             if count > Atom.maximumLength {
                 var scalars = text.makeUnicodeScalarIterator()
                 guard scalars.skipForward(by: Atom.maximumLength + 1) <= Atom.maximumLength else {

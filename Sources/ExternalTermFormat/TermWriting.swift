@@ -1,4 +1,4 @@
-// How each kind of term is written. The functions that recurse hold little else: see `TermParser`.
+// How each kind of term is written. The recursive functions contain little else: see `TermParser`.
 
 extension ByteSink {
     mutating func append(_ term: UnsafePointer<Term>) {
@@ -25,7 +25,8 @@ extension ByteSink {
         }
     }
 
-    /// What is seldom met. It recurses, and so leaves to others what takes room in a frame.
+    /// The rare terms. This function recurses, so it leaves what would need room in its frame to
+    /// others.
     @inline(never)
     private mutating func appendOther(_ term: Term) {
         switch term {

@@ -1,4 +1,4 @@
-/// Where and why a text is not Erlang terms.
+/// Where and why a text does not consist of Erlang terms.
 public struct TextError: Error, Equatable, Sendable {
     /// Counted from 1.
     public var line: Int
@@ -7,7 +7,7 @@ public struct TextError: Error, Equatable, Sendable {
     /// What is wrong there.
     public var reason: Reason
 
-    /// An error at a place of a text.
+    /// An error at a place in a text.
     public init(line: Int, column: Int, reason: Reason) {
         self.line = line
         self.column = column
@@ -16,33 +16,34 @@ public struct TextError: Error, Equatable, Sendable {
 
     /// What can be wrong with a text.
     public enum Reason: Error, Equatable, Sendable {
-        /// Something else stands here. The end of the text is found as `end of text`.
+        /// Something else is here than what was wanted. At the end of the text `found` is
+        /// `end of text`.
         case unexpected(found: String, wanted: Wanted)
-        /// A string, quoted atom or character that the text ends in.
+        /// The text ends inside a string, quoted atom or character.
         case unterminated(Wanted)
-        /// An escape that stands for no character, such as `\x{110000}`.
+        /// An escape means no character, such as `\x{110000}`.
         case invalidEscape
-        /// A character that begins nothing in Erlang.
+        /// Nothing in Erlang begins with this character.
         case invalidCharacter(Unicode.Scalar)
-        /// Digits that do not fit their base, or a float out of range.
+        /// Digits do not fit their base, or a float is out of range.
         case invalidNumber
-        /// An integer beyond ``BigInteger/maximumDecimalByteCount``.
+        /// An integer is larger than ``BigInteger/maximumDecimalByteCount`` allows.
         case numberTooLong
-        /// An atom of more characters than ``Atom/maximumLength``.
+        /// An atom has more characters than ``Atom/maximumLength``.
         case atomTooLong(length: Int)
-        /// A segment of a binary whose value, size and type do not go together.
+        /// The value, size and type of a binary's segment do not fit each other.
         case invalidSegment
-        /// Lists, tuples and maps nested deeper than ``TextLimits/maximumDepth``.
+        /// Lists, tuples and maps are nested deeper than ``TextLimits/maximumDepth``.
         case tooDeep(maximum: Int)
-        /// More terms than ``TextLimits/maximumTerms``.
+        /// There are more terms than ``TextLimits/maximumTerms``.
         case tooManyTerms(maximum: Int)
-        /// A text, or the binaries in it, of more bytes than ``TextLimits/maximumByteCount``.
+        /// A text, or the binaries in it, has more bytes than ``TextLimits/maximumByteCount``.
         case tooLong(maximum: Int)
         /// The text is not UTF-8.
         case invalidUTF8
     }
 
-    /// What could have stood there.
+    /// What would have been valid there.
     public enum Wanted: String, Sendable {
         case term = "a term"
         case dot = "a dot"
@@ -99,14 +100,15 @@ extension TextError.Wanted: CustomStringConvertible {
 
 /// How much a text may make the reader do.
 public struct TextLimits: Sendable, Equatable {
-    /// How many lists, tuples, maps and binaries may be inside each other; see ``DecodingLimits/maximumDepth``.
+    /// How deep lists, tuples, maps and binaries may be nested; see
+    /// ``DecodingLimits/maximumDepth``.
     public var maximumDepth: Int
-    /// How many terms there may be in all, each character of a string counted.
+    /// How many terms there may be in all. Each character of a string counts.
     public var maximumTerms: Int
     /// How long the text may be, and how many bytes its binaries may have in all.
     public var maximumByteCount: Int
 
-    /// Limits that any file a person has written stays within, unless others are given.
+    /// By default the limits suit any file that a person has written.
     public init(
         maximumDepth: Int = 128, maximumTerms: Int = 4_194_304, maximumByteCount: Int = 16_777_216
     ) {

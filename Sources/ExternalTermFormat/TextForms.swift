@@ -1,22 +1,24 @@
-// The text forms of the public types.
+// Text for the public types.
 
 extension Term: CustomStringConvertible {
     /// The term in Erlang's syntax, on one line; see ``erlangText(maximumByteCount:)``.
     public var description: String { erlangText() }
 
     /// The term in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` writes it under
-    /// `erl +pc unicode`: lists of printable characters are strings, atoms have quotes where they need them.
+    /// `erl +pc unicode`. Lists of printable characters are strings; atoms have quotes where they
+    /// need them.
     ///
-    /// ``init(text:limits:)`` reads it back, but for pids, ports, references and closures, which have no syntax.
-    /// They are shown with their node's name: `<a@host.45.0>`. Integers of more than
-    /// ``BigInteger/maximumDecimalByteCount`` bytes are written in base 16, because decimal takes quadratic time.
-    /// - Parameter maximumByteCount: after that much UTF-8 the text ends with `...`.
+    /// ``init(text:limits:)`` reads it back, except for pids, ports, references and closures, which
+    /// have no syntax. They are shown with their node's name: `<a@host.45.0>`. Integers of more
+    /// than ``BigInteger/maximumDecimalByteCount`` bytes are written in base 16, because decimal
+    /// takes quadratic time.
+    /// - Parameter maximumByteCount: after this many bytes of UTF-8 the text ends with `...`.
     public func erlangText(maximumByteCount: Int = .max) -> String {
         erlangText(maximumByteCount: maximumByteCount, showsStrings: true)
     }
 
-    /// The term in Erlang's syntax. Unless strings are shown, lists and binaries are all numbers, as
-    /// `~w` writes them.
+    /// The term in Erlang's syntax. If strings are not shown, lists and binaries are written as
+    /// numbers, as `~w` does.
     package func erlangText(maximumByteCount: Int, showsStrings: Bool) -> String {
         var writer = TextWriter(maximumByteCount: maximumByteCount, showsStrings: showsStrings)
         writer.write(self)
@@ -25,7 +27,7 @@ extension Term: CustomStringConvertible {
 }
 
 extension Atom: CustomStringConvertible {
-    /// The atom in Erlang's syntax, in quotes where it needs them. The bare name is ``name``.
+    /// The atom in Erlang's syntax, in quotes if it needs them. The bare name is ``name``.
     public var description: String { Term.atom(self).erlangText() }
 }
 

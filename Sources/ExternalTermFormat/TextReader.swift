@@ -1,18 +1,20 @@
-/// Reads terms from Erlang's text syntax, as `file:consult/1` does: one after the other, each ended by a dot.
+/// Reads terms from Erlang's text syntax, as `file:consult/1` does: one after the other, each
+/// followed by a dot.
 ///
 /// ```swift
 /// var reader = try ErlangTextReader("{version, \"1.2\"}.\n[a, b].")
 /// while let term = try reader.next() { … }
 /// ```
-/// It knows atoms, numbers, characters, strings, binaries with segments, lists, tuples, maps and
-/// `fun module:name/arity`. Text for pids, ports, references and closures is an error, as it is in Erlang.
+/// It reads atoms, numbers, characters, strings, binaries with segments, lists, tuples, maps and
+/// `fun module:name/arity`. Text for pids, ports, references and closures is an error, as it is in
+/// Erlang.
 ///
 /// Source: `erl_scan.erl`, and `normalise/1` of OTP's `erl_parse.yrl`.
 public struct ErlangTextReader: Sendable {
     var scanner: TextScanner
     let limits: TextLimits
     private var termBudget: Int
-    /// How many bits the binaries may still have.
+    /// How many more bits the binaries may have.
     var bitBudget: Int
     /// The token that comes next.
     var token: TextToken = .end
@@ -41,7 +43,8 @@ public struct ErlangTextReader: Sendable {
         try self.init(text, limits: limits)
     }
 
-    /// The next term and its dot, or `nil` at the end of the text. Nothing can be read after an error.
+    /// The next term and its dot, or `nil` at the end of the text. Nothing can be read after an
+    /// error.
     public mutating func next() throws(TextError) -> Term? {
         try advance()
         if token == .end { return nil }
@@ -61,13 +64,15 @@ public struct ErlangTextReader: Sendable {
 }
 
 extension Term {
-    /// The term written in Erlang's syntax, with or without a dot after it; see ``ErlangTextReader``.
+    /// The term written in Erlang's syntax, with or without a dot after it; see
+    /// ``ErlangTextReader``.
     public init(text: String, limits: TextLimits = .default) throws(TextError) {
         var reader = try ErlangTextReader(text, limits: limits)
         self = try reader.single()
     }
 
-    /// All terms of a text, each ended by a dot, as `file:consult/1` returns them; see ``ErlangTextReader``.
+    /// All terms of a text, each followed by a dot, as `file:consult/1` returns them; see
+    /// ``ErlangTextReader``.
     public static func consult(
         _ text: String, limits: TextLimits = .default
     ) throws(TextError) -> [Term] {
@@ -93,7 +98,7 @@ extension ErlangTextReader {
         error(.unexpected(found: token.text, wanted: wanted))
     }
 
-    /// Skips a symbol that has to be here.
+    /// Skips a symbol that must be here.
     mutating func expect(
         _ symbol: TextToken.Symbol, _ wanted: TextError.Wanted
     ) throws(TextError) {
@@ -101,7 +106,7 @@ extension ErlangTextReader {
         try advance()
     }
 
-    /// Whether the symbol was here; it has been skipped.
+    /// Skips the symbol if it is here, and returns whether it was.
     mutating func skip(_ symbol: TextToken.Symbol) throws(TextError) -> Bool {
         guard token == .symbol(symbol) else { return false }
         try advance()
@@ -119,9 +124,9 @@ extension ErlangTextReader {
 // MARK: - Terms
 
 extension ErlangTextReader {
-    /// The term that begins at the current token; the token after it becomes the current one.
+    /// Reads the term that begins at the current token. The token after it becomes the current one.
     ///
-    /// The functions that recurse hold little else: see `TermParser`.
+    /// The recursive functions contain little else: see `TermParser`.
     mutating func term(depth: Int) throws(TextError) -> Term {
         try enter(depth)
         if try skip(.openBracket) { return try list(depth: depth) }
@@ -145,7 +150,7 @@ extension ErlangTextReader {
         return inner
     }
 
-    /// Terms between commas, up to and with the closing brace.
+    /// Reads terms between commas, up to and including the closing symbol.
     private mutating func elements(
         until close: TextToken.Symbol, depth: Int
     ) throws(TextError) -> [Term] {
@@ -169,7 +174,7 @@ extension ErlangTextReader {
         return .list(elements)
     }
 
-    /// The tail of a list.
+    /// Reads the tail of a list.
     private mutating func list(_ elements: [Term], depth: Int) throws(TextError) -> Term {
         let tail = try term(depth: depth + 1)
         try expect(.closeBracket, .closingBracket)
@@ -193,7 +198,7 @@ extension ErlangTextReader {
 // MARK: - Terms without others inside
 
 extension ErlangTextReader {
-    /// Apart from the recursion, so that its frames stay small.
+    /// Kept apart from the recursion, so that its frames stay small.
     @inline(never)
     private mutating func leaf() throws(TextError) -> Term {
         switch token {
@@ -220,7 +225,7 @@ extension ErlangTextReader {
         }
     }
 
-    /// Strings one after the other are one.
+    /// Joins strings that follow each other: they are one string.
     private mutating func strings() throws(TextError) -> Term {
         var elements: [Term] = []
         while case .string(let scalars) = token {
@@ -231,7 +236,7 @@ extension ErlangTextReader {
         return .list(elements)
     }
 
-    /// A number after one sign; a second sign would be an expression.
+    /// Reads a number after one sign. With a second sign it would be an expression.
     mutating func signed() throws(TextError) -> Term {
         let isNegative = token == .symbol(.minus)
         try advance()

@@ -1,6 +1,6 @@
 // The bit syntax: `<<1, 2:4, "text"/utf8, 1.5:32/float-little, <<3>>/binary>>`.
 
-/// What a segment says after its value.
+/// The size and type that follow a segment's value.
 private struct Segment {
     enum Kind { case integer, float, binary, utf8, utf16, utf32 }
     var kind: Kind?
@@ -10,9 +10,10 @@ private struct Segment {
 }
 
 extension ErlangTextReader {
-    /// A binary or bitstring, from its `<<` on.
+    /// Reads a binary or bitstring, from its `<<` on.
     ///
-    /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual; `eval_bits.erl`.
+    /// Source: the chapter "Bit Syntax Expressions" of the Erlang reference manual;
+    /// `eval_bits.erl`.
     mutating func binary(depth: Int) throws(TextError) -> Term {
         var bits = BitWriter()
         if try skip(.closeBinary) { return bits.term }
@@ -33,11 +34,11 @@ extension ErlangTextReader {
         case .symbol, .atom, .reserved, .variable, .dot, .end:
             throw unexpected(.segment)
         }
-        // A binary inside a binary takes the stack of three lists.
+        // A binary inside a binary takes as much stack as three lists.
         return try term(depth: depth + 3)
     }
 
-    /// What follows a segment's value; the bits of both are appended.
+    /// Reads what follows a segment's value, and appends the segment's bits.
     @inline(never)
     private mutating func segment(
         _ value: Term, at start: Int, to bits: inout BitWriter
@@ -45,7 +46,8 @@ extension ErlangTextReader {
         let segment = try segmentForm()
         do {
             if case .list(let characters) = value {
-                // A string is its characters, each with what is said about all.
+                // A string means its characters, each with the size and type that follow the
+                // string.
                 for character in characters { try append(character, segment, to: &bits) }
             } else {
                 try append(value, segment, to: &bits)
@@ -78,7 +80,7 @@ extension ErlangTextReader {
             case "utf16": segment.kind = .utf16
             case "utf32": segment.kind = .utf32
             case "little": segment.isLittleEndian = true
-            // Whoever wrote the file did so on a machine like this one.
+            // The file is taken to have been written on a machine with this one's byte order.
             case "native": segment.isLittleEndian = 1.littleEndian == 1
             case "big", "signed", "unsigned": break
             case "unit":
@@ -102,7 +104,7 @@ extension ErlangTextReader {
         let size: Int
         switch token {
         case .integer(.integer(let value)): size = value
-        // Erlang takes `:$a` for a size, too.
+        // Erlang accepts `:$a` as a size too.
         case .character(let scalar): size = Int(scalar.value)
         case .integer, .symbol, .atom, .reserved, .variable, .float, .string, .dot, .end:
             throw unexpected(.segmentSize)
@@ -141,7 +143,7 @@ extension ErlangTextReader {
         }
     }
 
-    /// The number of bits of a segment, taken off the budget.
+    /// The number of bits of a segment, after taking it off the budget.
     private mutating func spendBits(
         _ segment: Segment, defaultSize: Int, defaultUnit: Int
     ) throws(TextError.Reason) -> Int {

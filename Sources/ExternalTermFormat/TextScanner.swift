@@ -1,6 +1,7 @@
 /// Cuts a text into tokens, as OTP's `erl_scan` does.
 ///
-/// Positions are offsets into the text's scalars; only an error turns one into a line and a column.
+/// Positions are offsets into the text's scalars. Only an error converts one to a line and a
+/// column.
 package struct TextScanner {
     package let scalars: [Unicode.Scalar]
     private(set) var offset = 0
@@ -20,7 +21,7 @@ package struct TextScanner {
         return TextError(line: line, column: column, reason: reason)
     }
 
-    /// The scalar that comes next, or one of those after it.
+    /// The next scalar, or one of those after it.
     func peek(_ distance: Int = 0) -> Unicode.Scalar? {
         offset + distance < scalars.count ? scalars[offset + distance] : nil
     }
@@ -112,7 +113,7 @@ package struct TextScanner {
 
     // MARK: Quotes and characters
 
-    /// What stands between two quotes, with its escapes resolved.
+    /// Reads up to the closing quote, and resolves escapes.
     private mutating func quoted(
         _ quote: Unicode.Scalar, _ what: TextError.Wanted
     ) throws(TextError) -> [Unicode.Scalar] {
@@ -125,7 +126,7 @@ package struct TextScanner {
         throw error(.unterminated(what), at: tokenStart)
     }
 
-    /// `$a` or `$\n`.
+    /// Reads `$a` or `$\n`.
     private mutating func character() throws(TextError) -> TextToken {
         offset += 1
         guard let scalar = advance() else {
@@ -134,7 +135,7 @@ package struct TextScanner {
         return .character(scalar == "\\" ? try escape(in: .character) : scalar)
     }
 
-    /// What follows a backslash: `erl_scan:scan_escape/2`.
+    /// Reads what follows a backslash: `erl_scan:scan_escape/2`.
     private mutating func escape(in what: TextError.Wanted) throws(TextError) -> Unicode.Scalar {
         let start = offset - 1
         guard let scalar = advance() else { throw error(.unterminated(what), at: tokenStart) }
@@ -157,7 +158,7 @@ package struct TextScanner {
         }
     }
 
-    /// One to three octal digits.
+    /// Reads one to three octal digits.
     private mutating func octalEscape(
         first: Unicode.Scalar, at start: Int
     ) throws(TextError) -> Unicode.Scalar {
@@ -170,7 +171,7 @@ package struct TextScanner {
         return try scalar(value, at: start)
     }
 
-    /// `\xHH` or `\x{H…}`.
+    /// Reads `\xHH` or `\x{H…}`.
     private mutating func hexadecimalEscape(
         in what: TextError.Wanted, at start: Int
     ) throws(TextError) -> Unicode.Scalar {
@@ -180,7 +181,7 @@ package struct TextScanner {
         var digitCount = 0
         while isBraced || digitCount < 2, let next = peek(), let digit = next.hexadecimalValue {
             value = value * 16 + digit
-            // Larger values stay too large.
+            // This caps larger values, which are invalid all the same.
             value = min(value, 0x11_0000)
             digitCount += 1
             offset += 1

@@ -1,7 +1,7 @@
 // Integers in any base, and floats.
 
 extension TextScanner {
-    /// `1_000`, `16#ff` or `1.5e-3`: `erl_scan:scan_number/3`.
+    /// Reads `1_000`, `16#ff` or `1.5e-3`: `erl_scan:scan_number/3`.
     mutating func number() throws(TextError) -> TextToken {
         let whole = digits(radix: 10)
         if peek() == "#" { return try based(whole) }
@@ -14,7 +14,7 @@ extension TextScanner {
         return .integer(Term(value))
     }
 
-    /// Digits of a base, with single underscores between them.
+    /// Reads digits of a base, with single underscores between them.
     private mutating func digits(radix: UInt8) -> [UInt8] {
         var digits: [UInt8] = []
         var end = offset
@@ -36,7 +36,7 @@ extension TextScanner {
     }
 
     private mutating func based(_ base: [UInt8]) throws(TextError) -> TextToken {
-        // Three digits are enough to see that a base is wrong.
+        // Three digits are enough to see that a base is invalid.
         let radix = base.prefix(3).reduce(0) { $0 * 10 + Int($1) }
         guard base.count <= 3, (2...36).contains(radix) else {
             throw error(.invalidNumber, at: tokenStart)

@@ -1,16 +1,16 @@
-/// One word of Erlang's text syntax.
+/// One token of Erlang's text syntax.
 package enum TextToken: Equatable {
     case atom(Atom)
     /// A keyword such as `fun` or `after`.
     case reserved(String)
     case variable(String)
     case integer(Term)
-    /// `$a`, which is an integer where a term is wanted, and nowhere else.
+    /// `$a`. Where a term is wanted it is an integer; elsewhere it is not.
     case character(Unicode.Scalar)
     case float(Double)
     case string([Unicode.Scalar])
     case symbol(Symbol)
-    /// A dot and what makes it one: white space, a comment or the end of the text after it.
+    /// A dot that is followed by white space, a comment or the end of the text.
     case dot
     case end
 
@@ -33,7 +33,7 @@ package enum TextToken: Equatable {
         case arrow = "=>"
     }
 
-    /// The token as an error shows it, no longer than a line.
+    /// The token as an error shows it, at most a line long.
     var text: String {
         switch self {
         case .atom(let atom): Term.atom(atom).erlangText(maximumByteCount: 60)

@@ -1,8 +1,10 @@
-/// Writes terms in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` does under `erl +pc unicode`.
+/// Writes terms in Erlang's syntax, on one line, as `io_lib:format("~0tp", [Term])` does under
+/// `erl +pc unicode`.
 ///
-/// All goes into one buffer of UTF-8, which stops growing at a limit. One thing differs from Erlang, because
-/// here there is no node that the text is relative to: a pid, port or reference begins with its node's name
-/// instead of a channel number (`<a@host.45.0>`). None of them can be read back, as in Erlang.
+/// All text goes into one buffer of UTF-8, which stops growing at a limit. One thing differs from
+/// Erlang: a pid, port or reference begins with its node's name instead of a channel number
+/// (`<a@host.45.0>`), because the text belongs to no node here. As in Erlang none of them can be
+/// read back.
 ///
 /// Source: OTP's `io_lib_pretty.erl` and `io_lib.erl`.
 struct TextWriter {
@@ -16,7 +18,8 @@ struct TextWriter {
         self.showsStrings = showsStrings
     }
 
-    /// What has been written, cut at a character and ended by `...` if the limit was reached.
+    /// What has been written. If the limit was reached it is cut between characters and ends with
+    /// `...`.
     func text() -> String {
         guard utf8.count > maximumByteCount else { return String(decoding: utf8, as: UTF8.self) }
         var end = maximumByteCount
@@ -25,11 +28,11 @@ struct TextWriter {
         return String(decoding: utf8[..<end], as: UTF8.self) + "..."
     }
 
-    /// Whether more would be cut off anyway.
+    /// Whether any more text would be cut off.
     var isFull: Bool { utf8.count > maximumByteCount }
 
-    /// How many bytes are looked at of something of which each takes a byte of text at least: one more than
-    /// there is room for, so that it is cut.
+    /// How many elements to look at, if each takes at least one byte of text: one more than there
+    /// is room for, so that the text is cut.
     var room: Int {
         maximumByteCount == .max ? .max : max(maximumByteCount - utf8.count, 0) + 1
     }
@@ -78,7 +81,8 @@ extension TextWriter {
     }
 
     private mutating func write(_ list: TermList) {
-        // What does not fit is not looked at, so that a long list costs no more than a short one.
+        // Elements that do not fit are not looked at, so that a long list costs no more than a
+        // short one.
         let elements = list.count > room ? Array(list.prefix(room)) : [Term](list)
         if !showsStrings || !writeIfPrintable(elements) { write(elements, "[", "]") }
     }
@@ -131,7 +135,7 @@ extension TextWriter {
         append("}")
     }
 
-    /// Apart from the recursion, so that its frames stay small.
+    /// Kept apart from the recursion, so that its frames stay small.
     @inline(never)
     private mutating func writeLeaf(_ term: Term) {
         switch term {
@@ -166,7 +170,7 @@ extension TextWriter {
         append(".\(port.id)>")
     }
 
-    /// The words in the order in which Erlang shows them, the last of the wire first.
+    /// Writes the words in the order in which Erlang shows them: the last one on the wire first.
     mutating func write(_ reference: Reference) {
         append("#Ref<")
         append(reference.node.name)

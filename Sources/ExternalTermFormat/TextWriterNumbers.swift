@@ -1,11 +1,12 @@
 // Floats the way Erlang writes them.
 
 extension TextWriter {
-    /// The fewest digits that read back as the same float, with an exponent where that is shorter.
+    /// Writes the fewest digits that read back as the same float, with an exponent if that is
+    /// shorter.
     ///
     /// Source: `io_lib_format:fwrite_g/1` and `float_to_list(Float, [short])` as of OTP 25.
     mutating func write(_ value: Double) {
-        // Not Erlang: the three values that no Erlang float has.
+        // Infinities and NaN are not Erlang: no Erlang float has these values.
         guard value.isFinite else {
             append(value.description)
             return
@@ -17,9 +18,9 @@ extension TextWriter {
         }
         let (digits, point) = Self.shortestDigits(of: value.magnitude)
         let exponent = String(point - 1)
-        // What "d.ddde±x" takes more than the digits.
+        // How many more characters "d.ddde±x" takes than the digits.
         let exponentCost = exponent.utf8.count + 1 + (digits.count == 1 ? 2 : 1)
-        // Above this not every integer is a float, so all digits would claim too much.
+        // Above this not every integer is a float, so writing all digits would claim too much.
         let isExactInteger = value.magnitude < 9_007_199_254_740_992
         if point <= 0, 2 - point <= exponentCost {
             append("0.")
@@ -44,9 +45,9 @@ extension TextWriter {
         }
     }
 
-    /// The digits without zeros at either end, and how many of them stand in front of the decimal point.
+    /// The digits without zeros at either end, and how many of them precede the decimal point.
     private static func shortestDigits(of value: Double) -> (digits: [UInt8], point: Int) {
-        // Swift writes the shortest digits too, but chooses differently where the point goes.
+        // Swift writes the shortest digits too, but places the point differently.
         var digits: [UInt8] = []
         var point: Int?
         var exponent = 0

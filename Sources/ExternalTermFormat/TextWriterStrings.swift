@@ -1,8 +1,8 @@
 // Atoms, strings and binaries: when they are quoted, and what is escaped inside the quotes.
 
 extension TextWriter {
-    /// An atom, in quotes unless it begins with a small letter of Latin-1, goes on with letters, digits,
-    /// `_` and `@`, and is no reserved word.
+    /// Writes an atom. It has quotes unless it begins with a small letter of Latin-1, continues
+    /// with letters, digits, `_` and `@`, and is not a reserved word.
     ///
     /// Source: `io_lib:write_atom/1`.
     mutating func write(_ atom: Atom) {
@@ -19,7 +19,7 @@ extension TextWriter {
         }
     }
 
-    /// A non-empty list of nothing but printable characters as a string.
+    /// Writes a non-empty list that contains only printable characters as a string.
     mutating func writeIfPrintable(_ elements: [Term]) -> Bool {
         guard !elements.isEmpty else { return false }
         let isPrintable = elements.allSatisfy { element in
@@ -38,12 +38,13 @@ extension TextWriter {
         return true
     }
 
-    /// A binary as a string of UTF-8 if it is printable, else of Latin-1 if it is not UTF-8 but printable,
-    /// else as numbers.
+    /// Writes a binary: as a string if it is printable UTF-8, or if it is not UTF-8 but printable
+    /// Latin-1; else as numbers.
     ///
     /// Source: `printable_bin/4` in OTP's `io_lib_pretty.erl`.
     mutating func write(_ bytes: Binary) {
-        // What does not fit is not looked at, so that a long binary costs no more than a short one.
+        // Bytes that do not fit are not looked at, so that a long binary costs no more than a short
+        // one.
         let bytes = bytes.count > room ? bytes.cut(atCharacterBefore: room) : bytes
         if bytes.isEmpty || !showsStrings {
             writeNumbers(bytes)

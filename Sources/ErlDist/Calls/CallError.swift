@@ -9,11 +9,11 @@ public enum ExceptionClass: String, Equatable, Sendable {
 
 /// Why a call, or the connection for it, failed.
 public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// The node could not be reached; in words.
+    /// The node could not be reached; the text says why.
     case unreachable(String)
     /// The node was reached and the cookies differ.
     case wrongCookie
-    /// The node was reached and is not to be connected to, or the call cannot be sent; in words.
+    /// The node, or this side, refused the connection or the call; the text says why.
     case refused(String)
     /// The connection ended while the call was under way: whether it ran is unknown.
     case connectionLost(DisconnectReason)
@@ -24,7 +24,7 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The function ended with an exception. `stack` is Erlang's stack trace for the class `error`,
     /// else `[]`.
     indirect case exception(class: ExceptionClass, reason: Term, stack: Term)
-    /// The call could not be made on the other side, with the reason that `rpc:call/4` would give.
+    /// The other side could not make the call. The term is the reason that `rpc:call/4` would give.
     indirect case badRPC(Term)
 
     public var description: String {

@@ -2,11 +2,11 @@ internal import ExternalTermFormat
 
 /// Reads the answers to calls.
 enum CallReply {
-    /// The reason with which a process running `erpc:execute_call/4` ends.
+    /// The result of a call, from the exit reason of the process that ran `erpc:execute_call/4`.
     ///
-    /// `{Res, return, V}`, `{Res, throw, T}`, `{Res, exit, R}`, `{Res, error, E, Stack}`, or
-    /// `{Res, error, {erpc, E}}`; anything else is the death of the process itself.
-    /// Source: `erpc:execute_call/4` and `erpc:call_result/4`.
+    /// The reason is `{Res, return, V}`, `{Res, throw, T}`, `{Res, exit, R}`,
+    /// `{Res, error, E, Stack}`, or `{Res, error, {erpc, E}}`. Any other reason means that the
+    /// process itself has died. Source: `erpc:execute_call/4` and `erpc:call_result/4`.
     static func result(ofExit reason: Term, id: Reference) -> Result<Term, CallError> {
         guard case .tuple(let fields) = reason, fields.count >= 3,
             fields[0] == .reference(id), case .atom(let kind) = fields[1]
@@ -32,8 +32,8 @@ enum CallReply {
         }
     }
 
-    /// What `rex` answers: the value, or `{badrpc, Reason}`.
-    /// Source: `rpc:handle_call/3`.
+    /// The result of a call, from the answer of `rex`: the value, or `{badrpc, Reason}`. Source:
+    /// `rpc:handle_call/3`.
     static func result(ofRex reply: Term) -> Result<Term, CallError> {
         guard case .tuple(let fields) = reply, fields.count == 2,
             fields[0] == .atom("badrpc")

@@ -1,18 +1,18 @@
 internal import ExternalTermFormat
 internal import Glibc
 
-/// What `io_lib` would make of a request that a remote function leaves to its group leader to
-/// format.
+/// Formats what a remote function prints, as `io_lib` does, if the function leaves that to its
+/// group leader.
 ///
-/// `io:format/2` does so: its request carries the format and the arguments, not text. Line breaking
-/// and depth limits of `~p` and `~P` are left out: terms are written on one line.
+/// `io:format/2` does so: its request carries the format and the arguments, not text. `~p` and `~P`
+/// neither break lines nor limit the depth here: each term is written on one line.
 ///
 /// Source: `io:fwrite/3` and `io_lib.erl`.
 enum FormattedOutput {
     /// The text of `io_lib:function(arguments…)`; `nil` for functions that are not known.
     ///
-    /// Not much more than `maximumByteCount` bytes are made, and of a format not much more is
-    /// looked at: a format of six bytes can ask for 4 KiB, and one of 20 MiB for nothing.
+    /// It makes not much more than `maximumByteCount` bytes, and reads not much more of the format:
+    /// a format of six bytes can ask for 4 KiB, and a format of 20 MiB for nothing.
     static func text(
         function: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
@@ -24,8 +24,8 @@ enum FormattedOutput {
             guard let format = format(arguments[0], maximumByteCount),
                 let values = arguments[1].asList
             else { return nil }
-            // Erlang would raise an exception in the function that prints; to show what there is
-            // helps more.
+            // Erlang would raise an exception in the function that prints. Here it helps more to
+            // show what there is.
             if let text = formatted(format, values, maximumByteCount: maximumByteCount) {
                 return text
             }
@@ -41,7 +41,8 @@ enum FormattedOutput {
     }
 
     /// `format` with its control sequences replaced; `nil` when they do not fit the arguments. A
-    /// format that is as long as the text may be was cut: then what stands before its end will do.
+    /// format as long as the limit was probably cut: then the text before the first sequence that
+    /// does not fit is returned.
     static func formatted(
         _ format: String, _ arguments: [Term], maximumByteCount: Int = .max
     ) -> String? {
@@ -57,8 +58,8 @@ enum FormattedOutput {
                 return isCut ? text : nil
             }
             text += part
-            // Text that is made and does not show, such as what is cut to a width, takes its time
-            // too.
+            // Making text takes time even when the text is not shown, such as text that is cut to a
+            // width.
             if text.utf8.count >= maximumByteCount || scanner.isExhausted { return text }
         }
         return scanner.isAtEnd || isCut ? text : nil
@@ -79,7 +80,7 @@ private struct FormatScanner {
     private let scalars: [Unicode.Scalar]
     private var position = 0
     private var arguments: ArraySlice<Term>
-    /// What may still be made of the arguments.
+    /// How many bytes of text may still be made from the arguments.
     private var remainingByteCount: Int
 
     /// Fields wider than this are a mistake, or meant to use up memory.
@@ -91,10 +92,10 @@ private struct FormatScanner {
         self.arguments = arguments[...]
     }
 
-    /// Whether no more may be made.
+    /// Whether no more text may be made.
     var isExhausted: Bool { remainingByteCount <= 0 }
 
-    /// Counts what has been made of an argument.
+    /// Counts the text that was made from an argument.
     private mutating func made(_ text: String) -> String {
         remainingByteCount -= text.utf8.count
         return text
@@ -246,8 +247,8 @@ private struct FormatScanner {
             let leading = [1.0, 10, 100, 1000].filter { abs(number) >= $0 }.count
             text = Self.printed("%.*f", max(digits - leading, 1), number)
         default:
-            // `~e` counts all digits, C those after the point; C's exponent has two digits at
-            // least.
+            // `~e` counts all digits, C only those after the point. C's exponent has at least two
+            // digits.
             text = Self.printed("%.*e", max(digits - 1, 1), number).map { text in
                 guard let sign = text.lastIndex(where: { $0 == "+" || $0 == "-" }),
                     let exponent = Int(text[text.index(after: sign)...])
@@ -272,8 +273,8 @@ private struct FormatScanner {
         digits.hasPrefix("-") ? "-" + prefix + digits.dropFirst() : prefix + digits
     }
 
-    /// Filled up to the width, on the left unless it is negative; text that is too wide becomes
-    /// stars.
+    /// Fills the text up to the width, on the left unless the width is negative. Text that is too
+    /// wide becomes stars.
     private func padded(_ text: String, _ sequence: ControlSequence) -> String {
         guard let width = sequence.width else { return text }
         let missing = abs(width) - text.count

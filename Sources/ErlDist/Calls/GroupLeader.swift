@@ -1,25 +1,25 @@
 internal import ExternalTermFormat
 
-/// Answers the I/O requests of remote functions: what they print goes to one place, and there is
-/// nothing to read.
+/// Answers the I/O requests of remote functions: all that they print goes to one place, and they
+/// have nothing to read.
 ///
-/// It makes no more text than it passes on, whatever a request asks for, and returns none of it in
-/// the reply.
+/// It makes no more text than it passes on, whatever a request asks for. Its replies contain none
+/// of that text.
 ///
 /// Source: "The Erlang I/O Protocol", STDLIB user's guide.
 struct GroupLeader {
-    /// Group leaders have this serial number, whatever their id. They never end: a function that
-    /// goes on after its call has ended must not crash because it prints.
+    /// Group leaders have this serial number, whatever their id. They never end: a function may go
+    /// on after its call has ended, and must not crash when it prints.
     static let serial: UInt32 = 1
 
-    /// How much text one request may have formatted, and how long a format may be.
+    /// How much text may be formatted for one request, and how long its format may be.
     static let maximumFormattedByteCount = 256 << 10
-    /// How much one request may print that carries its characters.
+    /// How much text one request may carry to be printed.
     static let maximumCharactersByteCount = 4 << 20
-    /// Requests that one may hold.
+    /// How many requests one request may contain.
     static let maximumRequestCount = 64
 
-    /// What may still be printed.
+    /// How many bytes may still be printed.
     private var remainingByteCount: Int
     /// How many bytes of text were made.
     private(set) var madeByteCount = 0
@@ -31,7 +31,7 @@ struct GroupLeader {
     }
 
     /// The reply to a request, which `{io_reply, ReplyAs, Reply}` carries back.
-    /// - Parameter depth: how many requests this one is inside of.
+    /// - Parameter depth: how many requests enclose this one.
     mutating func answer(_ request: Term, depth: Int = 0) -> Term {
         if request == .atom("getopts") {
             return [
@@ -50,7 +50,7 @@ struct GroupLeader {
             else { return Self.requestError }
             return format(function, arguments)
         case ("put_chars", 2):
-            // Before unicode: bytes are Latin-1.
+            // This request is older than the `unicode` encoding: its bytes are Latin-1.
             return put(fields[1], encoding: .atom("latin1"))
         case ("put_chars", 4):
             return answer(
@@ -89,7 +89,7 @@ struct GroupLeader {
 
     private mutating func put(_ characters: Term, encoding: Term) -> Term {
         let limit = min(remainingByteCount, Self.maximumCharactersByteCount)
-        // One more byte tells that there is more.
+        // One byte beyond the limit shows that there is more.
         if encoding == .atom("latin1"), let bytes = characters.bytes(upTo: limit + 1) {
             return put(Self.text(latin1: bytes), limit: limit)
         }
@@ -123,7 +123,7 @@ struct GroupLeader {
         if count <= limit {
             output(text)
         } else {
-            // Cut before a character that would be broken.
+            // A character that the limit cuts becomes a replacement character.
             let part = text.utf8.prefix(limit)
             output(String(decoding: part, as: UTF8.self) + "\n[the rest is left out]\n")
         }

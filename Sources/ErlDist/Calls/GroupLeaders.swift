@@ -15,7 +15,7 @@ final class GroupLeaders {
         leaders[id] = GroupLeader(maximumByteCount: maximumByteCount, output: output)
     }
 
-    /// The call has ended: what its function still prints is thrown away.
+    /// The call has ended: what its function prints from now on is thrown away.
     func remove(_ id: UInt32) {
         leaders[id] = nil
     }

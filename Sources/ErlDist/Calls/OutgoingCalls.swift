@@ -4,9 +4,9 @@ internal import Transport
 /// The calls that this node makes over one connection, from request to answer. It belongs to its
 /// node's isolation.
 ///
-/// A function is called by a spawn request for `erpc:execute_call/4`, or by a message to `rex`
-/// where the peer does not take those. The call's number is in the reference that comes back with
-/// the answer.
+/// A spawn request for `erpc:execute_call/4` calls a function, or a message to `rex` where the peer
+/// takes no spawn requests. The answer comes back with the call's reference, which contains the
+/// call's number.
 final class OutgoingCalls {
     /// Resumed once, because ``PendingCalls`` gives each call back once.
     typealias Continuation = UnsafeContinuation<Result<Term, CallError>, Never>
@@ -28,7 +28,7 @@ final class OutgoingCalls {
         case message
     }
 
-    /// Beyond this a peer that never answers spawn requests costs no more memory.
+    /// The limit of ``abandoned``: a peer that never answers spawn requests costs no more memory.
     private static let maximumAbandoned = 10_000
 
     private let connection: Connection
@@ -41,7 +41,8 @@ final class OutgoingCalls {
     private let leaders: GroupLeaders
     private let loop: EventLoop
     private var pending = PendingCalls<Call>()
-    /// Calls given up before the peer said which process it started: that one is demonitored then.
+    /// Calls given up before the peer said which process it started. That process is demonitored
+    /// once it is known.
     private var abandoned: Set<UInt64> = []
     /// Fires at ``timerTime``, for `pending.nextDeadline`.
     private var timer: LoopTimer?
@@ -257,7 +258,7 @@ final class OutgoingCalls {
         pending.update(id) { $0.way = .spawn(process) }
     }
 
-    /// MONITOR_P_EXIT: the process has ended that ran the function.
+    /// MONITOR_P_EXIT: the process that ran the function has ended.
     func receiveDown(_ reference: Reference, _ reason: Term) {
         guard let id = number(reference), let call = pending.remove(id) else { return }
         finish(call, CallReply.result(ofExit: reason, id: reference))

@@ -2,9 +2,10 @@ internal import Transport
 
 /// The calls of one connection that wait for an answer, with their deadlines.
 ///
-/// A call is known by its number. A `Token` completes a call; each one is handed back exactly once.
-/// A connection needs one timer, for ``nextDeadline``, however many calls there are: the deadlines
-/// are a heap, in which those of finished calls stay until they come up or are the majority.
+/// A number identifies each call. A `Token` completes a call; each token is handed back exactly
+/// once. A connection needs one timer, for ``nextDeadline``, however many calls there are. The
+/// deadlines are a heap. Deadlines of finished calls stay in it until they come up or are the
+/// majority.
 struct PendingCalls<Token> {
     private struct Call {
         var token: Token
@@ -36,7 +37,7 @@ struct PendingCalls<Token> {
         body(&calls.values[index].token)
     }
 
-    /// Ends a call. `nil` for one that does not wait (any more).
+    /// Ends a call; `nil` when no such call waits.
     mutating func remove(_ id: UInt64) -> Token? {
         calls.removeValue(forKey: id)?.token
     }

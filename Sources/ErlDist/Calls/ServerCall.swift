@@ -1,8 +1,9 @@
 public import ExternalTermFormat
 
-/// A request that someone makes of a process by `gen_server:call/2,3` and waits for the answer to.
+/// A request that someone sends to a process by `gen_server:call/2,3`, and whose answer the sender
+/// waits for.
 ///
-/// The tag is whatever the caller's node chose; it is given back whole.
+/// The caller's node chooses the tag; the answer gives it back whole.
 public struct ServerCall: Equatable, Sendable {
     let caller: GenCaller
     /// What the caller wants: the second argument of `gen_server:call/2`.
@@ -23,8 +24,8 @@ public struct ServerCall: Equatable, Sendable {
 
     private static let marker = Term.atom("$gen_call")
 
-    /// What `gen_server:cast/2` sent: the request in `{'$gen_cast', Request}`; `nil` for any other
-    /// message.
+    /// The request in `{'$gen_cast', Request}`, which `gen_server:cast/2` sends; `nil` for any
+    /// other message.
     public static func cast(in message: Term) -> Term? {
         guard case .tuple(let fields) = message, fields.count == 2,
             fields[0] == .atom("$gen_cast")
@@ -33,14 +34,14 @@ public struct ServerCall: Equatable, Sendable {
     }
 }
 
-/// Who waits for the answer to a `gen_server` call. The tag is whatever the caller's node chose: it
-/// is given back whole.
+/// Who waits for the answer to a `gen_server` call. The caller's node chooses the tag; the answer
+/// gives it back whole.
 struct GenCaller: Equatable, Sendable {
     var pid: PID
     var tag: Term
 
-    /// Since OTP 24 the tag is `[alias | Ref]` and the answer goes to the alias, which is gone when
-    /// the caller has given up.
+    /// Since OTP 24 the tag is `[alias | Ref]` and the answer goes to the alias. The alias is gone
+    /// once the caller has given up.
     var alias: Reference? {
         if case .improperList(let head, .reference(let reference)) = tag,
             head == [Self.aliasMarker]

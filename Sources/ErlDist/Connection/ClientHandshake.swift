@@ -33,7 +33,7 @@ struct ClientHandshake {
     private let cookie: String
     /// Our own challenge: random, chosen by the caller.
     private let challenge: UInt32
-    /// Whether a challenge is one that we have sent to somebody ourselves.
+    /// Whether we have sent this challenge to somebody ourselves.
     private let isOwn: (UInt32) -> Bool
     private var state = State.initial
 
@@ -52,7 +52,7 @@ struct ClientHandshake {
         }
     }
 
-    /// Begins: nothing is received before.
+    /// Begins the handshake. Call it before anything is received.
     mutating func start() -> [Action] {
         guard case .initial = state else { preconditionFailure("A handshake starts once") }
         state = .awaitingStatus
@@ -79,7 +79,8 @@ struct ClientHandshake {
     func meaningOfEnd(_ reason: String) -> HandshakeError {
         switch state {
         case .awaitingAcknowledgement:
-            // A node that finds our digest wrong logs it and closes: it has no other answer.
+            // A node that finds our digest wrong logs that and closes the connection; it sends no
+            // answer.
             .wrongCookie
         case .initial, .awaitingStatus, .awaitingChallenge, .finished: .connectionClosed(reason)
         }
@@ -130,8 +131,8 @@ struct ClientHandshake {
         case (.notAllowed, _): throw .notAllowed
         case (.ok, .asking), (.okSimultaneous, .asking), (.alive, .asking),
             (.named, .named), (.replaceOld, _):
-            // A node before OTP 24 answers `ok` to a host without a name: it would know us by
-            // something that is no node name.
+            // A node before OTP 24 answers `ok` to a host without a name. It would then know us by
+            // something that is not a node name.
             throw .unexpectedStatus(String(decoding: status.encoded().prefix(64), as: UTF8.self))
         }
     }
@@ -145,7 +146,8 @@ struct ClientHandshake {
         }
         let missing = DistributionFlags.mandatory25.subtracting(theirs.flags)
         guard missing.isEmpty else { throw .missingFlags(missing) }
-        // The answer would prove to our own acceptor that whoever sent it knows the cookie.
+        // With our answer, whoever sent this challenge could prove to our own acceptor that it
+        // knows the cookie.
         guard !isOwn(theirs.challenge) else { throw .reflectedChallenge }
         state = .awaitingAcknowledgement(
             PeerNode(

@@ -1,8 +1,8 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// One connection to a node: a byte stream, on it first the handshake, then frames both ways and
-/// ticks.
+/// One connection to a node: a byte stream that carries the handshake first, then frames both ways
+/// and ticks.
 ///
 /// It belongs to one ``Node`` and is used in that actor's isolation only. It knows no other
 /// connections: it asks its owner about them by ``Event/applicant(_:)``.
@@ -28,13 +28,14 @@ final class Connection {
     }
 
     struct Limits: Sendable {
-        /// From the connection to the end of the handshake. Source: `net_setuptime`, kernel(6).
+        /// The time from the connection to the end of the handshake. Source: `net_setuptime`,
+        /// kernel(6).
         var handshakeDeadline: Duration = .seconds(7)
         var tickTime: Duration = .seconds(60)
         var frameByteCount = 64 << 20
         var terms = DecodingLimits.distribution
         /// How many bytes of messages one turn of the loop handles for this peer. Each message
-        /// counts ``messageCost`` more.
+        /// counts as ``messageCost`` bytes more.
         var turnCost = 512 << 10
         var messageCost = 256
         /// Bytes that may wait to be sent before a message is refused.
@@ -44,7 +45,7 @@ final class Connection {
         var fragments = FragmentAssembly.Limits()
     }
 
-    /// One handshake or the other.
+    /// The handshake of the side that we are on.
     enum Handshake {
         case client(ClientHandshake)
         case server(ServerHandshake)
@@ -73,12 +74,12 @@ final class Connection {
     private let loop: EventLoop
     private let limits: Limits
     private var phase: Phase
-    /// Exists in ``Phase/established`` only. It stands beside the phase so that it is changed in
-    /// place.
+    /// Exists in ``Phase/established`` only. It is not part of the phase, so that it can be changed
+    /// in place.
     private var established: Established?
     /// Recognises answers to calls in the bytes of frames.
     var callFrames: CallFrames?
-    /// The cost of what was done for this peer in the turn ``spentTurn`` of the loop.
+    /// The cost of the work done for this peer in the turn ``spentTurn`` of the loop.
     private var spentCost = 0
     private var spentTurn: UInt64 = 0
     /// Bytes that wait for the next turn, while reading is paused.
@@ -89,7 +90,8 @@ final class Connection {
     private var isTelling = false
     private var timer: LoopTimer?
     private var handle: ((Event) -> Void)?
-    /// How many bytes the message of the last ``Event/received(_:)`` came in.
+    /// How many bytes the message of the last ``Event/received(_:)`` took on the wire, all
+    /// fragments included.
     var messageByteCount: Int { established?.decoder.messageByteCount ?? 0 }
 
     init(stream: any ByteStream, loop: EventLoop, handshake: Handshake, limits: Limits) {
@@ -126,7 +128,7 @@ final class Connection {
         }
     }
 
-    /// Changes who hears of events from now on.
+    /// Sets who hears of events from now on.
     func setHandler(_ handle: @escaping (Event) -> Void) {
         self.handle = handle
     }
@@ -171,7 +173,7 @@ final class Connection {
             case .closedByPeer: end(.disconnected(.closedByPeer))
             case .failed(let error): end(.disconnected(.failed(error.description)))
             case .sendQueueFull, .sendTimedOut: end(.disconnected(.notReading))
-            // A node that dies, and one of OTP's that halts, ends without TLS's own end.
+            // A node that crashes, and an OTP node that halts, ends the stream without closing TLS.
             case .tls(.closedWithoutNotice): end(.disconnected(.closedByPeer))
             case .tls(let error): end(.disconnected(.failed(error.description)))
             }
@@ -330,8 +332,8 @@ final class Connection {
         (established?.heldByteCount ?? 0) + waiting.count + stream.queuedByteCount
     }
 
-    /// Tells the owner later, not inside of its own call: it may close this connection, or another
-    /// one.
+    /// Tells the owner later, not during the owner's own call: the owner may close this connection
+    /// or another one.
     private func tellIfHoldingChanged() {
         guard !isTelling, abs(heldByteCount - toldByteCount) >= Self.toldDifference else { return }
         isTelling = true
@@ -364,13 +366,13 @@ final class Connection {
 
     // MARK: Sending
 
-    /// Queues a message. A peer that does not read for too long loses the connection.
+    /// Queues a message. A peer that fails to read for too long loses the connection.
     func send(_ message: ControlMessage) {
         guard let frames = established?.encoder.frames(of: message) else { return }
         send(frames)
     }
 
-    /// Queues a message; `false`, and nothing is queued, when too much waits already.
+    /// Queues a message. When too much waits already it queues nothing and returns `false`.
     func sendIfRoom(_ message: ControlMessage) -> Bool {
         guard let frames = established?.encoder.frames(of: message) else { return false }
         guard stream.queuedByteCount + frames.byteCount <= limits.queuedByteCount else {
@@ -401,14 +403,14 @@ final class Connection {
     /// What a sender that can wait should do next.
     enum Pressure {
         case none
-        /// Let others have their turn: a part has just left.
+        /// A part has just left: let others have their turn.
         case yield
         /// Wait until what is queued has left; see ``Connection/whenSent(_:)``.
         case wait
     }
 
-    /// Hands queued bytes to the kernel when they are worth a system call. The connection may end
-    /// in it.
+    /// Hands queued bytes to the kernel when they are worth a system call. This may end the
+    /// connection.
     func relieve() -> Pressure {
         let before = stream.queuedByteCount
         guard before >= Self.flushedByteCount else { return .none }
@@ -418,7 +420,8 @@ final class Connection {
         return after < before ? .yield : .none
     }
 
-    /// Calls `body` once, when the kernel has all queued bytes; never after the connection's end.
+    /// Calls `body` once, when the kernel has taken all queued bytes; never after the connection's
+    /// end.
     func whenSent(_ body: @escaping () -> Void) {
         stream.onDrain = { [weak self] in
             self?.stream.onDrain = nil

@@ -2,17 +2,18 @@
 public enum DisconnectReason: Error, Equatable, Sendable, CustomStringConvertible {
     /// The node ended or closed the connection.
     case closedByPeer
-    /// The network failed; the system's words.
+    /// The network failed; the text is the system's.
     case failed(String)
     /// Nothing came from the node for the whole tick time.
     case silent(Duration)
     /// The node does not read what is sent to it.
     case notReading
-    /// The node sent something that no node sends.
+    /// The node sent something that the protocol does not allow.
     case violation(ProtocolViolation)
-    /// A newer connection of the same node has taken its place.
+    /// A newer connection of the same node replaced this one.
     case replaced
-    /// All peers together cost too much, and this one most of it.
+    /// The peers together had too many connections or kept bytes, and this one was chosen to make
+    /// room.
     case madeRoom
     /// This side ended it.
     case disconnected

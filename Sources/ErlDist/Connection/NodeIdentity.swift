@@ -1,11 +1,11 @@
 internal import ExternalTermFormat
 
-/// What a node is called, and how its processes and references are named. It belongs to its node's
+/// A node's name, and how it names its processes and references. It belongs to its node's
 /// isolation.
 final class NodeIdentity {
-    /// Where a node without a name lives.
+    /// The host of a node that has no name yet.
     let host: String
-    /// `nil` as long as no peer has given one to a node that asks for it.
+    /// `nil` until a peer names a node that asks for a name.
     private(set) var name: NodeName?
     /// Which life of the node this is.
     var creation: UInt32
@@ -16,7 +16,7 @@ final class NodeIdentity {
     init(name: NodeName?, host: String) {
         self.name = name
         self.host = host
-        // 0 to 3 are those of nodes before OTP 23. EPMD gives out another one.
+        // Nodes before OTP 23 use 0 to 3. EPMD may assign another creation.
         creation = UInt32.random(in: 4 ... .max)
     }
 
@@ -26,15 +26,15 @@ final class NodeIdentity {
         creation = assigned.creation
     }
 
-    /// How processes of this node are named by those of the same node.
+    /// The node name in this node's pids: `nonode@nohost` as long as the node has no name.
     var atom: Atom { name?.atom ?? Atom("nonode@nohost") }
 
-    /// - Parameter creation: ours as the node knows it that the pid is for.
+    /// - Parameter creation: our creation as the node knows it that the pid is sent to.
     func pid(_ id: UInt32, creation: UInt32, serial: UInt32 = 0) -> PID {
         PID(node: atom, id: id, serial: serial, creation: creation)
     }
 
-    /// A number that was not given out before.
+    /// A new number. Numbers repeat only after ``CallFrames/maximumNumber`` of them.
     func makeNumber() -> UInt64 {
         lastNumber = lastNumber == CallFrames.maximumNumber ? 1 : lastNumber + 1
         return lastNumber
@@ -44,7 +44,7 @@ final class NodeIdentity {
         reference(makeNumber(), creation: creation)
     }
 
-    /// The reference of a call, whose number it has.
+    /// The reference of the call with this number.
     func reference(_ number: UInt64, creation: UInt32) -> Reference {
         CallFrames.reference(number, of: pid(0, creation: creation), salt: salt)
     }

@@ -1,10 +1,11 @@
 internal import Transport
 
-/// Whether a peer that did not answer over TLS answers without it. A node of OTP's that has no TLS
-/// waits in silence for the rest of what it takes for a long name.
+/// Finds out whether a peer that did not answer over TLS answers without it. An OTP node without
+/// TLS takes the first bytes of TLS for the length of a long name, and waits in silence for the
+/// rest.
 ///
-/// It tells the peer a name and looks at what comes back. It answers no challenge: nothing of the
-/// cookie is shown. Confined to the loop of its stream.
+/// It tells the peer a name and looks at what comes back. It answers no challenge, so it reveals
+/// nothing about the cookie. It is confined to the loop of its stream.
 final class PlainAnswer {
     private let stream: any ByteStream
     private var decoder = HandshakePacketDecoder(width: .twoBytes)
@@ -15,7 +16,7 @@ final class PlainAnswer {
         self.stream = stream
     }
 
-    /// Whether the peer says, as a distribution's status, what it thinks of `name`. The stream is
+    /// Whether the peer answers `name` with a status of the distribution's handshake. The stream is
     /// closed afterwards.
     static func comes(
         over stream: any ByteStream, to name: HandshakeMessage.SentName, within timeout: Duration,

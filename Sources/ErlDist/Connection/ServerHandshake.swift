@@ -1,7 +1,7 @@
 /// The accepting side of the handshake. It does no I/O and reads no clock.
 ///
-/// Once it knows who is calling it asks its owner for a ``Decision``, which depends on what other
-/// connections there are.
+/// Once it knows who is calling it asks its owner for a ``Decision``, which depends on the owner's
+/// other connections.
 ///
 /// Source: "Distribution Handshake", erl_dist_protocol; `dist_util:handshake_other_started/1`.
 struct ServerHandshake {
@@ -22,7 +22,7 @@ struct ServerHandshake {
         /// There is a connection with that name already: ask whether this one replaces it.
         case askWhetherToReplace
         case refuse
-        /// For an applicant that asks: its name from now on.
+        /// The applicant asks for a name: this is its name from now on.
         case assign(NodeName, creation: UInt32)
     }
 
@@ -35,12 +35,12 @@ struct ServerHandshake {
         case fail(HandshakeError)
     }
 
-    /// What is known of the caller.
+    /// What is known about the caller.
     private struct Caller {
         var name: NodeName?
         var creation: UInt32?
         var flags: DistributionFlags
-        /// It sent the old `n`: the upper flags and the creation follow as a complement.
+        /// The caller sent the old `n`: the upper flags and the creation follow in a complement.
         var isOld: Bool
     }
 
@@ -72,7 +72,8 @@ struct ServerHandshake {
         self.challenge = challenge
     }
 
-    /// Which of two simultaneous attempts goes on: that of the greater name.
+    /// Decides which of two simultaneous attempts goes on: the one of the node with the greater
+    /// name.
     /// Source: `dist_util:mark_pending/1` and `net_kernel`'s `accept_pending`.
     static func arbitrate(own: NodeName, applicant: NodeName) -> Decision {
         Array(own.text.utf8).lexicographicallyPrecedes(Array(applicant.text.utf8))
@@ -91,7 +92,8 @@ struct ServerHandshake {
     /// The error that the end of the stream means in this state.
     func meaningOfEnd(_ reason: String) -> HandshakeError {
         switch state {
-        // A caller that finds another name in the challenge than it wants has no answer but this.
+        // A caller that finds an unexpected name in the challenge closes the connection; it sends
+        // no answer.
         case .awaitingReply, .awaitingComplement: .nameRejected(name.text)
         case .awaitingName, .awaitingDecision, .awaitingReplaceAnswer, .finished:
             .connectionClosed(reason)
@@ -159,7 +161,7 @@ struct ServerHandshake {
                         name: name, creation: creation, peerFlags: caller.flags, ownFlags: flags)),
             ]
         case .awaitingDecision:
-            // Whoever gives a name waits for its status.
+            // Whoever sends a name waits for its status.
             throw .unexpectedMessage(tag: bytes.first, expected: .reply)
         case .finished:
             preconditionFailure("A handshake receives only while it waits for a message")
@@ -179,7 +181,7 @@ struct ServerHandshake {
         case .status, .challenge, .complement, .reply, .acknowledgement:
             preconditionFailure("The decoder returns what it was asked for")
         }
-        // All that is mandatory since OTP 25 lies in the lower half, which the old form has too.
+        // All flags that OTP 25 made mandatory are in the lower half, which the old form has too.
         let missing = DistributionFlags.mandatory25.subtracting(caller.flags)
         guard missing.isEmpty else { throw .missingFlags(missing) }
         if caller.flags.contains(.nameMe) {
@@ -196,8 +198,8 @@ struct ServerHandshake {
     }
 
     private mutating func challengeCaller(_ caller: Caller) -> [Action] {
-        // A real node that was given a name ends the connection unless the giver's flags say so
-        // too.
+        // A real node that was given a name ends the connection unless the flags of the node that
+        // gave it contain this one too.
         let flags = caller.flags.contains(.nameMe) ? flags.union(.nameMe) : flags
         state = caller.isOld ? .awaitingComplement(caller) : .awaitingReply(caller)
         return [
@@ -212,7 +214,7 @@ struct ServerHandshake {
         .send(HandshakeMessage.status(status).encoded())
     }
 
-    /// What the caller is told, beyond the end of the connection. Source: `dist_util:is_allowed/2`.
+    /// What the caller is told before the connection ends. Source: `dist_util:is_allowed/2`.
     private func refusal(of error: HandshakeError) -> [Action] {
         if case .missingFlags = error { [status(.notAllowed)] } else { [] }
     }

@@ -2,10 +2,10 @@ internal import Transport
 
 /// Says when to send a tick and when the peer has been silent for too long. It reads no clock.
 ///
-/// As in OTP there are four checks in the tick time T. A quarter in which we sent nothing ends with
-/// a tick. A peer that was silent for T is given up, between T and 1.25 T after its last byte.
+/// As in OTP the tick time T has four checks. After a quarter in which we sent nothing we send a
+/// tick. A peer that stays silent is given up between T and 1.25 T after its last byte.
 ///
-/// A healthy peer with a longer tick time than ours may be silent for T. So we ask it something
+/// A healthy peer with a longer tick time than ours may be silent for T. So we send it a question
 /// after half of T.
 ///
 /// Source: "net_ticktime" in kernel(6); `dist_util:con_loop/2`.

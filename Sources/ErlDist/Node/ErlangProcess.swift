@@ -1,7 +1,7 @@
 public import ExternalTermFormat
 
-/// A process of this node: it has a pid, a mailbox and perhaps names, and does what processes do
-/// with others on any node, which send to it, monitor it and link to it as to one of their own.
+/// A process of this node: it has a pid, a mailbox and perhaps names. Processes on any node can
+/// send to it, monitor it and link to it as they do with their own.
 ///
 /// ```swift
 /// let process = await node.spawnProcess()
@@ -11,12 +11,12 @@ public import ExternalTermFormat
 ///     if let call = ServerCall(term) { await process.reply(call.request, to: call) }
 /// }
 /// ```
-/// Nothing runs by itself: what the process does is what tasks that hold it do. It ends by
-/// ``end(reason:)``, by an exit signal that it does not trap, or when nobody holds it any more.
+/// It runs no code of its own: the tasks that hold it act for it. It ends by ``end(reason:)``, by
+/// an exit signal that it does not trap, or when nobody holds it any more.
 ///
-/// Nodes that are not connected are connected first, as in Erlang.
+/// If a destination's node is not connected, it is connected first, as in Erlang.
 ///
-/// Its functions run on their caller's executor: whoever lives on the node's event loop changes no
+/// Its functions run on their caller's executor: a caller on the node's event loop stays on that
 /// thread.
 public final class ErlangProcess: Sendable {
     /// What comes to a process.
@@ -42,8 +42,8 @@ public final class ErlangProcess: Sendable {
 
     // MARK: Who it is
 
-    /// How others name the process. The name and creation in it are the node's of now: ask once the
-    /// node is registered or, if it gets its name from a peer, connected.
+    /// How others name the process. The pid contains the node's present name and creation. So ask
+    /// for it once the node is registered or, if a peer gives it its name, connected.
     public var pid: PID {
         get async { await node.withProcesses { [id] in $0.pid(of: id) } }
     }
@@ -53,38 +53,39 @@ public final class ErlangProcess: Sendable {
         get async { await node.withProcesses { [id] in $0.exitReason(of: id) } }
     }
 
-    /// Gives the process a name that it can be sent to, called and monitored by.
+    /// Gives the process a name, by which others can send to it, call it and monitor it.
     nonisolated(nonsending) public func register(_ name: Atom) async throws(ProcessError) {
         try await node.withProcesses { [id] processes throws(ProcessError) in
             try processes.register(name, for: id)
         }
     }
 
-    /// Takes a name away; `false` when the process does not have it.
+    /// Takes a name from the process; `false` when the process does not have it.
     @discardableResult
     nonisolated(nonsending) public func unregister(_ name: Atom) async -> Bool {
         await node.withProcesses { [id] in $0.unregister(name, of: id) }
     }
 
-    /// A reference under which the process can be sent to until ``removeAlias(_:)``, or its end.
+    /// Makes a reference that others can send to. It is valid until ``removeAlias(_:)`` or the
+    /// process's end.
     nonisolated(nonsending) public func makeAlias() async throws(ProcessError) -> Reference {
         try await node.withProcesses { [id] processes throws(ProcessError) in
             try processes.makeAlias(for: id)
         }
     }
 
-    /// What is sent to the alias from now on is thrown away.
+    /// Removes an alias: messages to it are thrown away from now on.
     nonisolated(nonsending) public func removeAlias(_ alias: Reference) async {
         await node.withProcesses { [id] in $0.removeAlias(alias, of: id) }
     }
 
     // MARK: Sending
 
-    /// Sends a message. That it has arrived is not known; two to the same process arrive in their
-    /// order when the second is sent after this has returned for the first. Those who send faster
-    /// than the other node reads wait here; cancelling the task ends that.
+    /// Sends a message. Whether it arrives is not known. Two messages to the same process arrive in
+    /// order when the second is sent after this has returned for the first. A sender that is faster
+    /// than the other node reads waits here; cancelling the task ends the wait.
     /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or
-    ///   the process has ended; what connecting throws.
+    ///   when the process has ended; also what connecting throws.
     nonisolated(nonsending) public func send(_ message: Term, to destination: Destination)
         async throws(CallError)
     {
@@ -93,7 +94,7 @@ public final class ErlangProcess: Sendable {
 
     /// Calls a server as `gen_server:call/3` does.
     ///
-    /// Cancelling the task ends the call at once; what the server does about it is its own matter.
+    /// Cancelling the task ends the call at once; the server may still handle the request.
     /// - Throws: ``CallError/exception(class:reason:stack:)`` with the class `exit` when the server
     ///   ends or does not exist (`noproc`).
     nonisolated(nonsending) public func call(
@@ -102,28 +103,28 @@ public final class ErlangProcess: Sendable {
         try await node.callServer(server, request, from: id, timeout: timeout)
     }
 
-    /// Sends a server what `gen_server:cast/2` sends.
+    /// Sends a request to a server as `gen_server:cast/2` does.
     nonisolated(nonsending) public func cast(_ server: Destination, _ request: Term)
         async throws(CallError)
     {
         try await send(.tuple([.atom("$gen_cast"), request]), to: server)
     }
 
-    /// Answers a call. Without effect when the caller has given up or its node is gone.
+    /// Answers a call. It has no effect when the caller has given up or its node is gone.
     nonisolated(nonsending) public func reply(_ reply: Term, to call: ServerCall) async {
         await node.withProcesses { [id] in $0.reply(reply, to: call, from: id) }
     }
 
     // MARK: Watching
 
-    /// Watches a process: ``Message/down(_:)`` comes once when it ends, does not exist, or cannot
-    /// be reached.
+    /// Watches a process. One ``Message/down(_:)`` comes when the process ends, does not exist, or
+    /// cannot be reached.
     nonisolated(nonsending) public func monitor(_ process: Destination) async -> Reference {
         await node.monitor(process, from: id)
     }
 
-    /// Ends a monitor: no ``Message/down(_:)`` of it comes after this, also none that waits
-    /// already.
+    /// Ends a monitor: after this no ``Message/down(_:)`` of it is received, not even one that
+    /// waits already.
     nonisolated(nonsending) public func demonitor(_ monitor: Reference) async {
         await node.withProcesses { [id] in $0.demonitor(monitor, from: id) }
     }
@@ -138,7 +139,7 @@ public final class ErlangProcess: Sendable {
         await node.withProcesses { [id] in $0.unlink(id, from: pid) }
     }
 
-    /// Whether exit signals become messages (`trap_exit`) instead of ending the process.
+    /// Sets whether exit signals become messages (`trap_exit`) instead of ending the process.
     nonisolated(nonsending) public func setTrapsExits(_ trapsExits: Bool) async {
         await node.withProcesses { [id] in $0.setTrapsExits(trapsExits, of: id) }
     }
@@ -150,15 +151,17 @@ public final class ErlangProcess: Sendable {
         try await node.sendExit(to: pid, reason: reason, from: id)
     }
 
-    /// Ends this process: its names are free, its messages gone, its watchers told.
+    /// Ends this process: its names become free, its messages are dropped, and its watchers are
+    /// told.
     nonisolated(nonsending) public func end(reason: Term = .atom(.normal)) async {
         await node.withProcesses { [id] in $0.end(id, reason: reason) }
     }
 
     // MARK: Receiving
 
-    /// The next message. Several who wait get one each, in their order.
-    /// - Parameter timeout: how long to wait; without it as long as it takes.
+    /// The next message. When several tasks wait, each gets one, in the order in which they began
+    /// to wait.
+    /// - Parameter timeout: how long to wait; `nil` waits as long as it takes.
     nonisolated(nonsending) public func receive(timeout: Duration? = nil) async throws(ReceiveError)
         -> Message
     {
@@ -168,7 +171,7 @@ public final class ErlangProcess: Sendable {
     /// The messages as they come, until the process has ended or the task is cancelled.
     public var messages: Messages { Messages(process: self) }
 
-    /// The messages of a process. Each is given out once, whoever asks.
+    /// The messages of a process. Each message goes to one consumer only.
     public struct Messages: AsyncSequence, Sendable {
         let process: ErlangProcess
 
@@ -191,7 +194,7 @@ public final class ErlangProcess: Sendable {
             }
         }
 
-        /// An iterator. Several share the messages among them.
+        /// An iterator. Several iterators share the messages among them.
         public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(process: process) }
     }
 }

@@ -1,8 +1,8 @@
 public import ExternalTermFormat
 public import Transport
 
-/// A hidden Erlang node: it connects to other nodes and is connected to, calls their functions and
-/// is called.
+/// A hidden Erlang node: it connects to other nodes and calls their functions; they connect to it
+/// and call its own.
 ///
 /// ```swift
 /// let node = Node(name: try NodeName("me@host"), cookie: "secret", loop: loop) { name in
@@ -14,39 +14,40 @@ public import Transport
 /// The actor is pinned to its event loop. A call costs one frame each way and no change of thread
 /// when its caller runs on the loop too.
 ///
-/// As long as it listens or is connected it keeps itself alive: ``close()`` ends that.
+/// While it listens or is connected it keeps itself alive, until ``close()``.
 ///
-/// It can be called only once it listens (``listen(on:)``) and is registered with EPMD under the
-/// port that it got, which is the caller's to do; the creation that EPMD answers goes to
+/// Others can call it only once it listens (``listen(on:)``) and is registered with EPMD. Register
+/// the port that ``listen(on:)`` returns, and pass the creation that EPMD answers to
 /// ``setCreation(_:)``.
 public actor Node {
-    /// Finds out where a node listens. A node name with a port is not asked for.
+    /// Finds out where a node listens. It is not called for a node name with a port.
     public typealias Resolver = @Sendable (NodeName) async throws -> AddressSearch
 
-    /// Whose listeners on this host are believed to be a node that is dialled; see
+    /// Says which listeners on this host are believed to be the node that is dialled; see
     /// ``ListenerTrust``.
     public typealias Trust = @Sendable (NodeName) async -> ListenerTrust
 
-    /// Says why a node that has connected may not use the name that it gives, as words after a
-    /// colon; `nil` lets it in. The node has not proven the cookie yet.
+    /// Decides whether a node that has connected may use the name that it gives. `nil` lets it in;
+    /// otherwise the text says why not, as words after a colon. The node has not proven the cookie
+    /// yet.
     /// - Parameters:
-    ///   - peer: where it comes from.
-    ///   - own: where it has connected to.
+    ///   - peer: the address that the node connects from.
+    ///   - own: the address that it has connected to.
     public typealias Admission =
         @Sendable (_ name: NodeName, _ peer: SocketAddress, _ own: SocketAddress) async -> String?
 
     /// What happened to connections.
     public enum Event: Sendable, Equatable {
-        /// A node is connected, whoever has dialled.
+        /// A node is connected, whichever side dialled.
         case nodeUp(NodeName, creation: UInt32, isHidden: Bool)
-        /// The connection to a node has ended. There is one for every
-        /// ``nodeUp(_:creation:isHidden:)``.
+        /// The connection to a node has ended. Every ``nodeUp(_:creation:isHidden:)`` is followed
+        /// by one of these.
         case nodeDown(NodeName, DisconnectReason)
     }
 
     /// The event loop that this node runs on.
     public nonisolated let loop: EventLoop
-    /// That of ``loop``.
+    /// The executor of ``loop``.
     public nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
@@ -76,8 +77,9 @@ public actor Node {
             resolver: resolver)
     }
 
-    /// A node without a name, for short-lived commands: the first node it connects to gives it one.
-    /// It clashes with no other name and needs no EPMD registration; it cannot be connected to.
+    /// A node without a name, for short-lived commands: the first node that it connects to gives it
+    /// a name. That name clashes with no other and needs no EPMD registration. Other nodes cannot
+    /// connect to it.
     public init(
         dynamicOn host: String, cookie: String, loop: EventLoop,
         configuration: Configuration = Configuration(), resolver: @escaping Resolver
@@ -112,7 +114,7 @@ public actor Node {
             peers: peers, processes: processes, log: log)
     }
 
-    /// `nil` as long as no peer has given one to a node that asks for it.
+    /// `nil` until a peer names a node that asks for a name.
     public var name: NodeName? { identity.name }
 
     /// Which life of the node this is.
@@ -120,17 +122,17 @@ public actor Node {
 
     // MARK: Setting up
 
-    /// The creation that EPMD gave us, for connections from now on.
+    /// Sets the creation that EPMD gave us, for connections from now on.
     public func setCreation(_ creation: UInt32) {
         identity.creation = creation
     }
 
-    /// Who hears of nodes that come and go. Set it before listening and connecting.
+    /// Sets who hears of nodes that come and go. Set it before listening and connecting.
     public func setEventHandler(_ handler: (@Sendable (Event) -> Void)?) {
         onEvent = handler
     }
 
-    /// Who hears what an operator should know. Repeated causes are reported once.
+    /// Sets who hears what an operator should know. Repeated causes are reported once.
     public func setLogHandler(_ handler: (@Sendable (LogLevel, String) -> Void)?) {
         log.handler = handler
     }
@@ -163,12 +165,11 @@ public actor Node {
         onEvent?(event)
     }
 
-    /// Logs `text` about what a peer has caused, as far as there is room for it: see
-    /// ``ReportBudget``.
+    /// Logs `text` about what a peer has caused, within the limits of a ``ReportBudget``.
     /// - Parameters:
-    ///   - cause: the same cause is not told again soon; `nil` when each time counts.
-    ///   - source: whom the line is counted for. A peer must not be able to vary it, as it can its
-    ///     name.
+    ///   - cause: the same cause is not logged again soon; `nil` when each time counts.
+    ///   - source: whom the line is counted for. A peer must not be able to vary it, as it can vary
+    ///     its name.
     package func report(
         _ level: LogLevel, cause: String?, of source: some CustomStringConvertible,
         _ text: @autoclosure () -> String

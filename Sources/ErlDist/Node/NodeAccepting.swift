@@ -15,8 +15,8 @@ extension Node {
     }
 
     /// Accepts connections on the first free port of `ports`, as with `inet_dist_listen_min` and
-    /// `inet_dist_listen_max`. It ignores the address's own port.
-    /// - Throws: what is wrong with the last port when none is free.
+    /// `inet_dist_listen_max`. It ignores the port of `address`.
+    /// - Throws: the error of the last port when none is free.
     @discardableResult
     public func listen(
         on address: SocketAddress, ports: ClosedRange<UInt16>
@@ -41,7 +41,7 @@ extension Node {
         guard let tls = configuration.tls else {
             return accept(tcp, caller, deadline: .now + configuration.connectTimeout)
         }
-        // The disk may be slow, so looking at the files has a part of the handshake's time.
+        // The disk may be slow, so reading the files counts for a part of the handshake's time.
         let deadline = MonotonicTime.now + configuration.connectTimeout
         let timer = loop.schedule(at: deadline) {
             self.accepted.close(tcp)
@@ -63,7 +63,8 @@ extension Node {
         deadline: MonotonicTime
     ) async {
         await tls.look()
-        // It may have been closed meanwhile, to make room or with the node.
+        // The connection may have been closed meanwhile, to make room or because the node was
+        // closed.
         guard accepted.endPreparing(tcp) else { return tcp.close() }
         do throws(TLSConfigurationError) {
             let stream = try tls.accept(
@@ -75,7 +76,7 @@ extension Node {
         }
     }
 
-    /// - Parameter former: the stream under it, if it was prepared.
+    /// - Parameter former: the TCP stream below `stream`, if it was prepared.
     private func accept(
         _ stream: any ByteStream, _ caller: PeerIdentification.Finding,
         replacing former: TCPStream? = nil, deadline: MonotonicTime
@@ -116,11 +117,11 @@ extension Node {
         }
         let finding = identification.begin(address: own)
         guard !finding.isKnown else { return finding }
-        // At once: a peer that is refused is gone a moment later.
+        // Ask at once: a peer that is refused is gone a moment later.
         let asked = ConnectingSocket.asked(peer: peer, own: own)
         Task {
             let user = await offload { () -> String? in
-                // It is for the log only, which says nothing about unknown users.
+                // The user is for the log only, which leaves out unknown users.
                 guard
                     let socket = asked ?? (try? ConnectingSocket.find(peer: peer, own: own)) ?? nil
                 else { return nil }
@@ -152,7 +153,7 @@ extension Node {
             let (peer, own) = (connection.peerAddress, caller.address)
             Task {
                 caller.refusal = await admission(name, peer, own)
-                // Decided after the answer: others may have connected meanwhile.
+                // Decide after the answer: other nodes may have connected meanwhile.
                 connection.decide(caller.refusal == nil ? decision(applicant) : .refuse)
             }
         case .connected(let peer):
@@ -161,7 +162,8 @@ extension Node {
             let adopted = adopt(connection, peer, ownCreation: creation)
             let address = connection.peerAddress
             caller.whenKnown {
-                // Counted apart, so that many connections hide no refusal.
+                // These lines have a source of their own, so that many connections do not hide a
+                // refusal.
                 self.report(
                     .info, cause: nil, of: "connected from \(PeerSource(address))",
                     "\(peer.name) has connected from \(address)\(caller.text)")
@@ -200,8 +202,9 @@ extension Node {
         case .named(let caller):
             if caller.atom == name.atom { return .refuse }
             if peers[caller.atom] != nil { return .askWhetherToReplace }
-            // From the attempt's beginning, before the peer can know of it: if we accepted and our
-            // own went on, each side could choose another connection and both would end.
+            // This counts from the attempt's beginning, before the peer can know of it. If we
+            // accepted this connection and our own attempt went on, each side could choose another
+            // connection, and both would end.
             guard attempts[caller.atom] != nil else { return .accept }
             return ServerHandshake.arbitrate(own: name, applicant: caller)
         }

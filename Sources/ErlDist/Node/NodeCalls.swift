@@ -4,12 +4,12 @@ internal import Transport
 extension Node {
     /// Calls `module:function(arguments…)` on a node and returns its result.
     ///
-    /// The node is connected first if it is not; that counts for the timeout too. Calls to one node
-    /// share its connection and do not wait for each other. When the task is cancelled the call
-    /// ends at once with ``CallError/cancelled``; the function goes on on the other side.
+    /// If the node is not connected it is connected first, which counts for the timeout too. Calls
+    /// to one node share its connection and do not wait for each other. When the task is cancelled
+    /// the call ends at once with ``CallError/cancelled``; the function goes on at the other side.
     ///
-    /// - Parameter output: receives what the function, and what it starts, print while the call
-    ///   lasts, piece by piece. Without it that is thrown away.
+    /// - Parameter output: receives, piece by piece, what the function and the processes that it
+    ///   starts print while the call lasts. Without it that text is thrown away.
     public func call(
         _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term],
         timeout: Duration, output: (@Sendable (String) -> Void)? = nil
@@ -24,10 +24,10 @@ extension Node {
 
     /// Calls `module:function(arguments…)` on several nodes at once, as `erpc:multicall/5` does.
     ///
-    /// Nobody waits for anybody: a node that cannot be reached, or does not answer, costs the
-    /// others nothing.
+    /// The calls do not wait for each other: a node that cannot be reached, or does not answer,
+    /// costs the others nothing.
     /// - Parameter timeout: for each of the calls, connecting included.
-    /// - Returns: what came of each call, in the order of the nodes.
+    /// - Returns: the result of each call, in the order of the nodes.
     public func multicall(
         _ nodes: [NodeName], _ module: Atom, _ function: Atom, _ arguments: [Term],
         timeout: Duration
@@ -52,11 +52,11 @@ extension Node {
         }
     }
 
-    /// Makes a node run `module:function(arguments…)`, as `erpc:cast/4` does: its result, its
-    /// exceptions and what it prints go nowhere, and whether it runs at all is not known.
+    /// Makes a node run `module:function(arguments…)`, as `erpc:cast/4` does. Its result, its
+    /// exceptions and its output are thrown away. The caller does not learn whether it runs at all.
     ///
-    /// The node is connected first if it is not. Every cast is a process of its own there: two of
-    /// them run side by side, in no particular order.
+    /// If the node is not connected it is connected first. Every cast is a process of its own
+    /// there: two casts run side by side, in no particular order.
     /// - Throws: what connecting throws; ``CallError/refused(_:)`` when too much waits to be sent
     ///   to that node.
     public func cast(
@@ -67,8 +67,8 @@ extension Node {
         try peer.calls.cast(module, function, arguments)
     }
 
-    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. It is connected
-    /// first.
+    /// Asks a node whether it is there and lets us in, as `net_adm:ping/1` does. The node is
+    /// connected first.
     public func ping(
         _ node: NodeName, timeout: Duration = .seconds(7)
     ) async throws(CallError) {
@@ -81,8 +81,8 @@ extension Node {
         }
     }
 
-    /// Connects a node unless it is connected, and waits for the answer to the call that `begin`
-    /// sends it.
+    /// Connects a node unless it is connected. Then `begin` sends it a call, and this waits for the
+    /// answer.
     private func answer(
         of node: NodeName, deadline: MonotonicTime,
         _ begin: (OutgoingCalls, UInt64, OutgoingCalls.Continuation) -> Void
@@ -98,7 +98,7 @@ extension Node {
         let id = identity.makeNumber()
         let result = await withTaskCancellationHandler {
             await withUnsafeContinuation { continuation in
-                // A closure that does not name the actor would run elsewhere.
+                // The closure runs on the actor only if it mentions the actor.
                 assertIsolated()
                 begin(calls, id, continuation)
             }

@@ -4,31 +4,32 @@ public import Transport
 extension Node {
     /// How a node behaves.
     public struct Configuration: Sendable {
-        /// What the node offers to peers.
+        /// The capabilities that the node offers to peers.
         public var flags = DistributionFlags.standard
-        /// A peer that is silent for so long is given up; a quarter of it is the time between
-        /// ticks.
+        /// A peer that is silent for this long is given up. Ticks are a quarter of it apart.
         public var tickTime: Duration = .seconds(60)
-        /// How long connecting to one address may take, and how long the handshake after it.
+        /// How long connecting to one address may take, and how long the handshake after it may
+        /// take.
         public var connectTimeout: Duration = .seconds(7)
         /// How many calls from other nodes may run at once; the node refuses more (`system_limit`).
         public var maximumIncomingCalls = 1024
-        /// How many of them may be from one node.
+        /// How many of those calls may come from one node.
         public var maximumIncomingCallsPerPeer = 512
-        /// How many bytes the running calls from other nodes may have, as they came; the node
-        /// refuses a call that does not fit beside others (`system_limit`).
+        /// How many bytes, as received, all running calls from other nodes may have together. The
+        /// node refuses a call that does not fit beside others (`system_limit`).
         public var maximumIncomingCallByteCount = 16 << 20
-        /// How many connections may be in their handshake. One more closes the oldest of the source
-        /// that has most. All addresses of loopback are one source, and so is a /64 of IPv6.
+        /// How many connections may be in their handshake. One more closes the oldest connection of
+        /// the source that has most. All loopback addresses are one source, and so is each /64
+        /// network of IPv6.
         public var maximumHandshakes = 256
-        /// How many connections others may have made over which this node has never called. One
-        /// more closes the oldest of the source that has most.
+        /// How many connections others may have made that this node has not used for calls of its
+        /// own. One more closes the oldest connection of the source that has most.
         public var maximumAcceptedConnections = 256
-        /// How many bytes may be kept for all peers together: parts of frames and messages, and
-        /// what waits to be sent. More close the connection of the peer that has most.
+        /// How many bytes may be kept for all peers together: incomplete frames and messages, and
+        /// data that waits to be sent. Beyond that the peer that has most loses its connection.
         public var maximumHeldByteCount = 256 << 20
-        /// The limits of a message's terms. By default a message takes less than 50 ms to read; who
-        /// calls only nodes that it trusts may take ``DecodingLimits/answers``.
+        /// The limits on a message's terms. With the default a message takes less than 50 ms to
+        /// read. A node that calls only nodes that it trusts may use ``DecodingLimits/answers``.
         public var terms = DecodingLimits.distribution
         /// How many lines about peers are logged.
         var reports = ReportBudget.Limits()
@@ -38,20 +39,21 @@ extension Node {
         public var tls: DistributionTLS?
         /// Who may connect; `nil` admits everybody with TLS, and this host without.
         public var admittedPeers: AdmittedPeers?
-        /// Says, before a node is dialled, whose listeners are believed. A listener learns from us
-        /// the answer to its challenge, which only the cookie gives.
+        /// Says, before a node is dialled, whose listeners are believed. A listener that is dialled
+        /// gets from us the answer to its challenge, which only the cookie yields.
         public var trust: Trust = { _ in ListenerTrust() }
-        /// Decides about each node that connects under a name; by default the cookie suffices.
+        /// Decides about each node that connects with a name; by default the cookie suffices.
         public var admission: Admission?
         /// How many bytes may wait to be sent to one peer.
         public var queuedByteCount = 64 << 20
-        /// What one call may print before the rest is left out.
+        /// How many bytes one call may print; the rest is left out.
         public var maximumOutputByteCount = 16 << 20
 
-        /// A hidden node over plain TCP with the limits of a well-behaved one.
+        /// A hidden node over plain TCP, with limits that suit well-behaved peers.
         public init() {}
 
-        /// The limits of a stream: more than calls may fill, so that replies still have room.
+        /// The limits of a stream: more than calls may fill, so that there is always room for
+        /// replies.
         var stream: StreamLimits {
             var limits = StreamLimits()
             limits.queuedByteCount = queuedByteCount + (8 << 20)
@@ -69,7 +71,7 @@ extension Node {
             return limits
         }
 
-        /// The length of handshake packets has more bytes under TLS. Source: `inet_tls_dist.erl`.
+        /// Handshake packets have a longer length field under TLS. Source: `inet_tls_dist.erl`.
         var lengthWidth: HandshakePacketDecoder.LengthWidth {
             tls == nil ? .twoBytes : .fourBytes
         }

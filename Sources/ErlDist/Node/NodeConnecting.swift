@@ -28,7 +28,7 @@ extension Node {
         let attempt = attempts.begin(node.atom)
         attempt.task = Task {
             for other in others { await other.value }
-            // Keeps what is not isolated, such as asking EPMD and connecting, on the loop.
+            // Code that is not isolated, such as asking EPMD and connecting, stays on the loop.
             let error = await withTaskExecutorPreference(loop) { await dial(node, attempt) }
             attempts.finish(node.atom, attempt, error)
         }
@@ -61,7 +61,7 @@ extension Node {
             }
             guard peers[node.atom] == nil else { return nil }
             do {
-                // Under TLS too, though the certificate is the proof there.
+                // This applies under TLS too, although there the certificate is the proof.
                 let tcp = try await trust.connect(
                     to: address, timeout: configuration.connectTimeout, on: loop,
                     limits: configuration.stream)
@@ -76,7 +76,8 @@ extension Node {
                 {
                     failure = Self.callError(.peerLacksTLS, node)
                 }
-                // Something listens there: the name's other addresses are the same node.
+                // Something listens there. The other addresses of the name are the same node, so
+                // they are not tried.
                 break
             } catch let refusal as ListenerRefusal where refusal.reason != .changed {
                 report(
@@ -84,7 +85,7 @@ extension Node {
                     "\(node) is not connected to: \(refusal)")
                 failure = .refused("connecting to \(node): \(refusal)")
             } catch {
-                // The first address is the likeliest.
+                // The first address is the most likely one, so its error is kept.
                 failure = failure ?? .unreachable("connecting to \(node): \(error)")
             }
         }
@@ -92,7 +93,7 @@ extension Node {
         return failure ?? .unreachable("connecting to \(node): it has no address")
     }
 
-    /// Whether the node at `address`, with which no handshake over TLS could be had, speaks without.
+    /// Whether the node at `address`, which completed no TLS handshake, answers without TLS.
     private func answersWithoutTLS(
         _ node: NodeName, at address: SocketAddress, _ trust: ListenerTrust
     ) async -> Bool {

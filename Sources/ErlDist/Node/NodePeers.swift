@@ -4,7 +4,7 @@ internal import Transport
 // A connection from the end of its handshake to its own end.
 
 extension Node {
-    /// The handshake is over. A former connection of the same node makes way.
+    /// The handshake is over. An earlier connection of the same node is replaced.
     @discardableResult
     func adopt(_ connection: Connection, _ node: PeerNode, ownCreation: UInt32) -> PeerConnection {
         if let former = peers[node.name.atom] { disconnect(former, .replaced) }
@@ -41,7 +41,7 @@ extension Node {
         }
     }
 
-    /// Ends the connection of the peer that has most of what there is too much of.
+    /// Ends the connection of the peer that makes room for others.
     func makeRoom(closing victim: PeerConnection, cause: String, _ text: String) {
         report(
             .warning, cause: cause, of: victim.source,

@@ -4,7 +4,8 @@ internal import Transport
 // What the processes of this node do: the other half of ``ErlangProcess``.
 
 extension Node {
-    /// A new process with a pid and an empty mailbox. It lives until it ends, or nobody holds it.
+    /// A new process with a pid and an empty mailbox. It lives until it ends or nobody holds it any
+    /// more.
     /// - Parameter trapsExits: whether exit signals become messages instead of ending it.
     public func spawnProcess(
         trapsExits: Bool = false, mailbox: MailboxCapacity = MailboxCapacity()
@@ -13,7 +14,7 @@ extension Node {
             node: self, id: processes.spawn(trapsExits: trapsExits, capacity: mailbox))
     }
 
-    /// What a process does that waits for nothing.
+    /// Runs an operation of a process that waits for nothing.
     func withProcesses<Value: Sendable, Failure: Error>(
         _ body: @Sendable (LocalProcesses) throws(Failure) -> Value
     ) throws(Failure) -> Value {
@@ -37,9 +38,8 @@ extension Node {
         }
     }
 
-    /// Lets what has been sent leave first, so that a task which sends without end neither fills
-    /// the queue nor keeps the loop from all others. OTP suspends such processes too (`+zdbbl` in
-    /// erl(1)).
+    /// Waits until what was sent has left. So a task that sends without end neither fills the queue
+    /// nor keeps others from the loop. OTP suspends such processes too (`+zdbbl` in erl(1)).
     private func waitUntilSent(_ peer: PeerConnection) async {
         let (sender, node) = (identity.makeNumber(), peer.name)
         await suspend { continuation in
@@ -55,7 +55,7 @@ extension Node {
         try processes.sendExit(to: pid, reason: reason, from: id)
     }
 
-    /// Connects the node of a destination unless it is connected, or this one.
+    /// Connects the node of a destination, unless that is this node or is connected already.
     /// - Returns: the node's name.
     private func reach(
         _ destination: ProcessDestination, deadline: MonotonicTime? = nil
@@ -139,15 +139,15 @@ extension Node {
 
     // MARK: Waiting
 
-    /// Suspends until the continuation that `begin` keeps is resumed, which `cancel` does when the
-    /// task is cancelled.
+    /// Suspends until the continuation that `begin` keeps is resumed. When the task is cancelled,
+    /// `cancel` resumes it.
     func suspend<Value: Sendable>(
         _ begin: (CheckedContinuation<Value, Never>) -> Void,
         onCancel cancel: @escaping @Sendable (isolated Node) -> Void
     ) async -> Value {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                // A closure that does not name the actor would run elsewhere.
+                // The closure runs on the actor only if it mentions the actor.
                 assertIsolated()
                 begin(continuation)
             }

@@ -13,7 +13,7 @@ extension Node {
         case .alternativeSend(let options, let from, let to, let payload, _):
             receiveAlternative(options, from, to, payload, peer)
         case .down(_, let to, let reference, let reason):
-            // Calls of functions are made by no process of their own.
+            // No process makes the calls of functions: the pid of their caller has the number 0.
             if to.id == 0 {
                 peer.calls.receiveDown(reference, reason)
             } else {
@@ -27,7 +27,7 @@ extension Node {
             .exit, .exitRequest:
             receiveSignal(message, peer)
         case .groupLeader, .nodeLink:
-            // Our processes' group leader is their own.
+            // Processes here keep their own group leader, and NODE_LINK means nothing.
             return
         }
     }
@@ -37,8 +37,8 @@ extension Node {
             signal, from: peer.name, byteCount: peer.connection.messageByteCount)
     }
 
-    /// ALTACT_SIG_SEND, which comes only to nodes that offer it: OTP 28 and later send so what is
-    /// urgent.
+    /// Handles ALTACT_SIG_SEND, which comes only to nodes that offer it: OTP 28 and later use it
+    /// for urgent signals.
     private func receiveAlternative(
         _ options: AlternativeSendOptions, _ from: PID, _ to: Term, _ payload: Term,
         _ peer: PeerConnection
@@ -87,7 +87,7 @@ extension Node {
         }
     }
 
-    /// `{io_request, From, ReplyAs, Request}` to the group leader of a call of ours.
+    /// Answers `{io_request, From, ReplyAs, Request}` to the group leader of a call of ours.
     private func receiveIORequest(_ message: Term, leader: PID, _ peer: PeerConnection) {
         guard case .tuple(let fields) = message, fields.count == 4,
             fields[0] == .atom("io_request"), case .pid(let from) = fields[1],
@@ -101,7 +101,7 @@ extension Node {
                 token: nil))
     }
 
-    /// `{'$gen_call', {Pid, Tag}, {is_auth, Node}}`, by which `net_adm:ping/1` asks.
+    /// Answers `{'$gen_call', {Pid, Tag}, {is_auth, Node}}`, the question of `net_adm:ping/1`.
     private func receiveForNetKernel(_ message: Term, _ peer: PeerConnection) {
         guard let call = ServerCall(message), case .tuple(let fields) = call.request,
             fields.count == 2, fields[0] == .atom("is_auth"), Echo.isShort(call.caller.tag)

@@ -1,10 +1,11 @@
 internal import Transport
 
-/// The listener, and the connections that it has accepted and whose handshake is not finished. They
-/// belong to their node's isolation.
+/// The listener, and the connections that it has accepted and whose handshake is not finished yet.
+/// They belong to their node's isolation.
 final class AcceptedConnections {
     private enum Stage {
-        /// Waits until the files of TLS have been looked at, as long as the timer runs.
+        /// The connection waits until the files of TLS have been looked at, as long as the timer
+        /// runs.
         case preparing(TCPStream, LoopTimer)
         case shakingHands(Connection, challenge: UInt32)
 
@@ -26,18 +27,18 @@ final class AcceptedConnections {
     }
 
     private var listener: TCPListener?
-    /// By the stream, then by the connection over it.
+    /// The key is the stream first, and later the connection over it.
     private var stages: [ObjectIdentifier: Stage] = [:]
     private var handshakes: AcceptedHandshakes<ObjectIdentifier, PeerSource>
 
-    /// - Parameter limit: one more closes the oldest of the source that has most.
+    /// - Parameter limit: one more connection closes the oldest of the source that has most.
     init(limit: Int) {
         handshakes = AcceptedHandshakes(limit: limit)
     }
 
     var count: Int { handshakes.count }
 
-    /// Takes the place of the former listener.
+    /// Replaces the former listener, which is closed.
     func listen(_ listener: TCPListener) {
         self.listener?.close()
         self.listener = listener
@@ -45,8 +46,8 @@ final class AcceptedConnections {
 
     // MARK: Stages
 
-    /// The files of TLS are looked at for a connection.
-    /// - Returns: the address of the one that has made room for it.
+    /// Registers a connection while the files of TLS are looked at.
+    /// - Returns: the address of the connection that was closed to make room, if any.
     func prepare(_ tcp: TCPStream, _ timer: LoopTimer) -> SocketAddress? {
         stages[ObjectIdentifier(tcp)] = .preparing(tcp, timer)
         return makeRoom(for: ObjectIdentifier(tcp), from: tcp.peerAddress)
@@ -63,8 +64,8 @@ final class AcceptedConnections {
     }
 
     /// The handshake begins, with this challenge of ours.
-    /// - Parameter former: the stream under it, if it was prepared.
-    /// - Returns: the address of the connection that has made room for this one.
+    /// - Parameter former: the stream under the connection, if it was prepared.
+    /// - Returns: the address of the connection that was closed to make room, if any.
     func shakeHands(
         _ connection: Connection, _ challenge: UInt32, replacing former: TCPStream?
     ) -> SocketAddress? {
@@ -76,7 +77,7 @@ final class AcceptedConnections {
         return nil
     }
 
-    /// The handshake has ended, well or not.
+    /// The handshake has ended, with or without success.
     func end(_ connection: Connection) {
         forget(ObjectIdentifier(connection))
     }
@@ -85,7 +86,7 @@ final class AcceptedConnections {
         forget(ObjectIdentifier(tcp))?.close()
     }
 
-    /// Stops listening too.
+    /// Closes all these connections, and stops listening.
     func closeAll() {
         listener?.close()
         listener = nil
@@ -94,12 +95,11 @@ final class AcceptedConnections {
         handshakes.removeAll()
     }
 
-    /// Whether a challenge that a peer shows us is one that we have sent, and whose answer we wait
-    /// for.
+    /// Whether we have sent this challenge ourselves and still wait for its answer.
     ///
-    /// A stranger could connect to us, take our challenge, and show it where we dial: we would
-    /// compute the answer for it. Nothing in a handshake tells its direction, so we refuse our own
-    /// challenges.
+    /// A stranger could connect to us, take our challenge, and show it to us where we dial: we
+    /// would compute the answer for it. Nothing in a handshake shows its direction, so we refuse
+    /// our own challenges.
     func isOwnChallenge(_ challenge: UInt32) -> Bool {
         stages.values.contains { stage in
             if case .shakingHands(_, challenge: challenge) = stage { true } else { false }

@@ -1,9 +1,9 @@
-/// A limited set of connections of strangers, and the choice of the one that makes room for one
-/// more.
+/// A limited set of strangers' connections, and the choice of the connection that makes room for
+/// one more.
 ///
 /// A source that opens many connections and says nothing must not keep others out. So when there
-/// are too many, the oldest of the source that has most goes. Other sources keep their whole time
-/// for the handshake.
+/// are too many, the oldest connection of the source that has most is closed. Other sources keep
+/// the full time for their handshake.
 struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>: Sendable {
     private struct Entry {
         var id: ID
@@ -23,7 +23,7 @@ struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>:
     var count: Int { entries.count }
 
     /// A connection from `source` begins its handshake.
-    /// - Returns: the one that makes room for it.
+    /// - Returns: the connection that makes room for it, if any.
     mutating func begin(_ id: ID, from source: Source) -> ID? {
         entries.append(Entry(id: id, source: source))
         guard entries.count > limit else { return nil }
@@ -43,7 +43,7 @@ struct AcceptedHandshakes<ID: Hashable & Sendable, Source: Hashable & Sendable>:
         entries[index].id = id
     }
 
-    /// A handshake has ended, well or not.
+    /// A handshake has ended, with or without success.
     mutating func end(_ id: ID) {
         entries.removeAll { $0.id == id }
     }

@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// A connection that is being made to one node, for all who wait for it. It belongs to its node's
+/// One attempt to connect to a node, shared by all who wait for it. It belongs to its node's
 /// isolation.
 final class Attempt {
     private struct Waiter {
@@ -12,7 +12,7 @@ final class Attempt {
     /// Dials, and then ends the attempt.
     var task: Task<Void, Never>?
     private var waiters: [UInt64: Waiter] = [:]
-    /// Whose handshake is under way.
+    /// The connection whose handshake is under way.
     private var connection: Connection?
     /// Who waits for the end of that handshake.
     private var handshake: CheckedContinuation<CallError?, Never>?
@@ -51,7 +51,7 @@ final class Attempt {
         handshake = continuation
     }
 
-    /// The connection is somebody else's, or has ended.
+    /// Forgets the connection, which has ended or belongs to somebody else now.
     func letGoOfConnection() {
         connection = nil
     }
@@ -61,10 +61,10 @@ final class Attempt {
         handshake = nil
     }
 
-    /// Closes what has been made so far: nobody needs it, or the node is closed.
+    /// Closes what has been made so far: nobody needs it any more, or the node is closed.
     func giveUp(_ error: CallError?) {
         connection?.close()
-        // It may still be looking up whose listener it is, and must not connect after that.
+        // The task may still be checking whose listener it is, and must not connect after that.
         task?.cancel()
         endHandshake(error)
     }

@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// The connections that are being made, one for each node. They belong to their node's isolation.
+/// The attempts to connect, one for each node. They belong to their node's isolation.
 final class Attempts {
     private var attempts: [Atom: Attempt] = [:]
 
@@ -22,14 +22,14 @@ final class Attempts {
         attempt.finish(error)
     }
 
-    /// The node has connected itself: that serves those who wait for our own connection as well.
+    /// The node has connected to us. That connection serves those who wait for our attempt as well.
     func isConnected(_ node: Atom) {
         guard let attempt = attempts[node] else { return }
         attempt.giveUp(nil)
         finish(node, attempt, nil)
     }
 
-    /// The node is closed; each attempt's task ends it.
+    /// The node is closed: gives all attempts up. Each attempt's own task ends it.
     func giveUpAll() {
         for attempt in attempts.values { attempt.giveUp(.connectionLost(.disconnected)) }
     }

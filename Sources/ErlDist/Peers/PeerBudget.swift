@@ -1,16 +1,16 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// How many connections and bytes all peers of a node may cost together, and who makes room for
-/// others.
+/// Decides how many connections and bytes all peers of a node may cost together, and which peer
+/// makes room for others.
 ///
-/// It does no I/O. A peer is known by its name, of which there is one connection.
+/// It does no I/O. A peer is known by its name, and each name has one connection.
 struct PeerBudget {
     struct Limits: Equatable, Sendable {
         /// Connections that others have made and that this node has not used for calls of its own.
         var connectionCount = 256
-        /// Bytes that are kept for peers: frames and fragments that are not whole, names of atoms,
-        /// what waits for its turn, and what waits to be sent.
+        /// Bytes that are kept for peers: incomplete frames and fragments, names of atoms, data
+        /// that waits for its turn, and data that waits to be sent.
         var byteCount = 256 << 20
     }
 
@@ -26,13 +26,13 @@ struct PeerBudget {
 
     // MARK: Connections
 
-    /// A peer has connected itself.
-    /// - Returns: the peer that makes room for it.
+    /// A peer has connected to us.
+    /// - Returns: the peer that makes room for it, if any.
     mutating func admit(_ peer: Atom, from source: PeerSource) -> Atom? {
         strangers.begin(peer, from: source)
     }
 
-    /// This node calls the peer: its connection makes room for nobody from now on.
+    /// This node calls the peer: from now on its connection makes room for no other.
     mutating func use(_ peer: Atom) {
         strangers.end(peer)
     }
@@ -45,8 +45,8 @@ struct PeerBudget {
 
     // MARK: Bytes
 
-    /// So many bytes are kept for a peer now.
-    /// - Returns: the peer that has most, if there are too many: its connection is to be closed.
+    /// Notes how many bytes are kept for a peer now.
+    /// - Returns: when there are too many, the peer that has most; close its connection.
     mutating func hold(byteCount: Int, for peer: Atom) -> Atom? {
         heldByteCount += byteCount - (held.updateValue(byteCount, forKey: peer) ?? 0)
         guard heldByteCount > limits.byteCount else { return nil }

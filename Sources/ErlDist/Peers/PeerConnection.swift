@@ -1,7 +1,8 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// A connected peer, and what this node has under way with it. It belongs to its node's isolation.
+/// A connected peer, with the calls and senders that are under way. It belongs to its node's
+/// isolation.
 final class PeerConnection {
     let connection: Connection
     let peer: PeerNode
@@ -9,7 +10,7 @@ final class PeerConnection {
     let ownCreation: UInt32
     let calls: OutgoingCalls
     private let identity: NodeIdentity
-    /// Whether this node has called over it, or connected it; see ``Peers/use(_:)``.
+    /// Whether this node has made the connection, or has called over it; see ``Peers/use(_:)``.
     var isUsed = false
     /// Tasks that wait until what they sent has left.
     private var senders: [UInt64: CheckedContinuation<Void, Never>] = [:]
@@ -27,9 +28,9 @@ final class PeerConnection {
             leaders: leaders, loop: loop)
     }
 
-    /// The name by which it is known.
+    /// The name by which the peer is known.
     var name: Atom { peer.name.atom }
-    /// Whom it is counted for.
+    /// The source that the connection is counted for.
     var source: PeerSource { PeerSource(connection.peerAddress) }
 
     /// One of our processes as the peer knows it.
@@ -38,13 +39,13 @@ final class PeerConnection {
     }
 
     /// Answers a `gen_server` call.
-    /// - Parameter id: the process that answers; 0 for the node itself.
+    /// - Parameter id: the number of the process that answers; 0 for the node itself.
     func answer(_ caller: GenCaller, _ reply: Term, from id: UInt32 = 0) {
         connection.send(caller.answer(reply, from: pid(id), byAlias: peer.flags.contains(.alias)))
     }
 
-    /// Makes the peer say something, whatever its own tick time: it answers a monitor of a name
-    /// that nobody has at once.
+    /// Makes the peer send something, whatever its own tick time: it answers a monitor of an unused
+    /// name at once.
     func probe() {
         guard peer.flags.contains(.monitorsByName) else { return }
         connection.send(
@@ -55,8 +56,8 @@ final class PeerConnection {
 
     // MARK: Senders that wait
 
-    /// Resumes `sender` when all that waits has been sent, the connection has ended, or it is
-    /// cancelled.
+    /// Resumes `sender` when all that waits has been sent, when the connection has ended, or when
+    /// the sender is cancelled.
     func waitUntilSent(_ number: UInt64, _ sender: CheckedContinuation<Void, Never>) {
         if senders.isEmpty { connection.whenSent { [self] in resumeSenders() } }
         senders[number] = sender

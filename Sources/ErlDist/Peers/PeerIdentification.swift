@@ -1,23 +1,23 @@
 internal import Transport
 
-/// Finds out who on this host made a connection that was accepted, for the log.
+/// Finds out, for the log, which user on this host made a connection that was accepted.
 ///
-/// A search asks the kernel once, and perhaps a server for the user's name, for a second at most
-/// (`UserNames`). Only a few searches run at once; more connections are not looked up.
+/// A search asks the kernel once. It may also ask a server for the user's name, for a second at
+/// most (`UserNames`). Only a few searches run at once; beyond that connections are not looked up.
 final class PeerIdentification {
-    /// What is found out about one connection.
+    /// What a search finds out about one connection.
     final class Finding {
         private(set) var isKnown = false
-        /// What it calls itself; it is proven only when its handshake has succeeded.
+        /// What the peer calls itself. Only a successful handshake proves it.
         var name: NodeName?
-        /// Why it is not let in, beyond what the handshake says.
+        /// Why the peer is not let in, beyond what the handshake says.
         var refusal: String?
-        /// Where it has connected to.
+        /// The address that the peer has connected to.
         let address: SocketAddress
         private var user: String?
         private var waiters: [() -> Void] = []
 
-        /// - Parameter isKnown: whether nothing is to be found out.
+        /// - Parameter isKnown: whether there is nothing to search for.
         init(isKnown: Bool, address: SocketAddress) {
             self.isKnown = isKnown
             self.address = address
@@ -31,15 +31,15 @@ final class PeerIdentification {
             for waiter in waiters { waiter() }
         }
 
-        /// " of alice (uid 1000)", or nothing for a peer of another host.
+        /// " of alice (uid 1000)"; empty when the user is not known, as for a peer on another host.
         var text: String { user.map { " of \($0)" } ?? "" }
 
-        /// The same, with the name that it gives itself.
+        /// The same, followed by the name that the peer gives itself.
         var textWithName: String {
             text + (name.map { ", which calls itself \($0)," } ?? "")
         }
 
-        /// Calls `body` once when it is known, mostly at once.
+        /// Calls `body` once when the search has ended, usually at once.
         func whenKnown(_ body: @escaping () -> Void) {
             guard !isKnown else { return body() }
             waiters.append(body)
@@ -49,8 +49,9 @@ final class PeerIdentification {
     private static let limit = 16
     private var count = 0
 
-    /// - Returns: what the search is for, until ``end(_:_:)``. Beyond the limit it is known
-    ///   already, as nothing, and there is no search.
+    /// Begins a search, which ``end(_:_:)`` ends.
+    /// - Returns: the finding. Beyond the limit there is no search: the finding is known already,
+    ///   and empty.
     func begin(address: SocketAddress) -> Finding {
         guard count < Self.limit else { return Finding(isKnown: true, address: address) }
         count += 1

@@ -2,8 +2,9 @@ internal import ExternalTermFormat
 
 /// One process's side of its links.
 ///
-/// A link that we remove stays, inactive, until the other side acknowledges it. This tells signals
-/// that were sent before the other side knew from later ones.
+/// A link that we remove stays in the table, inactive, until the other side acknowledges the
+/// removal. So the table can tell signals that were sent before the other side knew of the removal
+/// from later ones.
 ///
 /// Source: "Link Protocol", erl_dist_protocol.
 struct LinkTable: Equatable {
@@ -15,7 +16,7 @@ struct LinkTable: Equatable {
 
     private var states: [PID: State] = [:]
 
-    /// Links of any state, which all take memory.
+    /// The number of links in any state; all of them take memory.
     var count: Int { states.count }
 
     /// The processes that are linked.
@@ -39,8 +40,8 @@ struct LinkTable: Equatable {
         return true
     }
 
-    /// LINK was received. It does not bring back a link that we are removing: our UNLINK_ID reaches
-    /// the sender after it sent this.
+    /// LINK was received. It does not restore a link that we are removing: its sender gets our
+    /// UNLINK_ID only after it sent this LINK.
     mutating func linkReceived(from pid: PID) {
         if states[pid] == nil { states[pid] = .active }
     }
@@ -50,14 +51,14 @@ struct LinkTable: Equatable {
         if states[pid] == .active { states[pid] = nil }
     }
 
-    /// UNLINK_ID_ACK was received. One for an operation that a later `link/1` has overtaken means
-    /// nothing.
+    /// UNLINK_ID_ACK was received. It means nothing when a later `link/1` has replaced the
+    /// operation that it acknowledges.
     mutating func acknowledgementReceived(from pid: PID, number: UInt64) {
         if states[pid] == .unlinking(number) { states[pid] = nil }
     }
 
-    /// EXIT was received, which ends the link in any state.
-    /// - Returns: whether the process is to react to it.
+    /// EXIT was received, which ends a link in any state.
+    /// - Returns: whether the process must react to it.
     mutating func exitReceived(from pid: PID) -> Bool {
         states.removeValue(forKey: pid) == .active
     }

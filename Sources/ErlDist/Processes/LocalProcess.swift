@@ -31,7 +31,7 @@ final class LocalProcess {
     let id: UInt32
     var trapsExits: Bool
     var monitors: [Reference: OwnMonitor] = [:]
-    /// By the reference that is their monitor, alias and tag.
+    /// The key is the reference that serves each call as monitor, alias and tag.
     var calls: [Reference: OwnCall] = [:]
     var aliases: Set<Reference> = []
     private(set) var exitReason: Term?
@@ -46,8 +46,8 @@ final class LocalProcess {
 
     // MARK: Messages
 
-    /// Gives a message to the first who waits, or keeps it.
-    /// - Parameter byteCount: what the message took on its way from another node.
+    /// Gives a message to the first task that waits, or keeps it.
+    /// - Parameter byteCount: the size of the message as it came from another node.
     func deliver(_ message: ProcessMessage, byteCount: Int) -> Mailbox.Outcome {
         guard exitReason == nil else { return .kept }
         guard !waiters.isEmpty else { return mailbox.append(message, byteCount: byteCount) }
@@ -55,7 +55,7 @@ final class LocalProcess {
         return .kept
     }
 
-    /// The next message, if there is one. Nobody waits as long as there is.
+    /// The next message, if there is one. While messages are kept nobody waits.
     func nextMessage() -> ProcessMessage? {
         mailbox.popFirst()
     }
@@ -70,7 +70,7 @@ final class LocalProcess {
         resume(waiters.remove(at: index), .failure(error))
     }
 
-    /// Takes back what was received for a monitor that is removed.
+    /// Discards the message about the end of a process whose monitor is removed.
     func removeDown(_ monitor: Reference) {
         mailbox.removeDown(monitor)
     }
@@ -82,13 +82,13 @@ final class LocalProcess {
 
     // MARK: Ending
 
-    /// Its messages are gone, and nothing more comes.
+    /// Discards its messages; nothing more comes.
     func end(_ reason: Term) {
         exitReason = reason
         mailbox.removeAll()
     }
 
-    /// Those who wait for a message wait no longer.
+    /// Ends the wait of all tasks that wait for a message.
     func endWaits() {
         guard let exitReason else { return }
         let ended = waiters

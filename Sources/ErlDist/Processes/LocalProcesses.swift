@@ -3,12 +3,12 @@ internal import Transport
 
 /// The processes of a node. They belong to its isolation.
 ///
-/// Most of it serves ``ErlangProcess``. What runs a call of another node is a process here too, as
-/// far as others can name, monitor and link to it: for the rest of the node the door is
-/// ``start(isMonitored:)`` and what stands beside it, ``receive(_:from:byteCount:)``, and
+/// Most of it serves ``ErlangProcess``. A call from another node also runs as a process here, in
+/// the sense that others can name it, monitor it and link to it. For such calls the rest of the
+/// node uses ``start()`` and the functions beside it, ``receive(_:from:byteCount:)`` and
 /// ``connectionEnded(_:_:)``.
 final class LocalProcesses {
-    /// Ends a process that runs a call of another node, by a signal.
+    /// Ends a process that runs a call from another node, because of a signal.
     var kill: (PID, Term) -> Void = { _, _ in }
 
     private let identity: NodeIdentity
@@ -16,9 +16,9 @@ final class LocalProcesses {
     private let log: NodeLog
     private let loop: EventLoop
     private var table = ProcessTable()
-    /// Those that users hold, those that have ended included.
+    /// The processes that users hold, ended ones included.
     private var processes: [UInt32: LocalProcess] = [:]
-    /// Which process an alias of ours belongs to.
+    /// The process that each of our aliases belongs to.
     private var aliases: [Reference: UInt32] = [:]
     /// Signals between processes of this node, and whether they are being handled.
     private var localSignals: [ControlMessage] = []
@@ -30,31 +30,31 @@ final class LocalProcesses {
         self.peers = peers
         self.log = log
         self.loop = loop
-        // Who calls by these names first monitors them.
+        // Callers that use these names monitor them first.
         table.register(Atom("net_kernel"))
         table.register(Atom("rex"))
     }
 
     // MARK: Processes that run calls, and numbers
 
-    /// A number that no process has.
+    /// A number that no living process has.
     func newID() -> UInt32 { table.newID() }
 
     /// The number of a new process that runs a call. ``end(_:reason:)`` ends it.
     func start() -> UInt32 { table.start() }
 
-    /// Who has asked for a process hears of its end.
+    /// Registers whoever asked for a process: it will be told of the process's end.
     func watch(_ pid: PID, by watcher: PID, monitor: Reference?, isLinked: Bool) {
         if let monitor { _ = table.monitor(from: watcher, to: .pid(pid), reference: monitor) }
         if isLinked { _ = table.link(from: watcher, to: pid) }
     }
 
-    /// Tells those who watch a process that it has ended.
+    /// Tells those who watch a process that the process has ended.
     func end(_ pid: PID, reason: Term) {
         for signal in table.end(pid, reason: reason) { transmit(signal.message, to: signal.node) }
     }
 
-    /// Whether a process of the library has a name.
+    /// Whether a process has this name; the node's own names do not count.
     func hasProcess(named name: Atom) -> Bool { table.process(named: name) != nil }
 
     /// The process that an alias belongs to.
@@ -90,7 +90,7 @@ final class LocalProcesses {
         return process
     }
 
-    /// Throws when a process has ended that wants to send or call.
+    /// The process that wants to send or call; throws when it has ended.
     @discardableResult
     func livingForCall(_ id: UInt32) throws(CallError) -> LocalProcess {
         do throws(ProcessError) {
@@ -100,10 +100,10 @@ final class LocalProcesses {
         }
     }
 
-    /// How processes of this node name it.
+    /// The pid by which processes of this node name the process.
     func pid(of id: UInt32) -> PID { identity.pid(id, creation: identity.creation) }
 
-    /// A process of ours as a node knows it, connected or not.
+    /// The pid by which a node knows a process of ours, whether the node is connected or not.
     private func pid(_ id: UInt32, for node: Atom) -> PID {
         identity.pid(id, creation: creation(for: node))
     }
@@ -116,7 +116,7 @@ final class LocalProcesses {
         peers[node]?.ownCreation ?? identity.creation
     }
 
-    /// Whether a pid of ours is of this life of the node.
+    /// Whether a pid of ours belongs to this life of the node.
     func isCurrent(_ pid: PID, for node: Atom) -> Bool {
         pid.creation == identity.creation || pid.creation == peers[node]?.ownCreation
     }
@@ -151,7 +151,7 @@ final class LocalProcesses {
 
     // MARK: Sending
 
-    /// Sends a message to a node that is connected, or this one.
+    /// Sends a message to a process on a node that is connected, or on this node.
     /// - Returns: the peer that it was sent to.
     func send(
         _ message: Term, from id: UInt32, to destination: ProcessDestination, on node: Atom
@@ -185,7 +185,7 @@ final class LocalProcesses {
         }
     }
 
-    /// Sends a signal to a node, or handles it when the node is this one.
+    /// Sends a signal to another node, or handles it here when it is for this node.
     private func transmit(_ signal: ControlMessage, to node: Atom) {
         if let peer = peers[node] {
             peer.connection.send(signal)
@@ -206,7 +206,8 @@ final class LocalProcesses {
         return peer
     }
 
-    /// One after the other: the end of a process can be the end of those linked to it, and so on.
+    /// Handles signals one after the other: the end of a process can end those linked to it, and so
+    /// on.
     private func handleLocally(_ signal: ControlMessage) {
         localSignals.append(signal)
         guard !isHandlingLocalSignals else { return }
@@ -221,7 +222,7 @@ final class LocalProcesses {
 
     // MARK: Watching others
 
-    /// - Parameter isReached: whether the destination's node is connected, or this one.
+    /// - Parameter isReached: whether the destination's node is connected, or is this node.
     func monitor(
         _ destination: ProcessDestination, from id: UInt32, isReached: Bool
     ) -> Reference {
@@ -253,7 +254,7 @@ final class LocalProcesses {
             .demonitor(from: pid(id, for: node), to: target, reference: reference), to: node)
     }
 
-    /// - Parameter isReached: whether the node of `pid` is connected, or this one.
+    /// - Parameter isReached: whether the node of `pid` is connected, or is this node.
     func link(_ id: UInt32, to pid: PID, isReached: Bool) {
         guard let process = living(id) else { return }
         guard isReached else {
@@ -274,7 +275,7 @@ final class LocalProcesses {
 
     // MARK: Calling servers
 
-    /// Calls a server on a node that is connected, or this one.
+    /// Calls a server on a node that is connected, or on this node.
     /// - Parameter reference: the call's monitor, alias and tag.
     func call(
         _ target: ProcessIdentifier, _ request: Term, from id: UInt32, on node: Atom,
@@ -291,7 +292,7 @@ final class LocalProcesses {
             target: target, node: node, continuation: continuation, timer: timer)
         aliases[reference] = id
         let own = pid(id, for: node)
-        // First the monitor: a server that does not exist answers nothing else.
+        // The monitor goes first: without it a call to a server that does not exist gets no answer.
         transmit(.monitor(from: own, to: target, reference: reference), to: node)
         let tag = Term.list([GenCaller.aliasMarker], tail: .reference(reference))
         let message = Term.tuple([.atom("$gen_call"), .tuple([.pid(own), tag]), request])
@@ -320,14 +321,14 @@ final class LocalProcesses {
 
     // MARK: Receiving
 
-    /// The next message that a process has been sent; `nil` when there is none yet.
+    /// The next message of a process; `nil` when none has come yet.
     func nextMessage(of id: UInt32) throws(ReceiveError) -> ProcessMessage? {
         guard let process = processes[id] else { throw .ended(reason: .atom("noproc")) }
         if let reason = process.exitReason { throw .ended(reason: reason) }
         return process.nextMessage()
     }
 
-    /// Resumes `continuation` when a message comes, or the time is over.
+    /// Resumes `continuation` when a message comes or the time is up.
     func wait(
         _ number: UInt64, for id: UInt32, timeout: Duration?,
         _ continuation: LocalProcess.Continuation
@@ -348,7 +349,7 @@ final class LocalProcesses {
     // MARK: Signals
 
     /// Handles a signal to one of our processes. Answers go back to `node`.
-    /// - Parameter byteCount: how many bytes it came in; 0 for one of this node.
+    /// - Parameter byteCount: the size of the signal as it came; 0 for a signal from this node.
     func receive(_ signal: ControlMessage, from node: Atom, byteCount: Int) {
         switch signal {
         case .send(let from, let to, let message, _):
@@ -358,7 +359,7 @@ final class LocalProcesses {
         case .aliasSend(let from, let alias, let message, _):
             deliver(message, from, to: aliases[alias], byteCount)
         case .monitor(let from, let to, let reference):
-            // Its end would be told to a node that never asked.
+            // Otherwise a node that never asked would be told of the process's end.
             guard from.node == node else { return }
             if case .pid(let pid) = to, !isCurrent(pid, for: node) {
                 return transmit(
@@ -415,7 +416,7 @@ final class LocalProcesses {
         enqueue(.message(message, from: from), process, byteCount)
     }
 
-    /// `{[alias | Reference], Reply}`, with our tag.
+    /// Reads `{[alias | Reference], Reply}`, an answer with our tag.
     private static func answer(in message: Term) -> (reference: Reference, reply: Term)? {
         guard case .tuple(let fields) = message, fields.count == 2,
             case .improperList(let head, .reference(let reference)) = fields[0],
@@ -462,7 +463,7 @@ final class LocalProcesses {
         if !isLink, reason == .atom("kill") { return end(process, reason: .atom("killed")) }
         if process.trapsExits { return enqueue(.exit(from: from, reason: reason), process) }
         guard reason == .atom(.normal) else { return end(process, reason: reason) }
-        // A process that sends `normal` to itself means it; from others it says nothing.
+        // A process that sends `normal` to itself ends. From others `normal` has no effect.
         if !isLink, from.id == process.id, from.node == identity.atom {
             end(process, reason: reason)
         }
@@ -489,7 +490,7 @@ final class LocalProcesses {
         for signal in signals { transmit(signal.message, to: signal.node) }
     }
 
-    /// The connection to a node has ended: our processes that watch some of its own are told.
+    /// The connection to a node has ended: tells our processes that watch processes there.
     func connectionEnded(_ node: Atom, _ reason: DisconnectReason) {
         let lostLinks = table.forgetWatchers(on: node)
         let noconnection = Term.atom("noconnection")

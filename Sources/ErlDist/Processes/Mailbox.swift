@@ -2,15 +2,15 @@ internal import ExternalTermFormat
 
 /// The messages that a process has not received yet, in their order and up to a limit.
 ///
-/// The limit is on messages and exit signals, whose number others decide. The end of a monitored
-/// process is always kept: there is one for each monitor of the process itself.
+/// The limit counts messages and exit signals, because others decide how many come. The end of a
+/// monitored process is always kept: each monitor that the process itself made causes only one.
 struct Mailbox {
-    /// What became of a message.
+    /// What happened to a message.
     enum Outcome: Equatable {
         case kept
-        /// This message was thrown away, or older ones.
+        /// This message or older ones were thrown away.
         case dropped
-        /// The process is to end.
+        /// The process must end.
         case overflowed
     }
 
@@ -21,7 +21,7 @@ struct Mailbox {
 
     private let capacity: MailboxCapacity
     private var queue: [Entry?] = []
-    /// The index of the first message. What stands before it is `nil`, and removed from time to
+    /// The index of the first message. Slots before it are `nil`, and are removed from time to
     /// time.
     private var head = 0
     private var byteCount = 0
@@ -32,7 +32,7 @@ struct Mailbox {
 
     var count: Int { queue.count - head }
 
-    /// - Parameter byteCount: what the message took on its way from another node.
+    /// - Parameter byteCount: the size of the message as it came from another node.
     mutating func append(_ message: ProcessMessage, byteCount: Int = 0) -> Outcome {
         guard Self.isLimited(message) else {
             keep(Entry(message: message, byteCount: 0))
@@ -93,7 +93,7 @@ struct Mailbox {
         return queue[head]?.message
     }
 
-    /// Takes out what was received for a monitor that is removed.
+    /// Discards the message about the end of a process whose monitor is removed.
     mutating func removeDown(_ monitor: Reference) {
         queue.removeAll { entry in
             guard case .down(let down)? = entry?.message else { return false }

@@ -1,22 +1,22 @@
-/// How much may wait in a process's mailbox, and what happens to the message that is too much.
+/// How much may wait in a process's mailbox, and what happens when more comes.
 public struct MailboxCapacity: Equatable, Sendable {
     /// What happens when the mailbox is full.
     public enum WhenFull: Equatable, Sendable {
-        /// The process ends with the reason `message_queue_full`, and whoever is linked to it hears
-        /// of it. Nothing is lost unnoticed.
+        /// The process ends with the reason `message_queue_full`, and processes linked to it are
+        /// told. So no loss goes unnoticed.
         case endProcess
-        /// The message that has just come is thrown away, which is logged once.
+        /// The message that has just come is thrown away. This is logged once.
         case dropNewest
-        /// The message that has waited longest is thrown away, which is logged once.
+        /// The message that has waited longest is thrown away. This is logged once.
         case dropOldest
     }
 
     /// Messages that may wait, 1 or more.
     public var messageCount: Int
-    /// Bytes that messages of other nodes may have, as they came; as terms they take more. A single
-    /// message may have any size.
+    /// How many bytes messages from other nodes may have together, as received; as terms they take
+    /// more memory. A single message may have any size.
     public var byteCount: Int
-    /// What happens to a message that is too much.
+    /// What happens when more comes than fits.
     public var whenFull: WhenFull
 
     /// Limits on messages and on their bytes.

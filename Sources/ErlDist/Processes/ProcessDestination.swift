@@ -6,12 +6,13 @@ public enum ProcessDestination: Hashable, Sendable {
     case pid(PID)
     /// A registered name on a node.
     case name(Atom, NodeName)
-    /// A reference that a process has given out to be written to. It cannot be monitored or called.
+    /// A reference that a process has given out so that others can send to it. It cannot be
+    /// monitored or called.
     case alias(Reference)
 }
 
 extension ProcessDestination {
-    /// The node that it is on.
+    /// The node of the destination.
     var node: Atom {
         switch self {
         case .pid(let pid): pid.node

@@ -1,8 +1,8 @@
 public import ExternalTermFormat
 
-/// What comes to a process.
+/// What a process receives.
 public indirect enum ProcessMessage: Equatable, Sendable {
-    /// A term that someone sent. Who did is not known of every message.
+    /// A term that someone sent. The sender is not known for every message.
     case message(Term, from: PID?)
     /// A monitored process has ended.
     case down(ProcessDown)
@@ -20,7 +20,7 @@ public struct ProcessDown: Equatable, Sendable {
     /// Why it ended; `noproc` when it did not exist, `noconnection` when its node is gone.
     public var reason: Term
 
-    /// What a monitor says when the process ends.
+    /// The end of a process, as the monitor reports it.
     public init(monitor: Reference, process: ProcessDestination, reason: Term) {
         self.monitor = monitor
         self.process = process

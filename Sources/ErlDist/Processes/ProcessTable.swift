@@ -1,9 +1,9 @@
 internal import ExternalTermFormat
 
-/// Which processes of this node live, under which numbers and names, and who watches them.
+/// Knows which processes of this node live, their numbers and names, and who watches them.
 ///
-/// Numbers go upwards and repeat only after 2³² processes. It does no I/O: it returns what must be
-/// sent, and to which node.
+/// Numbers count upwards and repeat only after 2³² processes. It does no I/O: it returns what must
+/// be sent, and to which node.
 struct ProcessTable {
     /// A message for a node.
     struct Signal: Equatable {
@@ -20,7 +20,7 @@ struct ProcessTable {
 
     private struct Monitor: Equatable {
         var watcher: PID
-        /// How the watcher named the process, which is how the answer names it.
+        /// How the watcher named the process; the answer names it in the same way.
         var target: ProcessIdentifier
     }
 
@@ -30,14 +30,14 @@ struct ProcessTable {
         var names: Set<Atom> = []
     }
 
-    /// How many monitors and links all our processes together may have: a process that ends tells
-    /// all of its own in one go.
+    /// How many monitors and links all our processes together may have. A process that ends tells
+    /// all its watchers at once.
     static let maximumWatchers = 10_000
 
     private var processes: [UInt32: Process] = [:]
     private var names: [Atom: Owner] = [:]
-    /// The process that a monitor by name found. The name may belong to another one when it is
-    /// removed.
+    /// The process that a monitor by name has found. When the monitor is removed the name may
+    /// belong to another process.
     private var monitoredByName: [Reference: UInt32] = [:]
     private var nextID: UInt32 = 1
     private var watcherCount = 0
@@ -68,7 +68,7 @@ struct ProcessTable {
         if case .process(let id)? = names[name] { id } else { nil }
     }
 
-    /// The number of a new process that lives.
+    /// Starts a new process, and returns its number.
     mutating func start() -> UInt32 {
         let id = newID()
         processes[id] = Process()
@@ -90,8 +90,8 @@ struct ProcessTable {
         }
     }
 
-    /// The number of the living process that is meant. Group leaders and the node's own names have
-    /// none: they last as long as the connection, and its end the watcher's own node tells.
+    /// The number of the living process that `target` means. Group leaders and the node's own names
+    /// have none: they last as long as the connection, and the watcher's own node tells of its end.
     private func watchedProcess(_ target: ProcessIdentifier) -> UInt32? {
         switch target {
         case .name(let name): process(named: name)
@@ -102,7 +102,7 @@ struct ProcessTable {
 
     // MARK: Watchers
 
-    /// MONITOR_P: the dead are reported at once.
+    /// MONITOR_P. For a dead process the answer is returned at once.
     mutating func monitor(
         from watcher: PID, to target: ProcessIdentifier, reference: Reference
     ) -> ControlMessage? {
@@ -128,7 +128,7 @@ struct ProcessTable {
         if processes[id]?.monitors.removeValue(forKey: reference) != nil { watcherCount -= 1 }
     }
 
-    /// LINK: with the dead a link ends at once.
+    /// LINK. A link to a dead process ends at once.
     mutating func link(from linker: PID, to pid: PID) -> ControlMessage? {
         guard isAlive(.pid(pid)), watcherCount < Self.maximumWatchers else {
             return .exit(from: pid, to: linker, reason: .atom(Atom("noproc")), token: nil)
@@ -148,7 +148,7 @@ struct ProcessTable {
     }
 
     /// EXIT.
-    /// - Returns: whether the process is to react to it.
+    /// - Returns: whether the process must react to it.
     mutating func exitReceived(from linker: PID, to pid: PID) -> Bool {
         updateLinks(of: pid) { $0.exitReceived(from: linker) } ?? false
     }
@@ -183,8 +183,10 @@ struct ProcessTable {
 
     // MARK: Ends
 
-    /// The process has ended: what its watchers are told.
-    /// - Parameter pidForNode: how a node knows the process, when that differs from `pid`.
+    /// The process has ended.
+    /// - Parameter pidForNode: the pid by which a node knows the process, when that differs from
+    ///   `pid`.
+    /// - Returns: what its watchers are told.
     mutating func end(
         _ pid: PID, reason: Term, pidForNode: ((Atom) -> PID)? = nil
     ) -> [Signal] {
@@ -208,8 +210,8 @@ struct ProcessTable {
         return exits + downs
     }
 
-    /// A connection has ended: its watchers have been told by their own node.
-    /// - Returns: our processes that were linked to some of that node, and to which.
+    /// A connection has ended. The watchers on that node were told by their own node.
+    /// - Returns: our processes that were linked to processes of that node, and to which.
     mutating func forgetWatchers(on node: Atom) -> [(id: UInt32, linked: PID)] {
         var lost: [(id: UInt32, linked: PID)] = []
         for id in processes.keys {

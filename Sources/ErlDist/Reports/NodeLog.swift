@@ -1,7 +1,7 @@
 internal import Transport
 
-/// What an operator should know of a node, within a ``ReportBudget``. It belongs to its node's
-/// isolation.
+/// Logs what an operator should know about a node, within a ``ReportBudget``. It belongs to its
+/// node's isolation.
 final class NodeLog {
     var handler: (@Sendable (LogLevel, String) -> Void)?
     private let loop: EventLoop
@@ -14,9 +14,9 @@ final class NodeLog {
 
     /// Logs `text` about what a peer has caused, if there is room for it.
     /// - Parameters:
-    ///   - cause: the same cause is not told again soon; `nil` when each time counts.
-    ///   - source: whom the line is counted for. A peer must not be able to vary it, as it can its
-    ///     name.
+    ///   - cause: the same cause is not logged again soon; `nil` when each time counts.
+    ///   - source: whom the line is counted for. A peer must not be able to vary it, as it can vary
+    ///     its name.
     func report(
         _ level: LogLevel, cause: String?, of source: some CustomStringConvertible,
         _ text: @autoclosure () -> String

@@ -1,21 +1,22 @@
 package import Transport
 
-/// Decides which lines about peers are logged: the same cause only once in a while, and only so
-/// many lines a minute for each source and for all together. A summary counts the others.
+/// Decides which lines about peers are logged. The same cause is logged only once in a while. The
+/// lines per minute are limited for each source and for all sources together. A summary counts the
+/// lines that were left out.
 ///
 /// A peer chooses a part of many causes, such as a length or a name, and may have many names and
 /// addresses. So a source is never a name, and there is a limit for all sources together.
 package struct ReportBudget: Sendable {
     package struct Limits: Equatable, Sendable {
-        /// Lines in a row of one source, and how many come back in a minute.
+        /// How many lines of one source may follow at once, and how many more each minute allows.
         package var burstOfSource = 16
         package var perMinuteOfSource = 4
         /// The same for all sources together.
         package var burst = 64
         package var perMinute = 30
-        /// After this the same cause of the same source is told again.
+        /// After this time the same cause of the same source is logged again.
         package var repetition: Duration = .seconds(3600)
-        /// How long lines are left out before their number is told.
+        /// How long left-out lines are counted before a summary gives their number.
         package var summary: Duration = .seconds(60)
 
         package init() {}
@@ -23,14 +24,14 @@ package struct ReportBudget: Sendable {
 
     package enum Verdict: Equatable, Sendable {
         case tell
-        /// Told already.
+        /// The line was logged already.
         case known
-        /// Counted for the next summary. The first one says when that is due; see
-        /// ``ReportBudget/takeSummary()``.
+        /// The line is counted for the next summary. The first one says when that summary is due;
+        /// see ``ReportBudget/takeSummary()``.
         case leaveOut(summaryAt: MonotonicTime?)
     }
 
-    /// Lines that may be told now, and more as time goes on.
+    /// How many lines may be logged now; the number grows with time.
     private struct Bucket {
         private var credit: Duration
         private var time: MonotonicTime
@@ -58,11 +59,11 @@ package struct ReportBudget: Sendable {
         var told: [String: MonotonicTime] = [:]
     }
 
-    /// Limits of what is remembered: more sources, or causes of a source, empty the memory. The
-    /// limit of all sources together stays.
+    /// Limits of what is remembered. When there are more sources, or more causes of a source, that
+    /// memory is emptied. The limit for all sources together stays.
     private static let sourceCount = 1024
     private static let causeCount = 64
-    /// How much of a cause is remembered.
+    /// How many bytes of a cause are remembered.
     private static let causeByteCount = 160
 
     private let limits: Limits
@@ -76,7 +77,7 @@ package struct ReportBudget: Sendable {
     }
 
     /// What to do with a line about a source.
-    /// - Parameter cause: `nil` for what is told each time, as far as there is room.
+    /// - Parameter cause: `nil` for a line that is logged each time, as far as there is room.
     package mutating func record(
         _ cause: String?, of source: String, now: MonotonicTime
     ) -> Verdict {
@@ -93,7 +94,8 @@ package struct ReportBudget: Sendable {
             self.all ?? Bucket(burst: limits.burst, perMinute: limits.perMinute, now: now)
         if let cause, let last = entry.told[cause], now - last < limits.repetition { return .known }
         let hasRoom = entry.bucket.hasToken(now: now)
-        // Checked last: a line that its source has no room for takes none from the others.
+        // The common limit is checked last: a line that its own source has no room for takes no
+        // room from others.
         guard hasRoom, all.hasToken(now: now) else {
             sources[source] = entry
             leftOutCount += 1
@@ -110,8 +112,8 @@ package struct ReportBudget: Sendable {
         return .tell
     }
 
-    /// How many lines were left out since the last time. The next one that is says when to ask
-    /// again.
+    /// How many lines were left out since the last summary. The next line that is left out says
+    /// when to ask again.
     package mutating func takeSummary() -> Int {
         defer { leftOutCount = 0 }
         return leftOutCount

@@ -1,12 +1,12 @@
 internal import ExternalTermFormat
 
-/// How many calls of other nodes may run at the same time, and with how many bytes.
+/// How many calls from other nodes may run at the same time, and how many bytes they may have.
 struct CallBudget {
     struct Limits: Equatable, Sendable {
-        /// Calls that run, all together and of one peer.
+        /// Calls that run: the limit for all together, and the limit for one peer.
         var count = 1024
         var countOfPeer = 512
-        /// Bytes of all calls that run, as they came.
+        /// Bytes of all calls that run, as received.
         var byteCount = 16 << 20
     }
 
@@ -19,7 +19,7 @@ struct CallBudget {
         self.limits = limits
     }
 
-    /// Whether one more call may run. A single one may have any size.
+    /// Whether one more call may run. A call that runs alone may have any size.
     func hasRoom(byteCount: Int, of peer: Atom) -> Bool {
         count < limits.count && countOfPeer[peer, default: 0] < limits.countOfPeer
             && (count == 0 || self.byteCount + byteCount <= limits.byteCount)

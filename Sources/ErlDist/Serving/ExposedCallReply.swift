@@ -2,7 +2,7 @@ internal import ExternalTermFormat
 
 /// Writes the answers to calls that ran here.
 enum ExposedCallReply {
-    /// The reason with which a process that ran `erpc:execute_call/4` here ends.
+    /// The exit reason of a process that ran `erpc:execute_call/4` here.
     static func exitReason(
         _ result: Result<Term, ExposedCallError>, resultID: Term, _ invocation: Invocation
     ) -> Term {
@@ -20,7 +20,7 @@ enum ExposedCallReply {
         }
     }
 
-    /// What `rex` here answers. Source: `rpc:execute_call/4`, OTP 25.
+    /// The answer of `rex` here. Source: `rpc:execute_call/4`, OTP 25.
     static func rexReply(_ result: Result<Term, ExposedCallError>, _ invocation: Invocation) -> Term
     {
         func failed(_ reason: Term) -> Term {
@@ -37,7 +37,7 @@ enum ExposedCallReply {
         }
     }
 
-    /// The reason with which a process ends that ran the function itself.
+    /// The exit reason of a process that ran the function itself, without `erpc`.
     static func processExit(_ error: ExposedCallError, _ invocation: Invocation) -> Term {
         switch error {
         case .undefined:
@@ -50,7 +50,7 @@ enum ExposedCallReply {
         }
     }
 
-    /// For `undef` the stack's first entry carries the arguments themselves, unless they are long.
+    /// For `undef` the stack's first entry contains the arguments themselves, unless they are long.
     private static func undefinedStack(_ invocation: Invocation) -> Term {
         let arguments = Term.list(invocation.arguments)
         return Echo.isShort(arguments) ? stack(invocation, arguments) : stack(invocation)

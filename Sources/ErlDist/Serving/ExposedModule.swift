@@ -8,11 +8,12 @@ public struct Caller: Sendable, Equatable {
     public var pid: PID
 }
 
-/// Answers calls to a module: the result, or an error. An ``ExposedCallError`` becomes exactly that
-/// exception at the caller; any other error becomes one of class `error` with its description.
+/// Answers calls to a module with a result or an error. An ``ExposedCallError`` becomes exactly
+/// that exception at the caller. Any other error becomes an exception of class `error` with the
+/// error's description.
 ///
-/// It runs on the node's event loop and must not block it. When the calling process ends the task
-/// is not cancelled; when it is killed from outside it is.
+/// It runs on the node's event loop and must not block it. Its task is cancelled when the process
+/// of the call is killed from outside, but not when the calling process ends.
 public typealias ExposedModule =
     @Sendable (_ function: Atom, _ arguments: [Term], _ caller: Caller) async throws -> Term
 

@@ -15,11 +15,11 @@ struct IncomingCall {
     var task: Task<Void, Never>?
     let pid: PID
     let caller: Caller
-    /// How many bytes it came in.
+    /// The size of the call as it came.
     let byteCount: Int
     let answer: Answer
 
-    /// The node that it came from.
+    /// The node that the call came from.
     var peer: Atom { caller.node.atom }
 
     var invocation: Invocation {
@@ -30,7 +30,7 @@ struct IncomingCall {
     }
 }
 
-/// The function that a call is for.
+/// The function that a call names.
 struct Invocation {
     let module: Atom
     let function: Atom
@@ -48,7 +48,7 @@ extension Invocation {
     }
 }
 
-/// What a spawned process runs, and how its end tells the result.
+/// What a spawned process runs, and how its end reports the result.
 struct SpawnTarget {
     private enum Form {
         case call(resultID: Term)

@@ -4,13 +4,13 @@ internal import Transport
 /// The calls from other nodes that run here, and the modules that they may call. They belong to
 /// their node's isolation.
 ///
-/// The node runs the function in a task of its own, see ``begin(_:module:)`` and ``finish(_:_:)``.
+/// The node runs each function in a task of its own; see ``begin(_:module:)`` and ``finish(_:_:)``.
 final class IncomingCalls {
     private let peers: Peers
     private let processes: LocalProcesses
     private let log: NodeLog
     private var exposed: [Atom: ExposedModule] = [:]
-    /// By the number of the process.
+    /// The key is the number of the process that runs the call.
     private var calls: [UInt32: IncomingCall] = [:]
     private var budget: CallBudget
 
@@ -28,11 +28,12 @@ final class IncomingCalls {
 
     // MARK: Starting
 
-    /// A process is asked for: `erpc:execute_call/4`, `erpc:execute_cast/3`, or a function of an
-    /// exposed module itself.
+    /// A peer asks for a process: one that runs `erpc:execute_call/4` or `erpc:execute_cast/3`, or
+    /// one that runs a function of an exposed module itself.
     /// - Returns: the call that is to run; `nil` when it is refused, which the peer has been told.
     func start(_ request: SpawnRequest, from peer: PeerConnection) -> IncomingCall? {
-        // As for monitors and links: its end would be told to a node that never asked.
+        // As with monitors and links: otherwise a node that never asked would be told of the
+        // process's end.
         guard request.from.node == peer.name else { return nil }
         guard request.options.count <= Self.maximumOptionCount,
             Echo.isShort(request.token ?? [])
@@ -56,7 +57,7 @@ final class IncomingCalls {
         let isLinked = request.options.contains(.atom("link"))
         processes.watch(
             pid, by: request.from, monitor: isMonitored ? request.id : nil, isLinked: isLinked)
-        // The reply stands before everything else that this process sends. As a BEAM's does, it
+        // This reply must precede everything else that the process sends. As a BEAM's does, it
         // gives the token back: SPAWN_REPLY_TT.
         reply(
             .started(pid), to: request, isLinked: isLinked, isMonitored: isMonitored,
@@ -77,13 +78,13 @@ final class IncomingCalls {
                     isMonitored: isMonitored, result: result, token: token)))
     }
 
-    /// There are seven.
+    /// There are seven options.
     private static let maximumOptionCount = 32
     private static let monitorOption = Term.atom("monitor")
 
-    /// `{'$gen_call', From, {call, M, F, A, GroupLeader}}` to `rex`, or `{Pid, {call, …}}` of the
-    /// oldest clients.
-    /// - Returns: the call that is to run; `nil` when the message is none.
+    /// Reads `{'$gen_call', From, {call, M, F, A, GroupLeader}}` to `rex`, or `{Pid, {call, …}}` of
+    /// the oldest clients.
+    /// - Returns: the call that is to run; `nil` when the message is not such a call.
     func start(rex message: Term, from peer: PeerConnection) -> IncomingCall? {
         let from: PID
         let answer: IncomingCall.Answer
@@ -121,7 +122,7 @@ final class IncomingCalls {
         return handler
     }
 
-    /// The task that runs a call is cancelled when the call's process is killed.
+    /// Sets the task that runs a call. It is cancelled when the call's process is killed.
     func setTask(_ task: Task<Void, Never>, of call: IncomingCall) {
         calls[call.pid.id]?.task = task
     }

@@ -1,22 +1,21 @@
 public import Transport
 
-/// The distribution over TLS, ready to use: options that have been read and files that have been
+/// The distribution over TLS, ready to use: its options have been read and its files have been
 /// loaded.
 ///
-/// A renewed certificate is used for new connections as soon as its files are in place; files that
-/// cannot be used are reported, and the former ones stay in use. The options themselves are read
-/// once.
+/// New connections use a renewed certificate as soon as its files are in place. Files that cannot
+/// be used are reported, and the former ones stay in use. The options themselves are read once.
 public final class DistributionTLS: Sendable {
-    /// What the file said.
+    /// The options that the file contains.
     public let options: DistributionTLSOptions
     private let server: TLSContext
     private let client: TLSContext
 
-    /// Reads the options file and what it names, on the calling thread.
+    /// Reads the options file and the files that it names, on the calling thread.
     /// - Parameters:
-    ///   - owners: whose the file and those that it names may be.
-    ///   - report: hears, now and later, on any thread, what an operator should know: an expired
-    ///     certificate of ours, files that have been reloaded or could not be.
+    ///   - owners: the users who may own the options file and the files that it names.
+    ///   - report: hears, now and later, on any thread, what an operator should know: that a
+    ///     certificate of ours has expired, or that files have been reloaded or could not be.
     public convenience init(
         optionsFile: String, owners: TrustedUsers = TrustedUsers(),
         report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
@@ -38,7 +37,7 @@ public final class DistributionTLS: Sendable {
     }
 
     /// Loads what the options name, on the calling thread.
-    /// - Parameter file: where the options are from, for errors.
+    /// - Parameter file: the file that the options are from, for errors.
     public init(
         _ options: DistributionTLSOptions, file: String,
         report: @escaping @Sendable (LogLevel, String) -> Void = { _, _ in }
@@ -50,7 +49,7 @@ public final class DistributionTLS: Sendable {
             throw TLSOptionError(file: file, section: .server, .unusable(error.description))
         }
         do throws(TLSConfigurationError) {
-            // Mostly the same files: what there is to say of them has been said.
+            // These are mostly the same files, which the first context has reported on.
             client = try TLSContext(options.client, role: .client) { text in
                 guard options.client.certificateFile != options.server.certificateFile else {
                     return
@@ -68,16 +67,16 @@ public final class DistributionTLS: Sendable {
         report(text == .reloaded ? .notice : .warning, text.description)
     }
 
-    /// Returns when the files for connections that are accepted have been looked at, however long
-    /// that takes.
+    /// Looks at the files that accepted connections need, and returns when that is done, however
+    /// long it takes.
     package func look() async {
         await server.look()
     }
 
-    /// TLS over a connection that was accepted, after a ``look()``; the handshake begins when it is
-    /// started.
-    /// - Parameter handshakeTimeout: how long the handshakes may take, that of TLS and that of the
-    ///   distribution over it.
+    /// Puts TLS over a connection that was accepted, after a ``look()``. The handshake begins when
+    /// the stream is started.
+    /// - Parameter handshakeTimeout: how long the two handshakes may take: that of TLS, and that of
+    ///   the distribution over it.
     /// - Throws: when no memory is left; then the connection is closed.
     package func accept(
         _ stream: TCPStream, on loop: EventLoop, limits: StreamLimits = StreamLimits(),
@@ -88,11 +87,11 @@ public final class DistributionTLS: Sendable {
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
-    /// TLS over a connection that was made; the handshake begins when it is started. It returns
-    /// when the files have been looked at.
+    /// Puts TLS over a connection that was made, once the files have been looked at. The handshake
+    /// begins when the stream is started.
     /// - Parameters:
-    ///   - host: what stands after the `@` of the node's name.
-    ///   - handshakeTimeout: how long the handshakes may take, that of TLS and that of the
+    ///   - host: the part of the node's name after the `@`.
+    ///   - handshakeTimeout: how long the two handshakes may take: that of TLS, and that of the
     ///     distribution over it.
     /// - Throws: when `host` cannot be a server's name; then the connection is closed.
     package func connect(
@@ -105,6 +104,7 @@ public final class DistributionTLS: Sendable {
             handshakeTimeout: Self.timeout(handshakeTimeout))
     }
 
-    /// TLS gives up before the handshake above it does: it knows better what the peer has not said.
+    /// TLS gives up before the handshake above it does, because it knows better what the peer has
+    /// failed to send.
     private static func timeout(_ whole: Duration) -> Duration { whole * 9 / 10 }
 }

@@ -9,10 +9,10 @@ package import Transport
 ///            {verify, verify_peer}, {secure_renegotiate, true}]},
 ///  {client, [… , {server_name_indication, disable}]}].
 /// ```
-/// An option that is not known here is an error, never ignored. Two defaults are stricter than
-/// OTP's: without `verify` the peer is verified, and without `fail_if_no_peer_cert` a server that
-/// verifies turns away clients that have no certificate. Without `versions` both TLS 1.2 and 1.3
-/// are spoken, where OTP's distribution offers 1.2 only.
+/// An unknown option is an error, never ignored. Two defaults are stricter than OTP's: without
+/// `verify` the peer is verified, and without `fail_if_no_peer_cert` a server that verifies turns
+/// away clients that have no certificate. Without `versions` both TLS 1.2 and 1.3 are spoken, where
+/// OTP's distribution offers 1.2 only.
 ///
 /// It reads no file: see ``DistributionTLS``. Source: "Using TLS for Erlang Distribution", ssl;
 /// `inet_tls_dist.erl`.
@@ -20,13 +20,13 @@ public struct DistributionTLSOptions: Equatable, Sendable {
     package private(set) var server: TLSConfiguration
     package private(set) var client: TLSConfiguration
 
-    /// Whether both sides of every connection show a certificate, and have it checked.
+    /// Whether on every connection both sides show a certificate and have it checked.
     public var isMutual: Bool {
         server.verifiesPeer && server.requiresPeerCertificate && client.verifiesPeer
             && client.certificateFile != nil
     }
 
-    /// The same with files that may be these users'.
+    /// The same options, whose files these users may own.
     package func withFiles(of owners: TrustedUsers) -> DistributionTLSOptions {
         var options = self
         options.server.fileOwners = owners
@@ -34,7 +34,7 @@ public struct DistributionTLSOptions: Equatable, Sendable {
         return options
     }
 
-    /// Reads the text of such a file.
+    /// Reads the text of an options file.
     /// - Parameter file: its name, for errors.
     public init(text: String, file: String) throws(TLSOptionError) {
         let terms: [Term]

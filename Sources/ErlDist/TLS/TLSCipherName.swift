@@ -11,12 +11,13 @@ struct TLSCipherName: Equatable {
     /// As OpenSSL takes it.
     let name: String
 
-    /// Suites of TLS 1.3 name no key exchange.
+    /// Whether this is a suite of TLS 1.3: those name no key exchange.
     var isTLS13: Bool {
         name.hasPrefix("TLS_") && !name.contains("_WITH_")
     }
 
-    /// `nil` for what is no cipher's name. Whether there is such a cipher is OpenSSL's to say.
+    /// `nil` when the term is not the name of a cipher. OpenSSL decides whether such a cipher
+    /// exists.
     init?(_ term: Term) {
         guard let text = term.asMap.flatMap(Self.name) ?? term.asText else { return nil }
         self.init(text)
@@ -31,7 +32,7 @@ struct TLSCipherName: Equatable {
         name = String(text)
     }
 
-    /// The RFC's name of a map.
+    /// The name in the RFCs of the cipher that a map describes.
     private static func name(_ map: TermMap) -> String? {
         func value(_ key: Atom) -> String? { map[.atom(key)]?.asAtom?.name }
         guard let exchange = value("key_exchange"), let cipher = value("cipher"),
@@ -45,7 +46,7 @@ struct TLSCipherName: Equatable {
         if mac != "aead" {
             hash = mac
         } else if cipher.contains("_ccm"), !isTLS13 {
-            // Their names leave it out (RFC 7251, section 2).
+            // The names of these ciphers leave the digest out (RFC 7251, section 2).
             return name
         } else {
             hash = prf

@@ -1,49 +1,51 @@
 public import ExternalTermFormat
 internal import Transport
 
-/// Why a file with options for the distribution over TLS cannot be used: where, and which option.
+/// Why the file with the options for the distribution over TLS cannot be used: where the error is,
+/// and in which option.
 public struct TLSOptionError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The file's path.
     public var file: String
-    /// Counted from 1; `nil` when it concerns the whole file.
+    /// The line, counted from 1; `nil` when the error concerns the whole file.
     public var line: Int?
-    /// The part of the file; `nil` when it concerns all of it.
+    /// The part of the file; `nil` when the error concerns all of it.
     public var section: Section?
-    /// The option as the file spells it; `nil` when it concerns no single one.
+    /// The option as the file spells it; `nil` when the error concerns no single option.
     public var option: String?
     /// What is wrong.
     public var reason: Reason
 
-    /// The two parts of such a file.
+    /// The two parts of an options file.
     public enum Section: String, Equatable, Sendable, CaseIterable {
         case server, client
     }
 
-    /// What can be wrong with such a file.
+    /// What can be wrong with an options file.
     public enum Reason: Error, Equatable, Sendable {
-        /// The system's words.
+        /// The file cannot be read; the text is the system's.
         case unreadable(String)
-        /// Others than trusted users could have written it: what is in the way, and what helps.
+        /// Users who are not trusted could have written it. The text says what is wrong and what
+        /// helps.
         case untrusted(String)
         case tooLong
         case syntax(TextError)
-        /// It is not one list of `{server, […]}` and `{client, […]}`.
+        /// The file is not one list of `{server, […]}` and `{client, […]}`.
         case notSections
         case unknownSection(String)
         case repeatedSection
         case missingSection
         /// Something in a section is not `{Option, Value}`.
         case notAnOption(String)
-        /// With a hint, where there is something to use instead.
+        /// The option is not supported. A hint says what to use instead, if anything.
         case unsupported(instead: String?)
         case repeated
         /// The option belongs to the other section.
         case onlyFor(Section)
-        /// `found` is `nil` for what is secret.
+        /// The option's value is wrong. `found` is `nil` for a secret value.
         case invalidValue(found: String?, wanted: String)
-        /// Another option must stand beside it.
+        /// This other option must be given too.
         case needs(String)
-        /// The files that it names cannot be loaded.
+        /// The files that the options name cannot be loaded.
         case unusable(String)
     }
 

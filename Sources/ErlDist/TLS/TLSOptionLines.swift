@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 
-/// On which lines of an Erlang text the first elements of tuples are, for errors: a term does not
-/// know where it stood.
+/// Finds, for errors, the lines on which the first elements of tuples stand in an Erlang text. A
+/// term does not know where it stood.
 struct TLSOptionLines {
     private struct Entry {
         var name: String
@@ -10,7 +10,7 @@ struct TLSOptionLines {
 
     private var entries: [Entry] = []
 
-    /// Reads a text that has been read as terms already, so that each of its tokens is good.
+    /// Reads a text that was read as terms before, so that each of its tokens is valid.
     init(_ text: String) {
         var scanner = TextScanner(Array(text.unicodeScalars))
         var (line, former) = (1, (token: TextToken.end, start: 0))
@@ -23,7 +23,7 @@ struct TLSOptionLines {
         }
     }
 
-    /// The line of `{section,`, or of the given occurrence of `{option,` in it.
+    /// The line of `{section,`, or of the given occurrence of `{option,` in that section.
     func line(
         of option: String? = nil, occurrence: Int = 0, in section: TLSOptionError.Section
     ) -> Int? {

@@ -39,7 +39,7 @@ struct TLSOptionSection {
         return configuration
     }
 
-    /// The reason with its place: an option, or the section as a whole.
+    /// The reason together with its place: an option, or the section as a whole.
     private func error(
         _ reason: Reason, of option: String? = nil, occurrence: Int = 0
     ) -> TLSOptionError {
@@ -88,11 +88,11 @@ struct TLSOptionSection {
         }
     }
 
-    /// Options whose meaning is always given here, or that tune the BEAM only.
+    /// Accepts options that are always in force here, and options that only tune the BEAM.
     private func applyWithoutEffect(_ name: String, _ value: Term) throws(Reason) {
         switch name {
         case "secure_renegotiate", "ktls":
-            // Nothing is renegotiated at all; the encryption stays in this process.
+            // Renegotiation is always off here, and the encryption stays in this process.
             _ = try bool(value)
         case "reuse_sessions":
             guard value.asBool != nil || value.asAtom == "save" else {
@@ -164,7 +164,7 @@ struct TLSOptionSection {
     private mutating func setCiphers(_ value: Term) throws(Reason) {
         let wanted = "a list of cipher names or maps"
         var names: [TLSCipherName] = []
-        // A list of characters is one string of names with colons between them.
+        // A list of characters is one string, in which colons separate the names.
         if let text = value.asText, value.asList?.isEmpty != true,
             value.asBinary != nil || value.asList?.first?.asInteger != nil
         {
@@ -206,7 +206,7 @@ struct TLSOptionSection {
         guard let cache = value.asTuple, cache.count == 2, let module = cache[0].asAtom else {
             throw .invalid(value, wanted: Self.cacheForm)
         }
-        // A BEAM's lists in memory, or its own module: neither is there without a BEAM.
+        // The other modules are a BEAM's lists in memory, or modules of its own: they need a BEAM.
         guard module == "ssl_crl_hash_dir" else {
             throw .unsupported(instead: "use \(Self.cacheForm)")
         }
@@ -247,7 +247,7 @@ struct TLSOptionSection {
         try fitVersionsToCiphers()
     }
 
-    /// A version for which no cipher is listed is not spoken.
+    /// Drops a version for which no cipher is listed.
     private mutating func fitVersionsToCiphers() throws(TLSOptionError) {
         guard let ciphers = configuration.ciphers, let suites = configuration.suites else { return }
         var versions = TLSVersion.allCases.filter { configuration.versions.contains($0) }

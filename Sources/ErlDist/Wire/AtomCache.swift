@@ -1,23 +1,24 @@
 internal import ExternalTermFormat
 
-/// The atoms that the peer has told us once and refers to by index from then on.
+/// The atoms that the peer has told us once; later it refers to them by index.
 ///
 /// Source: "Distribution Header", erl_ext_dist.
 struct AtomCache {
     /// 8 segments of 256 atoms.
     private var atoms: [Atom?] = []
-    /// Bytes of all their names.
+    /// How many bytes all their names have.
     private(set) var byteCount = 0
 
-    /// Reads a header's atom references from `position` on: the count, the flags, and per reference
-    /// an index with, for new entries, the atom's text.
-    /// - Returns: what the references 0, 1, … of this message stand for.
+    /// Reads the atom references of a header from `position` on: the count, the flags, and an index
+    /// for each reference. A new entry's text follows its index.
+    /// - Returns: the atoms that the references 0, 1, … of this message mean.
     mutating func readReferences(
         _ bytes: Span<UInt8>, at position: inout Int
     ) throws(ProtocolViolation) -> [Atom] {
         let count = Int(try Self.byte(bytes, &position))
         guard count > 0 else { return [] }
-        // One nibble per reference and one for all, in whole bytes, the lower nibble first.
+        // There is one nibble for each reference and one for all of them, in whole bytes, the lower
+        // nibble first.
         let flagsAt = position
         position += count / 2 + 1
         guard position <= bytes.count else { throw .truncatedHeader }

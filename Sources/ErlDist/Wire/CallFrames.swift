@@ -11,7 +11,7 @@ internal import ExternalTermFormat
 /// `erpc:execute_call/4`.
 struct CallFrames {
     enum Answer: Equatable {
-        /// SPAWN_REPLY: the process that runs the function.
+        /// SPAWN_REPLY: names the process that runs the function.
         case started(UInt64, PID)
         /// The function has returned.
         case returned(UInt64, Term)
@@ -21,11 +21,11 @@ struct CallFrames {
     /// (MAX_REFERENCE in its erl_node_container_utils.h).
     static let maximumNumber: UInt64 = (1 << 50) - 1
 
-    /// The request up to the module, with zeros for what differs.
+    /// The request up to the module, with zeros in place of what differs.
     private let head: [UInt8]
     private let numberOffsets: [Int]
     private let leaderOffset: Int
-    /// What a frame begins with.
+    /// The bytes that a frame begins with.
     private let frameStart: [UInt8]
     private let isVersioned: Bool
     private let caller: [UInt8]
@@ -34,7 +34,7 @@ struct CallFrames {
     private let salt: UInt32
 
     /// - Parameters:
-    ///   - caller: the process whose calls they are.
+    ///   - caller: the process that makes the calls.
     ///   - leader: a group leader with the number 0.
     ///   - salt: the last word of the calls' references.
     init(caller: PID, leader: PID, salt: UInt32, form: MessageDecoder.Form) {
@@ -78,7 +78,8 @@ struct CallFrames {
             ])
     }
 
-    /// The number of a call by its reference, if it is one of this life of `node`.
+    /// The number of a call, taken from its reference; `nil` when the reference does not have this
+    /// creation and `salt`.
     static func number(of reference: Reference, creation: UInt32, salt: UInt32) -> UInt64? {
         let words = reference.words
         guard reference.creation == creation, words.count == 3, words[2] == salt else { return nil }
@@ -87,7 +88,7 @@ struct CallFrames {
 
     // MARK: Writing
 
-    /// The frame that starts a call; `nil` when it is too long for one.
+    /// The frame that starts a call; `nil` when the call is too long for one frame.
     func request(
         _ number: UInt64, leader: UInt32, _ module: Atom, _ function: Atom, _ arguments: [Term]
     ) -> [UInt8]? {
@@ -138,7 +139,7 @@ struct CallFrames {
         var position = start
         guard let number = number(frame, &position),
             skip(caller, frame, &position), frame.count - position > 2,
-            // Monitored, as was asked for, and not linked.
+            // The process must be monitored, as was asked for, and not linked.
             frame[position] == Tag.smallInteger, frame[position + 1] == 2,
             case .pid(let pid)? = lastTerm(frame, position + 2, limits, nil)
         else { return nil }
@@ -150,7 +151,8 @@ struct CallFrames {
         _ frame: Span<UInt8>, _ start: Int, _ limits: DecodingLimits, _ owner: [UInt8]?
     ) -> Answer? {
         var position = start
-        // Only the length of the node's name is of interest: the tag and the atom's are before it.
+        // Only the length of the node's name is needed: the pid's tag and the atom's tag come
+        // before it.
         guard frame.count - position > 3, frame[position] == Tag.newPID,
             frame[position + 1] == Tag.smallAtomUTF8
         else { return nil }

@@ -1,6 +1,6 @@
 internal import ExternalTermFormat
 
-/// A process as a monitor names it.
+/// A process, as a monitor names it.
 enum ProcessIdentifier: Hashable, Sendable {
     case pid(PID)
     /// A registered name on the node that the message goes to.
@@ -24,18 +24,18 @@ enum ProcessIdentifier: Hashable, Sendable {
     }
 }
 
-/// What connected nodes tell each other: one operation with all that belongs to it.
+/// What connected nodes tell each other: one operation and its fields.
 ///
-/// One case stands for several forms of an operation: the exit reason may be inside the control
-/// message or its payload, and most operations may have a trace token (`…_TT`).
+/// One case stands for several forms of an operation: the exit reason may be in the control message
+/// or in its payload, and most operations may have a trace token (`…_TT`).
 ///
 /// Source: "Protocol between Connected Nodes", erl_dist_protocol.
 enum ControlMessage: Equatable, Sendable {
-    /// SEND, SEND_SENDER: a message to a process. Who sent it is known with SEND_SENDER only.
+    /// SEND, SEND_SENDER: a message to a process. Only SEND_SENDER says who sent it.
     indirect case send(from: PID?, to: PID, message: Term, token: Term?)
     /// REG_SEND: a message to a registered name.
     indirect case registeredSend(from: PID, to: Atom, message: Term, token: Term?)
-    /// ALIAS_SEND: a message to a process that gave out this reference as its alias.
+    /// ALIAS_SEND: a message to the process that gave out this reference as its alias.
     indirect case aliasSend(from: PID, to: Reference, message: Term, token: Term?)
     /// ALTACT_SIG_SEND of OTP 28: a message or exit signal with options.
     indirect case alternativeSend(
@@ -59,7 +59,7 @@ enum ControlMessage: Equatable, Sendable {
     indirect case down(from: ProcessIdentifier, to: PID, reference: Reference, reason: Term)
     indirect case spawnRequest(SpawnRequest)
     indirect case spawnReply(SpawnReply)
-    /// An operation without meaning between today's nodes (NODE_LINK).
+    /// NODE_LINK, an operation without meaning between today's nodes.
     case nodeLink
 }
 
@@ -71,12 +71,12 @@ struct SpawnRequest: Equatable, Sendable {
     var module: Atom
     var function: Atom
     var arguments: [Term]
-    /// `monitor`, `link`, and options for the process.
+    /// The options: `monitor`, `link`, and options for the process.
     var options: [Term]
     var token: Term?
 }
 
-/// SPAWN_REPLY: the process that was started, or why none was.
+/// SPAWN_REPLY: the process that was started, or why none was started.
 struct SpawnReply: Equatable, Sendable {
     enum Result: Equatable, Sendable {
         case started(PID)

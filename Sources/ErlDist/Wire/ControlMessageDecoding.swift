@@ -3,8 +3,8 @@ internal import ExternalTermFormat
 extension ControlMessage {
     /// The operation that the control term and its payload describe.
     ///
-    /// It reads all forms, whatever was agreed on: messages that were queued before the connection
-    /// was up may have an older one.
+    /// It reads all forms, whatever both sides agreed on: a message that was queued before the
+    /// connection was up may have an older form.
     init(_ control: Term, payload: Term?) throws(ProtocolViolation) {
         guard case .tuple(let fields) = control, case .integer(let code)? = fields.first else {
             throw .invalidControlMessage(control)
@@ -18,7 +18,8 @@ extension ControlMessage {
         self = message
     }
 
-    /// The fields after the operation's number; what is not there or of another type is `nil`.
+    /// The fields after the operation's number. A field that is missing or has another type is
+    /// `nil`.
     private struct Fields {
         let terms: [Term]
 

@@ -1,8 +1,8 @@
 internal import ExternalTermFormat
 
 extension ControlMessage {
-    /// The control term and the payload, in the forms that `flags` allow. Both sides have those
-    /// flags.
+    /// The control term and the payload, in the forms that `flags` allow: the flags that both sides
+    /// have.
     func terms(_ flags: DistributionFlags) -> (control: Term, payload: Term?) {
         switch self {
         case .send(let from, let to, let message, let token):
@@ -10,7 +10,7 @@ extension ControlMessage {
                 let operation: ControlOperation = token == nil ? .sendSender : .sendSenderTraced
                 return (Self.tuple(operation, [.pid(from), .pid(to)], token), message)
             }
-            // The unused field was a cookie once; OTP writes the empty atom.
+            // The unused field was a cookie once. OTP writes the empty atom there.
             let operation: ControlOperation = token == nil ? .send : .sendTraced
             return (Self.tuple(operation, [Self.unused, .pid(to)], token), message)
         case .registeredSend(let from, let to, let message, let token):

@@ -1,11 +1,11 @@
-/// What a node can do, as both sides tell each other in the handshake.
+/// A node's capabilities, as both sides tell them to each other in the handshake.
 ///
 /// Source: "Distribution Flags", erl_dist_protocol; `DFLAG_…` in OTP's `dist.h`.
 public struct DistributionFlags: OptionSet, Hashable, Sendable {
-    /// The flags as they travel.
+    /// The flags as the handshake carries them.
     public let rawValue: UInt64
 
-    /// Flags by their bits, known or not.
+    /// Makes flags from their bits, known or not.
     public init(rawValue: UInt64) {
         self.rawValue = rawValue
     }
@@ -16,7 +16,7 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     public static let extendedReferences = DistributionFlags(rawValue: 0x4)
     /// `monitor/2` between nodes.
     public static let monitors = DistributionFlags(rawValue: 0x8)
-    /// Funs, in a form that is gone. Mandatory all the same.
+    /// Funs in a form that no longer exists. Mandatory all the same.
     public static let funTags = DistributionFlags(rawValue: 0x10)
     /// Monitors of registered names. OTP sends monitors only to nodes that have this and
     /// ``monitors``.
@@ -49,8 +49,8 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     public static let handshake23 = DistributionFlags(rawValue: 0x100_0000)
     /// UNLINK_ID and UNLINK_ID_ACK instead of UNLINK.
     public static let unlinkID = DistributionFlags(rawValue: 0x200_0000)
-    /// The node has all that OTP 25 made mandatory. Some published tables put it at bit 36, which
-    /// no node uses.
+    /// The node has everything that OTP 25 made mandatory. Some published tables put this flag at
+    /// bit 36, which no node uses.
     public static let mandatory25Digest = DistributionFlags(rawValue: 1 << 26)
     /// SPAWN_REQUEST and SPAWN_REPLY, by which `erpc` calls.
     public static let spawn = DistributionFlags(rawValue: 1 << 32)
@@ -63,18 +63,18 @@ public struct DistributionFlags: OptionSet, Hashable, Sendable {
     /// ALTACT_SIG_SEND of OTP 28.
     public static let alternativeActions = DistributionFlags(rawValue: 1 << 37)
 
-    /// What OTP 25 demands of a peer, and we of ours.
+    /// The flags that OTP 25 demands of its peers, and that we demand of ours.
     public static let mandatory25: DistributionFlags = [
         .extendedReferences, .funTags, .newFunTags, .extendedPidsAndPorts, .exportTag,
         .bitBinaries, .newFloats, .utf8Atoms, .mapTag, .bigCreation, .handshake23,
     ]
 
-    /// What OTP 26 and later demand of a peer.
+    /// The flags that OTP 26 and later demand of their peers.
     public static let mandatory26: DistributionFlags = [
         .mandatory25, .unlinkID, .version4Containers,
     ]
 
-    /// A hidden node that every OTP from 25 accepts.
+    /// The flags of a hidden node that every OTP from 25 accepts.
     public static let standard: DistributionFlags = [
         .mandatory26, .mandatory25Digest, .monitors, .monitorsByName, .sendSender, .exitPayload,
         .fragments, .spawn, .alias,

@@ -1,9 +1,9 @@
 internal import ExternalTermFormat
 
-/// Decides which terms of a peer may go back to it or on to others: short ones. One message can
-/// cause many answers, and they must not cost more than it did.
+/// Decides which terms from a peer may be sent back to it or on to others: short ones. One message
+/// can cause many answers, which must not cost more than the message did.
 enum Echo {
-    /// It applies to the tags of questions, to exit reasons, and to the arguments of unknown
+    /// The limit for the tags of questions, for exit reasons, and for the arguments of unknown
     /// functions.
     static let maximumByteCount = 64 << 10
 
@@ -12,7 +12,7 @@ enum Echo {
         term.isShort(maximumByteCount: maximumByteCount)
     }
 
-    /// The exit reason, or a short one in place of a long one.
+    /// The exit reason, or a short reason in place of a long one.
     static func reason(_ reason: Term) -> Term {
         isShort(reason) ? reason : .atom("reason_too_long")
     }

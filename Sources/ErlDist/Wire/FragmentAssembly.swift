@@ -1,7 +1,7 @@
 internal import ExternalTermFormat
 internal import Transport
 
-/// Puts fragmented messages together again, within limits on bytes, sequences and time.
+/// Joins the fragments of messages, within limits on bytes, sequences and time.
 ///
 /// Fragment numbers count down to 1; fragments of different sequences may be mixed.
 ///
@@ -10,8 +10,8 @@ struct FragmentAssembly {
     struct Limits: Equatable, Sendable {
         /// Messages that may be unfinished at the same time.
         var sequences = 1024
-        /// Bytes of all unfinished messages together, the names of their atoms included: the
-        /// largest message.
+        /// How many bytes all unfinished messages may have together, with the names of their atoms.
+        /// So this limits the largest message too.
         var byteCount = 64 << 20
         /// How long a message may wait for its next fragment.
         var deadline: Duration = .seconds(60)
@@ -25,14 +25,14 @@ struct FragmentAssembly {
     private struct Sequence {
         var bytes: [UInt8]
         var atoms: [Atom]
-        /// What was counted for `atoms`.
+        /// How many bytes were counted for `atoms`.
         var atomByteCount: Int
-        /// The number that the next fragment has.
+        /// The number that the next fragment must have.
         var next: UInt64
         var deadline: MonotonicTime
     }
 
-    /// How much may be reserved at a first fragment: enough for a message with 1 MiB.
+    /// How many bytes may be reserved at a first fragment: enough for a message with 1 MiB.
     private static let reservedByteCount = 17 << 16
 
     private let limits: Limits
@@ -59,13 +59,13 @@ struct FragmentAssembly {
         guard sequences.count < limits.sequences else {
             throw .tooManyFragmentSequences(maximum: limits.sequences)
         }
-        // A few bytes of references stand for up to 255 atoms of 1,020 bytes, which live as long as
-        // the sequence even when the cache forgets them.
+        // A few bytes of references can mean up to 255 atoms of 1,020 bytes. Those live as long as
+        // the sequence, even when the cache forgets them.
         let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
         try count(bytes.count + atomByteCount)
         var whole: [UInt8] = []
-        // Growing would copy it again and again. The reserved memory is small, whatever the peer
-        // claims.
+        // Growing the array would copy it again and again. The reserved memory is small, whatever
+        // the peer claims.
         if fragment < Self.reservedByteCount, bytes.count < Self.reservedByteCount {
             whole.reserveCapacity(min(bytes.count * Int(fragment), Self.reservedByteCount))
         }
@@ -77,7 +77,7 @@ struct FragmentAssembly {
     }
 
     /// Takes a sequence's next fragment.
-    /// - Returns: the whole message after its last one.
+    /// - Returns: the whole message, if this was its last fragment.
     mutating func `continue`(
         sequence: UInt64, fragment: UInt64, bytes: Span<UInt8>, now: MonotonicTime
     ) throws(ProtocolViolation) -> Whole? {
@@ -94,7 +94,7 @@ struct FragmentAssembly {
         return Whole(bytes: finished.bytes, atoms: finished.atoms)
     }
 
-    /// Whether a sequence has waited too long for its next fragment.
+    /// Throws when a sequence has waited too long for its next fragment.
     func check(now: MonotonicTime) throws(ProtocolViolation) {
         for (sequence, state) in sequences where state.deadline <= now {
             throw .unfinishedFragments(sequence: sequence)

@@ -11,31 +11,31 @@ struct FrameDecoder {
         case joined([UInt8])
     }
 
-    /// The longest frame that is accepted. A node that fragments sends at most 64 KiB and a header;
-    /// one that does not sends whole messages.
+    /// The longest frame that is accepted. A node that fragments sends at most 64 KiB and a header.
+    /// A node that does not fragment sends whole messages.
     let maximumByteCount: Int
 
-    /// The part of the length that has come, and its number of bytes.
+    /// The part of the length that has come.
     private var length: UInt32 = 0
     private var lengthByteCount = 0
-    /// The part that has come of a frame.
+    /// The part of a frame that has come.
     private var part: [UInt8] = []
 
-    /// How much is reserved for a frame at once: enough for one with 1 MiB, whatever length the
-    /// peer claims.
+    /// How many bytes are reserved for a frame at once: enough for a frame with 1 MiB, whatever
+    /// length the peer claims.
     private static let reservedByteCount = 17 << 16
 
     init(maximumByteCount: Int = 64 << 20) {
         self.maximumByteCount = maximumByteCount
     }
 
-    /// What is kept of a frame that is not whole.
+    /// How many bytes of an incomplete frame are kept.
     var heldByteCount: Int { part.count }
 
-    /// The next whole frame, or `nil` when `position` is at the end of `bytes` and more must come.
-    /// An empty frame is a tick.
-    /// - Throws: ``ProtocolViolation/frameTooLong(byteCount:)``; the stream cannot be
-    ///   resynchronised after it.
+    /// The next whole frame, or `nil` when `position` has reached the end of `bytes` and more must
+    /// come. An empty frame is a tick.
+    /// - Throws: ``ProtocolViolation/frameTooLong(byteCount:)``. The decoder cannot go on after
+    ///   that.
     mutating func next(
         in bytes: Span<UInt8>, at position: inout Int
     ) throws(ProtocolViolation) -> Frame? {

@@ -6,28 +6,28 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     case missingFlags(DistributionFlags)
     /// The peer allows no connection from this node (`not_allowed`).
     case notAllowed
-    /// The peer prefers the connection that it is making to us (`nok`).
+    /// The peer prefers its own connection attempt to us (`nok`).
     case simultaneousConnect
     /// The peer has another connection to this name and keeps it.
     case alreadyConnected
-    /// A node with another name listens there.
+    /// The node that listens there has another name.
     case unexpectedNode(expected: String, found: String)
     /// The peer closed the connection after we told it our name.
     case nameRejected(String)
-    /// We asked for a name and got none, or got one without asking.
+    /// We asked for a name and got none, or we got a name without asking.
     case unexpectedStatus(String)
-    /// A name that is not text or not `alive@host`.
+    /// The peer sent a name that is not text or not `alive@host`.
     case invalidName
     case unexpectedMessage(tag: UInt8?, expected: HandshakeStep)
     case truncated(HandshakeStep)
     case messageTooLong(byteCount: Int)
-    /// The peer answers with TLS, and this side speaks without it.
+    /// The peer answers with TLS, but this side speaks without it.
     case peerUsesTLS
-    /// The peer does not answer over TLS, and does without it.
+    /// The peer does not answer over TLS, but it answers without.
     case peerLacksTLS
     case timedOut
-    /// The peer's challenge is one of our own that waits for its answer: whoever listens there
-    /// relays it.
+    /// The peer's challenge is one of our own, whose answer we still wait for: whoever listens
+    /// there relays it.
     case reflectedChallenge
     /// The stream ended in the middle of the handshake.
     case connectionClosed(String)
@@ -45,7 +45,7 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
         case .nameRejected(let name):
             "the peer ended the connection once it had been told this node's name, \(name): it may"
                 + " have looked for another"
-        // Whatever listens there chose the text: control characters are escaped.
+        // The peer chose the text: control characters are escaped.
         case .unexpectedStatus(let text): "unexpected handshake status \(text.debugDescription)"
         case .invalidName: "the peer sent a name that is not a node name"
         case .unexpectedMessage(let tag, let step):

@@ -1,9 +1,9 @@
 internal import Transport
 
-/// The messages of the handshake, without their length, to and from bytes.
+/// The messages of the handshake, without their length, and their conversion to and from bytes.
 ///
-/// Bytes after the fields that are known are ignored, as the protocol demands, so that later
-/// versions can append some.
+/// Bytes after the known fields are ignored, as the protocol demands, so that later versions can
+/// add fields.
 ///
 /// Source: "Distribution Handshake", erl_dist_protocol.
 enum HandshakeMessage: Equatable {
@@ -25,7 +25,7 @@ enum HandshakeMessage: Equatable {
     struct SentName: Equatable {
         var flags: DistributionFlags
         var creation: UInt32
-        /// `alive@host`, or the host alone when the node asks for a name.
+        /// `alive@host`, or only the host when the node asks for a name.
         var name: String
     }
 
@@ -36,7 +36,7 @@ enum HandshakeMessage: Equatable {
         var name: String
     }
 
-    /// Which message a side expects; `N` begins two of them.
+    /// Which message a side expects. Two different messages begin with `N`.
     typealias Kind = HandshakeStep
 
     /// The digest that proves knowledge of the cookie.
@@ -105,7 +105,8 @@ enum HandshakeMessage: Equatable {
                     creation: try Self.field(bytes, 13, kind),
                     name: try Self.countedName(bytes, 17, kind)))
         case (.challenge, UInt8(ascii: "n")):
-            // A node before OTP 23: its 32 flags cannot hold what is mandatory today.
+            // The name comes from a node before OTP 23: its 32 flags cannot hold what is mandatory
+            // today.
             let flags: UInt32 = try Self.field(bytes, 3, kind)
             let missing = DistributionFlags.mandatory25.subtracting(
                 DistributionFlags(rawValue: UInt64(flags)))
@@ -158,16 +159,16 @@ enum HandshakeMessage: Equatable {
 /// The answer to `send_name`.
 enum HandshakeStatus: Equatable, Sendable {
     case ok
-    /// The acceptor is connecting to us as well, and goes on with this connection.
+    /// The acceptor is connecting to us as well, and this connection goes on.
     case okSimultaneous
-    /// The acceptor is connecting to us as well, and goes on with that one.
+    /// The acceptor is connecting to us as well, and its own connection goes on.
     case nok
     case notAllowed
-    /// The acceptor believes in an older connection of ours.
+    /// The acceptor believes that an older connection of ours still lives.
     case alive
     /// The answer to ``alive``: whether the new connection replaces the old one.
     case replaceOld(Bool)
-    /// A name and creation for a node that asked for one: `named:` nlen:16 name creation:32.
+    /// The name and creation for a node that asked for a name: `named:` nlen:16 name creation:32.
     case named(String, creation: UInt32)
 
     func encoded() -> [UInt8] {

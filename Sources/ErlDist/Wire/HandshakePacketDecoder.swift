@@ -2,8 +2,8 @@ internal import Transport
 
 /// Splits the bytes of a handshake into messages: a big-endian length, then that many bytes.
 ///
-/// Over plain TCP the length has 2 bytes, and becomes 4 bytes wide only when the connection is up.
-/// A TLS connection uses 4 bytes from the start.
+/// Over plain TCP the length has 2 bytes during the handshake; the frames after it have 4. A TLS
+/// connection uses 4 bytes from the start.
 ///
 /// Source: "Distribution Handshake", erl_dist_protocol; `inet_tls_dist.erl`.
 struct HandshakePacketDecoder {
@@ -13,11 +13,11 @@ struct HandshakePacketDecoder {
         case fourBytes = 4
     }
 
-    /// A name has at most 255 characters of 4 bytes, and nothing else in a handshake is long.
+    /// A name has at most 255 characters of 4 bytes. Nothing else in a handshake is long.
     static let maximumByteCount = 4096
 
-    /// How the records of TLS begin that tell of an alert, which answers a name, or of a handshake. As
-    /// lengths they would be too long. Source: RFC 8446, 5.1.
+    /// The first two bytes of TLS records that contain an alert, which answers a name, or a
+    /// handshake message. As lengths they would be too large. Source: RFC 8446, 5.1.
     private static let tlsRecords: Set<Int> = [0x1503, 0x1603]
 
     let width: LengthWidth
@@ -45,7 +45,7 @@ struct HandshakePacketDecoder {
         return message
     }
 
-    /// What came after the last message: the beginning of the connection's frames.
+    /// The bytes after the last message: the beginning of the connection's frames.
     mutating func takeRemainder() -> [UInt8] {
         defer { buffer = [] }
         return buffer

@@ -3,9 +3,9 @@ internal import Transport
 
 /// Reads control messages with their payloads from frames, in the form that both sides agreed on.
 ///
-/// With fragments or an atom cache every frame begins `131, 68|69|70` and the terms carry no
-/// version number; with neither it begins with 112 and each term has its own. OTP closes the
-/// connection when the other form comes, and so does this.
+/// With fragments or an atom cache every frame begins `131, 68|69|70` and the terms have no version
+/// number. With neither a frame begins with 112, and each term has a version number. OTP closes the
+/// connection when a frame has the other form, and so does this.
 ///
 /// Source: "Protocol between Connected Nodes", erl_dist_protocol; "Distribution Header",
 /// erl_ext_dist.
@@ -36,7 +36,8 @@ struct MessageDecoder {
         self.termLimits = termLimits
     }
 
-    /// The message in a frame that is not empty; `nil` when it is a fragment and more follow.
+    /// The message in a frame that is not empty; `nil` when the frame is a fragment and more
+    /// follow.
     /// - Parameter owner: the array whose span the frame is, if large binaries may share it.
     mutating func decode(
         _ frame: Span<UInt8>, sharing owner: [UInt8]? = nil, now: MonotonicTime
@@ -54,7 +55,7 @@ struct MessageDecoder {
         }
     }
 
-    /// The bytes of unfinished fragments and of the atom cache's names.
+    /// The bytes of unfinished messages and of the names in the atom cache.
     var heldByteCount: Int { fragments.byteCount + atomCache.byteCount }
 
     /// - Throws: ``ProtocolViolation/unfinishedFragments(sequence:)``.

@@ -3,8 +3,8 @@ internal import Transport
 
 /// Writes control messages with their payloads as frames, lengths included.
 ///
-/// Messages of more than a fragment's size leave in several frames when both sides agreed on it.
-/// Atoms are always written out: a header refers to none.
+/// A message longer than one fragment leaves in several frames when both sides agreed on that.
+/// Atoms are always written out: the header contains no references to atoms.
 struct MessageEncoder {
     private let flags: DistributionFlags
     private let form: MessageDecoder.Form
@@ -25,7 +25,7 @@ struct MessageEncoder {
     struct Frames {
         /// The beginning; all of it when there are no fragments.
         let head: [UInt8]
-        /// Parts of fragments, which share what the message was written into.
+        /// Parts of fragments, which share the memory that the message was written into.
         var rest: [ArraySlice<UInt8>] = []
 
         var byteCount: Int { rest.reduce(head.count) { $0 + $1.count } }
@@ -83,8 +83,9 @@ struct MessageEncoder {
         return pieces
     }
 
-    /// The control message whole in the first fragment, with the references to atoms of all of
-    /// them, then fragments of equal size, numbered down to 1.
+    /// The fragments, numbered down to 1. The first one contains the whole control message, and the
+    /// count of atom references, which is 0. The others have ``fragmentByteCount`` bytes, except
+    /// the last.
     private mutating func fragment(
         _ pieces: [ArraySlice<UInt8>], controlByteCount: Int
     ) -> Frames {
@@ -108,7 +109,7 @@ struct MessageEncoder {
             head: header(
                 MessageDecoder.firstFragmentTag, count, 1 + firstByteCount) + [0])
         frames.rest.reserveCapacity(2 * count + pieces.count)
-        /// Of the present fragment, and of all.
+        /// How many bytes are left of the present fragment, and of the whole message.
         var (left, total) = (firstByteCount, byteCount)
         var fragment = count
         for piece in pieces {

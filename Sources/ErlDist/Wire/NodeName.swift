@@ -2,19 +2,19 @@ public import ExternalTermFormat
 
 /// A node's name, `alive@host`, and optionally the port on which it is reached without EPMD.
 ///
-/// Two names are equal when node and port are: `app@host` and `app@host:9100` are the same node
-/// reached in two ways, see ``atom``.
+/// Two names are equal when node and port are. `app@host` and `app@host:9100` are the same node,
+/// reached in two ways; see ``atom``.
 public struct NodeName: Hashable, Sendable, CustomStringConvertible {
-    /// What stands before the `@`.
+    /// The part before the `@`.
     public let alive: String
-    /// What stands after it: a short name, a full one or an address.
+    /// The part after the `@`: a short name, a full one or an address.
     public let host: String
-    /// Where the node listens, when written `name@host:port`. EPMD is not asked then.
+    /// The port on which the node listens, when written `name@host:port`. EPMD is not asked then.
     public let port: UInt16?
     /// The name that nodes call each other by: `alive@host`, without the port.
     public let atom: Atom
 
-    /// Characters in `alive@host`: it is an atom on every node that hears of it.
+    /// How many characters `alive@host` may have: it is an atom on every node that hears of it.
     public static let maximumLength = Atom.maximumLength
 
     /// The name with those parts.
@@ -48,7 +48,7 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
             try self.init(
                 alive: alive, host: String(place[..<colon]), port: Self.port(place[colon...]))
         } else {
-            // No colon, or the several of a bare IPv6 address.
+            // There is no colon, or there are several, as in a bare IPv6 address.
             try self.init(alive: alive, host: String(place))
         }
     }
@@ -64,7 +64,7 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
         return host.contains(":") ? "\(alive)@[\(host)]:\(port)" : "\(text):\(port)"
     }
 
-    /// Whether the host is a full name or an address, which OTP calls a long name.
+    /// Whether the host is a full name or an address. OTP calls that a long name.
     public var isLong: Bool {
         host.contains(".") || host.contains(":")
     }
@@ -76,8 +76,8 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
         return port
     }
 
-    /// OTP's `net_kernel` takes letters, digits, `_` and `-`; other nodes also dots and more, so
-    /// that only what would make the name ambiguous is refused.
+    /// OTP's `net_kernel` accepts letters, digits, `_` and `-`; other nodes accept dots and more
+    /// too. So only characters that would make the name ambiguous are refused.
     private static func isAllowedInAlive(_ scalar: Unicode.Scalar) -> Bool {
         isVisible(scalar) && scalar != "@" && scalar != "/" && scalar != ":"
     }
@@ -86,7 +86,7 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
         isVisible(scalar) && scalar != "@" && scalar != "/" && scalar != "[" && scalar != "]"
     }
 
-    /// No control character and no space: names stand in logs and on terminals.
+    /// Control characters and spaces are refused: names appear in logs and on terminals.
     private static func isVisible(_ scalar: Unicode.Scalar) -> Bool {
         scalar.value > 0x20 && !(0x7F...0x9F).contains(scalar.value)
     }

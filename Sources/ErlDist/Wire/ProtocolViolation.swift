@@ -3,19 +3,20 @@ public import ExternalTermFormat
 /// How a connected peer broke the protocol. The node closes the connection, as OTP does.
 public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertible {
     case frameTooLong(byteCount: Int)
-    /// A frame in a form that the sides did not agree on.
+    /// A frame has a form that the sides did not agree on.
     case unexpectedFrame(tag: UInt8)
     case truncatedHeader
-    /// An atom cache reference that was never defined, or an atom that is not UTF-8.
+    /// An atom cache reference was never defined, or an atom is not UTF-8.
     case invalidAtomCache
-    /// A fragment out of order, of an unknown sequence, or of one that has begun already.
+    /// A fragment is out of order, or belongs to an unknown sequence or to one that has begun
+    /// already.
     case unexpectedFragment(sequence: UInt64, fragment: UInt64)
     case tooManyFragmentSequences(maximum: Int)
     case fragmentsTooLong(byteCount: Int)
     /// The next fragment of a message did not come in time.
     case unfinishedFragments(sequence: UInt64)
     case invalidTerm(TermError)
-    /// A control message that is no tuple, has the wrong shape, or lacks its payload.
+    /// A control message is not a tuple, has the wrong shape, or lacks its payload.
     case invalidControlMessage(Term)
     case unknownOperation(Int)
 

@@ -1,28 +1,28 @@
-/// The addresses at which something on a host is looked for, one after the other.
+/// The addresses to try when looking for something on a host, one after the other.
 ///
 /// ```swift
 /// var search = AddressSearch(host: "server", port: 4369)
 /// while let address = try await search.next() { … }
 /// ```
-/// This host's own are loopback first, and then what its name resolves to. Its nodes listen there
-/// whatever the name resolves to, which may be nothing, an address of IPv6 that they do not listen
-/// on, or 127.0.1.1. The resolver is asked only when loopback was not enough.
+/// For this host loopback comes first, and then what its name resolves to. This host's nodes listen
+/// on loopback whatever the name resolves to: that may be nothing, an IPv6 address on which they do
+/// not listen, or 127.0.1.1. The resolver is asked only when loopback was not enough.
 public struct AddressSearch: Sendable, ExpressibleByArrayLiteral {
     private enum Rest: Sendable {
         case none
-        /// What the name resolves to.
+        /// The addresses that the name resolves to.
         case resolved(host: String)
-        /// The same, of this host: it need not resolve.
+        /// The same for this host's name, which need not resolve.
         case resolvedToo(host: String)
     }
 
     private let port: UInt16
-    /// Those to be given next.
+    /// The addresses to return next.
     private var next: [SocketAddress]
     private var given: Set<SocketAddress> = []
     private var rest: Rest
 
-    /// These, in their order.
+    /// Searches these addresses, in their order.
     public init(_ addresses: [SocketAddress]) {
         port = 0
         next = addresses
@@ -33,7 +33,7 @@ public struct AddressSearch: Sendable, ExpressibleByArrayLiteral {
         self.init(addresses)
     }
 
-    /// Those of `host`, which is an address or a name.
+    /// Searches the addresses of `host`, which is an address or a name.
     /// - Parameter ownHost: the names that mean this host.
     public init(host: String, port: UInt16, ownHost: OwnHost = OwnHost()) {
         self.port = port
@@ -66,7 +66,7 @@ public struct AddressSearch: Sendable, ExpressibleByArrayLiteral {
                 do throws(ResolutionError) {
                     next = try await SocketAddress.resolve(host, port: port)
                 } catch {
-                    // What loopback said tells more.
+                    // The errors at the loopback addresses tell more.
                     return nil
                 }
             }

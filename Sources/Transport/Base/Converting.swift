@@ -1,4 +1,4 @@
-/// What `value` is. Where it throws, the error is the one that `convert` makes of it.
+/// Returns `value`. If computing it throws, this throws what `convert` makes of that error.
 package func converting<Value: ~Copyable, Failure: Error, Converted: Error>(
     _ convert: (Failure) -> Converted, _ value: @autoclosure () throws(Failure) -> Value
 ) throws(Converted) -> Value {

@@ -1,5 +1,5 @@
-/// Values by time, the earliest first: a binary heap. Those with the same time come in the order in
-/// which they were inserted.
+/// Values ordered by time, the earliest first: a binary heap. Values with the same time come in the
+/// order in which they were inserted.
 struct DeadlineHeap<Value> {
     private struct Entry {
         var time: MonotonicTime
@@ -31,7 +31,7 @@ struct DeadlineHeap<Value> {
         siftUp(from: entries.count - 1)
     }
 
-    /// Removes the first value, which exists.
+    /// Removes the first value, which must exist.
     mutating func removeFirst() {
         precondition(!entries.isEmpty, "An empty heap has no first value")
         entries.swapAt(0, entries.count - 1)
@@ -39,7 +39,7 @@ struct DeadlineHeap<Value> {
         siftDown()
     }
 
-    /// Removes and returns the first value when its time has come.
+    /// Removes and returns the first value if its time has come.
     mutating func popFirst(dueAt now: MonotonicTime) -> Value? {
         guard let first = entries.first, first.time <= now else { return nil }
         removeFirst()
@@ -80,7 +80,7 @@ struct DeadlineHeap<Value> {
     }
 }
 
-/// Numbered deadlines. It is not generic, so that other modules use it without indirection.
+/// Numbered deadlines. The type is not generic, so that other modules use it without indirection.
 package struct NumberedDeadlines {
     private var heap = DeadlineHeap<UInt64>()
 

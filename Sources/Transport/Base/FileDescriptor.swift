@@ -1,17 +1,17 @@
 internal import CLinux
 internal import Glibc
 
-/// An open descriptor with one owner: it is closed when that owner goes away.
+/// An open descriptor with one owner. It is closed when the owner goes away.
 package struct FileDescriptor: ~Copyable, Sendable {
     package let raw: Int32
 
-    /// Takes over `raw`, which nothing else may close.
+    /// Takes over `raw`, which nothing else may close from now on.
     package init(owning raw: Int32) {
         precondition(raw >= 0, "A descriptor is never negative")
         self.raw = raw
     }
 
-    /// An empty file that no folder has, for processes to share; it goes with the last of its
+    /// An empty file in no folder, which processes can share. It disappears with the last of its
     /// descriptors.
     package static func inMemory(_ name: String) throws(SystemError) -> FileDescriptor {
         let raw = clinux_memory_file(name)
@@ -21,7 +21,7 @@ package struct FileDescriptor: ~Copyable, Sendable {
 
     /// Reads what comes next into the beginning of `buffer`.
     /// - Parameter attempt: what is being done, for the error.
-    /// - Returns: how many bytes, 0 at the end.
+    /// - Returns: how many bytes were read; 0 at the end.
     package func read(
         into buffer: inout [UInt8], _ attempt: @autoclosure () -> String
     ) throws(SystemError) -> Int {
@@ -47,14 +47,14 @@ package struct FileDescriptor: ~Copyable, Sendable {
         }
     }
 
-    /// Writes as many of `bytes` as can be written, which is all of them except after an error.
-    /// - Returns: how many.
+    /// Writes as many of `bytes` as possible: all of them, except after an error.
+    /// - Returns: how many bytes were written.
     package func write(_ bytes: ArraySlice<UInt8>) -> Int {
         var rest = bytes
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes { Glibc.write(raw, $0.baseAddress, $0.count) }
             if count < 0, clinux_errno() == EINTR { continue }
-            // A disk that becomes full gives a short count first and then the error.
+            // A disk that becomes full first gives a short count, and then the error.
             guard count > 0 else { break }
             rest = rest.dropFirst(count)
         }

@@ -2,10 +2,10 @@ internal import Synchronization
 
 /// A value that several threads use, one at a time.
 ///
-/// It is a `Mutex` whose order the thread sanitizer can see. The mutex alone orders what its
-/// holders do; but where one waits for another it does so in the runtime's library, which is not
-/// instrumented: the value, and all that is handed on through it, would be taken for races. The two
-/// accesses of `order` are seen, and cost next to nothing.
+/// It is a `Mutex` whose order the thread sanitizer can see. The mutex alone does order its
+/// holders. But where one thread waits for another it waits in the runtime's library, which is not
+/// instrumented. So the sanitizer would report races on the value, and on all that is handed on
+/// through it. It sees the two accesses of `order`, which cost next to nothing.
 package struct Guarded<Value: Sendable>: ~Copyable, Sendable {
     private let mutex: Mutex<Value>
     private let order = Atomic<UInt8>(0)

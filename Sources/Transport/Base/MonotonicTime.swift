@@ -2,8 +2,9 @@ internal import Glibc
 
 /// A point on the monotonic clock, in nanoseconds since an arbitrary origin.
 ///
-/// Machines take it as an argument instead of reading a clock, so that tests and simulations choose
-/// it. It does not go on while the host is suspended. Source: clock_gettime(2), CLOCK_MONOTONIC.
+/// Machines take the time as an argument instead of reading a clock, so that tests and simulations
+/// choose it. The clock stops while the host is suspended. Source: clock_gettime(2),
+/// CLOCK_MONOTONIC.
 public struct MonotonicTime: Comparable, Hashable, Sendable {
     public var nanoseconds: Int64
 
@@ -23,14 +24,14 @@ public struct MonotonicTime: Comparable, Hashable, Sendable {
         left.nanoseconds < right.nanoseconds
     }
 
-    /// The time `duration` later; the far ends saturate.
+    /// The time `duration` later. At both ends of the range it saturates.
     public static func + (time: MonotonicTime, duration: Duration) -> MonotonicTime {
         let (sum, overflow) = time.nanoseconds.addingReportingOverflow(duration.nanoseconds)
         guard overflow else { return MonotonicTime(nanoseconds: sum) }
         return MonotonicTime(nanoseconds: duration.nanoseconds < 0 ? .min : .max)
     }
 
-    /// How long after `right` the time `left` is.
+    /// The time from `right` to `left`.
     public static func - (left: MonotonicTime, right: MonotonicTime) -> Duration {
         .nanoseconds(left.nanoseconds.subtractingReportingOverflow(right.nanoseconds).partialValue)
     }

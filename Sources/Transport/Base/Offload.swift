@@ -1,7 +1,8 @@
 internal import Dispatch
 
-/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of its own
-/// pool and comes back with its result or its error. Nothing that blocks may run on an ``EventLoop``.
+/// Runs `body`, which may block (name resolution, fsync, hashing, unpacking), on a thread of a
+/// pool, and returns its result or throws its error. Nothing that blocks may run on an
+/// ``EventLoop``.
 public func offload<Success: Sendable, Failure: Error>(
     _ body: @escaping @Sendable () throws(Failure) -> Success
 ) async throws(Failure) -> Success {
@@ -17,11 +18,11 @@ public func offload<Success: Sendable, Failure: Error>(
 
 private let blockingWork = DispatchQueue(label: "deployex.blocking", attributes: .concurrent)
 
-/// Takes one result from the thread that computed it to the one that waits.
+/// Hands one result from the thread that computed it to the thread that waits.
 ///
-/// A continuation would take it too. But where it is resumed before its task has suspended, the
-/// order of the two threads is made inside the runtime's library, which the thread sanitizer cannot
-/// look into: what the result refers to would be taken for a race. See ``Guarded``.
+/// A continuation could do this too. But when it is resumed before its task has suspended, only the
+/// runtime's library orders the two threads, and the thread sanitizer cannot see that. So it would
+/// report a race on what the result refers to. See ``Guarded``.
 private final class HandOver<Value: Sendable>: Sendable {
     private let result = Guarded<Value?>(nil)
 

@@ -1,13 +1,14 @@
 internal import Glibc
 
-/// The names by which this host is called, to tell its nodes from those of other hosts.
+/// The names of this host, which tell its nodes from those of other hosts.
 ///
-/// Like OTP it needs no file and no server for its own name: `gethostbyname_self` in `inet.erl`.
+/// Like OTP it needs no file and no server for the host's own name: `gethostbyname_self` in
+/// `inet.erl`.
 public struct OwnHost: Equatable, Sendable {
     private var names: Set<String>
 
-    /// What the machine is called, with and without its domain, and `localhost`.
-    /// - Parameter others: further names; addresses among them are not taken for names.
+    /// The machine's name, with and without its domain, and `localhost`.
+    /// - Parameter others: further names; addresses among them are ignored.
     public init(_ others: [String] = []) {
         self.init(others, machine: Self.machineName)
     }
@@ -22,8 +23,8 @@ public struct OwnHost: Equatable, Sendable {
     /// Whether `host` is a name of this host; an address never is.
     public func isNamed(_ host: String) -> Bool { names.contains(host.lowercased()) }
 
-    /// What `gethostname(2)` says, such as `server` or `server.example.com`; empty where it says
-    /// nothing.
+    /// The name that `gethostname(2)` returns, such as `server` or `server.example.com`; empty when
+    /// it fails.
     package static var machineName: String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
@@ -33,11 +34,12 @@ public struct OwnHost: Equatable, Sendable {
 }
 
 extension OwnHost {
-    /// The name that the host's resolver gives `host` beside its IPv4 address, which in a file of
-    /// hosts is the first of its line; `nil` when it does not know `host`. It blocks.
+    /// The name that the host's resolver gives for `host` together with its IPv4 address; `nil`
+    /// when the resolver does not know `host`. In a file of hosts that is the first name of the
+    /// line. It blocks.
     package static func canonicalName(of host: String) -> String? {
         var hints = addrinfo()
-        // As OTP asks; other addresses may be in other lines.
+        // OTP asks this way too. Other addresses may be in other lines.
         hints.ai_family = AF_INET
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_CANONNAME

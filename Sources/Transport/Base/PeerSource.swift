@@ -1,8 +1,9 @@
-/// Whom an address stands for when peers are counted: one who has many addresses counts as one.
+/// The source that an address belongs to when peers are counted: somebody with many addresses
+/// counts as one.
 ///
-/// Loopback is one source, whatever its address (127.0.0.0/8, ::1), and so is a network of IPv6
-/// that a single host has for itself (/64, RFC 4291, section 2.5.4). An IPv4 address in IPv6's form
-/// is the IPv4 address.
+/// Loopback is one source, whatever the address (127.0.0.0/8, ::1). An IPv6 network that a single
+/// host has for itself is one source too (/64, RFC 4291, section 2.5.4). An IPv4 address in IPv6's
+/// form counts as the IPv4 address.
 package struct PeerSource: Hashable, Sendable, CustomStringConvertible {
     private enum Kind: Hashable {
         case loopback

@@ -13,10 +13,10 @@ package struct ResourceLimit: Equatable, Sendable {
         }
     }
 
-    /// What holds.
+    /// The limit in force.
     package var soft: UInt64
-    /// What the process may raise the other to; `nil` for what it is when the process starts, which
-    /// the other one does not go beyond.
+    /// How far the process may raise ``soft``. `nil` keeps the hard limit that the process starts
+    /// with, which ``soft`` does not exceed.
     package var hard: UInt64?
 
     package init(soft: UInt64, hard: UInt64? = nil) {
@@ -24,15 +24,15 @@ package struct ResourceLimit: Equatable, Sendable {
         self.hard = hard
     }
 
-    /// This process's own.
+    /// This process's own limit.
     package static func current(_ resource: Resource) -> ResourceLimit? {
         var limit = rlimit()
         guard getrlimit(resource.number, &limit) == 0 else { return nil }
         return ResourceLimit(soft: UInt64(limit.rlim_cur), hard: UInt64(limit.rlim_max))
     }
 
-    /// Makes `soft` this process's own, no higher than the hard limit, which stays.
-    /// - Returns: whether that has worked.
+    /// Makes `soft` this process's own limit, but no higher than the hard limit, which stays.
+    /// - Returns: whether that succeeded.
     @discardableResult
     package static func set(_ resource: Resource, to soft: UInt64) -> Bool {
         var limit = rlimit()

@@ -3,10 +3,10 @@ internal import Glibc
 
 /// An IPv4 or IPv6 address with a port.
 public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
-    /// 4 bytes (IPv4) or 16 bytes (IPv6), network order.
+    /// 4 bytes (IPv4) or 16 bytes (IPv6), in network order.
     public private(set) var octets: [UInt8]
     public var port: UInt16
-    /// The interface of a link-local IPv6 address, 0 for none.
+    /// The interface of a link-local IPv6 address; 0 for none.
     private var scope: UInt32 = 0
 
     /// Loopback, IPv4.
@@ -67,7 +67,7 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         octets.count == 4 ? "\(host):\(port)" : "[\(host)]:\(port)"
     }
 
-    /// The addresses of `host`, IPv4 first as OTP prefers, with `port`. Blocks: call it through
+    /// The addresses of `host` with `port`, IPv4 first as OTP prefers. It blocks: call it through
     /// ``offload(_:)``.
     static func resolving(_ host: String, port: UInt16) throws(ResolutionError) -> [SocketAddress] {
         var hints = addrinfo()
@@ -118,7 +118,8 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The address that getsockname(2) or getpeername(2) has for a socket; `nil` when it has none.
+    /// The address that getsockname(2) or getpeername(2) returns for a socket; `nil` when there is
+    /// none.
     init?(
         of descriptor: Int32,
         _ call: (Int32, UnsafeMutablePointer<sockaddr>, UnsafeMutablePointer<socklen_t>) -> Int32

@@ -23,7 +23,8 @@ public struct SystemError: Error, Equatable, Sendable, CustomStringConvertible {
         "\(attempt): \(Self.text(code))"
     }
 
-    /// The C library's text for an errno value, starting in lower case as it stands after a colon.
+    /// The C library's text for an errno value. It starts in lower case, because it follows a
+    /// colon.
     package static func text(_ code: Int32) -> String {
         let text = String(cString: clinux_error_text(code))
         return text.prefix(1).lowercased() + text.dropFirst()

@@ -2,8 +2,8 @@ internal import CLinux
 internal import Glibc
 internal import Synchronization
 
-/// One epoll thread that runs everything: descriptor events, timers, actors pinned to it, tasks that
-/// prefer it.
+/// One epoll thread that runs everything: descriptor events, timers, actors that are pinned to it,
+/// and tasks that prefer it.
 ///
 /// ```swift
 /// let loop = try EventLoop()
@@ -12,11 +12,12 @@ internal import Synchronization
 /// ```
 /// An actor pins itself with
 /// `nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }`.
-/// Callbacks of ``watch(_:for:handler:)`` and ``schedule(after:_:)`` run on the loop's thread, where
-/// such an actor may use `assumeIsolated`.
+/// Callbacks of ``watch(_:for:handler:)`` and ``schedule(after:_:)`` run on the loop's thread,
+/// where such an actor may use `assumeIsolated`.
 ///
-/// The invariant behind `@unchecked Sendable`: `jobs` is behind its mutex; every other mutable
-/// property is touched on the loop's thread only, or before `run()` by whoever made the loop.
+/// The invariant behind `@unchecked Sendable`: the inbox is guarded by its lock. Every other
+/// mutable property is used on the loop's thread only, or before `run()` by the thread that made
+/// the loop.
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
     private struct Inbox {
         var jobs: [UnownedJob] = []
@@ -41,24 +42,25 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var nextWatch: UInt64 = 1
     private var timers = TimerQueue()
     private var isStopping = false
-    /// Counts the rounds of ``run()``: in each, every descriptor that is ready has had its turn.
+    /// Counts the rounds of ``run()``. In each round every ready descriptor gets its turn.
     package private(set) var turn: UInt64 = 0
-    /// What streams tell of what they read and send.
+    /// What streams report about their reads and writes.
     var inflow = Inflow()
     /// Streams with bytes to hand to the kernel before the loop waits.
     private var unflushed: [any FlushedStream] = []
 
     /// One buffer for all reads on this loop: what is read is handed on before the next read.
     ///
-    /// With more at a time large messages came more slowly: their sender waits for room, and the copy that is made next
-    /// finds less of it in the processor's cache.
+    /// With a larger buffer large messages took longer: their sender waits for room, and the copy
+    /// that is made next finds less of the message in the processor's cache.
     let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 64)
 
-    /// Whether what is in ``readBuffer`` is being handed on: no stream may read meanwhile.
+    /// Whether the contents of ``readBuffer`` are being handed on: no stream may read meanwhile.
     var isHandingOn = false
 
-    /// One buffer for what TLS streams decrypt, handed on before the next read too: as much as a full
-    /// ``readBuffer`` can hold, and the record that was incomplete before it (RFC 8446, section 5.2).
+    /// One buffer for what TLS streams decrypt, which is also handed on before the next read. It
+    /// holds as much as a full ``readBuffer``, and the record that was incomplete before it (RFC
+    /// 8446, section 5.2).
     private(set) lazy var plaintextBuffer: UnsafeMutableRawBufferPointer = {
         hasPlaintextBuffer = true
         return .allocate(byteCount: readBuffer.count + (17 << 10), alignment: 64)
@@ -85,7 +87,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Running
 
-    /// Runs until ``stop()``. The calling thread is the loop's thread from here on; a loop runs once.
+    /// Runs until ``stop()``. The calling thread is the loop's thread from here on. A loop runs
+    /// once.
     public func run() {
         let (wasFree, _) = thread.compareExchange(
             expected: 0, desired: UInt(pthread_self()), ordering: .sequentiallyConsistent)
@@ -96,7 +99,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             runJobs()
             for timer in timers.takeDue(now: .now) { timer.fire() }
             flushStreams()
-            // What has just fired may have enqueued jobs: then only look, do not wait.
+            // What has just fired may have enqueued jobs: then check for events without waiting.
             let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: .now) : 0
             let count = wait(for: &events, timeout)
             if count < 0 {
@@ -116,12 +119,13 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
-    /// For a handshake's next answer the loop looks for a moment before it waits. On the loop's thread only.
+    /// A handshake's next answer is expected: the loop polls for a moment before it waits. Call it
+    /// on the loop's thread.
     package func expectAnswer() {
         inflow.expectAnswer()
     }
 
-    /// Waits for events, for at most so many milliseconds; -1 is for ever.
+    /// Waits for events, for at most `timeout` milliseconds; -1 waits for ever.
     private func wait(for events: inout [epoll_event], _ timeout: Int32) -> Int32 {
         func look(_ timeout: Int32) -> Int32 {
             epoll_wait(epoll.raw, &events, Int32(events.count), timeout)
@@ -133,7 +137,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             repeat {
                 let count = look(0)
                 if count != 0 { return count }
-                // Whoever sends may need this processor.
+                // The sender may need this processor.
                 sched_yield()
             } while MonotonicTime.now < end
         case .gather(let end):
@@ -186,7 +190,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         post { $0.jobs.append(job) }
     }
 
-    /// Changes the inbox, and wakes the loop unless somebody else has.
+    /// Changes the inbox, and wakes the loop unless another thread has done so.
     private func post(_ change: (inout Inbox) -> Void) {
         let mustWake = inbox.withLock { inbox in
             change(&inbox)
@@ -226,7 +230,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 inbox.jobs.removeAll(keepingCapacity: true)
             }
         }
-        // Only what is here now: a job that always enqueues another must not starve the descriptors.
+        // Runs only the jobs that are here now: a job that always enqueues another must not starve
+        // the descriptors.
         var rounds = 0
         while !localJobs.isEmpty, rounds < 8 {
             rounds += 1
@@ -239,7 +244,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
     }
 
-    /// Messages sent by one round of jobs leave in one system call.
+    /// Registers a stream whose bytes leave before the loop waits. So all messages of one round of
+    /// jobs leave in one system call.
     func flushBeforeWaiting(_ stream: any FlushedStream) {
         unflushed.append(stream)
     }
@@ -254,7 +260,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     private func wake() {
         var one: UInt64 = 1
-        // EAGAIN means that the counter is full: the loop is awake already.
+        // EAGAIN means that the counter is full, so the loop is awake already.
         _ = write(wakeUp.raw, &one, 8)
     }
 
@@ -265,7 +271,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Descriptors (on the loop's thread)
 
-    /// What a descriptor is ready for, or is watched for. Source: epoll_ctl(2).
+    /// The events that a descriptor has, or that it is watched for. Source: epoll_ctl(2).
     package struct Readiness: OptionSet, Sendable {
         package let rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -273,17 +279,19 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         package static let writable = Readiness(rawValue: EPOLLOUT.rawValue)
         package static let hangup = Readiness(rawValue: EPOLLHUP.rawValue)
         package static let error = Readiness(rawValue: EPOLLERR.rawValue)
-        /// Once for each change, instead of as long as it lasts: for a hang-up that cannot be left out.
+        /// Reports each change once, instead of as long as the state lasts. It is for a hang-up,
+        /// which cannot be masked.
         package static let onceForEach = Readiness(rawValue: EPOLLET.rawValue)
     }
 
-    /// Names a watched descriptor. It is never reused, so a late event cannot reach a newcomer.
+    /// Names a watched descriptor. A token is never reused, so a late event cannot reach a newer
+    /// watch.
     package struct WatchToken: Hashable, Sendable {
         fileprivate let number: UInt64
     }
 
-    /// Calls `handler` whenever `descriptor` is ready (level-triggered), until ``unwatch(_:)``, which
-    /// comes before the descriptor is closed.
+    /// Calls `handler` whenever `descriptor` is ready (level-triggered), until ``unwatch(_:)``.
+    /// Call that before the descriptor is closed.
     package func watch(
         _ descriptor: Int32, for interest: Readiness, handler: @escaping (Readiness) -> Void
     ) throws(SystemError) -> WatchToken {

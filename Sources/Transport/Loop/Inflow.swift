@@ -1,25 +1,25 @@
-/// Decides how long the event loop looks for more before it waits.
+/// Decides how long the event loop polls for more before it waits.
 ///
-/// While large messages come, and for a handshake's next answer, it looks for a moment: going to
-/// sleep and being woken would take longer. While many small messages come and nothing leaves, it
-/// lets them gather. Everything else waits at once. `docs/performance.md` has the figures.
+/// While large messages come, and for a handshake's next answer, it polls for a moment: sleeping
+/// and waking would take longer. While many small messages come and nothing leaves, it lets them
+/// gather. In all other cases it waits at once. `docs/performance.md` has the figures.
 struct Inflow {
     enum Wait: Equatable {
-        /// Until something happens.
+        /// Waits until something happens.
         case block
-        /// Looks for more until then before it waits.
+        /// Polls until this time before it waits.
         case look(until: MonotonicTime)
-        /// Lets messages gather until then.
+        /// Lets messages gather until this time.
         case gather(until: MonotonicTime)
     }
 
-    /// A turn that reads so much reads a part of something large.
+    /// A turn that reads this much has read part of a large message.
     static let largeByteCount = 8 << 10
-    /// So many turns in a row that read little are a stream of small messages.
+    /// This many turns in a row that read little are a stream of small messages.
     static let streakLength = 32
     /// Turns further apart than this do not belong to one stream.
     static let longestGap: Duration = .microseconds(100)
-    /// How long to look, and how long to let messages gather.
+    /// How long to poll, and how long to let messages gather.
     static let lookingTime: Duration = .microseconds(30)
     static let gatheringTime: Duration = .microseconds(20)
     static let answerTime: Duration = .microseconds(50)

@@ -1,14 +1,15 @@
 internal import Glibc
 
-/// Runs one thing at a time, and has a clock: what an actor that works for hours is pinned to.
+/// Runs one thing at a time, and has a clock. Actors that work for hours are pinned to one.
 ///
-/// ``EventLoop`` is the real one. A simulation has another, whose time and order it decides itself.
+/// ``EventLoop`` is the real one. A simulation has another, and decides its time and order itself.
 package protocol SerialLoop: SerialExecutor, TaskExecutor {
     var now: MonotonicTime { get }
     /// The time of day.
     var secondsSince1970: Int64 { get }
 
-    /// Calls `body` once at `time`, unless the timer is cancelled before. Called on the loop's thread.
+    /// Calls `body` once at `time`, unless the timer is cancelled before. Call it on the loop's
+    /// thread.
     @discardableResult
     func schedule(at time: MonotonicTime, _ body: @escaping () -> Void) -> LoopTimer
 

@@ -9,14 +9,14 @@ package final class SignalWatch: @unchecked Sendable {
     private let descriptor: FileDescriptor
     private var token: EventLoop.WatchToken?
 
-    /// Keeps `signals` from ending the process, or from interrupting it. To be called on the main
-    /// thread before there are others: they inherit it. Source: signalfd(2).
+    /// Blocks `signals`, so that they neither end nor interrupt the process. Call it on the main
+    /// thread before there are other threads, which inherit this. Source: signalfd(2).
     package static func block(_ signals: [Int32]) {
         var set = set(of: signals)
         pthread_sigmask(SIG_BLOCK, &set, nil)
     }
 
-    /// Calls `handler` for each of `signals`, which have been blocked before.
+    /// Calls `handler` for each of `signals`, which must be blocked already.
     package init(
         _ signals: [Int32], on loop: EventLoop, handler: @escaping (Int32) -> Void
     ) throws(SystemError) {

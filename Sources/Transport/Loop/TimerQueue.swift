@@ -1,5 +1,5 @@
-/// A pending timer of an ``EventLoop``. Confined to the loop's thread; letting go of it does not
-/// cancel it.
+/// A pending timer of an ``EventLoop``, confined to the loop's thread. Releasing it does not cancel
+/// it.
 public final class LoopTimer {
     private var body: (() -> Void)?
 
@@ -7,7 +7,7 @@ public final class LoopTimer {
         self.body = body
     }
 
-    /// The timer will not fire. Cancelling twice, or after it fired, does nothing.
+    /// Cancels the timer: it will not fire. Cancelling twice, or after it has fired, does nothing.
     public func cancel() {
         body = nil
     }
@@ -23,13 +23,13 @@ public final class LoopTimer {
     }
 }
 
-/// Timers by time. Those due at the same time fire in the order of their making.
+/// Timers by time. Those due at the same time fire in the order in which they were made.
 struct TimerQueue {
     private var heap = DeadlineHeap<LoopTimer>()
-    /// Cancelled timers stay in the heap; when they may be the majority they are swept out.
+    /// Cancelled timers stay in the heap. When they may be the majority they are removed.
     private var insertionsUntilSweep = 1024
 
-    /// Timers held, cancelled ones included.
+    /// How many timers are held, cancelled ones included.
     var count: Int { heap.count }
 
     mutating func insert(_ timer: LoopTimer, at time: MonotonicTime) {
@@ -38,8 +38,8 @@ struct TimerQueue {
         heap.insert(timer, at: time)
     }
 
-    /// Removes and returns what is due at `now`, in order. Firing is the caller's, because a timer
-    /// may make another one.
+    /// Removes and returns the timers due at `now`, in order. The caller fires them, because a
+    /// timer may make another one.
     mutating func takeDue(now: MonotonicTime) -> [LoopTimer] {
         guard let first = heap.firstTime, first <= now else { return [] }
         var due: [LoopTimer] = []

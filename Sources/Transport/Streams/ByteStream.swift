@@ -1,6 +1,6 @@
 /// An ordered, reliable stream of bytes in both directions: TCP, or TLS over it.
 ///
-/// All of it is used on its event loop's thread. The owner calls ``start(receive:end:)`` once and
+/// It is used on its event loop's thread only. The owner calls ``start(receive:end:)`` once, and
 /// ``close()`` or ``finish()`` at the end.
 package protocol ByteStream: AnyObject, Sendable {
     /// The other side's address, for logs.
@@ -12,8 +12,8 @@ package protocol ByteStream: AnyObject, Sendable {
     /// Called each time everything queued has been handed to the kernel.
     var onDrain: (() -> Void)? { get set }
 
-    /// Begins reading. `receive` gets the bytes as they come, valid during the call only; `end` is
-    /// called once, when the stream ended by itself, never after ``close()``.
+    /// Begins reading. `receive` gets the bytes as they come; they are valid during the call only.
+    /// `end` is called once when the stream ends by itself, never after ``close()``.
     func start(
         receive: @escaping (borrowing Span<UInt8>) -> Void, end: @escaping (StreamEnd) -> Void)
 
@@ -21,14 +21,14 @@ package protocol ByteStream: AnyObject, Sendable {
     /// ``StreamLimits/queuedByteCount`` the stream ends with ``StreamEnd/sendQueueFull``.
     func send(_ bytes: ArraySlice<UInt8>)
 
-    /// Hands the kernel now what it takes of what is queued. The stream may end in it: not for use
-    /// inside of its own callbacks.
+    /// Hands the kernel now as much of the queue as it takes. The stream may end during this call.
+    /// Do not call it from the stream's own callbacks.
     func flush()
 
-    /// Stops or goes on reading, so that the peer feels the pressure.
+    /// Pauses or resumes reading, so that the peer feels the pressure.
     var isReadingPaused: Bool { get set }
 
-    /// Ends the stream now; what is queued is lost and no callback is called again.
+    /// Ends the stream now. What is queued is lost, and no callback is called any more.
     func close()
 
     /// Ends the stream once everything queued has left or the send deadline has passed.
@@ -48,11 +48,11 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
     case closedByPeer
     /// A system call failed, such as a reset.
     case failed(SystemError)
-    /// More was queued than the limit allows: the peer reads too slowly.
+    /// More was queued than the limit allows, because the peer reads too slowly.
     case sendQueueFull
-    /// Bytes were queued for ``StreamLimits/sendDeadline`` without the peer taking any.
+    /// Bytes were queued for ``StreamLimits/sendDeadline``, and the peer took none.
     case sendTimedOut
-    /// TLS refused the peer or was refused, or was not ended properly.
+    /// TLS refused the peer, the peer refused us, or TLS was not closed properly.
     indirect case tls(TLSError)
 
     package var description: String {
@@ -65,17 +65,17 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    /// The reason alone, for an error that says itself what was attempted.
+    /// The reason alone, for an error that itself says what was attempted.
     package var reason: String {
         if case .failed(let error) = self { SystemError.text(error.code) } else { description }
     }
 }
 
-/// Bounds of one stream.
+/// The limits of one stream.
 package struct StreamLimits: Sendable {
-    /// Bytes that may wait for the peer. Default: 64 MiB.
+    /// How many bytes may wait for the peer. Default: 64 MiB.
     package var queuedByteCount = 64 << 20
-    /// How long queued bytes may wait without the kernel taking any. Default: 60 s.
+    /// How long queued bytes may wait while the kernel takes none. Default: 60 s.
     package var sendDeadline: Duration = .seconds(60)
 
     package init() {}

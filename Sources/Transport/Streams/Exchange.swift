@@ -1,11 +1,11 @@
-/// What the bytes of an ``Exchange`` mean. It reads neither a socket nor a clock.
+/// Interprets the bytes of an ``Exchange``. It reads neither a socket nor a clock.
 package protocol ExchangeMachine: Sendable {
     associatedtype Answer: Sendable
     associatedtype Failure: Error
 
-    /// Takes bytes of the answer; `nil` as long as there is more to come.
+    /// Takes bytes of the answer; `nil` while more must come.
     mutating func received(_ bytes: [UInt8]) -> Result<Answer, Failure>?
-    /// The connection has ended by itself: some answers end with that.
+    /// The connection has ended by itself. Some answers end this way.
     mutating func ended(_ reason: StreamEnd) -> Result<Answer, Failure>
     func timedOut() -> Result<Answer, Failure>
     func couldNotConnect(_ error: any Error) -> Failure
@@ -40,8 +40,8 @@ package actor Exchange<Machine: ExchangeMachine> {
             assumeIsolated { $0.end($0.machine.timedOut()) }
         }
         await withTaskCancellationHandler {
-            // Not awaited: a cancelled caller need not wait for connect(2), which ends by its
-            // timeout.
+            // This is not awaited: a cancelled caller need not wait for connect(2), which its own
+            // timeout ends.
             Task { await begin(request, connect) }
             if outcome == nil { await withCheckedContinuation { waiter = $0 } }
         } onCancel: {

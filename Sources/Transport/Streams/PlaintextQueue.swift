@@ -22,7 +22,7 @@ struct PlaintextQueue {
             let added = rest.prefix(Self.chunkByteCount)
             var chunk: [UInt8] = []
             if rest.count < bytes.count || added.count == Self.chunkByteCount {
-                // More will come, and growing would copy it again.
+                // More will come, and growing the chunk would copy it again.
                 chunk.reserveCapacity(Self.chunkByteCount)
             }
             chunk += added
@@ -31,7 +31,7 @@ struct PlaintextQueue {
         }
     }
 
-    /// Calls `body` with what stands first in one piece, at most `limit` bytes of it.
+    /// Calls `body` with the first bytes in one piece, at most `limit` of them.
     func withFirst<Result>(
         _ limit: Int, _ body: (UnsafeRawBufferPointer) -> Result
     ) -> Result {
@@ -46,7 +46,7 @@ struct PlaintextQueue {
         takenOfFirst += count
         guard takenOfFirst == chunks[firstChunk].count else { return }
         takenOfFirst = 0
-        // Large ones are let go of at once, the list when it is empty or long.
+        // A chunk is released at once; the list of chunks is trimmed when it is empty or long.
         chunks[firstChunk] = []
         firstChunk += 1
         if firstChunk == chunks.count {

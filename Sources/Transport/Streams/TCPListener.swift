@@ -5,10 +5,11 @@ internal import Glibc
 ///
 /// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
 package final class TCPListener: @unchecked Sendable {
-    /// Where it listens; the port is the one that the kernel chose when 0 was asked for.
+    /// Where it listens. If port 0 was asked for, this has the port that the kernel chose.
     package let address: SocketAddress
 
-    /// Connections that may wait to be accepted, unless `net.core.somaxconn` is less (listen(2)).
+    /// How many connections may wait to be accepted, unless `net.core.somaxconn` is lower
+    /// (listen(2)).
     private static let backlog: Int32 = 1024
 
     private let loop: EventLoop
@@ -17,7 +18,7 @@ package final class TCPListener: @unchecked Sendable {
     private var descriptor: FileDescriptor?
     private var token: EventLoop.WatchToken?
 
-    /// Binds and listens; nothing is accepted before ``start(accept:)``.
+    /// Binds and listens. Nothing is accepted before ``start(accept:)``.
     package init(
         on address: SocketAddress, loop: EventLoop, limits: StreamLimits = StreamLimits()
     ) throws(SystemError) {
@@ -43,7 +44,7 @@ package final class TCPListener: @unchecked Sendable {
         self.descriptor = consume descriptor
     }
 
-    /// Accepts from now on; each new stream belongs to the callback.
+    /// Accepts connections from now on. Each new stream belongs to the callback.
     package func start(accept: @escaping (TCPStream) -> Void) throws(SystemError) {
         precondition(token == nil && descriptor != nil, "A listener starts once")
         token = try loop.watch(raw, for: .readable) { [self] _ in acceptAll(accept) }
@@ -57,7 +58,7 @@ package final class TCPListener: @unchecked Sendable {
     }
 
     private func acceptAll(_ accept: (TCPStream) -> Void) {
-        // Bounded, so that a flood of connections does not starve those that exist.
+        // The number is limited, so that a flood of connections does not starve those that exist.
         for _ in 0..<64 {
             guard token != nil else { return }
             let accepted = clinux_accept(raw)

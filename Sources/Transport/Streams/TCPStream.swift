@@ -19,7 +19,8 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     private var receive: ((borrowing Span<UInt8>) -> Void)?
     private var end: ((StreamEnd) -> Void)?
 
-    /// Whole chunks in order; small sends are joined. `sentOfFirst` bytes of the first have left.
+    /// Whole chunks in order; small sends are joined. The first `sentOfFirst` bytes of the first
+    /// chunk have left.
     private var chunks: [ArraySlice<UInt8>] = []
     private var sentOfFirst = 0
     private var isFlushScheduled = false
@@ -30,10 +31,10 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     /// Small sends are joined into chunks of about this size: one system call for many messages.
     private static let joinedByteCount = 64 << 10
 
-    /// A message of 1 MiB in fragments fits into one.
+    /// Enough for a message of 1 MiB in fragments.
     private static let chunksPerCall = 64
 
-    /// - Parameter peerAddress: the other side's, where it is known already.
+    /// - Parameter peerAddress: the other side's address, if it is known already.
     init(
         owning descriptor: consuming FileDescriptor, peerAddress: SocketAddress? = nil,
         loop: EventLoop, limits: StreamLimits
@@ -41,11 +42,12 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         self.loop = loop
         self.limits = limits
         raw = descriptor.raw
-        // A peer that is gone already has no name; the stream ends at the first read.
+        // A peer that is gone already has no address. The stream then ends at the first read.
         self.peerAddress =
             peerAddress ?? SocketAddress(of: descriptor.raw, getpeername) ?? .any(port: 0)
         self.descriptor = consume descriptor
-        // Distribution messages are small and waited for: never hold one back (tcp(7)).
+        // Distribution messages are small, and somebody waits for them: never hold one back
+        // (tcp(7)).
         var one: Int32 = 1
         setsockopt(raw, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
         setsockopt(raw, SOL_SOCKET, SO_KEEPALIVE, &one, 4)
@@ -84,7 +86,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         do throws(SystemError) {
             token = try loop.watch(raw, for: interest) { [self] readiness in ready(readiness) }
         } catch {
-            // Not from inside start(): the owner has not returned from it yet.
+            // Not during start(), because the owner has not returned from it yet.
             loop.schedule(after: .zero) { [self] in finish(with: .failed(error)) }
         }
     }
@@ -96,18 +98,19 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     private func ready(_ readiness: EventLoop.Readiness) {
         if readiness.contains(.writable) { flush() }
         guard token != nil else { return }
-        // read(2) tells a hang-up or an error, after the bytes that are still in the buffer.
+        // read(2) reports a hang-up or an error after the bytes that are still in the buffer.
         if !isReadingPaused, !readiness.isDisjoint(with: [.readable, .hangup, .error]) {
-            // Others have their turn after 256 KiB.
+            // After 256 KiB others get their turn.
             var rounds = 0
             repeat { rounds += 1 } while readOnce() && rounds < 4 && canRead
         }
-        // While reading is paused the end waits, behind the bytes that are still in the buffer.
+        // While reading is paused the end of the stream waits too, after the bytes that are still
+        // in the buffer.
     }
 
     private var canRead: Bool { token != nil && !isReadingPaused }
 
-    /// - Returns: whether as much has come as was asked for, so that there may be more.
+    /// - Returns: whether the read filled the buffer, so that there may be more.
     @discardableResult
     private func readOnce() -> Bool {
         let buffer = loop.readBuffer
@@ -149,7 +152,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         scheduleFlush()
     }
 
-    /// Flushes before the loop waits again; later when the kernel takes no more at present.
+    /// Schedules a flush before the loop waits, or later if the kernel takes no more at present.
     func scheduleFlush() {
         guard descriptor != nil, !isWaitingForSpace, !isFlushScheduled else { return }
         isFlushScheduled = true
@@ -157,8 +160,8 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     }
 
     package func flush() {
-        // While it is still scheduled, so that what the layer above sends does not schedule it
-        // again.
+        // The flush still counts as scheduled here, so that what the layer above sends does not
+        // schedule another.
         willFlush?()
         isFlushScheduled = false
         guard descriptor != nil else { return }
@@ -206,8 +209,8 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         }
     }
 
-    /// Hands the kernel as many chunks as one call takes.
-    /// - Returns: how many bytes it has taken; -1 with errno.
+    /// Hands the kernel as many chunks as fit into one call.
+    /// - Returns: how many bytes the kernel has taken; -1 with errno.
     private func sendChunks(from first: Int) -> Int {
         let count = min(chunks.count - first, Self.chunksPerCall)
         return withUnsafeTemporaryAllocation(of: iovec.self, capacity: count) { vectors in
@@ -229,10 +232,10 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         }
     }
 
-    /// Reads first: a peer that refuses us says why, closes, and resets what we still send. Its
-    /// reason may wait unread when writing fails.
+    /// Reads before it reports a failed write. A peer that refuses us says why, closes, and resets
+    /// what we still send. So its reason may be unread when a write fails.
     private func failAfterReading(_ error: SystemError) {
-        // Another stream's bytes are still in the buffer when its owner closes or flushes this one.
+        // The buffer still contains another stream's bytes, whose owner closes or flushes this one.
         guard !loop.isHandingOn else {
             loop.schedule(after: .zero) { [self] in failAfterReading(error) }
             return
@@ -282,7 +285,7 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     }
 
     private var interest: EventLoop.Readiness {
-        // The kernel tells a hang-up unasked (epoll_ctl(2)); this way it does so once.
+        // The kernel always reports a hang-up (epoll_ctl(2)). This way it does so once.
         var interest: EventLoop.Readiness = isReadingPaused ? .onceForEach : .readable
         if isWaitingForSpace { interest.insert(.writable) }
         return interest
@@ -293,12 +296,12 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
     }
 }
 
-/// A connect(2) under way. Confined to the loop's thread.
+/// A connect(2) that is under way. Confined to the loop's thread.
 private final class PendingConnect: @unchecked Sendable {
     private let address: SocketAddress
     private let loop: EventLoop
     private let limits: StreamLimits
-    /// `nil` once it was resumed.
+    /// `nil` once it has been resumed.
     private var continuation: UnsafeContinuation<TCPStream, any Error>?
     private var descriptor: FileDescriptor?
     private var token: EventLoop.WatchToken?
@@ -327,7 +330,7 @@ private final class PendingConnect: @unchecked Sendable {
         if connects(raw) { return succeed() }
         guard clinux_errno() == EINPROGRESS else { return fail(.last(attempt)) }
         // Over loopback the other side has answered by now, and a second call is cheaper than
-        // waiting. Without an answer connect(2) says EALREADY.
+        // waiting. If there is no answer yet, connect(2) returns EALREADY.
         if connects(raw) { return succeed() }
         guard clinux_errno() == EALREADY else { return fail(.last(attempt)) }
         do throws(SystemError) {

@@ -1,12 +1,11 @@
 /// TLS over a TCP stream. See ``ByteStream`` for the contract.
 ///
-/// ``start(receive:end:)`` begins the handshake; what is sent before it is finished waits. A
-/// handshake that fails ends the stream with ``StreamEnd/tls(_:)``, and so does a peer that refuses
-/// us later: in TLS 1.3 a client is finished before the server has judged its certificate, so the
-/// verdict comes with the first read. Only an answer in the protocol above says that the peer has
-/// accepted us.
+/// ``start(receive:end:)`` begins the handshake; what is sent before its end waits. A handshake
+/// that fails ends the stream with ``StreamEnd/tls(_:)``. So does a peer that refuses us later. In
+/// TLS 1.3 a client has finished before the server has judged its certificate, so the refusal comes
+/// with the first read. Only an answer in the protocol above shows that the peer has accepted us.
 ///
-/// Small sends become one record when the loop is about to wait, and plaintext becomes ciphertext
+/// Small sends are joined into one record when the loop is about to wait. Plaintext is encrypted
 /// only as fast as the peer takes it.
 ///
 /// The invariant behind `@unchecked Sendable`: everything is used on the loop's thread only.
@@ -15,9 +14,9 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         case idle
         case shakingHands
         case open
-        /// Nothing more is accepted or delivered; what is queued still leaves.
+        /// Nothing more is accepted or delivered, but what is queued still leaves.
         case finishing
-        /// Our alert is on its way, and with it our reason.
+        /// Our alert, with our reason, is on its way.
         case lingering
         case closed
 
@@ -27,7 +26,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
     }
 
     package var onDrain: (() -> Void)?
-    /// What was agreed on, once the handshake is finished.
+    /// The result of the handshake, once it is finished.
     package var session: TLSSession? { engine.isHandshakeFinished ? engine.session : nil }
 
     private let tcp: TCPStream
@@ -42,12 +41,12 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
 
     private var pending = PlaintextQueue()
     private var isOverfull = false
-    /// Plaintext that came together with bytes from before reading was paused.
+    /// Plaintext from bytes that came before reading was paused.
     private var held: [UInt8] = []
 
-    /// Ciphertext that may wait in the TCP stream before more is encrypted.
+    /// How much ciphertext may wait in the TCP stream before more is encrypted.
     private static let ciphertextByteCount = 256 << 10
-    /// How long a peer that we refused may take to read why.
+    /// How long a refused peer may take to read our reason.
     private static let lingerTime: Duration = .seconds(1)
 
     private init(
@@ -66,9 +65,9 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         self.handshakeTimeout = handshakeTimeout
     }
 
-    /// The client's side of a connected stream, which is not started yet and belongs to this one
-    /// now.
-    /// - Parameter host: what the server is called; see ``TLSConfiguration/ServerName``.
+    /// The client's side over a connected stream that has not been started. The stream belongs to
+    /// this one from now on.
+    /// - Parameter host: the server's name; see ``TLSConfiguration/ServerName``.
     /// - Throws: when `host` cannot be a server's name; then `tcp` is closed.
     package convenience init(
         connecting tcp: TCPStream, to host: String, _ context: TLSContext, on loop: EventLoop,
@@ -80,8 +79,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
             handshakeTimeout: handshakeTimeout)
     }
 
-    /// The server's side of an accepted stream, which is not started yet and belongs to this one
-    /// now.
+    /// The server's side over an accepted stream that has not been started. The stream belongs to
+    /// this one from now on.
     /// - Throws: when OpenSSL has no memory; then `tcp` is closed.
     package convenience init(
         accepting tcp: TCPStream, _ context: TLSContext, on loop: EventLoop,
@@ -97,7 +96,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
     /// This side's address.
     package var localAddress: SocketAddress { tcp.localAddress }
 
-    /// Plaintext that is not encrypted yet, and ciphertext that the kernel has not taken.
+    /// Counts plaintext that is not encrypted yet, and ciphertext that the kernel has not taken.
     package var queuedByteCount: Int { pending.byteCount + tcp.queuedByteCount }
 
     // MARK: Starting
@@ -114,7 +113,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
             self?.fail(.handshakeTimedOut)
         }
         if let error = engine.start() {
-            // Not from inside start(): the owner has not returned from it yet.
+            // Not during start(), because the owner has not returned from it yet.
             loop.schedule(after: .zero) { [self] in fail(error) }
         }
         sendOutgoing()
@@ -142,7 +141,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         } else if held.isEmpty {
             tcp.isReadingPaused = false
         } else {
-            // Not from inside of the owner's own call.
+            // Not during the owner's own call.
             loop.schedule(after: .zero) { [self] in deliverHeld() }
         }
     }
@@ -161,7 +160,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
             while isReceiving {
                 let buffer = loop.plaintextBuffer
                 let step = engine.receive(&ciphertext, into: buffer)
-                // Before the plaintext is handed on: answering it may close the stream.
+                // Send before the plaintext is handed on: the owner may close the stream in
+                // response.
                 sendOutgoing()
                 if step.hasFinishedHandshake { handshakeFinished() }
                 if step.plaintextByteCount > 0 {
@@ -242,7 +242,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
                 (bytes.count, engine.encrypt(bytes))
             }
             if let error {
-                // Not from inside of the TCP stream's flush.
+                // Not during the TCP stream's flush.
                 loop.schedule(after: .zero) { [self] in fail(error) }
                 break
             }
@@ -281,7 +281,8 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         end = nil
         receive = nil
         held = []
-        // What the peer still sends is read, so that it is not reset, and thrown away.
+        // What the peer still sends is read and thrown away. Otherwise the connection would be
+        // reset.
         tcp.isReadingPaused = false
         finishTCPIfDone()
     }
@@ -300,7 +301,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         case .closed: return
         case .lingering: break
         case .idle, .shakingHands, .open, .finishing:
-            // Tell an orderly end from a cut, if that costs no waiting.
+            // Show the peer an orderly end, not a cut, if that costs no waiting.
             if engine.isHandshakeFinished, tcp.queuedByteCount == 0, pending.isEmpty {
                 engine.shutdown()
                 release(.closed)
@@ -312,7 +313,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         tcp.close()
     }
 
-    /// Tells the owner of the end, and the peer why, if it is still there.
+    /// Tells the owner of the end. If the peer is still there it is told why.
     private func fail(_ error: TLSError) {
         guard isReceiving else { return }
         let end = end
@@ -336,7 +337,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         case .closedByPeer:
             ended(engine.connectionClosed().map { .tls($0) } ?? .closedByPeer)
         case .failed:
-            // A peer that closes with our bytes unread resets the connection.
+            // If a peer closes while bytes of ours are unread, the connection is reset.
             if !engine.isHandshakeFinished, let error = engine.connectionClosed() {
                 ended(.tls(error))
             } else {
@@ -356,7 +357,7 @@ package final class TLSStream: ByteStream, @unchecked Sendable {
         end?(reason)
     }
 
-    /// What has come before the end is the owner's, paused or not.
+    /// Delivers what came before the end, even while reading is paused.
     private func flushHeld() {
         guard !held.isEmpty else { return }
         let bytes = held

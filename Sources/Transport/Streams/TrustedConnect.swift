@@ -1,6 +1,6 @@
 extension ListenerTrust {
-    /// Connects to `address`, if what listens there is believed.
-    /// - Throws: ``ListenerRefusal`` when it is not; else what `TCPStream.connect` throws.
+    /// Connects to `address`, if the listener there is believed.
+    /// - Throws: ``ListenerRefusal`` when it is not; otherwise what `TCPStream.connect` throws.
     package func connect(
         to address: SocketAddress, timeout: Duration, on loop: EventLoop,
         limits: StreamLimits = StreamLimits()
@@ -10,8 +10,9 @@ extension ListenerTrust {
             to: address, timeout: timeout, on: loop, limits: limits)
         do {
             guard let before else {
-                // A host takes the address that it connects to for its own: an address that no
-                // interface has, or one that is not known because nobody is told of interfaces.
+                // A host connects to its own addresses from the same address. So this address is
+                // one of its own, although no interface was known to have it: it may have none, or
+                // the kernel may not say.
                 guard stream.localAddress.unmapped.octets != address.unmapped.octets else {
                     throw ListenerRefusal(address: address, reason: .changed)
                 }

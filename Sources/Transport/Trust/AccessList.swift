@@ -1,22 +1,22 @@
-/// An access control list: who, beside the owner and everybody, may do what.
+/// An access control list: what other users and groups may do, beside the owner and everybody.
 ///
 /// Source: acl(5); the kernel's form is a version, 2, and then 8 bytes for each entry: tag,
 /// permissions and id, all little-endian (`posix_acl_xattr.h`).
 package struct AccessList: Equatable, Sendable {
     package struct Entry: Equatable, Sendable {
         package var id: UInt32
-        /// As in a mode: 4 reads, 2 writes, 1 executes.
+        /// The permissions as in a mode: 4 reads, 2 writes, 1 executes.
         package var permissions: UInt32
     }
 
     package var users: [Entry]
     package var groups: [Entry]
-    /// Of the file's own group.
+    /// The permissions of the file's own group.
     package var ownGroupPermissions: UInt32
 }
 
 extension AccessList {
-    /// What each may do, the mask applied; `nil` for what is no such list.
+    /// The permissions with the mask applied; `nil` when the bytes are not such a list.
     package init?(_ bytes: some Collection<UInt8>) {
         let bytes = Array(bytes)
         func number(at index: Int, _ count: Int) -> UInt32 {
@@ -33,7 +33,7 @@ extension AccessList {
             case 0x04: ownGroupPermissions = permissions
             case 0x08: groups.append(entry)
             case 0x10: mask = permissions
-            // The owner and everybody: the mode says the same.
+            // The owner and everybody: the mode contains the same.
             case 0x01, 0x20: break
             default: return nil
             }

@@ -1,18 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// The end of a connection on this host, as the kernel tells of it.
+/// The other end of a connection on this host, as the kernel describes it.
 package struct ConnectingSocket: Equatable, Sendable {
-    /// Who made it.
+    /// The user who made the socket.
     package var user: UInt32
-    /// What names it in `/proc/PID/fd`.
+    /// The number by which `/proc/PID/fd` names the socket.
     package var inode: UInt64
 
-    /// Whether this host's kernel has answered; some are without sock_diag(7).
+    /// Whether this host's kernel has ever answered; some hosts lack sock_diag(7).
     private static let isAnswered = Guarded(false)
 
-    /// What the kernel answers at once to one question, some microseconds long, so that the peer is
-    /// still there; `nil` with errno set.
+    /// Asks the kernel one question at once. That takes some microseconds, so the peer is still
+    /// there. `nil` with errno set when there is no answer.
     package static func asked(peer: SocketAddress, own: SocketAddress) -> ConnectingSocket? {
         let (there, here) = (peer.unmapped, own.unmapped)
         var holder = clinux_socket()
@@ -25,11 +25,11 @@ package struct ConnectingSocket: Equatable, Sendable {
     }
 
     /// The socket at the other end of a connection; `nil` when it is not on this host, or gone. It
-    /// blocks, for no longer than the kernel takes.
+    /// blocks, but no longer than the kernel takes.
     /// - Parameters:
-    ///   - peer: the connection's other side.
-    ///   - own: this side.
-    /// - Throws: when it cannot be found out just now, for want of descriptors or memory.
+    ///   - peer: the address of the connection's other side.
+    ///   - own: the address of this side.
+    /// - Throws: when it cannot be found out at the moment, for lack of descriptors or memory.
     package static func find(
         peer: SocketAddress, own: SocketAddress
     ) throws(SystemError) -> ConnectingSocket? {
@@ -37,7 +37,8 @@ package struct ConnectingSocket: Equatable, Sendable {
         if let found = asked(peer: peer, own: own) { return found }
         let error = SystemError.last("looking up who has connected")
         if isPassing(error) { throw error }
-        // The table takes longer: it is for hosts where the question never gets an answer.
+        // Reading the table takes longer. It is for hosts where the kernel never answers the
+        // question.
         guard !isAnswered.withLock({ $0 }) else { return nil }
         let entry: SocketTableEntry?
         do throws(SystemError) {
@@ -49,12 +50,12 @@ package struct ConnectingSocket: Equatable, Sendable {
         return entry.map { ConnectingSocket(user: $0.user, inode: $0.inode) }
     }
 
-    /// Whether an error tells nothing of the host, only of this moment.
+    /// Whether an error tells nothing about the host, only about this moment.
     static func isPassing(_ error: SystemError) -> Bool {
         [EMFILE, ENFILE, ENOMEM, ENOBUFS, EAGAIN].contains(error.code)
     }
 
-    /// Whether an entry is the peer's end of the connection, and held by a process.
+    /// Whether an entry is the peer's end of the connection, and a process holds it.
     package static func matches(
         _ entry: SocketTableEntry, peer: SocketAddress, own: SocketAddress
     ) -> Bool {

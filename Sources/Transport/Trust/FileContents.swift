@@ -2,15 +2,15 @@ internal import CLinux
 internal import COpenSSL
 internal import Glibc
 
-/// A small file, read whole on the calling thread. It may hold secrets: the memory is cleared when
-/// it goes away.
+/// A small file, read whole on the calling thread. It may contain secrets, so its memory is cleared
+/// when it goes away.
 package struct FileContents: ~Copyable {
     package let bytes: UnsafeRawBufferPointer
 
     /// - Parameters:
-    ///   - role: what is expected of it; it is refused where others could have written it, or, as a
-    ///     secret, read it: ``PathTrust``.
-    ///   - owners: whose it may be.
+    ///   - role: what the file is used as. It is refused if users who are not trusted could have
+    ///     written it or, for a secret, read it: ``PathTrust``.
+    ///   - owners: the users who may own it.
     package init(
         _ path: String, as role: PathTrustRule.Role, owners: TrustedUsers = TrustedUsers(),
         maximumByteCount: Int

@@ -1,23 +1,23 @@
 internal import CLinux
 internal import Glibc
 
-/// An opened folder, from which what is inside is reached: whatever becomes of its path, and
-/// without a way out.
+/// An opened folder, through which its contents are reached: whatever happens to its path, and with
+/// no way out of it.
 ///
-/// Somebody who is not trusted may write below it, such as an application that runs as a user of
-/// its own. No link of his is followed, neither on the way nor at the end.
+/// Somebody who is not trusted may write below it, such as an application that runs as another
+/// user. That user's links are never followed, neither on the way nor at the end.
 package final class FolderAnchor: Sendable {
     package let path: String
     private let opened: Guarded<Opened>
 
-    /// It lives as long as somebody uses it.
+    /// The opened folder lives as long as somebody uses it.
     private final class Opened: Sendable {
         let folder: FileDescriptor
 
         init(_ folder: consuming FileDescriptor) { self.folder = folder }
     }
 
-    /// - Parameter folder: what was opened at `path`, with O_PATH or for reading.
+    /// - Parameter folder: the folder that was opened at `path`, with O_PATH or for reading.
     package init(_ folder: consuming FileDescriptor, path: String) {
         opened = Guarded(Opened(folder))
         self.path = path
@@ -25,13 +25,13 @@ package final class FolderAnchor: Sendable {
 
     private var current: Opened { opened.withLock { $0 } }
 
-    /// Another folder stands at the path now: from here on what is inside is reached from there.
+    /// Another folder is at the path now: from here on the contents are reached through that one.
     package func move(to folder: consuming FileDescriptor) {
         let moved = Opened(folder)
         opened.withLock { $0 = moved }
     }
 
-    /// Whether `folder` is this very folder.
+    /// Whether `folder` is the same folder as this one.
     package func isSame(as folder: borrowing FileDescriptor) -> Bool {
         var (own, other) = (stat(), stat())
         guard fstat(current.folder.raw, &own) == 0, fstat(folder.raw, &other) == 0 else {
@@ -51,14 +51,15 @@ package final class FolderAnchor: Sendable {
         path.hasPrefix(self.path + "/") && path.utf8.count > self.path.utf8.count + 1
     }
 
-    /// The folder itself, to be read.
+    /// The folder itself, opened for reading.
     package func reopened() throws(PathTrustError) -> FileDescriptor {
         let raw = Glibc.openat(current.folder.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard raw >= 0 else { throw PathTrustError(.last("opening \(path)"), path: path) }
         return FileDescriptor(owning: raw)
     }
 
-    /// Where the last name of `path` is to be looked for; it may be missing, or be a link.
+    /// The folder that the last name of `path` is in, and that name. The name may be missing there,
+    /// or be a link.
     package func entry(_ path: String) throws(PathTrustError) -> Entry {
         var names = names(path)
         guard let name = names.popLast() else {
@@ -70,7 +71,7 @@ package final class FolderAnchor: Sendable {
             current.folder.raw, above, clinux_o_path | O_DIRECTORY | O_CLOEXEC)
         if raw >= 0 { return Entry(folder: FileDescriptor(owning: raw), name: name) }
         switch clinux_errno() {
-        // A link, which may be one of ours; or a kernel that cannot be asked.
+        // There is a link, which may be one of ours; or the kernel lacks this call.
         case ELOOP, EXDEV, ENOSYS:
             var walk = try PathWalk(
                 PathTrust(), from: current.folder, at: self.path, along: names)
@@ -79,7 +80,7 @@ package final class FolderAnchor: Sendable {
         }
     }
 
-    /// As ``entry(_:)``, and a link at the end followed where it belongs to a trusted user.
+    /// Like ``entry(_:)``, but it follows a link at the end if the link belongs to a trusted user.
     package func target(_ path: String) throws(PathTrustError) -> Entry {
         var walk = try PathWalk(
             PathTrust(), from: current.folder, at: self.path, along: names(path))

@@ -1,23 +1,23 @@
 internal import Glibc
 
-/// What the host's group database says. It blocks: some hosts ask a server.
+/// The host's group database. It blocks: some hosts ask a server.
 enum GroupDatabase {
     struct Group: Equatable, Sendable {
         var name: String
-        /// The users who are in it: those that the group lists, and those in `/etc/passwd` whose
-        /// primary group it is. Users that only a server knows, with this as their primary group,
-        /// are not seen: that would mean to ask it for all of them.
+        /// The group's members: the users that it lists, and the users in `/etc/passwd` whose
+        /// primary group it is. Users that only a server knows, and whose primary group this is,
+        /// are not found: that would take asking the server for all users.
         var members: Set<UInt32>
         /// Whether the group lists anybody.
         var listsUsers = true
-        /// Whether it lists a name that no user has, at least not as long as a server does not
-        /// answer.
+        /// Whether it lists a name for which no user is found. A server that does not answer causes
+        /// this too.
         var listsUnknownUsers = false
-        /// Whether it stands in `/etc/group`.
+        /// Whether the group is in `/etc/group`.
         var isLocal = true
     }
 
-    /// The group of a number; `nil` when there is none. Source: getgrgid_r(3).
+    /// The group with a number; `nil` when there is none. Source: getgrgid_r(3).
     static func group(id: UInt32) -> Group? {
         let found = UserDatabase.found { buffer -> (Int32, Group?) in
             var entry = Glibc.group()
@@ -58,7 +58,7 @@ enum GroupDatabase {
     }
 
     private static func lines(of path: String) -> [[Substring]] {
-        // Read without a look at its own path, which could ask for a group again.
+        // The path of this file is not judged, because that could ask for a group again.
         guard let file = fopen(path, "re") else { return [] }
         defer { fclose(file) }
         var bytes: [UInt8] = []

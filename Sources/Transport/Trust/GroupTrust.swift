@@ -1,15 +1,14 @@
-/// Whether only trusted users can do what a group may: the decision, without the looking.
+/// Decides whether only trusted users can do what a group may. It does not look anything up itself.
 ///
-/// A group's list is not everything: with LDAP or SSSD the primary group of everybody may be one
-/// such as `domain users`, which lists nobody. So a group is believed where it is known whose it
-/// is:
-/// - a trusted user's own, as umask 002 goes with on Debian and Ubuntu: his primary group, with his
-///   name or number, and nobody else in it;
-/// - one of the local group file that lists users, all of them trusted, and is the primary group of
-///   nobody else in the local user file.
+/// A group's list does not show all members: with LDAP or SSSD everybody's primary group may be one
+/// such as `domain users`, which lists nobody. So only groups are believed whose members are known:
+/// - A trusted user's own group, as umask 002 presumes on Debian and Ubuntu: it is the user's
+///   primary group, has the user's name or number, and contains nobody else.
+/// - A group of the local group file that lists users, all of them trusted. It is nobody else's
+///   primary group in the local user file.
 ///
-/// What is not seen: users that only a server knows, to whom it gives such a group as their primary
-/// one.
+/// One kind of user is not noticed: a user that only a server knows, and whose primary group the
+/// server says is such a group.
 struct GroupTrust {
     var users: TrustedUsers
     var user: (UInt32) -> UserDatabase.User?
@@ -27,8 +26,7 @@ struct GroupTrust {
         return group.isLocal && group.listsUsers
     }
 
-    /// Whether the only members are accounts of the system's own, such as `syslog`, and trusted
-    /// users.
+    /// Whether the only members are trusted users and the system's own accounts, such as `syslog`.
     func isSystems(_ id: UInt32) -> Bool {
         guard Self.systemNumbers.contains(id), let group = group(id) else { return false }
         return group.isLocal && !group.listsUnknownUsers && !group.members.isEmpty
@@ -37,13 +35,13 @@ struct GroupTrust {
 
     private func isOwn(_ id: UInt32, _ group: GroupDatabase.Group?, of user: UInt32) -> Bool {
         guard let account = self.user(user) else {
-            // A user and a group of one number and no name, as a container may be given.
+            // A user and a group with the same number and without names, as a container may have.
             return group == nil && id == user
         }
         return account.group == id && (account.id == id || account.name == group?.name)
     }
 
-    /// Those of the system's own accounts and groups. Source: SYS_UID_MAX and SYS_GID_MAX,
+    /// The numbers of the system's own accounts and groups. Source: SYS_UID_MAX and SYS_GID_MAX,
     /// login.defs(5).
     private static let systemNumbers: ClosedRange<UInt32> = 1...999
 }

@@ -1,9 +1,9 @@
 internal import Glibc
 
-/// The addresses of this host's interfaces, to tell its own peers and nodes from those of other
+/// The addresses of this host's interfaces, which tell its own peers and nodes from those of other
 /// hosts.
 ///
-/// Ports and the ways to write an address mean nothing.
+/// Ports do not count, nor does the way in which an address is written.
 package struct HostAddresses: Equatable, Sendable {
     private var octets: Set<[UInt8]>
 
@@ -11,7 +11,7 @@ package struct HostAddresses: Equatable, Sendable {
         octets = Set(addresses.map(\.unmapped.octets))
     }
 
-    /// What they are now; loopback alone when the kernel does not say. Source: getifaddrs(3).
+    /// The present addresses; only loopback when the kernel does not say. Source: getifaddrs(3).
     package static func current() -> HostAddresses {
         var list: UnsafeMutablePointer<ifaddrs>?
         guard getifaddrs(&list) == 0 else { return HostAddresses([]) }
@@ -27,8 +27,8 @@ package struct HostAddresses: Equatable, Sendable {
 
     private static let recent = Guarded(RecentHostAddresses())
 
-    /// Whether `address` is this host's, by what was so a second ago at most. It asks the kernel
-    /// twice a second at most.
+    /// Whether `address` is this host's, according to information that is at most a second old. It
+    /// asks the kernel at most twice a second.
     static func recentlyContained(_ address: SocketAddress) -> Bool {
         recent.withLock { $0.contains(address, now: .now, read: current) }
     }

@@ -1,11 +1,11 @@
 /// A network of addresses, such as `10.0.0.0/8` or `fd00::/8`.
 public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
-    /// 4 or 16 bytes; those after the prefix are zero.
+    /// 4 or 16 bytes. The bits after the prefix are zero.
     private var octets: [UInt8]
     private var prefix: Int
 
-    /// The network written as `text`; an address alone is one of its own. `nil` for anything else,
-    /// also when bits after the prefix are set: that is as good as always a mistake.
+    /// The network written as `text`; a single address is a network of its own. `nil` for anything
+    /// else. It is `nil` also when bits after the prefix are set, which is nearly always a mistake.
     public init?(_ text: String) {
         let parts = text.split(separator: "/", maxSplits: 2, omittingEmptySubsequences: false)
         guard parts.count <= 2, let address = SocketAddress(String(parts[0]), port: 0) else {
@@ -27,7 +27,7 @@ public struct IPNetwork: Hashable, Sendable, CustomStringConvertible {
     /// Every address of IPv4 and IPv6.
     public static let all = ["0.0.0.0/0", "::/0"].compactMap(IPNetwork.init)
 
-    /// Whether the address is in it.
+    /// Whether the network contains the address.
     public func contains(_ address: SocketAddress) -> Bool {
         let plain = address.unmapped.octets
         return plain.count == octets.count && Self.masked(plain, prefix) == octets

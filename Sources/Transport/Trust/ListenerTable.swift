@@ -1,21 +1,22 @@
 internal import CLinux
 internal import Glibc
 
-/// The sockets of this host that could take a connection to an address, as the kernel tells of
-/// them. To ask blocks for some microseconds.
+/// The sockets of this host that could take a connection to an address, as the kernel reports them.
+/// Asking blocks for some microseconds.
 ///
-/// Only what listens at that address counts: anybody may listen at others of the same port, as
-/// often as there are descriptors.
+/// Only sockets that listen at that address count. At other addresses of the same port anybody may
+/// listen, with as many sockets as there are descriptors.
 struct ListenerTable: Equatable {
-    /// More sockets at one address than any expected listener has.
+    /// More sockets at one address than any expected listener opens.
     static let limit = 4096
 
     var entries: [SocketTableEntry]
-    /// Whether ``entries`` are all that there are.
+    /// Whether ``entries`` contains all of these sockets.
     var isWhole: Bool
 
-    /// Asks the kernel, and reads its tables where it does not answer, as where a service may not
-    /// open sockets of `AF_NETLINK`. They take milliseconds on a host with many connections.
+    /// Asks the kernel. If it does not answer, this reads the kernel's tables, which takes
+    /// milliseconds on a host with many connections. It does not answer a service that may not open
+    /// `AF_NETLINK` sockets.
     static func taking(
         connectionsTo address: SocketAddress, limit: Int = limit
     ) throws(SystemError) -> ListenerTable {
@@ -26,8 +27,8 @@ struct ListenerTable: Equatable {
         }
     }
 
-    /// It asks one question after the other: IPv6 listeners matter to an IPv4 address only when no
-    /// IPv4 listener takes it.
+    /// Asks one question after the other: IPv6's wildcard listeners matter to an IPv4 address only
+    /// when no other listener takes it.
     static func asked(_ address: SocketAddress, _ limit: Int) throws(SystemError) -> ListenerTable {
         var table = ListenerTable(entries: [], isWhole: true)
         for question in Question.all(address) where table.entries.isEmpty {
@@ -84,12 +85,12 @@ struct ListenerTable: Equatable {
         UInt8, UInt8, UInt8
     )
 
-    /// At which addresses somebody may listen, for each family of the kernel's.
+    /// The addresses at which somebody may listen, for each address family of the kernel.
     private struct Question {
         var addresses: [(family: Int32, octets: [[UInt8]])]
 
-        /// What to ask for an address; each only where the one before found nobody.
-        /// See ``ListeningSocket/taking(_:among:)`` for why.
+        /// The questions for an address. Each is asked only if the one before found nobody. See
+        /// ``ListeningSocket/taking(_:among:)`` for why.
         static func all(_ address: SocketAddress) -> [Question] {
             let wanted = address.destination
             let everywhere = SocketAddress.any(port: 0).octets

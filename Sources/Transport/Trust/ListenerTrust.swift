@@ -1,24 +1,24 @@
-/// Which listeners on this host are believed: whoever connects to a port must know whose it is
-/// before it says a secret there, or takes what it hears for true.
+/// Decides which listeners on this host are believed. Whoever connects to a port must know who owns
+/// it before it tells a secret there, or believes what it hears.
 ///
-/// Ports above 1023 are anybody's: a stranger takes the one that was free for a moment. So the
+/// Ports above 1023 are open to all: a stranger can take one that was free for a moment. So the
 /// owners of all *listening* sockets that could take the connection are looked up. They must be
-/// ``users``, and the same sockets before and after connecting: else a stranger could have taken
-/// the connection and made room for an honest listener at once. Who accepts is not asked: a
-/// listening socket may have been handed over, as systemd does, and what nobody has accepted yet
-/// shows no user.
+/// ``users``, and the sockets must be the same before and after connecting. Otherwise a stranger
+/// could take the connection and at once make room for an honest listener. The user who accepts is
+/// not checked: a listening socket may have been handed over, as systemd does, and a connection
+/// that nobody has accepted yet shows no user.
 ///
-/// A listener on another host is believed: the network has to be trusted, or TLS used.
+/// A listener on another host is believed: either the network must be trusted, or TLS must be used.
 public struct ListenerTrust: Sendable {
-    /// Whose sockets are believed.
+    /// The users whose sockets are believed.
     public var users: TrustedUsers
-    /// What else must be true of the sockets: returns why they are not believed, `nil` when they
+    /// A further check of the sockets. It returns why they are not believed, or `nil` when they
     /// are. It may block.
     public var check: (@Sendable (Set<ListeningSocket>) -> String?)?
     /// What to do about a stranger's listener, as words after a colon.
     public var remedy: String
 
-    /// Believes listeners of `users`: by default of root and of the own user.
+    /// Believes listeners of `users`: by default root's and those of this process's user.
     public init(
         users: TrustedUsers = TrustedUsers(), remedy: String = "stop it, or trust its user",
         check: (@Sendable (Set<ListeningSocket>) -> String?)? = nil
@@ -28,8 +28,8 @@ public struct ListenerTrust: Sendable {
         self.check = check
     }
 
-    /// Who could take a connection to `address`; `nil` when it is not this host's.
-    /// - Throws: ``ListenerRefusal`` when it is a stranger.
+    /// The sockets that could take a connection to `address`; `nil` when it is not this host's.
+    /// - Throws: ``ListenerRefusal`` when they are not believed.
     func listeners(at address: SocketAddress) async throws -> Set<ListeningSocket>? {
         let (users, remedy) = (users, remedy)
         return try await offload { () throws -> Set<ListeningSocket>? in
@@ -51,7 +51,8 @@ public struct ListenerTrust: Sendable {
         }
     }
 
-    /// Checks that the same sockets listened before and after connecting, and are the right ones.
+    /// Checks that the same sockets listened before and after connecting, and that ``check``
+    /// accepts them.
     func verify(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>, at address: SocketAddress
     ) async throws {
@@ -62,16 +63,17 @@ public struct ListenerTrust: Sendable {
         throw ListenerRefusal(address: address, reason: .notItsOwn(text))
     }
 
-    /// Whether it was one of these sockets that has taken a connection in between: they were there
-    /// all the time, since a number is not given out again as long as its socket is there.
+    /// Whether one of these sockets must have taken a connection that was made in between. They
+    /// were there all the time, because a socket's number is not used again while the socket
+    /// exists.
     package static func isSame(
         _ before: Set<ListeningSocket>, _ after: Set<ListeningSocket>
     ) -> Bool {
         !before.isEmpty && before == after
     }
 
-    /// Why sockets are not believed, as far as their users and their number tell.
-    /// - Parameter isWhole: whether they are all that there are.
+    /// Why sockets are not believed, judging by their users and how many there are.
+    /// - Parameter isWhole: whether `sockets` contains all of them.
     static func refusal(
         of sockets: Set<ListeningSocket>, isWhole: Bool, _ users: TrustedUsers, remedy: String,
         name: (UInt32) -> String
@@ -82,7 +84,7 @@ public struct ListenerTrust: Sendable {
         return isWhole ? nil : .tooMany(sockets.count)
     }
 
-    /// A user of one of the sockets who is not trusted.
+    /// A user who is not trusted and owns one of the sockets.
     package static func stranger(
         among sockets: Set<ListeningSocket>, _ users: TrustedUsers
     ) -> UInt32? {
@@ -90,18 +92,18 @@ public struct ListenerTrust: Sendable {
     }
 }
 
-/// Why what listens somewhere on this host is not believed.
+/// Why a listener on this host is not believed.
 public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertible {
     /// What was found.
     public enum Reason: Equatable, Sendable {
-        /// It belongs to somebody else: "mallory (uid 1001)".
+        /// The socket belongs to somebody else: "mallory (uid 1001)".
         case stranger(String, remedy: String)
-        /// Nobody listened, or somebody else, a moment before or after.
+        /// Nobody listened a moment before or after, or another socket did.
         case changed
-        /// More than so many sockets of users that are believed listen there, so that it cannot be
-        /// said of all.
+        /// This many sockets listen there, all of them owned by users that are believed. There are
+        /// more, whose owners are not known.
         case tooMany(Int)
-        /// It is not what it should be, beside its user.
+        /// The user is right, but something else about the listener is wrong.
         case notItsOwn(String)
         /// The kernel does not say who listens.
         case unreadable(SystemError)
@@ -117,7 +119,7 @@ public struct ListenerRefusal: Error, Equatable, Sendable, CustomStringConvertib
 
     public var description: String { text("what listens") }
 
-    /// The reason in words. - Parameter subject: what should be listening, such as "EPMD".
+    /// The reason in words. - Parameter subject: what was expected to listen, such as "EPMD".
     public func text(_ subject: String) -> String {
         switch reason {
         case .stranger(let user, let remedy):

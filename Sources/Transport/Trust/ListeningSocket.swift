@@ -1,19 +1,20 @@
-/// A socket of this host that takes connections, and whose it is.
+/// A socket of this host that takes connections, and its owner.
 public struct ListeningSocket: Hashable, Sendable {
-    /// Where it listens; all zeros for every address.
+    /// Where it listens; all zeros means every address.
     public var address: SocketAddress
-    /// Who made it.
+    /// The user who made the socket.
     public var user: UInt32
-    /// What names it in `/proc/PID/fd`.
+    /// The number by which `/proc/PID/fd` names the socket.
     public var inode: UInt64
 
-    /// Those among `entries` that could take a connection to `address`.
+    /// The sockets among `entries` that could take a connection to `address`.
     ///
-    /// A listening socket excludes others of its address, and of all addresses beside a single one,
-    /// so there is more than one only where they are of one user (`SO_REUSEPORT`) or bound to
-    /// interfaces. IPv6's wildcard takes IPv4 too. But beside a socket of IPv4 it can exist only
-    /// where it does not (`IPV6_V6ONLY`), which the table does not tell: a stranger's must not keep
-    /// us from the other.
+    /// A listening socket excludes others at its address. A socket for all addresses and one for a
+    /// single address exclude each other too. So several sockets can listen only if they belong to
+    /// one user (`SO_REUSEPORT`) or are bound to interfaces. IPv6's wildcard takes IPv4 connections
+    /// too. But beside an IPv4 socket it can exist only if it takes none (`IPV6_V6ONLY`), which the
+    /// table does not show. A stranger's wildcard of that kind must not keep us from the IPv4
+    /// socket.
     ///
     /// Source: `inet_csk_get_port` and `__inet_lookup_listener` in the kernel.
     package static func taking(
@@ -28,7 +29,7 @@ public struct ListeningSocket: Hashable, Sendable {
                 })
         }
         let own = sockets { local in
-            // A socket of IPv6 may be bound to an address of IPv4.
+            // An IPv6 socket may be bound to an IPv4 address.
             let plain = local.unmapped
             return plain.octets.count == wanted.octets.count
                 && (plain.octets == wanted.octets || plain.isWildcard)
@@ -42,7 +43,7 @@ extension SocketAddress {
     /// Whether it means every address of the host.
     package var isWildcard: Bool { octets.allSatisfy { $0 == 0 } }
 
-    /// The same without IPv6's way to write an address of IPv4, `::ffff:127.0.0.1`.
+    /// The same address without IPv6's notation for IPv4 addresses, `::ffff:127.0.0.1`.
     package var unmapped: SocketAddress {
         guard octets.count == 16, octets[..<12].elementsEqual(Self.mappedPrefix) else {
             return self
@@ -50,7 +51,8 @@ extension SocketAddress {
         return SocketAddress(octets: Array(octets[12...]), port: port)
     }
 
-    /// Where a connection to it goes: to loopback for the wildcard (connect(2), ip(7)).
+    /// Where a connection to this address goes. For the wildcard that is loopback (connect(2),
+    /// ip(7)).
     package var destination: SocketAddress {
         let plain = unmapped
         guard plain.isWildcard else { return plain }

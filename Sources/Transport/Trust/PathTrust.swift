@@ -1,25 +1,25 @@
 internal import CLinux
 internal import Glibc
 
-/// Opens folders and files that can be believed: nobody but trusted users can have put them there,
-/// or can put something else in their place.
+/// Opens folders and files that can be believed: only trusted users can have put them there, or can
+/// put something else in their place.
 ///
 /// ```swift
 /// let base = try PathTrust(remedy: "set DEPLOYEX_BASE_PATH").folder("/var/lib/deployex")
 /// let key = try PathTrust().file("/etc/deployex/deployex.key", as: .secret)
 /// ```
-/// A path is walked from `/` on, name by name, each relative to the opened folder before it, so
-/// that nothing can change between looking and going on. Links are followed, where they belong to a
-/// trusted user. See ``PathTrustRule`` for what is believed. All of it blocks.
+/// It walks a path from `/` on, name by name. Each name is looked up in the opened folder before
+/// it, so that nothing can change between the check and the next step. It follows a link if the
+/// link belongs to a trusted user. See ``PathTrustRule`` for what is believed. All calls block.
 package struct PathTrust: Sendable {
     package var rule: PathTrustRule
-    /// Whether an operator can have more users trusted, by ``TrustedUsers/setting``.
+    /// Whether an operator can name further trusted users, with ``TrustedUsers/setting``.
     package var mayNameUsers: Bool
-    /// What helps beside changing what is there, such as "set DEPLOYEX_BASE_PATH to another
-    /// folder".
+    /// What else helps, beside changing what is at the path, such as "set DEPLOYEX_BASE_PATH to
+    /// another folder".
     package var remedy: String?
-    /// Whether another can be named in its place. That helps against another owner, from whom
-    /// nothing is taken that is his: he may need it.
+    /// Whether another file can be named instead. The error suggests that when the owner is not
+    /// trusted. It does not suggest taking the file from its owner, who may need it.
     package var isReplaceable = false
 
     package init(
@@ -31,7 +31,7 @@ package struct PathTrust: Sendable {
         self.remedy = remedy
     }
 
-    /// For files that are read: another can be named.
+    /// The trust for files that are read: another file can be named instead.
     package static func files(of users: TrustedUsers) -> PathTrust {
         var trust = PathTrust(users: users)
         trust.isReplaceable = true
@@ -46,8 +46,8 @@ package struct PathTrust: Sendable {
         return try walk.folder(makingMissing: nil)
     }
 
-    /// The folder at `path`, opened with O_PATH. It and those above it are made, with `mode` and
-    /// durably, where they are missing.
+    /// The folder at `path`, opened with O_PATH. If it or folders above it are missing they are
+    /// made, with `mode` and durably.
     package func makeFolder(
         _ path: String, mode: UInt32
     ) throws(PathTrustError) -> FileDescriptor {
@@ -64,8 +64,8 @@ package struct PathTrust: Sendable {
         return try walk.file(role)
     }
 
-    /// Who owns the folder at `path`, which nobody but trusted users can have put there. The folder
-    /// itself may be anybody's.
+    /// The owner of the folder at `path`. Only trusted users can have put it there, but anybody may
+    /// own the folder itself.
     package func owner(ofFolder path: String) throws(PathTrustError) -> UInt32 {
         var walk = try PathWalk(self, path)
         let entry = try walk.end()
@@ -76,8 +76,8 @@ package struct PathTrust: Sendable {
         return try Self.entry(of: folder.raw, path).owner
     }
 
-    /// Whether what is at `path` can be believed, or, where nothing is, what is above it.
-    /// - Parameter role: what is expected there.
+    /// Checks that what is at `path` can be believed or, if nothing is there, what is above it.
+    /// - Parameter role: what is expected at `path`.
     package func check(_ path: String, as role: PathTrustRule.Role) throws(PathTrustError) {
         do throws(PathTrustError) {
             switch role {
@@ -89,20 +89,20 @@ package struct PathTrust: Sendable {
         }
     }
 
-    /// The file `name` in `folder`, which the caller has opened, with open(2)'s `flags` and no link
-    /// followed; what was opened is judged.
-    /// - Parameter path: of the file, for errors.
+    /// The file `name` in `folder`, which the caller has opened. It is opened with open(2)'s
+    /// `flags`, without following a link, and is then judged.
+    /// - Parameter path: the path of the file, for errors.
     package func file(
         _ name: String, in folder: borrowing FileDescriptor, path: String,
         as role: PathTrustRule.Role, flags: Int32, mode: UInt32 = 0
     ) throws(PathTrustError) -> FileDescriptor {
-        // Without O_NONBLOCK opening a FIFO waits for the other side.
+        // Without O_NONBLOCK opening a FIFO would wait for the other side.
         let raw = Glibc.openat(
             folder.raw, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, mode)
         guard raw >= 0 else {
             switch clinux_errno() {
             case ELOOP: throw PathTrustError(path: path, place: path, reason: .link)
-            // A socket, or a FIFO that nobody reads.
+            // It is a socket, or a FIFO that nobody reads.
             case ENXIO: throw error(path, path, .notAFile(.other))
             default: throw PathTrustError(.last("opening \(path)"), path: path)
             }
@@ -143,7 +143,7 @@ package struct PathTrust: Sendable {
             remedy: remedies.isEmpty ? nil : remedies.joined(separator: ", or "))
     }
 
-    /// What an opened descriptor stands for.
+    /// What the file system says about an opened descriptor.
     static func entry(of raw: Int32, _ path: String) throws(PathTrustError) -> PathEntry {
         var status = stat()
         guard fstat(raw, &status) == 0 else {
@@ -159,7 +159,7 @@ package struct PathTrust: Sendable {
         var entry = PathEntry(
             kind: kind, owner: status.st_uid, group: status.st_gid,
             mode: UInt32(status.st_mode) & 0o7777, linkCount: UInt64(status.st_nlink))
-        // Without permissions for the group nobody gets any from a list.
+        // If the group has no permissions, nobody gets any from a list.
         guard entry.mode & 0o070 != 0, kind == .file || kind == .folder else { return entry }
         var buffer = [UInt8](repeating: 0, count: 64 << 10)
         let count = clinux_access_list(raw, &buffer, buffer.count)

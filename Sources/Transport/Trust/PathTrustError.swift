@@ -1,30 +1,30 @@
 internal import Glibc
 
-/// Why a path is not used: which name on it is in the way, whose it is, and what helps.
+/// Why a path is not used: which name on it is the problem, who owns it, and what helps.
 package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertible {
     package enum Reason: Equatable, Sendable {
         case untrusted(PathTrustRule.Problem)
-        /// A link where none is followed.
+        /// There is a link where none is followed.
         case link
-        /// More links than any path needs: they lead in a circle.
+        /// There are more links than any path needs: they lead in a circle.
         case tooManyLinks
-        /// The system's own refusal, `ENOENT` for one.
+        /// The system's own error, such as `ENOENT`.
         case system(SystemError)
     }
 
-    /// What was asked for.
+    /// The path that was asked for.
     package let path: String
-    /// The name on the way to it that is in the way, as a path.
+    /// The path of the name that is the problem.
     package let place: String
     package let reason: Reason
-    /// What is wrong and what helps. Made with the error, as the names of users may have to be
-    /// asked for.
+    /// What is wrong and what helps. It is made with the error, because it may have to ask for the
+    /// names of users.
     package let description: String
 
     /// "using /tmp/deployex/varlib: /tmp/deployex belongs to alice (uid 1001), whom deployex does
     /// not trust: …"
     /// - Parameter remedy: what helps beside changing what is at `place`, such as another setting.
-    /// - Parameter place: where on the way it happened, when not at the end.
+    /// - Parameter place: where on the path it happened, if not at the end.
     init(_ error: SystemError, path: String, place: String? = nil) {
         self.init(path: path, place: place ?? path, reason: .system(error))
     }
@@ -44,12 +44,12 @@ package struct PathTrustError: Error, Equatable, Sendable, CustomStringConvertib
         }
     }
 
-    /// Nothing is there. All that is above it can be believed.
+    /// Whether nothing is there. Everything above it can be believed.
     package var isNotFound: Bool {
         if case .system(let error) = reason { error.code == ENOENT } else { false }
     }
 
-    /// What is wrong, and what sets it right at the place itself and harms nobody.
+    /// What is wrong, and what corrects it at the place itself without harming anybody.
     private typealias Text = (problem: String, remedy: String?)
 
     private static func text(_ reason: Reason, _ place: String) -> Text {

@@ -1,4 +1,4 @@
-/// What the file system says of one name on a path.
+/// What the file system says about one name on a path.
 package struct PathEntry: Equatable, Sendable {
     package enum Kind: Equatable, Sendable {
         case folder, file, link, other
@@ -9,32 +9,32 @@ package struct PathEntry: Equatable, Sendable {
     package var group: UInt32
     /// The permission bits, 0o7777 at most.
     package var mode: UInt32
-    /// Where there is more to say than the mode does.
+    /// The access control list, if it says more than the mode.
     package var accessList: AccessList?
-    /// How many names it has.
+    /// How many names the file has.
     package var linkCount: UInt64 = 1
 }
 
-/// Whether what stands on a path can be believed: the decision, without the looking.
+/// Decides whether what is on a path can be believed. It does not look at anything itself.
 ///
-/// Whoever may write to a folder may put something else in the place of what is in it, and whoever
-/// owns it may let himself write to it. So every folder on a path belongs to a trusted user, and
-/// nobody else writes to it, except that in a sticky one, such as `/tmp`, an entry can be replaced
-/// by its owner only, who is looked at next. Of a group that may write ``GroupTrust`` says whether
-/// it is harmless. The group's bits of a mode are the mask of an access control list where there is
-/// one; then each of its entries counts.
+/// Whoever may write to a folder can replace what is in it, and its owner can give himself that
+/// right. So every folder on a path must belong to a trusted user, and nobody else may write to it.
+/// A sticky folder, such as `/tmp`, is an exception: only an entry's owner can replace the entry,
+/// and the entry is judged next. If a group may write, ``GroupTrust`` says whether the group is
+/// harmless. With an access control list the group's bits of the mode are only its mask. Then each
+/// entry of the list counts.
 package struct PathTrustRule: Equatable, Sendable {
-    /// What a name on a path is used as.
+    /// How a name on a path is used.
     package enum Role: Equatable, Sendable {
         /// A folder on the way, or the one at the end.
         case folder
-        /// A link on the way: only who owns it can change where it leads to.
+        /// A link on the way: only its owner can change where it leads.
         case link
         /// A file that only trusted users can write.
         case file
-        /// Besides only they can read it.
+        /// A file that only trusted users can write or read.
         case secret
-        /// A file that is appended to and read from: ours, with one name.
+        /// A file that is appended to and read: it must be ours and have one name.
         case log
     }
 
@@ -48,10 +48,10 @@ package struct PathTrustRule: Equatable, Sendable {
         case usableByUser(UInt32)
         case notAFolder
         case notAFile(PathEntry.Kind)
-        /// A log with that many names: it may be another file than it seems.
+        /// A log has this many names, so it may be another file than it seems.
         case severalNames(UInt64)
 
-        /// Who would have to be trusted.
+        /// The user who would have to be trusted.
         var user: UInt32? {
             switch self {
             case .owner(let user), .writableByUser(let user), .usableByUser(let user): user
@@ -63,17 +63,17 @@ package struct PathTrustRule: Equatable, Sendable {
     }
 
     package var users: TrustedUsers
-    /// Whether folders of root's may be writable for a group of which only the system's own
-    /// accounts are members, as Ubuntu's `/var/log` is for `syslog`. Only for paths that are walked
+    /// Whether root's folders may be writable for a group whose only members are the system's own
+    /// accounts, such as Ubuntu's `/var/log` for `syslog`. Set it only for paths that are walked
     /// again at each use.
     package var acceptsSystemGroups = false
 
-    /// Whether others may write to a sticky folder on the way. Not where it matters who has made
-    /// what is in it: there anybody can make a name.
+    /// Whether a sticky folder on the way may be writable for others. It must not be where it
+    /// matters who made what is in the folder: anybody can add a name there.
     package var acceptsStickyFolders = true
 
-    /// What speaks against it; `nil` when it can be believed.
-    /// - Parameter groups: what it asks of the host's users and groups.
+    /// Why the entry cannot be believed; `nil` when it can.
+    /// - Parameter groups: answers questions about the host's users and groups.
     func problem(_ entry: PathEntry, as role: Role, groups: GroupTrust) -> Problem? {
         switch role {
         case .folder: guard entry.kind == .folder else { return .notAFolder }
@@ -82,7 +82,7 @@ package struct PathTrustRule: Equatable, Sendable {
         }
         guard users.contains(entry.owner) else { return .owner(entry.owner) }
         switch role {
-        // Its permissions mean nothing (symlink(7)).
+        // The permissions of a link mean nothing (symlink(7)).
         case .link: return nil
         case .folder:
             if acceptsStickyFolders, entry.mode & 0o1000 != 0 { return nil }
@@ -103,13 +103,14 @@ package struct PathTrustRule: Equatable, Sendable {
             group: { .writableByGroup($0) }, user: { .writableByUser($0) })
     }
 
-    /// Who beside trusted users has one of the permissions `wanted`.
+    /// The problem that somebody who is not trusted has one of the permissions `wanted`; `nil` if
+    /// nobody does.
     private func other(
         _ entry: PathEntry, _ wanted: UInt32, _ groups: GroupTrust,
         everyone: Problem, group: (UInt32) -> Problem, user: (UInt32) -> Problem
     ) -> Problem? {
         if entry.mode & wanted != 0 { return everyone }
-        // It is the mask of all others where there is a list.
+        // If there is a list, these bits are the mask for all its entries.
         guard entry.mode >> 3 & wanted != 0 else { return nil }
         let list =
             entry.accessList

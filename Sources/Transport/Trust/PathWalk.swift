@@ -6,22 +6,22 @@ internal import Glibc
 /// Source: path_resolution(7); openat(2) with O_PATH and O_NOFOLLOW, which opens a link itself.
 struct PathWalk: ~Copyable {
     private let trust: PathTrust
-    /// What was asked for, for errors.
+    /// The path that was asked for, for errors.
     private let path: String
-    /// The folder that has been reached, and where it is.
+    /// The folder that has been reached, and its path.
     private var reached: FileDescriptor
     private var place: String
-    /// What is still to be walked, the next name last.
+    /// The names that are still to be walked, the next one last.
     private var names: [String]
     private var linkCount = 0
-    /// Whether folders are judged. Not below a folder that the caller vouches for.
+    /// Whether folders are judged. They are not below a folder that the caller vouches for.
     private var judgesFolders: Bool
-    /// How many names below that folder has been reached.
+    /// How many names below that folder the walk is.
     private var depth = 0
 
     private static let maximumLinkCount = 40
 
-    /// A relative path is one from the working directory.
+    /// A walk along `path`. A relative path begins at the working directory.
     init(_ trust: PathTrust, _ path: String) throws(PathTrustError) {
         let names = Self.names(try Self.absolute(path, trust))
         let root = try Self.openRoot(trust, path)
@@ -33,9 +33,9 @@ struct PathWalk: ~Copyable {
         reached = root
     }
 
-    /// A walk from an opened folder. Folders below it are not judged, as the caller vouches for
-    /// them, but only links of trusted users are followed, and where such a link leads out all is
-    /// judged.
+    /// A walk from an opened folder. The caller vouches for the folders below it, so these are not
+    /// judged. But only links of trusted users are followed, and where such a link leads out
+    /// everything is judged.
     init(
         _ trust: PathTrust, from folder: borrowing FileDescriptor, at place: String,
         along names: [String]
@@ -90,8 +90,8 @@ struct PathWalk: ~Copyable {
             name, in: reached, path: path, as: role, flags: O_RDONLY)
     }
 
-    /// Walks to the folder of what the path ends with, links there followed too.
-    /// - Returns: the name in that folder, which may be missing.
+    /// Walks to the folder that contains the path's last name, and follows links at the end too.
+    /// - Returns: that folder and the name in it, which may be missing.
     mutating func end() throws(PathTrustError) -> FolderAnchor.Entry {
         let name = try walkToFolder()
         let folder = try Self.open(".", in: reached.raw, O_DIRECTORY, trust, path, text(of: place))
@@ -110,7 +110,7 @@ struct PathWalk: ~Copyable {
             }
             let raw = Glibc.openat(reached.raw, name, clinux_o_path | O_NOFOLLOW | O_CLOEXEC)
             guard raw >= 0 else {
-                // Who opens it tells what is wrong.
+                // The caller will open it and report what is wrong.
                 guard clinux_errno() == ENOENT else {
                     throw PathTrustError(.last("opening \(path)"), path: path)
                 }
@@ -158,7 +158,7 @@ struct PathWalk: ~Copyable {
         depth += 1
     }
 
-    /// Puts a link's target in front of what is still to be walked.
+    /// Puts a link's target before the names that are still to be walked.
     private mutating func follow(
         _ link: borrowing FileDescriptor, _ entry: PathEntry, _ name: String
     ) throws(PathTrustError) {
@@ -190,7 +190,7 @@ struct PathWalk: ~Copyable {
     private func make(_ name: String, _ here: String, _ mode: UInt32) throws(PathTrustError) {
         let attempt = "making the folder \(here)"
         guard mkdirat(reached.raw, name, mode) == 0 else {
-            // Somebody else has been faster: what there is now is judged.
+            // Somebody else was faster: what is there now will be judged.
             if clinux_errno() == EEXIST { return }
             throw error(.last(attempt), at: here)
         }
@@ -198,10 +198,10 @@ struct PathWalk: ~Copyable {
             reached.raw, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
         guard raw >= 0 else { throw error(.last(attempt), at: here) }
         let folder = FileDescriptor(owning: raw)
-        // The mode that was asked for, whatever the umask.
+        // Sets the mode that was asked for, whatever the umask.
         guard fchmod(folder.raw, mode) == 0 else { throw error(.last(attempt), at: here) }
         let above = Glibc.openat(reached.raw, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // Not every folder in which one may be made can be opened.
+        // A folder in which folders can be made cannot always be opened.
         guard above >= 0 else { return }
         let parent = FileDescriptor(owning: above)
         guard fsync(parent.raw) == 0 else { throw error(.last(attempt), at: here) }

@@ -1,13 +1,14 @@
 internal import CLinux
 internal import Glibc
 
-/// A user of this host as a program is started as it: with its groups and no others.
+/// A user of this host in the form in which programs are started: with the user's groups and no
+/// others.
 package struct ProcessUser: Equatable, Sendable {
     package var name: String
     package var id: UInt32
     /// The primary group.
     package var group: UInt32
-    /// All of them, the primary one included.
+    /// All groups, the primary one included.
     package var groups: [UInt32]
     package var home: String
 
@@ -19,13 +20,14 @@ package struct ProcessUser: Equatable, Sendable {
         self.home = home
     }
 
-    /// What tells a program who it runs as. Source: "Other Environment Variables", POSIX.
+    /// The variables that tell a program which user it runs as. Source: "Other Environment
+    /// Variables", POSIX.
     package var variables: [String: String] {
         ["HOME": home, "USER": name, "LOGNAME": name]
     }
 
-    /// Makes the calling thread the user's, for good. To be followed by execve(2), which ends the
-    /// others.
+    /// Makes the calling thread run as this user, for good. Call execve(2) next, which ends the
+    /// other threads.
     package func become() throws(SystemError) {
         guard clinux_become(id, group, groups, groups.count, 0) == 0 else {
             throw .last("becoming the user \(name)")
@@ -34,7 +36,7 @@ package struct ProcessUser: Equatable, Sendable {
 }
 
 extension UserDatabase {
-    /// The user of a name or number, with its groups. It blocks. `nil` when there is none.
+    /// The user with a name or number, with its groups; `nil` when there is none. It blocks.
     package static func processUser(named text: String) -> ProcessUser? {
         user(named: text).map { user in
             ProcessUser(
@@ -50,7 +52,8 @@ extension UserDatabase {
             var count = Int32(groups.count)
             let result = getgrouplist(user.name, user.group, &groups, &count)
             if result >= 0 { return groups.prefix(Int(count)).map { UInt32($0) } }
-            // It says how many there are; the kernel takes no more than NGROUPS_MAX.
+            // The call returns how many groups there are. The kernel takes no more than
+            // NGROUPS_MAX.
             guard Int(count) > groups.count, count <= 65_536 else { return [user.group] }
             groups = [gid_t](repeating: 0, count: Int(count))
         }

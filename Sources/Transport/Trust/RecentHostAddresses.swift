@@ -1,18 +1,18 @@
-/// ``HostAddresses`` that are not asked for at each connection.
+/// ``HostAddresses`` that are not read for each connection.
 ///
-/// They are as old as ``age`` at most. An address that is not among them is looked for in new ones,
-/// as often as that too: an interface may just have got it.
+/// They are at most ``age`` old. When an address is not among them they are read again, but for
+/// this reason too only once in that time: an interface may just have got the address.
 struct RecentHostAddresses: Equatable {
-    /// How long they are used.
+    /// How long the addresses are used.
     static let age = Duration.seconds(1)
 
     private var addresses = HostAddresses([])
-    /// When they were read, and when last for an address that was not among them.
+    /// When they were last read, and when last because an address was not among them.
     private var readAt: MonotonicTime?
     private var missedAt: MonotonicTime?
 
     /// Whether `address` is this host's.
-    /// - Parameter read: reads them, some microseconds for an interface.
+    /// - Parameter read: reads the addresses, in some microseconds for each interface.
     mutating func contains(
         _ address: SocketAddress, now: MonotonicTime, read: () -> HostAddresses
     ) -> Bool {

@@ -1,11 +1,12 @@
-/// Text that others have written, made safe to show: what an application printed, what a peer sent,
-/// what stands in a file. A terminal would obey escape sequences in it, and signs that turn the
-/// direction of writing, or that nobody sees, make a line say something else than it holds.
+/// Makes text that others have written safe to show: what an application printed, what a peer sent,
+/// what a file contains. A terminal would obey escape sequences in it. Characters that change the
+/// direction of writing, or that are invisible, make a line seem to say something else.
 ///
 /// It is called where text leaves for a log or a terminal, and nowhere else.
 package enum SafeText {
-    /// Whether the character is shown as its number: the controls C0 and C1 (a tab is none here),
-    /// and those of Unicode that turn the direction, end a line or are invisible.
+    /// Whether the character is shown as its number. That applies to the controls C0 and C1, except
+    /// the tab, and to the characters of Unicode that change the direction, end a line or are
+    /// invisible.
     ///
     /// Source: ECMA-48, sections 5.2 and 5.3; Unicode Standard Annex 9, section 2.
     package static func isHarmful(_ scalar: Unicode.Scalar) -> Bool {
@@ -20,15 +21,15 @@ package enum SafeText {
         }
     }
 
-    /// The text as one line: ends of lines become ` | `, harmful characters `\x{1B}`, as Erlang
-    /// writes them. What has been through it stays as it is.
+    /// The text as one line. Ends of lines become ` | `, and harmful characters become `\x{1B}`, as
+    /// Erlang writes them. Applying it twice changes nothing more.
     package static func line(_ text: String) -> String {
-        // Nearly all lines.
+        // Nearly all lines are like this.
         if text.utf8.allSatisfy({ 0x20..<0x7F ~= $0 }) { return text }
         return text.split { $0 == "\n" || $0 == "\r\n" }.map(escaped).joined(separator: " | ")
     }
 
-    /// Text of several lines, whose ends stay.
+    /// The text of several lines, whose ends stay.
     package static func text(_ text: String) -> String {
         text.split(omittingEmptySubsequences: false) { $0 == "\n" || $0 == "\r\n" }
             .map(escaped).joined(separator: "\n")

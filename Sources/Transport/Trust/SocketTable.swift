@@ -10,19 +10,19 @@ package struct SocketTableEntry: Equatable, Sendable {
 
     package var local: SocketAddress
     package var remote: SocketAddress
-    /// `nil` for a state that tells nothing here.
+    /// `nil` for a state that does not matter here.
     package var state: State?
-    /// Who made the socket. It proves something only where there is an ``inode``: what nobody has
-    /// accepted yet and what nobody holds any more shows user 0.
+    /// The user who made the socket. It proves something only if there is an ``inode``: sockets
+    /// that nobody has accepted yet, or that nobody holds any more, show user 0.
     package var user: UInt32
-    /// The number in `/proc/PID/fd`; 0 for none.
+    /// The socket's number in `/proc/PID/fd`; 0 for none.
     package var inode: UInt64
 }
 
 extension SocketTableEntry {
-    /// What a line says; `nil` for the header and for everything that is no such line.
+    /// Reads a line; `nil` for the header and anything else that is not such a line.
     package init?(line: some Collection<UInt8>) {
-        // The longest there are have some 200 bytes.
+        // The longest lines have some 200 bytes.
         guard line.count <= 512 else { return nil }
         let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 32)
         guard fields.count >= 10, let local = Self.address(fields[1]),
@@ -35,7 +35,7 @@ extension SocketTableEntry {
             local: local, remote: remote, state: State(rawValue: state), user: user, inode: inode)
     }
 
-    /// `0100007F:1111`, or 32 digits and a port for IPv6.
+    /// Reads `0100007F:1111`, or 32 digits and a port for IPv6.
     private static func address(_ text: some Collection<UInt8>) -> SocketAddress? {
         let parts = text.split(
             separator: UInt8(ascii: ":"), maxSplits: 2, omittingEmptySubsequences: false)
@@ -52,7 +52,7 @@ extension SocketTableEntry {
         return SocketAddress(octets: octets, port: port)
     }
 
-    /// Digits alone: `UInt32("+1")` is a number elsewhere.
+    /// Only digits are accepted: elsewhere `UInt32("+1")` is a number.
     private static func number<Number: FixedWidthInteger>(
         _ text: some Collection<UInt8>, radix: Int = 10, as: Number.Type
     ) -> Number? {

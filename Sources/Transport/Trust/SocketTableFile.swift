@@ -1,17 +1,18 @@
 internal import CLinux
 internal import Glibc
 
-/// The kernel's tables of TCP sockets, `/proc/net/tcp` and `/proc/net/tcp6`. To read them blocks.
+/// The kernel's tables of TCP sockets, `/proc/net/tcp` and `/proc/net/tcp6`. Reading them blocks.
 enum SocketTableFile {
-    /// Tables beyond this are not read to their end: some 100,000 sockets.
+    /// Longer tables are not read to their end. This is enough for some 100,000 sockets.
     private static let maximumByteCount = 16 << 20
 
     private static let paths = ["/proc/net/tcp", "/proc/net/tcp6"]
 
-    /// The sockets that listen. They come first in each table, so the others are not read.
-    /// - Parameter body: returns whether it wants to hear of more.
-    /// - Returns: whether it has heard of all.
-    /// - Throws: also when there are more than can be looked at.
+    /// Passes the listening sockets to `body`. They come first in each table, so the others are not
+    /// read.
+    /// - Parameter body: returns whether it wants more sockets.
+    /// - Returns: whether `body` got all of them.
+    /// - Throws: also when a table is too long to read.
     static func listening(_ body: (SocketTableEntry) -> Bool) throws(SystemError) -> Bool {
         var isWanted = true
         for path in paths where isWanted {
@@ -25,7 +26,7 @@ enum SocketTableFile {
         return isWanted
     }
 
-    /// The first socket of which `body` wants to hear no more; `nil` for none.
+    /// The first socket for which `body` returns true; `nil` if there is none.
     static func first(
         where body: (SocketTableEntry) -> Bool
     ) throws(SystemError) -> SocketTableEntry? {
@@ -41,8 +42,8 @@ enum SocketTableFile {
         return nil
     }
 
-    /// - Parameter body: returns whether it wants to hear of more.
-    /// - Returns: whether it has heard all that it wanted.
+    /// - Parameter body: returns whether it wants more sockets.
+    /// - Returns: whether it got all that it wanted.
     private static func read(
         _ path: String, _ body: (SocketTableEntry) -> Bool
     ) throws(SystemError) -> Bool {

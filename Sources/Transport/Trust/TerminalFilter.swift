@@ -1,13 +1,13 @@
-/// What an application printed, byte by byte, made safe for a terminal: as ``SafeText`` does, but
-/// with the ends of lines, and with colours.
+/// Makes what an application printed safe for a terminal, byte by byte. It does what ``SafeText``
+/// does, but keeps ends of lines and colours.
 ///
-/// Bytes come as they were read, so that a character or a sequence may be cut: its beginning is
-/// kept until the rest is there, or ``finish()``. It does no I/O.
+/// Bytes come as they were read, so a character or a sequence may be cut. Its beginning is kept
+/// until the rest comes, or until ``finish()``. It does no I/O.
 package struct TerminalFilter: Equatable, Sendable {
-    /// The beginning of a character or of a sequence: a few bytes.
+    /// The beginning of an unfinished character or sequence: a few bytes.
     private var kept: [UInt8] = []
 
-    /// Longer than what sets all that one sequence can set.
+    /// More than a sequence needs that sets everything one sequence can set.
     private static let maximumSequenceByteCount = 64
 
     package init() {}
@@ -34,19 +34,19 @@ package struct TerminalFilter: Equatable, Sendable {
         return output
     }
 
-    /// What was kept and has no rest, as numbers.
+    /// What was kept and got no rest, shown as numbers.
     package mutating func finish() -> [UInt8] {
         defer { kept = [] }
         return kept.flatMap { SafeText.number(UInt32($0)).utf8 }
     }
 
-    /// What stands at the beginning of some bytes.
+    /// What some bytes begin with.
     private enum Part {
-        /// So many bytes that are harmless.
+        /// This many bytes are harmless.
         case shown(byteCount: Int)
-        /// So many bytes that are one harmful character.
+        /// This many bytes are one harmful character.
         case escaped(byteCount: Int, UInt32)
-        /// More bytes are needed to tell.
+        /// More bytes are needed to decide.
         case cut
     }
 
@@ -61,7 +61,7 @@ package struct TerminalFilter: Equatable, Sendable {
         }
     }
 
-    /// Alone, a carriage return lets what follows overwrite the line.
+    /// A carriage return alone lets what follows overwrite the line.
     private static func lineEnd(_ bytes: ArraySlice<UInt8>) -> Part {
         guard let next = bytes.dropFirst().first else { return .cut }
         return next == 0x0A ? .shown(byteCount: 2) : .escaped(byteCount: 1, 0x0D)
@@ -84,7 +84,7 @@ package struct TerminalFilter: Equatable, Sendable {
         return count <= maximumSequenceByteCount ? .cut : escape
     }
 
-    /// A character of UTF-8; a byte that belongs to none is shown as its number.
+    /// A character of UTF-8. A byte that belongs to none is shown as its number.
     private static func character(_ bytes: ArraySlice<UInt8>) -> Part {
         guard let lead = bytes.first else { return .cut }
         let length =

@@ -1,4 +1,4 @@
-/// Small files that are read whole, where they can be believed: ``PathTrust``. It blocks.
+/// Reads small files whole, if they can be believed: ``PathTrust``. It blocks.
 package enum TrustedFile {
     package enum Failure: Error, Equatable, CustomStringConvertible {
         case tooLarge(path: String, limit: Int)

@@ -1,7 +1,7 @@
 internal import Glibc
 
-/// The users of this host whose files and sockets are believed: root, the one that this process
-/// runs as, and those that the operator has named.
+/// The users of this host whose files and sockets are believed: root, the user that this process
+/// runs as, and users that the operator has named.
 ///
 /// Everybody else on the host is a stranger.
 public struct TrustedUsers: Equatable, Sendable {
@@ -13,13 +13,13 @@ public struct TrustedUsers: Equatable, Sendable {
         self.others = others
     }
 
-    /// The variable that names `others`.
+    /// The name of the variable that contains `others`.
     package static let setting = "DEPLOYEX_TRUSTED_USERS"
 
     /// The user that this process acts as.
     public static var own: UInt32 { geteuid() }
 
-    /// All of them.
+    /// All trusted users.
     var all: Set<UInt32> { others.union([0, Self.own]) }
 
     /// Whether what belongs to `user` is believed.
@@ -27,15 +27,15 @@ public struct TrustedUsers: Equatable, Sendable {
         user == 0 || user == Self.own || others.contains(user)
     }
 
-    /// The same and one more.
+    /// These users and one more.
     public func adding(_ user: UInt32) -> TrustedUsers {
         TrustedUsers(others: others.union([user]))
     }
 }
 
-/// What the host's user and group database says. It blocks: some hosts ask a server.
+/// The host's user and group database. It blocks: some hosts ask a server.
 package enum UserDatabase {
-    /// A user as a process can be started as.
+    /// A user, as far as starting a process needs it.
     package struct User: Equatable, Sendable {
         package var name: String
         package var id: UInt32
@@ -44,7 +44,7 @@ package enum UserDatabase {
         package var home: String
     }
 
-    /// The user of a name; of digits, the one with that number. `nil` when there is none.
+    /// The user with a name or, if the text is digits, with that number; `nil` when there is none.
     /// Source: getpwnam_r(3).
     package static func user(named text: String) -> User? {
         guard !text.isEmpty, !text.utf8.contains(0) else { return nil }
@@ -56,12 +56,12 @@ package enum UserDatabase {
         return user(id: id)
     }
 
-    /// The user of a number. Source: getpwuid_r(3).
+    /// The user with a number. Source: getpwuid_r(3).
     package static func user(id: UInt32) -> User? {
         entry { entry, buffer, count, result in getpwuid_r(id, entry, buffer, count, result) }
     }
 
-    /// "alice (uid 1000)", or "uid 1000" for one without a name.
+    /// "alice (uid 1000)", or "uid 1000" for a user without a name.
     package static func text(_ id: UInt32) -> String {
         user(id: id).map { "\($0.name) (uid \(id))" } ?? "uid \(id)"
     }
@@ -85,13 +85,13 @@ package enum UserDatabase {
         }
     }
 
-    /// What `ask` finds in a database, with a buffer for its texts. It is asked again with a larger
-    /// one as long as it answers `ERANGE`.
+    /// What `ask` finds in a database, with a buffer for its texts. While it answers `ERANGE` it is
+    /// asked again with a larger buffer.
     static func found<Entry>(
         _ ask: (UnsafeMutableBufferPointer<CChar>) -> (code: Int32, entry: Entry?)
     ) -> Entry? {
         var count = 1 << 10
-        // An entry of a megabyte is none.
+        // No real entry has a megabyte.
         while count <= 1 << 20 {
             var buffer = [CChar](repeating: 0, count: count)
             let answer = buffer.withUnsafeMutableBufferPointer { ask($0) }

@@ -1,10 +1,11 @@
 internal import Dispatch
 
-/// Users by name for texts that strangers cause: a name when it is there in time, else the number.
+/// The names of users, for texts that strangers cause: the name if it is found in time, else the
+/// number.
 ///
-/// Some hosts ask a server, which may not answer. Whoever can make us ask for names must not occupy
-/// a thread each time: one look-up at most is under way, nobody waits longer for it than ``limit``
-/// from its beginning, and a few hundred answers are remembered.
+/// Some hosts ask a server, which may not answer. Strangers who can make us ask for names must not
+/// occupy a thread each time. So at most one look-up is under way, nobody waits for it longer than
+/// ``limit`` from its beginning, and a few hundred answers are remembered.
 package final class UserNames: Sendable {
     private struct State {
         var known: [UInt32: String] = [:]
@@ -16,7 +17,7 @@ package final class UserNames: Sendable {
         var deadline: DispatchTime
     }
 
-    /// Those of this host.
+    /// The names of this host's users.
     package static let ofHost = UserNames { UserDatabase.text($0) }
 
     private static let maximumCount = 256
@@ -27,8 +28,8 @@ package final class UserNames: Sendable {
     private let state = Guarded(State())
 
     /// - Parameters:
-    ///   - limit: how long a look-up is waited for.
-    ///   - look: may take for ever.
+    ///   - limit: how long callers wait for a look-up.
+    ///   - look: looks a name up; it may take for ever.
     init(
         limit: DispatchTimeInterval = .seconds(1), look: @escaping @Sendable (UInt32) -> String
     ) {
@@ -36,8 +37,8 @@ package final class UserNames: Sendable {
         self.look = look
     }
 
-    /// "alice (uid 1000)", or "uid 1000" where there is no name, or none in time. It blocks, for
-    /// ``limit`` at most.
+    /// "alice (uid 1000)", or "uid 1000" if there is no name, or none in time. It blocks, at most
+    /// for ``limit``.
     package func text(_ id: UInt32) -> String {
         let deadline = DispatchTime.now() + limit
         while true {

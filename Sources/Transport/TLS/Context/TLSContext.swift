@@ -1,28 +1,28 @@
 internal import COpenSSL
 internal import Glibc
 
-/// A ``TLSConfiguration`` that has been loaded, from which the connections of one role are made.
+/// A ``TLSConfiguration`` that has been loaded. The connections of one role are made from it.
 ///
-/// Its files are looked at again before each new connection (``look()``; one stat(2) each): when
-/// one has been replaced, as a renewed certificate is, they are all loaded again, so that new
-/// connections need no restart. Files that cannot be used, such as a certificate whose key has not
-/// been copied yet, are reported once, and the old ones stay in use. Others than trusted users must
-/// not be able to change them, nor to read the key: such files cannot be used either.
+/// Its files are checked before each new connection (``look()``; one stat(2) each). When one has
+/// been replaced, such as a renewed certificate, all are loaded again, so that new connections need
+/// no restart. Files that cannot be used, such as a certificate whose key has not been copied yet,
+/// are reported once, and the old ones stay in use. Files that users who are not trusted could
+/// change cannot be used either, nor can a key that they could read.
 ///
-/// There is no resumption of sessions, neither by tickets nor by a cache: a resumed connection
-/// would not show its certificate again, so one that has expired or been replaced would go on being
-/// trusted. Connections between nodes live long, so that it would save next to nothing.
+/// Sessions are not resumed, neither by tickets nor by a cache. A resumed connection would not show
+/// its certificate again, so a certificate that has expired or been replaced would still be
+/// trusted. Connections between nodes live long, so resumption would save next to nothing.
 /// Renegotiation is off: TLS 1.3 has none, and in TLS 1.2 it lets a peer cause work for us.
 package final class TLSContext: Sendable {
     package enum Role: Sendable, Equatable {
         case client, server
     }
 
-    /// What an operator should know.
+    /// What an operator should know about a context.
     package enum Report: Equatable, Sendable, CustomStringConvertible {
         /// The files have changed and are in use for new connections.
         case reloaded
-        /// A sentence.
+        /// A problem, as a sentence.
         case problem(String)
 
         package var description: String {
@@ -38,9 +38,9 @@ package final class TLSContext: Sendable {
     private let files: WatchedFiles
     private let shared: SharedLook
 
-    /// Loads the files. It reads them on the calling thread.
-    /// - Parameter report: hears, on any thread, of a certificate of ours that has expired, and of
-    ///   files that have been reloaded or could not be.
+    /// Loads the files, on the calling thread.
+    /// - Parameter report: hears, on any thread, that a certificate of ours has expired, and that
+    ///   files have been reloaded or could not be.
     package init(
         _ configuration: TLSConfiguration, role: Role,
         report: @escaping @Sendable (Report) -> Void = { _ in }
@@ -52,15 +52,14 @@ package final class TLSContext: Sendable {
         shared = SharedLook { files.look() }
     }
 
-    /// Looks at the files, on another thread, and loads them again when one has changed: before a
-    /// new connection is made.
+    /// Checks the files, on another thread, and loads them again when one has changed. Call it
+    /// before a new connection is made.
     package func look() async {
         await shared()
     }
 
     /// The engine of a new connection, with the files as they were at the last ``look()``.
-    /// - Parameter host: what the server is called, for a client; see
-    ///   ``TLSConfiguration/ServerName``.
+    /// - Parameter host: the server's name, for a client; see ``TLSConfiguration/ServerName``.
     package func makeEngine(host: String? = nil) throws(TLSConfigurationError) -> TLSEngine {
         let loaded = files.loaded
         switch role {
@@ -77,7 +76,7 @@ package final class TLSContext: Sendable {
     }
 }
 
-/// The files of a ``TLSContext``, and what was made of them last.
+/// The files of a ``TLSContext``, and what was last loaded from them.
 private final class WatchedFiles: Sendable {
     private struct State {
         var loaded: SharedContext
@@ -96,7 +95,7 @@ private final class WatchedFiles: Sendable {
         self.configuration = configuration
         self.role = role
         self.report = report
-        // Before loading: what changes while it loads is then seen as a change next time.
+        // Take the stamps before loading: a change during the loading is then noticed next time.
         let stamps = configuration.files.map { FileStamp($0) }
         state = Guarded(
             State(loaded: try SharedContext(configuration, role, report), stamps: stamps))
@@ -104,7 +103,7 @@ private final class WatchedFiles: Sendable {
 
     var loaded: SharedContext { state.withLock { $0.loaded } }
 
-    /// Loads them again when one has changed. It blocks; one call at a time.
+    /// Loads the files again when one has changed. It blocks. Only one call may run at a time.
     func look() {
         let stamps = configuration.files.map { FileStamp($0) }
         let hasChanged = state.withLock { state in
@@ -123,10 +122,10 @@ private final class WatchedFiles: Sendable {
     }
 }
 
-/// One `SSL_CTX`, shared by a ``TLSContext`` and whoever is about to make an engine of it.
+/// One `SSL_CTX`, shared by a ``TLSContext`` and whoever is making an engine from it.
 ///
-/// The invariant behind `@unchecked Sendable`: it is not changed after `init`, and OpenSSL counts
-/// references to it atomically.
+/// The invariant behind `@unchecked Sendable`: the context is not changed after `init`, and OpenSSL
+/// counts references to it atomically.
 final class SharedContext: @unchecked Sendable {
     let pointer: OpaquePointer
 
@@ -141,7 +140,7 @@ final class SharedContext: @unchecked Sendable {
             throw .refused(OpenSSLError.takeLast())
         }
         self.pointer = pointer
-        // From here on deinit frees it, also when this throws.
+        // From here on deinit frees the pointer, even when this throws.
         copenssl_ctx_set_common(pointer, configuration.prefersOwnCipherOrder ? 1 : 0)
         try OpenSSLError.check(
             copenssl_ctx_set_versions(
@@ -176,8 +175,8 @@ final class SharedContext: @unchecked Sendable {
                 X509_free(certificate)
             }
         }
-        // Peers are not told which authorities these are. A BEAM with a certificate of another one
-        // would then send none in TLS 1.3, and neither side would learn why it was refused.
+        // Peers are not told the names of these authorities. In TLS 1.3 a BEAM whose certificate is
+        // from another one would then send none, and neither side would learn why it was refused.
     }
 
     private func loadCertificate(
@@ -206,7 +205,8 @@ final class SharedContext: @unchecked Sendable {
         let key = try PEMFile(.key, keyFile, isSecret: true, owners: owners).privateKey(
             password: configuration.keyPassword)
         defer { EVP_PKEY_free(key) }
-        // Compared by ourselves: SSL_CTX_use_PrivateKey() drops the certificate when they differ.
+        // We compare them ourselves, because SSL_CTX_use_PrivateKey() drops the certificate when
+        // they differ.
         guard X509_check_private_key(own, key) == 1 else {
             ERR_clear_error()
             throw .keyMismatch(certificate: file, key: keyFile)
@@ -259,7 +259,7 @@ final class SharedContext: @unchecked Sendable {
     }
 }
 
-/// OpenSSL's own state, which it would make at its first use.
+/// OpenSSL's own state, which it would otherwise make at its first use.
 enum OpenSSLLibrary {
     /// Without this, exit(3) would free that state while the event loop's thread still uses it.
     static let initialize: Void = {
@@ -267,7 +267,7 @@ enum OpenSSLLibrary {
     }()
 }
 
-/// The ciphers of a configuration, each by its name.
+/// The ciphers of a configuration, each set by its name.
 enum TLSCipherList {
     static func apply(
         _ configuration: TLSConfiguration, to context: OpaquePointer
@@ -281,7 +281,7 @@ enum TLSCipherList {
             try removeSHA1(from: context)
         }
         for suite in configuration.suites ?? [] {
-            // The joined list would be refused as a whole, without saying which.
+            // OpenSSL would refuse a joined list as a whole, without saying which name is wrong.
             guard SSL_CTX_set_ciphersuites(context, suite) == 1 else {
                 ERR_clear_error()
                 throw .unknownCipher(suite)
@@ -292,8 +292,8 @@ enum TLSCipherList {
         }
     }
 
-    /// Takes the ciphers of TLS 1.2 that authenticate with SHA-1, which all are in CBC mode, off
-    /// OpenSSL's own choice, whatever else the system's policy has taken off it.
+    /// Removes the TLS 1.2 ciphers that authenticate with SHA-1, all of which use CBC mode, from
+    /// OpenSSL's own choice. What the system's policy has removed stays removed.
     private static func removeSHA1(from context: OpaquePointer) throws(TLSConfigurationError) {
         guard let list = SSL_CTX_get_ciphers(context) else { return }
         var names: [String] = []
@@ -307,7 +307,7 @@ enum TLSCipherList {
         try OpenSSLError.check(SSL_CTX_set_cipher_list(context, names.joined(separator: ":")))
     }
 
-    /// OpenSSL would skip what it does not know, and take `aNULL` for a wish.
+    /// OpenSSL would skip names that it does not know, and would accept `aNULL` as a wish.
     private static func openSSLName(
         _ name: String, in context: OpaquePointer
     ) throws(TLSConfigurationError) -> String {

@@ -6,13 +6,13 @@ package struct TLSAlert: Equatable, Hashable, Sendable, CustomStringConvertible 
         self.code = code
     }
 
-    /// The RFC's name: "unknown_ca".
+    /// The RFC's name for the alert: "unknown_ca".
     package var description: String {
         Self.names[code] ?? "alert \(code)"
     }
 
-    /// Whether a client that was asked for a certificate and sent none may take it for the answer:
-    /// TLS 1.2 has no alert of its own for it.
+    /// Whether this alert may be the answer to a client that was asked for a certificate and sent
+    /// none. TLS 1.2 has no separate alert for that.
     var isAboutMissingCertificate: Bool {
         ["handshake_failure", "no_certificate", "certificate_required"].contains(description)
     }

@@ -1,14 +1,14 @@
 internal import COpenSSL
 internal import Glibc
 
-/// What is worth showing of a certificate. All of it was written by its maker: control characters
-/// are replaced, and long texts and lists are cut.
+/// The parts of a certificate that are worth showing. Its maker wrote all of them: so control
+/// characters are replaced, and long texts and lists are cut.
 package struct TLSCertificate: Equatable, Sendable {
-    /// The subject's common name, or all of the subject when it has none.
+    /// The subject's common name, or the whole subject if it has none.
     package var subject: String
-    /// The same of its issuer.
+    /// The same for the issuer.
     package var issuer: String
-    /// DNS names and IP addresses that it is for.
+    /// The DNS names and IP addresses that the certificate is for.
     package var alternativeNames: [String]
     /// In UTC: "2027-12-23 10:00:00 UTC".
     package var notBefore: String
@@ -17,7 +17,7 @@ package struct TLSCertificate: Equatable, Sendable {
     private static let maximumNames = 32
     private static let maximumTextLength = 255
 
-    /// - Parameter certificate: an `X509 *`, which stays the caller's.
+    /// - Parameter certificate: an `X509 *`, which the caller still owns.
     init(_ certificate: OpaquePointer) {
         subject = Self.text(of: X509_get_subject_name(certificate))
         issuer = Self.text(of: X509_get_issuer_name(certificate))
@@ -67,7 +67,7 @@ package struct TLSCertificate: Equatable, Sendable {
             + " \(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec)) UTC"
     }
 
-    /// Safe for a log and a terminal.
+    /// The text made safe for a log and a terminal.
     private static func printable(_ text: String) -> String {
         var result = String.UnicodeScalarView()
         for scalar in text.unicodeScalars.prefix(maximumTextLength) {

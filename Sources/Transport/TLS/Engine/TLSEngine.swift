@@ -1,7 +1,7 @@
 internal import COpenSSL
 
 /// The cryptography of one TLS connection: ciphertext goes in and comes out as bytes. It knows no
-/// socket; the only clock is OpenSSL's look at the validity of certificates.
+/// socket. Its only clock is OpenSSL's, which checks the validity of certificates.
 ///
 /// ```
 /// start()                     once; a client's first message is outgoing then
@@ -10,29 +10,29 @@ internal import COpenSSL
 /// shutdown()                  says that nothing more will come
 /// takeOutgoing()              after each of these: for the peer
 /// ```
-/// After a failure only ``takeOutgoing()`` has a use: the alert that tells the peer why.
+/// After a failure use only ``takeOutgoing()``: it returns the alert that tells the peer why.
 ///
 /// It is confined to one thread at a time. Source: RFC 8446 and RFC 5246; ssl(7), SSL_get_error(3).
 package final class TLSEngine {
     enum Role: Equatable {
         case server
-        /// `nil`: no name is sent, and any will do.
+        /// With `nil` no name is sent, and any name is accepted.
         case client(serverName: String?)
     }
 
-    /// What a call of ``receive(_:into:)`` came to.
+    /// The result of a call of ``receive(_:into:)``.
     package struct Step: Equatable {
         package enum Status: Equatable, Sendable {
-            /// All input was taken: wait for more.
+            /// All input was taken. Wait for more.
             case incomplete
-            /// The buffer for plaintext is full: call again with the rest of the input.
+            /// The buffer for plaintext is full. Call again with the rest of the input.
             case bufferFull
             /// The peer has ended its side in an orderly way.
             case closed
             case failed(TLSError)
         }
 
-        /// How much of the buffer was filled; to be used before the status is.
+        /// How many bytes of the buffer were filled. Use them before the status.
         package var plaintextByteCount = 0
         /// Whether the handshake was finished in this call.
         package var hasFinishedHandshake = false
@@ -46,17 +46,18 @@ package final class TLSEngine {
     package private(set) var hasReceivedClose = false
     private var hasSentClose = false
 
-    /// What ``receive(_:into:)`` was given and OpenSSL has not read; empty outside of that call.
+    /// The part of ``receive(_:into:)``'s input that OpenSSL has not read. It is empty outside that
+    /// call.
     private var input = UnsafeRawBufferPointer(start: nil, count: 0)
     private var outgoing: [UInt8] = []
-    /// The first bytes that came, to tell what a peer without TLS speaks.
+    /// The first bytes that came: they show what a peer without TLS speaks.
     private var firstBytes: [UInt8] = []
-    /// What the check of the peer's certificate found first.
+    /// The first problem that the check of the peer's certificate found.
     private var refusal: TLSError?
     /// Whether the server has asked for a certificate that we do not have.
     private var lacksCertificate = false
 
-    /// - Parameter context: an `SSL_CTX *`, of which OpenSSL keeps a reference of its own.
+    /// - Parameter context: an `SSL_CTX *`. OpenSSL keeps a reference of its own to it.
     init(_ context: OpaquePointer, _ role: Role) throws(TLSConfigurationError) {
         ERR_clear_error()
         guard let ssl = SSL_new(context) else { throw .refused(OpenSSLError.takeLast()) }
@@ -68,7 +69,7 @@ package final class TLSEngine {
         guard let bio = EngineBIO.make(Unmanaged.passUnretained(self).toOpaque()) else {
             throw .refused(OpenSSLError.takeLast())
         }
-        // The one BIO is both sides', and the SSL's to free.
+        // This one BIO serves both directions, and the SSL frees it.
         SSL_set_bio(ssl, bio, bio)
         SSL_set_ex_data(ssl, 0, Unmanaged.passUnretained(self).toOpaque())
         switch role {
@@ -88,7 +89,7 @@ package final class TLSEngine {
             throw .refused(OpenSSLError.takeLast())
         }
         if SocketAddress(name, port: 0) != nil {
-            // An address is not sent (RFC 6066, section 3), and is checked as one.
+            // An address is not sent (RFC 6066, section 3), but it is checked, as an address.
             guard X509_VERIFY_PARAM_set1_ip_asc(parameters, name) == 1 else {
                 throw .invalidServerName(name)
             }
@@ -107,7 +108,8 @@ package final class TLSEngine {
     // MARK: Verbs
 
     /// Begins the handshake.
-    /// - Returns: why it cannot even begin, such as a configuration without a cipher.
+    /// - Returns: why the handshake cannot even begin, such as a configuration without a cipher;
+    ///   `nil` when it has begun.
     package func start() -> TLSError? {
         var step = Step()
         shakeHands(&step)
@@ -115,9 +117,9 @@ package final class TLSEngine {
         return nil
     }
 
-    /// Takes what came from the peer, and puts what it meant into `plaintext`.
+    /// Takes what came from the peer, and writes the plaintext in it to `plaintext`.
     ///
-    /// `ciphertext` becomes what was not taken, which is something only with
+    /// `ciphertext` becomes the part that was not taken. It is empty, except with
     /// ``Step/Status/bufferFull`` or after the end.
     package func receive(
         _ ciphertext: inout UnsafeRawBufferPointer, into plaintext: UnsafeMutableRawBufferPointer
@@ -151,7 +153,7 @@ package final class TLSEngine {
         return step
     }
 
-    /// Turns bytes into outgoing records. Only once the handshake is finished.
+    /// Turns bytes into outgoing records. Call it only once the handshake is finished.
     package func encrypt(_ bytes: UnsafeRawBufferPointer) -> TLSError? {
         precondition(isHandshakeFinished, "Nothing is sent before the handshake is finished")
         guard !hasFailed, !hasSentClose, !bytes.isEmpty else { return nil }
@@ -165,13 +167,13 @@ package final class TLSEngine {
         switch status(of: result) {
         case .failed(let error): return error
         case .incomplete, .bufferFull, .closed:
-            // There is no renegotiation that writing could have to wait for, and the BIO takes all.
+            // Writing never has to wait: there is no renegotiation, and the BIO takes everything.
             hasFailed = true
             return .protocolViolation("nothing can be written")
         }
     }
 
-    /// Ends our side: nothing can be encrypted after it.
+    /// Ends our side: nothing can be encrypted after this.
     package func shutdown() {
         guard isHandshakeFinished, !hasFailed, !hasSentClose else { return }
         hasSentClose = true
@@ -180,21 +182,22 @@ package final class TLSEngine {
         ERR_clear_error()
     }
 
-    /// What the connection under it has ended with: `nil` when the peer had said so before.
+    /// The connection under the engine has ended. Returns the error that this means; `nil` when the
+    /// peer had announced the end.
     package func connectionClosed() -> TLSError? {
         if hasReceivedClose || hasFailed { return nil }
         hasFailed = true
         return isHandshakeFinished ? .closedWithoutNotice : .closedDuringHandshake
     }
 
-    /// What has to go to the peer, and is now the caller's.
+    /// Hands over the bytes that must be sent to the peer.
     package func takeOutgoing() -> [UInt8] {
         var taken: [UInt8] = []
         swap(&taken, &outgoing)
         return taken
     }
 
-    /// What was agreed on; only once the handshake is finished.
+    /// What both sides agreed on. Use it only once the handshake is finished.
     package var session: TLSSession {
         var peer: TLSCertificate?
         if let certificate = SSL_get1_peer_certificate(ssl) {
@@ -221,7 +224,7 @@ package final class TLSEngine {
         }
     }
 
-    /// - Parameter result: of the SSL call that has just failed.
+    /// - Parameter result: the result of the SSL call that has just failed.
     private func status(of result: Int32) -> Step.Status {
         switch SSL_get_error(ssl, result) {
         case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE:
@@ -238,7 +241,7 @@ package final class TLSEngine {
     }
 
     private func failure() -> TLSError {
-        // Before TLS's own error there may be others, such as that of a signature.
+        // Other errors may precede TLS's own, such as one about a signature.
         let first = ERR_get_error()
         var code = first
         while code != 0, copenssl_error_library(code) != ERR_LIB_SSL { code = ERR_get_error() }
@@ -267,14 +270,14 @@ package final class TLSEngine {
         return .protocolViolation(OpenSSLError.text(code))
     }
 
-    /// What the peer speaks when its first bytes are no TLS record's (RFC 8446, section 5.1).
+    /// What the peer speaks, if its first bytes are not a TLS record (RFC 8446, section 5.1).
     private var plainProtocol: TLSError.PlainProtocol? {
         guard !isHandshakeFinished, let first = firstBytes.first else { return nil }
         let isRecord = (20...24).contains(first) && (firstBytes.count < 2 || firstBytes[1] == 3)
         if isRecord { return nil }
         let words = ["GET ", "POST", "HEAD", "PUT ", "HTTP", "OPTI", "CONN", "DELE", "PRI "]
         if words.contains(where: { firstBytes.starts(with: $0.utf8) }) { return .http }
-        // A length of two bytes, then the tag of a name or a status.
+        // Two bytes of length, then the tag of a name or a status.
         let tags = "Nns".utf8
         if firstBytes.count >= 3, first < 2, tags.contains(firstBytes[2]) {
             return .erlangDistribution
@@ -284,7 +287,7 @@ package final class TLSEngine {
 
     // MARK: Called by OpenSSL
 
-    /// The next of the input; 0 when there is none.
+    /// Gives OpenSSL the next bytes of the input; returns 0 when there are none.
     func read(into buffer: UnsafeMutableRawBufferPointer) -> Int {
         let count = min(buffer.count, input.count)
         guard count > 0 else { return 0 }
@@ -301,7 +304,7 @@ package final class TLSEngine {
         lacksCertificate = true
     }
 
-    /// Remembers why a certificate is refused; the first reason is the one that counts.
+    /// Remembers why a certificate is refused. The first reason counts.
     func refuse(_ code: Int32, _ pointer: OpaquePointer?) {
         guard refusal == nil, let pointer else { return }
         let certificate = TLSCertificate(pointer)
@@ -331,7 +334,7 @@ package final class TLSEngine {
         refusal = .certificateRefused(problem, subject: certificate.subject)
     }
 
-    /// The common name counts only where there are no others (RFC 6125, section 6.4.4).
+    /// The common name counts only if there are no other names (RFC 6125, section 6.4.4).
     private func names(of certificate: TLSCertificate) -> [String] {
         certificate.alternativeNames.isEmpty ? [certificate.subject] : certificate.alternativeNames
     }

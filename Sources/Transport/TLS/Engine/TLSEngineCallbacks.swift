@@ -1,6 +1,6 @@
 internal import COpenSSL
 
-/// Called by OpenSSL for every certificate of a chain; its own answer stands.
+/// OpenSSL calls this for every certificate of a chain. OpenSSL's own verdict stands.
 func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     guard isAccepted != 1, let store,
         let ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx()),
@@ -11,8 +11,8 @@ func certificateChecked(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     return isAccepted
 }
 
-/// As ``certificateChecked(_:_:)``, but a certificate whose revocation cannot be found out is not
-/// refused for that: `{crl_check, best_effort}`.
+/// Like ``certificateChecked(_:_:)``, but a certificate is not refused if its revocation cannot be
+/// checked: `{crl_check, best_effort}`.
 func certificateCheckedWithFewLists(_ isAccepted: Int32, _ store: OpaquePointer?) -> Int32 {
     if isAccepted != 1, let store {
         switch X509_STORE_CTX_get_error(store) {
@@ -26,7 +26,7 @@ func certificateCheckedWithFewLists(_ isAccepted: Int32, _ store: OpaquePointer?
     return certificateChecked(isAccepted, store)
 }
 
-/// Called by OpenSSL when a server asks for a certificate and there is none.
+/// OpenSSL calls this when a server asks for a certificate and we have none.
 func certificateWanted(
     _ ssl: OpaquePointer?, _: UnsafeMutablePointer<OpaquePointer?>?,
     _: UnsafeMutablePointer<OpaquePointer?>?
@@ -34,15 +34,15 @@ func certificateWanted(
     if let ssl, let opaque = SSL_get_ex_data(ssl, 0) {
         Unmanaged<TLSEngine>.fromOpaque(opaque).takeUnretainedValue().lackCertificate()
     }
-    // There is none: the server is told so.
+    // 0 tells the server that there is none.
     return 0
 }
 
-/// The BIO between OpenSSL and a ``TLSEngine``: it reads from the bytes that the engine was given,
-/// where they are, and appends to its outgoing ones. OpenSSL's own memory BIO would copy all of
-/// them once more, and keep the memory of the largest burst for as long as the connection lives.
+/// The BIO between OpenSSL and a ``TLSEngine``. It reads the engine's input in place, and appends
+/// to the engine's outgoing bytes. OpenSSL's own memory BIO would copy all of them once more, and
+/// would keep the memory of the largest burst as long as the connection lives.
 enum EngineBIO {
-    /// - Parameter engine: a ``TLSEngine``, not retained: it owns the BIO.
+    /// - Parameter engine: a ``TLSEngine``, which owns the BIO; so it is not retained.
     static func make(_ engine: UnsafeMutableRawPointer) -> OpaquePointer? {
         guard let method = method.pointer, let bio = BIO_new(method) else { return nil }
         BIO_set_data(bio, engine)
@@ -50,7 +50,7 @@ enum EngineBIO {
         return bio
     }
 
-    /// Made once and never changed after.
+    /// Made once and never changed afterwards.
     private struct Method: @unchecked Sendable {
         let pointer: OpaquePointer?
     }
@@ -66,7 +66,7 @@ enum EngineBIO {
             let count = engine.read(
                 into: UnsafeMutableRawBufferPointer(start: buffer, count: Int(length)))
             if count > 0 { return Int32(count) }
-            // Not the end: it makes OpenSSL ask for more (SSL_ERROR_WANT_READ).
+            // This is not the end: OpenSSL asks for more (SSL_ERROR_WANT_READ).
             copenssl_bio_set_retry_read(bio)
             return -1
         }

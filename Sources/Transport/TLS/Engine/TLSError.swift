@@ -1,4 +1,5 @@
-/// Why a TLS connection could not be made, or ended: which side refused, and for what reason.
+/// Why a TLS connection could not be made, or why it ended: which side refused, and for what
+/// reason.
 package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     /// We refused the peer's certificate.
     case certificateRefused(TLSCertificateProblem, subject: String)
@@ -10,17 +11,18 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
     case refusedWithoutCertificate(TLSAlert)
     /// The peer does not speak TLS at all.
     case notTLS(PlainProtocol)
-    /// The sides have none of these in common.
+    /// The two sides have none of these in common.
     case nothingInCommon(Choice)
-    /// The peer broke the protocol; OpenSSL's words.
+    /// The peer broke the protocol; the text is OpenSSL's.
     case protocolViolation(String)
     case handshakeTimedOut
-    /// The peer closed the connection before the handshake was over, without saying why.
+    /// The peer closed the connection before the end of the handshake, without saying why.
     case closedDuringHandshake
-    /// The connection ended without TLS's own end: the peer has died, or somebody has cut it.
+    /// The connection ended without TLS's closing message: the peer has died, or somebody has cut
+    /// the connection.
     case closedWithoutNotice
 
-    /// What somebody who speaks no TLS seems to speak.
+    /// What a peer that does not speak TLS seems to speak.
     package enum PlainProtocol: Equatable, Sendable {
         case http
         /// The Erlang distribution over plain TCP.
@@ -64,27 +66,27 @@ package enum TLSError: Error, Equatable, Sendable, CustomStringConvertible {
 
 /// What is wrong with a certificate that we refused.
 package enum TLSCertificateProblem: Equatable, Sendable, CustomStringConvertible {
-    /// `subject` of the error is the one that has expired: the peer's or one above it.
+    /// The error's `subject` is the certificate that has expired: the peer's own or one above it.
     case expired(since: String)
     case notYetValid(until: String)
-    /// No authority that we trust has signed it; `issuer` is who did, or claims to have.
+    /// No authority that we trust has signed it. `issuer` has signed it, or is said to have.
     case unknownAuthority(issuer: String)
-    /// It signs itself, and is none that we trust.
+    /// It signs itself, and we do not trust it.
     case selfSigned
-    /// Its signature does not fit the authority's key: another authority of the same name, which
-    /// the certificate does not tell apart by a key identifier.
+    /// Its signature does not fit the authority's key. It is from another authority of the same
+    /// name, and has no key identifier that would tell the two apart.
     case invalidSignature(issuer: String)
     case nameMismatch(expected: String, found: [String])
     /// Its key usages do not allow what it is used for here.
     case wrongPurpose
     case chainTooLong
-    /// The list of its issuer names it.
+    /// The revocation list of its issuer contains it.
     case revoked(by: String)
-    /// There is no list of its issuer, so that nobody knows.
+    /// There is no revocation list of its issuer, so nobody knows whether it is revoked.
     case missingRevocations(of: String)
-    /// The list should have been replaced by a newer one.
+    /// The revocation list should have been replaced by a newer one.
     case outdatedRevocations(of: String)
-    /// Anything else, in OpenSSL's words.
+    /// Any other problem; the text is OpenSSL's.
     case other(String)
 
     package var description: String {

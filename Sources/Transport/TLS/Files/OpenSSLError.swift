@@ -1,15 +1,15 @@
 internal import COpenSSL
 
-/// The errors of OpenSSL in words. It keeps them in a queue for each thread.
+/// OpenSSL's errors in words. OpenSSL keeps them in a queue for each thread.
 enum OpenSSLError {
-    /// Says what the last error of this thread was, and forgets all of them.
+    /// Returns the last error of this thread, and forgets all of them.
     static func takeLast() -> String {
         let code = ERR_peek_last_error()
         ERR_clear_error()
         return text(code)
     }
 
-    /// Throws what OpenSSL said last, unless a call has returned 1.
+    /// Throws the last error of OpenSSL unless `result` is 1.
     static func check(_ result: Int32) throws(TLSConfigurationError) {
         guard result == 1 else { throw .refused(takeLast()) }
     }

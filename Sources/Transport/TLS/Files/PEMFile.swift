@@ -1,7 +1,7 @@
 internal import COpenSSL
 internal import Glibc
 
-/// A file that a ``TLSContext`` is made of.
+/// A file from which a ``TLSContext`` is made.
 struct PEMFile: ~Copyable {
     static let maximumByteCount = 4 << 20
 
@@ -11,8 +11,8 @@ struct PEMFile: ~Copyable {
     private var bytes: UnsafeRawBufferPointer { contents.bytes }
 
     /// - Parameters:
-    ///   - isSecret: whether there is a key in it.
-    ///   - owners: whose it may be.
+    ///   - isSecret: whether the file contains a key.
+    ///   - owners: the users who may own it.
     init(
         _ kind: TLSConfigurationError.File, _ path: String, isSecret: Bool = false,
         owners: TrustedUsers
@@ -31,12 +31,12 @@ struct PEMFile: ~Copyable {
         }
     }
 
-    /// The certificates in the file, in order; at least one. They are the caller's to free.
+    /// The certificates in the file, in order; at least one. The caller frees them.
     func certificates() throws(TLSConfigurationError) -> [OpaquePointer] {
         try all("certificate", { PEM_read_bio_X509($0, nil, noPassword, nil) }, X509_free)
     }
 
-    /// The revocation lists in the file; at least one. They are the caller's to free.
+    /// The revocation lists in the file; at least one. The caller frees them.
     func revocationLists() throws(TLSConfigurationError) -> [OpaquePointer] {
         try all(
             "revocation list", { PEM_read_bio_X509_CRL($0, nil, noPassword, nil) }, X509_CRL_free)
@@ -63,7 +63,7 @@ struct PEMFile: ~Copyable {
         return found
     }
 
-    /// The private key in the file, an `EVP_PKEY *` that is the caller's to free.
+    /// The private key in the file, an `EVP_PKEY *`. The caller frees it.
     func privateKey(password: String?) throws(TLSConfigurationError) -> OpaquePointer {
         guard let bio = memoryBIO() else { throw .refused(OpenSSLError.takeLast()) }
         defer { BIO_free(bio) }
@@ -78,14 +78,14 @@ struct PEMFile: ~Copyable {
         if request.wasAsked {
             throw password == nil ? .missingPassword(path: path) : .wrongPassword(path: path)
         }
-        // OpenSSL only says "unsupported" of what it cannot recognise.
+        // If OpenSSL does not recognise the content, it only says "unsupported".
         let isMissing = !String(decoding: bytes, as: UTF8.self).contains("PRIVATE KEY-----")
         throw .invalid(
             kind, path: path,
             reason: isMissing ? "it holds no PEM private key" : OpenSSLError.text(code))
     }
 
-    /// The end of the file is told by "no start line".
+    /// "no start line" means the end of the file.
     private static func isEnd(_ code: UInt) -> Bool {
         copenssl_error_library(code) == ERR_LIB_PEM
             && copenssl_error_reason(code) == PEM_R_NO_START_LINE
@@ -101,7 +101,7 @@ private struct PasswordRequest {
     var wasAsked = false
 }
 
-/// OpenSSL's own callback would ask on the terminal.
+/// OpenSSL's own callback would ask for the password on the terminal.
 private func noPassword(
     _: UnsafeMutablePointer<CChar>?, _: Int32, _: Int32, _: UnsafeMutableRawPointer?
 ) -> Int32 {
@@ -121,7 +121,8 @@ private func givePassword(
     return Int32(password.count)
 }
 
-/// Tells whether a file has been replaced or written since, or given to others.
+/// Shows whether a file has since been replaced or written, or has got another owner or other
+/// permissions.
 struct FileStamp: Equatable, Sendable {
     private var device: UInt64 = 0
     private var inode: UInt64 = 0

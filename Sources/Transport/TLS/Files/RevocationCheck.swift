@@ -1,19 +1,19 @@
 internal import CLinux
 internal import Glibc
 
-/// Whether peers' certificates have been revoked, and where that stands.
+/// Whether peers' certificates are checked for revocation, and where the revocation lists are.
 ///
-/// The lists are PEM files in one folder, named as `openssl rehash` does: the hash of the issuer's
-/// name, `.r` and a number, such as `5b1c4b2f.r0`.
+/// The lists are PEM files in one folder. Their names are those that `openssl rehash` gives: the
+/// hash of the issuer's name, `.r` and a number, such as `5b1c4b2f.r0`.
 package struct RevocationCheck: Equatable, Sendable {
-    /// Which certificates of a chain are looked for. Without a list of a certificate's issuer it is
+    /// Which certificates of a chain are checked. A certificate without a list of its issuer is
     /// refused, except with ``bestEffort``.
     package enum Scope: Equatable, Sendable {
-        /// The peer's own.
+        /// The peer's own certificate.
         case peer
-        /// All.
+        /// All certificates.
         case chain
-        /// All, as far as there are lists that are in date.
+        /// All certificates for which there is a list that is in date.
         case bestEffort
     }
 
@@ -28,8 +28,8 @@ package struct RevocationCheck: Equatable, Sendable {
     /// More lists than any host needs.
     static let maximumFileCount = 1000
 
-    /// The lists that are there now, sorted; it blocks.
-    /// - Parameter owners: whose folder it may be.
+    /// The lists that exist now, sorted. It blocks.
+    /// - Parameter owners: the users who may own the folder.
     func files(owners: TrustedUsers) throws(PathTrustError) -> [String] {
         let trust = PathTrust.files(of: owners)
         let walked = try trust.folder(folder)

@@ -12,7 +12,7 @@ final class SharedLook: Sendable {
     private let queue = DispatchQueue(label: "deployex.look")
     private let state = Guarded(State())
 
-    /// When so many wait, the disk does not answer, and others do not wait.
+    /// When this many callers wait the disk does not answer. Further callers do not wait.
     private static let maximumWaitingCount = 1024
 
     init(_ look: @escaping @Sendable () -> Void) {

@@ -1,6 +1,6 @@
 internal import Glibc
 
-/// The versions of TLS that this program speaks, the older first.
+/// The versions of TLS that this program speaks, the older one first.
 package enum TLSVersion: Int, Comparable, Hashable, Sendable, CaseIterable {
     case tls12 = 0x0303
     case tls13 = 0x0304
@@ -10,41 +10,44 @@ package enum TLSVersion: Int, Comparable, Hashable, Sendable, CaseIterable {
     }
 }
 
-/// What one side of a TLS connection brings and demands. It says nothing of the role: a client and
+/// What one side of a TLS connection shows and demands. It does not contain the role: a client and
 /// a server each have their own value. ``TLSContext`` loads it.
 package struct TLSConfiguration: Equatable, Sendable {
-    /// Whom a peer's certificate must come from.
+    /// The authorities that peers' certificates must come from.
     package enum Authorities: Equatable, Sendable {
         /// The certificates in these PEM files.
         case files([String])
-        /// Those that the operating system trusts.
+        /// The authorities that the operating system trusts.
         case system
     }
 
-    /// What a client expects the server to be called.
+    /// The name that a client expects of the server.
     package enum ServerName: Equatable, Sendable {
-        /// The host that is connected to: sent as SNI unless it is an address, and checked.
+        /// The host that is connected to. It is sent as SNI unless it is an address, and it is
+        /// checked.
         case peerHost
-        /// Another name than the host's: sent and checked.
+        /// This name instead of the host's. It is sent and checked.
         case fixed(String)
-        /// Nothing is sent and any name will do, as `{server_name_indication, disable}` says.
+        /// No name is sent, and any name is accepted: `{server_name_indication, disable}`.
         case unchecked
     }
 
-    /// Our certificate, then the intermediate ones: PEM. A server has one.
+    /// Our certificate, followed by the intermediate ones, in PEM. A server must have one.
     package var certificateFile: String?
-    /// The certificate's private key: PEM; `nil` when it is in the certificate's file.
+    /// The certificate's private key, in PEM; `nil` when it is in the certificate's file.
     package var keyFile: String?
     package var keyPassword: String?
     package var authorities = Authorities.files([])
-    /// Whether the peer's certificate is checked at all. Without it only listeners are kept out.
+    /// Whether the peer's certificate is checked at all. If it is not, TLS only keeps eavesdroppers
+    /// out.
     package var verifiesPeer = true
-    /// Whether a server turns away clients without a certificate. Only with ``verifiesPeer``.
+    /// Whether a server turns away clients without a certificate. It applies only with
+    /// ``verifiesPeer``.
     package var requiresPeerCertificate = true
-    /// How many intermediate certificates may be between a peer's and the authority's.
+    /// How many intermediate certificates may lie between the peer's and the authority's.
     package var maximumDepth = 10
     package var versions: ClosedRange<TLSVersion> = .tls12 ... .tls13
-    /// TLS 1.2 ciphers, best first, by OpenSSL's names or the RFCs'; `nil` for OpenSSL's own
+    /// TLS 1.2 ciphers, best first, by OpenSSL's or the RFCs' names; `nil` for OpenSSL's own
     /// choice.
     package var ciphers: [String]?
     /// TLS 1.3 suites, best first; `nil` for OpenSSL's own choice.
@@ -52,15 +55,15 @@ package struct TLSConfiguration: Equatable, Sendable {
     /// Whether a server's order of ciphers wins over the client's.
     package var prefersOwnCipherOrder = true
     package var serverName = ServerName.peerHost
-    /// `nil`: nobody asks whether a certificate has been revoked.
+    /// With `nil` certificates are not checked for revocation.
     package var revocation: RevocationCheck?
-    /// Whose files these may be.
+    /// The users who may own these files.
     package var fileOwners = TrustedUsers()
 
     package init() {}
 
-    /// Every file that it is loaded from, those in the folder of revocation lists as they are now:
-    /// it blocks.
+    /// Every file that the configuration is loaded from, including the files that are in the folder
+    /// of revocation lists now. It blocks.
     var files: [String] {
         var files = [certificateFile, keyFile].compactMap(\.self)
         if case .files(let more) = authorities { files += more }
@@ -69,7 +72,7 @@ package struct TLSConfiguration: Equatable, Sendable {
         do throws(PathTrustError) {
             files += try revocation.files(owners: fileOwners)
         } catch {
-            // Loading them says why.
+            // Loading the lists reports why.
         }
         return files
     }
@@ -77,7 +80,7 @@ package struct TLSConfiguration: Equatable, Sendable {
 
 /// Why a ``TLSConfiguration`` cannot be used.
 package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConvertible {
-    /// Which file; it stands before the path in errors.
+    /// Which file is wrong. In errors it stands before the path.
     package enum File: String, Equatable, Sendable {
         case certificate
         case key = "private key"
@@ -87,18 +90,18 @@ package enum TLSConfigurationError: Error, Equatable, Sendable, CustomStringConv
 
     case unreadable(File, path: String, reason: String)
     case tooLong(File, path: String)
-    /// Others than trusted users could have written it, or read what is secret.
+    /// Users who are not trusted could have written the file, or could have read a secret in it.
     case untrusted(File, PathTrustError)
-    /// The file holds no PEM of that kind, or a broken one.
+    /// The file contains no PEM of that kind, or it is broken.
     case invalid(File, path: String, reason: String)
     case wrongPassword(path: String)
-    /// The key is encrypted and there is no password.
+    /// The key is encrypted, and there is no password.
     case missingPassword(path: String)
     case keyMismatch(certificate: String, key: String)
     case missingCertificate
     case unknownCipher(String)
     case invalidServerName(String)
-    /// OpenSSL would not have it, in its words.
+    /// OpenSSL refused it; the text is OpenSSL's.
     case refused(String)
 
     package var description: String {
