@@ -3,8 +3,8 @@ internal import Transport
 /// The health of one instance's node, according to its probes and its connection. It does no I/O
 /// and reads no clock; ``Instance`` says whether there is a process to ask.
 ///
-/// A new process, and the end of one, begin a new life: earlier knowledge is void. So does a node
-/// that boots anew in the same process, if it has served.
+/// A new process, and the end of one, begin a new life: earlier knowledge is void. If a node boots
+/// anew in the same process, it has to become ready anew.
 struct NodeHealth: Equatable {
     enum Readiness: Equatable {
         /// It has not been ready in this life.

@@ -5,7 +5,8 @@ struct Answer: Equatable, Sendable {
     enum Kind: Equatable, Sendable {
         /// `ok`, or `{ok, Value…}`.
         case ok([Term])
-        /// `{error, Reason}`, `{error, Module, Reason}`, or `error` alone, whose reason is what was printed.
+        /// `{error, Reason}`, `{error, Module, Reason}`, or `error` alone, whose reason is what was
+        /// printed.
         case error(Term)
         /// `{badrpc, Reason}`: nothing is known about what was done.
         case badRPC(Term)
@@ -37,12 +38,12 @@ struct Answer: Equatable, Sendable {
 }
 
 extension Answer {
-    /// Whether a node that gives this answer to `install_release` restarts itself. It does so after every
-    /// error but those that are found before anything is changed, and after
+    /// Whether a node that gives this answer to `install_release` restarts itself. It does so after
+    /// every error but those that are found before anything is changed, and after
     /// `{continue_after_restart, …}`.
     ///
-    /// Source: `handle_call/3`, release_handler, SASL: what is thrown is answered only; any other exit is
-    /// answered in the same shape, and `init:restart/0` follows.
+    /// Source: `handle_call/3`, release_handler, SASL: what is thrown is answered only; any other
+    /// exit is answered in the same shape, and `init:restart/0` follows.
     var restartsNode: Bool {
         switch kind {
         case .error(let reason):

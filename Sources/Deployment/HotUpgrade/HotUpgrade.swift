@@ -1,17 +1,19 @@
 internal import ExternalTermFormat
 
-/// Upgrades a running release in place through its `release_handler`: the operating system's process,
-/// its Erlang processes and their state stay.
+/// Upgrades a running release in place through its `release_handler`: the operating system's
+/// process, its Erlang processes and their state stay.
 ///
 /// ``UpgradeDecision`` says whether a staged package can be upgraded to in this way,
-/// ``HotUpgradeMachine`` in which order it is done, ``HotUpgradeFiles`` and ``ResolvedConfiguration``
-/// do the part outside the node, and ``HotUpgrade/run(_:on:files:evaluation:log:)`` puts them together.
+/// ``HotUpgradeMachine`` in which order it is done, ``HotUpgradeFiles`` and
+/// ``ResolvedConfiguration`` do the part outside the node, and
+/// ``HotUpgrade/run(_:on:files:evaluation:log:)`` puts them together.
 ///
 /// Source: "Release Handling", OTP Design Principles; `release_handler` and `systools`, SASL.
 package enum HotUpgrade {
     /// Which release becomes which.
     package struct Plan: Equatable, Sendable {
-        /// The release's name, as in `bin/NAME`, `releases/VERSION/NAME.rel` and the package's name.
+        /// The release's name, as in `bin/NAME`, `releases/VERSION/NAME.rel` and the package's
+        /// name.
         package var name: String
         /// The version that runs.
         package var from: String
@@ -44,18 +46,19 @@ package enum HotUpgrade {
         case succeeded
         /// The node does not run the new version, or would not boot it.
         ///
-        /// An untouched node runs the old version as before, with its state. Otherwise an installation
-        /// was attempted: the node may have restarted in the same operating system process, or run
-        /// any of the two versions. In both cases a full deployment of the same package is what helps.
+        /// An untouched node runs the old version as before, with its state. Otherwise an
+        /// installation was attempted: the node may have restarted in the same operating system
+        /// process, or run any of the two versions. In both cases a full deployment of the same
+        /// package is what helps.
         case failed(reason: String, nodeIsUntouched: Bool)
-        /// The installation failed past its point of no return: the node restarts itself on the old version.
-        /// It may take long over that, and does not listen to SIGTERM meanwhile.
+        /// The installation failed past its point of no return: the node restarts itself on the old
+        /// version. It may take long over that, and does not listen to SIGTERM meanwhile.
         case restarting(reason: String)
-        /// The new release ends in an error over its own configuration, and the running one does not: it
-        /// would not boot. The node is untouched.
+        /// The new release ends in an error over its own configuration, and the running one does
+        /// not: it would not boot. The node is untouched.
         case cannotBoot(reason: String)
-        /// Neither can read its configuration: the cause lies outside of the new release. The node is
-        /// untouched.
+        /// Neither can read its configuration: the cause lies outside of the new release. The node
+        /// is untouched.
         case hindered(reason: String)
     }
 

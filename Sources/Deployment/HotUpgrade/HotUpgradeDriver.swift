@@ -7,7 +7,8 @@ package import Transport
 extension HotUpgrade {
     /// Runs a program, which inherits no environment, and waits for its end.
     ///
-    /// It is ended when it takes longer than `timeout` or prints more than ``Evaluation/maximumByteCount``.
+    /// It is ended when it takes longer than `timeout` or prints more than
+    /// ``Evaluation/maximumByteCount``.
     package typealias ProgramRun =
         @Sendable (
             _ program: String, _ arguments: [String], _ environment: [String: String],
@@ -32,8 +33,8 @@ extension HotUpgrade {
         package var run: ProgramRun
     }
 
-    /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The files are
-    /// read off the loop.
+    /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The
+    /// files are read off the loop.
     /// - Parameters:
     ///   - running: the version that runs; `nil` when that is unknown or nothing runs.
     ///   - isConnected: whether the instance's node is connected, so that it can be called.
@@ -62,9 +63,10 @@ extension HotUpgrade {
         }
     }
 
-    /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes wrong is an
-    /// outcome.
-    /// - Parameter isResumed: an earlier deployex was cut off in it: see ``HotUpgradeMachine/resume()``.
+    /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes
+    /// wrong is an outcome.
+    /// - Parameter isResumed: an earlier deployex was cut off in it: see
+    ///   ``HotUpgradeMachine/resume()``.
     package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
         isResumed: Bool = false, loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
@@ -189,8 +191,8 @@ extension HotUpgrade {
         return "it ended with status \(output.exitStatus)\(exception)"
     }
 
-    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of that
-    /// line may hold a secret.
+    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of
+    /// that line may hold a secret.
     private static func exceptionName(_ standardError: [UInt8]) -> String? {
         let text = String(decoding: standardError.prefix(65_536), as: UTF8.self)
         guard let start = text.firstRange(of: "** (")?.upperBound else { return nil }

@@ -3,8 +3,8 @@ package import Supervisor
 
 /// What a hot upgrade does to the files of the release folder in which the node runs.
 ///
-/// Every function blocks. Each may be repeated, and leaves a folder from which a node can boot wherever
-/// it is interrupted.
+/// Every function blocks. Each may be repeated, and leaves a folder from which a node can boot
+/// wherever it is interrupted.
 package struct HotUpgradeFiles: Sendable {
     /// The folder of the running release, `current/`.
     package var current: String
@@ -16,7 +16,8 @@ package struct HotUpgradeFiles: Sendable {
 }
 
 extension HotUpgradeFiles {
-    /// Removes what an earlier attempt left, then copies the package to where `unpack_release` expects it.
+    /// Removes what an earlier attempt left, then copies the package to where `unpack_release`
+    /// expects it.
     ///
     /// `unpack_release` keeps files that are there already: another package's would stay, silently.
     package func placePackage(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
@@ -26,8 +27,8 @@ extension HotUpgradeFiles {
         try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
     }
 
-    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look, and the new
-    /// one also back to `releases/TO/`: `unpack_release` has deleted it there.
+    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look,
+    /// and the new one also back to `releases/TO/`: `unpack_release` has deleted it there.
     package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let name = plan.name
         try copyIfMissing(
@@ -38,7 +39,8 @@ extension HotUpgradeFiles {
         try copyIfMissing(staged, to: "\(releaseFolder(plan.to))/\(name).rel")
     }
 
-    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead from FROM.
+    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead
+    /// from FROM.
     func inspectRelup(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let path = "\(releaseFolder(plan.to))/relup"
         let relup: Relup
@@ -60,8 +62,8 @@ extension HotUpgradeFiles {
 
     /// Removes the new version's folder and those libraries that no other release here consists of.
     ///
-    /// Precondition: the node does not run it. When the libraries of some other release are unknown,
-    /// all libraries stay.
+    /// Precondition: the node does not run it. When the libraries of some other release are
+    /// unknown, all libraries stay.
     package func removeRelease(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         guard isPathComponent(plan.name), isPathComponent(plan.to), plan.from != plan.to else {
             throw .unusable("\(plan.to) does not belong into a path")
@@ -116,7 +118,8 @@ extension HotUpgradeFiles {
 extension HotUpgradeFiles {
     private static let pristineSuffix = ".pristine"
 
-    /// Puts `text` in the place of the new version's `sys.config`, of which the pristine one is kept beside it.
+    /// Puts `text` in the place of the new version's `sys.config`, of which the pristine one is
+    /// kept beside it.
     ///
     /// The pristine one is durable before anything changes, so that an interruption loses nothing.
     package func writeConfiguration(
@@ -138,10 +141,11 @@ extension HotUpgradeFiles {
         try Self.restoreConfiguration(releaseFolder(plan.to), files)
     }
 
-    /// Puts every pristine `sys.config` in a release folder back that an interrupted hot upgrade has left.
+    /// Puts every pristine `sys.config` in a release folder back that an interrupted hot upgrade
+    /// has left.
     ///
-    /// To be called before the release in `folder` is started. It may be repeated, and does nothing where
-    /// nothing is left.
+    /// To be called before the release in `folder` is started. It may be repeated, and does nothing
+    /// where nothing is left.
     package static func restorePristineConfiguration(
         _ folder: String, files: any FileSystem
     ) throws(FileSystemError) {

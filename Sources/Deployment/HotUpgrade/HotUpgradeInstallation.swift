@@ -33,7 +33,8 @@ extension HotUpgradeMachine {
 
     mutating func outcomeUnknown(_ reason: String) -> [Action] {
         let line = "release_handler:install_release failed, reason: \(reason)"
-        // The node may still be reading the resolved configuration: it stays until the node has answered.
+        // The node may still be reading the resolved configuration: it stays until the node has
+        // answered.
         return [.log(.warning, "\(line); asking the node what it runs")]
             + ask(Question(cause: .installation(reason: line)))
     }

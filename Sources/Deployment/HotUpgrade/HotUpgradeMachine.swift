@@ -101,8 +101,8 @@ extension HotUpgradeMachine {
         return perform(.evaluateConfiguration)
     }
 
-    /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it runs, and
-    /// finishes what has been installed or clears what has not.
+    /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it
+    /// runs, and finishes what has been installed or clears what has not.
     package mutating func resume() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade begins once") }
         return ask(Question(cause: .interruption))
@@ -246,8 +246,8 @@ extension HotUpgradeMachine {
         perform(.restoreConfiguration, then: then)
     }
 
-    /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that one
-    /// deletes libraries in use where the node was booted without a RELEASES file.
+    /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that
+    /// one deletes libraries in use where the node was booted without a RELEASES file.
     mutating func unregister(then: Then) -> [Action] {
         call(
             .unregistering(then), "set_removed", [.charlist(plan.to)], plan.timings.preparation)

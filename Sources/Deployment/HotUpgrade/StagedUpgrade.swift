@@ -5,10 +5,11 @@ internal import Supervisor
 struct StagedUpgrade: Equatable, Sendable {
     var contents: ReleaseContents
     var appups: AppupSet
-    /// The applications that have an appup of their name, without which `systools` cannot upgrade them.
+    /// The applications that have an appup of their name, without which `systools` cannot upgrade
+    /// them.
     var upgradableApplications: Set<String>
-    /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on the way
-    /// from the running version.
+    /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on
+    /// the way from the running version.
     var relupRestartsEmulator: Bool
 }
 

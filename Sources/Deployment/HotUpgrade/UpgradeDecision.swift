@@ -1,7 +1,8 @@
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
-/// staged one. What `release_handler` could do only by restarting the emulator is a full deployment too.
+/// staged one. What `release_handler` could do only by restarting the emulator is a full deployment
+/// too.
 package enum UpgradeDecision: Equatable, Sendable {
     case hotUpgrade(from: String, to: String)
     case fullDeployment(reason: Reason)
@@ -29,7 +30,8 @@ package enum UpgradeDecision: Equatable, Sendable {
         case emulatorRestart
     }
 
-    /// Whether `staged`, which is version `version`, can be upgraded to from what runs in `current`.
+    /// Whether `staged`, which is version `version`, can be upgraded to from what runs in
+    /// `current`.
     static func between(
         _ from: String, in current: ReleaseContents, and version: String,
         in staged: StagedUpgrade
