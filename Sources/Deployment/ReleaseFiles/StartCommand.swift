@@ -11,7 +11,7 @@ internal import Supervisor
 ///
 /// Source: the templates `extended_bin` and `bin` of relx; Gleam's `erlang_shipment`.
 package struct StartCommand: Equatable, Sendable {
-    /// Within the release's folder.
+    /// The path within the release's folder.
     package var program: String
     package var arguments: [String]
 
@@ -20,14 +20,14 @@ package struct StartCommand: Equatable, Sendable {
         self.arguments = arguments
     }
 
-    /// Whether what it starts is a shipment, which has no boot file and gives its node no name.
+    /// Whether it starts a shipment, which has no boot file and gives its node no name.
     package var isShipment: Bool { program == Self.shipmentProgram }
 
     static let shipmentProgram = "entrypoint.sh"
-    /// Of a longer script the rest says nothing.
+    /// The rest of a longer script is not examined.
     private static let maximumByteCount = 1 << 20
 
-    /// What starts the release of `application` in `folder`. It blocks.
+    /// Finds the command that starts the release of `application` in `folder`. It blocks.
     static func find(
         in folder: String, application: String, files: any FileSystem
     ) throws(FileSystemError) -> StartCommand {
@@ -41,14 +41,14 @@ package struct StartCommand: Equatable, Sendable {
         do throws(FileSystemError) {
             script = try files.read("\(folder)/\(program)", limit: maximumByteCount)
         } catch {
-            // A large program, or none: its start will tell.
+            // A large program, or none: its start will show that.
             if case .stopped = error { throw error }
             script = []
         }
         return StartCommand(program: program, arguments: arguments(of: script))
     }
 
-    /// What tells a program with this text to stay in the foreground.
+    /// The arguments that keep a program with this text in the foreground.
     static func arguments(of script: [UInt8]) -> [String] {
         guard script.starts(with: Array("#!".utf8)) else { return ["start"] }
         let text = String(decoding: script, as: UTF8.self)
