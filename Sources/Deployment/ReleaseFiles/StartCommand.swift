@@ -53,7 +53,7 @@ package struct StartCommand: Equatable, Sendable {
         guard script.starts(with: Array("#!".utf8)) else { return ["start"] }
         let text = String(decoding: script, as: UTF8.self)
         if text.contains("relx_usage"), text.contains("foreground") { return ["foreground"] }
-        // Its last line; one that looks at its arguments is none.
+        // The last line of a plain script. A script that examines its arguments is not plain.
         let hands = ["exec \"$BINDIR/erlexec\" \"$@\"", "exec $BINDIR/erlexec $ERL_OPTS"]
         let isPlain =
             text.contains("REL_VSN=") && hands.contains(where: text.contains)
