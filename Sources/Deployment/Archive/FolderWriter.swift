@@ -39,7 +39,8 @@ struct FolderWriter: ~Copyable {
         }
     }
 
-    /// Makes an empty file; ``append(_:to:path:)`` and ``finish(_:path:mode:modified:)`` do the rest.
+    /// Makes an empty file. ``append(_:to:path:)`` and ``finish(_:path:mode:modified:)`` do the
+    /// rest.
     mutating func makeFile(
         _ path: ArchivePath, replaces: Bool
     ) throws(UnpackFailure) -> FileDescriptor {

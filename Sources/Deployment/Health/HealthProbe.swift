@@ -111,7 +111,8 @@ package struct Health: Equatable, Sendable {
     ///   - boot: the answer of `init:get_status/0`, `{started,_}` when boot is finished. With
     ///     `{starting,started}` the boot script is finished, and the code of `-eval` or `-s` still
     ///     runs: in a shipment as long as it lives.
-    ///   - started: the answer of `application:which_applications/0`, `[{Name,Description,Version}]`.
+    ///   - started: the answer of `application:which_applications/0`,
+    ///     `[{Name,Description,Version}]`.
     init(boot: Term, started: Term) {
         isBootFinished =
             boot.asTuple?.first == .atom("started")

@@ -36,7 +36,8 @@ extension ReleaseContents {
     /// needs.
     static let maximumByteCount = 1 << 20
 
-    /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, Type, Included} …]}.`
+    /// Reads a `.rel` file:
+    /// `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, Type, Included} …]}.`
     /// An application's type, its included applications, or both may be missing.
     ///
     /// Source: rel(4), SASL.
@@ -70,8 +71,8 @@ extension ReleaseContents {
 
     /// Reads the contents of the release `version` in `folder`.
     ///
-    /// Its `.rel` file is `releases/VERSION/NAME.rel`, or `releases/NAME-VERSION.rel` after a hot upgrade:
-    /// `unpack_release` deletes the former.
+    /// Its `.rel` file is `releases/VERSION/NAME.rel`. After a hot upgrade it is
+    /// `releases/NAME-VERSION.rel`, because `unpack_release` deletes the former.
     static func read(
         _ folder: String, name: String, version: String, files: any FileSystem
     ) throws(FileSystemError) -> ReleaseContents {

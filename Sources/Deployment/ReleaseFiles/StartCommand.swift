@@ -1,13 +1,17 @@
 internal import Supervisor
 
-/// The command that starts a release in the foreground, so that it leads its session and ends with it.
+/// The command that starts a release in the foreground, so that it leads its session and ends with
+/// it.
 ///
-/// | what is in the folder | what starts it |
+/// | release in the folder | command |
 /// |---|---|
-/// | what `mix release` makes, and all that is not known | `bin/APP start` |
-/// | relx's extended script, as rebar3 makes it | `bin/APP foreground`: its `start` makes a daemon of it and ends |
-/// | relx's plain script | `bin/APP -noinput`: it hands all arguments to the virtual machine, whose shell would end with the input |
+/// | made by `mix release`, or of an unknown kind | `bin/APP start` |
+/// | relx's extended script, as rebar3 makes it | `bin/APP foreground` |
+/// | relx's plain script | `bin/APP -noinput` |
 /// | a shipment, as `gleam export erlang-shipment` makes it | `entrypoint.sh run` |
+///
+/// The `start` of relx's extended script makes the release a daemon and ends. The plain script
+/// hands all arguments to the virtual machine, whose shell would end with the input.
 ///
 /// Source: the templates `extended_bin` and `bin` of relx; Gleam's `erlang_shipment`.
 package struct StartCommand: Equatable, Sendable {

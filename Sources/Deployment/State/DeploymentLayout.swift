@@ -4,8 +4,8 @@ package import Supervisor
 ///
 /// ```
 /// BASE/service/APP/I/{new,current,previous}     releases as unpacked; bin/APP starts one
-/// BASE/service/APP/I/journal.json               what is being done to them, while it is
-/// BASE/version/APP/I/{current,previous}.json    what stands there, and how it came there
+/// BASE/service/APP/I/journal.json               the change under way, while there is one
+/// BASE/version/APP/I/{current,previous}.json    the release there, and how it came there
 /// BASE/version/APP/application.json             pinned, ghosted and good versions, history
 /// BASE/run/                                     identities of the processes that run
 /// ```

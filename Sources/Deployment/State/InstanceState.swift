@@ -102,8 +102,7 @@ package struct InstanceState: Sendable {
     func completeReversionInPlace(_ release: DeployedRelease) throws(FileSystemError) {
         let erts = try boots(current)?.erts ?? ""
         try StartErlData(erts: erts, release: release.version).write(in: current, files: files)
-        // RELEASES is written anew before the start: the release that it names as permanent does
-        // not boot.
+        // RELEASES still names another release as permanent. The start writes it anew first.
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: nil)
         try end()

@@ -6,12 +6,12 @@ package import Transport
 ///
 /// | what | owner | why |
 /// |---|---|---|
-/// | the release's folder, `bin/`, `erts-…/`, what else is in it | deployex's; the user's group
-/// reads it | a release only reads there |
+/// | its folder, `bin/`, `erts-…/`, anything else | deployex's | a release only reads it |
 /// | `tmp/` | the user's | the release writes its configuration there when it starts |
-/// | `lib/`, `releases/` | the user's | a hot upgrade unpacks and notes the new version there, from
-/// within the node |
+/// | `lib/`, `releases/` | the user's | in a hot upgrade the node writes the new version there |
 /// | `.deployex.json` | deployex's alone | it says which release the folder holds |
+///
+/// The user's group may read the files in the first row.
 ///
 /// Deployex reads and writes the user's files only with the user's rights: see ``files(_:base:)``.
 /// It does not start a release that somebody else could change.
@@ -27,8 +27,8 @@ package struct ReleaseOwnership: Equatable, Sendable {
 
     /// A file system that acts as the user below a release's folder.
     /// - Parameters:
-    ///   - base: by which everything else is done, and what is the user's as well.
-    ///   - publishers: whose packages come into a release's folder.
+    ///   - base: does everything else; the user's work goes through it, too.
+    ///   - publishers: the users whose packages may be copied into a release's folder.
     package func files(
         _ layout: DeploymentLayout, base: HostFileSystem, publishers: TrustedUsers
     ) -> any FileSystem {

@@ -1,7 +1,7 @@
 internal import Glibc
 package import Transport
 
-/// Calls back soon after a folder store's `current.json` may have changed: created, written, replaced
+/// Calls back soon after a folder store's `current.json` may have been created, written, replaced
 /// by a rename, or deleted; also when its folders are made, moved or deleted later.
 ///
 /// It watches the store's folders from its root down to the file's. While the root does not exist,
