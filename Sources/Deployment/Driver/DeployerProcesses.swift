@@ -279,7 +279,7 @@ extension Deployer {
         }
     }
 
-    /// Puts the release in order that is about to boot, and tells the engine if it is not the known
+    /// Puts in order the release that is about to boot, and tells the engine if it is not the known
     /// one.
     private func prepareBoot(_ number: InstanceNumber) async {
         let state = instance(number).state

@@ -12,7 +12,8 @@ package import Transport
 /// - ``ReleasePlan`` names the target, the release that is to run: the one that an operator or else
 ///   the catalog names, or the last good release when that one is ghosted.
 /// - ``Fleet`` holds the instances, and says which of them serve and may be spared.
-/// - ``Rollout`` brings one instance to the target. The next rollout begins when it is ready.
+/// - ``Rollout`` brings one instance to the target. The next one begins when that instance is
+///   ready.
 ///
 /// The engine never takes down the last ready instance while another is on its way. It ghosts a
 /// release that does not become ready in time, or crashes again and again while it is new. Then

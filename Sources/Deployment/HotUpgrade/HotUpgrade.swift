@@ -5,7 +5,7 @@ internal import ExternalTermFormat
 ///
 /// ``UpgradeDecision`` says whether a staged package allows this. ``HotUpgradeMachine`` decides the
 /// order of the steps. ``HotUpgradeFiles`` and ``ResolvedConfiguration`` do the part outside the
-/// node. ``HotUpgrade/run(_:on:files:evaluation:log:)`` puts them together.
+/// node. ``HotUpgrade/run(_:on:files:evaluation:isResumed:loop:log:)`` puts them together.
 ///
 /// Source: "Release Handling", OTP Design Principles; `release_handler` and `systools`, SASL.
 package enum HotUpgrade {

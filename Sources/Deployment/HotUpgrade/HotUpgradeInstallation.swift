@@ -92,7 +92,8 @@ extension HotUpgradeMachine {
         }
     }
 
-    /// Clears the new version after a failed installation.
+    /// The continuation that clears the new version after a failed installation, if it may be
+    /// cleared.
     func clearing(
         _ releases: ReleaseList, _ reason: String, nodeIsUntouched: Bool = false
     ) -> Then {

@@ -48,8 +48,8 @@ extension InstanceState {
 
     /// Makes `releases/start_erl.data` in `current` anew if it names no release that is there. A
     /// node truncates the file to write it, so a full disk or a power cut leaves it empty, cut or
-    /// garbage. Then the release boots from which an unfinished hot upgrade began, or else the one
-    /// on record.
+    /// garbage. The new file names the release from which an unfinished hot upgrade began, or else
+    /// the one on record.
     private func mendBoot(_ found: inout Found) throws(FileSystemError) {
         guard try lacksBoot() else { return }
         let journal = try journal()
