@@ -34,7 +34,7 @@ struct ArchiveExtraction: ~Copyable {
         }
     }
 
-    /// Says that the archive's bytes have ended, and checks what only the whole archive can tell.
+    /// Ends the archive's bytes, and makes the checks that need the whole archive.
     mutating func finish(expecting layout: ReleaseLayout) throws(UnpackFailure) {
         try converting(UnpackFailure.malformed, reader.finish())
         try policy.finish()

@@ -1,12 +1,12 @@
-/// What an archive may cost at most. Every number from an archive is compared with these before
-/// anything is allocated or written for it.
+/// The most that an archive may cost. Every number from an archive is compared with these limits
+/// before anything is allocated or written for it.
 package struct ArchiveLimits: Equatable, Sendable {
-    /// The length of the uncompressed tar stream, headers and padding included. It bounds what is
-    /// written to the disk, so that the compression ratio needs no bound of its own.
+    /// The length of the uncompressed tar stream, including headers and padding. It bounds the
+    /// bytes written to the disk, so the compression ratio needs no bound of its own.
     package var byteCount: Int64 = 4 << 30
-    /// Members, and the folders that they only imply.
+    /// The number of members, and of the folders that they only imply.
     package var entryCount = 200_000
-    /// Bytes of all paths together, as they are kept in memory meanwhile.
+    /// Bytes of all paths together; they are kept in memory during the unpacking.
     package var allPathsByteCount = 64 << 20
     /// Bytes of one path, or of one link's target. Source: `PATH_MAX` of limits.h.
     package var pathByteCount = 4096

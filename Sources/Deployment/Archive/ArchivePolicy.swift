@@ -1,6 +1,6 @@
 internal import Transport
 
-/// Why a member of an archive is not unpacked.
+/// Why a member of an archive must not be unpacked.
 package enum PolicyViolation: Error, Equatable, Sendable {
     case emptyPath
     case absolutePath
@@ -19,11 +19,11 @@ package enum PolicyViolation: Error, Equatable, Sendable {
     case throughLink(link: String)
     /// A member below a file.
     case belowFile(file: String)
-    /// A member that stands where an earlier one of another kind is.
+    /// A member with the path of an earlier one of another kind.
     case conflictsWithEarlier
     /// Folders that members imply are counted as well.
     case tooManyEntries(limit: Int)
-    /// All names together.
+    /// All names together are too long.
     case pathsTooLong(limit: Int)
     /// The archive's links together take too many steps to follow.
     case linksTooComplex
@@ -53,24 +53,24 @@ package enum PolicyViolation: Error, Equatable, Sendable {
     }
 }
 
-/// Decides, member by member, what of an archive may be written, and where. It does no I/O: it keeps
-/// a picture of the folder as the admitted members make it.
+/// Decides, member by member, which parts of an archive may be written, and where. It does no I/O:
+/// it keeps a picture of the folder that the admitted members make.
 ///
 /// Once all members are in, ``finish()`` follows every symbolic link through that picture as the
 /// kernel would. That cannot be decided earlier or from the text alone: `b -> a/..` stays inside
 /// while `a` is a folder, and leaves when a later member makes `a` a link to the folder itself.
-/// Until then nothing can leave, as no member is written through a link.
+/// Until then nothing can leave, because no member is written through a link.
 package struct ArchivePolicy {
     /// What to do for an admitted member.
     package enum Placement: Equatable {
-        /// The folder that is unpacked into itself: nothing to do.
+        /// The target folder itself: nothing to do.
         case root
         /// Make the folder, or only set its mode when it exists.
         case folder(ArchivePath, mode: UInt32)
         /// Write a file; `replaces` says that an earlier member has the same name.
         case file(ArchivePath, mode: UInt32, replaces: Bool)
         case symbolicLink(ArchivePath, target: [UInt8], replaces: Bool)
-        /// A second name for the file at `target`; `nil` there when it is that very name.
+        /// A second name for the file at `target`; `nil` when the two names are the same.
         case hardLink(ArchivePath, target: ArchivePath?, replaces: Bool)
     }
 
@@ -141,7 +141,7 @@ package struct ArchivePolicy {
     }
 
     /// Follows every link.
-    /// - Throws: ``UnpackFailure/refused(entry:_:)`` for the first that leaves the folder.
+    /// - Throws: ``UnpackFailure/refused(entry:_:)`` for the first link that leaves the folder.
     package func finish() throws(UnpackFailure) {
         var steps = 1_000_000
         for path in links {
@@ -151,7 +151,7 @@ package struct ArchivePolicy {
         }
     }
 
-    /// The owner may always read and write what is unpacked; group and others never write; set-user,
+    /// The owner may always read and write the file. Group and others never write it. Set-user,
     /// set-group and sticky bits are dropped.
     static func fileMode(_ mode: UInt32) -> UInt32 { mode & 0o755 | 0o600 }
     static func folderMode(_ mode: UInt32) -> UInt32 { mode & 0o755 | 0o700 }
@@ -175,7 +175,7 @@ package struct ArchivePolicy {
         }
     }
 
-    /// Counts the memory that a name takes as long as the archive is unpacked.
+    /// Counts the memory that a name takes while the archive is being unpacked.
     private mutating func keep(_ path: ArchivePath) throws(PolicyViolation) {
         keptByteCount += path.names.reduce(0) { $0 + $1.count }
         guard keptByteCount <= limits.allPathsByteCount else {
@@ -183,7 +183,7 @@ package struct ArchivePolicy {
         }
     }
 
-    /// Every folder above `path` must exist, or be one that may be made.
+    /// Checks that every folder above `path` exists or may be made.
     private func checkParents(of path: ArchivePath) throws(PolicyViolation) {
         var parent = path.parent
         while parent != .root {
@@ -196,7 +196,7 @@ package struct ArchivePolicy {
         }
     }
 
-    /// Walks a link's target as the kernel does. What does not exist is walked as if it were folders.
+    /// Walks a link's target as the kernel does. Missing names are walked as if they were folders.
     /// Source: path_resolution(7), with its limit of 40 links.
     private func follow(_ link: ArchivePath, steps: inout Int) throws(PolicyViolation) {
         guard case .link(let first) = nodes[link] else { return }

@@ -2,18 +2,18 @@ internal import Glibc
 internal import Supervisor
 internal import Transport
 
-/// Writes admitted members below one folder. Everything is opened relative to that folder's
-/// descriptor, name by name and without following links: even a policy that erred could not lead
-/// out of it.
+/// Writes admitted members below one folder. It opens everything relative to that folder's
+/// descriptor, name by name and without following links. So even an error in the policy could not
+/// lead out of the folder.
 ///
-/// Source: openat(2); `O_NOFOLLOW` alone speaks of a path's last name only.
+/// Source: openat(2); `O_NOFOLLOW` alone applies only to a path's last name.
 struct FolderWriter: ~Copyable {
     private let root: FileDescriptor
-    /// The folder of the last member: an archive's neighbours share it.
+    /// The folder of the last member, kept because neighbours in an archive share it.
     private var parentPath = ArchivePath.root
     private var parent: FileDescriptor
 
-    /// - Parameter path: an existing folder, to which no link of a stranger may lead.
+    /// - Parameter path: an existing folder. No stranger's link may lead to it.
     init(_ path: String) throws(UnpackFailure) {
         let folder = try converting(
             { UnpackFailure.system(FileSystemError($0)) }, PathTrust().folder(path))
@@ -39,7 +39,8 @@ struct FolderWriter: ~Copyable {
         }
     }
 
-    /// Makes an empty file; ``append(_:to:path:)`` and ``finish(_:path:mode:modified:)`` do the rest.
+    /// Makes an empty file. ``append(_:to:path:)`` and ``finish(_:path:mode:modified:)`` do the
+    /// rest.
     mutating func makeFile(
         _ path: ArchivePath, replaces: Bool
     ) throws(UnpackFailure) -> FileDescriptor {
@@ -88,8 +89,8 @@ struct FolderWriter: ~Copyable {
         }
     }
 
-    /// Makes `parent` the folder of `path`, and returns the last name of `path`. With `replaces` it removes
-    /// what has that name.
+    /// Makes `parent` the folder of `path`, and returns the last name of `path`. With `replaces` it
+    /// removes the entry of that name.
     private mutating func enterParent(
         of path: ArchivePath, replaces: Bool
     ) throws(UnpackFailure) -> [CChar] {
@@ -105,7 +106,7 @@ struct FolderWriter: ~Copyable {
         return name
     }
 
-    /// Opens a folder, making it and those above it where they do not exist.
+    /// Opens a folder, and makes it and those above it if they do not exist.
     private func openFolder(_ path: ArchivePath) throws(UnpackFailure) -> FileDescriptor {
         var folder = try Self.openSelf(root)
         for name in path.names {
@@ -113,7 +114,7 @@ struct FolderWriter: ~Copyable {
             let isNew = mkdirat(folder.raw, name, 0o700) == 0
             guard isNew || errno == EEXIST else { throw .last("making the folder `\(path)`") }
             let next = try Self.open(name, in: folder.raw, "opening the folder `\(path)`")
-            // fchmod, as the umask would take from a mode given to mkdirat.
+            // fchmod, because the umask would reduce a mode given to mkdirat.
             guard !isNew || fchmod(next.raw, 0o755) == 0 else {
                 throw .last("setting the mode of `\(path)`")
             }

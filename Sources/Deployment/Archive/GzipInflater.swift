@@ -28,9 +28,9 @@ package enum GzipError: Error, Equatable, Sendable {
 
 /// Uncompresses gzip data in pieces of any size: several members, checksums and lengths verified.
 ///
-/// After the last member zeros are allowed, as tapes and block devices pad with them. Anything else
-/// is an error: gzip(1) warns and goes on, but a package that is not what its builder wrote is not
-/// to be deployed.
+/// After the last member zeros are allowed, because tapes and block devices pad with them. Anything
+/// else is an error. Gzip(1) warns and goes on, but a package that differs from what its builder
+/// wrote must not be deployed.
 ///
 /// Source: RFC 1952; zlib.h.
 package struct GzipInflater: ~Copyable {
@@ -49,7 +49,7 @@ package struct GzipInflater: ~Copyable {
     /// Uncompressed bytes so far.
     package private(set) var byteCount: Int64 = 0
 
-    /// - Parameter limit: of all uncompressed bytes together.
+    /// - Parameter limit: for all uncompressed bytes together.
     package init(limit: Int64) throws(GzipError) {
         self.limit = limit
         stream = .allocate(capacity: 1)
@@ -65,7 +65,8 @@ package struct GzipInflater: ~Copyable {
         stream.deallocate()
     }
 
-    /// Uncompresses from `input`, which loses what has been read, into the beginning of `output`.
+    /// Uncompresses from `input` into the beginning of `output`, and removes the bytes it reads
+    /// from `input`.
     /// - Returns: how many bytes of `output` were written. 0 only when the input is used up.
     package mutating func inflate(
         _ input: inout ArraySlice<UInt8>, into output: inout [UInt8]
@@ -87,7 +88,7 @@ package struct GzipInflater: ~Copyable {
                     continue
                 }
                 guard inflateReset(stream) == Z_OK else { throw .damaged }
-                // The magic number may have come in two pieces: zlib gets it from here.
+                // The magic number may have come in two pieces, so zlib gets it from here.
                 var magic: ArraySlice<UInt8> = [0x1F, 0x8B]
                 _ = try step(&magic, into: &output)
                 state = .member
@@ -143,10 +144,10 @@ package struct GzipInflater: ~Copyable {
         let count = outputCount - Int(stream.pointee.avail_out)
         switch code {
         case Z_STREAM_END: return (count, true)
-        // Z_BUF_ERROR: no progress was possible, which is no error.
+        // Z_BUF_ERROR: no progress was possible; that is not an error.
         case Z_OK, Z_BUF_ERROR: return (count, false)
         case Z_MEM_ERROR: throw .outOfMemory
-        // Malformed data, a wrong checksum, or a preset dictionary, which gzip has not.
+        // Malformed data, a wrong checksum, or a preset dictionary, which gzip does not have.
         default: throw .damaged
         }
     }

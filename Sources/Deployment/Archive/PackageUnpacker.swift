@@ -2,7 +2,7 @@ package import Supervisor
 internal import Synchronization
 package import Transport
 
-/// What was unpacked.
+/// A summary of what was unpacked.
 package struct UnpackSummary: Equatable, Sendable {
     package var entryCount: Int
     /// Bytes of all files.
@@ -22,31 +22,33 @@ package struct UnpackProgress: Equatable, Sendable {
     package var entryCount: Int
 }
 
-/// Unpacks a release's `tar.gz` into a folder that exists afterwards only as a whole, checked release.
+/// Unpacks a release's `tar.gz` into a folder. The folder exists afterwards only as a whole,
+/// checked release.
 ///
-/// It is done in one pass into a fresh temporary folder beside the wanted one, which takes its name
-/// once the archive's last byte has been checked. Two passes (check, then extract) would uncompress
-/// everything twice and would extract a file that may have changed since it was checked. Each member
-/// is admitted by ``ArchivePolicy`` before it is written; whatever fails, the temporary folder is
-/// removed. What a crash leaves is named as ``StagingFolder`` expects and removed by it.
+/// It works in one pass into a fresh temporary folder beside the wanted one. This folder takes the
+/// wanted name once the archive's last byte has been checked. Two passes (check, then extract)
+/// would uncompress everything twice and would extract a file that may have changed since it was
+/// checked. ``ArchivePolicy`` admits each member before it is written. After any failure the
+/// temporary folder is removed. A crash leaves a folder with a name that ``StagingFolder``
+/// recognises and removes.
 package struct PackageUnpacker: Sendable {
     /// Where folders are made, renamed and removed. ``FolderWriter`` writes the members themselves.
     package let files: any FileSystem
     package var limits = ArchiveLimits()
-    /// Who is to run the release; `nil` for ourselves.
+    /// The user who is to run the release; `nil` for deployex's own.
     package var owner: ProcessUser?
-    /// Whose the package may be.
+    /// The users who may own the package.
     package var packageOwners = TrustedUsers()
-    /// What must be in it to be started; `nil` for what a release has.
+    /// The program in the release that starts it; `nil` for the usual one.
     package var program: String?
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
     /// - Parameters:
     ///   - package: the path of the `tar.gz`.
     ///   - folder: the path that becomes the release; an existing one is replaced.
-    ///   - application: whose `bin/APP` must be there.
-    ///   - version: what must be in it.
-    ///   - hash: with it the folder says which release it holds.
+    ///   - application: the application whose `bin/APP` must be there.
+    ///   - version: the version that the package must hold.
+    ///   - hash: if given, the folder records which release it holds.
     ///   - progress: called at the start, every megabyte and at the end, on another thread.
     package func unpack(
         _ package: String, into folder: String, application: String, version: String,

@@ -1,6 +1,6 @@
-/// What a pax extended header may say about a member. `nil` where it says nothing.
+/// The properties of a member in a pax extended header; `nil` for a property that it does not name.
 ///
-/// Records are `LENGTH KEY=VALUE\n` with the length in decimal and counting itself.
+/// Records are `LENGTH KEY=VALUE\n`. The length is decimal and counts itself, too.
 /// Source: POSIX.1-2017, pax, "pax Extended Header".
 struct PaxRecords: Equatable {
     enum Failure: Error, Equatable {
@@ -14,7 +14,8 @@ struct PaxRecords: Equatable {
     var byteCount: Int64?
     var modified: Int64?
 
-    /// Applies the records of `bytes`; a later record of the same key wins, an empty value withdraws.
+    /// Applies the records of `bytes`. A later record of the same key wins; an empty value removes
+    /// the property.
     mutating func apply(_ bytes: ArraySlice<UInt8>) throws(Failure) {
         var rest = bytes
         while !rest.isEmpty {
@@ -50,7 +51,8 @@ struct PaxRecords: Equatable {
                 value.first == UInt8(ascii: "-") ? [0x30] : value.prefix { $0 != UInt8(ascii: ".") }
             modified = value.isEmpty ? nil : try Self.number(whole, field: "time")
         default:
-            // A sparse file's contents are a map and fragments: taken as a plain file it is wrong.
+            // A sparse file's contents are a map and fragments: read as a plain file they would be
+            // wrong.
             if key.hasPrefix("GNU.sparse.") { throw .sparse }
         }
     }
@@ -67,7 +69,7 @@ struct PaxRecords: Equatable {
         return number
     }
 
-    /// Up to 18 decimal digits, which always fit.
+    /// The value of up to 18 decimal digits, which always fits.
     private static func decimal(_ digits: ArraySlice<UInt8>) -> Int64? {
         guard (1...18).contains(digits.count), digits.allSatisfy({ 0x30...0x39 ~= $0 }) else {
             return nil

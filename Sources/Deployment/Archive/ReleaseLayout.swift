@@ -1,21 +1,23 @@
 internal import Glibc
 internal import Supervisor
 
-/// What a release of an application must have in its folder: an executable `bin/APP`, or what is configured
-/// to start it, and `releases/VERSION` with, where there is a `releases/start_erl.data`, the same version in it.
+/// The files that an application's release must have in its folder: an executable `bin/APP`, or the
+/// configured program, and `releases/VERSION`. If there is a `releases/start_erl.data`, it must
+/// name the same version.
 ///
-/// A shipment (`entrypoint.sh`, and a folder for each library) has no `releases`, and does not say its version.
-/// ``completeShipment(_:files:)`` gives it what the rest of deployex knows a release by.
+/// A shipment (`entrypoint.sh`, and a folder for each library) has no `releases`, and does not say
+/// its version. ``completeShipment(_:files:)`` adds the files by which the rest of deployex
+/// recognises a release.
 ///
 /// Source: OTP System Principles, "Creating and Upgrading a Target System"; mix release writes the
 /// same layout.
 struct ReleaseLayout: Equatable {
     var application: String
     var version: String
-    /// What starts it; `nil` for `bin/APP`.
+    /// The program that starts it; `nil` for `bin/APP`.
     var program: String?
 
-    /// Looks at the unpacked folder behind `descriptor`, whose links have been checked to stay inside.
+    /// Checks the unpacked folder behind `descriptor`. Its links are known to stay inside.
     func check(_ descriptor: Int32) throws(UnpackFailure) {
         var status = stat()
         let isShipment = isShipment(descriptor)
@@ -53,8 +55,8 @@ struct ReleaseLayout: Equatable {
             && fstatat(descriptor, "bin/\(application)", &status, 0) != 0
     }
 
-    /// Gives a shipment in `folder` a `releases/start_erl.data` and the folder that it names. Does nothing
-    /// where there is a folder `releases`.
+    /// Gives a shipment in `folder` a `releases/start_erl.data` and the folder that it names. Does
+    /// nothing if there is a folder `releases`.
     func completeShipment(_ folder: String, files: any FileSystem) throws(FileSystemError) {
         guard try files.status(folder + "/releases") == nil else { return }
         try files.makeFolders("\(folder)/releases/\(version)", mode: 0o755)

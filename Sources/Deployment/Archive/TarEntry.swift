@@ -1,5 +1,5 @@
-/// One member of a tar archive as its headers describe it: not checked yet against anything but the
-/// format. Names are bytes, as the kernel keeps them.
+/// One member of a tar archive as its headers describe it. Only its format has been checked so far.
+/// Names are bytes, as the kernel keeps them.
 package struct TarEntry: Equatable, Sendable {
     package enum Kind: Equatable, Sendable {
         case file
@@ -20,19 +20,20 @@ package struct TarEntry: Equatable, Sendable {
     package var modified: Int64 = 0
 }
 
-/// Why bytes are not a tar archive that can be unpacked. `entry` is the member at which it was seen,
-/// or the last one before it; "" when there was none.
+/// Why bytes are not a tar archive that can be unpacked. `entry` is the member with the error, or
+/// the last one before it; "" when there was none.
 package enum TarError: Error, Equatable, Sendable {
     /// The stream ended before the archive did.
     case truncated(entry: String)
-    /// The header's checksum does not match: damaged, or no tar archive at all.
+    /// The header's checksum does not match: the archive is damaged, or is not a tar archive at
+    /// all.
     case wrongChecksum(entry: String)
     /// A size, mode or time that is not a number, or is out of range.
     case wrongNumber(entry: String, field: String)
-    /// A pax record without length, equals sign or newline where they belong.
+    /// A pax record whose length, equals sign or newline is not where it belongs.
     case malformedExtendedHeader(entry: String)
     case extendedHeaderTooLong(entry: String, byteCount: Int64)
-    /// A long name or extended header that no member follows.
+    /// A long name or extended header without a member after it.
     case danglingExtendedHeader(entry: String)
     /// A link or a folder with contents of its own.
     case unexpectedContents(entry: String)

@@ -22,7 +22,7 @@ struct TarHeader: Equatable {
         guard Self.isChecksumRight(block) else { throw .wrongChecksum(entry: previous) }
 
         var name = Self.text(block[0..<100])
-        // GNU keeps other things where POSIX has the prefix, and has another magic.
+        // GNU keeps other fields where POSIX has the prefix, and has another magic.
         if block[257..<263].elementsEqual("ustar\0".utf8) {
             let prefix = Self.text(block[345..<500])
             if !prefix.isEmpty { name = prefix + [UInt8(ascii: "/")] + name }
@@ -44,8 +44,8 @@ struct TarHeader: Equatable {
         linkName = Self.text(block[157..<257])
     }
 
-    /// The sum of all bytes with the checksum's own eight taken as spaces. Some old writers added
-    /// signed bytes, and readers accept either.
+    /// The checksum is the sum of all bytes, with its own eight bytes counted as spaces. Some old
+    /// writers added signed bytes, so readers accept either.
     private static func isChecksumRight(_ block: [UInt8]) -> Bool {
         guard let stored = number(block[148..<156]) else { return false }
         var unsigned: Int64 = 0
@@ -63,8 +63,8 @@ struct TarHeader: Equatable {
         Array(field.prefix { $0 != 0 })
     }
 
-    /// Octal digits between optional spaces, ended by a space, a NUL or the field's end; or, when the
-    /// first bit is set, a big-endian two's complement number. Nothing but blanks is 0.
+    /// Reads octal digits between optional spaces, ended by a space, a NUL or the field's end. If
+    /// the first bit is set, it reads a big-endian two's complement number. A field of blanks is 0.
     /// Source: GNU tar manual, "Extensions to the Archive Format" (base-256).
     static func number(_ field: ArraySlice<UInt8>) -> Int64? {
         guard let first = field.first else { return nil }

@@ -1,8 +1,8 @@
 /// Reads a tar archive from bytes in pieces of any size: v7, ustar, pax and GNU long names.
 ///
 /// It does no I/O. Give each piece to ``next(_:)`` until that returns `nil`, then the next piece;
-/// at the end of the stream call ``finish()``. The contents of files are never copied: they are told
-/// as slices of the piece. After an error the reader is not used again.
+/// at the end of the stream call ``finish()``. The contents of files are never copied: they are
+/// returned as slices of the piece. Do not use the reader again after an error.
 ///
 /// Source: POSIX.1-2017, pax; GNU tar manual, "Tar Internals".
 package struct TarReader {
@@ -12,7 +12,7 @@ package struct TarReader {
         /// The next bytes of the member's contents, in the storage of the given piece.
         case contents(ArraySlice<UInt8>)
         case endOfEntry
-        /// The block of zeros: whatever follows is not looked at, as tar does.
+        /// The block of zeros. Like tar, the reader ignores everything after it.
         case endOfArchive
     }
 
@@ -46,7 +46,7 @@ package struct TarReader {
     /// Whether the end of the archive has been seen.
     package var isEnded: Bool { state == .ended }
 
-    /// The next event in `piece`, which loses what has been read; `nil` when the piece is used up.
+    /// Reads the next event and removes its bytes from `piece`; `nil` when the piece is used up.
     package mutating func next(
         _ piece: inout ArraySlice<UInt8>
     ) throws(TarError) -> Event? {
@@ -98,8 +98,8 @@ package struct TarReader {
         }
     }
 
-    /// Says that the stream has ended.
-    /// - Throws: ``TarError/truncated(entry:)`` when the archive has not.
+    /// Ends the stream.
+    /// - Throws: ``TarError/truncated(entry:)`` when the archive is not complete.
     package func finish() throws(TarError) {
         guard isEnded else { throw .truncated(entry: last) }
     }
@@ -194,7 +194,7 @@ package struct TarReader {
         default:
             throw .unsupportedType(entry: last, type: Self.describe(header.type))
         }
-        // Before there was a type for folders, a slash at the end said it.
+        // Before there was a type for folders, a slash at the end marked them.
         if kind == .file, path.last == UInt8(ascii: "/") { kind = .folder }
         guard kind == .file || byteCount == 0 else { throw .unexpectedContents(entry: last) }
         guard byteCount <= limits.byteCount else {

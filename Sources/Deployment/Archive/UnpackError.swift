@@ -1,6 +1,6 @@
 internal import Supervisor
 
-/// Why a package was not unpacked. Nothing of it is left behind.
+/// Why a package was not unpacked. No part of it is left behind.
 package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible {
     /// The path of the package.
     package var package: String

@@ -1,19 +1,19 @@
 package import Supervisor
 internal import Transport
 
-/// What went wrong in unpacking, whichever package it was.
+/// The cause of a failed unpacking, without the package.
 package enum UnpackFailure: Error, Equatable, Sendable {
     case missing
     /// A folder, a FIFO, a device, …
     case notAFile
     case empty
-    /// Not gzip, cut, or changed since it was built.
+    /// It is not gzip, is cut, or has changed since it was built.
     case damaged(GzipError)
-    /// Whole gzip data, but no whole tar archive.
+    /// It is whole gzip data, but not a whole tar archive.
     case malformed(TarError)
     /// A well-formed archive with a member that must not be written.
     case refused(entry: String, PolicyViolation)
-    /// A good archive of something else than the release that was published.
+    /// It is a good archive, but not of the published release.
     case wrongPackage(expected: String, found: String)
     /// A system call failed: no space, no permission, …
     case system(FileSystemError)

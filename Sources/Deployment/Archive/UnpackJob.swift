@@ -25,7 +25,7 @@ struct UnpackJob: Sendable {
             try converting(UnpackFailure.system, put(temporary))
             return summary
         } catch {
-            // The first error is the one that says something; a leftover goes at the next start.
+            // The first error is the important one; the next start removes a leftover.
             try? unpacker.files.removeTree(temporary)
             throw error
         }
@@ -92,8 +92,8 @@ struct PackageFile: ~Copyable {
     private(set) var readByteCount: Int64 = 0
     private let descriptor: FileDescriptor
 
-    /// - Parameter owners: whose it may be. Whoever owns the folders on the way may have put something
-    ///   else there since the store looked.
+    /// - Parameter owners: the users who may own it. An owner of a folder on the way may have
+    ///   replaced the package since the store checked it.
     init(_ path: String, owners: TrustedUsers) throws(UnpackFailure) {
         let descriptor: FileDescriptor
         do throws(PathTrustError) {
@@ -112,7 +112,7 @@ struct PackageFile: ~Copyable {
         byteCount = Int64(status.st_size)
     }
 
-    /// The next bytes, none at the end.
+    /// The next bytes; none at the end.
     mutating func read() throws(UnpackFailure) -> ArraySlice<UInt8> {
         var bytes = [UInt8](repeating: 0, count: 64 << 10)
         let count = try converting(

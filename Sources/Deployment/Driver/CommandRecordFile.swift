@@ -19,7 +19,8 @@ package struct CommandRecordFile: Sendable {
         try files.removeFileDurably(path)
     }
 
-    /// `nil` when none was running, or the file makes no sense: it is written before the program runs.
+    /// `nil` when no command was running, or when the file makes no sense: it is written before the
+    /// program runs.
     package func read() throws(FileSystemError) -> ProcessIdentity? {
         try StateFile.read(ProcessIdentity.self, path, limit: 4096, files: files).value
     }

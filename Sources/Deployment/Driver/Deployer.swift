@@ -2,11 +2,12 @@ internal import ErlDist
 package import Supervisor
 internal import Transport
 
-/// Carries out what the ``DeploymentEngine`` decides for one application, and tells it what happened.
+/// Carries out what the ``DeploymentEngine`` decides for one application, and tells it what
+/// happened.
 ///
-/// It decides nothing itself. Whatever blocks runs elsewhere; each action that takes time is a task
-/// that ends with an event. It may end at any moment, by ``detach()`` or without: what it starts next
-/// time goes on from what is on disk and what runs.
+/// It decides nothing itself. Blocking work runs on other threads. Each action that takes time is a
+/// task that ends with an event. The deployer may end at any moment, with or without ``detach()``:
+/// the next one goes on from the state on disk and the running processes.
 package actor Deployer {
     nonisolated let effects: Effects
     nonisolated var loop: any SerialLoop { effects.loop }
@@ -16,10 +17,10 @@ package actor Deployer {
     private let instances: [DrivenInstance]
     let programs: Programs
     private var engine: DeploymentEngine?
-    /// What became of adopted processes before there was an engine to tell: such a process may have
+    /// Events of adopted processes that came before there was an engine: such a process may have
     /// been ending already.
     var untold: [(number: InstanceNumber, event: ProcessSession.Event)] = []
-    /// The log says once that nothing is published.
+    /// Whether the log has said that nothing is published; it does so once.
     var hasToldOfWaiting = false
     private var timer: LoopTimer?
     private var hasFinished = false
@@ -29,7 +30,7 @@ package actor Deployer {
     private var nextCommand: UInt64 = 0
     /// The application's record as it is to be on disk, and the task that writes it.
     private var unsavedRecord: ApplicationRecord?
-    /// As it was to be on disk last.
+    /// The last record that was to be on disk.
     private var latestRecord: ApplicationRecord?
     private var saving: Task<Void, Never>?
 
@@ -57,11 +58,13 @@ package actor Deployer {
 
     // MARK: Life
 
-    /// Prepares the folders, takes over what an earlier deployex left running, completes or undoes what
-    /// it was doing, and begins.
+    /// Prepares the folders, takes over the processes of an earlier deployex, completes or undoes
+    /// its unfinished work, and begins.
     ///
-    /// The base folder exists and is held by this process alone. After ``detach()`` it does nothing.
-    /// - Throws: `FileSystemError` when the state on disk cannot be used. It may be tried again then.
+    /// The base folder exists and is held by this process alone. After ``detach()`` it does
+    /// nothing.
+    /// - Throws: `FileSystemError` when the state on disk cannot be used. You may then call it
+    ///   again.
     package func start() async throws {
         precondition(engine == nil, "A deployer starts once")
         guard !isDetached else { return }
@@ -101,18 +104,19 @@ package actor Deployer {
         }
     }
 
-    /// What was set aside is removed behind the work on the folders: it may be hundreds of files.
+    /// Removes the folders that were set aside, after other work on the folders: they may hold
+    /// hundreds of files.
     private func clean() {
         for number in instances.map(\.number) { inTurn(number) { await $0.clean(number) } }
     }
 
-    /// Removes what moves and changes have left in an instance's folders.
+    /// Removes the remains of moves and changes from an instance's folders.
     func clean(_ number: InstanceNumber) async {
         let state = instance(number).state
         await attempt("cleaning the folders of instance: \(number)") { try state.clean() }
     }
 
-    /// Carries out a command. It returns when it is decided, not when its effect is complete.
+    /// Carries out a command. It returns with the decision, not when the effect is complete.
     package func perform(_ command: EngineCommand) async -> CommandResult {
         guard engine != nil, !isDetached, !hasFinished else {
             return .refused("deployex is starting or stopping: try again")
@@ -125,8 +129,8 @@ package actor Deployer {
         }
     }
 
-    /// Stops every instance, and what else runs; returns when nothing runs any more, or the deployer is
-    /// detached. One that has not begun does not begin.
+    /// Stops every instance and every other program; returns when nothing runs any more, or the
+    /// deployer is detached. A deployer that has not begun does not begin any more.
     package func stopAll() async {
         guard engine != nil, !isDetached else {
             isDetached = true
@@ -138,8 +142,8 @@ package actor Deployer {
         await withCheckedContinuation { finishWaiters.append($0) }
     }
 
-    /// Decides nothing any more; the instances go on. Returns when no folder is being changed, or after
-    /// five seconds: what is cut off then is completed or undone by the next start.
+    /// Makes no more decisions; the instances go on. Returns when no folder is being changed, or
+    /// after five seconds. The next start completes or undoes a change that is cut off then.
     package func detach() async {
         isDetached = true
         timer?.cancel()
@@ -178,7 +182,8 @@ package actor Deployer {
 
     package var snapshot: ApplicationSnapshot? { engine?.snapshot }
 
-    /// How to tell the sockets of an instance's processes; `nil` when there are none, or no such instance.
+    /// Recognises the sockets of an instance's processes; `nil` when there are none, or no such
+    /// instance.
     package func sockets(ofInstance number: InstanceNumber) -> SessionSockets? {
         instances.first { $0.number == number }?.session?.sockets
     }
@@ -228,8 +233,8 @@ package actor Deployer {
                 await $0.hotUpgrade(number, from: from, to: release, isResumed: true)
             }
         case .spawn(let number, _):
-            // Not in turn: a crashed instance does not wait for the next version's download. `current`
-            // is moved only while nothing is to run.
+            // Out of turn: a crashed instance does not wait for the next version's download.
+            // `current` moves only while no process is to run.
             begin { await $0.spawn(number) }
         case .terminate(let number): begin { await $0.signal(number) { $0.terminate() } }
         case .killSession(let number): begin { await $0.signal(number) { $0.killSession() } }
@@ -239,8 +244,8 @@ package actor Deployer {
         }
     }
 
-    /// Runs `work` beside everything else. What that begins at the same time, such as two calls of a
-    /// node, stays on the loop.
+    /// Runs `work` concurrently with everything else. Tasks that `work` begins, such as two calls
+    /// of a node at the same time, stay on the loop.
     @discardableResult
     func begin(
         _ work: @escaping @Sendable (isolated Deployer) async -> Void
@@ -248,9 +253,9 @@ package actor Deployer {
         Task(executorPreference: loop) { await work(self) }
     }
 
-    /// Runs `work` on an instance's folders after what was begun there before, and after what has been
-    /// decided is on disk: a staging must not meet the removal of the one before it, nor a rollback a
-    /// start that knows nothing of the ghost.
+    /// Runs `work` on an instance's folders after the earlier work there, and after the decisions
+    /// are on disk. A staging must not meet the removal of the one before it. After a rollback, a
+    /// new start must know of the ghost.
     private func inTurn(
         _ number: InstanceNumber, _ work: @escaping @Sendable (isolated Deployer) async -> Void
     ) {
@@ -280,7 +285,7 @@ package actor Deployer {
 
     // MARK: The application's record
 
-    /// Writes the latest record; those in between are skipped.
+    /// Writes the latest record, and skips those in between.
     private func save(_ record: ApplicationRecord) {
         unsavedRecord = record
         latestRecord = record
@@ -291,7 +296,7 @@ package actor Deployer {
         }
     }
 
-    /// Makes the folders of an instance, and what is above them, where somebody has removed them.
+    /// Makes the folders of an instance, and those above them, if somebody has removed them.
     func makeFolders(_ number: InstanceNumber) async throws {
         let (effects, records, state) = (effects, records, instance(number).state)
         let isRecordLost = try await loop.offload { () throws -> Bool in
@@ -314,7 +319,7 @@ package actor Deployer {
         let file = ApplicationRecordFile(layout: effects.layout, files: effects.files)
         let isWritten = await attempt("writing \(file.path)") { try file.write(record) }
         guard !isWritten else { return }
-        // A newer one has its own turn.
+        // A newer record has its own turn.
         if unsavedRecord == nil { unsavedRecord = record }
         loop.schedule(after: .seconds(5)) { [self] in
             assumeIsolated { deployer in
@@ -323,7 +328,8 @@ package actor Deployer {
         }
     }
 
-    /// Blocking work whose failure is worth a line but changes nothing. Whether it succeeded.
+    /// Does blocking work whose failure is worth a line in the log but changes nothing. Returns
+    /// whether it succeeded.
     @discardableResult
     func attempt(_ what: String, _ body: @escaping @Sendable () throws -> Void) async -> Bool {
         do {

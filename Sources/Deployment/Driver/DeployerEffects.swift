@@ -3,16 +3,17 @@ package import Supervisor
 package import Transport
 
 extension Deployer {
-    /// All that a deployer acts on and works with. Each of them can be replaced, as a simulation does.
+    /// All that a deployer acts on and works with. Each effect can be replaced, as in a simulation.
     package struct Effects: Sendable {
-        /// What the deployer is pinned to.
+        /// The loop that the deployer is pinned to.
         package var loop: any SerialLoop
         package var processes: any ProcessHost
         package var store: any ReleaseStore
         package var files: any FileSystem
         /// The node of an instance, by number.
         package var node: @Sendable (InstanceNumber) -> any RemoteNode
-        /// Unpacks a package, checked, into a folder that exists afterwards as a whole release only.
+        /// Checks a package and unpacks it. Afterwards the folder either holds a whole release or
+        /// does not exist.
         package var unpack: Unpack
         /// Makes the folder of the logs. It blocks.
         package var prepareLogFolder: @Sendable () throws -> Void
@@ -21,28 +22,30 @@ extension Deployer {
 
         package var layout: DeploymentLayout
         package var logs: LogFiles
-        /// What the instances' processes get.
+        /// The environment of the instances' processes.
         package var instances: InstanceEnvironment
         /// deployex's own variables, which they inherit in part.
         package var inherited: [String: String]
-        /// As whom and within which limits a release's programs run.
+        /// The user and the limits of a release's programs.
         package var process: ProcessSetting
         package var upgradeTimings = HotUpgrade.Timings()
 
-        /// Awaited before a release is started; throws why it must not be. It blocks.
+        /// Called before a release is started; throws if it must not be started, and says why. It
+        /// blocks.
         package var checkRelease: (@Sendable (_ folder: String) throws -> Void)?
-        /// What starts a release, where not what it is says that.
+        /// The command that starts a release; `nil` if the release itself determines it.
         package var startCommand: StartCommand?
-        /// Makes what is above the instances' folders where somebody has removed it. It blocks.
+        /// Makes the folders above those of the instances, if somebody has removed them. It blocks.
         package var prepareBase: (@Sendable () throws -> Void)?
-        /// What an instance must show beside its node to be ready, such as an answer by HTTP at its port.
+        /// Checks what an instance needs besides its node to be ready, such as an answer by HTTP at
+        /// its port.
         package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
-        /// Told on the loop's thread of each event, and of what the engine decided because of it, before
-        /// that is done. The first event is `nil`: the start.
+        /// Called on the loop's thread with each event and the actions that the engine returned for
+        /// it, before they are carried out. The first event is `nil`: the start.
         package var onDecision: (@Sendable (EngineEvent?, [EngineAction]) -> Void)?
-        /// Called on the loop's thread after each event, with what it has changed.
+        /// Called on the loop's thread after each event, with the new state.
         package var onChange: (@Sendable (ApplicationSnapshot) -> Void)?
         /// Called on the loop's thread.
         package var log: @Sendable (LogLevel, String) -> Void
@@ -52,7 +55,7 @@ extension Deployer {
                 _ package: LocalPackage, _ folder: String, _ release: Release
             ) async throws -> UnpackSummary
 
-        /// Unpacks packages, and reads logs, of this host.
+        /// The effects that unpack packages and read logs on this host.
         package init(
             loop: any SerialLoop, processes: any ProcessHost, layout: DeploymentLayout,
             logs: LogFiles, instances: InstanceEnvironment, inherited: [String: String],

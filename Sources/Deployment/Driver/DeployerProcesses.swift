@@ -7,12 +7,12 @@ internal import Transport
 extension Deployer {
     // MARK: What an earlier deployex left
 
-    /// Reads what there is of an instance, and takes its process over when it runs.
+    /// Reads an instance's state, and takes its process over if it runs.
     func takeOver(_ instance: DrivenInstance) async throws -> DeploymentEngine.Found {
         let number = instance.number
         var record = try await readRecord(of: instance)
         var process = DeploymentEngine.FoundProcess.none
-        // Taken over already, by an attempt to start that something else has ended.
+        // Taken over already by an earlier attempt to start, which failed for another reason.
         if let session = instance.session { record.process = session.identity }
         if let identity = record.process {
             if instance.session == nil {
@@ -24,7 +24,7 @@ extension Deployer {
             }
             if instance.session != nil {
                 if record.port == nil {
-                    // Its record was lost, or is an older deployex's.
+                    // Its record was lost, or an older deployex wrote it.
                     let port = await effects.processes.variable("PORT", of: identity)
                     record.noteFound(port: port.flatMap { UInt16($0) })
                 }
@@ -33,8 +33,8 @@ extension Deployer {
                     identity, since: loop.now + (.zero - effects.processes.age(of: identity)),
                     isStopping: record.isStopping)
             } else {
-                // One that was killed with its deployex before it became the program is no crash, nor
-                // is one that was to end, nor the end of the whole host.
+                // It is not a crash if the process was killed with its deployex before it became
+                // the program, if it was to end, or if the whole host ended.
                 let isCrash =
                     record.hasBegun && !record.isStopping
                     && identity.bootID == effects.processes.bootID
@@ -57,8 +57,8 @@ extension Deployer {
             })
     }
 
-    /// Ends what a process that has gone had left behind: what was seen to leave its session, and what is in its
-    /// session still. What is none of these is named.
+    /// Ends the processes that an ended process left behind: those that were seen to leave its
+    /// session, and those still in it. The log names any others.
     private func stopOthers(of record: InstanceRecord, at number: InstanceNumber) async throws {
         guard let leader = record.process, leader.bootID == effects.processes.bootID else { return }
         let left = await others(of: number)
@@ -74,7 +74,7 @@ extension Deployer {
         tellOfOthers(left.filter { !ours.contains($0.identity) }, of: number)
     }
 
-    /// What runs with the mark of an instance.
+    /// The processes that carry the mark of an instance.
     private func others(of number: InstanceNumber) async -> [MarkedProcess] {
         let folder = effects.layout.instanceFolder(number)
         return await effects.processes.marked(
@@ -90,12 +90,12 @@ extension Deployer {
                 + "leave it: \(names)" + (others.count > 5 ? ", …" : ""))
     }
 
-    /// The port of the process that runs, and else the one that the next one gets.
+    /// The port of the running process, or else the port that the next one gets.
     package func port(of number: InstanceNumber) -> UInt16? {
         instance(number).keeper.record.port ?? configuredPort(of: number)
     }
 
-    /// Those of all instances, in order.
+    /// The ports of all instances, in order.
     package var ports: [UInt16?] {
         InstanceNumber.first(configuration.replicas).map { port(of: $0) }
     }
@@ -116,8 +116,8 @@ extension Deployer {
                 + "restart to apply (`deployex restart \(instance(number).name)`)")
     }
 
-    /// What is on record of an instance, or what its process itself says where there is no record, as when
-    /// an earlier start set a damaged one aside and came no further.
+    /// The record of an instance. If there is none, it comes from the process itself, for example
+    /// when an earlier start set a damaged record aside and got no further.
     private func readRecord(of instance: DrivenInstance) async throws -> InstanceRecord {
         let (records, name) = (records, instance.name)
         let finding = try await loop.offload { try records.read(name) }
@@ -130,9 +130,9 @@ extension Deployer {
         return record
     }
 
-    /// Completes or undoes what was under way in an instance's folders. Where that fails, what stands there
-    /// is taken as it is: before the next work on them, and before the next boot, it is tried again. The
-    /// other instances, and other applications, do not wait for it.
+    /// Completes or undoes unfinished work in an instance's folders. If that fails, the folders are
+    /// taken as they are; it is tried again before the next work on them and before the next boot.
+    /// The other instances, and other applications, do not wait for it.
     private func recover(_ instance: DrivenInstance) async -> InstanceState.Found {
         let (state, isRunning) = (instance.state, instance.session != nil)
         do {
@@ -143,8 +143,8 @@ extension Deployer {
         }
     }
 
-    /// Without a record only the process itself can say whose it is: the one that was started as this
-    /// instance's program, from this instance's folder, and leads its own session.
+    /// Finds an instance's process without a record. It is the process that was started as this
+    /// instance's program, from this instance's folder, and that leads its own session.
     private func processWithoutRecord(_ number: InstanceNumber) async -> ProcessIdentity? {
         let folder = effects.layout.current(number)
         let found = await effects.processes.leaders(
@@ -161,8 +161,8 @@ extension Deployer {
         return found[0]
     }
 
-    /// Ends what must not go on: instances beyond the configured number, and a host command that nobody
-    /// waits for any more.
+    /// Ends processes that must not go on: instances beyond the configured number, and a host
+    /// command that nobody waits for any more.
     func stopLeftovers() async throws {
         let (records, application) = (records, application)
         let command = CommandRecordFile(
@@ -265,7 +265,7 @@ extension Deployer {
         }
     }
 
-    /// What starts the release in `folder`.
+    /// The command that starts the release in `folder`.
     func startCommand(in folder: String) async -> StartCommand {
         if let command = effects.startCommand { return command }
         let (application, files) = (application, effects.files)
@@ -279,7 +279,8 @@ extension Deployer {
         }
     }
 
-    /// Puts in order what is about to boot, and tells when it is something else than was known.
+    /// Puts in order the release that is about to boot, and tells the engine if it is not the known
+    /// one.
     private func prepareBoot(_ number: InstanceNumber) async {
         let state = instance(number).state
         do {
@@ -322,7 +323,7 @@ extension Deployer {
         }
     }
 
-    /// So that a later deployex ends it with the instance, too.
+    /// Records a process, so that a later deployex also ends it with the instance.
     private func note(_ other: ProcessIdentity, leftBy number: InstanceNumber) async {
         let instance = instance(number)
         let (keeper, name) = (instance.keeper, instance.name)
@@ -337,13 +338,13 @@ extension Deployer {
                 + "\(other.pid): they end with it")
     }
 
-    /// The record goes before the next start may write its own.
+    /// Removes the record before the next start may write its own.
     private func forget(_ number: InstanceNumber) async {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         let end = loop.now
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
         tell(.sessionEnded(number))
-        // The next start does not wait for it, and what it brings is none of this.
+        // The next start does not wait for this, and its processes do not count here.
         let left = await others(of: number).filter { other in
             effects.processes.age(of: other.identity) > (loop.now - end) + .milliseconds(50)
         }
@@ -352,8 +353,8 @@ extension Deployer {
 
     // MARK: Signals
 
-    /// Signals an instance's process once the decision to stop it is on disk: a start that comes in
-    /// between goes on with it. Where it cannot be written, it is tried again.
+    /// Signals an instance's process once the decision to stop it is on disk, so that a start in
+    /// between goes on with it. If the decision cannot be written, it is tried again.
     func signal(_ number: InstanceNumber, _ send: @escaping @Sendable (any RunningSession) -> Void)
         async
     {
@@ -432,33 +433,34 @@ extension Deployer {
         let (logs, name, tail) = (effects.logs, instance(number).name, effects.logTail)
         let lines = await loop.offload { () -> [String] in
             let count = ApplicationRecord.Limits.logLines
-            // A BEAM that crashes says so on either.
+            // A BEAM that crashes says so on stderr or on stdout.
             let errors = (try? tail(logs.path(name, .stderr), count)) ?? []
             return errors.isEmpty ? (try? tail(logs.path(name, .stdout), count)) ?? [] : errors
         }
         tell(.logTailRead(number, id, lines: lines))
     }
 
-    /// What an instance is started with by that command.
+    /// The environment variables that this command starts an instance with.
     private func variables(
         _ number: InstanceNumber, for command: StartCommand
     ) -> [String: String] {
         var variables = variables(number)
         variables[Orphans.variable] = effects.layout.instanceFolder(number)
         if command.isShipment, configuration.readiness.usesDistribution {
-            // No script of its own gives the node a name. The cookie is that of the user's file.
+            // There is no start script to give the node a name. The cookie comes from the user's
+            // file.
             let flags = variables["ERL_AFLAGS"].map { " " + $0 } ?? ""
             variables["ERL_AFLAGS"] = "-sname \(instance(number).name)" + flags
         }
         return variables
     }
 
-    /// What all programs of an instance's release are started with.
+    /// The environment variables of all programs of an instance's release.
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
             instance: number, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
-            // By default it would land in the release's folder and go with it.
+            // By default a dump would go into the release's folder and be removed with it.
             let folder = effects.logs.crashDumpFolder(
                 app: application, user: effects.process.user)
             variables["ERL_CRASH_DUMP"] = "\(folder)/\(instance(number).name)-erl_crash.dump"

@@ -45,7 +45,7 @@ extension Deployer {
         tell(.staged(number, release, decision))
     }
 
-    /// Removes what is left of a staging that is over.
+    /// Removes the remains of a staging that is over.
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
         instance(number).package = nil
@@ -68,7 +68,7 @@ extension Deployer {
             timeout: configuration.timings.preCommandTimeout, programs: programs,
             loop: loop, logTail: effects.logTail)
         let failure = await runner.run(release.preCommands) { log($0, $1) }
-        // Killed, and no failure of the release.
+        // The commands were killed: that is no failure of the release.
         guard !programs.hasStopped else { return }
         if let failure {
             tell(.preCommandsFailed(number, release, reason: failure))
@@ -84,12 +84,13 @@ extension Deployer {
         do {
             try await loop.offload { try state.promote(to: deployed) }
         } catch {
-            // It may have failed after the folders had changed places: what stands there decides.
+            // It may have failed after the folders had changed places, so the release in `current`
+            // decides.
             guard await standing(number)?.id == release.id else {
                 await discardStaged(number)
                 return tell(.promotionFailed(number, release, reason: "\(error)"))
             }
-            // The rest of it is done before the next work on the folders, or by the next start.
+            // The next work on the folders, or the next start, does the rest of the move first.
             log(.error, "deploying \(release.version) at instance: \(number): \(error)")
             return tell(.promoted(number, release))
         }
@@ -113,7 +114,7 @@ extension Deployer {
         await clean(number)
     }
 
-    /// What is current after a move that failed in its midst; to find that out, nothing is written.
+    /// The current release after a move that failed halfway. It only reads.
     func standing(_ number: InstanceNumber) async -> DeployedRelease? {
         let state = instance(number).state
         do {
@@ -143,7 +144,7 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
-        // What is staged can be entered by whoever is to run it; where the output goes cannot.
+        // The release's user can enter the staged folder, but not the folder of the output.
         let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
         let outcome = await HotUpgrade.run(
             .init(
@@ -166,7 +167,7 @@ extension Deployer {
             await discardStaged(number)
             tell(.hotUpgraded(number, release))
         case .failed(let reason, let nodeIsUntouched):
-            // What the next boot of an upgrade cut in half brings is for the start to find out.
+            // If the upgrade was cut in half, the start finds out what the next boot brings.
             if nodeIsUntouched { await recordAbandoned(number) }
             tell(
                 .hotUpgradeFailed(
@@ -182,7 +183,7 @@ extension Deployer {
         }
     }
 
-    /// A hot upgrade has ended without touching the node.
+    /// Records that a hot upgrade has ended without touching the node.
     private func recordAbandoned(_ number: InstanceNumber) async {
         let state = instance(number).state
         await attempt("recording the end of the hot upgrade of instance: \(number)") {
@@ -190,7 +191,7 @@ extension Deployer {
         }
     }
 
-    /// On the loop, as ``Programs`` want it.
+    /// Runs on the loop, as ``Programs`` requires.
     private func evaluate(
         _ path: String, _ arguments: [String], environment: [String: String],
         workingFolder: String, timeout: Duration

@@ -2,29 +2,31 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// Runs a release's pre-commands, such as migrations: `bin/APP` (a shipment's `entrypoint.sh`) with the words of each, in order, until
-/// one fails. What they print is appended to one log file.
+/// Runs a release's pre-commands, such as migrations, in order until one fails. Each is `bin/APP`
+/// (a shipment's `entrypoint.sh`) with the words of the command. Their output is appended to one
+/// log file.
 ///
 /// No shell is involved: ``CommandWords`` knows quotes and nothing else.
 struct PreCommandRunner {
     /// `new/bin/APP`
     var program: String
-    /// Where it runs.
+    /// The folder in which it runs.
     var folder: String
     var environment: [String: String]
-    /// As whom they run.
+    /// The user and the limits of the commands.
     var setting: ProcessSetting
     var logPath: String
     var logOwners = TrustedUsers()
     var record: CommandRecordFile
-    /// For all of them together.
+    /// The time limit for all of them together.
     var timeout: Duration
     var programs: Programs
     var loop: any SerialLoop
     /// The last lines of a log. It blocks.
     var logTail: @Sendable (_ path: String, _ count: Int) throws -> [String]
 
-    /// Why it failed, or `nil`. Called on the loop's thread, by an actor pinned to it.
+    /// Runs the commands. Returns why one failed, or `nil`. Call it on the loop's thread, from an
+    /// actor pinned to it.
     nonisolated(nonsending) func run(
         _ commands: [String], log: (LogLevel, String) -> Void
     ) async -> String? {
@@ -65,7 +67,8 @@ struct PreCommandRunner {
         do {
             try await loop.offload { try record.remove() }
         } catch {
-            // It names a process that has ended: the next start finds none, and removes it.
+            // The record names a process that has ended. The next start does not find the process,
+            // and removes the record.
             log(.warning, "removing the record of a pre-command: \(error)")
         }
         return exit

@@ -1,14 +1,15 @@
 internal import Supervisor
 internal import Transport
 
-/// Runs programs that end by themselves, each until nothing of its session is left or its deadline kills it.
+/// Runs programs that end by themselves, each until no process of its session is left or its
+/// deadline kills it.
 ///
 /// Confined to the loop's thread.
 final class Programs: @unchecked Sendable {
     private let processes: any ProcessHost
     private let loop: any SerialLoop
     private var running: [ObjectIdentifier: any RunningSession] = [:]
-    /// Whether nothing is started any more.
+    /// Whether it no longer starts programs.
     private(set) var hasStopped = false
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -17,7 +18,7 @@ final class Programs: @unchecked Sendable {
         self.loop = loop
     }
 
-    /// Kills what runs, and starts nothing any more. Returns when nothing runs.
+    /// Kills the running programs, and starts no more. Returns when none runs.
     nonisolated(nonsending) func stop() async {
         hasStopped = true
         for session in running.values { session.killSession() }
@@ -52,10 +53,11 @@ final class Programs: @unchecked Sendable {
         return exit
     }
 
-    /// Runs a program of which all that it prints is wanted.
+    /// Runs a program and returns all that it prints.
     ///
-    /// The output goes through files in `folder`, which is deployex's alone, since it may hold secrets and
-    /// be larger than a pipe; they are removed afterwards, or by the next start.
+    /// The output goes through files in `folder`, because it may be larger than a pipe. Only
+    /// deployex may enter `folder`, because the output may hold secrets. The files are removed
+    /// afterwards, or by the next start.
     nonisolated(nonsending) func collectingOutput(
         _ path: String, _ arguments: [String], environment: [String: String],
         workingFolder: String, setting: ProcessSetting, in folder: String,
@@ -83,7 +85,7 @@ final class Programs: @unchecked Sendable {
         } catch {
             result = .failure(error)
         }
-        // What goes wrong here is only left lying about.
+        // If this fails, only the files are left behind.
         _ = await loop.offload {
             Result {
                 for path in [standardOutput, standardError] { try files.removeFile(path) }
@@ -93,7 +95,7 @@ final class Programs: @unchecked Sendable {
     }
 }
 
-/// Waits until nothing of a session is left. Confined to the loop's thread.
+/// Waits until no process of a session is left. Confined to the loop's thread.
 private final class ProgramEnd: @unchecked Sendable {
     private var exit: ProcessExit?
     private var hasEnded = false
@@ -120,7 +122,7 @@ private final class ProgramEnd: @unchecked Sendable {
 }
 
 extension ProcessExit {
-    /// The number a shell would give: the exit status, or 128 and the signal.
+    /// The number that a shell would give: the exit status, or 128 plus the signal.
     fileprivate var shellStatus: Int32 {
         switch self {
         case .code(let code): code

@@ -1,6 +1,6 @@
 internal import Transport
 
-/// When to read the catalog again, and which of its troubles the log has already told.
+/// Says when to read the catalog again, and which of its failures the log has already reported.
 struct CatalogWatch: Equatable {
     private(set) var target: Release?
     private(set) var isReading = false
@@ -30,8 +30,8 @@ struct CatalogWatch: Equatable {
         if isReading { wasAnnouncedWhileReading = true } else { nextRead = now }
     }
 
-    /// Takes what the catalog names. Without one, a target known before stays: a file that is
-    /// missing for a moment is no order to forget it.
+    /// Takes the release that the catalog names. If it names none, the known target stays: a file
+    /// may be missing for a moment.
     mutating func read(_ release: Release?, now: MonotonicTime) {
         target = release ?? target
         failureCount = 0
@@ -39,7 +39,7 @@ struct CatalogWatch: Equatable {
         finish(now: now, delay: interval)
     }
 
-    /// Takes note of a failure and tells whether it is news. The delay doubles up to a minute.
+    /// Takes note of a failure and returns whether it is news. The delay doubles up to a minute.
     mutating func failed(_ reason: String, now: MonotonicTime) -> Bool {
         let isNews = reason != lastFailure
         lastFailure = reason

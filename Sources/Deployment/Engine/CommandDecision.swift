@@ -2,10 +2,10 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// What an operator's command comes to: the answer, and what is done because of it.
+/// The engine's response to an operator's command: the answer, and the actions that follow.
 struct CommandDecision: Equatable {
     enum Action: Equatable {
-        /// For the deployer, as it is.
+        /// An action for the deployer, passed on unchanged.
         case ask(EngineAction)
         case tell(InstanceNumber, Instance.Order)
         /// The rollout has failed.
@@ -26,11 +26,12 @@ struct CommandDecision: Equatable {
     }
 }
 
-/// Decides what operators ask for. What a command says about releases is in the plan afterwards.
+/// Decides what to do for operators' commands. The plan takes over what a command says about
+/// releases.
 struct CommandDesk {
     let application: String
     let fleet: Fleet
-    /// The one under way.
+    /// The rollout under way.
     let rollout: Rollout?
     let now: MonotonicTime
 
@@ -82,7 +83,7 @@ struct CommandDesk {
 
     // MARK: Instances
 
-    /// Why nothing can be done with an instance.
+    /// The refusal when nothing can be done with an instance.
     private func refusal(at number: InstanceNumber) -> CommandDecision? {
         guard fleet.numbers.contains(number) else {
             return .refused(
@@ -105,7 +106,7 @@ struct CommandDesk {
             [told, .tell(number, .release), .tell(number, .restart)])
     }
 
-    /// A package that is fetched for the instance is dropped when the answer comes.
+    /// If a package is being fetched for the instance, the rollout drops it when the answer comes.
     private func stop(_ number: InstanceNumber) -> CommandDecision {
         let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(
@@ -115,7 +116,7 @@ struct CommandDesk {
                 + [.tell(number, .stayStopped)])
     }
 
-    /// What stands there is not started only to be replaced.
+    /// Does not start an outdated release only to replace it: the instance waits for the target.
     private func start(_ number: InstanceNumber, _ plan: ReleasePlan) -> CommandDecision {
         guard fleet[number].current != nil else {
             return .done(

@@ -5,25 +5,26 @@ package import Transport
 /// Decides everything about the instances of one application: what to deploy where and when, and
 /// when a process is started, stopped and probed. It does no I/O and reads no clock.
 ///
-/// The deployer tells it what happened with ``handle(_:now:)``, carries out the actions that come
-/// back, and returns at ``nextDeadline`` with ``EngineEvent/timePassed``.
+/// The deployer reports each event by ``handle(_:now:)``, carries out the returned actions, and
+/// comes back at ``nextDeadline`` with ``EngineEvent/timePassed``.
 ///
-/// It is composed of machines, and passes on what one of them needs from another:
-/// - ``ReleasePlan`` says what is to run, the target: what an operator or else the catalog names, and the
-///   last good release when that one is ghosted.
+/// It consists of machines, and passes on what one of them needs from another:
+/// - ``ReleasePlan`` names the target, the release that is to run: the one that an operator or else
+///   the catalog names, or the last good release when that one is ghosted.
 /// - ``Fleet`` holds the instances, and says which of them serve and may be spared.
-/// - ``Rollout`` brings one instance to the target. The next one begins when that instance is ready.
+/// - ``Rollout`` brings one instance to the target. The next one begins when that instance is
+///   ready.
 ///
-/// The last ready instance is never taken down while another is on its way. A release that does not
-/// become ready in time, or crashes again and again while it is new, is ghosted: so another release is
-/// the target, and the next rollouts bring it back.
+/// The engine never takes down the last ready instance while another is on its way. It ghosts a
+/// release that does not become ready in time, or crashes again and again while it is new. Then
+/// another release is the target, and the next rollouts bring that one back.
 package struct DeploymentEngine {
     private let configuration: EngineConfiguration
     private var plan: ReleasePlan
     private var fleet = Fleet()
     private var rollout: Rollout?
     private var life = Life.running
-    /// What the event at hand has led to so far.
+    /// The actions that the current event has led to so far.
     private var actions: [EngineAction] = []
 
     private enum Life {
@@ -31,18 +32,18 @@ package struct DeploymentEngine {
     }
 
     private var isShuttingDown: Bool { life != .running }
-    /// What is to run.
+    /// The release that is to run.
     private var target: Release? { plan.target(in: fleet) }
 }
 
 // MARK: Beginning
 
 extension DeploymentEngine {
-    /// Takes over what runs, and starts what is deployed and does not run.
+    /// Takes over the instances that run, and starts those that are deployed and do not run.
     /// - Parameters:
     ///   - found: one element for each instance, in order.
     ///   - seconds: the time of day at `now`, in seconds since 1970.
-    /// - Returns: the engine, and what is to be done first.
+    /// - Returns: the engine, and its first actions.
     package static func begin(
         configuration: EngineConfiguration, record: ApplicationRecord = ApplicationRecord(),
         found: [Found], now: MonotonicTime, seconds: Int64 = 0
@@ -66,8 +67,8 @@ extension DeploymentEngine {
         return (engine, actions)
     }
 
-    /// A release whose trial an earlier deployex began, and that no instance has shown to be good, has
-    /// its time again.
+    /// Begins again the trial of a release that an earlier deployex left undecided. The release
+    /// gets its whole time again.
     private mutating func resumeTrials(now: MonotonicTime) {
         let deadline = now + configuration.timings.readyTimeout
         let isSettling = fleet.contains { $0.interrupted != nil }
@@ -76,7 +77,7 @@ extension DeploymentEngine {
                 plan.isUndecided(current.id)
             else { continue }
             _ = fleet[number].perform(.beginTrial(until: deadline), now: now)
-            // Without any record this is the state of a deployex that kept none.
+            // An empty record means that an older deployex, which kept none, left this state.
             guard rollout == nil, !isSettling, plan.record != ApplicationRecord(),
                 let release = try? Release(version: current.version, hash: current.hash)
             else { continue }
@@ -88,7 +89,7 @@ extension DeploymentEngine {
 // MARK: Events
 
 extension DeploymentEngine {
-    /// Takes an event and returns what is to be done because of it, in order.
+    /// Takes an event and returns the actions that follow from it, in order.
     package mutating func handle(_ event: EngineEvent, now: MonotonicTime) -> [EngineAction] {
         switch event {
         case .timePassed: break
@@ -134,9 +135,10 @@ extension DeploymentEngine {
             actions += plan.logTailRead(number, id, lines)
 
         case .stands(let number, let release):
-            // While the instance is being changed the change's own end tells.
+            // While the instance is being changed, the end of the change says what it runs.
             guard !isBeingChanged(number) else { break }
-            // What was to become ready is gone, through nobody's fault: a new rollout brings it.
+            // The release that was to become ready is gone through nobody's fault: a new rollout
+            // brings it.
             if release == nil, rollout?.isAwaitingReady(number) == true { rollout = nil }
             tell(number, now: now) { $0.boots(release) }
         case .spawned(let number, let identity):
@@ -180,7 +182,7 @@ extension DeploymentEngine {
             instances: fleet.map(\.snapshot))
     }
 
-    /// Tells the rollout, if the answer is for it.
+    /// Passes the event to the rollout, if it concerns the rollout's instance and release.
     private mutating func tellRollout(
         _ number: InstanceNumber, _ release: Release?, now: MonotonicTime,
         _ event: (inout Rollout, Rollout.Surroundings) -> [Rollout.Action]
@@ -213,7 +215,7 @@ extension DeploymentEngine {
 // MARK: After every event
 
 extension DeploymentEngine {
-    /// Lets everything that is due happen, and hands over the actions.
+    /// Does everything that is due, and hands over the actions.
     private mutating func settle(now: MonotonicTime) -> [EngineAction] {
         for number in fleet.numbers { tell(number, now: now) { $0.timePassed(now: now) } }
         if isShuttingDown {
@@ -232,14 +234,14 @@ extension DeploymentEngine {
         for number in fleet.numbers {
             if let note = fleet[number].takeNote() { actions.append(.note(number, note)) }
         }
-        // First: what is decided is on record before anything is done because of it.
+        // The record comes first: a decision is on record before anything is done because of it.
         if let record = plan.takeUnsaved() { actions.insert(.save(record), at: 0) }
         defer { actions = [] }
         return actions
     }
 
-    /// Starts anew what a failed upgrade in place has left in doubt, as soon as that costs nobody
-    /// anything.
+    /// Restarts an instance that a failed upgrade in place has left in doubt, as soon as it may be
+    /// spared.
     private mutating func restartDoubtful(now: MonotonicTime) {
         for instance in fleet where instance.health.isDoubtful {
             guard fleet.maySpare(instance.number), rollout?.instance != instance.number else {
@@ -256,8 +258,8 @@ extension DeploymentEngine {
         }
     }
 
-    /// Starts what has waited for a release that does not come now: what stands there is better than
-    /// nothing.
+    /// Starts instances that waited for a release that does not come now: the release that they
+    /// have is better than nothing.
     private mutating func startAwaiting(now: MonotonicTime) {
         guard plan.hasReadCatalog, !fleet.contains(where: \.health.isUnheard) else { return }
         for number in fleet.numbers where fleet[number].isAwaitingTarget {
@@ -271,7 +273,7 @@ extension DeploymentEngine {
             plan.noteTargetGood(target)
         }
         guard !plan.holdsBack(target, now: now) else { return }
-        // What already runs the target must be ready before it is carried any further.
+        // Instances that already run the target must be ready before others get it.
         let isProven = fleet.allSatisfy {
             $0.isStoppedByOperator || plan.isOutdated($0, target) || $0.isReady
         }
@@ -284,7 +286,7 @@ extension DeploymentEngine {
     private mutating func begin(_ begun: (Rollout, [Rollout.Action]), now: MonotonicTime) {
         rollout = begun.0
         perform(begun.1, of: begun.0, now: now)
-        // What has nothing to stop goes on at once.
+        // If there is no process to stop, the rollout goes on at once.
         tellRollout(begun.0.instance, nil, now: now) { $0.timePassed($1) }
     }
 }
@@ -322,7 +324,7 @@ extension DeploymentEngine {
                 plan.becameReady(number)
                 if let current = fleet[number].current { plan.noteGood(current, latest: false) }
             case .failedTrial(let reason):
-                // While its node is upgraded, the upgrade's own end tells what became of it.
+                // While its node is being upgraded, the end of the upgrade reports the outcome.
                 if !isBeingChanged(number) { failTrial(number, reason, now: now) }
             case .hung(let count):
                 guard fleet.mayKillHung(number) else { continue }
@@ -385,7 +387,7 @@ extension DeploymentEngine {
 
     private mutating func finishIfStopped() {
         guard life == .shuttingDown, fleet.allSatisfy({ $0.status == .idle }) else { return }
-        // Folders half-way through their exchange are left to nobody.
+        // Do not leave while folders are half-way through their exchange.
         guard rollout?.isMoving != true else { return }
         life = .finished
         actions.append(.finish)

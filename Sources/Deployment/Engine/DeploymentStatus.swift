@@ -1,7 +1,7 @@
 package import Supervisor
 package import Transport
 
-/// What an instance is doing, for people and programs that ask.
+/// What an instance is doing, for people and programs.
 package struct InstanceSnapshot: Equatable, Sendable {
     package var number: InstanceNumber
     package var status: InstanceMachine.Status
@@ -11,9 +11,9 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var isConnected = false
     /// Whether an operator has stopped it.
     package var isStoppedByOperator = false
-    /// Whether it answered the last probe in time, as far as it could be asked.
+    /// Whether it answered the last probe in time; also `true` when it could not be asked.
     package var isResponding = true
-    /// Why its node is not found to be as it should.
+    /// What is wrong with its node, as the last probe found it.
     package var reason: String?
     package var identity: ProcessIdentity?
     /// When its process was started; `nil` when there is none.
@@ -25,16 +25,16 @@ package struct InstanceSnapshot: Equatable, Sendable {
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.
 package struct ApplicationSnapshot: Equatable, Sendable {
     package var application: String
-    /// What is to run: what an operator or else the catalog names, and the last good release when that
-    /// is ghosted; `nil` before anything is known.
+    /// The version that is to run: the one that an operator or else the catalog names, or the last
+    /// good one when that is ghosted; `nil` before anything is known.
     package var targetVersion: String?
-    /// What an operator has asked for instead of the catalog's version.
+    /// The version that an operator has asked for instead of the catalog's.
     package var pinnedVersion: String?
     package var ghosted: [GhostedRelease] = []
     /// The oldest first.
     package var history: [DeploymentOutcome] = []
-    /// Why the deployment of the target does not go on at the moment, or why it is not known what is
-    /// published.
+    /// Why the deployment of the target does not go on at the moment, or why the catalog cannot be
+    /// read.
     package var problem: String?
     package var instances: [InstanceSnapshot]
 }

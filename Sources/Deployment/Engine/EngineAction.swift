@@ -1,25 +1,26 @@
 package import ErlDist
 package import Supervisor
 
-/// What the deployer is to do. Each action that takes time is answered by an ``EngineEvent``, failed
-/// or not; until then the engine does not ask for the same again.
+/// What the deployer is to do. It answers each action that takes time by an ``EngineEvent``, failed
+/// or not. Until then the engine does not ask for the same again.
 package enum EngineAction: Equatable, Sendable {
     case readCatalog
-    /// Fetch the package, check it and unpack it into the instance's `new`; find out whether it can
-    /// be hot-upgraded from `running`, the version that runs there (`nil`: none does).
+    /// Fetch the package, check it and unpack it into the instance's `new`. Find out whether the
+    /// node can be hot-upgraded to it from `running`, the version that runs there (`nil`: none
+    /// does).
     case stage(InstanceNumber, Release, running: String?)
-    /// Run the release's pre-commands with what is staged in `new`, in order, until one fails.
+    /// Run the release's pre-commands with the release staged in `new`, in order, until one fails.
     case runPreCommands(InstanceNumber, Release)
     /// `current` becomes `previous`, `new` becomes `current`, and the version files say so.
     case promote(InstanceNumber, Release)
     /// Upgrade the running node, make it permanent, and let the version files say so.
     case hotUpgrade(InstanceNumber, from: String, to: Release)
-    /// A hot upgrade was cut short by the end of an earlier deployex: ask the node what it runs, and
-    /// finish or clear what is left.
+    /// The end of an earlier deployex cut a hot upgrade short: ask the node what it runs, and
+    /// finish the upgrade or clear its remains.
     case resumeHotUpgrade(InstanceNumber, from: String, to: Release)
     /// `previous`, the release given, becomes `current` again.
     case revert(InstanceNumber, ReleaseID)
-    /// Forget what is staged in `new`.
+    /// Remove the release staged in `new`.
     case discardStaged(InstanceNumber)
 
     /// Start `current`. `run` counts the starts of this instance.
@@ -34,7 +35,7 @@ package enum EngineAction: Equatable, Sendable {
     case note(InstanceNumber, InstanceNote)
     /// Write the application's record, before any later work on the instances' folders.
     case save(ApplicationRecord)
-    /// Read what the instance printed last.
+    /// Read the last lines that the instance printed.
     case readLogTail(InstanceNumber, ReleaseID)
     case reply(UInt64, CommandResult)
     case log(LogLevel, String)
@@ -49,7 +50,7 @@ package enum ProbeKind: Equatable, Sendable {
     case liveness
 }
 
-/// What is kept on disk about an instance beside its process.
+/// What the disk holds about an instance besides its process.
 package struct InstanceNote: Equatable, Sendable {
     package var restarts = InstanceMachine.Restarts()
     /// An operator has stopped it.

@@ -23,9 +23,9 @@ package struct EngineConfiguration: Equatable, Sendable {
     package struct ReadinessCriteria: Equatable, Sendable {
         /// Whether its node can be asked over the distribution.
         package var usesDistribution = true
-        /// Without distribution: alive for so long is ready.
+        /// Without distribution, an instance is ready when it has lived for so long.
         package var aliveFor: Duration = .seconds(10)
-        /// The applications that must be started; `nil` for those that the release cannot do without.
+        /// The applications that must be started; `nil` means those that the release requires.
         package var applications: [String]?
 
         package init() {}
@@ -38,20 +38,21 @@ package struct EngineConfiguration: Equatable, Sendable {
         package var stopTimeout: Duration = .seconds(10)
         /// How long a new version has to become ready before it is rolled back.
         package var readyTimeout: Duration = .seconds(600)
-        /// More crashes of a new version than this, within `readyTimeout`, and it is rolled back.
+        /// A new version that crashes more often than this within `readyTimeout` is rolled back.
         package var maximumCrashes = 3
         /// Between two probes of an instance that is not ready yet.
         package var readinessInterval: Duration = .milliseconds(200)
         /// From the end of one probe of an instance that is ready to the next.
         package var livenessInterval: Duration = .seconds(1)
-        /// After this an instance that was ready does not respond.
+        /// How long an instance that was ready may take to answer a probe.
         package var livenessTimeout: Duration = .milliseconds(800)
-        /// So many probes in a row without a response, and the instance is killed and started again.
+        /// After so many probes in a row without a response, the instance is killed and started
+        /// again.
         package var livenessFailures = 10
-        /// An instance that has not become ready for this long gets a line in the log that says why.
+        /// After this the log says why an instance has not become ready.
         package var slowStartNotice: Duration = .seconds(5)
-        /// Between two attempts at a deployment that failed before it changed anything: the first
-        /// delay; it doubles up to `maximumRetryDelay`.
+        /// The first delay between two attempts at a deployment that failed before it changed
+        /// anything. It doubles up to `maximumRetryDelay`.
         package var retryDelay: Duration = .seconds(5)
         package var maximumRetryDelay: Duration = .seconds(300)
         /// For all pre-commands of a release together.

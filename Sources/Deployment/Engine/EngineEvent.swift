@@ -1,15 +1,15 @@
 package import Supervisor
 
-/// What happened, as the deployer tells the ``DeploymentEngine``. Instances are named by number,
-/// from 1.
+/// What the deployer reports to the ``DeploymentEngine``. Instances are named by number, from 1.
 package enum EngineEvent: Equatable, Sendable {
-    /// Nothing but time: the engine's ``DeploymentEngine/nextDeadline`` has come.
+    /// Only time has passed: the engine's ``DeploymentEngine/nextDeadline`` has come.
     case timePassed
     /// The catalog may have changed; it should be read now.
     case catalogAnnounced
-    /// The answer to ``EngineAction/readCatalog``: what it names, or that it does not exist yet.
+    /// The answer to ``EngineAction/readCatalog``: the named release; `nil`: there is no catalog
+    /// yet.
     case catalogRead(Release?)
-    /// The catalog cannot be read or does not make sense; the reason is for the log.
+    /// The catalog cannot be read or makes no sense; the reason is for the log.
     case catalogReadFailed(String)
     /// Answered by ``EngineAction/reply(_:_:)`` with the same number.
     case commanded(UInt64, EngineCommand)
@@ -30,7 +30,8 @@ package enum EngineEvent: Equatable, Sendable {
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The installation failed, and the node restarts itself.
     case nodeRestarts(InstanceNumber, Release, reason: String)
-    /// The new release cannot read its configuration; with `isForeign` the running one cannot either.
+    /// The new release cannot read its configuration; with `isForeign` the running one cannot
+    /// either.
     case configurationFailed(InstanceNumber, Release, reason: String, isForeign: Bool)
     /// The answer to ``EngineAction/revert(_:_:)``: `current` is the release before.
     case reverted(InstanceNumber, DeployedRelease)
@@ -39,17 +40,18 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/readLogTail(_:_:)``.
     case logTailRead(InstanceNumber, ReleaseID, lines: [String])
 
-    /// What is about to be started is another release than was known: an upgrade in place that counted
-    /// as failed has taken effect after all, or one that was made permanent is lost. `nil`: somebody has
-    /// removed it, and nothing can be started.
+    /// The release about to be started is not the known one: an upgrade in place that counted as
+    /// failed has taken effect after all, or one that was made permanent is lost. `nil`: somebody
+    /// has removed the release, and nothing can be started.
     case stands(InstanceNumber, DeployedRelease?)
     /// The answers to ``EngineAction/spawn(_:run:)``.
     case spawned(InstanceNumber, ProcessIdentity)
-    /// With `isOfRelease` the program itself cannot be run, such as for want of its interpreter.
+    /// With `isOfRelease` the program itself cannot be run, for example because its interpreter is
+    /// missing.
     case spawnFailed(InstanceNumber, reason: String, isOfRelease: Bool = false)
-    /// The process of an instance has ended; what is left of its session is being killed.
+    /// The process of an instance has ended; the rest of its session is being killed.
     case exited(InstanceNumber, ProcessExit)
-    /// Nothing of the session is left.
+    /// No process of the session is left.
     case sessionEnded(InstanceNumber)
     /// The answer to ``EngineAction/probe(_:run:_:)``; `run` is the one that was asked about.
     case probed(InstanceNumber, run: Int, ProbeResult)
@@ -64,14 +66,14 @@ package enum EngineEvent: Equatable, Sendable {
 
 /// What a probe of an instance's node found.
 package enum ProbeResult: Equatable, Sendable {
-    /// Boot is finished and every application is started that must be.
+    /// Boot is finished and every required application is started.
     case ready
     /// The node answers, but something is missing; the reason is for the log.
     case notReady(String)
-    /// No connection to the node can be had.
+    /// The node cannot be connected to.
     case unreachable(String)
-    /// What answers under the node's name is not the instance, or neither lets the other in as both are
-    /// configured now: time does not mend it.
+    /// Time does not mend this: something else than the instance answers under the node's name, or
+    /// the node and deployex do not let each other in as both are configured now.
     case refused(String)
     /// The node is there and does not answer in time.
     case unresponsive(String)

@@ -2,7 +2,7 @@ internal import Supervisor
 
 /// The instances of an application, by number from one.
 ///
-/// Who serves, and so who may be spared, is answered here.
+/// It says which instances serve, and so which may be spared.
 struct Fleet: Sequence {
     private var instances: [Instance] = []
 
@@ -21,25 +21,25 @@ struct Fleet: Sequence {
 
     func makeIterator() -> IndexingIterator<[Instance]> { instances.makeIterator() }
 
-    /// Whether an instance may be stopped: it serves nobody, or another one is ready, or there is no
-    /// other. What was so when its rollout began may have changed while the package was fetched.
+    /// Whether an instance may be stopped: it serves nobody, or another one is ready, or there is
+    /// no other. A rollout asks again later: the answer may change while the package is fetched.
     func maySpare(_ number: InstanceNumber) -> Bool {
         guard self[number].isReady else { return true }
         let others = instances.filter { $0.number != number && !$0.isStoppedByOperator }
-        // One that was ready and is being stopped serves no longer.
+        // An instance that was ready and is being stopped no longer serves.
         return others.isEmpty || others.contains { $0.isReady && $0.isUp }
     }
 
-    /// Whether an instance that does not respond may be killed. When none is left that serves, one
-    /// after the other is: the cause may be one that no restart mends.
+    /// Whether an instance that does not respond may be killed. If no other one serves, they are
+    /// killed one after the other: a restart may not mend the cause.
     func mayKillHung(_ number: InstanceNumber) -> Bool {
         let others = instances.filter { $0.number != number }
         return others.contains { $0.isReady && $0.isUp && $0.health.isResponding }
             || !others.contains { $0.wasKilledAsHung && !$0.isStoppedByOperator }
     }
 
-    /// The instance to change next, of those that `isOutdated` holds for. One that is not ready comes
-    /// first: changing it costs nobody anything.
+    /// The instance to change next, among those for which `isOutdated` holds. One that is not ready
+    /// comes first: nobody misses it.
     func next(where isOutdated: (Instance) -> Bool) -> Instance? {
         let outdated = instances.filter { !$0.isStoppedByOperator && isOutdated($0) }
         if let unready = outdated.first(where: { !$0.isReady }) { return unready }

@@ -2,7 +2,7 @@ package import Supervisor
 package import Transport
 
 extension DeploymentEngine {
-    /// What there is of an instance when the engine starts.
+    /// What the deployer finds of an instance when the engine starts.
     package struct Found: Equatable, Sendable {
         package var current: DeployedRelease?
         package var previous: DeployedRelease?
@@ -21,7 +21,7 @@ extension DeploymentEngine {
         case none
         /// It runs, since `since`. With `isStopping` the decision to stop it is on record.
         case running(ProcessIdentity, since: MonotonicTime, isStopping: Bool)
-        /// It ended while no deployex ran, and nobody had decided that.
+        /// It ended while no deployex ran, without anybody's decision.
         case ended
     }
 }

@@ -2,52 +2,54 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// One instance: its process, how its node is, the releases in its folders, and what an operator wants
-/// of it. It does no I/O and reads no clock: each event returns what is to be done because of it.
+/// One instance: its process, the health of its node, the releases in its folders, and an
+/// operator's wishes. It does no I/O and reads no clock: each event returns the actions that follow
+/// from it.
 struct Instance {
     enum Action: Equatable {
-        /// For the deployer, as it is.
+        /// An action for the deployer, passed on unchanged.
         case ask(EngineAction)
-        /// It is ready: what it runs works.
+        /// It is ready: its release works.
         case becameReady
-        /// The new release that it runs crashes again and again.
+        /// Its new release crashes again and again.
         case failedTrial(reason: String)
-        /// It has not responded `count` times in a row: ``Order/killHung(count:)`` mends that, if anything.
+        /// It has not responded `count` times in a row: only ``Order/killHung(count:)`` may mend
+        /// that.
         case hung(count: Int)
 
         static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
     }
 
-    /// What a rollout or an operator wants of it.
+    /// What a rollout or an operator orders it to do.
     enum Order: Equatable {
-        /// What is deployed is to run.
+        /// Run the deployed release.
         case start
-        /// It is to run with the release that it is yet to get.
+        /// Run, but only with the release that it is yet to get.
         case awaitTarget
-        /// The process is to end, and none to be started after it.
+        /// End the process, and start none after it.
         case stop
-        /// The process is to end at once.
+        /// End the process at once.
         case kill
-        /// A new process is to come in the place of the one that runs.
+        /// Replace the running process by a new one.
         case restart
-        /// It stops, and stays stopped until an operator starts it.
+        /// Stop, and stay stopped until an operator starts it.
         case stayStopped
-        /// An operator no longer wants it to stay stopped.
+        /// Need not stay stopped any longer: an operator wants it to run.
         case release
-        /// Its folders hold these now.
+        /// Take note that its folders now hold these releases.
         case hold(DeployedRelease, previous: DeployedRelease?)
-        /// What was to be gone back to cannot be.
+        /// Forget the previous release: it cannot be reverted to.
         case forgetPrevious
-        /// What it runs is on trial: crashes until then speak against it.
+        /// Put its release on trial: crashes until then count against it.
         case beginTrial(until: MonotonicTime)
         case endTrial
-        /// The node's release was changed in place: it has to show anew that it is ready.
+        /// Wait until the node is ready again: its release was changed in place.
         case awaitUpgraded
-        /// An upgrade in place has left the node in a state that nobody knows.
+        /// Take note that an upgrade in place has left the node in an unknown state.
         case doubtNode
-        /// What is in doubt boots anew.
+        /// Boot anew, because the node's state is unknown.
         case settleDoubt
-        /// It does not respond: it is killed and started again.
+        /// Kill the process, which does not respond, and start it again.
         case killHung(count: Int)
     }
 
@@ -69,15 +71,15 @@ struct Instance {
     private(set) var health: NodeHealth
     private(set) var current: DeployedRelease?
     private(set) var previous: DeployedRelease?
-    /// It is to stay stopped until an operator starts it.
+    /// Whether it stays stopped until an operator starts it.
     private(set) var isStoppedByOperator: Bool
-    /// It does not run, and is to be started with another release than what stands there.
+    /// Whether it does not run and waits for another release than the one in its folder.
     private(set) var isAwaitingTarget = false
     private(set) var interrupted: InterruptedUpgrade?
     private var trial: Trial?
-    /// It was killed because it did not respond, and has not been ready since.
+    /// Whether it was killed because it did not respond, and has not been ready since.
     private(set) var wasKilledAsHung = false
-    /// What is on disk.
+    /// The note that is on disk.
     private var noted: InstanceNote
 
     private var timings: EngineConfiguration.Timings { configuration.timings }
@@ -92,7 +94,7 @@ extension Instance {
     var consecutiveCrashes: Int { process.consecutiveCrashes }
     var isReady: Bool { health.isReady }
 
-    /// Whether its process runs and is to go on: only then is it of interest how the node is.
+    /// Whether its process runs and is to go on. Only then does the health of its node matter.
     var isUp: Bool {
         switch process.status {
         case .starting, .running: identity != nil
@@ -115,7 +117,7 @@ extension Instance {
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
     }
 
-    /// What has to be written down, if it is not on disk yet.
+    /// The note to write, if it is not on disk yet.
     mutating func takeNote() -> InstanceNote? {
         let note = InstanceNote(
             restarts: process.restarts, isStoppedByOperator: isStoppedByOperator,
@@ -129,9 +131,9 @@ extension Instance {
 // MARK: What an earlier deployex left
 
 extension Instance {
-    /// Takes over what runs, and starts what is deployed and does not run.
-    /// - Parameter isStale: other instances run another release than what stands there: that one is
-    ///   waited for.
+    /// Takes over the process if it runs, and starts the deployed release if not.
+    /// - Parameter isStale: other instances run another release than the one in its folder. Then it
+    ///   waits for theirs.
     static func begin(
         _ number: InstanceNumber, _ found: DeploymentEngine.Found,
         _ configuration: EngineConfiguration, isStale: Bool, now: MonotonicTime
@@ -180,7 +182,7 @@ extension Instance {
         }
     }
 
-    /// An earlier deployex had begun a restart, or a deployment.
+    /// Goes on with a restart or a deployment that an earlier deployex had begun.
     private mutating func goOnStopping(now: MonotonicTime) -> [Action] {
         var actions = perform(process.stopRequested(now: now))
         if !isStoppedByOperator, current != nil {
@@ -189,7 +191,7 @@ extension Instance {
         return [.log(.info, "Instance: \(number) was being stopped: that goes on")] + actions
     }
 
-    /// - Parameter isStale: other instances run another release than what stands there.
+    /// - Parameter isStale: other instances run another release than the one in its folder.
     private mutating func startUnlessStopped(
         isStale: Bool = false, now: MonotonicTime
     ) -> [Action] {
@@ -203,8 +205,8 @@ extension Instance {
         return perform(isStale ? .awaitTarget : .start, now: now)
     }
 
-    /// The upgrade to settle with the node, once. A process that has ended meanwhile boots what is on
-    /// disk: there is nothing to settle.
+    /// The upgrade to settle with the node, returned once. If the process has ended meanwhile there
+    /// is nothing to settle: the next one boots the release on disk.
     mutating func takeInterrupted() -> InterruptedUpgrade? {
         let taken = interrupted.take()
         return isUp ? taken : nil
@@ -270,8 +272,8 @@ extension Instance {
         return actions
     }
 
-    /// The host could not start it, such as for want of disk space: no crash of what is to run, unless
-    /// the cause is in the release itself. That does not mend itself.
+    /// The host could not start it, for example for lack of disk space. This counts as a crash only
+    /// if the cause is in the release itself, because that does not mend itself.
     mutating func spawnFailed(
         reason: String, isOfRelease: Bool, now: MonotonicTime
     ) -> [Action] {
@@ -295,13 +297,13 @@ extension Instance {
         perform(process.sessionEnded(now: now))
     }
 
-    /// What is about to boot may be another release than was known.
+    /// Takes the release that is about to boot, which may not be the known one.
     mutating func boots(_ release: DeployedRelease?) -> [Action] {
         guard current != release else { return [] }
         let known = current?.version ?? "none"
         current = release
         guard let release else {
-            // Its package brings it back, as any release that an instance does not have.
+            // Its package brings it back, like any release that an instance does not have.
             let text = "Instance: \(number) has lost version \(known) on disk: it is deployed anew"
             return [.log(.error, text)]
         }
@@ -362,7 +364,7 @@ extension Instance {
         health.probe(at: (process.startedAt ?? now) + criteria.aliveFor)
     }
 
-    /// One more crash of what may be a new release.
+    /// Counts one more crash, perhaps of a new release.
     private mutating func countCrash(_ reason: String, now: MonotonicTime) -> [Action] {
         guard var counted = trial.take(), now < counted.until else { return [] }
         counted.crashCount += 1

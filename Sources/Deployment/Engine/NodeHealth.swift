@@ -1,18 +1,18 @@
 internal import Transport
 
-/// How the node of one instance is, as its probes and its connection tell. It does no I/O and reads
-/// no clock; ``Instance`` says whether there is a process to ask.
+/// The health of one instance's node, according to its probes and its connection. It does no I/O
+/// and reads no clock; ``Instance`` says whether there is a process to ask.
 ///
-/// A new process, and the end of one, begin a new life: what was known is void. So does a node that
-/// boots anew in the same process, as far as it has served.
+/// A new process, and the end of one, begin a new life: earlier knowledge is void. If a node boots
+/// anew in the same process, it has to become ready anew.
 struct NodeHealth: Equatable {
     enum Readiness: Equatable {
         /// It has not been ready in this life.
         case booting
-        /// It was taken over, or upgraded in place, and has not answered since: it may serve.
+        /// It was taken over, or upgraded in place, and has not answered since. It may be serving.
         case unheard(hasServed: Bool)
         case ready
-        /// It was ready in this life, and has to show again that it is.
+        /// It was ready in this life, and must show again that it is.
         case lost
     }
 
@@ -21,8 +21,8 @@ struct NodeHealth: Equatable {
         case becameReady
         case respondsAgain
         case doesNotRespond(String)
-        /// It has not been ready for a while, or cannot become so as things are; the reason is another
-        /// one than last time.
+        /// It has not been ready for a while, or cannot become ready as things are. The reason is
+        /// not the same as last time.
         case doesNotAnswerWell(String)
         /// It is there and has not answered `count` probes in a row.
         case hung(count: Int)
@@ -32,20 +32,21 @@ struct NodeHealth: Equatable {
     private(set) var isConnected = false
     /// Why the last probe did not find it ready.
     private(set) var reason: String?
-    /// Whether it was connected to this deployex since the process was started or taken over. Before
-    /// that its silence may have a cause that no restart mends, such as TLS on one side only.
+    /// Whether it was connected to this deployex since the process was started or taken over. Until
+    /// then its silence may have a cause that no restart mends, such as TLS on one side only.
     private var wasConnected = false
     /// Which life of the node was seen last.
     private(set) var creation: UInt32?
-    /// An upgrade in place has failed in the node: what it runs is known only after a boot.
+    /// Whether an upgrade in place has failed in the node: only a boot makes known what it runs.
     private(set) var isDoubtful = false
-    /// Counts what may be asked about: an answer about an earlier run says nothing about this one.
+    /// Counts the runs that probes ask about: an answer about an earlier run says nothing about
+    /// this one.
     private(set) var run = 0
     /// Probes in a row that did not find it ready.
     private var failedProbes = 0
-    /// Probes in a row that the node, though there, did not answer in time.
+    /// Probes in a row that the node, although it was there, did not answer in time.
     private var unansweredProbes = 0
-    /// What the log has been told about why it is not ready.
+    /// The last reason for not being ready that the log has reported.
     private var noticedReason: String?
     private var isProbing = false
     private var nextProbe: MonotonicTime?
@@ -56,7 +57,7 @@ struct NodeHealth: Equatable {
     }
 
     var isReady: Bool { readiness == .ready }
-    /// Whether it answered the last probe in time, as far as it could be asked.
+    /// Whether it answered the last probe in time; also `true` when it could not be asked.
     var isResponding: Bool { unansweredProbes == 0 }
 
     var isUnheard: Bool {
@@ -94,13 +95,13 @@ struct NodeHealth: Equatable {
         nextProbe = now
     }
 
-    /// Its release was changed in place: it counts as ready once it is seen so anew.
+    /// Its release was changed in place: it counts as ready when a probe finds it ready again.
     mutating func upgradedInPlace(now: MonotonicTime) {
         readiness = .unheard(hasServed: hasServed)
         askAnew(now: now)
     }
 
-    /// What an upgrade in place has left in the node is not known.
+    /// It is not known what an upgrade in place has left in the node.
     mutating func doubt() {
         isDoubtful = true
     }
@@ -111,7 +112,8 @@ struct NodeHealth: Equatable {
 
     // MARK: The connection
 
-    /// Whether the node has begun another life in the same process.
+    /// Takes note of a connection. Returns whether the node has begun another life in the same
+    /// process.
     mutating func connected(creation new: UInt32, now: MonotonicTime) -> Bool {
         (isConnected, wasConnected) = (true, true)
         let before = creation
@@ -131,7 +133,7 @@ struct NodeHealth: Equatable {
     /// When a probe is due; `nil` while one is under way.
     var probeDeadline: MonotonicTime? { isProbing ? nil : nextProbe }
 
-    /// Asks for a probe at `time`, or as soon as one is asked for already.
+    /// Asks for a probe at `time`, or at the time of an earlier request if that comes first.
     mutating func probe(at time: MonotonicTime) {
         nextProbe = min(nextProbe ?? time, time)
     }
@@ -140,7 +142,7 @@ struct NodeHealth: Equatable {
         nextProbe = now
     }
 
-    /// The kind of the probe that is due, if one is; it counts as begun.
+    /// The kind of the probe that is due, if any. The probe counts as begun.
     mutating func beginProbeIfDue(now: MonotonicTime) -> ProbeKind? {
         guard let due = probeDeadline, due <= now else { return nil }
         isProbing = true
@@ -151,7 +153,7 @@ struct NodeHealth: Equatable {
     /// Takes the answer to the probe that was begun.
     /// - Parameters:
     ///   - age: of the process.
-    ///   - isBeingChanged: it may be busy with an upgrade, which has deadlines of its own.
+    ///   - isBeingChanged: the node may be busy with an upgrade, which has deadlines of its own.
     mutating func probed(
         _ result: ProbeResult, age: Duration, isBeingChanged: Bool,
         configuration: EngineConfiguration, now: MonotonicTime
@@ -175,12 +177,12 @@ struct NodeHealth: Equatable {
             reason = text
         case .unresponsive(let text):
             guard wasConnected else {
-                // The attempt to connect goes on; how the last one ended says more.
+                // The attempt to connect goes on; the reason why the last one ended says more.
                 reason = reason ?? text
                 break
             }
             reason = text
-            // A boot may take long, but not for ever.
+            // A boot may take long, but not forever.
             guard hasServed || age >= timings.readyTimeout else { break }
             if isResponding { news.append(.doesNotRespond(text)) }
             unansweredProbes += 1
@@ -193,8 +195,8 @@ struct NodeHealth: Equatable {
         }
         endProbe(next: now + (isReady ? timings.livenessInterval : timings.readinessInterval))
         failedProbes += 1
-        // A node takes a moment to boot, and one that dies is told of as a crash: only what lasts
-        // is worth a line of its own.
+        // A node takes a moment to boot, and the log reports a dying one as a crash: only a lasting
+        // state is worth a line of its own.
         let isNotable = isLasting || age >= timings.slowStartNotice && failedProbes > 2
         guard isNotable, isResponding, noticedReason != reason, let reason else { return news }
         noticedReason = reason
@@ -222,7 +224,7 @@ struct NodeHealth: Equatable {
         probe(at: next)
     }
 
-    /// What the node runs has changed: an answer that is under way speaks of what was before.
+    /// Asks anew at once. An answer under way is about the node's earlier life or release.
     private mutating func askAnew(now: MonotonicTime) {
         run += 1
         isProbing = false

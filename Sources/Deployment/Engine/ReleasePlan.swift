@@ -2,9 +2,9 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// What is to run: what an operator or else the catalog names, and the last good release when that one
-/// is ghosted. It keeps the application's record, watches the catalog, and knows when an attempt that
-/// changed nothing may be repeated.
+/// Decides which release is to run: the one that an operator or else the catalog names, or the last
+/// good one when that is ghosted. It keeps the application's record, watches the catalog, and knows
+/// when an attempt that changed nothing may be repeated.
 struct ReleasePlan {
     private(set) var record: ApplicationRecord
     private var savedRecord: ApplicationRecord
@@ -22,7 +22,7 @@ struct ReleasePlan {
         var failureCount: Int
         var notBefore: MonotonicTime
         var reason: String
-        /// Its time has come: nothing has to come back for it any more.
+        /// Whether its time has come: no further wake-up is needed for it.
         var isDue = false
     }
 
@@ -30,7 +30,7 @@ struct ReleasePlan {
     private struct Blame: Equatable {
         var release: ReleaseID
         var instance: InstanceNumber
-        /// The release before fails there as well: the cause is another one than the release.
+        /// Whether the release before it fails there as well, so that the release is not the cause.
         var isWrong = false
     }
 
@@ -51,24 +51,24 @@ struct ReleasePlan {
 // MARK: What is to run
 
 extension ReleasePlan {
-    /// What somebody wants to run, ghosted or not.
+    /// The release that the operator or the catalog wants to run, ghosted or not.
     var wanted: Release? {
         guard let pinned = record.pinned else { return catalog.target }
-        // The same version by the catalog's words: with its hash and pre-commands.
+        // The catalog describes the same version in full: with its hash and pre-commands.
         if let named = catalog.target, named.version == pinned.version { return named }
         return pinned
     }
 
-    /// What is to run.
+    /// The release that is to run.
     func target(in fleet: Fleet) -> Release? {
         guard let wanted else { return nil }
         guard record.isGhosted(wanted.id) else { return wanted }
         return fallback(from: wanted.id, in: fleet)
     }
 
-    /// What to go back to from `id`: the latest good release of which every instance can get the very
-    /// bytes that were good. Where a later publication has taken the place of all of them in the store,
-    /// the latest such publication of a good version, as what it is: a new release, on trial.
+    /// The release to go back to from `id`: the latest good one whose very bytes every instance can
+    /// get. If later publications have replaced all of these in the store, it is the latest such
+    /// publication of a good version. That one counts as what it is: a new release, on trial.
     func fallback(from id: ReleaseID, in fleet: Fleet) -> Release? {
         let good = record.goodReleases(otherThan: id)
         let isAvailable = { (release: Release) in
@@ -83,8 +83,8 @@ extension ReleasePlan {
             .first { $0.id != id && !self.record.isGhosted($0.id) }
     }
 
-    /// Whether the instance is to be changed to `target`. What was published again with other bytes
-    /// replaces what was ghosted, was never ready, or does not stay up, though the version is the same.
+    /// Whether the instance is to be changed to `target`. A release of the same version, published
+    /// again with other bytes, replaces one that was ghosted, was never ready, or does not stay up.
     func isOutdated(_ instance: Instance, _ target: Release) -> Bool {
         guard let current = instance.current else { return true }
         guard current.version == target.version else { return true }
@@ -95,8 +95,8 @@ extension ReleasePlan {
             || instance.consecutiveCrashes > timings.maximumCrashes
     }
 
-    /// Whether a trial that an earlier deployex began goes on: no instance has shown the release to be
-    /// good, and none has shown it to be bad.
+    /// Whether a trial that an earlier deployex began goes on: no instance has yet shown whether
+    /// the release is good or bad.
     func isUndecided(_ id: ReleaseID) -> Bool {
         !isKnownGood(id) && !record.isGhosted(id)
     }
@@ -109,10 +109,10 @@ extension ReleasePlan {
 // MARK: The catalog
 
 extension ReleasePlan {
-    /// Why the deployment does not go on, or why it is not known what is published.
+    /// Why the deployment does not go on, or why the catalog cannot be read.
     var problem: String? { retry?.reason ?? catalog.lastFailure }
 
-    /// Whether it has been tried to find out what is published.
+    /// Whether a read of the catalog has ended, in whatever way.
     var hasReadCatalog: Bool { catalog.hasAnswered }
 
     var nextCatalogRead: MonotonicTime? { catalog.nextRead }
@@ -122,7 +122,7 @@ extension ReleasePlan {
         retry.flatMap { $0.isDue ? nil : $0.notBefore }
     }
 
-    /// Whether the catalog is to be read; if so that counts as begun.
+    /// Whether the catalog is to be read now. If so, the read counts as begun.
     mutating func timePassed(now: MonotonicTime) -> Bool {
         if let retry, retry.notBefore <= now { self.retry?.isDue = true }
         return catalog.beginIfDue(now: now)
@@ -136,11 +136,11 @@ extension ReleasePlan {
         let before = catalog.target
         catalog.read(release, now: now)
         if let release { record.notePublished(release) }
-        // With another release, what was wrong with the last one no longer matters.
+        // The failures of the last release do not matter for another one.
         if catalog.target != before { retry = nil }
     }
 
-    /// Whether the reason is news for the log.
+    /// Takes note of a failure. Returns whether the reason is news for the log.
     mutating func catalogReadFailed(_ reason: String, now: MonotonicTime) -> Bool {
         catalog.failed(reason, now: now)
     }
@@ -155,7 +155,8 @@ extension ReleasePlan {
         return retry.release == target && now < retry.notBefore
     }
 
-    /// An attempt has failed before it changed anything: the next one comes later and later.
+    /// Takes note of an attempt that failed before it changed anything. The delay to the next one
+    /// grows.
     mutating func postpone(
         _ release: Release, _ reason: String, now: MonotonicTime
     ) -> EngineAction {
@@ -178,7 +179,7 @@ extension ReleasePlan {
         record.note(ended.outcome(outcome, reason: reason, seconds: seconds(at: now), now: now))
     }
 
-    /// An upgrade in place has failed, and its rollout goes on as a full deployment.
+    /// Takes note that an upgrade in place has failed. Its rollout goes on as a full deployment.
     mutating func noteFailedUpgrade(
         of rollout: Rollout, from: ReleaseID, reason: String, now: MonotonicTime
     ) {
@@ -195,23 +196,25 @@ extension ReleasePlan {
         originSeconds + (now - origin).components.seconds
     }
 
-    /// An instance is ready: what it runs works.
+    /// Takes note that an instance is ready, so its release works.
     mutating func noteGood(_ deployed: DeployedRelease, latest: Bool) {
         guard !record.isGhosted(deployed.id) else { return }
         if let wanted, wanted.id == deployed.id {
             _ = record.noteGood(wanted, latest: latest)
         } else if let release = try? Release(version: deployed.version, hash: deployed.hash) {
-            // What stands on disk was a release once; a version that is none any more is not kept.
+            // The release on disk was valid once. If its version is not valid any more it is not
+            // kept.
             _ = record.noteGood(release, latest: latest)
         }
     }
 
-    /// A deployex that was killed before it had seen the target ready has not noted it.
+    /// Makes up for a deployex that was killed before it could note that the target was ready.
     mutating func noteTargetGood(_ target: Release) {
         _ = record.noteGood(target, latest: true)
     }
 
-    /// Takes `id` out of use. Whatever runs it is brought to the new target by the rollouts to come.
+    /// Takes `id` out of use. The next rollouts bring every instance that runs it to the new
+    /// target.
     mutating func ghost(
         _ id: ReleaseID, _ reason: String, in fleet: Fleet, now: MonotonicTime
     ) -> EngineAction {
@@ -225,8 +228,8 @@ extension ReleasePlan {
                 + ". `deployex unghost \(id.version)` lets it be deployed again")
     }
 
-    /// A release on trial has failed at an instance. Where there is nothing to go back to it is left to
-    /// its restarts: what is missing outside, such as a database, may come.
+    /// A release on trial has failed at an instance. If there is no release to go back to, it goes
+    /// on being restarted: something outside that is missing, such as a database, may come.
     mutating func failedTrial(
         _ id: ReleaseID, at number: InstanceNumber, _ reason: String, in fleet: Fleet,
         now: MonotonicTime
@@ -254,7 +257,7 @@ extension ReleasePlan {
             "Version \(id.version) failed at \(reason); \(cause), so it goes on being restarted")
     }
 
-    /// A version that was good fails where a new one had failed: the new one is not the cause, and is
+    /// A good version fails where a new one had failed, so the new one is not the cause. It is
     /// deployed again as soon as the instance is ready, or after a while.
     private mutating func absolve(
         _ blame: Blame, by good: ReleaseID, _ reason: String, now: MonotonicTime
@@ -269,14 +272,14 @@ extension ReleasePlan {
         return postpone(wanted, told, now: now)
     }
 
-    /// What was wrong at an instance is wrong no more.
+    /// Forgets what was wrong at an instance, now that it is ready.
     mutating func becameReady(_ number: InstanceNumber) {
         guard let blame, blame.instance == number else { return }
         if blame.isWrong { retry = nil }
         self.blame = nil
     }
 
-    /// What the instance that failed had printed last.
+    /// Takes the last lines that the failed instance printed.
     mutating func logTailRead(
         _ number: InstanceNumber, _ id: ReleaseID, _ lines: [String]
     ) -> [EngineAction] {
@@ -287,7 +290,7 @@ extension ReleasePlan {
             }
     }
 
-    /// The record, if it is not what was last to be saved.
+    /// The record, if it differs from the last one to be saved.
     mutating func takeUnsaved() -> ApplicationRecord? {
         guard record != savedRecord else { return nil }
         savedRecord = record
@@ -299,7 +302,7 @@ extension ReleasePlan {
 
 extension ReleasePlan {
     /// Runs this version from now on, whatever the catalog names.
-    /// - Returns: why not; `nil` when it is so.
+    /// - Returns: why that is not possible; `nil` when it is done.
     mutating func pin(_ version: String) -> String? {
         let release: Release
         do throws(ReleaseError) {
@@ -317,7 +320,7 @@ extension ReleasePlan {
         return nil
     }
 
-    /// Follows the catalog again. Whether it did not.
+    /// Follows the catalog again. Returns whether it did not do so before.
     mutating func unpin() -> Bool {
         guard record.pinned != nil else { return false }
         record.pinned = nil
@@ -325,7 +328,7 @@ extension ReleasePlan {
         return true
     }
 
-    /// Lets a version be deployed again. Whether it was ghosted.
+    /// Lets a version be deployed again. Returns whether it was ghosted.
     mutating func unghost(_ version: String) -> Bool {
         guard record.unghost(where: { $0.version == version }) > 0 else { return false }
         (retry, blame) = (nil, nil)

@@ -2,8 +2,9 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// One instance on its way to a release: from the fetch of its package until it is ready with it, or the
-/// way has ended before. There is at most one at a time. It does no I/O and reads no clock.
+/// One instance on its way to a release: from the fetch of the package until the instance is ready
+/// with it, or the rollout ends early. There is at most one rollout at a time. It does no I/O and
+/// reads no clock.
 ///
 /// | phase           | what is under way | the instance |
 /// |-----------------|---|---|
@@ -14,8 +15,8 @@ internal import Transport
 /// | `upgrading`     | the node is upgraded in place | goes on |
 /// | `awaitingReady` | the release has been started, or upgraded to | has a deadline |
 ///
-/// An answer that belongs to another phase is ignored. When it returns ``Action/end(_:reason:)`` or
-/// ``Action/abandon`` it is over and receives nothing more.
+/// It ignores an answer that belongs to another phase. After it has returned
+/// ``Action/end(_:reason:)`` or ``Action/abandon`` it is over and receives nothing more.
 struct Rollout: Equatable {
     let instance: InstanceNumber
     let release: Release
@@ -27,34 +28,34 @@ struct Rollout: Equatable {
         case preparing(UpgradeDecision)
         case stopping(for: Move)
         case moving(Move)
-        /// A resumed one was begun by an earlier deployex: its package is not staged any more.
+        /// An earlier deployex began a resumed upgrade: its package is not staged any more.
         case upgrading(isResumed: Bool)
         case awaitingReady(DeploymentOutcome.Kind, deadline: MonotonicTime)
     }
 
     private enum Move: Equatable {
-        /// What is staged in `new` becomes `current`.
+        /// The release staged in `new` becomes `current`.
         case promotion
         /// `previous` becomes `current` again.
         case reversion
     }
 
     enum Action: Equatable {
-        /// For the deployer, as it is.
+        /// An action for the deployer, passed on unchanged.
         case ask(EngineAction)
-        /// For the instance.
+        /// An order for the instance.
         case tell(Instance.Order)
-        /// The release is not ready in time, and its trial over.
+        /// The release is not ready in time, so its trial is over.
         case failTrial(reason: String)
         /// The release is taken out of use.
         case ghost(reason: String)
-        /// It is over, and is remembered.
+        /// The rollout is over and goes into the history.
         case end(DeploymentOutcome.Outcome, reason: String?)
-        /// It is over, and nothing has come of it.
+        /// The rollout is over without a result.
         case abandon
         /// The next attempt comes later.
         case postpone(reason: String)
-        /// The upgrade in place from that release has failed, and is not tried again.
+        /// The upgrade in place from that release has failed and is not tried again.
         case noteFailedUpgrade(from: ReleaseID, reason: String)
 
         static func log(_ level: LogLevel, _ text: String) -> Action { .ask(.log(level, text)) }
@@ -75,7 +76,8 @@ struct Rollout: Equatable {
 // MARK: What it is
 
 extension Rollout {
-    /// Whether that instance's folders are being changed, or its node is: it is not restarted meanwhile.
+    /// Whether that instance's folders or its node are being changed. Meanwhile it is not
+    /// restarted.
     func isChanging(_ number: InstanceNumber) -> Bool {
         switch phase {
         case .staging, .preparing, .awaitingReady: false
@@ -106,7 +108,7 @@ extension Rollout {
         }
     }
 
-    /// What is remembered of it when it ends.
+    /// The entry for the history when it ends.
     /// - Parameter seconds: the time of day at `now`, since 1970.
     func outcome(
         _ outcome: DeploymentOutcome.Outcome, reason: String?, seconds: Int64, now: MonotonicTime
@@ -121,8 +123,8 @@ extension Rollout {
 // MARK: How it begins
 
 extension Rollout {
-    /// Brings `instance` to `target`: by its previous release where that is the target and must be gone
-    /// back to, by the package otherwise.
+    /// Brings `instance` to `target`: by its previous release if that is the target and must be
+    /// reverted to, otherwise by the package.
     static func begin(
         _ instance: Instance, _ target: Release, _ around: Surroundings
     ) -> (Rollout, [Action]) {
@@ -141,7 +143,7 @@ extension Rollout {
         return (rollout, [.log(.info, needed)] + actions)
     }
 
-    /// Asks the node of an instance what has become of the upgrade that an earlier deployex began.
+    /// Asks an instance's node for the outcome of the upgrade that an earlier deployex began.
     static func resuming(
         _ upgrade: Instance.InterruptedUpgrade, at number: InstanceNumber, now: MonotonicTime
     ) -> (Rollout, [Action]) {
@@ -156,7 +158,7 @@ extension Rollout {
         )
     }
 
-    /// The trial of what an earlier deployex deployed begins again.
+    /// Begins again the trial of a release that an earlier deployex deployed.
     static func awaiting(
         _ deployed: DeployedRelease, _ release: Release, at number: InstanceNumber,
         deadline: MonotonicTime,
@@ -197,7 +199,7 @@ extension Rollout {
         return isStillWanted(around) ? deploy(decision, around) : dropStaged
     }
 
-    /// To run them again by ourselves might do harm: somebody has to look at them.
+    /// Running them again automatically might do harm: somebody has to look at them.
     func preCommandsFailed(_ reason: String) -> [Action] {
         guard case .preparing = phase else { return [] }
         return [
@@ -205,7 +207,7 @@ extension Rollout {
         ]
     }
 
-    /// Whether the release is still what the instance is to run. Nothing has been touched yet.
+    /// Whether the instance is still to run the release. Nothing has been touched yet.
     private func isStillWanted(_ around: Surroundings) -> Bool {
         around.target?.id == release.id && !around.fleet[instance].isStoppedByOperator
             && !around.isShuttingDown
@@ -250,7 +252,7 @@ extension Rollout {
 // MARK: Moving the folders
 
 extension Rollout {
-    /// The instance stops; the folders change places after that.
+    /// Stops the instance. The folders change places after that.
     private mutating func stop(for move: Move, _ around: Surroundings) -> [Action] {
         phase = .stopping(for: move)
         let pid = around.fleet[instance].identity?.pid
@@ -281,7 +283,7 @@ extension Rollout {
             + startChanged(deployed, around)
     }
 
-    /// The next rollout stages the target: there is no previous release to it any more.
+    /// The instance has no previous release any more, so the next rollout stages the target.
     func reversionFailed(_ reason: String, _ around: Surroundings) -> [Action] {
         guard phase == .moving(.reversion) else { return [] }
         let text =
@@ -324,7 +326,8 @@ extension Rollout {
         guard case .upgrading(let isResumed) = phase else { return [] }
         guard !around.isShuttingDown else { return [.abandon] }
         let text = "Hot upgrade failed at instance: \(instance)"
-        // The package of an interrupted upgrade is not staged any more, nor that of a ghosted one wanted.
+        // An interrupted upgrade has no staged package any more, and a ghosted release is not
+        // wanted.
         let mayDeploy = around.target?.id == release.id && !isResumed
         guard mayDeploy, around.fleet.maySpare(instance) else {
             return [
@@ -336,8 +339,8 @@ extension Rollout {
             + (nodeIsUntouched ? [] : noteFailed(reason, around)) + stop(for: .promotion, around)
     }
 
-    /// The node restarts itself, on the old release and perhaps for a long time: it is killed, and
-    /// deployed to. There is nobody to be spared.
+    /// The node restarts itself, on the old release and perhaps for a long time. It is killed, and
+    /// the release deployed to it. It serves nobody, so it need not be spared.
     mutating func nodeRestarts(_ reason: String, _ around: Surroundings) -> [Action] {
         guard case .upgrading(let isResumed) = phase else { return [] }
         guard !around.isShuttingDown else { return [.abandon] }
@@ -349,8 +352,8 @@ extension Rollout {
         return [.log(.error, text)] + noteFailed(reason, around) + [.tell(.kill)]
     }
 
-    /// The release would not boot: what runs goes on. To try it again makes sense only where the cause
-    /// lies elsewhere.
+    /// The release would not boot, so the running one goes on. Trying again makes sense only if the
+    /// cause is not in the release.
     func configurationFailed(_ reason: String, isForeign: Bool) -> [Action] {
         guard case .upgrading(isResumed: false) = phase else { return [] }
         let drop = Action.ask(.discardStaged(instance))
@@ -373,7 +376,7 @@ extension Rollout {
         return .tell(.beginTrial(until: deadline))
     }
 
-    /// Goes on with what no answer is awaited for. Called after every event.
+    /// Takes the steps that depend on no answer. Called after every event.
     mutating func timePassed(_ around: Surroundings) -> [Action] {
         let (here, target) = (around.fleet[instance], around.target)
         switch phase {
@@ -381,7 +384,7 @@ extension Rollout {
             return []
         case .stopping(let move):
             guard here.status == .idle else { return [] }
-            // Ghosted or replaced while it stopped: what stands there goes on.
+            // Ghosted or replaced while the instance stopped: the release in its folder goes on.
             guard target?.id == release.id else {
                 return dropStaged + (here.current == nil ? [] : [.tell(.start)])
             }
@@ -393,7 +396,7 @@ extension Rollout {
         case .awaitingReady(_, let deadline):
             if here.isReady { return [.end(.succeeded, reason: nil)] }
             if let target, target.id != release.id {
-                // A newer release may mend what keeps this one from becoming ready.
+                // A newer release may mend the cause that keeps this one from becoming ready.
                 return [.end(.failed, reason: "replaced before it was ready")]
             }
             guard deadline <= around.now else { return [] }

@@ -1,9 +1,9 @@
 internal import ExternalTermFormat
 
-/// Asks a node over the distribution how it is.
+/// Asks a node for its health over the distribution.
 package struct HealthProbe: Sendable {
     private let node: any RemoteNode
-    /// For each of the calls; they are made at the same time.
+    /// The time limit for each of the calls, which are made at the same time.
     private let timeout: Duration
     /// Whether an OS process, by its pid, is one of those that the node is to run in.
     private let isOwn: IsOwn
@@ -32,7 +32,7 @@ package struct HealthProbe: Sendable {
         }
     }
 
-    /// Whether the node responds, out of its own process, to a call that costs it next to nothing.
+    /// Whether the node responds, from its own process, to a call that costs it next to nothing.
     package func liveness() async -> ProbeResult {
         switch await answer("os", "getpid") {
         case .success(let pid): await stranger(pid) ?? .ready
@@ -40,7 +40,7 @@ package struct HealthProbe: Sendable {
         }
     }
 
-    /// What to say of a node that runs in another process than its own, by what `os:getpid/0` says.
+    /// The result for a node that runs in another process than its own, according to `os:getpid/0`.
     private func stranger(_ answer: Term) async -> ProbeResult? {
         guard let pid = answer.asText.flatMap({ Int32($0) }) else {
             let text = answer.erlangText(maximumByteCount: 100)
@@ -63,7 +63,7 @@ package struct HealthProbe: Sendable {
         }
     }
 
-    /// Readiness and the figures that an operator looks at first.
+    /// Readiness, and the figures that an operator needs first.
     package func report() async throws(RemoteCallError) -> Health {
         async let boot = answer("init", "get_status")
         async let started = answer("application", "which_applications")
@@ -92,26 +92,27 @@ package struct HealthProbe: Sendable {
     }
 }
 
-/// How a node is.
+/// The health of a node.
 package struct Health: Equatable, Sendable {
-    /// Whether the boot script has come to its end.
+    /// Whether the boot script has ended.
     package var isBootFinished: Bool
-    /// What `init:get_status/0` says, such as `{starting,loading_kernel}`, in Erlang syntax.
+    /// The answer of `init:get_status/0`, such as `{starting,loading_kernel}`, in Erlang syntax.
     package var bootStatus: String
     /// The applications that are started, in the node's order.
     package var startedApplications: [String]
     /// Bytes allocated by the runtime system.
     package var memoryByteCount: Int?
-    /// Processes and ports that are ready to run and wait for a scheduler.
+    /// The number of processes and ports that are ready to run and wait for a scheduler.
     package var runQueueLength: Int?
     package var processCount: Int?
     package var atomCount: Int?
 
     /// - Parameters:
     ///   - boot: the answer of `init:get_status/0`, `{started,_}` when boot is finished. With
-    ///     `{starting,started}` the boot script is, and what `-eval` or `-s` runs goes on: in a shipment as long
-    ///     as it lives.
-    ///   - started: the answer of `application:which_applications/0`, `[{Name,Description,Version}]`.
+    ///     `{starting,started}` the boot script is finished, and the code of `-eval` or `-s` still
+    ///     runs: in a shipment as long as it lives.
+    ///   - started: the answer of `application:which_applications/0`,
+    ///     `[{Name,Description,Version}]`.
     init(boot: Term, started: Term) {
         isBootFinished =
             boot.asTuple?.first == .atom("started")
@@ -122,7 +123,7 @@ package struct Health: Equatable, Sendable {
         }
     }
 
-    /// What is missing; `nil` when boot is finished and `applications` are started.
+    /// Says what is missing; `nil` when boot is finished and `applications` are started.
     package func problem(requiring applications: [String]) -> String? {
         if !isBootFinished { return "boot is not finished: \(bootStatus)" }
         let started = Set(startedApplications)

@@ -5,16 +5,17 @@ struct Answer: Equatable, Sendable {
     enum Kind: Equatable, Sendable {
         /// `ok`, or `{ok, Value…}`.
         case ok([Term])
-        /// `{error, Reason}`, `{error, Module, Reason}`, or `error` alone, whose reason is what was printed.
+        /// `{error, Reason}`, `{error, Module, Reason}`, or `error` alone, whose reason is the
+        /// printed text.
         case error(Term)
-        /// `{badrpc, Reason}`: nothing is known about what was done.
+        /// `{badrpc, Reason}`: it is unknown whether and how far the call ran.
         case badRPC(Term)
         /// Anything else.
         case other(Term)
     }
 
     var kind: Kind
-    /// For people: the answer in Erlang's syntax, shortened, and what was printed.
+    /// For people: the answer in Erlang's syntax, shortened, and the printed text.
     var text: String
 
     init(_ term: Term, output: String) {
@@ -37,12 +38,12 @@ struct Answer: Equatable, Sendable {
 }
 
 extension Answer {
-    /// Whether a node that gives this answer to `install_release` restarts itself. It does so after every
-    /// error but those that are found before anything is changed, and after
-    /// `{continue_after_restart, …}`.
+    /// Whether a node that gives this answer to `install_release` restarts itself. It does so after
+    /// `{continue_after_restart, …}`, and after every error except those that it finds before it
+    /// changes anything.
     ///
-    /// Source: `handle_call/3`, release_handler, SASL: what is thrown is answered only; any other exit is
-    /// answered in the same shape, and `init:restart/0` follows.
+    /// Source: `handle_call/3`, release_handler, SASL. A thrown error is only answered. Any other
+    /// exit is answered in the same shape, and `init:restart/0` follows.
     var restartsNode: Bool {
         switch kind {
         case .error(let reason):
@@ -63,9 +64,9 @@ extension Answer {
     ]
 }
 
-/// `text`, and what was printed behind it, on one line.
+/// `text`, followed by the printed output, on one line.
 func withOutput(_ text: String, _ output: String) -> String {
-    // More would not be shown, and may be megabytes.
+    // More would not be shown; the output may be megabytes.
     let output = String(decoding: output.utf8.prefix(16 << 10), as: UTF8.self)
     let lines = output.split(whereSeparator: \.isNewline).map {
         $0.trimming { $0.isWhitespace }

@@ -7,24 +7,25 @@ package import Transport
 extension HotUpgrade {
     /// Runs a program, which inherits no environment, and waits for its end.
     ///
-    /// It is ended when it takes longer than `timeout` or prints more than ``Evaluation/maximumByteCount``.
+    /// The program is killed when it takes longer than `timeout` or prints more than
+    /// ``Evaluation/maximumByteCount``.
     package typealias ProgramRun =
         @Sendable (
             _ program: String, _ arguments: [String], _ environment: [String: String],
             _ timeout: Duration
         ) async throws -> ProgramOutput
 
-    /// What a program has printed, and how it ended.
+    /// A program's output, and how it ended.
     package struct ProgramOutput: Equatable, Sendable {
-        /// 0 is success; a signal's number + 128 when it was killed.
+        /// 0 is success; 128 plus the signal's number when it was killed.
         package var exitStatus: Int32
         package var standardOutput: [UInt8]
         package var standardError: [UInt8]
     }
 
-    /// How the new release is asked for its configuration.
+    /// How deployex asks the new release for its configuration.
     package struct Evaluation: Sendable {
-        /// What ``ProgramRun`` may collect of either stream.
+        /// How much ``ProgramRun`` may collect of either stream.
         package static let maximumByteCount = 32 << 20
 
         /// The environment with which the instance is started.
@@ -32,8 +33,8 @@ extension HotUpgrade {
         package var run: ProgramRun
     }
 
-    /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. The files are
-    /// read off the loop.
+    /// Decides between a hot upgrade to the release staged in `staged` and a full deployment. It
+    /// reads the files off the loop.
     /// - Parameters:
     ///   - running: the version that runs; `nil` when that is unknown or nothing runs.
     ///   - isConnected: whether the instance's node is connected, so that it can be called.
@@ -62,9 +63,10 @@ extension HotUpgrade {
         }
     }
 
-    /// Carries out a hot upgrade on `node` and says how it ended. It never throws: whatever goes wrong is an
-    /// outcome.
-    /// - Parameter isResumed: an earlier deployex was cut off in it: see ``HotUpgradeMachine/resume()``.
+    /// Carries out a hot upgrade on `node` and returns how it ended. It never throws: every failure
+    /// is an outcome.
+    /// - Parameter isResumed: an earlier deployex was cut off in it: see
+    ///   ``HotUpgradeMachine/resume()``.
     package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
         isResumed: Bool = false, loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
@@ -130,11 +132,11 @@ extension HotUpgrade {
         }
     }
 
-    /// What has come of the evaluation of the new release's configuration.
+    /// The result of evaluating the new release's configuration.
     private enum Evaluated {
-        /// Its `sys.config` as it would be after its providers have run.
+        /// Its `sys.config` as its providers would leave it.
         case text([UInt8])
-        /// It ends in an error; with `isForeign` the release that runs does, too.
+        /// It ends in an error; with `isForeign` the running release does, too.
         case failed(String, isForeign: Bool)
     }
 
@@ -145,7 +147,8 @@ extension HotUpgrade {
         if let reason = failure(of: first), await fails(plan, in: files.current, evaluation) {
             return .failed(reason, isForeign: true)
         }
-        // What both need may have been missing for a moment: who fails is asked again.
+        // Something that both need may have been missing for a moment, so a release that fails is
+        // asked again.
         let output =
             failure(of: first) == nil
             ? first : try await evaluate(plan, in: files.staged, evaluation)
@@ -157,7 +160,7 @@ extension HotUpgrade {
             })
     }
 
-    /// Asks the release in `folder` for its configuration as it is after its providers have run.
+    /// Asks the release in `folder` for its configuration after its providers have run.
     private nonisolated(nonsending) static func evaluate(
         _ plan: Plan, in folder: String, _ evaluation: Evaluation
     ) async throws(FileSystemError) -> ProgramOutput {
@@ -182,15 +185,15 @@ extension HotUpgrade {
         }
     }
 
-    /// How a release has ended that did not tell its configuration.
+    /// How a release ended that did not print its configuration.
     private static func failure(of output: ProgramOutput) -> String? {
         guard output.exitStatus != 0 else { return nil }
         let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
         return "it ended with status \(output.exitStatus)\(exception)"
     }
 
-    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of that
-    /// line may hold a secret.
+    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of
+    /// that line may hold a secret.
     private static func exceptionName(_ standardError: [UInt8]) -> String? {
         let text = String(decoding: standardError.prefix(65_536), as: UTF8.self)
         guard let start = text.firstRange(of: "** (")?.upperBound else { return nil }

@@ -1,10 +1,10 @@
 internal import ExternalTermFormat
 package import Supervisor
 
-/// What a hot upgrade does to the files of the release folder in which the node runs.
+/// The work of a hot upgrade on the files of the release folder in which the node runs.
 ///
-/// Every function blocks. Each may be repeated, and leaves a folder from which a node can boot wherever
-/// it is interrupted.
+/// Every function blocks. Each may be repeated. Wherever it is interrupted, a node can boot from
+/// the folder.
 package struct HotUpgradeFiles: Sendable {
     /// The folder of the running release, `current/`.
     package var current: String
@@ -16,9 +16,11 @@ package struct HotUpgradeFiles: Sendable {
 }
 
 extension HotUpgradeFiles {
-    /// Removes what an earlier attempt left, then copies the package to where `unpack_release` expects it.
+    /// Removes an earlier attempt's remains, then copies the package to where `unpack_release`
+    /// expects it.
     ///
-    /// `unpack_release` keeps files that are there already: another package's would stay, silently.
+    /// `unpack_release` keeps files that are there already, so another package's files would
+    /// silently stay.
     package func placePackage(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         try removeRelease(plan)
         let folder = releaseFolder(plan.to)
@@ -26,8 +28,9 @@ extension HotUpgradeFiles {
         try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
     }
 
-    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look, and the new
-    /// one also back to `releases/TO/`: `unpack_release` has deleted it there.
+    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look.
+    /// Also copies the new one back to `releases/TO/`, because `unpack_release` has deleted it
+    /// there.
     package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let name = plan.name
         try copyIfMissing(
@@ -38,7 +41,8 @@ extension HotUpgradeFiles {
         try copyIfMissing(staged, to: "\(releaseFolder(plan.to))/\(name).rel")
     }
 
-    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead from FROM.
+    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead
+    /// from FROM.
     func inspectRelup(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let path = "\(releaseFolder(plan.to))/relup"
         let relup: Relup
@@ -58,10 +62,10 @@ extension HotUpgradeFiles {
         }
     }
 
-    /// Removes the new version's folder and those libraries that no other release here consists of.
+    /// Removes the new version's folder and the libraries that no other release here uses.
     ///
-    /// Precondition: the node does not run it. When the libraries of some other release are unknown,
-    /// all libraries stay.
+    /// Precondition: the node does not run the new version. If the libraries of any other release
+    /// are unknown, all libraries stay.
     package func removeRelease(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         guard isPathComponent(plan.name), isPathComponent(plan.to), plan.from != plan.to else {
             throw .unusable("\(plan.to) does not belong into a path")
@@ -116,9 +120,10 @@ extension HotUpgradeFiles {
 extension HotUpgradeFiles {
     private static let pristineSuffix = ".pristine"
 
-    /// Puts `text` in the place of the new version's `sys.config`, of which the pristine one is kept beside it.
+    /// Replaces the new version's `sys.config` by `text`, and keeps the pristine file beside it.
     ///
-    /// The pristine one is durable before anything changes, so that an interruption loses nothing.
+    /// The copy of the pristine file is durable before anything changes, so an interruption loses
+    /// nothing.
     package func writeConfiguration(
         _ text: [UInt8], _ plan: HotUpgrade.Plan
     ) throws(FileSystemError) {
@@ -129,7 +134,7 @@ extension HotUpgradeFiles {
             try files.replaceFile(pristine, with: bytes, mode: 0o644)
         }
         try files.replaceFile(path, with: text, mode: 0o600)
-        // The node has synced nothing of what it unpacked, and is to boot from it soon.
+        // The node has synced none of the files that it unpacked, and is to boot from them soon.
         try files.synchronizeFileSystem(holding: releaseFolder(plan.to))
     }
 
@@ -138,10 +143,11 @@ extension HotUpgradeFiles {
         try Self.restoreConfiguration(releaseFolder(plan.to), files)
     }
 
-    /// Puts every pristine `sys.config` in a release folder back that an interrupted hot upgrade has left.
+    /// Puts back every pristine `sys.config` that an interrupted hot upgrade has left in a release
+    /// folder.
     ///
-    /// To be called before the release in `folder` is started. It may be repeated, and does nothing where
-    /// nothing is left.
+    /// Call it before the release in `folder` is started. It may be repeated, and does nothing if
+    /// there is no such file.
     package static func restorePristineConfiguration(
         _ folder: String, files: any FileSystem
     ) throws(FileSystemError) {

@@ -1,7 +1,8 @@
 internal import ErlDist
 internal import ExternalTermFormat
 
-// What answers mean from the installation on: only the node's list of releases tells what it runs.
+// The meaning of answers from the installation on: only the node's list of releases says what it
+// runs.
 
 extension HotUpgradeMachine {
     mutating func installed(_ answer: Answer) -> [Action] {
@@ -20,7 +21,7 @@ extension HotUpgradeMachine {
         }
     }
 
-    /// Does what an installation that has happened leaves to do.
+    /// Does the remaining work after an installation that has happened.
     mutating func foundInstalled(_ running: ReleaseList.Entry) -> [Action] {
         [installedLine]
             + restoreConfiguration(
@@ -33,7 +34,8 @@ extension HotUpgradeMachine {
 
     mutating func outcomeUnknown(_ reason: String) -> [Action] {
         let line = "release_handler:install_release failed, reason: \(reason)"
-        // The node may still be reading the resolved configuration: it stays until the node has answered.
+        // The node may still be reading the resolved configuration, so it stays until the node has
+        // answered.
         return [.log(.warning, "\(line); asking the node what it runs")]
             + ask(Question(cause: .installation(reason: line)))
     }
@@ -90,7 +92,8 @@ extension HotUpgradeMachine {
         }
     }
 
-    /// What is left to do about the new version after a failed installation.
+    /// The continuation that clears the new version after a failed installation, if it may be
+    /// cleared.
     func clearing(
         _ releases: ReleaseList, _ reason: String, nodeIsUntouched: Bool = false
     ) -> Then {

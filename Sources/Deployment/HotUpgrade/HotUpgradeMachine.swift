@@ -1,13 +1,14 @@
 package import ErlDist
 package import ExternalTermFormat
 
-/// The order of one hot upgrade, and what every answer to each of its calls means.
+/// Decides the order of one hot upgrade, and the meaning of every answer to its calls.
 ///
-/// Until `install_release` is called, the running code is not touched: a failure before leaves the
-/// node as it was, and what was unpacked is unregistered and removed again. From then on only
-/// `which_releases` tells what the node runs; a lost connection or a timeout says nothing.
+/// Until `install_release` is called, the running code is not touched: an earlier failure leaves
+/// the node as it was, and the unpacked release is unregistered and removed again. From then on
+/// only `which_releases` tells which version the node runs; a lost connection or a timeout says
+/// nothing.
 ///
-/// It does no I/O and reads no clock: each event returns what to log and the one thing to do next,
+/// It does no I/O and reads no clock. Each event returns lines for the log and the one next step,
 /// whose end is the next event.
 ///
 /// Source: `release_handler`, SASL; "Release Handling", OTP Design Principles.
@@ -27,7 +28,7 @@ package struct HotUpgradeMachine: Sendable {
 
     let plan: HotUpgrade.Plan
     var state = State.idle
-    /// Whether the one repetition after `existing_release` is still to be had.
+    /// Whether the one repetition after `existing_release` has not been used yet.
     var mayUnpackAgain = true
 
     package init(plan: HotUpgrade.Plan) {
@@ -39,13 +40,13 @@ extension HotUpgradeMachine {
     enum State {
         case idle
         case calling(Call)
-        /// Something is done to files; `then` where what follows depends on why.
+        /// A step on files is under way; `then` says what follows if that depends on the reason.
         case doing(HotUpgrade.FileStep, then: Then?)
         case pausing(Question)
         case finished
     }
 
-    /// What the node is asked for, or told to do.
+    /// A question or an order to the node.
     enum Call {
         case listing
         case unregistering(Then)
@@ -58,18 +59,18 @@ extension HotUpgradeMachine {
         case asking(Question)
     }
 
-    /// Why the node is asked what it runs.
+    /// Why the node is asked which release it runs.
     struct Question {
         enum Cause: Equatable {
             /// `make_permanent` has said `ok`.
             case verification
-            /// `install_release` has neither succeeded nor failed for certain.
+            /// It is uncertain whether `install_release` has succeeded or failed.
             case installation(reason: String)
             /// `install_release` has failed: the node may restart now, on the old release.
             case failedInstallation(reason: String)
             /// `make_permanent` has not said `ok`.
             case permanence(reason: String)
-            /// Whoever did the upgrade has ended in the midst of it.
+            /// The deployex that did the upgrade has ended during it.
             case interruption
         }
 
@@ -77,7 +78,7 @@ extension HotUpgradeMachine {
         var attempt = 1
     }
 
-    /// What follows a step that is needed in several places.
+    /// The continuation after a step that is needed in several places.
     enum Then {
         case place
         case makePermanent
@@ -85,7 +86,7 @@ extension HotUpgradeMachine {
         case remove(reason: String, nodeIsUntouched: Bool)
         case ask(Question.Cause)
         case fail(reason: String, nodeIsUntouched: Bool)
-        /// The node restarts itself: what it says from now on is of no use.
+        /// The node restarts itself, so its answers from now on are of no use.
         case giveUp(reason: String)
         case finish(HotUpgrade.Outcome)
     }
@@ -97,18 +98,19 @@ extension HotUpgradeMachine {
     /// Begins. The running node is not needed yet.
     package mutating func start() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade starts once") }
-        // The configuration first: it is what most often forbids a hot upgrade, and costs nothing.
+        // The configuration comes first: it most often forbids a hot upgrade, and costs nothing.
         return perform(.evaluateConfiguration)
     }
 
-    /// Begins where an earlier deployex was cut off, nobody knows where: asks the node what it runs, and
-    /// finishes what has been installed or clears what has not.
+    /// Resumes an upgrade in which an earlier deployex was cut off at an unknown point. Asks the
+    /// node which release it runs. Then finishes the upgrade if the new release is installed, or
+    /// else clears it.
     package mutating func resume() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade begins once") }
         return ask(Question(cause: .interruption))
     }
 
-    /// A call has returned `term`, and printed `output` meanwhile.
+    /// A call has returned `term` and printed `output`.
     package mutating func callAnswered(_ term: Term, output: String = "") -> [Action] {
         let answer = Answer(term, output: output)
         guard case .calling(let call) = state else { preconditionFailure("No call is under way") }
@@ -140,7 +142,7 @@ extension HotUpgradeMachine {
         case .installing:
             switch error {
             case .unreachable, .refused:
-                // Never sent: the old code still runs, if anything does.
+                // It was never sent: the old code still runs, if any.
                 return abandon(failed: "release_handler:install_release", reason)
             case .connectionLost, .timedOut, .exception: return outcomeUnknown(reason)
             }
@@ -187,7 +189,7 @@ extension HotUpgradeMachine {
         case .inspectRelup: return abandon("the relup: \(reason)")
         case .writeConfiguration: return abandon("writing the resolved configuration: \(reason)")
         case .restoreConfiguration:
-            // What was installed is not worse for it, and the next start tries again.
+            // The installed release does not suffer, and the next start tries again.
             let text =
                 "The pristine sys.config of \(plan.to) could not be put back, reason: \(reason)"
             return [.log(.error, text)] + follow(then)
@@ -198,7 +200,7 @@ extension HotUpgradeMachine {
     }
 
     /// The new release has ended in an error when it was asked for its configuration.
-    /// - Parameter isSo: whether the running one does as well.
+    /// - Parameter isSo: whether the running release does so, too.
     package mutating func evaluationFailed(_ reason: String, ofRunningToo isSo: Bool) -> [Action] {
         guard case .doing(.evaluateConfiguration, _) = state else {
             preconditionFailure("No configuration is evaluated")
@@ -230,7 +232,7 @@ extension HotUpgradeMachine {
         case .remove(let reason, let nodeIsUntouched):
             return unregister(then: .remove(reason: reason, nodeIsUntouched: nodeIsUntouched))
         case .ask(let cause):
-            // A failed installation restarts the node at once. Asked too early, the old
+            // A failed installation restarts the node at once. If we ask too early, the old
             // release_handler answers, and would be cut off while it writes its RELEASES.
             state = .pausing(Question(cause: cause))
             return [.pause(plan.timings.pause)]
@@ -246,8 +248,8 @@ extension HotUpgradeMachine {
         perform(.restoreConfiguration, then: then)
     }
 
-    /// Makes the node forget the new version. It deletes no files, as `remove_release` would: that one
-    /// deletes libraries in use where the node was booted without a RELEASES file.
+    /// Makes the node forget the new version without deleting files. `remove_release` would delete
+    /// them, even libraries in use if the node was booted without a RELEASES file.
     mutating func unregister(then: Then) -> [Action] {
         call(
             .unregistering(then), "set_removed", [.charlist(plan.to)], plan.timings.preparation)
@@ -275,7 +277,7 @@ extension HotUpgradeMachine {
         let line = "release_handler:set_removed failed, reason: \(reason)"
         switch then {
         case .remove(let cause, let nodeIsUntouched):
-            // The next attempt finds the release registered, and begins by unregistering it.
+            // The next attempt finds the release registered, and first unregisters it.
             return [.log(.warning, line)] + remove(cause, nodeIsUntouched: nodeIsUntouched)
         case .place, .makePermanent, .succeed, .ask, .fail, .giveUp, .finish:
             return [.log(.error, line)] + fail(line)

@@ -1,7 +1,7 @@
 internal import ErlDist
 internal import ExternalTermFormat
 
-// What answers mean before the installation: the running code is not touched yet.
+// The meaning of answers before the installation: the running code is not touched yet.
 
 extension HotUpgradeMachine {
     mutating func listed(_ answer: Answer) -> [Action] {
@@ -14,7 +14,7 @@ extension HotUpgradeMachine {
             return fail("the node runs the release \(running.name), not \(plan.name)")
         }
         if running.version == plan.to {
-            // An earlier attempt was interrupted after its installation: what is left is done now.
+            // An earlier attempt was interrupted after its installation: do the rest now.
             return restoreConfiguration(
                 then: running.status == .permanent ? .succeed : .makePermanent)
         }
@@ -23,7 +23,7 @@ extension HotUpgradeMachine {
         }
         switch releases.status(of: plan.to) {
         case nil: return perform(.placePackage)
-        // Perhaps with the files of another package: they would stay, silently.
+        // It may have the files of another package, which would silently stay.
         case .unpacked, .old: return unregister(then: .place)
         case .current, .permanent:
             return fail("the node is between two releases, and \(plan.to) is what boots next")
@@ -48,7 +48,7 @@ extension HotUpgradeMachine {
         }
     }
 
-    /// - Parameter isCertain: the node has not unpacked it.
+    /// - Parameter isCertain: whether the node certainly has not unpacked it.
     mutating func unpackingFailed(_ reason: String, isCertain: Bool) -> [Action] {
         let line = "Error while unpacking the release \(plan.to), reason: \(reason)"
         return [.log(.error, line)]
@@ -75,7 +75,7 @@ extension HotUpgradeMachine {
     }
 
     mutating func relupMade(_ answer: Answer) -> [Action] {
-        // `{ok, Relup, Module, Warnings}` is the answer where it is asked not to print.
+        // The answer is `ok`, or `{ok, Relup, Module, Warnings}` if it is asked not to print.
         guard case .ok = answer.kind else {
             return abandon(failed: "systools:make_relup", answer.text)
         }
@@ -83,7 +83,8 @@ extension HotUpgradeMachine {
     }
 
     mutating func checked(_ answer: Answer) -> [Action] {
-        // Without a relup the answer is `{ok, TO, []}`: only FROM says that there is a way from it.
+        // Without a relup the answer is `{ok, TO, []}`. Only an answer with FROM says that there is
+        // a way.
         guard case .ok(let values) = answer.kind, values.first?.asText == plan.from else {
             return abandon(failed: "release_handler:check_install_release", answer.text)
         }

@@ -1,6 +1,6 @@
 internal import Transport
 
-/// Collects what a call prints, up to what a log line can use.
+/// Collects the output of a call, up to what a log line can use.
 final class PrintedText: Sendable {
     private static let maximumByteCount = 16 << 10
 

@@ -1,15 +1,15 @@
 internal import ExternalTermFormat
 
-/// What `release_handler:which_releases/0` answers: the releases that a node knows of.
+/// The answer of `release_handler:which_releases/0`: the releases that a node knows of.
 ///
 /// Source: `[{Name, Vsn, [Lib], Status}]`, release_handler(3).
 struct ReleaseList: Equatable, Sendable {
     enum Status: String, Equatable, Sendable {
         /// Its files are there.
         case unpacked
-        /// It runs, and is not what boots next.
+        /// It runs, but does not boot next.
         case current
-        /// It is what boots next; it runs, unless another release is `current`.
+        /// It boots next; it also runs, unless another release is `current`.
         case permanent
         /// It was permanent once.
         case old

@@ -1,8 +1,8 @@
 internal import ExternalTermFormat
 
-/// Changes paths into one folder, wherever they are in a term, into paths into another.
+/// Changes paths into one folder, anywhere in a term, to paths into another folder.
 ///
-/// A path is a binary or a list of bytes that is the folder, or begins with it and a slash.
+/// A path is a binary or a list of bytes that equals the folder, or begins with it and a slash.
 struct Relocation {
     private let old: [UInt8]
     private let new: [UInt8]

@@ -3,14 +3,14 @@ internal import FoundationEssentials
 internal import Supervisor
 internal import Transport
 
-/// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs` and
-/// the other configuration providers.
+/// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs`
+/// and the other configuration providers.
 ///
-/// An installation sets every application's environment to what `releases/VERSION/sys.config` holds, and
-/// runs no provider. So the new release is asked beforehand, in its own folder, with its own code and the
-/// instance's environment, and the answer is put where the installation reads it.
+/// An installation sets every application's environment from `releases/VERSION/sys.config`, and
+/// runs no provider. So deployex asks the new release beforehand, in its own folder, with its own
+/// code and the instance's environment, and puts the answer where the installation reads it.
 ///
-/// It holds secrets: it goes through a pipe and a file that only its owner reads, and into no log. That is
+/// It holds secrets: it goes through files that only their owner reads, and into no log. That is
 /// why it has no description.
 ///
 /// Source: `change_appl_data`, `release_handler`, SASL; `Config.Provider`, Elixir.
@@ -18,22 +18,24 @@ struct ResolvedConfiguration: Sendable {
     /// `[{Application, [{Key, Value}]}]`.
     let applications: Term
 
-    /// Bytes of output, and of terms, are bounded by the configuration of a very large application.
+    /// The limit for bytes of output, and of terms: more than a very large application's
+    /// configuration.
     static let maximumByteCount = 16 << 20
 }
 
 extension ResolvedConfiguration {
     private static let marker = "deployex-configuration:"
 
-    /// What the new release evaluates.
+    /// The expression that the new release evaluates.
     ///
-    /// `bin/NAME eval` has run the providers by then, as every boot does, and has started nothing. Taken
-    /// are the environments of the applications in the `.rel` file. They are loaded, because where the
-    /// providers make the emulator reboot their result reaches an application only by that. It brings the
-    /// defaults of the `.app` files, which `release_handler` adds by itself: they are left out.
-    /// `kernel` and `stdlib` set more for themselves: of these only what was configured counts. (Providers
-    /// configure these two only with a reboot, and their result is then in a file. Where that is pruned,
-    /// these settings keep the values of `sys.config` until the next boot; both read most of them only then.)
+    /// By then `bin/NAME eval` has run the providers, as every boot does, and has started nothing.
+    /// The expression takes the environments of the applications in the `.rel` file. It loads the
+    /// applications: if the providers make the emulator reboot, their result reaches an application
+    /// only by loading. Loading brings the defaults of the `.app` files; they are left out, because
+    /// `release_handler` adds them by itself. `kernel` and `stdlib` set more for themselves: of
+    /// these only configured settings count. (Providers configure these two only with a reboot, and
+    /// their result is then in a file. If that is pruned, these settings keep the values of
+    /// `sys.config` until the next boot; both read most of them only then.)
     static let expression = #"""
         root = System.fetch_env!("RELEASE_ROOT")
         name = System.fetch_env!("RELEASE_NAME")
@@ -65,10 +67,11 @@ extension ResolvedConfiguration {
         IO.puts(["\ndeployex-configuration:", Base.encode64(:erlang.term_to_binary({root, config}))])
         """#
 
-    /// Reads what the evaluation of ``expression`` has printed, among whatever else was printed.
+    /// Reads the result of ``expression`` from the program's output, which may hold other text,
+    /// too.
     ///
-    /// Paths into the folder of the staged release become paths into `root`, where the same files are
-    /// when the release is installed.
+    /// Paths into the folder of the staged release become paths into `root`, which holds the same
+    /// files once the release is installed.
     init(output: [UInt8], root: String) throws(FileSystemError) {
         let marker = Array(Self.marker.utf8)
         let line = output.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: marker) }
@@ -94,7 +97,8 @@ extension ResolvedConfiguration {
     /// The content of a `sys.config`.
     var text: [UInt8] { ErlangFile.bytes([applications]) }
 
-    /// The settings of all applications, each as `application.key`; `nil` for what is no configuration.
+    /// The settings of all applications, each as `application.key`; `nil` if the term is not a
+    /// configuration.
     private static func settings(_ term: Term) -> [(key: String, value: Term)]? {
         guard let applications = term.asList else { return nil }
         var settings: [(key: String, value: Term)] = []

@@ -1,18 +1,19 @@
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// What a staged package says about upgrading to it.
+/// The information in a staged package about upgrading to it.
 struct StagedUpgrade: Equatable, Sendable {
     var contents: ReleaseContents
     var appups: AppupSet
-    /// The applications that have an appup of their name, without which `systools` cannot upgrade them.
+    /// The applications that have an appup of their name, without which `systools` cannot upgrade
+    /// them.
     var upgradableApplications: Set<String>
-    /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on the way
-    /// from the running version.
+    /// Whether the package's own `releases/VERSION/relup`, if it has one, restarts the emulator on
+    /// the way from the running version.
     var relupRestartsEmulator: Bool
 }
 
-/// The appups of a package and, from Jellyfish 0.2 on, what it says about them.
+/// The appups of a package and, from Jellyfish 0.2 on, its description of them.
 struct AppupSet: Equatable, Sendable {
     /// The appups of the application that the release is named for, `lib/NAME-*/ebin/*.appup`.
     var main: [Appup]
@@ -24,12 +25,12 @@ struct AppupSet: Equatable, Sendable {
         var appups: [Appup]
     }
 
-    /// Why there is no way from the one version to the other.
+    /// Why there is no way from one version to the other.
     func obstacle(
         from: String, to: String, in current: ReleaseContents, _ staged: StagedUpgrade
     ) -> UpgradeDecision.Reason? {
         let relevant = described.filter { jellyfish in
-            // A dependency that was upgraded in an earlier release keeps its description.
+            // A dependency upgraded in an earlier release keeps its description from then.
             jellyfish.metadata.kind == .project
                 || current.version(of: jellyfish.metadata.name)
                     != staged.contents.version(of: jellyfish.metadata.name)
@@ -70,22 +71,23 @@ struct AppupSet: Equatable, Sendable {
     }
 }
 
-/// One appup of a package: which upgrades it describes.
+/// One appup of a package, and the upgrades that it describes.
 struct Appup: Equatable, Sendable {
-    /// Two versions between which it leads up and down.
+    /// Two versions between which the appup leads up and down.
     struct Step: Equatable, Sendable {
         var from: String
         var to: String
     }
 
-    /// More than a megabyte is not a list of instructions that somebody wrote, or a tool for them.
+    /// No person or tool writes a list of instructions longer than a megabyte.
     static let maximumByteCount = 1 << 20
 
-    /// Within the package.
+    /// The path within the package.
     var path: String
     var content: Result<[Step], FileSystemError>
 
-    /// The appups that have the one shape that Deployex accepts: `{To, [{From, _}], [{From, _}]}.`
+    /// The steps of an appup, of the one shape that Deployex accepts:
+    /// `{To, [{From, _}], [{From, _}]}.`
     ///
     /// Source: appup(4), SASL.
     static func steps(_ bytes: [UInt8]) throws(FileSystemError) -> [Step] {
@@ -108,7 +110,7 @@ struct Appup: Equatable, Sendable {
 }
 
 extension StagedUpgrade {
-    /// How many folders in `lib/` and files in one `ebin/` are looked at.
+    /// How many folders in `lib/` and files in one `ebin/` it examines.
     static let maximumEntryCount = 10_000
 
     /// Reads the package in `folder` on the way from `running` to `version`. It blocks.

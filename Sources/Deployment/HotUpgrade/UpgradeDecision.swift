@@ -1,7 +1,8 @@
 /// Whether a staged release can be upgraded to in place, or has to be deployed in full.
 ///
 /// As in Deployex, a hot upgrade needs an appup that leads from exactly the running version to the
-/// staged one. What `release_handler` could do only by restarting the emulator is a full deployment too.
+/// staged one. If `release_handler` would have to restart the emulator, it is a full deployment,
+/// too.
 package enum UpgradeDecision: Equatable, Sendable {
     case hotUpgrade(from: String, to: String)
     case fullDeployment(reason: Reason)
@@ -12,14 +13,14 @@ package enum UpgradeDecision: Equatable, Sendable {
         case sameVersion(String)
         /// No `lib/NAME-*/ebin/*.appup`, or several: their paths in the package.
         case notOneAppup(paths: [String])
-        /// The one appup, or a `jellyfish.json`, is about other versions.
+        /// The only appup, or a `jellyfish.json`, is about other versions.
         case noMatchingVersions
         /// A file that the decision needs is missing, damaged, too long or too deep.
         case unreadable(path: String, reason: String)
-        /// `include_erts: false`: what runs it is not part of the package.
+        /// `include_erts: false`: the package does not contain the emulator.
         case withoutERTS
         case otherERTS(running: String, staged: String)
-        /// Elixir, or an application that only a restart of the emulator replaces.
+        /// Elixir, or another application that only a restart of the emulator replaces.
         case otherApplication(name: String, running: String, staged: String)
         /// An application, most often a library, has another version and no appup.
         case withoutAppup(name: String, running: String, staged: String)
@@ -29,7 +30,7 @@ package enum UpgradeDecision: Equatable, Sendable {
         case emulatorRestart
     }
 
-    /// Whether `staged`, which is version `version`, can be upgraded to from what runs in `current`.
+    /// Whether the release that runs in `current` can be upgraded to version `version` in `staged`.
     static func between(
         _ from: String, in current: ReleaseContents, and version: String,
         in staged: StagedUpgrade
@@ -61,7 +62,7 @@ package enum UpgradeDecision: Equatable, Sendable {
                     name: name, running: old ?? "none", staged: new ?? "none")
             }
         }
-        // What is new or gone needs none.
+        // An application that is new or gone needs no appup.
         for new in staged.applications {
             guard let old = current.version(of: new.name), old != new.version else { continue }
             guard upgrade.upgradableApplications.contains(new.name) else {
@@ -73,7 +74,7 @@ package enum UpgradeDecision: Equatable, Sendable {
 }
 
 extension UpgradeDecision {
-    /// The line for the log, a warning, as users of Deployex know it.
+    /// The line for the log: a warning, as users of Deployex know it.
     package var logLine: String {
         switch self {
         case .hotUpgrade(let from, let to):
@@ -85,7 +86,7 @@ extension UpgradeDecision {
 }
 
 extension UpgradeDecision.Reason: CustomStringConvertible {
-    /// Three of them are the results that Deployex prints, in Elixir's syntax.
+    /// Three of the reasons read as Deployex prints them, in Elixir's syntax.
     package var description: String {
         switch self {
         case .runningVersionUnknown: "the running version is unknown"

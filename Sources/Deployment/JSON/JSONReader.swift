@@ -1,21 +1,21 @@
 /// Why bytes are not one JSON value.
 package enum JSONError: Error, Equatable {
-    /// The text ends inside of the value: the rest has not been written yet, or is lost.
+    /// The text ends inside the value: the rest has not been written yet, or is lost.
     case endsTooEarly
-    /// What stands at this byte does not belong there.
+    /// The character at this byte does not belong there.
     case unexpected(offset: Int)
     case tooDeep(offset: Int)
 }
 
-/// Reads small JSON texts strictly, and tells a text that ends too early from a wrong one.
+/// Reads small JSON texts strictly, and distinguishes a text that ends too early from a wrong one.
 ///
 /// Source: RFC 8259. Depth is limited to 32.
 package struct JSONReader {
     private let bytes: [UInt8]
     private var offset = 0
 
-    /// The one value that `bytes` are, with white space around it. A byte order mark is skipped, as
-    /// section 8.1 allows.
+    /// Reads the one value in `bytes`, which may have white space around it. A byte order mark is
+    /// skipped, as section 8.1 allows.
     package static func value(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var reader = JSONReader(bytes: bytes)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { reader.offset = 3 }
@@ -123,7 +123,7 @@ package struct JSONReader {
         }
     }
 
-    /// The UTF-8 of what follows a backslash.
+    /// The UTF-8 of the escape that follows a backslash.
     private mutating func escaped() throws(JSONError) -> [UInt8] {
         let start = offset
         let byte = try peek()

@@ -5,7 +5,7 @@ package indirect enum JSONValue: Equatable, Sendable {
     case number(String)
     case string(String)
     case array([JSONValue])
-    /// In the text's order; of two equal keys the later one counts.
+    /// The members in the text's order; of two equal keys the later one counts.
     case object([Member])
 
     package struct Member: Equatable, Sendable {
@@ -13,7 +13,7 @@ package indirect enum JSONValue: Equatable, Sendable {
         package let value: JSONValue
     }
 
-    /// The value of `key` in an object; `nil` where there is none.
+    /// The value of `key` in an object; `nil` if there is none.
     package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         return members.last { $0.key == key }?.value

@@ -1,7 +1,7 @@
 /// A command written as one text.
 package enum CommandWords {
-    /// Splits at spaces; `"…"` and `'…'` hold together, a backslash takes the next character as it is
-    /// except between single quotes. `nil` when a quote does not end.
+    /// Splits at spaces. `"…"` and `'…'` keep words together. A backslash takes the next character
+    /// literally, except between single quotes. `nil` when a quote does not end.
     ///
     /// Source: as POSIX shells do it, sh(1), "Quoting", without any expansion.
     package static func split(_ text: String) -> [String]? {

@@ -34,10 +34,10 @@ enum ErlangFile {
     }
 }
 
-/// How many characters of a reason are kept: a failed `code_change` may carry a whole state.
+/// How many characters of a reason are kept. A failed `code_change` may carry a whole state.
 private let maximumReasonLength = 2_000
 
-/// A term in Erlang's syntax, as long as a line of a log may be.
+/// A term in Erlang's syntax, shortened to what a line of the log may hold.
 func shortened(_ term: Term) -> String {
     term.erlangText(maximumByteCount: maximumReasonLength)
 }

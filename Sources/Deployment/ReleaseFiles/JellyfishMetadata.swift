@@ -1,6 +1,7 @@
 internal import Supervisor
 
-/// What Jellyfish, from version 0.2 on, writes beside each appup that it makes: `jellyfish.json`.
+/// The file `jellyfish.json`, which Jellyfish from version 0.2 on writes beside each appup that it
+/// makes.
 ///
 /// Source: `{"name", "type", "from", "to"}` in jellyfish's `gen_appup` task.
 struct JellyfishMetadata: Equatable, Sendable {
@@ -20,7 +21,8 @@ struct JellyfishMetadata: Equatable, Sendable {
 }
 
 extension JellyfishMetadata {
-    /// Reads the file. Without a type it is about a project, as before there were types.
+    /// Reads the file. Without a type it is about a project, as in files from before there were
+    /// types.
     init(json bytes: [UInt8]) throws(FileSystemError) {
         let fields: JSONValue?
         do { fields = try JSONReader.value(bytes) } catch { fields = nil }

@@ -1,17 +1,17 @@
 internal import ExternalTermFormat
 internal import Supervisor
 
-/// What a release folder says about itself: which emulator and which applications it consists of.
+/// The contents of a release according to its folder: its emulator and its applications.
 struct ReleaseContents: Equatable, Sendable {
     struct Application: Equatable, Sendable {
         var name: String
         var version: String
-        /// Whether the node ends when it ends: the type `permanent`, or none.
+        /// Whether the node ends when the application ends: its type is `permanent`, or missing.
         var isPermanent = true
-        /// The applications that the file itself says it includes.
+        /// The applications that it includes, according to the `.rel` file.
         var included: [String] = []
 
-        /// Its folder's name in `lib/`. Nil for a name that does not belong into a path.
+        /// Its folder's name in `lib/`; `nil` for a name that must not be part of a path.
         var folderName: String? {
             let folder = "\(name)-\(version)"
             return isPathComponent(folder) ? folder : nil
@@ -32,11 +32,13 @@ struct ReleaseContents: Equatable, Sendable {
 }
 
 extension ReleaseContents {
-    /// How many bytes a `.rel` file has at most, far above what a release of 1000 applications needs.
+    /// The most bytes that a `.rel` file may have: far more than a release of 1000 applications
+    /// needs.
     static let maximumByteCount = 1 << 20
 
-    /// Reads a `.rel` file: `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, Type, Included} …]}.`
-    /// An application's type, what it includes, or both may be missing.
+    /// Reads a `.rel` file:
+    /// `{release, {Name, Vsn}, {erts, EVsn}, [{App, AppVsn, Type, Included} …]}.`
+    /// An application's type, its included applications, or both may be missing.
     ///
     /// Source: rel(4), SASL.
     init(relFile bytes: [UInt8], includesERTS: Bool) throws(FileSystemError) {
@@ -67,10 +69,10 @@ extension ReleaseContents {
             includesERTS: includesERTS)
     }
 
-    /// Reads what the release `version` in `folder` consists of.
+    /// Reads the contents of the release `version` in `folder`.
     ///
-    /// Its `.rel` file is `releases/VERSION/NAME.rel`, or `releases/NAME-VERSION.rel` after a hot upgrade:
-    /// `unpack_release` deletes the former.
+    /// Its `.rel` file is `releases/VERSION/NAME.rel`. After a hot upgrade it is
+    /// `releases/NAME-VERSION.rel`, because `unpack_release` deletes the former.
     static func read(
         _ folder: String, name: String, version: String, files: any FileSystem
     ) throws(FileSystemError) -> ReleaseContents {
@@ -99,7 +101,7 @@ extension ReleaseContents {
     }
 }
 
-/// What is at `path`; `nil` also when that cannot be found out.
+/// The kind of file at `path`; `nil` if there is none or the kind cannot be found out.
 func fileKind(of path: String, _ files: any FileSystem) -> FileStatus.Kind? {
     do throws(FileSystemError) { return try files.status(path)?.kind } catch { return nil }
 }

@@ -3,20 +3,22 @@ package import Supervisor
 
 /// The `release_handler`'s list of the releases in a folder: `releases/RELEASES`.
 ///
-/// `mix release` makes none. A node that boots without it invents a release without libraries, and
-/// `remove_release` deletes the libraries in use. A running node never reads it again, so it has to be there
-/// before the first boot. Paths are relative: they stay right when the folder is renamed.
+/// `mix release` does not write this file. A node that boots without it invents a release without
+/// libraries, and `remove_release` then deletes the libraries in use. A running node never reads
+/// the file again, so it must be there before the first boot. Its paths are relative, so they stay
+/// right when the folder is renamed.
 ///
 /// Source: `transform_release` and `write_releases`, `release_handler`, SASL.
 package enum ReleasesFile {
-    /// Writes the file for the one release in `folder` that boots next, unless it is there and names that
-    /// release as permanent.
+    /// Writes the file for the release in `folder` that boots next, unless the file already names
+    /// that release as permanent.
     ///
-    /// `make_permanent` writes `start_erl.data` and then this file, each by truncating it. Cut off in
-    /// between, the new release is what boots, and is written here alone; cut off in the first, that is
-    /// empty, nothing could boot, and it is written anew for the release that is still permanent here.
+    /// `make_permanent` truncates and writes `start_erl.data`, and then this file. If it is cut off
+    /// in between, the new release boots, and this function writes that one alone. If it is cut off
+    /// in `start_erl.data`, that file is empty and nothing could boot. Then this function writes it
+    /// anew for the release that is still permanent here.
     ///
-    /// To be called before every start, and before the first one above all. It blocks.
+    /// Call it before every start, above all before the first one. It blocks.
     package static func write(
         for folder: String, name: String, files: any FileSystem
     ) throws(FileSystemError) {
@@ -39,8 +41,8 @@ package enum ReleasesFile {
         }
     }
 
-    /// The release that the file names as permanent. `nil` also for a file that a node could not read:
-    /// with one it would not boot at all.
+    /// The release that the file names as permanent; `nil` also for a file that a node could not
+    /// read. With such a file the node would not boot at all.
     private static func permanentRelease(
         _ path: String, _ files: any FileSystem
     ) throws(FileSystemError) -> StartErlData? {

@@ -3,7 +3,8 @@ internal import Supervisor
 
 /// The script that leads a node from one release to another: `releases/VERSION/relup`.
 ///
-/// Source: relup(4), SASL: `{Vsn, [{UpFromVsn, Descr, Instructions}…], [{DownToVsn, Descr, Instructions}…]}.`
+/// Source: relup(4), SASL:
+/// `{Vsn, [{UpFromVsn, Descr, Instructions}…], [{DownToVsn, Descr, Instructions}…]}.`
 struct Relup: Equatable, Sendable {
     /// A relup that loads 100,000 modules has a few megabytes.
     static let maximumByteCount = 16 << 20

@@ -3,15 +3,16 @@ internal import Supervisor
 
 /// The applications that a release starts when it boots and cannot do without.
 ///
-/// They are those that its `.rel` file calls permanent, or gives no type, and that no other of its
-/// applications includes: an included application is started by the one that includes it, if at all.
+/// These are the applications that its `.rel` file calls permanent, or gives no type, and that no
+/// other of its applications includes. Only the including application starts an included one, if at
+/// all.
 ///
 /// Source: rel(4), SASL; app(4), Kernel.
 struct RequiredApplications: Equatable, Sendable {
     /// In the order of the `.rel` file.
     let names: [String]
 
-    /// Reads what the release `version` in `folder` starts.
+    /// Reads the applications that the release `version` in `folder` starts.
     static func read(
         _ folder: String, name: String, version: String, files: any FileSystem
     ) throws(FileSystemError) -> RequiredApplications {
@@ -20,7 +21,7 @@ struct RequiredApplications: Equatable, Sendable {
         var included: Set<String> = []
         for application in contents.applications {
             included.formUnion(application.included)
-            // An application of an emulator outside has no folder here.
+            // An application of an emulator outside of the release has no folder here.
             guard let library = application.folderName, isPathComponent(application.name),
                 let bytes = try ErlangFile.read(
                     "\(folder)/lib/\(library)/ebin/\(application.name).app",
@@ -33,7 +34,7 @@ struct RequiredApplications: Equatable, Sendable {
                 .map(\.name))
     }
 
-    /// What an `.app` file names as `included_applications`: `{application, Name, [{Key, Value}…]}.`
+    /// The `included_applications` of an `.app` file: `{application, Name, [{Key, Value}…]}.`
     private static func includedApplications(_ terms: [Term]) -> [String] {
         guard let parts = terms.first?.asTuple, parts.count == 3, let keys = parts[2].asList else {
             return []

@@ -1,17 +1,21 @@
 internal import Supervisor
 
-/// The command that starts a release in the foreground, so that it leads its session and ends with it.
+/// The command that starts a release in the foreground, so that it leads its session and ends with
+/// it.
 ///
-/// | what is in the folder | what starts it |
+/// | release in the folder | command |
 /// |---|---|
-/// | what `mix release` makes, and all that is not known | `bin/APP start` |
-/// | relx's extended script, as rebar3 makes it | `bin/APP foreground`: its `start` makes a daemon of it and ends |
-/// | relx's plain script | `bin/APP -noinput`: it hands all arguments to the virtual machine, whose shell would end with the input |
+/// | made by `mix release`, or of an unknown kind | `bin/APP start` |
+/// | relx's extended script, as rebar3 makes it | `bin/APP foreground` |
+/// | relx's plain script | `bin/APP -noinput` |
 /// | a shipment, as `gleam export erlang-shipment` makes it | `entrypoint.sh run` |
+///
+/// The `start` of relx's extended script makes the release a daemon and ends. The plain script
+/// hands all arguments to the virtual machine, whose shell would end with the input.
 ///
 /// Source: the templates `extended_bin` and `bin` of relx; Gleam's `erlang_shipment`.
 package struct StartCommand: Equatable, Sendable {
-    /// Within the release's folder.
+    /// The path within the release's folder.
     package var program: String
     package var arguments: [String]
 
@@ -20,14 +24,14 @@ package struct StartCommand: Equatable, Sendable {
         self.arguments = arguments
     }
 
-    /// Whether what it starts is a shipment, which has no boot file and gives its node no name.
+    /// Whether it starts a shipment, which has no boot file and gives its node no name.
     package var isShipment: Bool { program == Self.shipmentProgram }
 
     static let shipmentProgram = "entrypoint.sh"
-    /// Of a longer script the rest says nothing.
+    /// The rest of a longer script is not examined.
     private static let maximumByteCount = 1 << 20
 
-    /// What starts the release of `application` in `folder`. It blocks.
+    /// Finds the command that starts the release of `application` in `folder`. It blocks.
     static func find(
         in folder: String, application: String, files: any FileSystem
     ) throws(FileSystemError) -> StartCommand {
@@ -41,19 +45,19 @@ package struct StartCommand: Equatable, Sendable {
         do throws(FileSystemError) {
             script = try files.read("\(folder)/\(program)", limit: maximumByteCount)
         } catch {
-            // A large program, or none: its start will tell.
+            // A large program, or none: its start will show that.
             if case .stopped = error { throw error }
             script = []
         }
         return StartCommand(program: program, arguments: arguments(of: script))
     }
 
-    /// What tells a program with this text to stay in the foreground.
+    /// The arguments that keep a program with this text in the foreground.
     static func arguments(of script: [UInt8]) -> [String] {
         guard script.starts(with: Array("#!".utf8)) else { return ["start"] }
         let text = String(decoding: script, as: UTF8.self)
         if text.contains("relx_usage"), text.contains("foreground") { return ["foreground"] }
-        // Its last line; one that looks at its arguments is none.
+        // The last line of a plain script. A script that examines its arguments is not plain.
         let hands = ["exec \"$BINDIR/erlexec\" \"$@\"", "exec $BINDIR/erlexec $ERL_OPTS"]
         let isPlain =
             text.contains("REL_VSN=") && hands.contains(where: text.contains)

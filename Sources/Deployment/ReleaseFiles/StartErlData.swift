@@ -1,14 +1,14 @@
 internal import Glibc
 internal import Supervisor
 
-/// Which release in a folder boots next, and with which emulator: `releases/start_erl.data`, which is
-/// "ERTS-VERSION RELEASE-VERSION".
+/// The file `releases/start_erl.data`. It says which release in a folder boots next, and with which
+/// emulator: "ERTS-VERSION RELEASE-VERSION".
 ///
 /// Source: OTP System Principles, "Creating and Upgrading a Target System".
 struct StartErlData: Equatable {
-    /// Within a release's folder.
+    /// The path within a release's folder.
     static let path = "releases/start_erl.data"
-    /// A longer file is not one.
+    /// A longer file counts as garbage.
     static let maximumByteCount = 64 << 10
 
     var erts: String
@@ -25,8 +25,8 @@ extension StartErlData {
             release: String(decoding: words[1], as: UTF8.self))
     }
 
-    /// What the file in the release folder `folder` says. `nil` where there is no such file, it names
-    /// no release that is there (it was cut, or is garbage), or it cannot be read as it stands.
+    /// Reads the file in the release folder `folder`. `nil` if there is no such file, if it names
+    /// no release that is there (it was cut, or is garbage), or if it cannot be read as it is.
     static func read(
         in folder: String, files: any FileSystem
     ) throws(FileSystemError) -> StartErlData? {
@@ -43,8 +43,8 @@ extension StartErlData {
         }
     }
 
-    /// Nothing is there, or what a release may have put in its place: a folder, a loop of links, a pipe,
-    /// something closed.
+    /// Errors that mean that no file is there, or that a release may have put something in its
+    /// place: a folder, a loop of links, a pipe, something that may not be read.
     private static let noFile: Set<Int32> = [
         ENOENT, EISDIR, ENOTDIR, ELOOP, EACCES, EPERM, ENXIO, ENOTCONN, EINVAL,
     ]

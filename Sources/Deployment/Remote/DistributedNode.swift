@@ -8,7 +8,7 @@ package struct DistributedNode: RemoteNode {
 
     /// - Parameters:
     ///   - node: our own node.
-    ///   - name: the one to call.
+    ///   - name: the node to call.
     package init(_ name: NodeName, from node: Node) {
         self.name = name
         self.node = node

@@ -1,8 +1,8 @@
 package import ExternalTermFormat
 
-/// A node of an instance, as far as it can be called.
+/// An instance's node, which can be called.
 package protocol RemoteNode: Sendable {
-    /// What `module:function(arguments…)` returns there.
+    /// Calls `module:function(arguments…)` there and returns its result.
     /// - Parameter output: receives what the call prints to its group leader, in pieces.
     func call(
         _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
@@ -12,15 +12,15 @@ package protocol RemoteNode: Sendable {
 
 /// Why a call has no result.
 package enum RemoteCallError: Error, Equatable, Sendable {
-    /// The call was never sent: no such node, no connection.
+    /// The call was never sent: there is no such node, or no connection.
     case unreachable(String)
-    /// The call was never sent: the node lets us not in, or we do not believe it to be the one.
+    /// The call was never sent: the node refuses us, or we do not believe that it is the right one.
     case refused(String)
     /// The connection ended after the call was sent. Whether it was carried out is unknown.
     case connectionLost(String)
-    /// No answer in time. The call may still be running.
+    /// No answer came in time. The call may still be running.
     case timedOut
-    /// The call ended with an exception, whose text this is.
+    /// The call ended with an exception, with this text.
     case exception(String)
 }
 

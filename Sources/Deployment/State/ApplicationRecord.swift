@@ -1,11 +1,11 @@
 package import Supervisor
 
-/// A release that did not work, and is not deployed again until somebody says so.
+/// A release that did not work. It is not deployed again until somebody lifts this.
 package struct GhostedRelease: Codable, Equatable, Sendable {
     package var version: String
     package var hash: String
     package var reason: String
-    /// What the instance that failed had printed last.
+    /// The last lines that the failed instance printed.
     package var logLines: [String]
     /// Seconds since 1970.
     package var at: Int64
@@ -43,11 +43,11 @@ package struct UpgradeStep: Codable, Equatable, Sendable {
     package var to: ReleaseID
 }
 
-/// What is remembered about an application, in `version/APP/application.json`. It is a value: the engine
-/// changes it, the deployer writes it as a whole.
+/// All that deployex remembers about an application, in `version/APP/application.json`. It is a
+/// value: the engine changes it, and the deployer writes it as a whole.
 package struct ApplicationRecord: Codable, Equatable, Sendable {
     package static let currentFormat = 1
-    /// Beyond these the oldest entries go.
+    /// Beyond these numbers the oldest entries are removed.
     package enum Limits {
         package static let ghosted = 50
         package static let good = 10
@@ -60,15 +60,15 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
     }
 
     package private(set) var format = currentFormat
-    /// What an operator has asked for instead of the catalog's release.
+    /// The release that an operator has asked for instead of the catalog's.
     package var pinned: Release?
     package private(set) var ghosted: [GhostedRelease] = []
     /// Releases that were ready on some instance, the latest first.
     package private(set) var good: [Release] = []
     /// Releases whose pre-commands have run on this host, the latest first.
     package private(set) var prepared: [ReleaseID] = []
-    /// The last publication of each version that the catalog has named, the latest first: what the
-    /// store's package of that version holds.
+    /// The last publication of each version that the catalog has named, the latest first. The
+    /// store's package of that version holds this publication.
     package private(set) var published: [Release] = []
     /// The oldest first.
     package private(set) var history: [DeploymentOutcome] = []
@@ -83,7 +83,8 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
 
     package init() {}
 
-    /// `published` and `failed_upgrades` came after the format: an older record without them is whole.
+    /// `published` and `failed_upgrades` came after the format: an older record without them is
+    /// whole.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         format = try container.decode(Int.self, forKey: .format)
@@ -111,7 +112,7 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         ghosted.contains { $0.id == id }
     }
 
-    /// The good releases that are not ghosted and are not `id`, the latest first.
+    /// The good releases except `id` and those that are ghosted, the latest first.
     package func goodReleases(otherThan id: ReleaseID) -> [Release] {
         good.filter { $0.id != id && !isGhosted($0.id) }
     }
@@ -141,14 +142,16 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         ghosted.removeFirst(max(0, ghosted.count - Limits.ghosted))
     }
 
-    /// Adds what the instance had printed. Whether the release is (still) ghosted.
+    /// Adds the lines that the instance had printed. Returns whether the release is (still)
+    /// ghosted.
     mutating func setLogLines(_ lines: [String], of id: ReleaseID) -> Bool {
         guard let index = ghosted.firstIndex(where: { $0.id == id }) else { return false }
         ghosted[index].logLines = lines.suffix(Limits.logLines).map(Self.bounded)
         return true
     }
 
-    /// How many such ghosts there were. What failed on the way to them may be tried again.
+    /// Lifts the ghosts that `isMeant` holds for, and returns how many there were. Upgrades in
+    /// place that failed on the way to them may be tried again.
     mutating func unghost(where isMeant: (GhostedRelease) -> Bool) -> Int {
         let gone = ghosted.filter(isMeant)
         ghosted.removeAll(where: isMeant)
@@ -156,8 +159,8 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         return gone.count
     }
 
-    /// Whether that changes anything. A release that was good before keeps its place unless it is
-    /// `latest`.
+    /// Notes a good release, and returns whether that changes anything. A release that was good
+    /// before keeps its place unless it is `latest`.
     mutating func noteGood(_ release: Release, latest: Bool) -> Bool {
         let index = good.firstIndex { $0.id == release.id }
         if let index {

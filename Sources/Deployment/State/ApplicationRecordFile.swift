@@ -5,7 +5,7 @@ package struct ApplicationRecordFile: Sendable {
     package let path: String
     private let files: any FileSystem
 
-    /// With 200 outcomes and 50 ghosts of 20 lines each, every text as long as it may be.
+    /// Room for 200 outcomes and 50 ghosts of 20 lines each, with every text as long as allowed.
     private static let byteLimit = 8 << 20
 
     package init(layout: DeploymentLayout, files: any FileSystem) {
@@ -17,7 +17,8 @@ package struct ApplicationRecordFile: Sendable {
         try files.replaceFile(path, with: StateFile.bytes(of: record))
     }
 
-    /// A damaged one is set aside, and a line says so: then history and ghosts are gone.
+    /// Sets a damaged record aside and adds a finding that says so. Then history and ghosts are
+    /// gone.
     package func read(findings: inout [String]) throws(FileSystemError) -> ApplicationRecord? {
         let record = try StateFile.take(
             ApplicationRecord.self, path, limit: Self.byteLimit, files: files, findings: &findings)

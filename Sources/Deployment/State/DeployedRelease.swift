@@ -1,10 +1,10 @@
-/// How the version that an instance runs came to it.
+/// How an instance got the version that it runs.
 package enum DeploymentKind: String, Codable, Sendable {
     case fullDeployment = "full_deployment"
     case hotUpgrade = "hot_upgrade"
 }
 
-/// A release as it stands in an instance's folder; what `version/I/current.json` holds.
+/// A release in an instance's folder, as `version/APP/I/current.json` describes it.
 package struct DeployedRelease: Codable, Equatable, Sendable {
     package var version: String
     package var hash: String

@@ -1,11 +1,11 @@
 package import Supervisor
 
-/// Where one application's releases and records stand below the base folder.
+/// The paths of one application's releases and records below the base folder.
 ///
 /// ```
 /// BASE/service/APP/I/{new,current,previous}     releases as unpacked; bin/APP starts one
-/// BASE/service/APP/I/journal.json               what is being done to them, while it is
-/// BASE/version/APP/I/{current,previous}.json    what stands there, and how it came there
+/// BASE/service/APP/I/journal.json               the change under way, while there is one
+/// BASE/version/APP/I/{current,previous}.json    the release there, and how it came there
 /// BASE/version/APP/application.json             pinned, ghosted and good versions, history
 /// BASE/run/                                     identities of the processes that run
 /// ```
@@ -18,8 +18,8 @@ package struct DeploymentLayout: Equatable, Sendable {
         self.application = application
     }
 
-    /// The base folder, by the folder of a release that runs, `BASE/service/APP/I/current`; `nil` for any
-    /// other folder.
+    /// The base folder, derived from the folder of a running release, `BASE/service/APP/I/current`;
+    /// `nil` for any other folder.
     package static func basePath(of folder: String) -> String? {
         let parts = folder.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count > 4, parts.last == "current", parts[parts.count - 4] == "service",
@@ -28,15 +28,15 @@ package struct DeploymentLayout: Equatable, Sendable {
         return parts.dropLast(4).joined(separator: "/")
     }
 
-    /// What holds the folders of the application's instances.
+    /// The parent of the application's instance folders.
     package var applicationFolder: String { "\(basePath)/service/\(application)" }
     package func instanceFolder(_ instance: InstanceNumber) -> String {
         "\(applicationFolder)/\(instance)"
     }
 
-    /// A release on its way in.
+    /// The release that is being staged.
     package func new(_ instance: InstanceNumber) -> String { instanceFolder(instance) + "/new" }
-    /// The release that runs, or would.
+    /// The release that runs, or that the next start boots.
     package func current(_ instance: InstanceNumber) -> String {
         instanceFolder(instance) + "/current"
     }
@@ -48,7 +48,7 @@ package struct DeploymentLayout: Equatable, Sendable {
         instanceFolder(instance) + "/journal.json"
     }
 
-    /// Of the application as a whole.
+    /// The folder of the version files and the application's record.
     package var versionFolder: String { "\(basePath)/version/\(application)" }
     package var applicationRecord: String { versionFolder + "/application.json" }
     package func versionFolder(_ instance: InstanceNumber) -> String {

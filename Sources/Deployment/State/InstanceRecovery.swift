@@ -1,20 +1,21 @@
 package import Supervisor
 
-// What a start makes of what it finds on disk.
+// How a start interprets and repairs the state on disk.
 
 extension InstanceState {
-    /// What is found when deployex starts, and what was wrong with it.
+    /// The state that a start of deployex finds, and what was wrong with it.
     package struct Found: Equatable, Sendable {
         package var current: DeployedRelease?
         package var previous: DeployedRelease?
-        /// The release to which the running node was being upgraded in place, if that was interrupted.
+        /// The release to which the running node was being upgraded in place, if that was
+        /// interrupted.
         package var interruptedUpgrade: DeployedRelease?
         /// Lines for the log.
         package var findings: [String] = []
     }
 
-    /// Completes or undoes what was under way, and finds out what stands where. Only to be called at
-    /// start, before anything else is done here.
+    /// Completes or undoes the change under way, and reads which release is in which folder. Call
+    /// it only at start, before any other work on these folders.
     /// - Parameter isRunning: whether the instance's process runs.
     package func recover(isRunning: Bool) throws(FileSystemError) -> Found {
         var found = Found()
@@ -23,21 +24,21 @@ extension InstanceState {
             findings: &found.findings)
         if !isRunning { try repairBoot(&found) }
         if let journal { try settle(journal, isRunning: isRunning, &found) }
-        // Nothing refers to it any more: the next deployment stages anew.
+        // Nothing refers to the staged release any more: the next deployment stages anew.
         if found.interruptedUpgrade == nil { try setStagedAside() }
         try find(isRunning: isRunning, &found)
-        // What its files say is between two releases; the journal knows what it was before.
+        // Its files are between two releases; the journal knows the earlier one.
         if found.interruptedUpgrade != nil { found.current = journal?.from ?? found.current }
         return found
     }
 
-    /// A node that was cut off while it made a release permanent leaves a `start_erl.data` from which
-    /// nothing boots: makes it anew.
+    /// Makes `start_erl.data` anew if nothing boots from it, as when a node was cut off while it
+    /// made a release permanent.
     private func repairBoot(_ found: inout Found) throws(FileSystemError) {
         try mendBoot(&found)
         guard try lacksBoot() else { return }
         do throws(FileSystemError) {
-            // Nothing of ours names a release that is there; RELEASES may.
+            // None of deployex's files names a release that is there; RELEASES may.
             try ReleasesFile.write(for: current, name: layout.application, files: files)
             found.findings.append("\(current)/\(StartErlData.path) was damaged: made anew")
         } catch {
@@ -45,9 +46,10 @@ extension InstanceState {
         }
     }
 
-    /// Makes `releases/start_erl.data` in `current` anew when it names no release that is there: a node
-    /// writes it by truncating it, so that a full disk or a power cut leaves it empty, cut or garbage.
-    /// What an unfinished hot upgrade began from boots then, else what is on record.
+    /// Makes `releases/start_erl.data` in `current` anew if it names no release that is there. A
+    /// node truncates the file to write it, so a full disk or a power cut leaves it empty, cut or
+    /// garbage. The new file names the release from which an unfinished hot upgrade began, or else
+    /// the one on record.
     private func mendBoot(_ found: inout Found) throws(FileSystemError) {
         guard try lacksBoot() else { return }
         let journal = try journal()
@@ -64,8 +66,9 @@ extension InstanceState {
             do throws(FileSystemError) {
                 try StartErlData(erts: erts, release: version).write(in: current, files: files)
             } catch {
-                // For want of space it will do later. Else the application's user has seen to it, as with
-                // a folder of that name: then nothing boots here, and it is deployed anew.
+                // With too little space, a later attempt will succeed. Otherwise the application's
+                // user has caused it, for example by a folder of that name: then nothing boots
+                // here, and it is deployed anew.
                 if case .stopped = error { throw error }
                 if error.isFull { throw error }
                 found.findings.append("\(path) is damaged and cannot be made anew: \(error)")
@@ -76,8 +79,8 @@ extension InstanceState {
         }
     }
 
-    /// Settles what an upgrade in place has left, and says what boots. To be called before the
-    /// instance is started.
+    /// Settles the remains of an upgrade in place, and returns the release that boots. Call it
+    /// before the instance is started.
     package func prepareBoot() throws(FileSystemError) -> Found {
         var found = Found()
         try mendBoot(&found)
@@ -93,7 +96,7 @@ extension InstanceState {
         return try files.status("\(folder)/releases/\(version)")?.kind == .folder
     }
 
-    /// What the release's `.rel` file says, or else the only ERTS that is there.
+    /// The ERTS version that the release's `.rel` file names, or else that of the only ERTS there.
     private func ertsVersion(of version: String) throws(FileSystemError) -> String? {
         do throws(FileSystemError) {
             return try ReleaseContents.read(
@@ -109,7 +112,7 @@ extension InstanceState {
         _ journal: InstanceJournal, isRunning: Bool, _ found: inout Found
     ) throws(FileSystemError) {
         if journal.operation == .hotUpgrade, isRunning {
-            // What runs in the node only the node knows.
+            // Only the node knows which release it runs.
             found.interruptedUpgrade = journal.to
             return
         }
@@ -134,8 +137,8 @@ extension InstanceState {
         }
     }
 
-    /// Reads what stands in `current`, which is what boots and therefore right where the version files
-    /// differ; those are made anew then.
+    /// Reads the release in `current`. It is the one that boots, so it is right if the version
+    /// files differ; these are then made anew.
     private func find(isRunning: Bool, _ found: inout Found) throws(FileSystemError) {
         let recorded = try StateFile.take(
             DeployedRelease.self, layout.currentVersion(instance),
@@ -144,7 +147,7 @@ extension InstanceState {
             DeployedRelease.self, layout.previousVersion(instance),
             files: files, findings: &found.findings)
         guard let standing = try deployed(in: current, recorded: recorded) else {
-            // A node that runs has been booted from it all the same.
+            // The running node has been booted from it nevertheless.
             guard !isRunning else {
                 found.current = recorded
                 return
@@ -152,7 +155,7 @@ extension InstanceState {
             if recorded != nil || before != nil { try forget(&found) }
             return
         }
-        // What was upgraded in place had its previous release in the same folder.
+        // A release that came by an upgrade in place had its previous release in the same folder.
         if before == nil, standing.deployment == .fullDeployment {
             before = try deployed(in: previous)
         }
@@ -189,7 +192,7 @@ extension InstanceState {
         return DeployedRelease(version: version, hash: "", deployment: .fullDeployment)
     }
 
-    /// What `folder` boots; `nil` where no release stands.
+    /// The release that `folder` boots; `nil` if it holds none.
     func boots(_ folder: String) throws(FileSystemError) -> StartErlData? {
         try StartErlData.read(in: folder, files: files)
     }

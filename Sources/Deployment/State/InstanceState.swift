@@ -1,13 +1,13 @@
 package import Supervisor
 
-/// The releases of one instance on disk: which stand where, and the moves between them.
+/// The releases of one instance on disk: which folder holds which, and the moves between them.
 ///
-/// Each move is: journal, one exchange of two names as the commit, the files that describe it, journal
-/// removed. ``recover()`` completes a move whose exchange has happened and undoes one whose exchange has
-/// not. `current` is one whole release at any time after the first deployment.
+/// Each move is: journal, one exchange of two names as the commit, the files that describe it,
+/// journal removed. ``recover()`` completes a move whose exchange has happened and undoes one whose
+/// exchange has not. `current` is one whole release at any time after the first deployment.
 ///
-/// What a move no longer needs is only set aside, since an instance, or a start, waits for it:
-/// ``clean()`` removes it.
+/// A move only sets aside the folders that it no longer needs, because an instance or a start waits
+/// for it. ``clean()`` removes them.
 ///
 /// All of it blocks: callers `offload` it.
 package struct InstanceState: Sendable {
@@ -27,7 +27,7 @@ package struct InstanceState: Sendable {
     }
 
     private var staging: StagingFolder { StagingFolder(path: new, files: files) }
-    /// Where what is no longer needed waits for its removal, under a name that a start clears.
+    /// The place where folders wait for their removal, under a name that a start clears.
     private var discarded: StagingFolder { StagingFolder(path: previous, files: files) }
 
     // MARK: Moves
@@ -47,7 +47,7 @@ package struct InstanceState: Sendable {
         try completePromotion(from, release)
     }
 
-    /// What follows the exchange; it may be repeated.
+    /// The steps that follow the exchange; they may be repeated.
     func completePromotion(
         _ from: DeployedRelease?, _ release: DeployedRelease
     ) throws(FileSystemError) {
@@ -61,8 +61,8 @@ package struct InstanceState: Sendable {
         try end()
     }
 
-    /// `previous` becomes `current` again, whose release is removed.
-    /// - Returns: what is current now.
+    /// `previous` becomes `current` again, and the release that was in `current` is removed.
+    /// - Returns: the release that is current now.
     package func revert(to id: ReleaseID) throws(FileSystemError) -> DeployedRelease {
         try completeMove()
         guard let from = try deployed(in: current) else { throw Self.notDeployed(current) }
@@ -102,7 +102,7 @@ package struct InstanceState: Sendable {
     func completeReversionInPlace(_ release: DeployedRelease) throws(FileSystemError) {
         let erts = try boots(current)?.erts ?? ""
         try StartErlData(erts: erts, release: release.version).write(in: current, files: files)
-        // RELEASES is written anew before the start: what it names as permanent does not boot.
+        // RELEASES still names another release as permanent. The start writes it anew first.
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: nil)
         try end()
@@ -116,28 +116,28 @@ package struct InstanceState: Sendable {
                 operation: .hotUpgrade, from: try deployed(in: current), to: release))
     }
 
-    /// Notes that it has been; what was current before is now what it came from.
+    /// Notes that the node has been upgraded. The release that was current is now the previous one.
     package func recordHotUpgrade(
         to release: DeployedRelease, from replaced: DeployedRelease?
     ) throws(FileSystemError) {
-        // `make_permanent` writes without fsync: what it made must not be on the disk later than this.
+        // `make_permanent` writes without fsync: its files must be on the disk before this note.
         try files.synchronizeFileSystem(holding: current)
         try ReleaseMarker.replace(release, in: current, files: files)
         try describe(current: release, previous: replaced)
         try end()
     }
 
-    /// Notes that it has not been.
+    /// Notes that the node has not been upgraded.
     package func abandonHotUpgrade() throws(FileSystemError) {
         try end()
     }
 
-    /// Takes away what is staged, as a move does.
+    /// Sets the staged release aside, as a move does.
     func setStagedAside() throws(FileSystemError) {
         try staging.setAside()
     }
 
-    /// Completes, or forgets, a move that an error has cut off: before anything else is done to the
+    /// Completes or forgets a move that an error has cut off. Call it before any other work on the
     /// folders.
     package func completeMove() throws(FileSystemError) {
         guard let journal = try journal(), journal.operation != .hotUpgrade else { return }
@@ -145,9 +145,9 @@ package struct InstanceState: Sendable {
         try settle(journal, isRunning: false, &found)
     }
 
-    /// The release that stands in `current`, as its own marker, or a move that was cut off, describes it.
+    /// The release in `current`, as its own marker or a move that was cut off describes it.
     package func standing() throws(FileSystemError) -> DeployedRelease? {
-        // The marker is changed after what boots.
+        // The marker is changed after the file that says what boots.
         if let journal = try journal(), journal.operation == .revertInPlace,
             try boots(current)?.release == journal.to.version
         {
@@ -156,13 +156,13 @@ package struct InstanceState: Sendable {
         return try deployed(in: current)
     }
 
-    /// Removes what is staged.
+    /// Removes the staged release.
     package func discardStaged() throws(FileSystemError) {
         try staging.remove()
     }
 
-    /// Removes the folders that were set aside, with all that is in them, and files that were being
-    /// written when somebody was killed.
+    /// Removes the folders that were set aside with their contents, and files that a killed process
+    /// was writing.
     package func clean() throws(FileSystemError) {
         let files = [
             layout.journal(instance), layout.currentVersion(instance),
@@ -175,7 +175,7 @@ package struct InstanceState: Sendable {
 
     // MARK: The journal and the version files
 
-    /// The move under way; `nil` where there is none, or its journal is damaged.
+    /// The move under way; `nil` if there is none or its journal is damaged.
     func journal() throws(FileSystemError) -> InstanceJournal? {
         try StateFile.read(
             InstanceJournal.self, layout.journal(instance), files: files

@@ -1,4 +1,5 @@
-/// Names one published package: the same version published again with another hash is another one.
+/// Names one published package. The same version, published again with another hash, is another
+/// package.
 package struct ReleaseID: Hashable, Codable, Sendable, CustomStringConvertible {
     package var version: String
     package var hash: String

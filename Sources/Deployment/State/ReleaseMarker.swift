@@ -1,13 +1,14 @@
 package import Supervisor
 
-/// Which release a folder holds, in a file in the folder itself: so that the two change places in one
-/// step, and the version files can be made anew from what stands on disk.
+/// Says which release a folder holds, in a file in the folder itself. So the folder and the
+/// statement change places in one step, and the version files can be made anew from the folders.
 ///
 /// `FOLDER/.deployex.json`: `{"version":"0.1.2","hash":"local","deployment":"full_deployment"}`
 package enum ReleaseMarker {
     static let name = ".deployex.json"
 
-    /// Writes it into a folder that is being filled: made durable with the rest of it.
+    /// Writes it into a folder that is being filled. It becomes durable with the rest of the
+    /// folder.
     package static func put(
         _ release: DeployedRelease, in folder: String, files: any FileSystem
     ) throws(FileSystemError) {
@@ -26,7 +27,7 @@ package enum ReleaseMarker {
         try files.replaceFile("\(folder)/\(name)", with: StateFile.bytes(of: release))
     }
 
-    /// The release that the folder's marker names; `nil` where the marker is missing or damaged.
+    /// The release that the folder's marker names; `nil` if the marker is missing or damaged.
     package static func read(
         in folder: String, files: any FileSystem
     ) throws(FileSystemError) -> DeployedRelease? {

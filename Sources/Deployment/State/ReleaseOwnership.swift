@@ -2,19 +2,21 @@ internal import Glibc
 package import Supervisor
 package import Transport
 
-/// Whose a release's files are where the application has a user of its own.
+/// Who owns a release's files if the application has a user of its own.
 ///
 /// | what | owner | why |
 /// |---|---|---|
-/// | the release's folder, `bin/`, `erts-…/`, what else is in it | deployex's; the user's group reads it | a release only reads there |
+/// | its folder, `bin/`, `erts-…/`, anything else | deployex's | a release only reads it |
 /// | `tmp/` | the user's | the release writes its configuration there when it starts |
-/// | `lib/`, `releases/` | the user's | a hot upgrade unpacks and notes the new version there, from within the node |
+/// | `lib/`, `releases/` | the user's | in a hot upgrade the node writes the new version there |
 /// | `.deployex.json` | deployex's alone | it says which release the folder holds |
 ///
-/// What is the user's, deployex reads and writes with the user's rights only: see ``files(_:base:)``. A
-/// release that somebody else could change is not started.
+/// The user's group may read the files in the first row.
+///
+/// Deployex reads and writes the user's files only with the user's rights: see ``files(_:base:)``.
+/// It does not start a release that somebody else could change.
 package struct ReleaseOwnership: Equatable, Sendable {
-    /// `nil`: everything is deployex's own.
+    /// The application's user; `nil`: everything is deployex's own.
     package var user: ProcessUser?
 
     package init(user: ProcessUser?) {
@@ -23,10 +25,10 @@ package struct ReleaseOwnership: Equatable, Sendable {
 
     private static let usersNames = ["tmp", "lib", "releases"]
 
-    /// The file system in which everything below a release's folder is done as the user.
+    /// A file system that acts as the user below a release's folder.
     /// - Parameters:
-    ///   - base: by which everything else is done, and what is the user's as well.
-    ///   - publishers: whose packages come into a release's folder.
+    ///   - base: does everything else; the user's work goes through it, too.
+    ///   - publishers: the users whose packages may be copied into a release's folder.
     package func files(
         _ layout: DeploymentLayout, base: HostFileSystem, publishers: TrustedUsers
     ) -> any FileSystem {
@@ -36,7 +38,8 @@ package struct ReleaseOwnership: Equatable, Sendable {
         }
     }
 
-    /// Whether `path` is in a folder such as `service/APP/I/current`, and not deployex's own there.
+    /// Whether `path` is in a folder such as `service/APP/I/current`, and is not one of deployex's
+    /// own there.
     static func isInside(_ path: String, _ layout: DeploymentLayout) -> Bool {
         let service = layout.applicationFolder + "/"
         guard path.hasPrefix(service) else { return false }
@@ -44,13 +47,13 @@ package struct ReleaseOwnership: Equatable, Sendable {
         return names.count == 3 && !names[2].hasPrefix(ReleaseMarker.name)
     }
 
-    /// Makes a release that is deployex's alone, as it is when it has just been unpacked, the user's to
-    /// run. Does nothing where there is no user, no release, or one that is not deployex's alone. It
-    /// may be repeated, and blocks.
+    /// Hands a release over to the user, so that the user can run it. A release that has just been
+    /// unpacked is deployex's alone. Does nothing if there is no user, no release, or one that is
+    /// not deployex's alone. It may be repeated, and blocks.
     package func handOver(_ folder: String) throws(FileSystemError) {
         guard let user else { return }
         let files = HostFileSystem()
-        // Given last of all.
+        // `releases` is handed over last of all.
         guard try files.status(folder + "/releases")?.owner == geteuid() else { return }
         let tmp = folder + "/tmp"
         if try files.status(tmp) == nil { try files.makeFolder(tmp, mode: 0o700) }
@@ -64,8 +67,8 @@ package struct ReleaseOwnership: Equatable, Sendable {
         }
     }
 
-    /// Why the release in `folder` is not to be started as the user: somebody else could change it, as
-    /// when the configured user has changed since. `nil` when it may be. It blocks.
+    /// Why the release in `folder` must not be started as the user: somebody else could change it,
+    /// for example after the configured user has changed. `nil` if it may be started. It blocks.
     package func objection(to folder: String) throws(FileSystemError) -> String? {
         let path = folder + "/releases"
         let wanted = user?.id ?? geteuid()
@@ -79,8 +82,8 @@ package struct ReleaseOwnership: Equatable, Sendable {
     }
 }
 
-/// Who may pass through deployex's folders to a release: with mode 0711 others can enter what they are
-/// told of and list nothing; what else there is stays closed.
+/// Decides who may pass through deployex's folders to a release. With mode 0711 others can enter a
+/// folder by its name and list nothing. All other folders stay closed.
 package struct ReleaseReach: Sendable {
     package struct Application: Sendable {
         package var layout: DeploymentLayout
@@ -104,7 +107,7 @@ package struct ReleaseReach: Sendable {
 
     private var hasUsers: Bool { applications.contains { $0.user != nil } }
 
-    /// Makes what is above the base folder, where it is missing; before the base folder itself. It
+    /// Makes the missing folders above the base folder. Call it before the base folder is made. It
     /// blocks.
     package func prepareAncestors() throws(FileSystemError) {
         guard hasUsers, let slash = basePath.lastIndex(of: "/"), slash != basePath.startIndex
@@ -113,9 +116,9 @@ package struct ReleaseReach: Sendable {
             PathTrust().makeFolder(String(basePath[..<slash]), mode: 0o711))
     }
 
-    /// Opens the folders to the instances' users, and closes those that have none. The base folder is
-    /// ours and locked. It blocks.
-    /// - Returns: the applications with whose folders that does not succeed, each with the reason.
+    /// Opens the folders to the instances' users, and closes those that have none. The base folder
+    /// is ours and locked. It blocks.
+    /// - Returns: the applications whose folders this fails for, each with the reason.
     package func apply() throws(FileSystemError) -> [String: FileSystemError] {
         let files = HostFileSystem()
         let passable: UInt32 = hasUsers ? 0o711 : 0o700

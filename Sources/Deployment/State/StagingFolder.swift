@@ -1,7 +1,8 @@
 package import Supervisor
 
 /// The folder into which a release is unpacked, such as `service/APP/I/new`, and the temporary
-/// folders beside it, such as `new.tmp-1`. What has the folder's own name is always whole.
+/// folders beside it, such as `new.tmp-1`. The folder with its own name always holds a whole
+/// release.
 ///
 /// All of it blocks: callers `offload` it.
 package struct StagingFolder: Sendable {
@@ -16,14 +17,15 @@ package struct StagingFolder: Sendable {
         self.files = files
     }
 
-    /// Removes the staging folder with what is in it.
+    /// Removes the staging folder with its contents.
     package func remove() throws(FileSystemError) {
-        // Removing takes many steps. What is left when they are cut short must not have the name.
+        // Removing takes many steps. If they are cut short, the rest must not have the folder's
+        // name.
         guard let aside = try setAside() else { return }
         try files.removeTree(aside)
     }
 
-    /// Takes its name from what is staged, in one step: ``cleanLeftovers()`` removes that later.
+    /// Renames the staging folder, in one step. ``cleanLeftovers()`` removes it later.
     /// - Returns: the name that it has now; `nil` when there is nothing.
     @discardableResult
     package func setAside() throws(FileSystemError) -> String? {
@@ -33,8 +35,8 @@ package struct StagingFolder: Sendable {
         return aside
     }
 
-    /// Removes the temporary folders that a killed run has left. Only to be called when nothing is
-    /// being unpacked here: at start.
+    /// Removes the temporary folders that a killed run has left. Call it only when nothing is being
+    /// unpacked here: at start.
     /// - Returns: the names of the removed folders, sorted.
     @discardableResult
     package func cleanLeftovers() throws(FileSystemError) -> [String] {
@@ -53,13 +55,13 @@ package struct StagingFolder: Sendable {
         return temporary
     }
 
-    /// Gives `temporary` the staging folder's name, durably, in place of what had it.
+    /// Gives `temporary` the staging folder's name, durably, and replaces the folder that had it.
     ///
-    /// On an error the name is still, or already, that of one whole folder; what is left has the
-    /// name `temporary`. What had the name before is removed as far as that can be done: it cannot make
-    /// fail what has been done. ``cleanLeftovers()`` goes on with it.
+    /// On an error the name is still, or already, that of one whole folder; the other folder has
+    /// the name `temporary`. The replaced folder is removed if possible. A failure to remove it is
+    /// no error, because the exchange is done; ``cleanLeftovers()`` goes on with it.
     package func put(_ temporary: String) throws(FileSystemError) {
-        // Otherwise the name could be on the disk before what it stands for.
+        // Otherwise the name could be on the disk before the folder's contents.
         try files.synchronizeFileSystem(holding: temporary)
         guard try files.status(path) != nil else {
             try files.rename(temporary, to: path)
@@ -77,8 +79,8 @@ package struct StagingFolder: Sendable {
 
     private static let temporarySuffix = ".tmp-"
 
-    /// A path that nothing has. Counting is enough: one task at a time works on a staging folder, and
-    /// what happened can be told again from its names.
+    /// An unused path. Counting is enough: only one task at a time works on a staging folder, and
+    /// with counted names a run can be reproduced.
     private func temporaryPath() throws(FileSystemError) -> String {
         var number = 1
         while try files.status("\(path)\(Self.temporarySuffix)\(number)") != nil { number += 1 }

@@ -1,7 +1,8 @@
 internal import Supervisor
 
 extension ApplicationSnapshot {
-    /// An application that was not begun, with the reason: all its instances are failed.
+    /// The state of an application that was not begun, with the reason: all its instances are
+    /// failed.
     package static func failed(
         _ application: String, replicas: Int, problem: String
     ) -> ApplicationSnapshot {

@@ -2,8 +2,8 @@ internal import Glibc
 package import Supervisor
 package import Transport
 
-/// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for: once
-/// for each ``watch(_:_:at:)``, so that a log that nobody follows costs nothing.
+/// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for. It
+/// does so once for each ``watch(_:_:at:)``, so a log that nobody follows costs nothing.
 package actor LogWatch {
     package nonisolated let loop: EventLoop
     private let feed: ObservationFeed
@@ -11,7 +11,7 @@ package actor LogWatch {
     private var topics: [Int32: ObservationTopic] = [:]
     private var buffer = [UInt8](repeating: 0, count: 4 << 10)
 
-    /// So much is written together: an observer is not told of every line.
+    /// Writes within this time are reported together, so an observer is not told of every line.
     private static let debounce = Duration.milliseconds(50)
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
@@ -23,10 +23,10 @@ package actor LogWatch {
         loop = feed.loop
     }
 
-    /// Whatever is written to the file from now on is told. The caller looks at the file after
-    /// this.
-    /// - Returns: `false` where the file is missing, or the system watches no more files: nothing
-    ///   is told.
+    /// Reports the next write to the file from now on. The caller looks at the file after this
+    /// call.
+    /// - Returns: `false` if the file is missing, or the system watches no more files. Then nothing
+    ///   is reported.
     package func watch(_ name: InstanceName, _ stream: LogFiles.Stream, at path: String) -> Bool {
         guard let inotify = opened() else { return false }
         let mask = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF
@@ -59,7 +59,7 @@ package actor LogWatch {
             let count = read(inotify, &buffer, buffer.count)
             guard count > 0 else { break }
             for event in InotifyEvent.events(in: buffer[..<count]) {
-                // Where events were lost, all may have been written to.
+                // If events were lost, any of the files may have been written to.
                 if event.mask & UInt32(IN_Q_OVERFLOW) != 0 {
                     changed.formUnion(topics.values)
                     topics = [:]

@@ -1,18 +1,17 @@
 package import Supervisor
 package import Transport
 
-/// What changes, told once to all who wait for it.
+/// Reports each change once to all observers who wait for it.
 ///
 /// Each change of a topic gives it a new revision. An observer says which revision it has seen. It
-/// is answered at once where there is another one by now, else at the next change, and then looks
-/// at the newest state itself. So a slow observer skips what lies between, and no queue grows for
-/// it.
+/// is answered at once if there is a newer one, or else at the next change, and then looks at the
+/// newest state itself. So a slow observer skips the states in between, and no queue grows for it.
 package actor ObservationFeed {
     /// Why an observer cannot wait.
     package enum Refusal: Error, Equatable {
-        /// Too many wait already.
+        /// Too many observers wait already.
         case full
-        /// deployex ends.
+        /// deployex is ending.
         case closed
     }
 
@@ -34,7 +33,7 @@ package actor ObservationFeed {
 
     // MARK: Publishing
 
-    /// An application's state after an event, which may be the one before.
+    /// Takes an application's state after an event. It may be the same as before.
     package func publish(_ snapshot: ApplicationSnapshot) {
         guard snapshots[snapshot.application] != snapshot else { return }
         snapshots[snapshot.application] = snapshot
@@ -45,7 +44,7 @@ package actor ObservationFeed {
         for id in register.changed(topic) { wake(id) }
     }
 
-    /// Nothing is told any more: whoever waits learns that.
+    /// Ends all reports. Whoever waits learns that.
     package func close() {
         isClosed = true
         for id in Array(waiting.keys) { wake(id) }
@@ -53,20 +52,20 @@ package actor ObservationFeed {
 
     // MARK: Observing
 
-    /// `nil` for an application of which nothing is known yet.
+    /// The newest state of an application; `nil` if nothing is known of it yet.
     package func snapshot(of application: String) -> ApplicationSnapshot? {
         snapshots[application]
     }
 
-    /// The revision that stands for all of `topics`, to be compared with a later one.
+    /// The revision of all `topics` together, to be compared with a later one.
     package func revision(of topics: Set<ObservationTopic>) -> Int { register.revision(of: topics) }
 
-    /// How many wait.
+    /// How many observers wait.
     var observerCount: Int { waiting.count }
 
-    /// Returns the revision of `topics` as soon as it is another one than `seen`; the same one
-    /// after `limit`, or when the task is cancelled.
-    /// - Parameter observer: of whom only so many may wait at once.
+    /// Returns the revision of `topics` as soon as it differs from `seen`. After `limit`, or when
+    /// the task is cancelled, it returns `seen` itself.
+    /// - Parameter observer: who waits; the number of waiting calls is limited.
     package func change(
         of topics: Set<ObservationTopic>, after seen: Int, by observer: String,
         within limit: Duration
@@ -85,7 +84,7 @@ package actor ObservationFeed {
         return revision(of: topics)
     }
 
-    /// An observer has gone: it waits for nothing any more.
+    /// Ends the waiting of an observer that has gone.
     package func forget(_ observer: String) {
         for id in register.entries(of: observer) { wake(id) }
     }
@@ -98,13 +97,14 @@ package actor ObservationFeed {
 
 /// What can be observed.
 package enum ObservationTopic: Hashable, Sendable {
-    /// The state of an application: what is to run, what runs, how a rollout goes on.
+    /// The state of an application: its target, its instances, and the progress of a rollout.
     case application(String)
-    /// What an instance prints.
+    /// The output of an instance.
     case log(InstanceName, LogFiles.Stream)
 }
 
-/// Who waits for what, and what has changed when. It does no I/O and reads no clock.
+/// Keeps who waits for which topics, and when each topic changed. It does no I/O and reads no
+/// clock.
 package struct ObservationRegister: Equatable, Sendable {
     package struct Limits: Equatable, Sendable {
         package var count = 256
@@ -128,7 +128,7 @@ package struct ObservationRegister: Equatable, Sendable {
         self.limits = limits
     }
 
-    /// The latest change of any of `topics`; 0 where there was none.
+    /// The latest change of any of `topics`; 0 if there was none.
     func revision(of topics: Set<ObservationTopic>) -> Int {
         topics.map { revisions[$0] ?? 0 }.max() ?? 0
     }
@@ -140,7 +140,7 @@ package struct ObservationRegister: Equatable, Sendable {
         return entries.filter { $0.value.topics.contains(topic) }.map(\.key).sorted()
     }
 
-    /// - Returns: `nil` where too many wait already.
+    /// - Returns: `nil` if too many wait already.
     mutating func enter(_ topics: Set<ObservationTopic>, observer: String) -> Int? {
         guard entries.count < limits.count,
             entries(of: observer).count < limits.countOfObserver

@@ -70,7 +70,7 @@ package struct StatusReport: TermDocument {
         package var uptimeSeconds: Int?
         package var isStoppedByOperator: Bool?
         package var isResponding: Bool?
-        /// Why its node is not as it should be.
+        /// What is wrong with its node.
         package var reason: String?
         package var crashRestarts: Int?
         package var forcedRestarts: Int?
@@ -108,9 +108,9 @@ extension StatusReport {
 
 extension StatusReport.Application {
     /// - Parameters:
-    ///   - firstPort: instance I listens on `firstPort + I - 1`, where `ports` says nothing else.
-    ///   - ports: those of the processes, in the order of the instances.
-    ///   - host: this one, as it is in the instances' nodes.
+    ///   - firstPort: instance I listens on `firstPort + I - 1`, unless `ports` says otherwise.
+    ///   - ports: the ports of the processes, in the order of the instances.
+    ///   - host: this host's name as the instances' nodes use it.
     package init(
         _ snapshot: ApplicationSnapshot, firstPort: UInt16, ports: [UInt16?] = [], host: String,
         now: MonotonicTime

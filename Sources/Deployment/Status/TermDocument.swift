@@ -1,19 +1,19 @@
 package import ExternalTermFormat
 
-/// A value that travels as a map with atoms as keys, `null` for what is not there. It names each
-/// field once, and is written and read by that.
+/// A value that travels as a map with atoms as keys and `null` for missing values. It names each
+/// field once; both writing and reading use that list.
 package protocol TermDocument: TermConvertible, Equatable, Sendable {
-    /// With nothing in it.
+    /// The document without any values.
     static var empty: Self { get }
-    /// In the order in which they are written.
+    /// The fields in the order in which they are written.
     static var fields: [TermField<Self>] { get }
 }
 
 extension TermDocument {
     package var term: Term { .object(Self.fields.map { ($0.key, $0.write(self)) }) }
 
-    /// What `term` lacks, or has in another shape, is left out: whoever sent it may be of another
-    /// version.
+    /// Leaves out fields that `term` lacks or has in another shape, because the sender may be of
+    /// another version.
     package init(reading term: Term) {
         self = .empty
         guard let map = term.asMap else { return }
@@ -58,11 +58,11 @@ extension Term {
 
     package static func orNull(_ value: (some TermConvertible)?) -> Term { value?.term ?? .null }
 
-    /// A map with atoms as keys, which differ.
+    /// A map with atoms as keys. The keys must differ.
     package static func object(_ pairs: [(Atom, Term)]) -> Term {
         .map(TermMap(pairs.map { (key: .atom($0.0), value: $0.1) }))
     }
 
-    /// The value behind an atom in a map.
+    /// The value of an atom in a map.
     package subscript(_ key: Atom) -> Term? { asMap?[key] }
 }

@@ -3,8 +3,8 @@ internal import Transport
 
 extension Term {
     /// The term as JSON text, indented by two spaces: maps become objects, lists arrays, binaries
-    /// and atoms strings; the atoms `null`, `true` and `false` become themselves, as in OTP's
-    /// `json`. What JSON cannot say (tuples, pids) is a string in Erlang syntax.
+    /// and atoms strings. The atoms `null`, `true` and `false` become themselves, as in OTP's
+    /// `json`. Terms that JSON cannot express (tuples, pids) become strings in Erlang syntax.
     package var json: String {
         var text = ""
         writeJSON(into: &text, indent: 0)
@@ -53,7 +53,8 @@ extension Term {
         text += "\n" + margin + close
     }
 
-    /// Source: RFC 8259, section 7. What a terminal would obey is written as a number as well.
+    /// Source: RFC 8259, section 7. Characters that a terminal would obey are also written as
+    /// numbers.
     private static func writeJSONString(_ string: String, into text: inout String) {
         text += "\""
         for scalar in string.unicodeScalars {

@@ -2,8 +2,9 @@ internal import ExternalTermFormat
 internal import FoundationEssentials
 internal import Supervisor
 
-/// The answer to `deployex:versions()`, in the shape that `deployex versions --json` prints: which
-/// version each application is to run, which ones are not deployed again, and what was deployed.
+/// The answer to `deployex:versions()`, in the shape that `deployex versions --json` prints: each
+/// application's target version, the versions that are not deployed again, and the deployments so
+/// far.
 package struct VersionsReport: TermDocument {
     package var node: String?
     package var applications: [Application] = []
@@ -19,7 +20,7 @@ package struct VersionsReport: TermDocument {
         package var targetVersion: String?
         package var pinnedVersion: String?
         package var ghosted: [Ghost] = []
-        /// The newest last, as they happened.
+        /// The outcomes in the order in which they happened, the newest last.
         package var history: [Outcome] = []
 
         package static let empty = Application()
@@ -37,7 +38,7 @@ package struct VersionsReport: TermDocument {
         package var version: String?
         package var hash: String?
         package var reason: String?
-        /// What the instance that failed had printed last.
+        /// The last lines that the failed instance printed.
         package var logLines: [String] = []
         package var at: String?
 

@@ -1,11 +1,12 @@
 internal import Glibc
 package import Transport
 
-/// Releases published in a folder: `ROOT/versions/APP/ENV/current.json` names the one to run,
+/// Releases published in a folder: `ROOT/versions/APP/ENV/current.json` names the release to run,
 /// `ROOT/dist/APP/APP-VERSION.tar.gz` are the packages.
 ///
-/// Either may be a symbolic link to a regular file. What is published is run: so it is taken only where
-/// nobody but trusted users can have written it (``PathTrust``), which is looked at each time.
+/// Either may be a symbolic link to a regular file. Because published releases are run, the store
+/// accepts a file only if nobody but trusted users can have written it (``PathTrust``). It checks
+/// this each time.
 package struct FolderStore: ReleaseStore, Equatable {
     package let root: String
     package let application: String
@@ -14,7 +15,7 @@ package struct FolderStore: ReleaseStore, Equatable {
     package let publishers: TrustedUsers
 
     /// - Parameters:
-    ///   - application: and `environment`: names that the configuration has found fit for a path.
+    ///   - application: like `environment`, a name that the configuration has found fit for a path.
     ///   - publishers: who may publish.
     package init(
         root: String, application: String, environment: String,
@@ -41,7 +42,7 @@ package struct FolderStore: ReleaseStore, Equatable {
         return try await offload { () throws(StoreError) in try Self.readCurrent(path, trust) }
     }
 
-    /// The package where it stands: nothing is copied.
+    /// The package in its place in the store: nothing is copied.
     package func package(
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage {
@@ -50,7 +51,7 @@ package struct FolderStore: ReleaseStore, Equatable {
         return LocalPackage(path: path, owners: publishers)
     }
 
-    /// How the store's paths are walked.
+    /// The rules by which the store's paths are walked.
     package static func trust(_ publishers: TrustedUsers) -> PathTrust {
         PathTrust(
             users: publishers, mayNameUsers: true,

@@ -1,10 +1,10 @@
-/// One event of inotify(7): which watch, what, and the name in the watched folder ("" for none).
+/// One event of inotify(7): the watch, the kind, and the name in the watched folder ("" for none).
 struct InotifyEvent: Equatable {
     var watch: Int32
     var mask: UInt32
     var name: String
 
-    /// The events in what read(2) gave. Anything after a cut event is left out.
+    /// The events in bytes from read(2). Leaves out a cut event and everything after it.
     static func events(in bytes: ArraySlice<UInt8>) -> [InotifyEvent] {
         // struct inotify_event: int wd, uint32 mask, uint32 cookie, uint32 len, char name[len].
         var events: [InotifyEvent] = []

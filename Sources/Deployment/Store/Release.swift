@@ -3,13 +3,13 @@
 /// ```json
 /// {"version": "1.0.0", "hash": "local", "pre_commands": ["eval MyApp.Release.migrate"]}
 /// ```
-/// `version` becomes part of paths: 1 to 128 bytes of letters, digits and `._+~-`, the first one a
-/// letter or a digit, no `..`. `hash` only describes: Deployex demands it, here a missing or null one
-/// is "". `pre_commands` may be missing. Other keys are left alone.
+/// `version` becomes part of paths. It has 1 to 128 bytes of letters, digits and `._+~-`, begins
+/// with a letter or a digit, and has no `..`. `hash` names the publication. Deployex demands it;
+/// here a missing or null one is "". `pre_commands` may be missing. Other keys are ignored.
 package struct Release: Equatable, Hashable, Sendable, Codable {
     package let version: String
     package let hash: String
-    /// What to run with `bin/APP` before the release is started, in order.
+    /// The commands to run with `bin/APP` before the release is started, in order.
     package let preCommands: [String]
 
     private enum CodingKeys: String, CodingKey {
@@ -33,7 +33,7 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
         self.preCommands = preCommands
     }
 
-    /// Decodes and checks; what is missing is as in ``init(parsing:)``.
+    /// Decodes and checks. Missing values are treated as in ``init(parsing:)``.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         try self.init(
@@ -126,11 +126,11 @@ package enum ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
     case missingVersion
     case emptyVersion
     case wrongType(key: String, found: String)
-    /// Characters that do not belong in a path, `..`, or too long.
+    /// It has characters that do not belong in a path, or `..`, or is too long.
     case invalidVersion(String)
-    /// Control characters, or too long.
+    /// It has control characters, or is too long.
     case invalidHash
-    /// Too many, too long, empty, or with control characters.
+    /// There are too many, or one is too long, is empty, or has control characters.
     case invalidPreCommands
 
     package var description: String {

@@ -1,15 +1,15 @@
 package import Transport
 
-/// Where releases are published: a folder, or S3.
+/// A place where releases are published: a folder, or S3.
 package protocol ReleaseStore: Sendable {
-    /// Where it is published which release should run: a path or an address, for people.
+    /// The place that names the release to run: a path or an address, for people.
     var catalog: String { get }
 
     /// The release that should run; `nil` while none has been published.
     func current() async throws(StoreError) -> Release?
 
-    /// Makes the release's package a local file. A store that has to download it does so below
-    /// `folder`, completely or not at all.
+    /// Makes the release's package available as a local file. A store that must download it does so
+    /// below `folder`, completely or not at all.
     /// - Parameter folder: exists, belongs to the caller, and is on the disk to deploy to.
     func package(
         of release: Release, into folder: String
@@ -19,7 +19,7 @@ package protocol ReleaseStore: Sendable {
 /// A package as a local file.
 package struct LocalPackage: Equatable, Sendable {
     package var path: String
-    /// Whose it may be.
+    /// The users who may own it.
     package var owners: TrustedUsers
 
     package init(path: String, owners: TrustedUsers = TrustedUsers()) {
@@ -28,7 +28,7 @@ package struct LocalPackage: Equatable, Sendable {
     }
 }
 
-/// Why a store could not be read. The running version is not touched, and it is tried again.
+/// Why a store could not be read. The running version is not touched, and the read is tried again.
 package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `current.json` is there but does not say what to deploy.
     case invalid(path: String, ReleaseError)
@@ -37,9 +37,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     case notAFile(path: String)
     /// Somebody who is not trusted can change what is published.
     case untrusted(PathTrustError)
-    /// The system does not let it be read.
+    /// The system does not allow reading it.
     case unreadable(path: String, SystemError)
-    /// A store that is not on this host did not give it.
+    /// A store on another host did not deliver it.
     case unavailable(address: String, reason: String)
 
     package var description: String {

@@ -1,19 +1,20 @@
 internal import Glibc
 package import Transport
 
-/// Calls back soon after a folder store's `current.json` may have changed: created, written, replaced
+/// Calls back soon after a folder store's `current.json` may have been created, written, replaced
 /// by a rename, or deleted; also when its folders are made, moved or deleted later.
 ///
-/// It watches the store's folders from its root down to the file's; while the root does not exist,
-/// the nearest folder above it that does. A call says "look again", not what has happened, and there
-/// may be one too many; calls are at least the debounce time apart. What inotify(7) does not tell
-/// (changes behind a symbolic link, on a network file system, by a rename far above the root) is left
-/// to whoever polls. It is confined to its loop; inotify calls look paths up but wait for no data.
+/// It watches the store's folders from its root down to the file's. While the root does not exist,
+/// it watches the nearest existing folder above. A call says "look again", not what has happened,
+/// and there may be one too many. Calls are at least the debounce time apart. Inotify(7) does not
+/// report changes behind a symbolic link, on a network file system, or by a rename far above the
+/// root; a poll must find these. The watcher is confined to its loop; inotify calls look paths up
+/// but wait for no data.
 package actor StoreWatcher {
     package nonisolated let loop: EventLoop
-    /// Every folder above the file with the name that matters in it, from `/` down.
+    /// Every folder above the file, from `/` down, each with the name that matters in it.
     private let chain: [(folder: String, name: String)]
-    /// Where in `chain` the store's root is.
+    /// The index of the store's root in `chain`.
     private let rootIndex: Int
     private let debounce: Duration
     private let onChange: @Sendable () -> Void
@@ -21,7 +22,7 @@ package actor StoreWatcher {
 
     private var inotify: FileDescriptor?
     private var token: EventLoop.WatchToken?
-    /// The watched part of `chain`, from above down.
+    /// The watched part of `chain`, from the top down.
     private var watches: [(descriptor: Int32, index: Int)] = []
     private var timer: LoopTimer?
     private var buffer = [UInt8](repeating: 0, count: 16 << 10)
@@ -32,7 +33,7 @@ package actor StoreWatcher {
 
     /// - Parameters:
     ///   - onChange: called on the loop's thread.
-    ///   - onFailure: called at most once, on the loop's thread: from then on nothing is watched.
+    ///   - onFailure: called at most once, on the loop's thread. From then on nothing is watched.
     package init(
         store: FolderStore, loop: EventLoop, debounce: Duration = .milliseconds(50),
         onChange: @escaping @Sendable () -> Void,
@@ -52,8 +53,8 @@ package actor StoreWatcher {
         rootIndex = Self.names(store.root).count
     }
 
-    /// Starts watching. What is there already is not called back: read it after this. The watcher
-    /// lives until ``stop()``.
+    /// Starts watching. It does not call back for a file that is there already: read it after this
+    /// call. The watcher lives until ``stop()``.
     package func start() {
         guard inotify == nil else { return }
         do throws(SystemError) {
@@ -69,7 +70,7 @@ package actor StoreWatcher {
         }
     }
 
-    /// Ends watching: no call comes after this.
+    /// Ends watching: it does not call back any more.
     package func stop() {
         if let token { loop.unwatch(token) }
         token = nil
@@ -100,8 +101,8 @@ package actor StoreWatcher {
 
     // MARK: Watching
 
-    /// Watches what of the chain exists now. Each folder is watched before the one in it is looked
-    /// for: if that comes meanwhile, there is an event for it.
+    /// Watches the part of the chain that exists now. It watches each folder before it looks for
+    /// the next one in it, so that there is an event if that one appears meanwhile.
     private func arm() throws(SystemError) {
         guard let inotify = inotify?.raw else { return }
         for watch in watches { inotify_rm_watch(inotify, watch.descriptor) }
@@ -119,15 +120,15 @@ package actor StoreWatcher {
         }
     }
 
-    /// Watches one folder of the chain; false when it does not exist.
+    /// Watches one folder of the chain; `false` when the folder does not exist.
     private func watch(_ index: Int) throws(SystemError) -> Bool {
         guard let inotify = inotify?.raw else { return false }
-        // Folders higher up may be busy ones, such as /tmp: there only names count.
+        // Folders higher up, such as /tmp, may be busy: there only names count.
         var mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF
         mask |= IN_MOVE_SELF
         if index == chain.count - 1 { mask |= IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB }
         let folder = chain[index].folder
-        // MASK_ADD: links may make one folder stand at two places of the chain.
+        // MASK_ADD: because of links, one folder may be at two places of the chain.
         let flags = UInt32(bitPattern: mask) | UInt32(IN_ONLYDIR) | UInt32(IN_MASK_ADD)
         let descriptor = inotify_add_watch(inotify, folder, flags)
         guard descriptor >= 0 else {
@@ -172,7 +173,7 @@ package actor StoreWatcher {
         // Events were lost: anything may have happened.
         if event.mask & UInt32(IN_Q_OVERFLOW) != 0 { return .arm }
         let indices = watches.filter { $0.descriptor == event.watch }.map(\.index)
-        // Of a watch that arm() has given up.
+        // The event belongs to a watch that arm() has given up.
         guard !indices.isEmpty else { return .nothing }
         let gone = UInt32(IN_IGNORED) | UInt32(IN_MOVE_SELF) | UInt32(IN_UNMOUNT)
         if event.mask & gone != 0 { return .arm }
@@ -182,7 +183,7 @@ package actor StoreWatcher {
     }
 
     private func callSoon() {
-        // Not postponed by later events: a busy writer must not keep the call away for ever.
+        // Later events do not postpone the call: a busy writer must not prevent it forever.
         guard timer == nil else { return }
         timer = loop.schedule(after: debounce) {
             self.assumeIsolated {
