@@ -299,10 +299,15 @@ package actor Deployer {
     /// Makes the folders of an instance, and those above them, if somebody has removed them.
     func makeFolders(_ number: InstanceNumber) async throws {
         let (effects, records, state) = (effects, records, instance(number).state)
+        let keepers = instances.map(\.keeper)
         let isRecordLost = try await loop.offload { () throws -> Bool in
             try effects.prepareBase?()
             try effects.prepareLogFolder()
-            if try effects.files.status(records.path) == nil { try records.prepare() }
+            if try effects.files.status(records.path) == nil {
+                try records.prepare()
+                // Those of the instances that run on have gone as well.
+                for keeper in keepers { try keeper.rewrite() }
+            }
             let isLost = try effects.files.status(effects.layout.versionFolder) == nil
             for folder in [
                 effects.layout.instanceFolder(number), effects.layout.versionFolder(number),

@@ -194,6 +194,12 @@ extension Deployer {
                     outcome,
                     "Instance: \(name.number) is more than \(configuration.replicas) replicas and ran as "
                         + "OS process \(process.pid)")
+                for other in record.others ?? [] {
+                    let outcome = try await LeftoverSession.stop(
+                        other, timeout: .seconds(2), in: effects.processes, on: loop)
+                    tellOfLeftover(
+                        outcome, "Instance: \(name.number) had left OS process \(other.pid) behind")
+                }
             }
             try await loop.offload { try records.remove(name) }
         }
@@ -360,13 +366,25 @@ extension Deployer {
     {
         guard let session = instance(number).session else { return }
         let (keeper, name) = (instance(number).keeper, instance(number).name)
+        do {
+            try await makeFolders(number)
+        } catch {
+            log(.error, "making the folders of \(name): \(error)")
+        }
         let isRecorded = await attempt("recording that \(name) is to stop") {
             try keeper.update { $0.isStopping = true }
         }
-        guard instance(number).session === session else { return }
+        let instance = instance(number)
+        guard instance.session === session else { return }
         if isRecorded { return send(session) }
+        let isTriedAgain = instance.unsent != nil
+        instance.unsent = send
+        guard !isTriedAgain else { return }
         loop.schedule(after: .seconds(1)) { [self] in
-            assumeIsolated { _ = $0.begin { await $0.signal(number, send) } }
+            assumeIsolated { deployer in
+                guard let send = deployer.instance(number).unsent.take() else { return }
+                deployer.begin { await $0.signal(number, send) }
+            }
         }
     }
 

@@ -123,7 +123,7 @@ struct CommandDesk {
                 "instance \(number) is deployed when its turn comes", [.tell(number, .release)])
         }
         if rollout == nil, fleet[number].status == .idle, let target = plan.target(in: fleet),
-            plan.isOutdated(fleet[number], target)
+            plan.isOutdated(fleet[number], target), plan.mayBegin(target, in: fleet, now: now)
         {
             return .done(
                 "instance \(number) is being started with version \(target.version)",

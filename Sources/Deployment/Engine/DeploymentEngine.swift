@@ -56,7 +56,12 @@ extension DeploymentEngine {
         engine.actions.append(.log(.info, "Initialising deployment server"))
         let running = Set(found.filter(\.isRunning).compactMap { $0.current?.id })
         for (number, found) in zip(InstanceNumber.first(found.count), found) {
-            let isStale = !running.isEmpty && !running.contains { $0 == found.current?.id }
+            // A release still on trial shows by its start whether it is good.
+            let isStale =
+                !running.isEmpty
+                && found.current.map {
+                    !running.contains($0.id) && !engine.plan.isUndecided($0.id)
+                } ?? false
             let (instance, actions) = Instance.begin(
                 number, found, configuration, isStale: isStale, now: now)
             engine.fleet.add(instance)
@@ -124,8 +129,8 @@ extension DeploymentEngine {
         case .nodeRestarts(let number, let release, let reason):
             tellRollout(number, release, now: now) { $0.nodeRestarts(reason, $1) }
         case .configurationFailed(let number, let release, let reason, let isForeign):
-            tellRollout(number, release, now: now) { told, _ in
-                told.configurationFailed(reason, isForeign: isForeign)
+            tellRollout(number, release, now: now) {
+                $0.configurationFailed(reason, isForeign: isForeign, $1)
             }
         case .reverted(let number, let release):
             tellRollout(number, nil, now: now) { $0.reverted(to: release, $1) }
@@ -272,12 +277,8 @@ extension DeploymentEngine {
         if fleet.contains(where: { $0.isReady && $0.current?.id == target.id }) {
             plan.noteTargetGood(target)
         }
-        guard !plan.holdsBack(target, now: now) else { return }
-        // Instances that already run the target must be ready before others get it.
-        let isProven = fleet.allSatisfy {
-            $0.isStoppedByOperator || plan.isOutdated($0, target) || $0.isReady
-        }
-        guard isProven, let next = fleet.next(where: { plan.isOutdated($0, target) }) else {
+        guard plan.mayBegin(target, in: fleet, now: now) else { return }
+        guard let next = fleet.next(where: { plan.isOutdated($0, target) }) else {
             return
         }
         begin(Rollout.begin(next, target, surroundings(now: now)), now: now)
@@ -327,7 +328,8 @@ extension DeploymentEngine {
                 // While its node is being upgraded, the end of the upgrade reports the outcome.
                 if !isBeingChanged(number) { failTrial(number, reason, now: now) }
             case .hung(let count):
-                guard fleet.mayKillHung(number) else { continue }
+                let patience = configuration.timings.readyTimeout
+                guard fleet.mayKillHung(number, patience: patience, now: now) else { continue }
                 tell(number, now: now) { $0.perform(.killHung(count: count), now: now) }
             }
         }

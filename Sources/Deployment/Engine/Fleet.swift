@@ -1,4 +1,5 @@
 internal import Supervisor
+internal import Transport
 
 /// The instances of an application, by number from one.
 ///
@@ -31,11 +32,14 @@ struct Fleet: Sequence {
     }
 
     /// Whether an instance that does not respond may be killed. If no other one serves, they are
-    /// killed one after the other: a restart may not mend the cause.
-    func mayKillHung(_ number: InstanceNumber) -> Bool {
-        let others = instances.filter { $0.number != number }
+    /// killed one after the other: a restart may not mend the cause. An instance that was killed has
+    /// until `patience` to become ready: it may itself wait for one that hangs.
+    func mayKillHung(
+        _ number: InstanceNumber, patience: Duration, now: MonotonicTime
+    ) -> Bool {
+        let others = instances.filter { $0.number != number && !$0.isStoppedByOperator }
         return others.contains { $0.isReady && $0.isUp && $0.health.isResponding }
-            || !others.contains { $0.wasKilledAsHung && !$0.isStoppedByOperator }
+            || !others.contains { $0.killedAsHungAt.map { now < $0 + patience } ?? false }
     }
 
     /// The instance to change next, among those for which `isOutdated` holds. One that is not ready

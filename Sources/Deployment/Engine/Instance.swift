@@ -77,8 +77,8 @@ struct Instance {
     private(set) var isAwaitingTarget = false
     private(set) var interrupted: InterruptedUpgrade?
     private var trial: Trial?
-    /// Whether it was killed because it did not respond, and has not been ready since.
-    private(set) var wasKilledAsHung = false
+    /// When it was killed because it did not respond, if it has not been ready since.
+    private(set) var killedAsHungAt: MonotonicTime?
     /// The note that is on disk.
     private var noted: InstanceNote
 
@@ -248,7 +248,7 @@ extension Instance {
             health.settleDoubt()
             return perform(process.restartRequested(now: now))
         case .killHung(let count):
-            wasKilledAsHung = true
+            killedAsHungAt = now
             let text =
                 "Application instance: \(number) has not responded \(count) times in a row: it is "
                 + "killed and started again"
@@ -346,7 +346,7 @@ extension Instance {
         case .respondsAgain:
             return [.log(.info, "Instance: \(number) responds again")]
         case .becameReady:
-            wasKilledAsHung = false
+            killedAsHungAt = nil
             return perform(process.becameReady(now: now)) + [.becameReady]
         case .doesNotRespond(let text):
             return [.log(.warning, "Instance: \(number) does not respond: \(text)")]

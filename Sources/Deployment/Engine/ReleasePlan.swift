@@ -11,6 +11,9 @@ struct ReleasePlan {
     private var catalog: CatalogWatch
     private var retry: Retry?
     private var blame: Blame?
+    /// The release that was absolved last. That happens once: the version before may stumble over what
+    /// this one leaves behind.
+    private var absolved: ReleaseID?
     private let timings: EngineConfiguration.Timings
     private let origin: MonotonicTime
     /// Seconds since 1970 at `origin`.
@@ -149,6 +152,20 @@ extension ReleasePlan {
 // MARK: How a deployment went
 
 extension ReleasePlan {
+    /// Whether an instance may be brought to `target` now. What already runs it must be ready before it
+    /// is carried any further.
+    func mayBegin(_ target: Release, in fleet: Fleet, now: MonotonicTime) -> Bool {
+        !holdsBack(target, now: now)
+            && fleet.allSatisfy {
+                $0.isStoppedByOperator || isOutdated($0, target) || $0.isReady
+            }
+    }
+
+    /// How many attempts at `release` in a row have failed before they changed anything.
+    func failureCount(of release: Release) -> Int {
+        retry.map { $0.release == release ? $0.failureCount : 0 } ?? 0
+    }
+
     /// Whether the next attempt at `target` has to wait.
     func holdsBack(_ target: Release, now: MonotonicTime) -> Bool {
         guard let retry else { return false }
@@ -160,7 +177,7 @@ extension ReleasePlan {
     mutating func postpone(
         _ release: Release, _ reason: String, now: MonotonicTime
     ) -> EngineAction {
-        let before = retry.map { $0.release == release ? $0.failureCount : 0 } ?? 0
+        let before = failureCount(of: release)
         let delay = min(timings.retryDelay * (1 << min(before, 16)), timings.maximumRetryDelay)
         retry = Retry(
             release: release, failureCount: before + 1, notBefore: now + delay, reason: reason)
@@ -239,7 +256,9 @@ extension ReleasePlan {
             if blame.release == id, blame.isWrong {
                 return [goesOn(id, reason, "the version before it failed there as well")]
             }
-            if blame.release != id, record.isGhosted(blame.release), isKnownGood(id) {
+            if blame.release != id, blame.release != absolved, record.isGhosted(blame.release),
+                isKnownGood(id)
+            {
                 return [absolve(blame, by: id, reason, now: now)]
             }
         }
@@ -265,6 +284,7 @@ extension ReleasePlan {
         let version = blame.release.version
         _ = record.unghost(where: { $0.id == blame.release })
         self.blame?.isWrong = true
+        absolved = blame.release
         let told =
             "Version \(good.version) failed as well, at \(reason): the cause is not version "
             + "\(version), which is not ghosted any more"
@@ -331,7 +351,7 @@ extension ReleasePlan {
     /// Lets a version be deployed again. Returns whether it was ghosted.
     mutating func unghost(_ version: String) -> Bool {
         guard record.unghost(where: { $0.version == version }) > 0 else { return false }
-        (retry, blame) = (nil, nil)
+        (retry, blame, absolved) = (nil, nil, nil)
         return true
     }
 }

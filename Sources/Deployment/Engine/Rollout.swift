@@ -209,8 +209,9 @@ extension Rollout {
 
     /// Whether the instance is still to run the release. Nothing has been touched yet.
     private func isStillWanted(_ around: Surroundings) -> Bool {
-        around.target?.id == release.id && !around.fleet[instance].isStoppedByOperator
-            && !around.isShuttingDown
+        // What was fetched may be another publication of the version, if there is one by now.
+        around.target?.id == release.id && around.plan.record.isInStore(release.id)
+            && !around.fleet[instance].isStoppedByOperator && !around.isShuttingDown
     }
 
     private var dropStaged: [Action] { [.ask(.discardStaged(instance)), .abandon] }
@@ -330,10 +331,13 @@ extension Rollout {
         // wanted.
         let mayDeploy = around.target?.id == release.id && !isResumed
         guard mayDeploy, around.fleet.maySpare(instance) else {
-            return [
-                .log(.error, "\(text): \(reason)"), .end(.failed, reason: reason),
-                .ask(.discardStaged(instance)),
-            ] + (nodeIsUntouched ? [] : [.tell(.doubtNode)]) + (mayDeploy ? [waitForOthers] : [])
+            // What is to be repeated is not to be repeated in the same way.
+            let end =
+                mayDeploy && !nodeIsUntouched
+                ? noteFailed(reason, around) + [.abandon] : [.end(.failed, reason: reason)]
+            return [.log(.error, "\(text): \(reason)")] + end
+                + [.ask(.discardStaged(instance))] + (nodeIsUntouched ? [] : [.tell(.doubtNode)])
+                + (mayDeploy ? [waitForOthers] : [])
         }
         return [.log(.error, "\(text), running full deployment: \(reason)")]
             + (nodeIsUntouched ? [] : noteFailed(reason, around)) + stop(for: .promotion, around)
@@ -354,12 +358,24 @@ extension Rollout {
 
     /// The release would not boot, so the running one goes on. Trying again makes sense only if the
     /// cause is not in the release.
-    func configurationFailed(_ reason: String, isForeign: Bool) -> [Action] {
+    mutating func configurationFailed(
+        _ reason: String, isForeign: Bool, _ around: Surroundings
+    ) -> [Action] {
         guard case .upgrading(isResumed: false) = phase else { return [] }
         let drop = Action.ask(.discardStaged(instance))
-        guard !isForeign else { return [drop, .abandon, .postpone(reason: reason)] }
-        return [drop, .end(.failed, reason: reason), .ghost(reason: reason)]
+        guard isForeign else {
+            return [drop, .end(.failed, reason: reason), .ghost(reason: reason)]
+        }
+        // What does not come by itself may be there only for a start.
+        guard around.plan.failureCount(of: release) < Self.patience else {
+            let text = "Instance: \(instance): full deployment instead of a hot upgrade: \(reason)"
+            return [.log(.warning, text)] + deployInFull(around)
+        }
+        return [drop, .abandon, .postpone(reason: reason)]
     }
+
+    /// How often a configuration that no release can read is waited for: 5, 10, 20 and 40 seconds.
+    private static let patience = 4
 
     private func noteFailed(_ reason: String, _ around: Surroundings) -> [Action] {
         around.fleet[instance].current.map { [.noteFailedUpgrade(from: $0.id, reason: reason)] }

@@ -144,6 +144,13 @@ extension HotUpgrade {
         _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
     ) async throws(FileSystemError) -> Evaluated {
         let first = try await evaluate(plan, in: files.staged, evaluation)
+        if let reason = failure(of: first) {
+            let command = try await loop.offload { () throws(FileSystemError) in
+                try StartCommand.find(in: files.staged, application: plan.name, files: files.files)
+            }
+            // Only a script of `mix release` evaluates Elixir in a program of its own.
+            guard command.arguments == ["start"] else { throw .unusable(reason) }
+        }
         if let reason = failure(of: first), await fails(plan, in: files.current, evaluation) {
             return .failed(reason, isForeign: true)
         }
@@ -165,13 +172,19 @@ extension HotUpgrade {
         _ plan: Plan, in folder: String, _ evaluation: Evaluation
     ) async throws(FileSystemError) -> ProgramOutput {
         let program = "\(folder)/bin/\(plan.name)"
+        let output: ProgramOutput
         do {
-            return try await evaluation.run(
+            output = try await evaluation.run(
                 program, ["eval", ResolvedConfiguration.expression], evaluation.environment,
                 plan.timings.evaluation)
         } catch {
             throw .unusable("running \(program) eval: \(error)")
         }
+        // It took too long, or the host ended it: that says nothing about the release.
+        guard output.exitStatus < 128 else {
+            throw .unusable("\(program) eval was killed: status \(output.exitStatus)")
+        }
+        return output
     }
 
     /// Whether the release in `folder` cannot be asked for its configuration.

@@ -29,4 +29,13 @@ package final class InstanceRecordKeeper: Sendable {
             state.written = state.record
         }
     }
+
+    /// Writes the record again, if it was ever written: somebody has removed it. It blocks.
+    package func rewrite() throws(FileSystemError) {
+        try state.withLock { state throws(FileSystemError) in
+            guard state.written != nil || state.record.process != nil else { return }
+            try folder.write(state.record)
+            state.written = state.record
+        }
+    }
 }

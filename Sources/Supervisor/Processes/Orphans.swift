@@ -19,8 +19,9 @@ package final class Orphans: Sendable {
     private struct Orphan: Sendable {
         let handle: ProcessHandle
         let session: Int32
-        /// Which instance the process belongs to.
+        /// Which instance the process belongs to, as it says itself.
         let mark: String?
+        let user: UInt32?
         var isOld = false
         var isTold = false
     }
@@ -28,7 +29,7 @@ package final class Orphans: Sendable {
     private struct State: Sendable {
         var orphans: [Int32: Orphan] = [:]
         /// By mark.
-        var listeners: [String: Listener] = [:]
+        var listeners: [String: (owner: UInt32, tell: Listener)] = [:]
     }
 
     typealias Listener = @Sendable (_ identity: ProcessIdentity, _ session: Int32) -> Void
@@ -56,8 +57,12 @@ package final class Orphans: Sendable {
 
     /// Reports, on the loop, each process with that mark that was there at two looks. Most live
     /// shorter.
-    func listen(_ mark: String, _ listener: Listener?) {
-        state.withLock { $0.listeners[mark] = listener }
+    /// - Parameter owner: the user of the mark's instance. A mark can be forged: those of other users
+    ///   are not believed.
+    func listen(_ mark: String, of owner: UInt32, _ listener: Listener?) {
+        state.withLock { state in
+            state.listeners[mark] = listener.map { (owner, $0) }
+        }
     }
 
     private func takeNews() -> [(Listener, Orphan)] {
@@ -66,9 +71,11 @@ package final class Orphans: Sendable {
             for (pid, orphan) in state.orphans {
                 guard let mark = orphan.mark, !orphan.isTold else { continue }
                 state.orphans[pid]?.isOld = true
-                guard orphan.isOld, let listener = state.listeners[mark] else { continue }
+                guard orphan.isOld, let listener = state.listeners[mark],
+                    Self.isBelieved(orphan, of: listener.owner)
+                else { continue }
                 state.orphans[pid]?.isTold = true
-                news.append((listener, orphan))
+                news.append((listener.tell, orphan))
             }
             return news
         }
@@ -77,11 +84,18 @@ package final class Orphans: Sendable {
     // MARK: Elsewhere
 
     /// The living orphans with that mark. It blocks.
-    func living(_ mark: String) -> [ProcessHandle] {
+    /// - Parameter owner: as for ``listen(_:of:_:)``.
+    func living(_ mark: String, of owner: UInt32) -> [ProcessHandle] {
         look()
         return state.withLock { state in
-            state.orphans.values.filter { $0.mark == mark && !$0.handle.hasExited }.map(\.handle)
+            state.orphans.values.filter {
+                $0.mark == mark && Self.isBelieved($0, of: owner) && !$0.handle.hasExited
+            }.map(\.handle)
         }
+    }
+
+    private static func isBelieved(_ orphan: Orphan, of owner: UInt32) -> Bool {
+        orphan.user == owner || orphan.user == 0 || orphan.user == geteuid()
     }
 
     /// Reaps the orphans that have ended, and opens the new ones. It blocks.
@@ -93,7 +107,9 @@ package final class Orphans: Sendable {
         let found = OwnChildren.others(known: known).compactMap { handle -> Orphan? in
             let pid = handle.identity.pid
             guard let status = ProcessStatus.ofProcess(pid) else { return nil }
-            return Orphan(handle: handle, session: status.session, mark: Self.mark(of: status))
+            return Orphan(
+                handle: handle, session: status.session, mark: Self.mark(of: status),
+                user: ProcFile.user(of: pid))
         }
         state.withLock { state in
             for orphan in found { state.orphans[orphan.handle.identity.pid] = orphan }

@@ -32,6 +32,8 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private let orphans: Orphans?
     /// The mark by which its orphans are known.
     private let mark: String?
+    /// The user that the program was started as.
+    private let owner: UInt32
     private var token: EventLoop.WatchToken?
     /// The members found so far. They are held open so that they can be signalled even if the
     /// leader is gone.
@@ -44,18 +46,20 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private var isKilled = false
 
     private init(
-        leader: ProcessHandle, isChild: Bool, orphans: Orphans?, mark: String?, loop: EventLoop,
+        leader: ProcessHandle, isChild: Bool, orphans: Orphans?, mark: String?, owner: UInt32,
+        loop: EventLoop,
         onEvent: @escaping (Event) -> Void
     ) throws(SystemError) {
         self.leader = leader
         self.isChild = isChild
         self.orphans = orphans
         self.mark = mark
+        self.owner = owner
         self.loop = loop
         self.onEvent = onEvent
         token = try loop.watch(leader.raw, for: .readable) { [self] _ in leaderExited() }
         guard let orphans, let mark else { return }
-        orphans.listen(mark) { [weak self] identity, session in
+        orphans.listen(mark, of: owner) { [weak self] identity, session in
             // Members of the session itself are found there.
             guard let self, session != self.leader.identity.pid else { return }
             self.onEvent(.left(identity))
@@ -87,7 +91,8 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         do {
             return try ProcessSession(
                 leader: leader, isChild: true, orphans: orphans,
-                mark: program.environment[Orphans.variable], loop: loop, onEvent: onEvent)
+                mark: program.environment[Orphans.variable],
+                owner: program.setting.user?.id ?? geteuid(), loop: loop, onEvent: onEvent)
         } catch {
             // A process that nobody watches must not stay.
             await offload { leader.killAndReap() }
@@ -110,7 +115,8 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         }
         guard let (leader, members) = found else { return nil }
         let session = try ProcessSession(
-            leader: leader, isChild: false, orphans: nil, mark: nil, loop: loop, onEvent: onEvent)
+            leader: leader, isChild: false, orphans: nil, mark: nil, owner: geteuid(), loop: loop,
+            onEvent: onEvent)
         session.known = members
         return session
     }
@@ -174,10 +180,10 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private func find(
         _ signal: @escaping Signal
     ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
-        let (leader, before, orphans, mark) = (leader, known, orphans, mark)
+        let (leader, before, orphans, mark, owner) = (leader, known, orphans, mark, owner)
         let session = SessionMembers(leader: leader, isLeaderReserved: isChild)
         let found = await offload {
-            let left = mark.flatMap { orphans?.living($0) } ?? []
+            let left = mark.flatMap { orphans?.living($0, of: owner) } ?? []
             let members = session.find(known: before + left)
             return (members: members, signalled: signal(leader, members))
         }
@@ -251,7 +257,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         guard searchCount == 0, let survivors = survivorsAtEnd else { return }
         if isChild { _ = leader.exitStatus(reaping: true) }
         known = []
-        if let mark { orphans?.listen(mark, nil) }
+        if let mark { orphans?.listen(mark, of: owner, nil) }
         onEvent(.ended(survivors: survivors))
     }
 }

@@ -119,11 +119,18 @@ import Transport
         #expect(world.status(1) == .running)
     }
 
+    private func wasGood(_ release: Release) -> ApplicationRecord {
+        var record = ApplicationRecord()
+        _ = record.noteGood(release, latest: true)
+        return record
+    }
+
     @Test func `more replicas than before begin with the version that the others run`() {
         var running = DeploymentEngine.Found.running(.two)
         running.process = .running(
             identity, since: MonotonicTime(nanoseconds: 0), isStopping: false)
-        var world = EngineTranscript(replicas: 2, found: [running, .running(.one)])
+        var world = EngineTranscript(
+            replicas: 2, found: [running, .running(.one)], record: wasGood(.one))
         #expect(!world.take().contains { if case .spawn = $0 { true } else { false } })
         world.tell(.catalogRead(.two))
         #expect(world.take() == [])
@@ -134,11 +141,21 @@ import Transport
         #expect(world.take().suffix(2) == [.promote(2, .two), .spawn(2, run: 1)])
     }
 
+    @Test func `what was on trial when deployex ended is started, and not taken for stale`() {
+        var running = DeploymentEngine.Found.running(.one)
+        running.process = .running(
+            identity, since: MonotonicTime(nanoseconds: 0), isStopping: false)
+        var world = EngineTranscript(
+            replicas: 2, found: [.running(.two), running], record: wasGood(.one))
+        #expect(world.take().contains(.spawn(1, run: 1)))
+    }
+
     @Test func `more replicas than before start when it cannot be found out what is published`() {
         var running = DeploymentEngine.Found.running(.two)
         running.process = .running(
             identity, since: MonotonicTime(nanoseconds: 0), isStopping: false)
-        var world = EngineTranscript(replicas: 2, found: [running, .running(.one)])
+        var world = EngineTranscript(
+            replicas: 2, found: [running, .running(.one)], record: wasGood(.one))
         world.tell(.probed(1, run: 1, .ready))
         _ = world.take()
         world.tell(.catalogReadFailed("no such folder"))

@@ -90,6 +90,32 @@ import Transport
         #expect(world.take().contains(.stage(1, .two, running: "0.1.0")))
     }
 
+    @Test func `a configuration that no version can read for long ends in a full deployment`() {
+        var world = staged()
+        for _ in 0..<4 {
+            world.tell(.configurationFailed(1, .two, reason: "both", isForeign: true))
+            #expect(world.take() == [.discardStaged(1)])
+            world.advance(.seconds(60))
+            _ = world.take()
+            world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
+            #expect(world.take() == [.hotUpgrade(1, from: "0.1.0", to: .two)])
+        }
+        world.tell(.configurationFailed(1, .two, reason: "both", isForeign: true))
+        #expect(world.take() == [.terminate(1)])
+        #expect(world.snapshot.ghosted == [])
+    }
+
+    @Test func `what the store has other bytes of by now is not deployed as what was fetched`() {
+        var world = EngineTranscript(found: [.running(.two)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.one))
+        _ = world.take()
+        guard let again = try? Release(version: "0.1.0", hash: "z") else { return }
+        world.tell(.catalogRead(again))
+        world.tell(.staged(1, .one, .hotUpgrade(from: "0.1.1", to: "0.1.0")))
+        #expect(world.take().first == .discardStaged(1))
+    }
+
     @Test func `a program that cannot be run at all goes back at once`() {
         var world = staged(.fullDeployment(reason: .notConnected))
         world.end(1, .code(0))
@@ -164,6 +190,24 @@ import Transport
         crash(&world, runs: 11...14)
         #expect(world.snapshot.ghosted == [])
         #expect(world.log.contains { $0.contains("failed there as well, so it goes on being") })
+    }
+
+    @Test func `a version is absolved once`() {
+        var world = fallenBack()
+        crash(&world, runs: 6...9)
+        _ = world.command(.restart(1))
+        world.spawn(1)
+        world.tell(.probed(1, run: 10, .ready))
+        // It is deployed again, and fails again; so does the version before.
+        world.tell(.staged(1, .two, .fullDeployment(reason: .notConnected)))
+        world.end(1, .code(0))
+        world.tell(.promoted(1, .two))
+        crash(&world, runs: 11...14)
+        #expect(world.snapshot.ghosted.map(\.version) == ["0.1.1"])
+        world.tell(
+            .reverted(1, DeployedRelease(version: "0.1.0", hash: "a", deployment: .fullDeployment)))
+        crash(&world, runs: 15...18)
+        #expect(world.snapshot.ghosted.map(\.version) == ["0.1.1"])
     }
 
     @Test func `an operator's decision is not taken back`() {

@@ -97,6 +97,10 @@ struct HotUpgradeDriverTests {
         #expect(!"\(outcome) \(log.lines)".contains("s3cret"))
         outcome = await run(
             PretendedNode(tree), tree, exitStatus: 1, runningExitStatus: 2, standardError: text)
+        #expect(!"\(outcome) \(log.lines)".contains("s3cret"))
+        // A deadline, or the host, says nothing about the release.
+        let killed = await run(PretendedNode(tree), tree, exitStatus: 137)
+        expectFailure([.finish(killed)], reason: "was killed", nodeIsUntouched: true)
         #expect(
             outcome == .hindered(reason: reason + "; that of 0.1.1, which runs, fails alike"))
     }
