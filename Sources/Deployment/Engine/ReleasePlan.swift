@@ -94,7 +94,9 @@ extension ReleasePlan {
         guard current.hash != target.hash, !target.hash.isEmpty else {
             return record.isGhosted(current.id)
         }
+        // Without a hash nobody knows which bytes were good: these have to show it themselves.
         return record.isGhosted(current.id) || !isKnownGood(current.id)
+            || current.hash.isEmpty && !instance.isReady
             || instance.consecutiveCrashes > timings.maximumCrashes
     }
 

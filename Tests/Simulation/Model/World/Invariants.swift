@@ -68,18 +68,20 @@ final class Invariants {
             for process in running where process.identity != adopted {
                 fail("instance \(number): \(process.identity) runs and is not adopted")
             }
-            // One that was taken over and has ended since is told of next; what stands then boots.
-            guard running.isEmpty, adopted == nil, watch?.wasDeployed(number) == true else {
-                continue
-            }
+            // A process that was taken over and has ended since is told of; its next boot tells what
+            // stands.
+            let current = deployer.snapshot.instances[number]
+            guard running.isEmpty, adopted == nil, current.status != .backoff,
+                watch?.wasDeployed(number) == true
+            else { continue }
             let standing = world.standing(number)
             guard case .whole(let release) = standing else {
                 return fail("instance \(number): \(standing) in current after a start")
             }
-            let current = deployer.snapshot.instances[number].current
+            let known = current.current?.version
             check(
-                current?.version == release.version,
-                "instance \(number): \(release.version) stands, \(current?.version ?? "none") is known"
+                known == release.version,
+                "instance \(number): \(release.version) stands, \(known ?? "none") is known"
             )
         }
     }
