@@ -198,10 +198,10 @@ import Testing
     }
 
     @Test func `a key in the certificate's file is a secret as well`() throws {
-        chmod(files.path("both.pem"), 0o644)
-        #expect(throws: TLSConfigurationError.self) { try load("both.pem") }
-        chmod(files.path("both.pem"), 0o600)
-        try load("both.pem")
+        chmod(files.path("opened.pem"), 0o644)
+        #expect(throws: TLSConfigurationError.self) { try load("opened.pem") }
+        chmod(files.path("opened.pem"), 0o600)
+        try load("opened.pem")
     }
 
     @Test(

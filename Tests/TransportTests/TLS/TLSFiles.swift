@@ -110,6 +110,7 @@ struct TLSFiles: Sendable {
         openssl pkey -in node.key -aes128 -passout pass:sesame -out locked.key
         cp node.crt locked.crt
         cat node.crt node.key >both.pem
+        cat node.crt node.key >opened.pem
         echo nothing >nothing.pem
         chmod 600 nothing.pem
         leaf revoked ca node 30
@@ -121,6 +122,6 @@ struct TLSFiles: Sendable {
         }
         list crls '-crldays 30'
         list old '-crl_lastupdate 20200101000000Z -crl_nextupdate 20200201000000Z'
-        chmod 600 *.key both.pem
+        chmod 600 *.key both.pem opened.pem
         """#
 }
