@@ -378,11 +378,14 @@ extension Deployer {
         guard instance.session === session else { return }
         if isRecorded { return send(session) }
         let isTriedAgain = instance.unsent != nil
-        instance.unsent = send
+        instance.unsent = (session, send)
         guard !isTriedAgain else { return }
         loop.schedule(after: .seconds(1)) { [self] in
             assumeIsolated { deployer in
-                guard let send = deployer.instance(number).unsent.take() else { return }
+                let instance = deployer.instance(number)
+                // Another process has come meanwhile: the signal was not meant for that one.
+                guard let (session, send) = instance.unsent.take(), instance.session === session
+                else { return }
                 deployer.begin { await $0.signal(number, send) }
             }
         }

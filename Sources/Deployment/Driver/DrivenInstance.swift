@@ -12,7 +12,7 @@ final class DrivenInstance {
     /// Whether the log has said that processes have left its session; it does so once in a run.
     var hasToldOfOthers = false
     /// The latest signal that could not be recorded yet: it is sent when it can.
-    var unsent: (@Sendable (any RunningSession) -> Void)?
+    var unsent: (session: any RunningSession, send: @Sendable (any RunningSession) -> Void)?
     /// The latest work on its folders.
     var folderWork: Task<Void, Never>?
     /// The package of the staged release; a hot upgrade hands it to the node.
