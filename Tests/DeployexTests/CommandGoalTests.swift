@@ -6,14 +6,13 @@ import Testing
 @testable import deployex
 
 private func instance(
-    _ number: InstanceNumber, _ status: InstanceMachine.Status, _ version: String, pid: Int32? = 7,
+    _ number: InstanceNumber, _ status: InstanceStatus, _ version: String, pid: Int32? = 7,
     isStopped: Bool = false
 ) -> InstanceSnapshot {
     InstanceSnapshot(
         number: number, status: status,
         current: DeployedRelease(version: version, hash: "", deployment: .fullDeployment),
         previous: nil, isConnected: true, isStoppedByOperator: isStopped,
-        isResponding: true,
         identity: pid.map { ProcessIdentity(pid: $0, startTicks: 1, bootID: "b") }, startedAt: nil,
         crashRestarts: 0, forcedRestarts: 0)
 }

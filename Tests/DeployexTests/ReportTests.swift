@@ -60,21 +60,20 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                                     ("instance", 1), ("status", .binary("idle")),
                                     ("stopped_by_operator", true)),
                                 map(
-                                    ("instance", 2), ("status", .binary("running")),
-                                    ("responding", false)),
+                                    ("instance", 2), ("status", .binary("unresponsive"))),
                             ]
                         ))
                 ]
             ))
         let lines = StatusTable(StatusReport(reading: status)).lines.map(\.rendered)
         #expect(lines[2] == "counter  target version 1.0 (pinned)  ghosted 1.1")
-        #expect(lines[4].hasPrefix("1         idle (stopped)            -"))
-        #expect(lines[5].hasPrefix("2         running (not responding)  -"))
+        #expect(lines[4].hasPrefix("1         idle (stopped)  -"))
+        #expect(lines[5].hasPrefix("2         unresponsive    -"))
         #expect(!lines.joined().contains("\u{1B}"))
         let coloured = StatusTable(StatusReport(reading: status), usesColours: true).lines.map(
             \.rendered)
         #expect(coloured[4].contains("\u{1B}[33midle (stopped)\u{1B}[0m"))
-        #expect(coloured[5].contains("\u{1B}[31mrunning (not responding)\u{1B}[0m"))
+        #expect(coloured[5].contains("\u{1B}[31munresponsive\u{1B}[0m"))
     }
 
     @Test func `versions are the ghosted ones with their logs, then the history, newest first`() {

@@ -56,11 +56,9 @@ struct StatusTable {
         switch instance.status {
         case "idle" where instance.isStoppedByOperator == true:
             Table.Cell("idle (stopped)", .yellow)
-        case "running" where instance.isResponding == false:
-            Table.Cell("running (not responding)", .red)
         case "running": Table.Cell("running", .green)
         case "starting"?, "stopping"?: Table.Cell(text(instance.status), .yellow)
-        case "backoff"?, "failed"?: Table.Cell(text(instance.status), .red)
+        case "unresponsive"?, "backoff"?, "failed"?: Table.Cell(text(instance.status), .red)
         default: Table.Cell(text(instance.status))
         }
     }

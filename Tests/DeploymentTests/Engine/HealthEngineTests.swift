@@ -14,7 +14,8 @@ import Transport
             world.advance(.seconds(1))
             _ = world.take()
             world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
-            #expect(world.snapshot.instances[0].isResponding == false)
+            #expect(world.status(1) == .unresponsive)
+            #expect(world.snapshot.instances[0].reason == "no answer in time")
             #expect(!world.actions.contains(.killSession(1)))
         }
         world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
@@ -58,7 +59,50 @@ import Transport
             world.tell(.probed(1, run: 1, .ready))
         }
         #expect(!world.take().contains(.killSession(1)))
-        #expect(world.snapshot.instances[0].isResponding)
+        #expect(world.status(1) == .running)
+    }
+
+    @Test func `silence is seen within two seconds`() {
+        let timings = EngineConfiguration.Timings()
+        #expect(timings.livenessInterval + timings.livenessTimeout < .seconds(2))
+    }
+
+    @Test func `status says why no process runs`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.exited(1, .code(3)))
+        world.tell(.sessionEnded(1))
+        #expect(world.status(1) == .backoff)
+        #expect(world.snapshot.instances[0].reason == "its process ended: exit status 3")
+        world.advance(.seconds(1))
+        world.tell(.spawnFailed(1, reason: "there is no bin/counter", isOfRelease: false))
+        #expect(world.status(1) == .failed)
+        #expect(world.snapshot.instances[0].reason == "there is no bin/counter")
+        world.advance(.seconds(60))
+        world.boot(1, run: 3)
+        #expect(world.status(1) == .running)
+        #expect(world.snapshot.instances[0].reason == nil)
+    }
+
+    @Test func `what waits for a restart is kept by the process alone, and through deployex's end`()
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        let identity = world.boot(1, run: 1)
+        var found = DeploymentEngine.Found.running(.one)
+        found.note.pendingRestart = "vm.args has changed"
+        found.process = .running(identity, since: world.now, isStopping: false)
+        world = EngineTranscript(found: [found])
+        #expect(world.snapshot.instances[0].pendingRestart == "vm.args has changed")
+        world.end(1, .code(0))
+        #expect(world.notes[1]?.pendingRestart == nil)
+        world.advance(.seconds(1))
+        world.boot(1, run: 2)
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
+        // Of a process that has ended meanwhile, nothing is left.
+        found.process = .ended
+        world = EngineTranscript(found: [found])
+        world.boot(1, run: 1)
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
     }
 
     @Test
