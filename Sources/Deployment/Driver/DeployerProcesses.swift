@@ -469,10 +469,9 @@ extension Deployer {
         var variables = variables(number)
         variables[Orphans.variable] = effects.layout.instanceFolder(number)
         if command.isShipment, configuration.readiness.usesDistribution {
-            // There is no start script to give the node a name. The cookie comes from the user's
-            // file.
             let flags = variables["ERL_AFLAGS"].map { " " + $0 } ?? ""
-            variables["ERL_AFLAGS"] = "-sname \(instance(number).name)" + flags
+            variables["ERL_AFLAGS"] =
+                StartCommand.shipmentFlags(effects.instances.naming, instance(number).name) + flags
         }
         return variables
     }
@@ -480,7 +479,7 @@ extension Deployer {
     /// The environment variables of all programs of an instance's release.
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
-            instance: number, inherited: effects.inherited)
+            of: instance(number).name, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
             // By default a dump would go into the release's folder and be removed with it.
             let folder = effects.logs.crashDumpFolder(

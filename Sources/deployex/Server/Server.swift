@@ -14,6 +14,8 @@ actor Server {
     private let environment: [String: String]
     private let conditions: StartConditions
     private let name: NodeName
+    /// How the instances' nodes are named.
+    private let naming: NodeNaming
     private let cookie: String
     private let tls: DistributionTLS?
     private let trust: ListenerTrust
@@ -54,6 +56,7 @@ actor Server {
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
+        naming = options.usesLongNames ? .long(host: name.host) : .short
         cookie = try Cookie.find(
             options, environment: environment, file: configuration.cookieFile)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
@@ -384,7 +387,7 @@ actor Server {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
             ServedApplication(
-                application, of: configuration, node: node, host: name.host,
+                application, of: configuration, node: node, naming: naming, host: name.host,
                 base: folders.base, orphans: orphans,
                 refusal: folders.refusals[application.name], inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
@@ -404,7 +407,7 @@ actor Server {
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
     ) async {
         let module = ControlModule(
-            name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
+            name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
             logWatch: LogWatch(feed: feed),
             report: { level, text in
