@@ -125,9 +125,9 @@ private let first = InstanceName(app: "counter", number: 1)
         #expect(try goal(.start(1)).judge(running) == .done("counter-1 is running"))
     }
 
-    @Test(arguments: [InstanceMachine.Status.idle, .starting, .running, .stopping, .backoff])
+    @Test(arguments: [InstanceStatus.idle, .starting, .running, .stopping, .backoff])
     func `a command that a later one has overtaken ends, whatever the instance does meanwhile`(
-        status: InstanceMachine.Status
+        status: InstanceStatus
     ) throws {
         let toRun = counter(instance(1, status, "1.0"))
         let toStayStopped = counter(instance(1, status, "1.0", isStopped: true))

@@ -64,11 +64,11 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         func instance(_ number: Int, _ status: String) -> StatusReport.Instance {
             .init(
                 number: number, node: "counter-\(number)@host", status: status,
-                version: "0.12.1", previousVersion: "0.12.0", lastDeployment: "hot_upgrade",
-                otp: "not_connected", pid: 1_234_567, port: 40_001, uptimeSeconds: 93_784,
-                isStoppedByOperator: status == "idle", isResponding: true,
                 reason:
                     "it does not answer: connecting to counter-\(number)@host: connection refused",
+                version: "0.12.1", previousVersion: "0.12.0", lastDeployment: "hot_upgrade",
+                otp: "not_connected", pid: 1_234_567, port: 40_001, uptimeSeconds: 93_784,
+                isStoppedByOperator: status == "idle",
                 crashRestarts: 12, forcedRestarts: 3)
         }
         return StatusReport(
