@@ -84,6 +84,27 @@ import Transport
         #expect(world.snapshot.instances[0].reason == nil)
     }
 
+    @Test func `what a hot upgrade has left behind is told, and waits for a restart`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.two)
+        world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
+        world.tell(.hotUpgraded(1, .two, leftBehind: "children are not started: a of b"))
+        world.tell(.probed(1, run: 2, .ready))
+        let instance = world.snapshot.instances[0]
+        #expect(instance.status == .running && instance.current?.version == "0.1.1")
+        #expect(instance.pendingRestart == "children are not started: a of b")
+        #expect(world.notes[1]?.pendingRestart == "children are not started: a of b")
+        #expect(
+            world.log.contains {
+                $0.hasPrefix("[warning] The hot upgrade of instance: 1 has left something behind")
+            })
+        #expect(world.command(.restart(1)) == .done("instance 1 is being restarted"))
+        world.end(1, .code(0))
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == nil)
+    }
+
     @Test func `what waits for a restart is kept by the process alone, and through deployex's end`()
     {
         var world = EngineTranscript(found: [.running(.one)])
