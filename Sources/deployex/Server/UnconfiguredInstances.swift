@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ErlDist
 internal import Supervisor
 internal import Transport
@@ -8,11 +9,36 @@ struct UnconfiguredInstances: Sendable {
     let records: InstanceRecordFolder
     /// The names of the configured applications.
     let configured: Set<String>
+    let basePath: String
+    /// Whose processes are believed to be an instance's.
+    let owners: TrustedUsers
+    let processes: SystemProcesses
     let loop: EventLoop
     let log: @Sendable (LogLevel, String) -> Void
 
-    /// The instances that run, according to their records.
-    func running() async throws -> [InstanceRecord] {
+    /// An instance of which processes run.
+    struct Running: Sendable {
+        var record: InstanceRecord
+        var processes: [ProcessIdentity]
+    }
+
+    /// The instances of which processes run, according to their records.
+    func running() async throws -> [Running] {
+        var found: [Running] = []
+        for record in try await recorded() {
+            let running = await leftover(record).running(in: processes)
+            if !running.isEmpty { found.append(Running(record: record, processes: running)) }
+        }
+        return found
+    }
+
+    private func leftover(_ record: InstanceRecord) -> LeftoverInstance {
+        let layout = DeploymentLayout(basePath: basePath, application: record.app)
+        return LeftoverInstance(
+            record, folder: layout.instanceFolder(record.instance), owners: owners)
+    }
+
+    private func recorded() async throws -> [InstanceRecord] {
         let (records, configured) = (records, configured)
         return try await offload {
             let names: [InstanceName]
@@ -24,8 +50,7 @@ struct UnconfiguredInstances: Sendable {
             }
             var found: [InstanceRecord] = []
             for name in names where !configured.contains(name.app) {
-                guard case .found(let record) = try records.read(name),
-                    record.process?.isRunning == true
+                guard case .found(let record) = try records.read(name), record.process != nil
                 else { continue }
                 found.append(record)
             }
@@ -36,9 +61,10 @@ struct UnconfiguredInstances: Sendable {
     /// Names them in the log, and says what to do.
     func report() async {
         do {
-            for (app, found) in Dictionary(grouping: try await running(), by: \.app) {
-                let names = found.sorted { $0.instance < $1.instance }.map { record in
-                    "\(record.name) (OS process \(record.process?.pid ?? 0))"
+            let running = try await running()
+            for (app, found) in Dictionary(grouping: running, by: \.record.app) {
+                let names = found.sorted { $0.record.instance < $1.record.instance }.map { found in
+                    "\(found.record.name) (OS process \(found.processes[0].pid))"
                 }
                 log(
                     .warning,
@@ -53,20 +79,21 @@ struct UnconfiguredInstances: Sendable {
 
     /// Stops one of them. Called on the loop's thread, by an actor that is pinned to it.
     nonisolated(nonsending) func stop(_ record: InstanceRecord) async {
-        guard let process = record.process else { return }
         let (records, name) = (records, record.name)
         var decided = record
         decided.isStopping = true
         do {
             let written = decided
             try await offload { try records.write(written) }
-            let processes = SystemProcesses(loop: loop)
-            var outcome = try await LeftoverSession.stop(process, in: processes, on: loop)
-            for other in record.others ?? [] {
-                let ended = try await LeftoverSession.stop(other, in: processes, on: loop)
-                if case .survived = ended { outcome = ended }
+            let (parts, unseen) = try await leftover(record).stop(
+                timeout: .seconds(10), in: processes, on: loop)
+            if !unseen.isEmpty {
+                let names = unseen.prefix(5).map { "\($0)" }.joined(separator: ", ")
+                log(
+                    .warning, "\(name) has ended, and processes go on that it had started: \(names)"
+                )
             }
-            guard case .survived = outcome else {
+            guard parts.contains(where: \.hasSurvived) else {
                 try await offload { try records.remove(name) }
                 return log(.warning, "\(name), which is not in the configuration, is stopped")
             }
