@@ -11,26 +11,10 @@ struct UnconfiguredInstances: Sendable {
     let loop: EventLoop
     let log: @Sendable (LogLevel, String) -> Void
 
-    /// The instances that run, according to their records.
+    /// The instances of which something runs, according to their records.
     func running() async throws -> [InstanceRecord] {
-        let (records, configured) = (records, configured)
-        return try await offload {
-            let names: [InstanceName]
-            do throws(FileSystemError) {
-                names = try records.names()
-            } catch {
-                if error.isNotFound { return [] }
-                throw error
-            }
-            var found: [InstanceRecord] = []
-            for name in names where !configured.contains(name.app) {
-                guard case .found(let record) = try records.read(name),
-                    record.process?.isRunning == true
-                else { continue }
-                found.append(record)
-            }
-            return found
-        }
+        try await RecordedInstances(records: records, loop: loop).running()
+            .filter { !configured.contains($0.app) }
     }
 
     /// Names them in the log, and says what to do.
@@ -53,24 +37,16 @@ struct UnconfiguredInstances: Sendable {
 
     /// Stops one of them. Called on the loop's thread, by an actor that is pinned to it.
     nonisolated(nonsending) func stop(_ record: InstanceRecord) async {
-        guard let process = record.process else { return }
         let (records, name) = (records, record.name)
-        var decided = record
-        decided.isStopping = true
         do {
-            let written = decided
-            try await offload { try records.write(written) }
-            let processes = SystemProcesses(loop: loop)
-            var outcome = try await LeftoverSession.stop(process, in: processes, on: loop)
-            for other in record.others ?? [] {
-                let ended = try await LeftoverSession.stop(other, in: processes, on: loop)
-                if case .survived = ended { outcome = ended }
+            let hasEnded = try await RecordedInstances(records: records, loop: loop).stop(record)
+            guard hasEnded else {
+                return log(
+                    .error, "\(name), which is not in the configuration, is killed and does not end"
+                )
             }
-            guard case .survived = outcome else {
-                try await offload { try records.remove(name) }
-                return log(.warning, "\(name), which is not in the configuration, is stopped")
-            }
-            log(.error, "\(name), which is not in the configuration, is killed and does not end")
+            try await offload { try records.remove(name) }
+            log(.warning, "\(name), which is not in the configuration, is stopped")
         } catch {
             log(.error, "stopping \(name), which is not in the configuration: \(error)")
         }
