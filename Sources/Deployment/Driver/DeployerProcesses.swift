@@ -50,7 +50,7 @@ extension Deployer {
             current: onDisk.current, previous: onDisk.previous,
             note: InstanceNote(
                 restarts: record.restarts, isStoppedByOperator: record.isStopped,
-                creation: record.creation),
+                creation: record.creation, pendingRestart: record.pendingRestart),
             process: process,
             interruptedUpgrade: onDisk.interruptedUpgrade.flatMap {
                 try? Release(version: $0.version, hash: $0.hash)
@@ -307,6 +307,7 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
+                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
             }
         }
     }
