@@ -4,19 +4,27 @@ import Testing
 
 /// Releases made by `mix new` and `mix release` alone.
 @Suite struct PlainReleaseTests {
-    @Test func `several replicas of a release without an env.sh run, each as its own node`()
-        async throws
-    {
+    /// Nobody gives a cookie, or says to a command which node deployex is.
+    @Test(arguments: [
+        (["--sname", "deployex"], ThisHost.name), (["--name", "deployex@127.0.0.1"], "127.0.0.1"),
+    ])
+    func `several replicas of a release without an env.sh run, each as its own node`(
+        node: [String], host: String
+    ) async throws {
         let options = DeployexWorld.Options(
-            replicas: 2, epmd: .deployex,
+            replicas: 2, cookie: "", node: node,
             variables: ["DEPLOYEX_MONITORED_APP_NAME": "plain", "DEPLOYEX_STOP_TIMEOUT": "3"])
         try await DeployexWorld.run(options) { world in
             try await world.publishPlain("0.1.0", environmentScript: "")
             try await world.waitForPlain("0.1.0")
+            #expect(try await world.status()?.node == "deployex@\(host)")
             let nodes = try await world.status()?.instances.map(\.node)
-            #expect(nodes == (1...2).map { "plain-\($0)@\(ThisHost.name)" })
-            let terminal = try await world.remoteShell("2", of: "plain-2@\(ThisHost.name)")
-            #expect(terminal.contains("iex(plain-2@"), "\(terminal)")
+            #expect(nodes == (1...2).map { "plain-\($0)@\(host)" })
+            #expect(try await world.command("ping", "plain-1").stdout == "pong\n")
+            let terminal = try await world.remoteShell("2", of: "plain-2@\(host)")
+            #expect(terminal.contains("iex(plain-2@\(host))"), "\(terminal)")
+            let restart = try await world.command("restart", "plain-1")
+            #expect(restart.status == 0, "\(restart)")
             #expect(try await world.command("stop", "--all").status == 0)
         }
     }
