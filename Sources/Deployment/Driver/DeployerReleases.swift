@@ -56,6 +56,17 @@ extension Deployer {
 
     func runPreCommands(_ number: InstanceNumber, _ release: Release) async {
         let program = await startCommand(in: effects.layout.new(number)).program
+        do {
+            // If somebody has removed what they need, that is no failure of the release.
+            try await makeFolders(number)
+            let (files, path) = (effects.files, "\(effects.layout.new(number))/\(program)")
+            guard try await loop.offload({ try files.status(path) }) != nil else {
+                throw SpawnError("there is no \(path)")
+            }
+        } catch {
+            await discardStaged(number)
+            return tell(.stagingFailed(number, release, reason: "\(error)"))
+        }
         let runner = PreCommandRunner(
             program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
