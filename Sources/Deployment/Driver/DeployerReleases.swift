@@ -70,7 +70,7 @@ extension Deployer {
         let runner = PreCommandRunner(
             program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
-            setting: effects.process,
+            foreignVariables: foreignVariables, setting: effects.process,
             logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",
             logOwners: effects.logs.owners,
             record: CommandRecordFile(
@@ -208,8 +208,9 @@ extension Deployer {
         workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         try await programs.collectingOutput(
-            path, arguments, environment: environment, workingFolder: workingFolder,
-            setting: effects.process, in: records.path, files: effects.files, timeout: timeout)
+            path, arguments, environment: environment, foreignVariables: foreignVariables,
+            workingFolder: workingFolder, setting: effects.process, in: records.path,
+            files: effects.files, timeout: timeout)
     }
 
     static func text(_ duration: Duration) -> String {
