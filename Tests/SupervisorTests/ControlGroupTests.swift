@@ -67,9 +67,7 @@ struct ControlGroupTests {
     init() throws {
         starter = try Starter()
         above = try TestControlGroup(isDelegated: true)
-        groups = ControlGroups(path: above.path, folder: above.folder) {
-            Issue.record("\($0)")
-        }
+        groups = ControlGroups(path: above.path, folder: above.folder)
     }
 
     private func program(_ script: String) -> Program {
@@ -182,13 +180,10 @@ struct ControlGroupTests {
     @Test func `an instance without a group starts all the same, and the log says so`()
         async throws
     {
-        let said = Guarded<[String]>([])
-        let missing = ControlGroups(path: "/gone", folder: above.folder + "/gone") { text in
-            said.withLock { $0.append(text) }
-        }
+        let missing = ControlGroups(path: "/gone", folder: above.folder + "/gone")
         try await starter.start(program("exit 3"), groups: missing)
         #expect(try await starter.allEvents() == [.exited(.code(3)), .ended(survivors: 0)])
-        let texts = said.withLock { $0 }
+        let texts = await starter.warnings
         #expect(texts.count == 1)
         #expect(texts.first?.contains("no such file or directory: what leaves its session") == true)
     }

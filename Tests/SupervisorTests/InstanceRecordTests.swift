@@ -61,6 +61,24 @@ import Testing
         }
     }
 
+    @Test func `a removed record is written again, and none that never was`() throws {
+        let keeper = InstanceRecordKeeper(InstanceRecord(name: name), in: records)
+        try keeper.rewrite()
+        #expect(try records.read(name) == .absent)
+        try keeper.update { $0.isStopped = true }
+        try records.remove(name)
+        // Nothing has changed: it is not written.
+        try keeper.update { $0.isStopped = true }
+        #expect(try records.read(name) == .absent)
+        try keeper.rewrite()
+        #expect(try records.read(name) == .found(keeper.record))
+        // One that was found on disk.
+        let found = InstanceRecordKeeper(record, in: records)
+        try records.remove(name)
+        try found.rewrite()
+        #expect(try records.read(name) == .found(record))
+    }
+
     @Test func `a record cut at any byte is damaged, set aside and then absent`() throws {
         try records.write(record)
         let text = try #require(folder.text("run/my-app-2.json"))

@@ -26,6 +26,8 @@ extension Deployer {
         package var instances: InstanceEnvironment
         /// deployex's own variables, which they inherit in part.
         package var inherited: [String: String]
+        /// Those of them that are not UTF-8.
+        package var foreignVariables: [ForeignVariable] = []
         /// The user and the limits of a release's programs.
         package var process: ProcessSetting
         package var upgradeTimings = HotUpgrade.Timings()

@@ -237,6 +237,7 @@ extension Deployer {
                 stdoutPath: effects.logs.path(name, .stdout),
                 stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
             program.logOwners = effects.logs.owners
+            program.foreignVariables = foreignVariables
             let path = program.path
             guard try await loop.offload({ try files.status(path) }) != nil else {
                 tell(.stands(number, nil))
@@ -478,6 +479,11 @@ extension Deployer {
                 StartCommand.shipmentFlags(effects.instances.naming, instance(number).name) + flags
         }
         return variables
+    }
+
+    /// Those variables of all programs of a release that are not UTF-8.
+    var foreignVariables: [ForeignVariable] {
+        InstanceEnvironment.foreign(effects.foreignVariables)
     }
 
     /// The environment variables of all programs of an instance's release.

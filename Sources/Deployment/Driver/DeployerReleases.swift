@@ -56,10 +56,21 @@ extension Deployer {
 
     func runPreCommands(_ number: InstanceNumber, _ release: Release) async {
         let program = await startCommand(in: effects.layout.new(number)).program
+        do {
+            // If somebody has removed what they need, that is no failure of the release.
+            try await makeFolders(number)
+            let (files, path) = (effects.files, "\(effects.layout.new(number))/\(program)")
+            guard try await loop.offload({ try files.status(path) }) != nil else {
+                throw SpawnError("there is no \(path)")
+            }
+        } catch {
+            await discardStaged(number)
+            return tell(.stagingFailed(number, release, reason: "\(error)"))
+        }
         let runner = PreCommandRunner(
             program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
-            setting: effects.process,
+            foreignVariables: foreignVariables, setting: effects.process,
             logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",
             logOwners: effects.logs.owners,
             record: CommandRecordFile(
@@ -199,8 +210,9 @@ extension Deployer {
         workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         try await programs.collectingOutput(
-            path, arguments, environment: environment, workingFolder: workingFolder,
-            setting: effects.process, in: records.path, files: effects.files, timeout: timeout)
+            path, arguments, environment: environment, foreignVariables: foreignVariables,
+            workingFolder: workingFolder, setting: effects.process, in: records.path,
+            files: effects.files, timeout: timeout)
     }
 
     static func text(_ duration: Duration) -> String {

@@ -17,7 +17,8 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
     case staged(InstanceNumber, Release, UpgradeDecision)
     case stagingFailed(InstanceNumber, Release, reason: String)
-    /// The answer to ``EngineAction/runPreCommands(_:_:)``.
+    /// The answer to ``EngineAction/runPreCommands(_:_:)``, or else ``stagingFailed(_:_:reason:)``
+    /// if what they need has gone.
     case preCommandsDone(InstanceNumber, Release)
     case preCommandsFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/promote(_:_:)``: `current` is the new release.

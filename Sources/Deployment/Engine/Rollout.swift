@@ -190,8 +190,12 @@ extension Rollout {
         ]
     }
 
+    /// It may also be found out later that what was staged has gone.
     func stagingFailed(_ reason: String) -> [Action] {
-        phase == .staging ? [.abandon, .postpone(reason: reason)] : []
+        switch phase {
+        case .staging, .preparing: [.abandon, .postpone(reason: reason)]
+        case .stopping, .moving, .upgrading, .awaitingReady: []
+        }
     }
 
     mutating func preCommandsDone(_ around: Surroundings) -> [Action] {

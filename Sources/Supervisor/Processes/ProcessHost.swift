@@ -58,11 +58,29 @@ package struct SystemProcesses: ProcessHost {
     private let loop: EventLoop
     private let orphans: Orphans?
     private let groups: ControlGroups?
+    private let warn: @Sendable (String) -> Void
+    private let warned = Warned()
 
-    package init(loop: EventLoop, orphans: Orphans? = nil, groups: ControlGroups? = nil) {
+    /// What was warned of.
+    private final class Warned: Sendable {
+        let texts = Guarded<Set<String>>([])
+    }
+
+    /// - Parameter warn: called on the loop's thread, once with each thing that a program does not
+    ///   get for want of rights.
+    package init(
+        loop: EventLoop, orphans: Orphans? = nil, groups: ControlGroups? = nil,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.loop = loop
         self.orphans = orphans
         self.groups = groups
+        self.warn = warn
+    }
+
+    private func warnOnce(_ text: String) {
+        // There are few: they name an instance's group at most.
+        if warned.texts.withLock({ $0.insert(text).inserted }) { warn(text) }
     }
 
     package func start(
@@ -70,7 +88,7 @@ package struct SystemProcesses: ProcessHost {
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> any RunningSession {
         try await ProcessSession.start(
-            program, on: loop, orphans: orphans, groups: groups, record: record,
+            program, on: loop, orphans: orphans, groups: groups, warn: warnOnce, record: record,
             onEvent: onEvent)
     }
 

@@ -75,6 +75,7 @@ struct ServedApplication: Sendable {
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
+        effects.foreignVariables = ProcessEnvironment.foreign
         effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
         effects.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }

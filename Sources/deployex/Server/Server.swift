@@ -152,7 +152,8 @@ actor Server {
         try await leaveRecord(in: folders.base)
         let orphans = orphans()
         let processes = SystemProcesses(
-            loop: loop, orphans: orphans, groups: await controlGroups())
+            loop: loop, orphans: orphans, groups: await controlGroups()
+        ) { [logger] in logger(.warning, $0) }
         let orphanWatch = Task(executorPreference: loop) { [loop] in
             await orphans?.watch(on: loop)
         }
@@ -416,8 +417,7 @@ actor Server {
 
     /// The control groups of the instances, where systemd or another manager lets us make them.
     private func controlGroups() async -> ControlGroups? {
-        let logger = logger
-        let groups = await offload { ControlGroups { logger(.warning, $0) } }
+        let groups = await offload { ControlGroups() }
         if let groups {
             console.log(
                 .info, "Each instance gets a control group of its own below \(groups.folder)")
