@@ -75,6 +75,19 @@ if [[ ${1-} == --inside ]]; then
     wait_until 20 "the instances after a failure" running 0.1.1
     [[ $(pids) == "$before" ]] || fail "a failure of deployex has ended instances"
 
+    # Without deployex, root stops what it has left, as its user.
+    systemctl stop deployex
+    for pid in $(tr -d '[]' <<<"$before" | tr , ' '); do
+        [[ -d /proc/$pid ]] || fail "the end of deployex has ended instances"
+    done
+    [[ $(deployex status 2>&1) == *"deployex is not running: start it with"* ]] || fail "not running"
+    [[ $(deployex stop --all) == "deployex was not running; counter-1, counter-2, counter-3: stopped, "* ]] ||
+        fail "stop --all without deployex"
+    ! pgrep -u deployex >/dev/null || fail "something runs on that stop --all should have ended"
+    [[ -z $(find /var/lib/deployex ! -user deployex) ]] || fail "root has left files in the base folder"
+    systemctl start deployex
+    wait_until 60 "the instances of the next start" running 0.1.1
+
     # It ends for good when it is told to, and when its configuration is wrong.
     deployex stop --all >/dev/null || fail "stop --all"
     ended() { [[ $(systemctl show --property ActiveState --value deployex) == inactive ]]; }
