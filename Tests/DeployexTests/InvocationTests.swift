@@ -136,6 +136,20 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         #expect(try DistributionOptions().merging([:]) == DistributionOptions())
     }
 
+    @Test func `a folder of certificates alone turns nothing on, and start says so`() throws {
+        let folder = ["DEPLOYEX_OTP_TLS_CERT_PATH": "/tls"]
+        let none = DistributionOptions()
+        #expect(try none.tlsSource(certificateFolder: "/tls") == nil)
+        let warning = TLSAccess.warning(none, environment: folder)
+        #expect(warning?.contains("-proto_dist inet_tls") == true)
+        #expect(TLSAccess.warning(none, environment: [:]) == nil)
+        for kind in ["inet_tls", "inet_tcp"] {
+            var asked = none
+            try asked.merge(erlangOptions: "-proto_dist \(kind)")
+            #expect(TLSAccess.warning(asked, environment: folder) == nil)
+        }
+    }
+
     @Test func `TLS is asked for as for a BEAM, or by a plain flag`() throws {
         var options = DistributionOptions()
         try options.merge(

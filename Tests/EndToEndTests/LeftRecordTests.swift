@@ -112,6 +112,26 @@ import Testing
         }
     }
 
+    @Test func `stop --all ends a pre-command that a killed deployex has left`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            try await world.place("0.1.0")
+            try await world.publish(
+                catalog: #"""
+                    {"version":"0.1.0","hash":"local",
+                     "pre_commands":["eval 'IO.puts(:begun); Process.sleep(60000)'"]}
+                    """#)
+            try await world.waitForPreCommand("begun")
+            try await world.signalDeployex(SIGKILL)
+            _ = try await world.waitForDeployex()
+            #expect(await world.instancePIDs != [])
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0, "\(stop)")
+            #expect(await world.instancePIDs == [])
+            let record = world.base + "/run/counter.command.json"
+            #expect(!FileManager.default.fileExists(atPath: record))
+        }
+    }
+
     @Test(arguments: [true, false])
     func `stop --all ends the EPMD that deployex has started, unless a node is left in it`(
         isEmpty: Bool

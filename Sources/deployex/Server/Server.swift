@@ -82,6 +82,9 @@ actor Server {
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
+        if let warning = TLSAccess.warning(options, environment: environment) {
+            console.log(.warning, warning)
+        }
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
         directory = InstanceDirectory(
             configuration.applications.map { .init(name: $0.name, replicas: $0.replicas) })
