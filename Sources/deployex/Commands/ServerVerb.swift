@@ -53,7 +53,7 @@ struct Start: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         // This must come before anything is made or read.
         let conditions = StartConditions.close()
-        let console = ConsoleLog()
+        let console = ConsoleLog(journalStream: setting.environment["JOURNAL_STREAM"])
         defer { console.flush() }
         let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,
