@@ -54,4 +54,13 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     /// read.
     package var problem: String?
     package var instances: [InstanceSnapshot]
+
+    /// Whether an instance that is not stopped has neither of its releases in this version, so that
+    /// only a package brings it there.
+    package func needsPackage(of version: String) -> Bool {
+        instances.contains { instance in
+            !instance.isStoppedByOperator && instance.current?.version != version
+                && instance.previous?.version != version
+        }
+    }
 }
