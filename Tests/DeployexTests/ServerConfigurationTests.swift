@@ -172,6 +172,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             "DEPLOYEX_READINESS_HTTP_TIMEOUT needs DEPLOYEX_READINESS_HTTP_PATH beside it"
         ),
         (["DEPLOYEX_LOG_FILES": "0"], "DEPLOYEX_LOG_FILES=0"),
+        (["DEPLOYEX_LOG_TIMESTAMPS": "yes"], "DEPLOYEX_LOG_TIMESTAMPS=yes"),
         (
             ["DEPLOYEX_LOG_MAX_BYTES": "1000"],
             "DEPLOYEX_LOG_MAX_BYTES=1000: 0 for never, or bytes from 65536"

@@ -229,6 +229,15 @@ extension Deployer {
         do {
             try await makeFolders(number)
             await effects.prepareLogs?(name)
+            let (logs, end) = (effects.logs, effects.logEnd)
+            instance.logStarts = await loop.offload {
+                var starts: [LogFiles.Stream: Int64] = [:]
+                // Of a log that cannot be read nothing is quoted later.
+                for stream in LogFiles.Stream.allCases {
+                    starts[stream] = try? end(logs.path(name, stream))
+                }
+                return starts
+            }
             let command = await startCommand(in: layout.current(number))
             var program = Program(
                 path: "\(layout.current(number))/\(command.program)",
@@ -454,6 +463,27 @@ extension Deployer {
         }
         instance.required = (version, applications)
         return applications
+    }
+
+    /// Logs a crash with the last line that the instance has printed since its start: on stderr, or
+    /// else on stdout.
+    func logCrash(_ text: String, of number: InstanceNumber) async {
+        let (logs, name, starts) = (effects.logs, instance(number).name, instance(number).logStarts)
+        let (tail, end) = (effects.logTail, effects.logEnd)
+        let line = await loop.offload { () -> String? in
+            for stream in [LogFiles.Stream.stderr, .stdout] {
+                let path = logs.path(name, stream)
+                // A log that cannot be read has no last line.
+                if let start = starts[stream], (try? end(path)) ?? 0 <= start { continue }
+                let lines = (try? tail(path, 5)) ?? []
+                if let last = lines.last(where: { $0.contains { !$0.isWhitespace } }) {
+                    return last
+                }
+            }
+            return nil
+        }
+        let said = line.map { "; it said last: \(shortened($0, to: 300))" } ?? ""
+        log(.error, text + said)
     }
 
     func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {

@@ -71,7 +71,7 @@ extension Deployer {
             program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
             foreignVariables: foreignVariables, setting: effects.process,
-            logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",
+            logPath: effects.logs.preCommandsPath(app: application),
             logOwners: effects.logs.owners,
             record: CommandRecordFile(
                 folder: records.path, application: application,

@@ -6,6 +6,8 @@ package enum EngineEvent: Equatable, Sendable {
     case timePassed
     /// The catalog may have changed; it should be read now.
     case catalogAnnounced
+    /// A package may have become whole.
+    case packagesAnnounced
     /// The answer to ``EngineAction/readCatalog``: the named release; `nil`: there is no catalog
     /// yet.
     case catalogRead(Release?)

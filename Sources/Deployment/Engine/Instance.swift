@@ -432,10 +432,11 @@ extension Instance {
                 " # Running instance: \(number), monitoring OS process id = \(identity.pid).")
         case .ready: .log(.info, "\(name) is running")
         case .crashed(let exit, let count, let delay):
-            .log(
-                .error,
-                "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
-                    + delay.inSecondsText)
+            .ask(
+                .logCrash(
+                    number,
+                    "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
+                        + delay.inSecondsText))
         case .rebooted(let count):
             .log(.error, "\(name) rebooted by itself in the same process, \(Self.times(count))")
         case .cannotStart(let reason, let count, let delay):

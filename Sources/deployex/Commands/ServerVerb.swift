@@ -59,7 +59,7 @@ struct Start: Command {
         }
         // This must come before anything is made or read.
         let conditions = StartConditions.close()
-        let console = ConsoleLog()
+        let console = ConsoleLog(journalStream: setting.environment["JOURNAL_STREAM"])
         defer { console.flush() }
         let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,

@@ -49,6 +49,7 @@ struct Setting: Equatable, Sendable {
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
+    static let logTimestamps = Setting("log.timestamps", "DEPLOYEX_LOG_TIMESTAMPS", of: [.host])
     static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
     // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
@@ -81,7 +82,8 @@ struct Setting: Equatable, Sendable {
     static let all = [
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
-        logMaximumBytes, logFiles, name, user, replicas, firstPort, environment, maximumOpenFiles,
+        logMaximumBytes, logFiles, logTimestamps, name, user, replicas, firstPort, environment,
+        maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,

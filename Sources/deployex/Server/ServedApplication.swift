@@ -184,14 +184,27 @@ struct ServedApplication: Sendable {
         await rotator.stop()
     }
 
-    /// Tells the deployer at once when the store may have another release.
-    func watchStore(on loop: EventLoop) -> StoreWatcher {
+    /// Tells the deployer at once when the store may have another release, or a package that was
+    /// missing.
+    func watchStore(on loop: EventLoop) -> [StoreWatcher] {
         let (deployer, log) = (deployer, log)
-        return StoreWatcher(
-            store: store, loop: loop,
-            onChange: { Task { await deployer.catalogAnnounced() } },
-            onFailure: { error in
-                log(.warning, "\(error): changes are noticed at the next poll instead of at once")
-            })
+        return [
+            StoreWatcher(
+                of: store, loop: loop,
+                onChange: { Task { await deployer.catalogAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): changes are noticed at the next poll instead of at once")
+                }),
+            StoreWatcher(
+                .packages, of: store, loop: loop,
+                onChange: { Task { await deployer.packagesAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): a package that comes late is noticed at the next attempt")
+                }),
+        ]
     }
 }

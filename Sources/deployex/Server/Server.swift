@@ -68,6 +68,7 @@ actor Server {
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
+        if configuration.showsLogTimes { console.showTimes() }
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
@@ -174,7 +175,9 @@ actor Server {
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
         await expose(applications, unconfigured, on: listening.node)
-        let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
+        let watchers = applications.filter { $0.refusal == nil }.flatMap {
+            $0.watchStore(on: loop)
+        }
         // Before the first read, so that nothing published in between waits for the next poll.
         for watcher in watchers { await watcher.start() }
         // Begin each on its own, so that a problem of one does not hold up another.

@@ -256,6 +256,53 @@ import Transport
         #expect(world.engine.nextDeadline.map { $0 > world.now } ?? true)
     }
 
+    @Test
+    func `a version that works, published again with other bytes, is ignored and told of once`()
+        throws
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.one)
+        let again = try Release(version: "0.1.0", hash: "other")
+        for _ in 1...3 { world.publish(again) }
+        #expect(
+            world.log.filter { $0.contains("is ignored") } == [
+                "[warning] Version 0.1.0 is published again with hash other, and runs with hash a: "
+                    + "the new publication is ignored, because a version that works is not replaced "
+                    + "by other bytes. Publish them under another version"
+            ])
+        #expect(!world.take().contains { if case .stage = $0 { true } else { false } })
+        // Another publication of it is news.
+        world.publish(try Release(version: "0.1.0", hash: "third"))
+        #expect(world.log.filter { $0.contains("is ignored") }.count == 2)
+        // Without a hash nobody knows whether it is another one.
+        world.publish(try Release(version: "0.1.0"))
+        #expect(world.log.filter { $0.contains("is ignored") }.count == 2)
+    }
+
+    @Test func `a package that comes late is tried at once, and one that was cut is no failure`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.two)
+        let staging = EngineAction.stage(1, .two, running: "0.1.0")
+        #expect(world.take().contains(staging))
+        for _ in 1...6 {
+            world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+            #expect(!world.take().contains(staging))
+            world.tell(.packagesAnnounced)
+            #expect(world.take().contains(staging))
+        }
+        // It became whole while its half was read.
+        world.tell(.packagesAnnounced)
+        world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+        #expect(world.log.last?.hasSuffix("it ends too early; next attempt in 0.5 s") == true)
+        world.advance(.milliseconds(500))
+        #expect(world.take().contains(staging))
+        world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+        #expect(world.log.last?.hasSuffix("next attempt in 5 s") == true)
+        #expect(world.snapshot.ghosted.isEmpty)
+    }
+
     @Test func `what is decided is on record before anything is done because of it`() {
         var (engine, _) = DeploymentEngine.begin(
             configuration: .init(application: "counter", replicas: 1), found: [.init()],

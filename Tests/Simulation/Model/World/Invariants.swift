@@ -247,7 +247,7 @@ final class Invariants {
                     examineKill(number, world, deployer)
                 }
             case .readCatalog, .resumeHotUpgrade, .discardStaged, .spawn, .probe, .note,
-                .readLogTail, .reply, .log, .finish:
+                .readLogTail, .logCrash, .reply, .log, .finish:
                 break
             }
         }
