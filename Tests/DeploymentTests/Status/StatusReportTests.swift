@@ -60,7 +60,9 @@ import Transport
                           "responding": true,
                           "reason": null,
                           "crash_restarts": 1,
-                          "forced_restarts": 0
+                          "forced_restarts": 0,
+                          "cpu_percent": null,
+                          "memory_bytes": null
                         }
                       ]
                     }
