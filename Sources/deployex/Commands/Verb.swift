@@ -31,6 +31,8 @@ struct Verb: Sendable {
     }
 
     let name: String
+    /// Other names for it, which people know from other tools.
+    var aliases: [String] = []
     /// What follows the program's name, in each form of the command.
     let forms: [String]
     let summary: String
@@ -53,9 +55,17 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + changing + logs + remote + nodes + epmd + about
+        server + showing + watching + describing + changing + logs + remote + nodes + epmd + about
 
-    static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
+    /// What stands for every instance.
+    static let allWord: @Sendable () -> [String] = { ["all"] }
+
+    static func named(_ name: String) -> Verb? {
+        all.first { $0.name == name || $0.aliases.contains(name) }
+    }
+
+    /// Every name that a command has.
+    static var allNames: [String] { all.flatMap { [$0.name] + $0.aliases } }
 
     /// The forms in one line, for error messages.
     var usage: String { forms.map { "deployex " + $0 }.joined(separator: " or ") }

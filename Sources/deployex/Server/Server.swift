@@ -110,7 +110,13 @@ actor Server {
         guard let path = file ?? variable else {
             return try ServerConfiguration(environment: environment)
         }
-        return try ServerConfiguration(file: .read(path), environment: environment)
+        do throws(UsageError) {
+            return try ServerConfiguration(file: .read(path), environment: environment)
+        } catch {
+            // Without --config it is not plain where the file's name comes from.
+            throw file == nil
+                ? UsageError("DEPLOYEX_CONFIG: \(error.message)", error.verb) : error
+        }
     }
 
     private static func cookie(
@@ -171,6 +177,7 @@ actor Server {
             configured: Set(configuration.applications.map(\.name)), log: logger)
         await unconfigured.report()
         warnOfCookies()
+        for text in UnknownVariables.warnings(environment) { console.log(.warning, text) }
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
@@ -566,6 +573,8 @@ actor Server {
             name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
             logWatch: LogWatch(feed: feed),
+            ownLogs: configuration.keepsOwnLog ? LogFiles(root: configuration.logPath) : nil,
+            usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {
