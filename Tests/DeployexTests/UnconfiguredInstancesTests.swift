@@ -35,9 +35,10 @@ import Transport
         try records.write(record)
         let told = Guarded<[String]>([])
         let instances = UnconfiguredInstances(
-            records: records, configured: ["counter"], basePath: folder.path,
-            owners: TrustedUsers(), processes: SystemProcesses(loop: loop), loop: loop
-        ) { _, text in told.withLock { $0.append(text) } }
+            instances: RecordedInstances(
+                basePath: folder.path, records: records, owners: TrustedUsers(),
+                processes: SystemProcesses(loop: loop), loop: loop),
+            configured: ["counter"], log: { _, text in told.withLock { $0.append(text) } })
         leader.kill()
         await instances.report()
         #expect(told.withLock { $0 }.first?.contains("gone-1 (OS process \(other.pid))") == true)

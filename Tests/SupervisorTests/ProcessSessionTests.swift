@@ -28,10 +28,8 @@ actor Starter {
     ) async throws -> ProcessIdentity {
         events = []
         let session = try await ProcessSession.start(
-            program, on: loop, groups: groups, warn: { warnings.append($0) }, record: record
-        ) { event in
-            self.assumeIsolated { $0.events.append(event) }
-        }
+            program, on: loop, groups: groups, warn: { warnings.append($0) }, record: record,
+            onEvent: { event in self.assumeIsolated { $0.events.append(event) } })
         #expect(events == [])
         self.session = session
         return session.identity
