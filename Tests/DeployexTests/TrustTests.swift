@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import TestKit
 import Testing
-import Transport
 
+@testable import Transport
 @testable import deployex
 
 @Suite struct EPMDStartsTests {
@@ -163,5 +163,28 @@ import Transport
         server: UInt32, instance: Int?, user: Int?
     ) {
         #expect(RemoteShell.identity(server: server, instance: instance) == user)
+    }
+}
+
+@Suite struct NameTakerTests {
+    @Test func `a listener that nobody holds is just closing, and has taken no name`() throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var status = stat()
+        #expect(fstat(raw, &status) == 0)
+        let sockets: Set = [
+            ListeningSocket(
+                address: .loopback(port: 7), user: geteuid(), inode: UInt64(status.st_ino))
+        ]
+        let refusal = NameTaker.refusal(of: sockets, "is not shop-1")
+        guard case .notItsOwn(let text) = refusal else {
+            Issue.record("\(refusal)")
+            return
+        }
+        #expect(text.hasPrefix("is not shop-1, OS process \(getpid()) in "))
+        close(raw)
+        let closing: Set = [
+            ListeningSocket(address: .loopback(port: 7), user: geteuid(), inode: .max)
+        ]
+        #expect(NameTaker.refusal(of: closing, "is not shop-1") == .changed)
     }
 }

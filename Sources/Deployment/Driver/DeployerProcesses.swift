@@ -39,7 +39,9 @@ extension Deployer {
                     record.hasBegun && !record.isStopping
                     && identity.bootID == effects.processes.bootID
                 process = isCrash ? .ended : .none
-                try await stopOthers(of: record, at: number)
+                try await stopLeftover(record, timeout: configuration.timings.stopTimeout) {
+                    "Instance: \(number) ran as OS process \($0.pid)"
+                }
                 record.end()
             }
         }
@@ -57,21 +59,27 @@ extension Deployer {
             })
     }
 
-    /// Ends the processes that an ended process left behind: those that were seen to leave its
-    /// session, and those still in it. The log names any others.
-    private func stopOthers(of record: InstanceRecord, at number: InstanceNumber) async throws {
-        guard let leader = record.process, leader.bootID == effects.processes.bootID else { return }
-        let left = await others(of: number)
-        let ours =
-            (record.others ?? [])
-            + left.filter { $0.session == leader.pid }.map(\.identity)
-        for identity in ours {
-            let outcome = try await LeftoverSession.stop(
-                identity, timeout: .seconds(2), in: effects.processes, on: loop)
+    /// Ends what is left of an instance: one that is not to run, or whose process has ended. The
+    /// log names what is not ended.
+    /// - Returns: whether nothing that was to end is left.
+    @discardableResult
+    private func stopLeftover(
+        _ record: InstanceRecord, timeout: Duration, _ text: (ProcessIdentity) -> String
+    ) async throws -> Bool {
+        let number = record.instance
+        let leftover = LeftoverInstance(
+            record, folder: effects.layout.instanceFolder(number), owners: effects.logs.owners)
+        let (parts, unseen) = try await leftover.stop(
+            timeout: timeout, in: effects.processes, on: loop)
+        for part in parts {
             tellOfLeftover(
-                outcome, "Instance: \(number) had left OS process \(identity.pid) behind")
+                part.outcome,
+                part.isLeader
+                    ? text(part.identity)
+                    : "Instance: \(number) had left OS process \(part.identity.pid) behind")
         }
-        tellOfOthers(left.filter { !ours.contains($0.identity) }, of: number)
+        tellOfOthers(unseen, of: number)
+        return !parts.contains(where: \.hasSurvived)
     }
 
     /// The processes that carry the mark of an instance.
@@ -183,23 +191,19 @@ extension Deployer {
             else {
                 continue
             }
-            if let process = record.process {
+            if record.process != nil {
                 record.isStopping = true
                 let decided = record
                 try await loop.offload { try records.write(decided) }
-                let outcome = try await LeftoverSession.stop(
-                    process, timeout: configuration.timings.stopTimeout, in: effects.processes,
-                    on: loop)
-                tellOfLeftover(
-                    outcome,
-                    "Instance: \(name.number) is more than \(configuration.replicas) replicas and ran as "
-                        + "OS process \(process.pid)")
-                for other in record.others ?? [] {
-                    let outcome = try await LeftoverSession.stop(
-                        other, timeout: .seconds(2), in: effects.processes, on: loop)
-                    tellOfLeftover(
-                        outcome, "Instance: \(name.number) had left OS process \(other.pid) behind")
+                let replicas = configuration.replicas
+                let isGone = try await stopLeftover(
+                    record, timeout: configuration.timings.stopTimeout
+                ) {
+                    "Instance: \(name.number) is more than \(replicas) replicas and ran as "
+                        + "OS process \($0.pid)"
                 }
+                // The next start tries again.
+                guard isGone else { continue }
             }
             try await loop.offload { try records.remove(name) }
         }

@@ -19,17 +19,22 @@ struct AbsentDeployex {
     nonisolated(nonsending) func stopAll() async throws -> String? {
         let base = local.base
         guard let work = try await offload({ try Self.open(base) }) else { return nil }
-        let instances = RecordedInstances(records: work.records, loop: loop)
-        let running = try await instances.running()
+        let instances = RecordedInstances(
+            basePath: base, records: work.records, owners: CommandTrust.fileOwners(base: base),
+            processes: SystemProcesses(loop: loop), loop: loop)
+        let running = try await instances.running().map(\.record)
         var left = try await stopCommands(of: work)
-        try await withThrowingTaskGroup(of: (InstanceRecord, Bool).self) { group in
+        try await withThrowingTaskGroup(
+            of: (InstanceRecord, RecordedInstances.Stopped).self
+        ) { group in
             for record in running {
                 group.addTask(executorPreference: loop) {
                     (record, try await instances.stop(record, timeout: timeout))
                 }
             }
-            while let (record, hasEnded) = try await group.next() {
-                guard hasEnded else {
+            while let (record, stopped) = try await group.next() {
+                left += stopped.unseen.map { "\(record.name): \($0)" }
+                guard stopped.hasEnded else {
                     left.append("\(record.name)")
                     continue
                 }
@@ -40,7 +45,8 @@ struct AbsentDeployex {
             }
         }
         guard left.isEmpty else {
-            throw CommandFailure("\(left.joined(separator: ", ")): killed, and does not end")
+            throw CommandFailure(
+                "what goes on although it was to end: \(left.joined(separator: ", "))")
         }
         let isEPMDEnded = try await endEPMD()
         withExtendedLifetime(work) {}

@@ -1,14 +1,62 @@
+internal import Deployment
 internal import ErlDist
 internal import Supervisor
 internal import Transport
 
 /// The instances of a base folder according to their records, for whoever does not watch them.
 struct RecordedInstances: Sendable {
+    let basePath: String
     let records: InstanceRecordFolder
+    /// Whose processes are believed to be an instance's.
+    let owners: TrustedUsers
+    let processes: SystemProcesses
     let loop: EventLoop
 
-    /// The records of which something runs.
-    func running() async throws -> [InstanceRecord] {
+    /// An instance of which processes run.
+    struct Running: Sendable {
+        var record: InstanceRecord
+        var processes: [ProcessIdentity]
+    }
+
+    /// What has become of an instance that was to be stopped.
+    struct Stopped: Sendable {
+        /// Whether all that is known to be its own has ended.
+        var hasEnded: Bool
+        /// What goes on, and says that the instance has started it.
+        var unseen: [MarkedProcess]
+    }
+
+    /// The instances of which something runs.
+    func running() async throws -> [Running] {
+        var found: [Running] = []
+        for record in try await recorded() {
+            let running = await leftover(record).running(in: processes)
+            if !running.isEmpty { found.append(Running(record: record, processes: running)) }
+        }
+        return found
+    }
+
+    /// Stops an instance. Called on the loop's thread, by an actor that is pinned to it.
+    nonisolated(nonsending) func stop(
+        _ record: InstanceRecord, timeout: Duration = .seconds(10)
+    ) async throws -> Stopped {
+        let records = records
+        var decided = record
+        decided.isStopping = true
+        let written = decided
+        try await offload { try records.write(written) }
+        let (parts, unseen) = try await leftover(record).stop(
+            timeout: timeout, in: processes, on: loop)
+        return Stopped(hasEnded: !parts.contains(where: \.hasSurvived), unseen: unseen)
+    }
+
+    private func leftover(_ record: InstanceRecord) -> LeftoverInstance {
+        let layout = DeploymentLayout(basePath: basePath, application: record.app)
+        return LeftoverInstance(
+            record, folder: layout.instanceFolder(record.instance), owners: owners)
+    }
+
+    private func recorded() async throws -> [InstanceRecord] {
         let records = records
         return try await offload {
             let names: [InstanceName]
@@ -20,40 +68,11 @@ struct RecordedInstances: Sendable {
             }
             var found: [InstanceRecord] = []
             for name in names {
-                guard case .found(let record) = try records.read(name),
-                    record.processes.contains(where: \.isRunning)
+                guard case .found(let record) = try records.read(name), record.process != nil
                 else { continue }
                 found.append(record)
             }
             return found
         }
-    }
-
-    /// Stops what is recorded of an instance, and nothing else. Called on the loop's thread, by an
-    /// actor that is pinned to it.
-    /// - Returns: whether all of it has ended.
-    nonisolated(nonsending) func stop(
-        _ record: InstanceRecord, timeout: Duration = .seconds(10)
-    ) async throws -> Bool {
-        let records = records
-        var decided = record
-        decided.isStopping = true
-        let written = decided
-        try await offload { try records.write(written) }
-        let host = SystemProcesses(loop: loop)
-        var hasEnded = true
-        for (index, process) in record.processes.enumerated() {
-            let outcome = try await LeftoverSession.stop(
-                process, timeout: index == 0 ? timeout : .seconds(2), in: host, on: loop)
-            if case .survived = outcome { hasEnded = false }
-        }
-        return hasEnded
-    }
-}
-
-extension InstanceRecord {
-    /// Its process first, then those that have left the process's session.
-    fileprivate var processes: [ProcessIdentity] {
-        [process].compactMap(\.self) + (others ?? [])
     }
 }

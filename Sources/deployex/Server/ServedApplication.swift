@@ -24,7 +24,7 @@ struct ServedApplication: Sendable {
     ///   - node: deployex's own node, which watches the instances.
     ///   - naming: how the instances' nodes are named.
     ///   - base: the opened base folder.
-    ///   - orphans: where processes that leave the instances' sessions are found.
+    ///   - processes: this host's.
     ///   - refusal: why the application is not begun.
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's cookie.
@@ -32,7 +32,7 @@ struct ServedApplication: Sendable {
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        naming: NodeNaming, host: String, base: BaseFolder, orphans: Orphans?,
+        naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
         refusal: FileSystemError?,
         inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
@@ -60,8 +60,7 @@ struct ServedApplication: Sendable {
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
         var effects = Deployer.Effects(
-            loop: loop, processes: SystemProcesses(loop: loop, orphans: orphans), layout: layout,
-            logs: logs,
+            loop: loop, processes: processes, layout: layout, logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,

@@ -154,19 +154,24 @@ actor Server {
         let folders = try await openFolders()
         try await leaveRecord(in: folders.base)
         let orphans = orphans()
+        let processes = SystemProcesses(
+            loop: loop, orphans: orphans, groups: await controlGroups())
         let orphanWatch = Task(executorPreference: loop) { [loop] in
             await orphans?.watch(on: loop)
         }
         let unconfigured = UnconfiguredInstances(
-            records: InstanceRecordFolder(
-                base: configuration.basePath,
-                fileSystem: HostFileSystem(below: folders.base.anchor)),
-            configured: Set(configuration.applications.map(\.name)), loop: loop, log: logger)
+            instances: RecordedInstances(
+                basePath: configuration.basePath,
+                records: InstanceRecordFolder(
+                    base: configuration.basePath,
+                    fileSystem: HostFileSystem(below: folders.base.anchor)),
+                owners: configuration.trustedUsers, processes: processes, loop: loop),
+            configured: Set(configuration.applications.map(\.name)), log: logger)
         await unconfigured.report()
         warnOfCookies()
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
-        let applications = serve(on: listening.node, folders, orphans)
+        let applications = serve(on: listening.node, folders, processes)
         await expose(applications, unconfigured, on: listening.node)
         let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
         // Before the first read, so that nothing published in between waits for the next poll.
@@ -263,7 +268,7 @@ actor Server {
         }
         let others: [InstanceRecord]
         do {
-            others = try await unconfigured.running()
+            others = try await unconfigured.running().map(\.record)
         } catch {
             others = []
             console.log(.error, "looking for instances that are not configured: \(error)")
@@ -412,6 +417,17 @@ actor Server {
         }
     }
 
+    /// The control groups of the instances, where systemd or another manager lets us make them.
+    private func controlGroups() async -> ControlGroups? {
+        let logger = logger
+        let groups = await offload { ControlGroups { logger(.warning, $0) } }
+        if let groups {
+            console.log(
+                .info, "Each instance gets a control group of its own below \(groups.folder)")
+        }
+        return groups
+    }
+
     private func warnOfCookies() {
         for text in configuration.strangeCookies(own: cookie) { console.log(.warning, text) }
         let names = configuration.applications.map(\.name) + [name.alive, name.host]
@@ -519,13 +535,13 @@ actor Server {
     }
 
     private func serve(
-        on node: Node, _ folders: Folders, _ orphans: Orphans?
+        on node: Node, _ folders: Folders, _ processes: SystemProcesses
     ) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
             ServedApplication(
                 application, of: configuration, node: node, naming: naming, host: name.host,
-                base: folders.base, orphans: orphans,
+                base: folders.base, processes: processes,
                 refusal: folders.refusals[application.name], inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ErlDist
 internal import Supervisor
 internal import Transport
@@ -5,24 +6,23 @@ internal import Transport
 /// The running instances of applications that are no longer in the configuration, because they were
 /// renamed or removed. An earlier deployex has started them, and nobody watches them.
 struct UnconfiguredInstances: Sendable {
-    let records: InstanceRecordFolder
+    let instances: RecordedInstances
     /// The names of the configured applications.
     let configured: Set<String>
-    let loop: EventLoop
     let log: @Sendable (LogLevel, String) -> Void
 
-    /// The instances of which something runs, according to their records.
-    func running() async throws -> [InstanceRecord] {
-        try await RecordedInstances(records: records, loop: loop).running()
-            .filter { !configured.contains($0.app) }
+    /// The instances of which processes run, according to their records.
+    func running() async throws -> [RecordedInstances.Running] {
+        try await instances.running().filter { !configured.contains($0.record.app) }
     }
 
     /// Names them in the log, and says what to do.
     func report() async {
         do {
-            for (app, found) in Dictionary(grouping: try await running(), by: \.app) {
-                let names = found.sorted { $0.instance < $1.instance }.map { record in
-                    "\(record.name) (OS process \(record.process?.pid ?? 0))"
+            let running = try await running()
+            for (app, found) in Dictionary(grouping: running, by: \.record.app) {
+                let names = found.sorted { $0.record.instance < $1.record.instance }.map { found in
+                    "\(found.record.name) (OS process \(found.processes[0].pid))"
                 }
                 log(
                     .warning,
@@ -37,10 +37,16 @@ struct UnconfiguredInstances: Sendable {
 
     /// Stops one of them. Called on the loop's thread, by an actor that is pinned to it.
     nonisolated(nonsending) func stop(_ record: InstanceRecord) async {
-        let (records, name) = (records, record.name)
+        let (records, name) = (instances.records, record.name)
         do {
-            let hasEnded = try await RecordedInstances(records: records, loop: loop).stop(record)
-            guard hasEnded else {
+            let stopped = try await instances.stop(record)
+            if !stopped.unseen.isEmpty {
+                let names = stopped.unseen.prefix(5).map { "\($0)" }.joined(separator: ", ")
+                log(
+                    .warning, "\(name) has ended, and processes go on that it had started: \(names)"
+                )
+            }
+            guard stopped.hasEnded else {
                 return log(
                     .error, "\(name), which is not in the configuration, is killed and does not end"
                 )
