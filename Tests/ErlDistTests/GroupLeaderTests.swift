@@ -15,7 +15,7 @@ import Transport
         return (replies, printed.withLock { $0 })
     }
 
-    private func atoms(_ names: String...) -> [Term] { names.map { .atom(Atom($0)) } }
+    private func atoms(_ names: String...) -> [Term] { names.map { .atom(Atom(shortEnough: $0)) } }
 
     @Test func `characters are printed in their encoding`() {
         let (replies, text) = answers([

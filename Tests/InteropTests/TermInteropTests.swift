@@ -74,7 +74,7 @@ import Testing
     {
         let words: [Term] = [
             "after", "and", "when", "maybe", "else", "cond", "let", "record", "native", "nil",
-        ].map { .atom(Atom($0)) }
+        ].map { .atom(Atom(shortEnough: $0)) }
         let text = words.map { "{\($0.description), \($0.description)}.\n" }.joined()
         let folder = try SharedFolder()
         try folder.write(Array(text.utf8), to: "in")

@@ -86,7 +86,7 @@ struct Order: Command {
         let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
         let answer = try await client.call(
-            "request", [.atom(Atom(function)), .list(arguments)])
+            "request", [.atom(Atom(shortEnough: function)), .list(arguments)])
         guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
             throw client.strangeAnswer
         }

@@ -49,7 +49,7 @@ struct ShowLog: Command {
         var output = ApplicationOutput(isRaw: isRaw)
         let log =
             [setting.invocation.application, instance].compactMap { $0?.term }
-            + [.atom(Atom(stream.rawValue))]
+            + [.atom(Atom(shortEnough: stream.rawValue))]
         var answer = try await client.call(
             "read_log", log + [.tuple([.atom("last"), .integer(lines)])])
         while true {
