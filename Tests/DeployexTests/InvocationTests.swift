@@ -100,6 +100,14 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["ping", "a", "b"], "unexpected argument b: deployex ping NODE"),
         (["ping", "a", "--json"], "unknown option --json for `deployex ping`"),
         (["start", "--sname"], "--sname needs a value"),
+        (
+            ["ping", "a", "--sname", "b", "--name", "b@c.d"],
+            "a node has one name: give --sname or --name"
+        ),
+        (
+            ["start", "--name", "b@c.d", "-sname", "b"],
+            "a node has one name: give --sname or --name"
+        ),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
         (

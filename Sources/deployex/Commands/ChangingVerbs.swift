@@ -130,7 +130,7 @@ struct Order: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
-        let (text, goal) = try await client.request(Atom(function), arguments)
+        let (text, goal) = try await client.request(Atom(shortEnough: function), arguments)
         Output.line(text)
         if waits {
             Output.line(try await client.wait(for: goal, within: setting.invocation.patience))

@@ -72,7 +72,7 @@ struct GroupOrder: Command {
         _ member: Member, _ client: ControlClient
     ) async throws -> Term {
         let (text, goal) = try await client.request(
-            Atom(function.rawValue), [member.application.term, member.number.term])
+            Atom(shortEnough: function.rawValue), [member.application.term, member.number.term])
         Output.line("\(member.application): \(text)")
         return goal
     }
