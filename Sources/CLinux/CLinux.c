@@ -403,6 +403,10 @@ __attribute__((constructor)) static void keep_arguments(int count, char **values
     arguments = values;
 }
 
+const char *clinux_argument(int index) {
+    return index < 0 || index >= argument_count ? NULL : arguments[index];
+}
+
 void clinux_overwrite_argument(int index, size_t from) {
     if (index < 0 || index >= argument_count) return;
     char *text = arguments[index];

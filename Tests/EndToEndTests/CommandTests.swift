@@ -179,8 +179,10 @@ struct CommandTests {
             lines[5] == "[ghosted,instances,name,pinned_version,problem,target_version]")
         #expect(
             lines[6]
-                == "[crash_restarts,forced_restarts,instance,last_deployment,node,os_pid,otp,port,"
-                + "previous_version,reason,responding,status,stopped_by_operator,uptime_seconds,"
+                == "[cpu_percent,crash_restarts,forced_restarts,instance,last_deployment,memory_bytes,"
+                + "node,os_pid,otp,port,"
+                + "previous_version,reason,restart_pending,status,stopped_by_operator,"
+                + "uptime_seconds,"
                 + "version]")
         #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)
         #expect(lines[8].hasPrefix("{badrpc,"))

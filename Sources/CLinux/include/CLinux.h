@@ -166,6 +166,10 @@ int clinux_collapse_head(int fd, int64_t length);
 /// ENXIO when there is none. It moves the descriptor's position. Source: lseek(2) with SEEK_DATA.
 int64_t clinux_seek_data(int fd, int64_t offset);
 
+/// This process's argument `index` (0 is its own name), as the kernel gave it to the C library; NULL when
+/// there are fewer. It needs no /proc. Source: the program's entry in execve(2).
+const char *clinux_argument(int index);
+
 /// Writes `*` over this process's argument `index` (0 is its own name) from byte `from` on, where
 /// everybody on the host can read it. Source: proc_pid_cmdline(5).
 void clinux_overwrite_argument(int index, size_t from);

@@ -19,6 +19,8 @@ extension Deployer {
         package var prepareLogFolder: @Sendable () throws -> Void
         /// The last lines of a log, by path. It blocks.
         package var logTail: @Sendable (_ path: String, _ count: Int) throws -> [String]
+        /// How many bytes were ever written to a log, by path. It blocks.
+        package var logEnd: @Sendable (_ path: String) throws -> Int64
 
         package var layout: DeploymentLayout
         package var logs: LogFiles
@@ -81,6 +83,7 @@ extension Deployer {
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }
+            logEnd = { try LogFiles.position(path: $0, lastLines: 0, owners: logs.owners).offset }
             self.startCommand = startCommand
             self.layout = layout
             self.logs = logs

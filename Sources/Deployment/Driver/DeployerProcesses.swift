@@ -52,7 +52,7 @@ extension Deployer {
             current: onDisk.current, previous: onDisk.previous,
             note: InstanceNote(
                 restarts: record.restarts, isStoppedByOperator: record.isStopped,
-                creation: record.creation),
+                creation: record.creation, pendingRestart: record.pendingRestart),
             process: process,
             interruptedUpgrade: onDisk.interruptedUpgrade.flatMap {
                 try? Release(version: $0.version, hash: $0.hash)
@@ -229,6 +229,15 @@ extension Deployer {
         do {
             try await makeFolders(number)
             await effects.prepareLogs?(name)
+            let (logs, end) = (effects.logs, effects.logEnd)
+            instance.logStarts = await loop.offload {
+                var starts: [LogFiles.Stream: Int64] = [:]
+                // Of a log that cannot be read nothing is quoted later.
+                for stream in LogFiles.Stream.allCases {
+                    starts[stream] = try? end(logs.path(name, stream))
+                }
+                return starts
+            }
             let command = await startCommand(in: layout.current(number))
             var program = Program(
                 path: "\(layout.current(number))/\(command.program)",
@@ -312,6 +321,7 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
+                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
             }
         }
     }
@@ -455,6 +465,27 @@ extension Deployer {
         return applications
     }
 
+    /// Logs a crash with the last line that the instance has printed since its start: on stderr, or
+    /// else on stdout.
+    func logCrash(_ text: String, of number: InstanceNumber) async {
+        let (logs, name, starts) = (effects.logs, instance(number).name, instance(number).logStarts)
+        let (tail, end) = (effects.logTail, effects.logEnd)
+        let line = await loop.offload { () -> String? in
+            for stream in [LogFiles.Stream.stderr, .stdout] {
+                let path = logs.path(name, stream)
+                // A log that cannot be read has no last line.
+                if let start = starts[stream], (try? end(path)) ?? 0 <= start { continue }
+                let lines = (try? tail(path, 5)) ?? []
+                if let last = lines.last(where: { $0.contains { !$0.isWhitespace } }) {
+                    return last
+                }
+            }
+            return nil
+        }
+        let said = line.map { "; it said last: \(shortened($0, to: 300))" } ?? ""
+        log(.error, text + said)
+    }
+
     func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {
         let (logs, name, tail) = (effects.logs, instance(number).name, effects.logTail)
         let lines = await loop.offload { () -> [String] in
@@ -473,10 +504,9 @@ extension Deployer {
         var variables = variables(number)
         variables[Orphans.variable] = effects.layout.instanceFolder(number)
         if command.isShipment, configuration.readiness.usesDistribution {
-            // There is no start script to give the node a name. The cookie comes from the user's
-            // file.
             let flags = variables["ERL_AFLAGS"].map { " " + $0 } ?? ""
-            variables["ERL_AFLAGS"] = "-sname \(instance(number).name)" + flags
+            variables["ERL_AFLAGS"] =
+                StartCommand.shipmentFlags(effects.instances.naming, instance(number).name) + flags
         }
         return variables
     }
@@ -489,7 +519,7 @@ extension Deployer {
     /// The environment variables of all programs of an instance's release.
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
-            instance: number, inherited: effects.inherited)
+            of: instance(number).name, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
             // By default a dump would go into the release's folder and be removed with it.
             let folder = effects.logs.crashDumpFolder(

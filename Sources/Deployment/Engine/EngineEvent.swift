@@ -6,6 +6,8 @@ package enum EngineEvent: Equatable, Sendable {
     case timePassed
     /// The catalog may have changed; it should be read now.
     case catalogAnnounced
+    /// A package may have become whole.
+    case packagesAnnounced
     /// The answer to ``EngineAction/readCatalog``: the named release; `nil`: there is no catalog
     /// yet.
     case catalogRead(Release?)
@@ -27,7 +29,8 @@ package enum EngineEvent: Equatable, Sendable {
     case promotionFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
-    case hotUpgraded(InstanceNumber, Release)
+    /// - Parameter leftBehind: what takes effect with the next start only.
+    case hotUpgraded(InstanceNumber, Release, leftBehind: String? = nil)
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The installation failed, and the node restarts itself.
     case nodeRestarts(InstanceNumber, Release, reason: String)

@@ -28,6 +28,16 @@ package struct LogFiles: Sendable {
         "\(folder(app: name.app))/\(name)-\(stream.rawValue).log"
     }
 
+    /// Where the output of an application's pre-commands goes.
+    package func preCommandsPath(app: String) -> String {
+        "\(folder(app: app))/\(app)-pre-commands.log"
+    }
+
+    /// deployex's own log: on `stdout` every line, on `stderr` the warnings and errors.
+    package func ownPath(_ stream: Stream) -> String {
+        "\(folder(app: "deployex"))/deployex-\(stream.rawValue).log"
+    }
+
     /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
     package func prepare(app: String) throws(FileSystemError) {
         _ = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)

@@ -17,9 +17,12 @@ package actor LogRotator {
     private let limits: LogLimits
     private let onNotice: @Sendable (LogRotationPolicy.Notice) -> Void
     private var policy: LogRotationPolicy
+    private let written: WrittenLogs
     private var instances: [InstanceName] = []
     private var looking: Task<Void, Never>?
     private var isStopping = false
+    /// Whether the output of some instance is being copied into a log that was made anew.
+    private var isCopying = false
     /// The last task in the queue: we must not work on one log twice at the same time.
     private var last: Task<Void, Never>?
 
@@ -37,6 +40,7 @@ package actor LogRotator {
         self.loop = loop
         self.onNotice = onNotice
         policy = LogRotationPolicy(limits: limits)
+        written = WrittenLogs(owners: logs.owners)
     }
 
     /// From now on, looks after the logs of these instances.
@@ -55,7 +59,8 @@ package actor LogRotator {
         await recover()
         while !isStopping {
             await look()
-            await loop.sleep(for: policy.untilNextLook)
+            await loop.sleep(
+                for: isCopying ? LogRotationPolicy.intervals.lowerBound : policy.untilNextLook)
         }
     }
 
@@ -76,6 +81,11 @@ package actor LogRotator {
             for stream in LogFiles.Stream.allCases {
                 let path = rotator.logs.path(name, stream)
                 rotator.policy.restarted(path)
+                await rotator.attempt(path) {
+                    [written = rotator.written] _ throws(FileSystemError) in
+                    try written.finish(path)
+                    return nil
+                }
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.rotateByRename()
                     return nil
@@ -88,6 +98,7 @@ package actor LogRotator {
     func look() async {
         await inOrder { rotator in
             let (paths, owners) = (rotator.paths, rotator.logs.owners)
+            await rotator.remakeDeleted()
             let sizes = await offload { Self.sizes(paths, owners) }
             for path in rotator.policy.measured(sizes, now: .now) {
                 if rotator.isStopping { return }
@@ -95,6 +106,33 @@ package actor LogRotator {
                     try rotation.rotate() == nil ? .unsupported : .rotated
                 }
             }
+            let (instances, written) = (rotator.instancePaths, rotator.written)
+            rotator.isCopying = await offload {
+                for path in instances { written.measure(path) }
+                return written.isCopying
+            }
+        }
+    }
+
+    /// Makes the logs anew that somebody has deleted while their instances write to them.
+    private func remakeDeleted() async {
+        let written = written
+        for path in instancePaths {
+            let isRemade: Bool
+            do throws(FileSystemError) {
+                isRemade = try await offload { () throws(FileSystemError) in
+                    try written.look(at: path)
+                }
+            } catch {
+                // The same keeps the log from being rotated, and is reported there.
+                continue
+            }
+            guard isRemade else { continue }
+            onNotice(
+                .warning(
+                    "\(path) was deleted while its instance writes to it: it is made anew, and "
+                        + "deployex copies into it what the instance prints, until the instance "
+                        + "starts the next time"))
         }
     }
 
@@ -139,6 +177,10 @@ package actor LogRotator {
     }
 
     private var paths: [String] {
+        instancePaths + Set(instances.map(\.app)).sorted().map { logs.preCommandsPath(app: $0) }
+    }
+
+    private var instancePaths: [String] {
         instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
     }
 

@@ -4,6 +4,18 @@ internal import Transport
 
 /// What this process shows of itself to the rest of the host.
 package enum OwnProcess {
+    /// This process's arguments, its own name first.
+    ///
+    /// `CommandLine` reads `/proc/self/cmdline`. Where that is missing, it knows no arguments, and
+    /// every command would look like the one without any.
+    package static var arguments: [String] {
+        var arguments: [String] = []
+        while let index = Int32(exactly: arguments.count), let text = clinux_argument(index) {
+            arguments.append(String(cString: text))
+        }
+        return arguments
+    }
+
     /// Gives `/dev/null` to each of the descriptors 0, 1 and 2 that this process was started
     /// without. Otherwise the next file that it opens gets that number, and what it prints goes
     /// there.

@@ -60,7 +60,11 @@ struct DistributionOptions: Equatable {
     /// get the same from the same environment.
     func merging(_ environment: [String: String]) throws(UsageError) -> DistributionOptions {
         var options = self
-        try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        do throws(UsageError) {
+            try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        } catch {
+            throw UsageError("ELIXIR_ERL_OPTIONS: \(error.message)", error.verb)
+        }
         return options
     }
 

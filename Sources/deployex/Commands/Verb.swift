@@ -31,6 +31,8 @@ struct Verb: Sendable {
     }
 
     let name: String
+    /// Other names for it, which people know from other tools.
+    var aliases: [String] = []
     /// What follows the program's name, in each form of the command.
     let forms: [String]
     let summary: String
@@ -53,9 +55,17 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + changing + logs + remote + nodes + epmd + about
+        server + showing + watching + describing + changing + logs + remote + nodes + epmd + about
 
-    static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
+    /// What stands for every instance.
+    static let allWord: @Sendable () -> [String] = { ["all"] }
+
+    static func named(_ name: String) -> Verb? {
+        all.first { $0.name == name || $0.aliases.contains(name) }
+    }
+
+    /// Every name that a command has.
+    static var allNames: [String] { all.flatMap { [$0.name] + $0.aliases } }
 
     /// The forms in one line, for error messages.
     var usage: String { forms.map { "deployex " + $0 }.joined(separator: " or ") }
@@ -77,7 +87,8 @@ struct Verb: Sendable {
                 Option("--sname", "NAME", "short node name (default: \(own))"),
                 Option("--name", "NAME@HOST", "long node name"),
                 Option(
-                    "--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"),
+                    "--cookie", "COOKIE", "default: the one of deployex; a file is safer (see docs)"
+                ),
                 Option(
                     "--tls-options", "FILE",
                     "mutual TLS with these options, as -ssl_dist_optfile"),
@@ -120,12 +131,18 @@ struct CommandSetting: Sendable {
     let environment: [String: String]
     let loop: EventLoop
 
-    func context() async throws(UsageError) -> CommandContext {
-        try await CommandContext(invocation, environment: environment, loop: loop)
+    func context(needsCookie: Bool = true) async throws(UsageError) -> CommandContext {
+        try await CommandContext(
+            invocation, environment: environment, needsCookie: needsCookie, loop: loop)
     }
+
+    /// The deployex of this host. It blocks for a moment.
+    func local() throws(UsageError) -> LocalDeployex { try LocalDeployex.find(environment) }
 
     /// A client for the deployex node that is meant.
     func client() async throws(UsageError) -> ControlClient {
-        try await ControlClient(context(), target: invocation.distribution.target)
+        try await ControlClient(
+            context(needsCookie: invocation.distribution.target != nil),
+            target: invocation.distribution.target)
     }
 }

@@ -21,10 +21,12 @@ struct ServerConfiguration: Equatable {
     var trustedUsers: TrustedUsers
     /// The limits of deployex's own log.
     var logLimits: LogLimits
+    /// Whether the lines on the console have the time.
+    var showsLogTimes: Bool
     var listening: ListeningOptions
 
-    private static let cloudBasePath = "/var/lib/deployex"
-    private static let localBasePath = "/tmp/deployex/varlib"
+    static let cloudBasePath = "/var/lib/deployex"
+    static let localBasePath = "/tmp/deployex/varlib"
     private static let cloudLogPath = "/var/log"
     private static let localLogPath = "/tmp/deployex/log"
 
@@ -64,6 +66,7 @@ struct ServerConfiguration: Equatable {
         cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
+        showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
     }
 

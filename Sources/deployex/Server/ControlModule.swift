@@ -10,12 +10,16 @@ internal import Transport
 /// ``ControlCall`` lists the functions.
 struct ControlModule: Sendable {
     let name: NodeName
+    let naming: NodeNaming
     let usesTLS: Bool
     let begin: MonotonicTime
     let directory: InstanceDirectory
     let applications: [ServedApplication]
     let feed: ObservationFeed
     let logWatch: LogWatch
+    /// deployex's own log; `nil` if it keeps none.
+    let ownLogs: LogFiles?
+    let usage: UsageSampler
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
     /// Stops everything. The server may end once the caller has its answer.
@@ -40,8 +44,11 @@ struct ControlModule: Sendable {
 
     private func answer(_ call: ControlCall, _ caller: Caller) async throws -> Term {
         switch call {
-        case .status:
-            return await status()
+        case .status(let application):
+            return await status(of: application)
+        case .watchStatus(let application, let withUsage, let seen, let limit):
+            return Self.ok(
+                try await watch(application, withUsage, after: seen, within: limit, caller))
         case .versions(let application):
             return await versions(of: application)
         case .command(let application, let command):
@@ -73,14 +80,10 @@ struct ControlModule: Sendable {
                 ).map { $0 + "\n" }.joined()
             }
             return Self.ok(found)
-        case .readLog(let instance, let stream, let start, let limit):
-            let chunk = try await read(instance, stream, start, within: limit, caller)
-            return Self.ok(
-                Term.object([
-                    ("text", .binary(chunk.bytes)),
-                    ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
-                    ("lost_bytes", chunk.lostByteCount.term),
-                ]))
+        case .readLog(let part, let limit):
+            return Self.ok(try await read([part], within: limit, caller)[0])
+        case .readLogs(let parts, let limit):
+            return Self.ok(.list(try await read(parts, within: limit, caller)))
         case .instance(let instance):
             return Self.ok(await description(of: instance))
         }
@@ -100,6 +103,9 @@ struct ControlModule: Sendable {
         if let problem = served.problem {
             throw ControlRefusal("\(application) is failed: \(problem)")
         }
+        if case .deploy(let version?) = command {
+            try await requirePackage(version, of: served)
+        }
         report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
         switch await served.deployer.perform(command) {
         case .done(let text): return text
@@ -107,65 +113,137 @@ struct ControlModule: Sendable {
         }
     }
 
-    /// The log's content from `start` on. If there is none yet, what is written within `limit`.
-    private func read(
-        _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
-        within limit: Duration, _ caller: Caller
-    ) async throws -> LogChunk {
-        let logs = served(instance.app).logs
-        let (path, owners) = (logs.path(instance, stream), logs.owners)
-        let topics: Set<ObservationTopic> = [.log(instance, stream)]
-        let seen = await feed.revision(of: topics)
-        var isWatched = false
-        if limit > .zero {
-            // Watch before looking, so that nothing is missed in between.
-            isWatched = await logWatch.watch(instance, stream, at: path)
+    /// Refuses a version whose package is needed and cannot be had. The deployment would wait for
+    /// it, and the command with it.
+    private func requirePackage(
+        _ version: String, of served: ServedApplication
+    ) async throws(ControlRefusal) {
+        let name = served.configuration.name
+        guard await feed.snapshot(of: name)?.needsPackage(of: version) ?? true,
+            let release = try? Release(version: version)
+        else { return }
+        do throws(StoreError) {
+            _ = try await served.store.package(of: release, into: served.layout.basePath)
+        } catch {
+            throw ControlRefusal("\(name) \(version) cannot be deployed: \(error)")
         }
-        let chunk = try await offload {
+    }
+
+    /// A log that is being read.
+    private struct OpenedLog: Sendable {
+        var path: String
+        var owners: TrustedUsers
+        var start: ControlCall.LogStart
+
+        /// What follows its start. It blocks.
+        func chunk(limit: Int) throws(FileSystemError) -> LogChunk {
             let position =
                 switch start {
                 case .last(let lines):
                     try LogFiles.position(path: path, lastLines: lines, owners: owners)
                 case .position(let position): position
                 }
-            return try LogFiles.read(
-                path: path, from: position, limit: Self.chunkByteCount, owners: owners)
-        }
-        guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
-        _ = try await feed.change(
-            of: topics, after: seen, by: caller.node.text,
-            within: isWatched ? limit : min(limit, .milliseconds(200)))
-        return try await offload {
-            try LogFiles.read(
-                path: path, from: chunk.next, limit: Self.chunkByteCount, owners: owners)
+            return try LogFiles.read(path: path, from: position, limit: limit, owners: owners)
         }
     }
 
-    /// The most bytes in one answer.
+    private func opened(_ part: ControlCall.LogPart) throws(ControlRefusal) -> OpenedLog {
+        if let instance = part.instance {
+            let logs = served(instance.app).logs
+            return OpenedLog(
+                path: logs.path(instance, part.stream), owners: logs.owners, start: part.start)
+        }
+        guard let ownLogs else {
+            throw ControlRefusal(
+                "deployex keeps no log of its own here: it writes to its stdout, which is a terminal, "
+                    + "or the journal of its service")
+        }
+        return OpenedLog(
+            path: ownLogs.ownPath(part.stream), owners: ownLogs.owners, start: part.start)
+    }
+
+    /// What the logs contain from their starts on. If that is nothing yet, what is written within
+    /// `limit`.
+    /// - Returns: an answer for each of `parts`.
+    private func read(
+        _ parts: [ControlCall.LogPart], within limit: Duration, _ caller: Caller
+    ) async throws -> [Term] {
+        var logs: [OpenedLog] = []
+        for part in parts { logs.append(try opened(part)) }
+        let topics = Set(logs.map { ObservationTopic.log(path: $0.path) })
+        let seen = await feed.revision(of: topics)
+        var isWatched = limit > .zero
+        if isWatched {
+            // Watch before looking, so that nothing is missed in between.
+            for log in logs where await !logWatch.watch(log.path) { isWatched = false }
+        }
+        let size = min(Self.chunkByteCount, max(Self.answerByteCount / logs.count, 4 << 10))
+        func look(_ logs: [OpenedLog]) async throws -> [LogChunk] {
+            try await offload { try logs.map { try $0.chunk(limit: size) } }
+        }
+        var chunks = try await look(logs)
+        if limit > .zero, chunks.allSatisfy({ $0.bytes.isEmpty && $0.lostByteCount == 0 }) {
+            _ = try await feed.change(
+                of: topics, after: seen, by: caller.node.text,
+                within: isWatched ? limit : min(limit, .milliseconds(200)))
+            for index in logs.indices { logs[index].start = .position(chunks[index].next) }
+            chunks = try await look(logs)
+        }
+        return chunks.map { chunk -> Term in
+            Term.object([
+                ("text", .binary(chunk.bytes)),
+                ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
+                ("lost_bytes", chunk.lostByteCount.term),
+            ])
+        }
+    }
+
+    /// The most bytes of one log in one answer, and about the most of all.
     private static let chunkByteCount = 256 << 10
+    private static let answerByteCount = 2 << 20
 
     // MARK: Answers
 
-    /// The applications whose state is known.
-    private func snapshots() async -> [ApplicationSnapshot] {
+    /// The applications whose state is known, or only this one.
+    private func snapshots(of only: String? = nil) async -> [ApplicationSnapshot] {
         var snapshots: [ApplicationSnapshot] = []
-        for application in applications {
-            if let snapshot = await feed.snapshot(of: application.configuration.name) {
+        for name in applications.map(\.configuration.name) where only == nil || only == name {
+            if let snapshot = await feed.snapshot(of: name) {
                 snapshots.append(snapshot)
             }
         }
         return snapshots
     }
 
-    private func status() async -> Term {
+    /// The status once it has changed, or as it is when the time is over.
+    private func watch(
+        _ application: String?, _ withUsage: Bool, after seen: Int, within limit: Duration,
+        _ caller: Caller
+    ) async throws -> Term {
+        let names = application.map { [$0] } ?? applications.map(\.configuration.name)
+        var topics = Set(names.map { ObservationTopic.application($0) })
+        if withUsage {
+            topics.insert(.usage)
+            await usage.begin()
+        }
+        let revision = try await feed.change(
+            of: topics, after: seen, by: caller.node.text, within: limit)
+        let status = await status(of: application, usage: withUsage ? usage.usage : [:])
+        return Term.object([("revision", revision.term), ("status", status)])
+    }
+
+    private func status(
+        of application: String?, usage: [InstanceName: InstanceUsage] = [:]
+    ) async -> Term {
         let now = MonotonicTime.now
         var found: [StatusReport.Application] = []
-        for snapshot in await snapshots() {
+        for snapshot in await snapshots(of: application) {
             let served = served(snapshot.application)
-            found.append(
-                .init(
-                    snapshot, firstPort: served.configuration.firstPort,
-                    ports: await served.deployer.ports, host: name.host, now: now))
+            var application = StatusReport.Application(
+                snapshot, firstPort: served.configuration.firstPort,
+                ports: await served.deployer.ports, host: name.host, now: now)
+            application.add(usage)
+            found.append(application)
         }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
@@ -174,16 +252,15 @@ struct ControlModule: Sendable {
     }
 
     private func versions(of application: String?) async -> Term {
-        let snapshots = await snapshots().filter {
-            application == nil || $0.application == application
-        }
-        return VersionsReport(node: name.text, applications: snapshots).term
+        VersionsReport(node: name.text, applications: await snapshots(of: application)).term
     }
 
     /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
-        var environment = served.configuration.variables
+        // As `InstanceEnvironment` has them for the instance itself.
+        var environment = naming.variables(of: instance)
+            .merging(served.configuration.variables) { $1 }
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
         let configured = Int(served.configuration.firstPort) + instance.number.offset
         let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured
@@ -195,6 +272,7 @@ struct ControlModule: Sendable {
             ("folder", .binary(served.layout.current(instance.number))),
             ("program", .binary(served.layout.program(instance.number))),
             ("environment", environment.term),
+            ("variables", served.configuration.variables.keys.sorted().term),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
         ]

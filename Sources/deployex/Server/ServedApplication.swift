@@ -22,6 +22,7 @@ struct ServedApplication: Sendable {
 
     /// - Parameters:
     ///   - node: deployex's own node, which watches the instances.
+    ///   - naming: how the instances' nodes are named.
     ///   - base: the opened base folder.
     ///   - processes: this host's.
     ///   - refusal: why the application is not begun.
@@ -31,7 +32,8 @@ struct ServedApplication: Sendable {
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, base: BaseFolder, processes: SystemProcesses, refusal: FileSystemError?,
+        naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
+        refusal: FileSystemError?,
         inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
@@ -62,7 +64,7 @@ struct ServedApplication: Sendable {
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
-                user: process.user, extra: configuration.variables),
+                naming: naming, user: process.user, extra: configuration.variables),
             inherited: inherited, store: store,
             files: ownership.files(
                 layout, base: HostFileSystem(below: base.anchor),
@@ -182,14 +184,27 @@ struct ServedApplication: Sendable {
         await rotator.stop()
     }
 
-    /// Tells the deployer at once when the store may have another release.
-    func watchStore(on loop: EventLoop) -> StoreWatcher {
+    /// Tells the deployer at once when the store may have another release, or a package that was
+    /// missing.
+    func watchStore(on loop: EventLoop) -> [StoreWatcher] {
         let (deployer, log) = (deployer, log)
-        return StoreWatcher(
-            store: store, loop: loop,
-            onChange: { Task { await deployer.catalogAnnounced() } },
-            onFailure: { error in
-                log(.warning, "\(error): changes are noticed at the next poll instead of at once")
-            })
+        return [
+            StoreWatcher(
+                of: store, loop: loop,
+                onChange: { Task { await deployer.catalogAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): changes are noticed at the next poll instead of at once")
+                }),
+            StoreWatcher(
+                .packages, of: store, loop: loop,
+                onChange: { Task { await deployer.packagesAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): a package that comes late is noticed at the next attempt")
+                }),
+        ]
     }
 }

@@ -51,6 +51,7 @@ final class SimulatedDeployex: @unchecked Sendable {
             let folder = "/log/\(Scenario.application)"
             if try files.status(folder) == nil { try files.makeFolders(folder, mode: 0o750) }
         }
+        effects.logEnd = { _ in 0 }
         effects.logTail = { path, _ in ["the last words in \(path)"] }
         var timings = HotUpgrade.Timings()
         (timings.preparation, timings.installation) = (.seconds(15), .seconds(15))

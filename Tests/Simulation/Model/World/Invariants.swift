@@ -291,7 +291,7 @@ final class Invariants {
                     examineKill(number, world, deployer)
                 }
             case .readCatalog, .resumeHotUpgrade, .discardStaged, .spawn, .probe, .note,
-                .readLogTail, .reply, .log, .finish:
+                .readLogTail, .logCrash, .reply, .log, .finish:
                 break
             }
         }
@@ -345,7 +345,7 @@ final class Invariants {
         }
         guard !others.isEmpty else { return }
         check(
-            others.contains { $0.status == .running },
+            others.contains { [.running, .unresponsive].contains($0.status) },
             "instance \(number), the last one that is ready, is stopped after: \(event)")
     }
 
