@@ -331,7 +331,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
 
     @Test func `on a terminal a line's colours end with it, and it can do nothing else`() {
         var lines = LogLines(names: ["a"], isForTerminal: true)
-        let text = Array("\u{1B}[31mred\u{1B}[2J\n\u{1B}[3\nplain\n".utf8)
+        let text = Array("\u{1B}[31mred\u{1B}[2J\n\u{1B}[3\nplain\r\n".utf8)
         #expect(
             String(decoding: lines.take(text, from: 0), as: UTF8.self)
                 == "a | \u{1B}[31mred\\x{1B}[2J\u{1B}[0m\na | \\x{1B}\\x{5B}\\x{33}\na | plain\n")
