@@ -77,13 +77,6 @@ struct GroupOrder: Command {
     ///   the others from their turn.
     private func request(
         _ member: Member, _ client: ControlClient
-<<<<<<< HEAD
-    ) async throws -> Term {
-        let (text, goal) = try await client.request(
-            Atom(shortEnough: function.rawValue), [member.application.term, member.number.term])
-        Output.line("\(member.application): \(text)")
-        return goal
-=======
     ) async throws(CommandFailure) -> Term? {
         do throws(CommandFailure) {
             let (text, goal) = try await client.request(
@@ -95,6 +88,5 @@ struct GroupOrder: Command {
             Output.error("\(member.name): \(error.message)")
             return nil
         }
->>>>>>> 66e6796803be225472c2d5b1df1334286ef0d855
     }
 }
