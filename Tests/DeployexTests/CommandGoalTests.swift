@@ -6,14 +6,13 @@ import Testing
 @testable import deployex
 
 private func instance(
-    _ number: InstanceNumber, _ status: InstanceMachine.Status, _ version: String, pid: Int32? = 7,
+    _ number: InstanceNumber, _ status: InstanceStatus, _ version: String, pid: Int32? = 7,
     isStopped: Bool = false
 ) -> InstanceSnapshot {
     InstanceSnapshot(
         number: number, status: status,
         current: DeployedRelease(version: version, hash: "", deployment: .fullDeployment),
         previous: nil, isConnected: true, isStoppedByOperator: isStopped,
-        isResponding: true,
         identity: pid.map { ProcessIdentity(pid: $0, startTicks: 1, bootID: "b") }, startedAt: nil,
         crashRestarts: 0, forcedRestarts: 0)
 }
@@ -126,9 +125,9 @@ private let first = InstanceName(app: "counter", number: 1)
         #expect(try goal(.start(1)).judge(running) == .done("counter-1 is running"))
     }
 
-    @Test(arguments: [InstanceMachine.Status.idle, .starting, .running, .stopping, .backoff])
+    @Test(arguments: [InstanceStatus.idle, .starting, .running, .stopping, .backoff])
     func `a command that a later one has overtaken ends, whatever the instance does meanwhile`(
-        status: InstanceMachine.Status
+        status: InstanceStatus
     ) throws {
         let toRun = counter(instance(1, status, "1.0"))
         let toStayStopped = counter(instance(1, status, "1.0", isStopped: true))

@@ -172,7 +172,8 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         ]
         for arguments in [["start"], ["status"], ["ping", "deployex"]] {
             let options = try Invocation(arguments: arguments).distribution.merging(environment)
-            #expect(try Cookie.find(options, environment: environment) == "theirs")
+            #expect(
+                try Cookie.lookFor(options, environment: environment, recorded: nil) == "theirs")
         }
         #expect(try DistributionOptions().merging([:]) == DistributionOptions())
     }

@@ -64,11 +64,11 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         func instance(_ number: Int, _ status: String) -> StatusReport.Instance {
             .init(
                 number: number, node: "counter-\(number)@host", status: status,
-                version: "0.12.1", previousVersion: "0.12.0", lastDeployment: "hot_upgrade",
-                otp: "not_connected", pid: 1_234_567, port: 40_001, uptimeSeconds: 93_784,
-                isStoppedByOperator: status == "idle", isResponding: true,
                 reason:
                     "it does not answer: connecting to counter-\(number)@host: connection refused",
+                version: "0.12.1", previousVersion: "0.12.0", lastDeployment: "hot_upgrade",
+                otp: "not_connected", pid: 1_234_567, port: 40_001, uptimeSeconds: 93_784,
+                isStoppedByOperator: status == "idle",
                 crashRestarts: 12, forcedRestarts: 3)
         }
         return StatusReport(
@@ -193,8 +193,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                                     ("instance", 1), ("status", .binary("idle")),
                                     ("stopped_by_operator", true)),
                                 map(
-                                    ("instance", 2), ("status", .binary("running")),
-                                    ("responding", false)),
+                                    ("instance", 2), ("status", .binary("unresponsive"))),
                             ]
                         ))
                 ]
@@ -385,15 +384,23 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
     }
 
     @Test func `the cookie is named by where it comes from`() {
-        func cookie(_ given: String?, _ environment: [String: String]) -> RemoteByHand.Cookie {
+        func cookie(
+            _ given: String?, _ environment: [String: String], _ record: String? = nil
+        ) -> RemoteByHand.Cookie {
             var options = DistributionOptions()
             options.cookie = given
-            return RemoteByHand.Cookie(options, environment)
+            return RemoteByHand.Cookie(options, environment, record: record)
         }
         let all = ["DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_COOKIE_FILE": "/c"]
         #expect(cookie("secret", all) == .argument)
         #expect(cookie(nil, all) == .variable("DEPLOYEX_ERLANG_COOKIE"))
-        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"]) == .file("/c d"))
+        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"], "/n") == .file("/c d"))
+        #expect(cookie(nil, [:], "/b/node.json") == .record("/b/node.json"))
+        let recorded = RemoteByHand(Self.details, cookie: .record("/b/node.json"))?.line
+        #expect(
+            recorded?.contains(
+                #"RELEASE_COOKIE="$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' /b/node.json)""#)
+                == true)
         #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
         let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
         #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)

@@ -70,6 +70,10 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// Returns -1 with errno set. Source: PR_SET_CHILD_SUBREAPER(2const).
 int clinux_adopt_orphans(void);
 
+/// Whether the folder is a control group (version 2) that its manager has handed over to us: systemd
+/// marks it, `Delegate=yes`. Source: "Control Group APIs and Delegation" of systemd.
+int clinux_is_delegated_group(const char *folder);
+
 /// Makes everything durable on the file system that holds `fd`. Returns -1 with errno set.
 /// Source: syncfs(2).
 int clinux_syncfs(int fd);

@@ -35,9 +35,11 @@ struct DescribeInstance: Command {
         let status = try await client.status(of: application)
         let versions = VersionsReport(
             reading: try await client.call("versions", [application.term]))
+        let local = client.context.local
+        let hasRecord = client.isLocal && local.record != nil
         let cookie = RemoteByHand.Cookie(
             try setting.invocation.distribution.merging(setting.environment),
-            setting.environment)
+            setting.environment, record: hasRecord ? NodeRecord.path(in: local.base) : nil)
         let description = InstanceDescription(
             application: application, number: number, details: answer,
             state: status.applications.first?.instances.first { $0.number == number },
@@ -136,9 +138,14 @@ struct RemoteByHand: Equatable {
         case argument
         case variable(String)
         case file(String)
+        /// What the last `deployex start` has left: see ``NodeRecord``.
+        case record(String)
 
         /// The place where a command finds it: see ``deployex/Cookie``.
-        init(_ options: DistributionOptions, _ environment: [String: String]) {
+        /// - Parameter record: the path of what the last start has left, if it has left something.
+        init(
+            _ options: DistributionOptions, _ environment: [String: String], record: String?
+        ) {
             if options.cookie?.isEmpty == false {
                 self = .argument
             } else if environment["DEPLOYEX_ERLANG_COOKIE"]?.isEmpty == false {
@@ -146,7 +153,7 @@ struct RemoteByHand: Equatable {
             } else if let file = environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
                 self = .file(file)
             } else {
-                self = .file("~/.erlang.cookie")
+                self = record.map { .record($0) } ?? .file("~/.erlang.cookie")
             }
         }
 
@@ -156,6 +163,9 @@ struct RemoteByHand: Equatable {
             case .argument: "COOKIE"
             case .variable(let name): "\"$\(name)\""
             case .file(let path): "\"$(cat \(RemoteByHand.quoted(path)))\""
+            case .record(let path):
+                #""$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' "#
+                    + RemoteByHand.quoted(path) + #")""#
             }
         }
     }

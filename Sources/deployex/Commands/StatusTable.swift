@@ -73,7 +73,6 @@ struct StatusTable {
     private static func status(_ instance: StatusReport.Instance) -> Table.Cell {
         switch instance.status {
         case "idle" where instance.isStoppedByOperator == true: Table.Cell("stopped", .yellow)
-        case "running" where instance.isResponding == false: Table.Cell("unresponsive", .red)
         case "running": Table.Cell("running", .green)
         case "starting"?, "stopping"?: Table.Cell(text(instance.status), .yellow)
         case "backoff"?, "failed"?, "unresponsive"?: Table.Cell(text(instance.status), .red)

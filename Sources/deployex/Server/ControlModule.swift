@@ -10,6 +10,7 @@ internal import Transport
 /// ``ControlCall`` lists the functions.
 struct ControlModule: Sendable {
     let name: NodeName
+    let naming: NodeNaming
     let usesTLS: Bool
     let begin: MonotonicTime
     let directory: InstanceDirectory
@@ -257,7 +258,9 @@ struct ControlModule: Sendable {
     /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
-        var environment = served.configuration.variables
+        // As `InstanceEnvironment` has them for the instance itself.
+        var environment = naming.variables(of: instance)
+            .merging(served.configuration.variables) { $1 }
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
         let configured = Int(served.configuration.firstPort) + instance.number.offset
         let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured
