@@ -402,6 +402,11 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 #"RELEASE_COOKIE="$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' /b/node.json)""#)
                 == true)
         #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
+        func begin(_ port: String?) -> Bool? {
+            RemoteByHand(Self.details, cookie: .argument, epmdPort: port)?.line.hasPrefix(
+                "ERL_EPMD_PORT=4370 RELEASE_NODE_SUFFIX=-2 ")
+        }
+        #expect(begin("4370") == true && begin("4369") == false && begin(nil) == false)
         let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
         #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)
     }
