@@ -384,16 +384,29 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
     }
 
     @Test func `the cookie is named by where it comes from`() {
-        func cookie(_ given: String?, _ environment: [String: String]) -> RemoteByHand.Cookie {
+        func cookie(
+            _ given: String?, _ environment: [String: String], _ record: String? = nil
+        ) -> RemoteByHand.Cookie {
             var options = DistributionOptions()
             options.cookie = given
-            return RemoteByHand.Cookie(options, environment)
+            return RemoteByHand.Cookie(options, environment, record: record)
         }
         let all = ["DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_COOKIE_FILE": "/c"]
         #expect(cookie("secret", all) == .argument)
         #expect(cookie(nil, all) == .variable("DEPLOYEX_ERLANG_COOKIE"))
-        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"]) == .file("/c d"))
+        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"], "/n") == .file("/c d"))
+        #expect(cookie(nil, [:], "/b/node.json") == .record("/b/node.json"))
+        let recorded = RemoteByHand(Self.details, cookie: .record("/b/node.json"))?.line
+        #expect(
+            recorded?.contains(
+                #"RELEASE_COOKIE="$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' /b/node.json)""#)
+                == true)
         #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
+        func begin(_ port: String?) -> Bool? {
+            RemoteByHand(Self.details, cookie: .argument, epmdPort: port)?.line.hasPrefix(
+                "ERL_EPMD_PORT=4370 RELEASE_NODE_SUFFIX=-2 ")
+        }
+        #expect(begin("4370") == true && begin("4369") == false && begin(nil) == false)
         let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
         #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)
     }

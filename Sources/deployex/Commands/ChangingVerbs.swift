@@ -71,8 +71,8 @@ extension Verb {
             details: instanceNote + """
 
                 An APPLICATION is all its instances; deployex goes on. --all stops every instance of
-                every application, then deployex itself, and the EPMD that it has started, if no
-                node is left in it. It also works when deployex does not run.
+                every application, then deployex itself, and the EPMD that it has started, if no node is
+                left in it. It also works when deployex does not run.
                 """,
             argumentCount: 0...1,
             ownOptions: [Option("--all", "stop every instance, and then deployex")],
