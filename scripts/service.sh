@@ -83,7 +83,8 @@ if [[ ${1-} == --inside ]]; then
     [[ $(deployex status 2>&1) == *"deployex is not running: start it with"* ]] || fail "not running"
     [[ $(deployex stop --all) == "deployex was not running; counter-1, counter-2, counter-3: stopped, "* ]] ||
         fail "stop --all without deployex"
-    ! pgrep -u deployex >/dev/null || fail "something runs on that stop --all should have ended"
+    nothing_runs() { ! pgrep -u deployex; }
+    wait_until 5 "the end of all that stop --all has ended ($(pgrep -a -u deployex | cut -c 1-60))" nothing_runs
     [[ -z $(find /var/lib/deployex ! -user deployex) ]] || fail "root has left files in the base folder"
     systemctl start deployex
     wait_until 60 "the instances of the next start" running 0.1.1
@@ -95,7 +96,7 @@ if [[ ${1-} == --inside ]]; then
     sleep 4
     [[ $(systemctl show --property ActiveState,SubState --value deployex | tr '\n' ' ') == \
         'inactive dead ' ]] || fail "it does not stay stopped"
-    ! pgrep -u deployex >/dev/null || fail "something of it runs on"
+    nothing_runs >/dev/null || fail "something of it runs on"
     echo 'DEPLOYEX_MONITORED_REPLICAS=many' >>/etc/deployex.env
     systemctl start deployex
     failed() { systemctl is-failed deployex; }

@@ -40,6 +40,16 @@ import Testing
             try await world.startDeployex(adding: ["DEPLOYEX_COOKIE_FILE": home])
             #expect(world.cookie(in: path) == "another-cookie-of-the-user")
             #expect(try await world.command("status").status == 0)
+
+            // Who gives it each time needs no advice.
+            let given = ["DEPLOYEX_ERLANG_COOKIE": "cookie-of-the-variable"]
+            for _ in 1...2 {
+                #expect(try await world.endDeployex(SIGTERM) == 0)
+                let mark = await world.logMark
+                try await world.startDeployex(adding: given)
+                #expect(world.cookie(in: path) == "cookie-of-the-variable")
+                #expect(await !world.log(after: mark).contains("The cookie is the last"))
+            }
         }
     }
 

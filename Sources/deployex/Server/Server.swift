@@ -132,8 +132,9 @@ actor Server {
             guard let cookie = try look(nil) else { return (Cookie.random(), .made) }
             return (cookie, .given)
         }
-        let cookie = try look(record.cookie) ?? record.cookie
-        return (cookie, cookie == record.cookie ? .recorded : .given)
+        // No other cookie is empty.
+        let given = try look("") ?? ""
+        return given.isEmpty ? (record.cookie, .recorded) : (given, .given)
     }
 
     /// Where TLS is configured, for the commands.
