@@ -170,4 +170,16 @@ import Transport
             #expect(CookieStrength.weakness(of: cookie, names: ["counter"]) == nil)
         }
     }
+
+    @Test(arguments: ["0123456789abcdef", "a/b+c==", "with-dashes_and.dots"])
+    func `a shell finds the cookie in what start has left`(cookie: String) throws {
+        let base = folder("b 'c")
+        try Files.makeFolders(base)
+        var left = try record(tls: .init(certificateFolder: "/tls"))
+        left.cookie = cookie
+        try left.write(in: base, files: HostFileSystem())
+        let word = RemoteByHand.Cookie.record(NodeRecord.path(in: base)).text
+        #expect(!word.contains(cookie))
+        #expect(try ChildProcess.run("/bin/sh", ["-c", "printf %s \(word)"]) == cookie)
+    }
 }

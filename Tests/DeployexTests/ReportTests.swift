@@ -384,16 +384,19 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
     }
 
     @Test func `the cookie is named by where it comes from`() {
-        func cookie(_ given: String?, _ environment: [String: String]) -> RemoteByHand.Cookie {
+        func cookie(
+            _ given: String?, _ environment: [String: String], record: String? = "/b/node.json"
+        ) -> RemoteByHand.Cookie {
             var options = DistributionOptions()
             options.cookie = given
-            return RemoteByHand.Cookie(options, environment)
+            return RemoteByHand.Cookie(options, environment, record: record)
         }
         let all = ["DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_COOKIE_FILE": "/c"]
         #expect(cookie("secret", all) == .argument)
         #expect(cookie(nil, all) == .variable("DEPLOYEX_ERLANG_COOKIE"))
         #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"]) == .file("/c d"))
-        #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
+        #expect(cookie(nil, [:]) == .record("/b/node.json"))
+        #expect(cookie(nil, [:], record: nil) == .file("~/.erlang.cookie"))
         let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
         #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)
     }

@@ -89,6 +89,9 @@ struct CommandContext: Sendable {
     /// several users are possible, it is one other than root.
     var answeringUser: UInt32? { listenerOwners.greatest }
 
+    /// The file with what the deployex of this host has left, if our node uses it.
+    var recordPath: String? { local.record.map { _ in NodeRecord.path(in: local.base) } }
+
     func name(_ text: String) throws(UsageError) -> NodeName {
         try host.nodeName(
             text,

@@ -37,7 +37,7 @@ struct DescribeInstance: Command {
             reading: try await client.call("versions", [application.term]))
         let cookie = RemoteByHand.Cookie(
             try setting.invocation.distribution.merging(setting.environment),
-            setting.environment)
+            setting.environment, record: client.context.recordPath)
         let description = InstanceDescription(
             application: application, number: number, details: answer,
             state: status.applications.first?.instances.first { $0.number == number },
@@ -136,26 +136,37 @@ struct RemoteByHand: Equatable {
         case argument
         case variable(String)
         case file(String)
+        /// What `deployex start` has left, at this path.
+        case record(String)
 
         /// The place where a command finds it: see ``deployex/Cookie``.
-        init(_ options: DistributionOptions, _ environment: [String: String]) {
+        /// - Parameter record: the path of what `deployex start` has left, if the command uses it.
+        init(
+            _ options: DistributionOptions, _ environment: [String: String], record: String?
+        ) {
             if options.cookie?.isEmpty == false {
                 self = .argument
             } else if environment["DEPLOYEX_ERLANG_COOKIE"]?.isEmpty == false {
                 self = .variable("DEPLOYEX_ERLANG_COOKIE")
             } else if let file = environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
                 self = .file(file)
+            } else if let record {
+                self = .record(record)
             } else {
                 self = .file("~/.erlang.cookie")
             }
         }
 
+        /// A record is one line of JSON, in which a slash is escaped.
+        private static let ofRecord = #"sed 's/.*"cookie":"\([^"]*\)".*/\1/;s,\\/,/,g'"#
+
         /// How a shell writes it.
-        fileprivate var text: String {
+        var text: String {
             switch self {
             case .argument: "COOKIE"
             case .variable(let name): "\"$\(name)\""
             case .file(let path): "\"$(cat \(RemoteByHand.quoted(path)))\""
+            case .record(let path): "\"$(\(Self.ofRecord) \(RemoteByHand.quoted(path)))\""
             }
         }
     }
