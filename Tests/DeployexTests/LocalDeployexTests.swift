@@ -133,6 +133,29 @@ import Transport
         #expect(found.hasEnded)
     }
 
+    @Test func `what one that has ended has left counts only for whoever has no cookie`() throws {
+        let ended = LocalDeployex(
+            base: folder.path, record: try record(isRunning: false), obstacle: nil)
+        let running = LocalDeployex(base: folder.path, record: try record(), obstacle: nil)
+        let cookie = folder(".erlang.cookie")
+        let home = ["HOME": folder.path]
+        func usable(_ local: LocalDeployex) -> NodeRecord? {
+            local.usable(home, owners: TrustedUsers()).record
+        }
+        #expect(usable(ended) == ended.record)
+        #expect(ended.usable([:], owners: TrustedUsers()).record == ended.record)
+        try Files.write(Array("own".utf8), cookie, mode: 0o400)
+        #expect(usable(ended) == nil)
+        #expect(usable(running) == running.record)
+        let connecting = ended.usable(home, owners: TrustedUsers())
+        #expect(connecting.base == folder.path)
+        #expect(connecting.completing([:]) == [:])
+        #expect(connecting.completing(DistributionOptions()) == DistributionOptions())
+        // Nobody takes a cookie that others can read.
+        chmod(cookie, 0o644)
+        #expect(usable(ended) == ended.record)
+    }
+
     @Test func `the cookie comes from the first place that has one`() throws {
         let file = folder.path + "/cookie"
         try Files.write(Array("of-the-file\n".utf8), file, mode: 0o600)
