@@ -185,6 +185,39 @@ import Transport
         #expect(try look(none, without: given, recorded: nil) == nil)
     }
 
+    @Test func `start makes a cookie only where none is left, and takes what is given first`()
+        throws
+    {
+        let left = NodeRecord.Finding.found(try record())
+        let refused = NodeRecord.Finding.refused("node.json can be read by others")
+        func start(
+            _ left: NodeRecord.Finding, _ environment: [String: String] = [:]
+        ) throws -> StartCookie {
+            try StartCookie(DistributionOptions(), environment, file: nil, left: left)
+        }
+        let given = ["DEPLOYEX_ERLANG_COOKIE": "given"]
+        for finding in [left, refused, .absent] {
+            let cookie = try start(finding, given)
+            #expect(cookie.text == "given" && cookie.origin == .given)
+        }
+        let same = try start(left, ["DEPLOYEX_ERLANG_COOKIE": "theirs"])
+        #expect(same.text == "theirs" && same.origin == .given)
+        let made = try start(.absent)
+        #expect(made.text.count == 64 && made.origin == .made)
+
+        try Files.write(Array("of-the-home".utf8), folder(".erlang.cookie"), mode: 0o400)
+        let home = ["HOME": folder.path]
+        for environment in [[:], home] {
+            let taken = try start(left, environment)
+            #expect(taken.text == "theirs" && taken.origin == .recorded)
+            // The instances may have another one than ~/.erlang.cookie.
+            let origin = try start(refused, environment).origin
+            #expect(origin == .unreadable("node.json can be read by others"))
+        }
+        let own = try start(.absent, home)
+        #expect(own.text == "of-the-home" && own.origin == .given)
+    }
+
     @Test func `a cookie that is made is new each time, and strong`() {
         let cookies = Set((0..<100).map { _ in Cookie.random() })
         #expect(cookies.count == 100)

@@ -35,8 +35,17 @@ import Testing
                 await world.log(after: mark).contains("and not the one in ~/.erlang.cookie"))
             #expect(world.cookie(in: path) == cookie)
 
-            // What is given wins, and is what commands then find.
+            // One that others could read is not replaced by another that no instance has.
             #expect(try await world.endDeployex(SIGTERM) == 0)
+            chmod(path, 0o644)
+            let refused = try await world.command("start")
+            #expect(refused.status == 2)
+            #expect(refused.stderr.contains(path), "\(refused)")
+            #expect(refused.stderr.contains("DEPLOYEX_COOKIE_FILE"))
+            #expect(world.cookie(in: path) == cookie)
+            chmod(path, 0o600)
+
+            // What is given wins, and is what commands then find.
             try await world.startDeployex(adding: ["DEPLOYEX_COOKIE_FILE": home])
             #expect(world.cookie(in: path) == "another-cookie-of-the-user")
             #expect(try await world.command("status").status == 0)
