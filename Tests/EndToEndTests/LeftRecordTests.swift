@@ -131,6 +131,20 @@ import Testing
         }
     }
 
+    @Test func `stop --all finds an instance whose record is damaged`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            try await world.bring(to: "0.1.0")
+            try await world.signalDeployex(SIGKILL)
+            _ = try await world.waitForDeployex()
+            let pid = try await world.answers()[0].osPID
+            try Files.write(Array("{".utf8), world.base + "/run/counter-1.json", mode: 0o600)
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0, "\(stop)")
+            #expect(stop.stdout.contains("counter-1: stopped"), "\(stop)")
+            #expect(!ProcFolder.isRunning(pid))
+        }
+    }
+
     @Test func `stop --all ends a pre-command that a killed deployex has left`() async throws {
         try await DeployexWorld.run(.init(epmd: .deployex)) { world in
             try await world.place("0.1.0")

@@ -22,8 +22,9 @@ struct AbsentDeployex {
         let instances = RecordedInstances(
             basePath: base, records: work.records, owners: CommandTrust.fileOwners(base: base),
             processes: SystemProcesses(loop: loop), loop: loop)
-        let running = try await instances.running().map(\.record)
-        var left = try await stopCommands(of: work)
+        let found = try await instances.look()
+        let running = found.running.map(\.record)
+        var left = try await stopCommands(of: work) + found.uncertain
         try await withThrowingTaskGroup(
             of: (InstanceRecord, RecordedInstances.Stopped).self
         ) { group in
