@@ -118,6 +118,25 @@ import Transport
         other.kill()
     }
 
+    @Test func `it has as long to end as was configured when it started`() async throws {
+        let folder = TemporaryFolder()
+        let loop = try EventLoop.onOwnThread()
+        let instances = try unconfigured(folder.path, loop, Guarded<[String]>([]))
+        let deaf = try ChildProcess(
+            "/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 600; done"],
+            output: .pipe, leadsSession: true)
+        _ = try deaf.line(after: "ready")
+        var record = InstanceRecord(name: name)
+        record.begin(
+            try #require(ProcessIdentity.ofRunning(pid: deaf.pid)), version: "0.1.0",
+            stopTimeout: .milliseconds(100))
+        let begin = MonotonicTime.now
+        await OnLoop(loop).stop(record, of: instances)
+        #expect(deaf.hasEnded)
+        // Without the record it is ten seconds.
+        #expect(MonotonicTime.now - begin < .seconds(9))
+    }
+
     @Test(.enabled(if: TrustedUsers.own == 0, "root alone can give files away"))
     func `the processes of the user who has been given the release count as the instance's`()
         async throws

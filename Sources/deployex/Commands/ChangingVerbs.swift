@@ -192,8 +192,7 @@ struct StopAll: Command {
         }
         let absent = AbsentDeployex(
             local: local,
-            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration()
-                ?? .seconds(10),
+            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration(),
             epmd: try EPMDAccess.client(
                 environment, loop: setting.loop,
                 trust: try CommandTrust.listeners(environment, base: local.base)),

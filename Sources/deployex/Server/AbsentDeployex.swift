@@ -8,7 +8,8 @@ internal import Transport
 /// folder is locked.
 struct AbsentDeployex {
     let local: LocalDeployex
-    let timeout: Duration
+    /// How long an instance may take to end; if `nil`, as its record says.
+    let timeout: Duration?
     let epmd: EPMDClient
     let loop: EventLoop
 

@@ -51,8 +51,9 @@ struct RecordedInstances: Sendable {
     }
 
     /// Stops an instance. Called on the loop's thread, by an actor that is pinned to it.
+    /// - Parameter timeout: how long it may take to end; if `nil`, as its record says.
     nonisolated(nonsending) func stop(
-        _ record: InstanceRecord, timeout: Duration = .seconds(10)
+        _ record: InstanceRecord, timeout: Duration? = nil
     ) async throws -> Stopped {
         let records = records
         var decided = record
@@ -60,7 +61,7 @@ struct RecordedInstances: Sendable {
         let written = decided
         try await offload { try records.write(written) }
         let (parts, unseen) = try await leftover(record).stop(
-            timeout: timeout, in: processes, on: loop)
+            timeout: timeout ?? record.stopTimeout ?? .seconds(10), in: processes, on: loop)
         return Stopped(hasEnded: !parts.contains(where: \.hasSurvived), unseen: unseen)
     }
 
