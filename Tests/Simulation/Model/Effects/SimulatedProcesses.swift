@@ -92,6 +92,8 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
     /// Everything that a simulated instance starts ends with it.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] { [] }
 
+    func removeGroup(marked mark: String) async {}
+
     func variable(_ name: String, of identity: ProcessIdentity) async -> String? { nil }
 
     var bootID: String { world.host.bootID }
