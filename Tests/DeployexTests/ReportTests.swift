@@ -399,7 +399,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         let recorded = RemoteByHand(Self.details, cookie: .record("/b/node.json"))?.line
         #expect(
             recorded?.contains(
-                #"RELEASE_COOKIE="$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' /b/node.json)""#)
+                #"RELEASE_COOKIE="$(sed 's/.*"cookie":"\([^"]*\)".*/\1/;s,\\/,/,g' /b/node.json)""#)
                 == true)
         #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
         func begin(_ port: String?) -> Bool? {

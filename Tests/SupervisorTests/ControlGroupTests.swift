@@ -57,6 +57,30 @@ import Transport
     }
 }
 
+@Suite struct LeftGroupTests {
+    @Test func `the group of an instance that has ended unwatched goes, if nothing is in it`()
+        async throws
+    {
+        // The kernel removes groups as it removes folders: nothing may be in them.
+        let folder = TemporaryFolder()
+        let groups = ControlGroups(path: "/", folder: folder.path)
+        let gone = ProcessIdentity(
+            pid: Int32.max, startTicks: 1, bootID: ProcessIdentity.currentBootID)
+        let (empty, full) = ("/b/service/shop/1", "/b/service/shop/2")
+        try Files.makeFolders(groups.group(marked: empty).folder)
+        try Files.makeFolders(groups.group(marked: full).folder + "/below")
+        for (number, mark) in [(1, empty), (2, full)] {
+            let record = InstanceRecord(
+                name: InstanceName(app: "shop", number: InstanceNumber(number)), process: gone)
+            let leftover = LeftoverInstance(record, folder: mark, owners: TrustedUsers())
+            let found = try await Starter().stop(leftover, groups: groups)
+            #expect(found.parts.isEmpty)
+        }
+        #expect(!Files.exists(groups.group(marked: empty).folder))
+        #expect(Files.exists(groups.group(marked: full).folder))
+    }
+}
+
 @Suite(.enabled(if: TestControlGroup.isPossible, "\(TestControlGroup.reason)"))
 struct ControlGroupTests {
     let folder = TemporaryFolder()

@@ -34,6 +34,26 @@ import Testing
         #expect(try records.read(name) == .absent)
     }
 
+    @Test(arguments: [
+        (Duration.seconds(60), Duration.seconds(60)), (.milliseconds(250), .milliseconds(250)),
+        (.seconds(86_400), .seconds(86_400)), (.zero, .milliseconds(50)),
+        (.seconds(Int64.max), .seconds(86_400)),
+    ])
+    func `how long the process may take to end is on record as long as the process`(
+        configured: Duration, expected: Duration
+    ) throws {
+        var record = InstanceRecord(name: name)
+        #expect(record.stopTimeout == nil)
+        record.begin(
+            ProcessIdentity(pid: 4711, startTicks: 1, bootID: "6a1c"), version: "0.1.2",
+            stopTimeout: configured)
+        #expect(record.stopTimeout == expected)
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        record.end()
+        #expect(record.stopTimeout == nil)
+    }
+
     @Test
     func `what has left the session is on record as long as the process, and no endless list`()
         throws

@@ -263,10 +263,13 @@ extension Deployer {
                     for: layout.current(number), name: application, files: files)
             }
             try await loop.offload { try check?(layout.current(number)) }
+            let stopTimeout = configuration.timings.stopTimeout
             let session = try await effects.processes.start(
                 program,
                 record: { identity in
-                    try keeper.update { $0.begin(identity, version: version, port: port) }
+                    try keeper.update {
+                        $0.begin(identity, version: version, port: port, stopTimeout: stopTimeout)
+                    }
                 },
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }

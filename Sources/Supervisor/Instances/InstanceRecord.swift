@@ -33,6 +33,15 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     /// The latest processes that left the process's session and run on without a parent.
     package private(set) var others: [ProcessIdentity]?
 
+    /// How long the process may take to end, in milliseconds, as it was configured when the process
+    /// started.
+    private var stopMilliseconds: Int?
+
+    /// How long the process may take to end, for whoever does not know the configuration.
+    package var stopTimeout: Duration? {
+        stopMilliseconds.map { .milliseconds(min(max($0, 50), 86_400_000)) }
+    }
+
     /// A record that grew without end could not be written on a full disk.
     static let maximumOthers = 32
 
@@ -55,16 +64,22 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
         case pendingRestart = "pending_restart"
+        case stopMilliseconds = "stop_timeout_ms"
     }
 
     /// Records a process that is being started. Nothing of the one before it remains valid.
     package mutating func begin(
-        _ process: ProcessIdentity, version: String?, port: UInt16? = nil
+        _ process: ProcessIdentity, version: String?, port: UInt16? = nil,
+        stopTimeout: Duration? = nil
     ) {
         end()
         self.process = process
         self.version = version
         self.port = port
+        stopMilliseconds = stopTimeout.map { timeout in
+            let (seconds, attoseconds) = timeout.components
+            return Int(clamping: min(seconds, 86_400) * 1000 + attoseconds / 1_000_000_000_000_000)
+        }
     }
 
     /// The port that the process was given, according to the process itself.
@@ -87,5 +102,6 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         pendingRestart = nil
         others = nil
         port = nil
+        stopMilliseconds = nil
     }
 }

@@ -28,6 +28,10 @@ package protocol ProcessHost: Sendable {
     /// As ``MarkedProcess/running(with:owners:groups:)``.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
+    /// Removes the control group of an instance, if it has one and nothing is in it.
+    /// - Parameter mark: the instance's folder.
+    func removeGroup(marked mark: String) async
+
     /// The value of a variable that a process was started with. It is `nil` if the process has no
     /// variable of that name, or has ended.
     func variable(_ name: String, of identity: ProcessIdentity) async -> String?
@@ -111,6 +115,11 @@ package struct SystemProcesses: ProcessHost {
         return await offload {
             MarkedProcess.running(with: variable, owners: owners, groups: groups)
         }
+    }
+
+    package func removeGroup(marked mark: String) async {
+        guard let group = groups?.group(marked: mark) else { return }
+        await offload { group.remove() }
     }
 
     package func variable(_ name: String, of identity: ProcessIdentity) async -> String? {

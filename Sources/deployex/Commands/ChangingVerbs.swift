@@ -172,7 +172,9 @@ struct StopAll: Command {
     private func runWithoutDeployex(
         _ context: CommandContext, _ setting: CommandSetting
     ) async throws -> Ending? {
-        let (local, environment) = (context.local, context.environment)
+        let local = context.local
+        // What is to be stopped is what this one has left, wherever our node connects.
+        let environment = local.completing(context.environment)
         if let owner = CommandTrust.owner(ofGivenFolder: local.base), owner != 0 {
             // What root writes there the user's deployex could not read.
             guard let user = UserDatabase.processUser(named: "\(owner)"), user.id == owner else {
@@ -190,8 +192,7 @@ struct StopAll: Command {
         }
         let absent = AbsentDeployex(
             local: local,
-            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration()
-                ?? .seconds(10),
+            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration(),
             epmd: try EPMDAccess.client(
                 environment, loop: setting.loop,
                 trust: try CommandTrust.listeners(environment, base: local.base)),

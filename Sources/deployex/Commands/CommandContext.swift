@@ -17,6 +17,8 @@ struct CommandContext: Sendable {
     let environment: [String: String]
     /// The deployex of this host.
     let local: LocalDeployex
+    /// The file with what the deployex of this host has left, if our node connects by it.
+    let recordPath: String?
     /// Whether there is a cookie; otherwise our node has one that no other node has.
     private let hasCookie: Bool
     private let usesLongNames: Bool
@@ -33,12 +35,13 @@ struct CommandContext: Sendable {
         loop: EventLoop
     ) async throws(UsageError) {
         let local = try LocalDeployex.find(environment)
-        let environment = local.completing(environment)
-        let options = local.completing(try invocation.distribution.merging(environment))
-        let trust = try CommandTrust.listeners(environment, base: local.base)
         let fileOwners = CommandTrust.fileOwners(base: local.base)
+        let usable = local.usable(environment, owners: fileOwners)
+        let environment = usable.completing(environment)
+        let options = usable.completing(try invocation.distribution.merging(environment))
+        let trust = try CommandTrust.listeners(environment, base: local.base)
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
-            .naming(local.record, usesLongNames: options.usesLongNames)
+            .naming(usable.record, usesLongNames: options.usesLongNames)
         let ownHost = host.ownHost()
         // Not the name in ELIXIR_ERL_OPTIONS: that is the server's, which has the same environment.
         let ownName = try Self.ownName(invocation.distribution, of: host)
@@ -73,13 +76,14 @@ struct CommandContext: Sendable {
         }
         let found = try Cookie.lookFor(
             options, environment: environment, owners: fileOwners,
-            recorded: local.record?.cookie)
+            recorded: usable.record?.cookie)
         if found == nil, needsCookie { throw Cookie.missing }
         cookie = found ?? Cookie.random()
         hasCookie = found != nil
         tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
         self.environment = environment
         self.local = local
+        recordPath = usable.record.map { _ in NodeRecord.path(in: local.base) }
         self.loop = loop
         // The node is not registered with EPMD, as erl_call's is not: nobody connects to it, and a
         // name that is taken there would be in the way of a second command.

@@ -64,7 +64,8 @@ struct ControlClient {
             return CommandFailure(
                 unreachable:
                     "deployex is not running: start it with `deployex start`, or as the service "
-                    + "that it is (it was \(name), in \(local.base))")
+                    + "that it is (it was \(name), in \(local.base); for another one, set "
+                    + "DEPLOYEX_BASE_PATH)")
         }
         guard local.record == nil else { return failure }
         let obstacle = local.obstacle.map { " (\($0))" } ?? ""

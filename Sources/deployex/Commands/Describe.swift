@@ -36,11 +36,9 @@ struct DescribeInstance: Command {
         let status = try await client.status(of: application)
         let versions = VersionsReport(
             reading: try await client.call("versions", [application.term]))
-        let local = client.context.local
-        let hasRecord = client.isLocal && local.record != nil
         let cookie = RemoteByHand.Cookie(
             try setting.invocation.distribution.merging(setting.environment),
-            setting.environment, record: hasRecord ? NodeRecord.path(in: local.base) : nil)
+            setting.environment, record: client.context.recordPath)
         let description = InstanceDescription(
             application: application, number: number, details: answer,
             state: status.applications.first?.instances.first { $0.number == number },
@@ -141,11 +139,11 @@ struct RemoteByHand: Equatable {
         case argument
         case variable(String)
         case file(String)
-        /// What the last `deployex start` has left: see ``NodeRecord``.
+        /// What `deployex start` has left, at this path.
         case record(String)
 
         /// The place where a command finds it: see ``deployex/Cookie``.
-        /// - Parameter record: the path of what the last start has left, if it has left something.
+        /// - Parameter record: the path of what `deployex start` has left, if the command uses it.
         init(
             _ options: DistributionOptions, _ environment: [String: String], record: String?
         ) {
@@ -155,20 +153,23 @@ struct RemoteByHand: Equatable {
                 self = .variable("DEPLOYEX_ERLANG_COOKIE")
             } else if let file = environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
                 self = .file(file)
+            } else if let record {
+                self = .record(record)
             } else {
-                self = record.map { .record($0) } ?? .file("~/.erlang.cookie")
+                self = .file("~/.erlang.cookie")
             }
         }
 
+        /// A record is one line of JSON, in which a slash is escaped.
+        private static let ofRecord = #"sed 's/.*"cookie":"\([^"]*\)".*/\1/;s,\\/,/,g'"#
+
         /// How a shell writes it.
-        fileprivate var text: String {
+        var text: String {
             switch self {
             case .argument: "COOKIE"
             case .variable(let name): "\"$\(name)\""
             case .file(let path): "\"$(cat \(RemoteByHand.quoted(path)))\""
-            case .record(let path):
-                #""$(sed -n 's/.*"cookie":"\([^"]*\)".*/\1/p' "#
-                    + RemoteByHand.quoted(path) + #")""#
+            case .record(let path): "\"$(\(Self.ofRecord) \(RemoteByHand.quoted(path)))\""
             }
         }
     }

@@ -8,7 +8,8 @@ internal import Transport
 /// folder is locked.
 struct AbsentDeployex {
     let local: LocalDeployex
-    let timeout: Duration
+    /// How long an instance may take to end; if `nil`, as its record says.
+    let timeout: Duration?
     let epmd: EPMDClient
     let loop: EventLoop
 
@@ -22,8 +23,9 @@ struct AbsentDeployex {
         let instances = RecordedInstances(
             basePath: base, records: work.records, owners: CommandTrust.fileOwners(base: base),
             processes: SystemProcesses(loop: loop), loop: loop)
-        let running = try await instances.running().map(\.record)
-        var left = try await stopCommands(of: work)
+        let found = try await instances.look()
+        let running = found.running.map(\.record)
+        var left = try await stopCommands(of: work) + found.uncertain
         try await withThrowingTaskGroup(
             of: (InstanceRecord, RecordedInstances.Stopped).self
         ) { group in

@@ -18,7 +18,7 @@ actor Server {
     /// How the instances' nodes are named.
     private let naming: NodeNaming
     private var cookie: String
-    private let cookieOrigin: CookieOrigin
+    private let cookieOrigin: StartCookie.Origin
     private let recordedTLS: NodeRecord.TLS?
     /// What is left for the commands, once the base folder is locked.
     private var record: NodeRecord?
@@ -36,16 +36,6 @@ actor Server {
     private var endWaiter: CheckedContinuation<Void, Never>?
     /// The node that asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
-
-    /// Where the cookie comes from, as far as it matters for what the log says.
-    private enum CookieOrigin {
-        /// Somebody has given it.
-        case given
-        /// An earlier deployex has left it.
-        case recorded
-        /// There was none.
-        case made
-    }
 
     /// Whether the EPMD that deployex has started is to end with it.
     private var endsEPMD = false
@@ -76,8 +66,10 @@ actor Server {
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         naming = options.usesLongNames ? .long(host: name.host) : .short
-        let found = try Self.cookie(options, environment, configuration)
-        cookie = found.cookie
+        let found = try StartCookie(
+            options, environment, file: configuration.cookieFile,
+            left: NodeRecord.read(in: configuration.basePath))
+        cookie = found.text
         cookieOrigin = found.origin
         recordedTLS = try Self.recordedTLS(options, environment)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
@@ -117,24 +109,6 @@ actor Server {
             throw file == nil
                 ? UsageError("DEPLOYEX_CONFIG: \(error.message)", error.verb) : error
         }
-    }
-
-    private static func cookie(
-        _ options: DistributionOptions, _ environment: [String: String],
-        _ configuration: ServerConfiguration
-    ) throws(UsageError) -> (cookie: String, origin: CookieOrigin) {
-        func look(_ recorded: String?) throws(UsageError) -> String? {
-            try Cookie.lookFor(
-                options, environment: environment, file: configuration.cookieFile,
-                recorded: recorded)
-        }
-        guard case .found(let record) = NodeRecord.read(in: configuration.basePath) else {
-            guard let cookie = try look(nil) else { return (Cookie.random(), .made) }
-            return (cookie, .given)
-        }
-        // No other cookie is empty.
-        let given = try look("") ?? ""
-        return given.isEmpty ? (record.cookie, .recorded) : (given, .given)
     }
 
     /// Where TLS is configured, for the commands.
@@ -335,10 +309,15 @@ actor Server {
         case .absent: earlier = nil
         case .found(let record): earlier = record
         case .refused(let text):
+            guard cookieOrigin == .given else { throw Self.unreadable(text) }
             earlier = nil
             console.log(.warning, "\(text): what the last deployex has left is not used")
         }
-        if cookieOrigin == .made, let earlier { cookie = earlier.cookie }
+        switch (cookieOrigin, earlier) {
+        case (.made, let earlier?), (.unreadable, let earlier?): cookie = earlier.cookie
+        case (.unreadable(let text), nil): throw Self.unreadable(text)
+        default: break
+        }
         guard let process = ProcessIdentity.ofRunning(pid: getpid()) else {
             return console.log(
                 .warning, "Without /proc, commands do not find deployex by themselves")
@@ -357,7 +336,7 @@ actor Server {
             throw CommandFailure("keeping the new cookie: \(error)", exitCode: ExitCode.usage)
         }
         switch cookieOrigin {
-        case .given: break
+        case .given, .unreadable: break
         case .made:
             console.log(
                 .info,
@@ -370,6 +349,13 @@ actor Server {
                 "The cookie is the last deployex's, and not the one in ~/.erlang.cookie: to change to "
                     + "that one, name the file in DEPLOYEX_COOKIE_FILE")
         }
+    }
+
+    private static func unreadable(_ text: String) -> CommandFailure {
+        CommandFailure(
+            "\(text): instances may have the cookie in it; mend the file, or name one with their "
+                + "cookie in DEPLOYEX_COOKIE_FILE, or, if no instance runs, remove it",
+            exitCode: ExitCode.usage)
     }
 
     private func started(_ epmd: ProcessIdentity, _ base: BaseFolder) async {

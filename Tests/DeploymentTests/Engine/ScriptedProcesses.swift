@@ -55,6 +55,8 @@ final class ScriptedProcesses: ProcessHost, Sendable {
 
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] { [] }
 
+    func removeGroup(marked mark: String) async {}
+
     func variable(_ name: String, of identity: ProcessIdentity) async -> String? { nil }
 
     func age(of identity: ProcessIdentity) -> Duration { .seconds(60) }

@@ -264,7 +264,7 @@ private final class PretendedNode: RemoteNode {
             state.withLock { $0.status.insert(("0.1.2", "unpacked"), at: 0) }
             return ok(.charlist("0.1.2"))
         case "root_dir": return .charlist(tree.current)
-        case "modified_modules": return .list(modifiedModules.map { .atom(Atom($0)) })
+        case "modified_modules": return .list(modifiedModules.map { .atom(Atom(shortEnough: $0)) })
         case "get_master", "get_child", "get_callback_module", "count_children", "which_children":
             return supervision(function)
         case "make_relup":

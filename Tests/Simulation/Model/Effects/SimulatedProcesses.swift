@@ -103,6 +103,8 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
         }
     }
 
+    func removeGroup(marked mark: String) async {}
+
     func variable(_ name: String, of identity: ProcessIdentity) async -> String? { nil }
 
     var bootID: String { world.host.bootID }
