@@ -316,7 +316,8 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
-                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
+                record.pendingRestart =
+                    record.process == nil ? PendingRestart() : note.pendingRestart
             }
         }
     }

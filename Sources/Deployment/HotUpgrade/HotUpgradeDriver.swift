@@ -123,8 +123,9 @@ extension HotUpgrade {
                     await loop.sleep(for: duration)
                     next = machine.pauseEnded()
                 case .finish(.succeeded):
-                    let reason = await reason(leftBehind, besides: unstarted, log)
-                    return reason.map { .succeededInPart(leftBehind: $0) } ?? .succeeded
+                    let remains = await remains(leftBehind, besides: unstarted, log)
+                    return remains == Remains()
+                        ? .succeeded : .succeededInPart(leftBehind: remains)
                 case .finish(let outcome): return outcome
                 }
             }
@@ -152,14 +153,13 @@ extension HotUpgrade {
 
     /// What the node has of the old release after the upgrade.
     /// - Parameter unstarted: the children that had no process before; `nil` if that is not known.
-    private nonisolated(nonsending) static func reason(
+    private nonisolated(nonsending) static func remains(
         _ leftBehind: LeftBehind, besides unstarted: LeftBehind.Unstarted?,
         _ log: @Sendable (LogLevel, String) -> Void
-    ) async -> String? {
-        var parts: [String] = []
+    ) async -> Remains {
+        var remains = Remains(modules: nil)
         do throws(RemoteCallError) {
-            let modules = try await leftBehind.modifiedModules()
-            if !modules.isEmpty { parts.append("old code runs: \(listed(modules))") }
+            remains.modules = try await leftBehind.modifiedModules()
         } catch {
             log(.warning, "Whether all modules run the new code is not known: \(error)")
         }
@@ -167,9 +167,7 @@ extension HotUpgrade {
             let after = await leftBehind.unstartedChildren()
             // One that was not seen before may be meant to have no process.
             let new = unstarted.isWhole ? after.children.subtracting(unstarted.children) : []
-            if !new.isEmpty {
-                parts.append("children are not started: \(listed(new.map(\.text).sorted()))")
-            }
+            remains.children = new.map(\.text).sorted()
             if !unstarted.isWhole || !after.isWhole {
                 log(
                     .warning,
@@ -177,7 +175,7 @@ extension HotUpgrade {
                         + "many or too slow to ask them all")
             }
         }
-        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+        return remains
     }
 
     private static func perform(

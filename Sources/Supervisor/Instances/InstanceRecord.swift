@@ -23,8 +23,10 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var isStopped = false
     /// The last known creation of its node.
     package var creation: UInt32?
-    /// What only a new process brings into effect.
-    package var pendingRestart: String?
+    /// The modules of ``pendingRestart``.
+    private var pendingModules: String?
+    /// The children of ``pendingRestart``.
+    private var unstartedChildren: [String]?
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
@@ -49,12 +51,22 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
 
     package var name: InstanceName { InstanceName(app: app, number: instance) }
 
+    /// What only a new process brings into effect.
+    package var pendingRestart: PendingRestart {
+        get { PendingRestart(modules: pendingModules, children: unstartedChildren ?? []) }
+        set {
+            pendingModules = newValue.modules
+            unstartedChildren = newValue.children.isEmpty ? nil : newValue.children
+        }
+    }
+
     private enum CodingKeys: String, CodingKey {
         case format, app, instance, process, creation, version, restarts, others, port
         case hasBegun = "has_begun"
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
-        case pendingRestart = "pending_restart"
+        case pendingModules = "pending_restart"
+        case unstartedChildren = "unstarted_children"
     }
 
     /// Records a process that is being started. Nothing of the one before it remains valid.
@@ -84,7 +96,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         hasBegun = false
         isStopping = false
         creation = nil
-        pendingRestart = nil
+        pendingRestart = PendingRestart()
         others = nil
         port = nil
     }
