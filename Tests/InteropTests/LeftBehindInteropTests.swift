@@ -169,7 +169,7 @@ struct LeftBehindInteropTests {
         #expect(
             outcome
                 == .succeededInPart(
-                    leftBehind: "children are not started: 'Elixir.Agent' of Elixir.Counter.More"))
+                    leftBehind: .init(children: ["'Elixir.Agent' of Elixir.Counter.More"])))
         #expect(try await fixture.report() == 3)
         await fixture.end()
     }

@@ -54,6 +54,29 @@ import Testing
         #expect(record.stopTimeout == nil)
     }
 
+    @Test func `what waits for a restart is read as it was written, also by an older deployex`()
+        throws
+    {
+        var record = record
+        record.pendingRestart = PendingRestart(modules: "old code runs: m", children: ["a of s"])
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        let text = try #require(folder.text("run/my-app-2.json"))
+        #expect(text.contains(#""pending_restart":"old code runs: m""#))
+        #expect(text.contains(#""unstarted_children":["a of s"]"#))
+        // As an older one wrote it.
+        folder.write(
+            text.replacingOccurrences(of: #","unstarted_children":["a of s"]"#, with: ""),
+            "run/my-app-2.json", mode: 0o600)
+        guard case .found(let old) = try records.read(name) else {
+            Issue.record("an old record is readable")
+            return
+        }
+        #expect(old.pendingRestart == PendingRestart(modules: "old code runs: m"))
+        record.end()
+        #expect(record.pendingRestart.text == nil)
+    }
+
     @Test
     func `what has left the session is on record as long as the process, and no endless list`()
         throws

@@ -16,6 +16,8 @@ extension Deployer {
         if let session = instance.session { record.process = session.identity }
         if let identity = record.process {
             if instance.session == nil {
+                let words = lastWords(of: number)
+                instance.logStarts = await loop.offload { words.starts() }
                 instance.session = try await effects.processes.adopt(
                     identity, others: record.others ?? []
                 ) { event in
@@ -229,15 +231,8 @@ extension Deployer {
         do {
             try await makeFolders(number)
             await effects.prepareLogs?(name)
-            let (logs, end) = (effects.logs, effects.logEnd)
-            instance.logStarts = await loop.offload {
-                var starts: [LogFiles.Stream: Int64] = [:]
-                // Of a log that cannot be read nothing is quoted later.
-                for stream in LogFiles.Stream.allCases {
-                    starts[stream] = try? end(logs.path(name, stream))
-                }
-                return starts
-            }
+            let words = lastWords(of: number)
+            instance.logStarts = await loop.offload { words.starts() }
             let command = await startCommand(in: layout.current(number))
             var program = Program(
                 path: "\(layout.current(number))/\(command.program)",
@@ -324,7 +319,8 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
-                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
+                record.pendingRestart =
+                    record.process == nil ? PendingRestart() : note.pendingRestart
             }
         }
     }
@@ -468,25 +464,19 @@ extension Deployer {
         return applications
     }
 
-    /// Logs a crash with the last line that the instance has printed since its start: on stderr, or
-    /// else on stdout.
+    /// Logs a crash with the last line that the instance has printed since its start, or since it
+    /// was taken over: on stderr, or else on stdout.
     func logCrash(_ text: String, of number: InstanceNumber) async {
-        let (logs, name, starts) = (effects.logs, instance(number).name, instance(number).logStarts)
-        let (tail, end) = (effects.logTail, effects.logEnd)
-        let line = await loop.offload { () -> String? in
-            for stream in [LogFiles.Stream.stderr, .stdout] {
-                let path = logs.path(name, stream)
-                // A log that cannot be read has no last line.
-                if let start = starts[stream], (try? end(path)) ?? 0 <= start { continue }
-                let lines = (try? tail(path, 5)) ?? []
-                if let last = lines.last(where: { $0.contains { !$0.isWhitespace } }) {
-                    return last
-                }
-            }
-            return nil
-        }
+        let (words, starts) = (lastWords(of: number), instance(number).logStarts)
+        let line = await loop.offload { words.line(since: starts) }
         let said = line.map { "; it said last: \(shortened($0, to: 300))" } ?? ""
         log(.error, text + said)
+    }
+
+    private func lastWords(of number: InstanceNumber) -> LastWords {
+        LastWords(
+            logs: effects.logs, name: instance(number).name, tail: effects.logTail,
+            end: effects.logEnd)
     }
 
     func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {

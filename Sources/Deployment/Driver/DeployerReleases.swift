@@ -170,8 +170,8 @@ extension Deployer {
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
             },
             isResumed: isResumed, loop: loop, log: effects.log)
-        var leftBehind: String?
-        if case .succeededInPart(let text) = outcome { leftBehind = text }
+        var leftBehind = HotUpgrade.Remains()
+        if case .succeededInPart(let remains) = outcome { leftBehind = remains }
         switch outcome {
         case .succeeded, .succeededInPart:
             await attempt("recording the hot upgrade of instance: \(number)") {

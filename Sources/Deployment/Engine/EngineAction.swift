@@ -60,5 +60,5 @@ package struct InstanceNote: Equatable, Sendable {
     /// Which life of the node was seen last.
     package var creation: UInt32?
     /// What only a new process brings into effect.
-    package var pendingRestart: String?
+    package var pendingRestart = PendingRestart()
 }

@@ -30,7 +30,7 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
     /// - Parameter leftBehind: what takes effect with the next start only.
-    case hotUpgraded(InstanceNumber, Release, leftBehind: String? = nil)
+    case hotUpgraded(InstanceNumber, Release, leftBehind: HotUpgrade.Remains = .init())
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The installation failed, and the node restarts itself.
     case nodeRestarts(InstanceNumber, Release, reason: String)

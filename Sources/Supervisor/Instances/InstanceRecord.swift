@@ -23,8 +23,10 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var isStopped = false
     /// The last known creation of its node.
     package var creation: UInt32?
-    /// What only a new process brings into effect.
-    package var pendingRestart: String?
+    /// The modules of ``pendingRestart``.
+    private var pendingModules: String?
+    /// The children of ``pendingRestart``.
+    private var unstartedChildren: [String]?
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
@@ -58,12 +60,22 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
 
     package var name: InstanceName { InstanceName(app: app, number: instance) }
 
+    /// What only a new process brings into effect.
+    package var pendingRestart: PendingRestart {
+        get { PendingRestart(modules: pendingModules, children: unstartedChildren ?? []) }
+        set {
+            pendingModules = newValue.modules
+            unstartedChildren = newValue.children.isEmpty ? nil : newValue.children
+        }
+    }
+
     private enum CodingKeys: String, CodingKey {
         case format, app, instance, process, creation, version, restarts, others, port
         case hasBegun = "has_begun"
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
-        case pendingRestart = "pending_restart"
+        case pendingModules = "pending_restart"
+        case unstartedChildren = "unstarted_children"
         case stopMilliseconds = "stop_timeout_ms"
     }
 
@@ -99,7 +111,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         hasBegun = false
         isStopping = false
         creation = nil
-        pendingRestart = nil
+        pendingRestart = PendingRestart()
         others = nil
         port = nil
         stopMilliseconds = nil

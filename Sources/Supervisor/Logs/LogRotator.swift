@@ -118,21 +118,29 @@ package actor LogRotator {
     private func remakeDeleted() async {
         let written = written
         for path in instancePaths {
-            let isRemade: Bool
+            let finding: WrittenLogs.Finding
             do throws(FileSystemError) {
-                isRemade = try await offload { () throws(FileSystemError) in
+                finding = try await offload { () throws(FileSystemError) in
                     try written.look(at: path)
                 }
             } catch {
                 // The same keeps the log from being rotated, and is reported there.
                 continue
             }
-            guard isRemade else { continue }
-            onNotice(
-                .warning(
-                    "\(path) was deleted while its instance writes to it: it is made anew, and "
-                        + "deployex copies into it what the instance prints, until the instance "
-                        + "starts the next time"))
+            let text = "\(path) was deleted while its instance writes to it"
+            switch finding {
+            case .nothing: break
+            case .remade:
+                onNotice(
+                    .warning(
+                        "\(text): it is made anew, and deployex copies into it what the instance "
+                            + "prints, until the instance starts the next time"))
+            case .lost(let error):
+                onNotice(
+                    .warning(
+                        "\(text), and cannot be made anew: \(error): deployex tries it again until "
+                            + "it works; what the instance prints is lost if it ends before"))
+            }
         }
     }
 

@@ -16,6 +16,17 @@ final class WrittenLogs: @unchecked Sendable {
         /// What of the file has been seen while it had its name, or has been copied since.
         var seenByteCount: Int64
         var isDeleted = false
+        /// Whether it was deleted, and could not be made anew the last time.
+        var hasFailed = false
+    }
+
+    /// What is new about a log.
+    enum Finding: Equatable, Sendable {
+        case nothing
+        /// It was deleted, and is made anew.
+        case remade
+        /// It was deleted, and cannot be made anew for this reason.
+        case lost(FileSystemError)
     }
 
     private let owners: TrustedUsers
@@ -32,12 +43,12 @@ final class WrittenLogs: @unchecked Sendable {
     /// Whether some log is being copied.
     var isCopying: Bool { written.values.contains(where: \.isDeleted) }
 
-    /// Looks at a log, makes it anew if it was deleted, and copies what has been written since.
-    /// - Returns: whether it was made anew just now.
-    func look(at path: String) throws(FileSystemError) -> Bool {
-        guard var found = written[path] else {
+    /// Looks at a log, makes it anew if it was deleted, and copies what has been written since. If
+    /// that fails, the next look tries it again.
+    func look(at path: String) throws(FileSystemError) -> Finding {
+        guard let found = written[path] else {
             try open(path)
-            return false
+            return .nothing
         }
         var status = stat()
         guard fstat(found.log.raw, &status) == 0 else { throw .last("looking at \(path)") }
@@ -45,20 +56,25 @@ final class WrittenLogs: @unchecked Sendable {
             // Where somebody has renamed it, its new name is where it is looked for.
             written[path] = nil
             try open(path)
-            return false
+            return .nothing
         }
-        let isNews = !found.isDeleted
-        found.isDeleted = true
-        written[path] = found
-        try copy(path, Int64(status.st_size))
-        return isNews
+        do throws(FileSystemError) {
+            try copy(path, Int64(status.st_size))
+        } catch {
+            written[path]?.hasFailed = true
+            return found.hasFailed ? .nothing : .lost(error)
+        }
+        written[path]?.isDeleted = true
+        written[path]?.hasFailed = false
+        return found.isDeleted && !found.hasFailed ? .nothing : .remade
     }
 
     /// Takes note of a log's size after a rotation, which may have made it shorter.
     func measure(_ path: String) {
         guard let found = written[path], !found.isDeleted else { return }
         var status = stat()
-        if fstat(found.log.raw, &status) == 0 {
+        // What is written to a deleted one is still to be copied.
+        if fstat(found.log.raw, &status) == 0, status.st_nlink > 0 {
             written[path]?.seenByteCount = Int64(status.st_size)
         }
     }
@@ -67,7 +83,7 @@ final class WrittenLogs: @unchecked Sendable {
     func finish(_ path: String) throws(FileSystemError) {
         defer { written[path] = nil }
         guard written[path] != nil else { return }
-        _ = try look(at: path)
+        if case .lost(let error) = try look(at: path) { throw error }
     }
 
     private func open(_ path: String) throws(FileSystemError) {
@@ -77,6 +93,9 @@ final class WrittenLogs: @unchecked Sendable {
 
     private func copy(_ path: String, _ byteCount: Int64) throws(FileSystemError) {
         guard let found = written[path] else { return }
+        // Somebody may have removed the folder as well.
+        _ = try LogOpening.makeFolder(
+            HostFileSystem.folder(of: path), mode: LogFiles.folderMode, owners: owners)
         // The file itself is made even if there is nothing to write to it.
         let target = try LogOpening.append(to: path, owners: owners)
         // Somebody may also have cut it.

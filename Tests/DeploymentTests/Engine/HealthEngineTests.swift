@@ -89,12 +89,12 @@ import Transport
         world.boot(1, run: 1)
         world.publish(.two)
         world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
-        world.tell(.hotUpgraded(1, .two, leftBehind: "children are not started: a of b"))
+        world.tell(.hotUpgraded(1, .two, leftBehind: .init(children: ["a of b"])))
         world.tell(.probed(1, run: 2, .ready))
         let instance = world.snapshot.instances[0]
         #expect(instance.status == .running && instance.current?.version == "0.1.1")
         #expect(instance.pendingRestart == "children are not started: a of b")
-        #expect(world.notes[1]?.pendingRestart == "children are not started: a of b")
+        #expect(world.notes[1]?.pendingRestart == PendingRestart(children: ["a of b"]))
         #expect(
             world.log.contains {
                 $0.hasPrefix("[warning] The hot upgrade of instance: 1 has left something behind")
@@ -102,7 +102,40 @@ import Transport
         #expect(world.command(.restart(1)) == .done("instance 1 is being restarted"))
         world.end(1, .code(0))
         #expect(world.snapshot.instances[0].pendingRestart == nil)
-        #expect(world.notes[1]?.pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == PendingRestart())
+    }
+
+    @Test func `a further hot upgrade says anew what runs old code, and starts no child`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        func upgrade(_ release: Release, from: String, _ left: HotUpgrade.Remains, run: Int) {
+            world.publish(release)
+            world.tell(.staged(1, release, .hotUpgrade(from: from, to: release.version)))
+            world.tell(.hotUpgraded(1, release, leftBehind: left))
+            world.tell(.probed(1, run: run, .ready))
+        }
+        upgrade(.two, from: "0.1.0", .init(modules: ["m"], children: ["a of s"]), run: 2)
+        #expect(
+            world.snapshot.instances[0].pendingRestart
+                == "old code runs: m; children are not started: a of s")
+        upgrade(.three, from: "0.1.1", .init(children: ["b of s"]), run: 3)
+        #expect(
+            world.snapshot.instances[0].pendingRestart
+                == "children are not started: a of s, b of s")
+    }
+
+    @Test func `what is left of several hot upgrades is put together`() {
+        var pending = HotUpgrade.Remains(modules: ["m"], children: ["a"]).added(to: .init())
+        #expect(pending.text == "old code runs: m; children are not started: a")
+        // The node did not say what runs old code.
+        pending = HotUpgrade.Remains(modules: nil, children: ["a", "b"]).added(to: pending)
+        #expect(pending.text == "old code runs: m; children are not started: a, b")
+        pending = HotUpgrade.Remains().added(to: pending)
+        #expect(pending.text == "children are not started: a, b")
+        #expect(HotUpgrade.Remains().text == nil)
+        let many = HotUpgrade.Remains(children: (1...90).map { "c\($0)" }).added(to: pending)
+        #expect(many.text == "children are not started: a, b, c1, c2, c3, …")
+        #expect(many.children.count == 10)
     }
 
     @Test func `what waits for a restart is kept by the process alone, and through deployex's end`()
@@ -110,12 +143,12 @@ import Transport
         var world = EngineTranscript(found: [.running(.one)])
         let identity = world.boot(1, run: 1)
         var found = DeploymentEngine.Found.running(.one)
-        found.note.pendingRestart = "vm.args has changed"
+        found.note.pendingRestart.modules = "vm.args has changed"
         found.process = .running(identity, since: world.now, isStopping: false)
         world = EngineTranscript(found: [found])
         #expect(world.snapshot.instances[0].pendingRestart == "vm.args has changed")
         world.end(1, .code(0))
-        #expect(world.notes[1]?.pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == PendingRestart())
         world.advance(.seconds(1))
         world.boot(1, run: 2)
         #expect(world.snapshot.instances[0].pendingRestart == nil)

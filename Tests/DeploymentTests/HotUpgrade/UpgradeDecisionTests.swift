@@ -229,6 +229,30 @@ struct UpgradeDecisionTests {
         #expect(await decide() == .fullDeployment(reason: .changedFile(added)))
     }
 
+    @Test func `what the running release has written into its priv is no change`() async throws {
+        let priv = "lib/elixir-1.14.0/priv"
+        try differ("\(priv)/data/shipped", "\(priv)/data/shipped", [1], [1])
+        try differ("\(priv)/data/downloaded", "x", [1], nil)
+        try differ("\(priv)/uploads/image.png", "x", [1], nil)
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        // What the package has, and the running release has not, is a change.
+        try differ("x", "\(priv)/data/added", nil, [1])
+        #expect(await decide() == .fullDeployment(reason: .changedFile("\(priv)/data/added")))
+    }
+
+    @Test func `a file of any size is compared`() async throws {
+        let model = "lib/elixir-1.14.0/priv/model"
+        try differ(model, model, [1], [1])
+        let byteCount = BeamCode.maximumByteCount + 1
+        for root in [tree.current, tree.staged] {
+            #expect(truncate("\(root)/\(model)", byteCount) == 0)
+        }
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        try differ(model, model, nil, [2])
+        #expect(truncate("\(tree.staged)/\(model)", byteCount) == 0)
+        #expect(await decide() == .fullDeployment(reason: .changedFile(model)))
+    }
+
     @Test func `of a version that changes the relup says what is installed`() throws {
         let folder = "lib/counter-0.1"
         func omission(_ instructions: String) throws -> String? {

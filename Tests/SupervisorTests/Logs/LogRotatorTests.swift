@@ -85,6 +85,27 @@ import Transport
         #expect(text.hasPrefix("\(path) was deleted while its instance writes to it"))
     }
 
+    @Test func `a log that was deleted and cannot be made anew is told of once`() async throws {
+        let path = logs.path(name, .stdout)
+        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        defer { close(raw) }
+        let rotator = await rotator()
+        await rotator.look()
+        try FileManager.default.removeItem(atPath: folder("app"))
+        folder.write("in the way", "app")
+        _ = "hello".withCString { Glibc.write(raw, $0, 5) }
+        for _ in 1...3 { await rotator.look() }
+        guard notices.list.count == 1, case .warning(let text) = notices.list[0] else {
+            Issue.record("\(notices.list)")
+            return
+        }
+        #expect(text.hasPrefix("\(path) was deleted while its instance writes to it, and cannot"))
+        try FileManager.default.removeItem(atPath: folder("app"))
+        await rotator.look()
+        #expect(try HostFileSystem().read(path, limit: 100) == Array("hello".utf8))
+        #expect(notices.list.count == 2)
+    }
+
     @Test func `what a killed run left is completed at the start`() async throws {
         try write(60_000)
         folder.write("half of a copy", "app/app-1-stdout.log.copying")
