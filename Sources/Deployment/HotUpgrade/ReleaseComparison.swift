@@ -87,7 +87,7 @@ struct ReleaseComparison {
             let isRestarted = relup.starts(application.name, from: old.version)
             for module in changed where !isRestarted && !asked.contains(module) {
                 let path = "\(newFolder)/\(module).beam"
-                let bytes = try files.read(path, limit: Self.maximumFileByteCount)
+                let bytes = try files.read(path, limit: BeamCode.maximumByteCount)
                 if try !BeamCode.behaviours(of: bytes).isDisjoint(with: Self.supervisors),
                     try files.status("\(oldFolder)/\(module).beam") != nil
                 {
