@@ -192,7 +192,9 @@ private func refusal(
                     _ = refusal(function, [.tuple([first, second, first]), second, first])
                     _ = refusal(function, [.list([.tuple([first, second, first])]), second])
                     for kind in ["idle", "restarted", "version", "all_idle"] {
-                        let goal = Term.tuple([.atom(Atom(kind)), first, second, first])
+                        let goal = Term.tuple([
+                            .atom(Atom(shortEnough: kind)), first, second, first,
+                        ])
                         _ = refusal(function, [goal, second, first])
                     }
                     _ = refusal(function, [.atom("counter"), 1, first, second])
@@ -209,7 +211,8 @@ private func refusal(
                 BigInteger(
                     isNegative: false,
                     littleEndianMagnitude: [UInt8](repeating: 255, count: 16 << 20))),
-            .list([Term](repeating: .binary("x"), count: 100_000)), .atom(Atom(Self.longName)),
+            .list([Term](repeating: .binary("x"), count: 100_000)),
+            .atom(Atom(shortEnough: Self.longName)),
         ]
         for term in large {
             for function in ["deploy", "unghost", "restart", "stop", "start", "instance"] {

@@ -100,6 +100,14 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["ping", "a", "b"], "unexpected argument b: deployex ping NODE"),
         (["ping", "a", "--json"], "unknown option --json for `deployex ping`"),
         (["start", "--sname"], "--sname needs a value"),
+        (
+            ["ping", "a", "--sname", "b", "--name", "b@c.d"],
+            "a node has one name: give --sname or --name"
+        ),
+        (
+            ["start", "--name", "b@c.d", "-sname", "b"],
+            "a node has one name: give --sname or --name"
+        ),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
         (
@@ -300,7 +308,8 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
     @Test func `a group is those that the command can change, each by its name`() {
         func status(_ stopped: Bool...) -> StatusReport {
             let instances = stopped.enumerated().map {
-                StatusReport.Instance(number: $0.offset + 1, isStoppedByOperator: $0.element)
+                StatusReport.Instance(
+                    number: $0.offset + 1, version: "1.0", isStoppedByOperator: $0.element)
             }
             return StatusReport(applications: [.init(name: "counter", instances: instances)])
         }
@@ -313,6 +322,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         let stop = GroupOrder.members(of: all, for: .stop)
         #expect(stop.members.map(\.name) == ["counter-1", "counter-3"])
         #expect(stop.notes == ["counter-2 is stopped already"])
+        var waiting = all
+        waiting.applications[0].instances[0].version = nil
+        let ready = GroupOrder.members(of: waiting, for: .restart)
+        #expect(ready.members.map(\.name) == ["counter-3"])
+        #expect(ready.notes.first == "counter-1 has no version yet")
     }
 
     @Test func `a bare start is one without configuration, whatever the cookie`() throws {

@@ -331,7 +331,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
 
     @Test func `on a terminal a line's colours end with it, and it can do nothing else`() {
         var lines = LogLines(names: ["a"], isForTerminal: true)
-        let text = Array("\u{1B}[31mred\u{1B}[2J\n\u{1B}[3\nplain\n".utf8)
+        let text = Array("\u{1B}[31mred\u{1B}[2J\n\u{1B}[3\nplain\r\n".utf8)
         #expect(
             String(decoding: lines.take(text, from: 0), as: UTF8.self)
                 == "a | \u{1B}[31mred\\x{1B}[2J\u{1B}[0m\na | \\x{1B}\\x{5B}\\x{33}\na | plain\n")
@@ -385,7 +385,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
 
     @Test func `the cookie is named by where it comes from`() {
         func cookie(
-            _ given: String?, _ environment: [String: String], record: String? = "/b/node.json"
+            _ given: String?, _ environment: [String: String], _ record: String? = nil
         ) -> RemoteByHand.Cookie {
             var options = DistributionOptions()
             options.cookie = given
@@ -394,9 +394,19 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         let all = ["DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_COOKIE_FILE": "/c"]
         #expect(cookie("secret", all) == .argument)
         #expect(cookie(nil, all) == .variable("DEPLOYEX_ERLANG_COOKIE"))
-        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"]) == .file("/c d"))
-        #expect(cookie(nil, [:]) == .record("/b/node.json"))
-        #expect(cookie(nil, [:], record: nil) == .file("~/.erlang.cookie"))
+        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"], "/n") == .file("/c d"))
+        #expect(cookie(nil, [:], "/b/node.json") == .record("/b/node.json"))
+        let recorded = RemoteByHand(Self.details, cookie: .record("/b/node.json"))?.line
+        #expect(
+            recorded?.contains(
+                #"RELEASE_COOKIE="$(sed 's/.*"cookie":"\([^"]*\)".*/\1/;s,\\/,/,g' /b/node.json)""#)
+                == true)
+        #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
+        func begin(_ port: String?) -> Bool? {
+            RemoteByHand(Self.details, cookie: .argument, epmdPort: port)?.line.hasPrefix(
+                "ERL_EPMD_PORT=4370 RELEASE_NODE_SUFFIX=-2 ")
+        }
+        #expect(begin("4370") == true && begin("4369") == false && begin(nil) == false)
         let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
         #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)
     }

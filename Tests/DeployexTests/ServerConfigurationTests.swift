@@ -235,7 +235,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "distribution.networks": ("10.0.0.0/99", #"["10.0.0.0/99"]"#),
         "distribution.port_min": ("70000", "70000"), "distribution.port_max": ("0", "0"),
         "distribution.tick_time": ("0", "0"), "log.max_bytes": ("-1", "7"),
-        "log.files": ("0", #""x""#), "name": ("my-app", "1"),
+        "log.files": ("0", #""x""#), "log.timestamps": ("yes", "1"), "name": ("my-app", "1"),
         "user": ("nobody-has-this-name", "[]"), "replicas": ("101", "0"),
         "first_port": ("-1", "65536"), "environment": ("", #"{"TOKEN": {"kept": "secret"}}"#),
         "max_open_files": ("1", "1"),

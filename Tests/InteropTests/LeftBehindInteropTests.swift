@@ -143,11 +143,24 @@ struct LeftBehindInteropTests {
         #expect(try fixture.files.status(path) == nil, "nothing is left of an attempt")
         #expect(try await fixture.report() == 3)
 
+        // Loaded only, the supervisor does not start what is new.
         let supervisor = try project.read("lib/counter/more.ex")
         try project.write(
             "versions/0.1.2/lib/counter/more.ex",
             supervisor.replacingOccurrences(
                 of: "children = []", with: "children = [{Agent, fn -> 1 end}]"))
+        try project.write(
+            "versions/0.1.2/counter.appup",
+            appup.replacingOccurrences(
+                of: loading, with: "{load_module, 'Elixir.Counter.More'}, \(loading)"))
+        outcome = try await upgrade()
+        #expect(
+            outcome
+                == .failed(
+                    reason:
+                        "the relup: counter 0.1.2: the supervisor Elixir.Counter.More has changed "
+                        + "and is only loaded, so that its children stay as they were",
+                    nodeIsUntouched: true))
         try project.write(
             "versions/0.1.2/counter.appup",
             appup.replacingOccurrences(

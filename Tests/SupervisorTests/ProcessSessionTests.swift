@@ -28,12 +28,14 @@ actor Starter {
     ) async throws -> ProcessIdentity {
         events = []
         let session = try await ProcessSession.start(
-            program, on: loop, groups: groups, warn: { warnings.append($0) }, record: record,
+            program, on: loop, groups: groups, warn: warned, record: record,
             onEvent: { event in self.assumeIsolated { $0.events.append(event) } })
         #expect(events == [])
         self.session = session
         return session.identity
     }
+
+    private func warned(_ text: String) { warnings.append(text) }
 
     func adopt(
         _ identity: ProcessIdentity, groups: ControlGroups? = nil

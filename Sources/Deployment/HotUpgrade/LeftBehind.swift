@@ -36,7 +36,7 @@ struct LeftBehind {
     /// meant to have none, so they are looked for before and after.
     func unstartedChildren() async -> Set<UnstartedChild> {
         var found: Set<UnstartedChild> = []
-        let name = Term.atom(Atom(application))
+        let name = Term.atom(Atom(shortEnough: application))
         guard let master = await answer("application_controller", "get_master", [name]),
             case .pid = master,
             let root = await answer("application_master", "get_child", [master])?.asTuple?.first

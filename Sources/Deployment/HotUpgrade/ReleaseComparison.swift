@@ -15,6 +15,9 @@ struct ReleaseComparison {
     var files: any FileSystem
 
     static let maximumFileByteCount = BeamCode.maximumByteCount
+    private static let supervisors: Set<String> = [
+        "supervisor", "Elixir.Supervisor", "Elixir.DynamicSupervisor",
+    ]
     /// How deep the folders of an application are looked into.
     private static let maximumDepth = 16
 
@@ -66,6 +69,7 @@ struct ReleaseComparison {
     /// Why `relup` would leave something of the old release running; `nil` if it does not.
     func omission(in relup: Relup) throws(FileSystemError) -> String? {
         let loaded = relup.loadedModules(from: old.version)
+        let asked = relup.changedProcesses(from: old.version)
         for application in new.applications {
             guard let before = old.version(of: application.name), before != application.version,
                 let library = application.folderName,
@@ -80,12 +84,23 @@ struct ReleaseComparison {
                 return "\(application.name) \(application.version): changed, and not loaded: "
                     + listed(missed.sorted())
             }
+            let isRestarted = relup.starts(application.name, from: old.version)
+            for module in changed where !isRestarted && !asked.contains(module) {
+                let path = "\(newFolder)/\(module).beam"
+                let bytes = try files.read(path, limit: Self.maximumFileByteCount)
+                if try !BeamCode.behaviours(of: bytes).isDisjoint(with: Self.supervisors),
+                    try files.status("\(oldFolder)/\(module).beam") != nil
+                {
+                    return "\(application.name) \(application.version): the supervisor \(module) "
+                        + "has changed and is only loaded, so that its children stay as they were"
+                }
+            }
             let file = "\(application.name).app"
             let start = try startCall("\(newFolder)/\(file)")
             let isChanged =
                 try start != startCall("\(oldFolder)/\(file)")
                 || start.flatMap { $0.asTuple?.first?.asAtom?.name }.map(changed.contains) ?? false
-            if isChanged, !relup.starts(application.name, from: old.version) {
+            if isChanged, !isRestarted {
                 return "\(application.name) \(application.version): what starts the application "
                     + "has changed, and only a start runs it"
             }

@@ -71,8 +71,8 @@ extension Verb {
             details: instanceNote + """
 
                 An APPLICATION is all its instances; deployex goes on. --all stops every instance of
-                every application, then deployex itself, and the EPMD that it has started, if no
-                node is left in it. It also works when deployex does not run.
+                every application, then deployex itself, and the EPMD that it has started, if no node is
+                left in it. It also works when deployex does not run.
                 """,
             argumentCount: 0...1,
             ownOptions: [Option("--all", "stop every instance, and then deployex")],
@@ -130,7 +130,7 @@ struct Order: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
-        let (text, goal) = try await client.request(Atom(function), arguments)
+        let (text, goal) = try await client.request(Atom(shortEnough: function), arguments)
         Output.line(text)
         if waits {
             Output.line(try await client.wait(for: goal, within: setting.invocation.patience))

@@ -1,4 +1,5 @@
 internal import Deployment
+internal import EPMD
 internal import ExternalTermFormat
 internal import Supervisor
 
@@ -37,12 +38,12 @@ struct DescribeInstance: Command {
             reading: try await client.call("versions", [application.term]))
         let cookie = RemoteByHand.Cookie(
             try setting.invocation.distribution.merging(setting.environment),
-            setting.environment, record: client.context.recordPath)
+            setting.environment, record: client.isLocal ? client.context.recordPath : nil)
         let description = InstanceDescription(
             application: application, number: number, details: answer,
             state: status.applications.first?.instances.first { $0.number == number },
             history: versions.applications.first?.history ?? [], cookie: cookie,
-            within: TextColumns.available)
+            epmdPort: client.context.environment["ERL_EPMD_PORT"], within: TextColumns.available)
         for line in description.lines { Output.line(line) }
         return .done
     }
@@ -60,9 +61,11 @@ struct InstanceDescription {
     /// - Parameters:
     ///   - details: the answer of `deployex:instance(I)`.
     ///   - history: all deployments of the application.
+    ///   - epmdPort: `ERL_EPMD_PORT`, as the command has found it.
     init(
         application: String, number: Int, details: Term, state: StatusReport.Instance?,
-        history: [VersionsReport.Outcome], cookie: RemoteByHand.Cookie, within columns: Int?
+        history: [VersionsReport.Outcome], cookie: RemoteByHand.Cookie, epmdPort: String? = nil,
+        within columns: Int?
     ) {
         self.columns = columns
         lines.append(StyledLine("\(application)-\(number)"))
@@ -79,7 +82,7 @@ struct InstanceDescription {
             lines += ["", "last deployments, the newest first"]
             lines += VersionsTable.history(Array(own), within: columns)
         }
-        let byHand = RemoteByHand(details, cookie: cookie)
+        let byHand = RemoteByHand(details, cookie: cookie, epmdPort: epmdPort)
         if let byHand {
             lines += ["", "its remote shell, by hand"]
             // A line to be copied is not folded.
@@ -136,11 +139,11 @@ struct RemoteByHand: Equatable {
         case argument
         case variable(String)
         case file(String)
-        /// What `deployex start` has left, at this path.
+        /// What the last `deployex start` has left: see ``NodeRecord``.
         case record(String)
 
         /// The place where a command finds it: see ``deployex/Cookie``.
-        /// - Parameter record: the path of what `deployex start` has left, if the command uses it.
+        /// - Parameter record: the path of what the last start has left, if it has left something.
         init(
             _ options: DistributionOptions, _ environment: [String: String], record: String?
         ) {
@@ -150,10 +153,8 @@ struct RemoteByHand: Equatable {
                 self = .variable("DEPLOYEX_ERLANG_COOKIE")
             } else if let file = environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
                 self = .file(file)
-            } else if let record {
-                self = .record(record)
             } else {
-                self = .file("~/.erlang.cookie")
+                self = record.map { .record($0) } ?? .file("~/.erlang.cookie")
             }
         }
 
@@ -177,13 +178,16 @@ struct RemoteByHand: Equatable {
 
     /// - Parameter details: the answer of `deployex:instance(I)`.
     /// - Returns: `nil` if it does not say where the release is.
-    init?(_ details: Term, cookie: Cookie) {
+    init?(_ details: Term, cookie: Cookie, epmdPort: String? = nil) {
         guard let program = details["program"]?.asText, let node = details["node"]?.asText
         else { return nil }
         let given: [String: String] = (try? details["environment"]?.converted()) ?? [:]
         let configured = Set((details["variables"]?.asList ?? []).compactMap(\.asText))
         var notes: [String] = []
         var words: [String] = []
+        if let epmdPort, !epmdPort.isEmpty, epmdPort != "\(EPMDEnvironment.defaultPort)" {
+            words.append("ERL_EPMD_PORT=\(Self.quoted(epmdPort))")
+        }
         // A release's own env.sh makes the node's name of the suffix.
         if let suffix = given["RELEASE_NODE_SUFFIX"] {
             words.append("RELEASE_NODE_SUFFIX=\(Self.quoted(suffix))")

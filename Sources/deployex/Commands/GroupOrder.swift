@@ -32,6 +32,8 @@ struct GroupOrder: Command {
                 guard let name = application.name, let number = instance.number else { continue }
                 let member = Member(application: name, number: number)
                 switch (function, instance.isStoppedByOperator ?? false) {
+                case (.restart, false) where instance.version == nil:
+                    notes.append("\(member.name) has no version yet")
                 case (.restart, true):
                     notes.append(
                         "\(member.name) stays stopped: `deployex start \(member.name)` starts it")
@@ -51,29 +53,40 @@ struct GroupOrder: Command {
         for note in notes { Output.line(note) }
         guard !members.isEmpty else { return .done }
         let patience = setting.invocation.patience
-        if function == .restart {
-            // Each is ready before the next one is touched.
-            for member in members {
-                let goal = try await request(member, client)
-                Output.line(try await client.wait(for: goal, within: patience))
-            }
-            return .done
-        }
+        var isRefused = false
         var goals: [Term] = []
-        for member in members { goals.append(try await request(member, client)) }
+        for member in members {
+            guard let goal = try await request(member, client) else {
+                isRefused = true
+                continue
+            }
+            if function == .restart {
+                // Each is ready before the next one is touched.
+                Output.line(try await client.wait(for: goal, within: patience))
+            } else {
+                goals.append(goal)
+            }
+        }
         if waits {
             for goal in goals { Output.line(try await client.wait(for: goal, within: patience)) }
         }
-        return .done
+        return isRefused ? .exit(ExitCode.refused) : .done
     }
 
-    /// - Returns: the goal to wait for.
+    /// - Returns: the goal to wait for; `nil` when deployex refuses this one, which does not keep
+    ///   the others from their turn.
     private func request(
         _ member: Member, _ client: ControlClient
-    ) async throws -> Term {
-        let (text, goal) = try await client.request(
-            Atom(function.rawValue), [member.application.term, member.number.term])
-        Output.line("\(member.application): \(text)")
-        return goal
+    ) async throws(CommandFailure) -> Term? {
+        do throws(CommandFailure) {
+            let (text, goal) = try await client.request(
+                Atom(shortEnough: function.rawValue), [member.application.term, member.number.term])
+            Output.line("\(member.application): \(text)")
+            return goal
+        } catch {
+            guard error.exitCode == ExitCode.refused else { throw error }
+            Output.error("\(member.name): \(error.message)")
+            return nil
+        }
     }
 }

@@ -73,7 +73,7 @@ struct ShowLog: Command {
 
         /// "counter-1 out"
         var name: String { "\(instance) \(stream == .stdout ? "out" : "err")" }
-        var term: Term { .tuple([instance.term, .atom(Atom(stream.rawValue)), next]) }
+        var term: Term { .tuple([instance.term, .atom(Atom(shortEnough: stream.rawValue)), next]) }
     }
 
     /// Prints the last lines and, if asked to follow, everything that is written from then on. Each

@@ -84,8 +84,8 @@ struct Verb: Sendable {
             let own = name == "start" ? "deployex" : "a name that the other node gives"
             let patience = patience.map { "how long to wait (default: \($0.components.seconds))" }
             options += [
-                Option("--sname", "NAME", "short node name (default: \(own))"),
-                Option("--name", "NAME@HOST", "long node name"),
+                Option("--sname", "NAME", "own short node name (default: \(own))"),
+                Option("--name", "NAME@HOST", "own long node name"),
                 Option(
                     "--cookie", "COOKIE", "default: the one of deployex; a file is safer (see docs)"
                 ),

@@ -58,7 +58,8 @@ struct LogLines {
         sources[index].unfinished = []
         var text = bytes
         if var filter = sources[index].filter {
-            text = filter.pass(bytes)
+            // The line may end with CR LF.
+            text = filter.pass(bytes.last == 0x0D ? Array(bytes.dropLast()) : bytes)
             text += filter.finish()
             // What a program colours and leaves so must not colour the next one's lines.
             if text.contains(0x1B) { text += Array("\u{1B}[0m".utf8) }

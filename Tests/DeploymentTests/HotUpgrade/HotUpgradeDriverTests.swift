@@ -248,7 +248,8 @@ private final class PretendedNode: RemoteNode {
                 .list(
                     state.status.map {
                         .tuple([
-                            .charlist("counter"), .charlist($0.0), [], .atom(Atom($0.1)),
+                            .charlist("counter"), .charlist($0.0), [],
+                            .atom(Atom(shortEnough: $0.1)),
                         ])
                     })
             }

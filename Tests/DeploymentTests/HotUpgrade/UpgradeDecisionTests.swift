@@ -1,3 +1,4 @@
+import ExternalTermFormat
 import Foundation
 import Supervisor
 import Testing
@@ -259,6 +260,21 @@ struct UpgradeDecisionTests {
             try omission("{load,{changed,p,p}},point_of_no_return,{load_object_code,{a,b,[added]}}")
                 == "counter 0.1.2: changed, and not loaded: added")
         #expect(try omission("") == "counter 0.1.2: changed, and not loaded: added, changed")
+        // A supervisor that is only loaded does not ask for its children again.
+        let attributes: Term = [.tuple([.atom("behaviour"), [.atom("supervisor")]])]
+        func supervisor(_ code: UInt8) -> [UInt8] {
+            BeamFile.bytes([("Code", [code]), ("Attr", attributes.encoded())])
+        }
+        try differ(
+            "\(folder).1/ebin/sup.beam", "\(folder).2/ebin/sup.beam", supervisor(1), supervisor(2))
+        let loading = "\(both),{load,{sup,p,p}}"
+        #expect(
+            try omission(loading)
+                == "counter 0.1.2: the supervisor sup has changed and is only loaded, so that its "
+                + "children stay as they were")
+        #expect(try omission("\(loading),{code_change,up,[{sup,[]}]}") == nil)
+        #expect(try omission("\(loading),{apply,{application,start,[counter]}}") == nil)
+        try differ("x", "\(folder).2/ebin/sup.beam", nil, supervisor(1))
         // What starts the application is run by a start of it alone.
         let untold =
             "counter 0.1.2: what starts the application has changed, and only a start runs it"
