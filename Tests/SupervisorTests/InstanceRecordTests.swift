@@ -35,9 +35,11 @@ import Testing
     }
 
     @Test(arguments: [
-        (Duration.seconds(60), Duration.seconds(60)), (.milliseconds(250), .milliseconds(250)),
-        (.seconds(86_400), .seconds(86_400)), (.zero, .milliseconds(50)),
-        (.seconds(Int64.max), .seconds(86_400)),
+        (Duration.seconds(60), Duration.seconds(60)),
+        (Duration.milliseconds(250), Duration.milliseconds(250)),
+        (Duration.seconds(86_400), Duration.seconds(86_400)),
+        (Duration.zero, Duration.milliseconds(50)),
+        (Duration.seconds(Int64.max), Duration.seconds(86_400)),
     ])
     func `how long the process may take to end is on record as long as the process`(
         configured: Duration, expected: Duration

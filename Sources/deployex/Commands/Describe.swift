@@ -38,7 +38,7 @@ struct DescribeInstance: Command {
             reading: try await client.call("versions", [application.term]))
         let cookie = RemoteByHand.Cookie(
             try setting.invocation.distribution.merging(setting.environment),
-            setting.environment, record: client.context.recordPath)
+            setting.environment, record: client.isLocal ? client.context.recordPath : nil)
         let description = InstanceDescription(
             application: application, number: number, details: answer,
             state: status.applications.first?.instances.first { $0.number == number },
@@ -139,11 +139,11 @@ struct RemoteByHand: Equatable {
         case argument
         case variable(String)
         case file(String)
-        /// What `deployex start` has left, at this path.
+        /// What the last `deployex start` has left: see ``NodeRecord``.
         case record(String)
 
         /// The place where a command finds it: see ``deployex/Cookie``.
-        /// - Parameter record: the path of what `deployex start` has left, if the command uses it.
+        /// - Parameter record: the path of what the last start has left, if it has left something.
         init(
             _ options: DistributionOptions, _ environment: [String: String], record: String?
         ) {
@@ -153,10 +153,8 @@ struct RemoteByHand: Equatable {
                 self = .variable("DEPLOYEX_ERLANG_COOKIE")
             } else if let file = environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
                 self = .file(file)
-            } else if let record {
-                self = .record(record)
             } else {
-                self = .file("~/.erlang.cookie")
+                self = record.map { .record($0) } ?? .file("~/.erlang.cookie")
             }
         }
 
