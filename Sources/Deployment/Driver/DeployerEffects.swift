@@ -46,6 +46,8 @@ extension Deployer {
         package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
+        /// Awaited when nothing of an instance runs any more, so that nothing writes to its logs.
+        package var finishLogs: (@Sendable (InstanceName) async -> Void)?
         /// Called on the loop's thread with each event and the actions that the engine returned for
         /// it, before they are carried out. The first event is `nil`: the start.
         package var onDecision: (@Sendable (EngineEvent?, [EngineAction]) -> Void)?

@@ -47,6 +47,7 @@ extension Deployer {
                 record.end()
             }
         }
+        if instance.session == nil { await effects.finishLogs?(instance.name) }
         let onDisk = await recover(instance)
         for finding in onDisk.findings { log(.warning, finding) }
         instance.keeper = InstanceRecordKeeper(record, in: records)
@@ -278,6 +279,7 @@ extension Deployer {
             }
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
+            await effects.finishLogs?(name)
             let isOfRelease = (error as? SpawnError)?.isOfProgram ?? false
             tell(.spawnFailed(number, reason: "\(error)", isOfRelease: isOfRelease))
         }
@@ -363,6 +365,8 @@ extension Deployer {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         let end = loop.now
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
+        // Before the next start, which prepares them.
+        await effects.finishLogs?(name)
         tell(.sessionEnded(number))
         // The next start does not wait for this, and its processes do not count here.
         let left = await others(of: number).filter { other in

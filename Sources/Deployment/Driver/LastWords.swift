@@ -32,7 +32,11 @@ struct LastWords: Sendable {
             guard let start = starts[stream], let now = try? end(path), now > start,
                 let lines = try? tail(path, 5)
             else { continue }
-            if let last = lines.last(where: { $0.contains { !$0.isWhitespace } }) { return last }
+            var left = now - start
+            for line in lines.reversed() where left > 0 {
+                if line.contains(where: { !$0.isWhitespace }) { return line }
+                left -= Int64(line.utf8.count) + 1
+            }
         }
         return nil
     }

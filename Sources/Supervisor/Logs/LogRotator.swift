@@ -8,6 +8,7 @@ package import Transport
 /// await rotator.setInstances(names)
 /// await rotator.start()
 /// await rotator.prepareForStart(name)  // before each start of an instance
+/// await rotator.ended(name)  // when nothing of it runs any more
 /// await rotator.stop()
 /// ```
 /// With ``LogLimits/off`` it never touches a file.
@@ -19,6 +20,8 @@ package actor LogRotator {
     private var policy: LogRotationPolicy
     private let written: WrittenLogs
     private var instances: [InstanceName] = []
+    /// The instances of which nothing runs: nobody writes to their logs.
+    private var endedInstances: Set<InstanceName> = []
     private var looking: Task<Void, Never>?
     private var isStopping = false
     /// Whether the output of some instance is being copied into a log that was made anew.
@@ -40,7 +43,9 @@ package actor LogRotator {
         self.loop = loop
         self.onNotice = onNotice
         policy = LogRotationPolicy(limits: limits)
-        written = WrittenLogs(owners: logs.owners)
+        written = WrittenLogs(
+            owners: logs.owners,
+            keptByteCount: Int64(limits.keptPieceCount + 1) * limits.fileByteCount)
     }
 
     /// From now on, looks after the logs of these instances.
@@ -59,9 +64,13 @@ package actor LogRotator {
         await recover()
         while !isStopping {
             await look()
-            await loop.sleep(
-                for: isCopying ? LogRotationPolicy.intervals.lowerBound : policy.untilNextLook)
+            await loop.sleep(for: untilNextLook)
         }
+    }
+
+    private var untilNextLook: Duration {
+        let interval = policy.untilNextLook
+        return isCopying ? min(interval, LogRotationPolicy.intervals.lowerBound) : interval
     }
 
     /// Ends looking, for good. Returns when no file is being worked on any more.
@@ -78,19 +87,36 @@ package actor LogRotator {
     package func prepareForStart(_ name: InstanceName) async {
         guard !limits.isOff else { return }
         await inOrder { rotator in
+            rotator.endedInstances.remove(name)
             for stream in LogFiles.Stream.allCases {
                 let path = rotator.logs.path(name, stream)
                 rotator.policy.restarted(path)
-                await rotator.attempt(path) {
-                    [written = rotator.written] _ throws(FileSystemError) in
-                    try written.finish(path)
-                    return nil
-                }
+                await rotator.finish(path)
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.rotateByRename()
                     return nil
                 }
             }
+        }
+    }
+
+    /// Lets go of the logs of an instance of which nothing runs, until its next start. What it has
+    /// written to a deleted one is copied before.
+    package func ended(_ name: InstanceName) async {
+        guard !limits.isOff else { return }
+        await inOrder { rotator in
+            rotator.endedInstances.insert(name)
+            for stream in LogFiles.Stream.allCases {
+                await rotator.finish(rotator.logs.path(name, stream))
+            }
+        }
+    }
+
+    /// Copies the rest of a log if it was deleted, and lets go of it.
+    private func finish(_ path: String) async {
+        await attempt(path) { [written] _ throws(FileSystemError) in
+            try written.finish(path)
+            return nil
         }
     }
 
@@ -106,7 +132,7 @@ package actor LogRotator {
                     try rotation.rotate() == nil ? .unsupported : .rotated
                 }
             }
-            let (instances, written) = (rotator.instancePaths, rotator.written)
+            let (instances, written) = (rotator.writtenPaths, rotator.written)
             rotator.isCopying = await offload {
                 for path in instances { written.measure(path) }
                 return written.isCopying
@@ -117,7 +143,7 @@ package actor LogRotator {
     /// Makes the logs anew that somebody has deleted while their instances write to them.
     private func remakeDeleted() async {
         let written = written
-        for path in instancePaths {
+        for path in writtenPaths {
             let finding: WrittenLogs.Finding
             do throws(FileSystemError) {
                 finding = try await offload { () throws(FileSystemError) in
@@ -188,8 +214,15 @@ package actor LogRotator {
         instancePaths + Set(instances.map(\.app)).sorted().map { logs.preCommandsPath(app: $0) }
     }
 
-    private var instancePaths: [String] {
-        instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
+    private var instancePaths: [String] { instances.flatMap { paths(of: $0) } }
+
+    /// The logs that instances write to.
+    private var writtenPaths: [String] {
+        instances.filter { !endedInstances.contains($0) }.flatMap { paths(of: $0) }
+    }
+
+    private func paths(of name: InstanceName) -> [String] {
+        LogFiles.Stream.allCases.map { logs.path(name, $0) }
     }
 
     // MARK: Elsewhere

@@ -30,14 +30,17 @@ final class WrittenLogs: @unchecked Sendable {
     }
 
     private let owners: TrustedUsers
+    /// How much of a log is kept at all.
+    private let keptByteCount: Int64
     private var written: [String: Written] = [:]
 
     /// How much is copied at a look, so that no log keeps the others waiting.
     private static let maximumCopiedByteCount: Int64 = 64 << 20
     private static let chunkByteCount: Int64 = 1 << 20
 
-    init(owners: TrustedUsers) {
+    init(owners: TrustedUsers, keptByteCount: Int64 = .max) {
         self.owners = owners
+        self.keptByteCount = keptByteCount
     }
 
     /// Whether some log is being copied.
@@ -100,6 +103,8 @@ final class WrittenLogs: @unchecked Sendable {
         let target = try LogOpening.append(to: path, owners: owners)
         // Somebody may also have cut it.
         var position = min(found.seenByteCount, byteCount)
+        // Of a flood, what comes before would be copied only to be removed with the oldest piece.
+        position = max(position, byteCount - keptByteCount)
         let end = min(byteCount, position + Self.maximumCopiedByteCount)
         while position < end {
             let part = try found.log.read(

@@ -104,6 +104,7 @@ struct ServedApplication: Sendable {
             }
         }
         effects.prepareLogs = { await rotator.prepareForStart($0) }
+        effects.finishLogs = { await rotator.ended($0) }
         self.rotator = rotator
         deployer = Deployer(configuration: engine, effects: effects)
     }

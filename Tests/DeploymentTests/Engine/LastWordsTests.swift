@@ -28,6 +28,8 @@ import Testing
         #expect(words.line(since: starts) == nil)
         print("of an earlier life\nof this one\n\n", "stderr")
         #expect(words.line(since: starts) == "of this one")
+        print("of an earlier life\n\n\n", "stderr")
+        #expect(words.line(since: starts) == nil)
         // When stderr is silent, stdout speaks.
         print("of an earlier life\n", "stderr")
         print("on stdout\n", "stdout")

@@ -85,6 +85,31 @@ import Transport
         #expect(text.hasPrefix("\(path) was deleted while its instance writes to it"))
     }
 
+    @Test func `of an instance of which nothing runs a deleted log is no news`() async throws {
+        let path = logs.path(name, .stdout)
+        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        defer { close(raw) }
+        let rotator = await rotator()
+        await rotator.look()
+        // What it wrote to a deleted one is copied when it has ended.
+        #expect(unlink(path) == 0)
+        _ = "hello".withCString { Glibc.write(raw, $0, 5) }
+        await rotator.ended(name)
+        #expect(try HostFileSystem().read(path, limit: 100) == Array("hello".utf8))
+        await rotator.look()
+        #expect(unlink(path) == 0)
+        await rotator.look()
+        #expect(notices.list == [])
+        #expect(try HostFileSystem().status(path) == nil)
+        // From its next start on it is looked after again.
+        await rotator.prepareForStart(name)
+        try write(5)
+        await rotator.look()
+        #expect(unlink(path) == 0)
+        await rotator.look()
+        #expect(notices.list.count == 1)
+    }
+
     @Test func `a log that was deleted and cannot be made anew is told of once`() async throws {
         let path = logs.path(name, .stdout)
         let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)

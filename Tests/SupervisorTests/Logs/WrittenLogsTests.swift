@@ -73,6 +73,26 @@ import Transport
         }
     }
 
+    @Test func `of a flood into a deleted log only what is kept is copied, and all of it is freed`()
+        throws
+    {
+        let logs = WrittenLogs(owners: TrustedUsers(), keptByteCount: 1 << 20)
+        try withWriter { write, raw in
+            _ = try logs.look(at: world.path)
+            #expect(unlink(world.path) == 0)
+            for number in 1...4 {
+                write(String(repeating: "line \(number) of sixteen", count: 1 << 16))
+            }
+            #expect(try logs.look(at: world.path) == .remade)
+            let kept = try #require(content)
+            #expect(kept.utf8.count == 1 << 20)
+            #expect(kept.hasSuffix("line 4 of sixteen") && !kept.contains("line 3"))
+            var status = stat()
+            #expect(fstat(raw, &status) == 0)
+            #expect(status.st_blocks * 512 < 1 << 20)
+        }
+    }
+
     @Test func `a log whose folder was removed is made anew with its folder`() throws {
         let folder = world.folder("app")
         let path = folder + "/app-1-stdout.log"
