@@ -34,15 +34,15 @@ import Transport
         record.begin(identities[0], version: "0.1.0")
         record.left(identities[1])
         try records.write(record)
-        let told = Guarded<[String]>([])
+        let told = Told()
         let instances = UnconfiguredInstances(
             instances: RecordedInstances(
                 basePath: folder.path, records: records, owners: TrustedUsers(),
                 processes: SystemProcesses(loop: loop), loop: loop),
-            configured: ["counter"], log: { _, text in told.withLock { $0.append(text) } })
+            configured: ["counter"], log: { _, text in told.texts.withLock { $0.append(text) } })
         leader.kill()
         await instances.report()
-        #expect(told.withLock { $0 }.first?.contains("gone-1 (OS process \(other.pid))") == true)
+        #expect(told.texts.withLock { $0 }.first?.contains("gone-1 (OS process \(other.pid))") == true)
         let running = try await instances.running()
         #expect(running.map(\.processes) == [[identities[1]]])
         for found in running { await OnLoop(loop).stop(found.record, of: instances) }
@@ -54,7 +54,7 @@ import Transport
 
     /// What a base folder's records say of `gone-1`.
     private func unconfigured(
-        _ base: String, _ loop: EventLoop, _ told: Guarded<[String]>
+        _ base: String, _ loop: EventLoop, _ told: Told
     ) throws -> UnconfiguredInstances {
         let records = InstanceRecordFolder(base: base, fileSystem: HostFileSystem())
         try records.prepare()
@@ -62,7 +62,7 @@ import Transport
             instances: RecordedInstances(
                 basePath: base, records: records, owners: TrustedUsers(),
                 processes: SystemProcesses(loop: loop), loop: loop),
-            configured: ["counter"], log: { _, text in told.withLock { $0.append(text) } })
+            configured: ["counter"], log: { _, text in told.texts.withLock { $0.append(text) } })
     }
 
     private let name = InstanceName(app: "gone", number: InstanceNumber(1))
@@ -72,7 +72,7 @@ import Transport
     {
         let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
-        let told = Guarded<[String]>([])
+        let told = Told()
         let instances = try unconfigured(folder.path, loop, told)
         let records = instances.instances.records
         let current = folder.path + "/service/gone/1/current"
@@ -87,7 +87,7 @@ import Transport
         let configured = InstanceName(app: "counter", number: InstanceNumber(1))
         try Files.write(Array("{".utf8), records.filePath(configured), mode: 0o600)
         await instances.report()
-        #expect(told.withLock { $0 }.first?.contains("gone-1 (OS process \(leader.pid))") == true)
+        #expect(told.texts.withLock { $0 }.first?.contains("gone-1 (OS process \(leader.pid))") == true)
         #expect(Files.text(records.filePath(configured)) == "{")
         // It is recorded anew.
         let running = try await instances.running()
@@ -101,7 +101,7 @@ import Transport
         async throws
     {
         let folder = TemporaryFolder()
-        let told = Guarded<[String]>([])
+        let told = Told()
         let instances = try unconfigured(folder.path, try EventLoop.onOwnThread(), told)
         let records = instances.instances.records
         let mark = [Orphans.variable: folder.path + "/service/gone/1", "PATH": "/usr/bin:/bin"]
@@ -121,7 +121,7 @@ import Transport
     @Test func `it has as long to end as was configured when it started`() async throws {
         let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
-        let instances = try unconfigured(folder.path, loop, Guarded<[String]>([]))
+        let instances = try unconfigured(folder.path, loop, Told())
         let deaf = try ChildProcess(
             "/bin/sh", ["-c", "trap '' TERM; echo ready; while :; do sleep 600; done"],
             output: .pipe, leadsSession: true)
@@ -143,7 +143,7 @@ import Transport
     {
         let folder = TemporaryFolder()
         let loop = try EventLoop.onOwnThread()
-        let told = Guarded<[String]>([])
+        let told = Told()
         let instances = try unconfigured(folder.path, loop, told)
         let instance = folder.path + "/service/gone/1"
         try Files.makeFolders(instance + "/current/releases")
@@ -160,8 +160,13 @@ import Transport
             pid: left.pid, startTicks: 1, bootID: ProcessIdentity.currentBootID)
         let record = InstanceRecord(name: name, process: ended)
         await OnLoop(loop).stop(record, of: instances)
-        let texts = told.withLock { $0 }
+        let texts = told.texts.withLock { $0 }
         #expect(texts.first?.contains(": \(left.pid) (") == true, "\(texts)")
         left.kill()
     }
+}
+
+/// What was logged.
+private final class Told: Sendable {
+    let texts = Guarded<[String]>([])
 }
