@@ -11,6 +11,8 @@ struct RecordedInstances: Sendable {
     let owners: TrustedUsers
     let processes: SystemProcesses
     let loop: EventLoop
+    /// How long an instance may take to end whose record does not say it.
+    var defaultTimeout: Duration = .seconds(10)
 
     /// An instance of which processes run.
     struct Running: Sendable {
@@ -61,7 +63,7 @@ struct RecordedInstances: Sendable {
         let written = decided
         try await offload { try records.write(written) }
         let (parts, unseen) = try await leftover(record).stop(
-            timeout: timeout ?? record.stopTimeout ?? .seconds(10), in: processes, on: loop)
+            timeout: timeout ?? record.stopTimeout ?? defaultTimeout, in: processes, on: loop)
         return Stopped(hasEnded: !parts.contains(where: \.hasSurvived), unseen: unseen)
     }
 
