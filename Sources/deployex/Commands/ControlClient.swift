@@ -65,7 +65,7 @@ struct ControlClient {
                 unreachable:
                     "deployex is not running: start it with `deployex start`, or as the service "
                     + "that it is (it was \(name), in \(local.base); for another one, set "
-                    + "DEPLOYEX_BASE_PATH)")
+                    + "DEPLOYEX_BASE_PATH); \(failure.message)")
         }
         guard local.record == nil else { return failure }
         let obstacle = local.obstacle.map { " (\($0))" } ?? ""
