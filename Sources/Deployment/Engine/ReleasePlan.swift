@@ -81,8 +81,9 @@ extension ReleasePlan {
         let isAvailable = { (release: Release) in
             record.isInStore(release.id)
                 || fleet.allSatisfy {
+                    // Only what stands in `current` changes places with `previous`.
                     $0.isStoppedByOperator || $0.current?.id == release.id
-                        || $0.previous?.id == release.id
+                        || $0.current != nil && $0.previous?.id == release.id
                 }
         }
         if let release = good.first(where: isAvailable) { return release }

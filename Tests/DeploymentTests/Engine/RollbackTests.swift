@@ -194,6 +194,20 @@ import Transport
         #expect(world.snapshot.targetVersion == "0.1.0")
     }
 
+    @Test func `an instance that has lost what it ran cannot go back to what it ran before`() throws {
+        var record = ApplicationRecord()
+        for release in [Release.one, .two] { _ = record.noteGood(release, latest: true) }
+        var world = EngineTranscript(
+            replicas: 2, found: [.running(.two), .running(.two)], record: record)
+        for number in InstanceNumber.first(2) { world.boot(number, run: 1) }
+        world.publish(try Release(version: "0.1.1", hash: "again"))
+        world.publish(.three)
+        world.replace(1, with: .three)
+        world.tell(.stands(1, nil))
+        #expect(world.command(.rollback) == .done("going back from 0.1.2 to 0.1.0"))
+        #expect(world.snapshot.targetVersion == "0.1.0")
+    }
+
     @Test func `where nothing good is left the last publication of it comes, as a new release`()
         throws
     {
