@@ -117,8 +117,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
-                "deployex",
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
+                "Transport", "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
             swiftSettings: strict),

@@ -33,7 +33,9 @@ ErlDist/Peers: Wire Connection Calls
 ErlDist/Processes: Wire Reports Connection Calls Peers
 ErlDist/Serving: Wire Reports Calls Peers Processes
 ErlDist/Node: Wire Reports TLS Connection Calls Peers Processes Serving
-HTTP/.:
+HTTP/Wire:
+HTTP/Client: Wire
+HTTP/Server: Wire
 Supervisor/Disk:
 Supervisor/Processes: Disk
 Supervisor/Instances: Disk Processes
