@@ -51,11 +51,13 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        library(
+            "Dashboard", ["Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "Transport"]),
         .executableTarget(
             name: "deployex",
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
-                "Deployment",
+                "Deployment", "Dashboard",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -104,6 +106,12 @@ let package = Package(
         tests(
             "DeployexTests",
             ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
+        tests(
+            "DashboardTests",
+            [
+                "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
+                "Transport",
+            ]),
         tests("EndToEndTests", ["TestKit", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),

@@ -51,6 +51,10 @@ Deployment/Archive: ReleaseFiles State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
+Dashboard/Routing:
+Dashboard/Access:
+Dashboard/Figures:
+Dashboard/Service: Routing Access Figures
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine
