@@ -292,8 +292,6 @@ step "Building three packages of Examples/counter"
 
 # Nothing of the caller's environment reaches this deployex or its instances by mistake.
 for name in "${!DEPLOYEX@}" "${!RELEASE_@}"; do unset "$name"; done
-# A cookie of its own, which deployex hands to its instances.
-(umask 277 && od -An -N16 -tx1 /dev/urandom | tr -d ' ' >"$folder/cookie")
 cat >"$folder/env" <<EOF
 export ERL_EPMD_PORT=$epmd_port
 export DEPLOYEX_MONITORED_APP_NAME=counter
@@ -303,7 +301,6 @@ export DEPLOYEX_STORAGE_ADAPTER=local
 export DEPLOYEX_STORAGE_PATH="$storage"
 export DEPLOYEX_BASE_PATH="$folder/varlib"
 export DEPLOYEX_LOG_PATH="$folder/log"
-export DEPLOYEX_COOKIE_FILE="$folder/cookie"
 export GREETING="$greeting"
 EOF
 # shellcheck source=/dev/null

@@ -28,7 +28,6 @@ if [[ ${1-} == --inside ]]; then
             sleep 0.1
         done
     }
-    switches=()
     if [[ $WALK_TLS == yes ]]; then
         mkdir deployex && cd deployex
         cp -r "$root/Makefile" "$root/scripts" "$root/certs" .
@@ -60,23 +59,21 @@ if [[ ${1-} == --inside ]]; then
 ].
 CONF
         )
-        export ELIXIR_ERL_OPTIONS="-proto_dist inet_tls -ssl_dist_optfile /tmp/inet_tls.conf -setcookie cookie"
+        export ELIXIR_ERL_OPTIONS="-proto_dist inet_tls -ssl_dist_optfile /tmp/inet_tls.conf"
         # Where the printed recipe edits the application's own env.sh.eex.
         export COUNTER_TLS_OPTIONS=/tmp/inet_tls.conf
-    else
-        switches=(--cookie cookie)
     fi
 
     export monitored_app_name=$app DEPLOYEX_MONITORED_APP_NAME=$app
     mkdir -p /tmp/${monitored_app_name}/dist/${monitored_app_name}
     mkdir -p /tmp/${monitored_app_name}/versions/${monitored_app_name}/local/
-    "$WALK_DEPLOYEX" --sname deployex "${switches[@]}" >"$HOME/deployex.log" 2>&1 &
+    "$WALK_DEPLOYEX" --sname deployex >"$HOME/deployex.log" 2>&1 &
     server=$!
-    trap '"$WALK_DEPLOYEX" stop --all "${switches[@]}" >/dev/null 2>&1 || kill "$server" 2>/dev/null' EXIT
+    trap '"$WALK_DEPLOYEX" stop --all >/dev/null 2>&1 || kill "$server" 2>/dev/null' EXIT
     wait_until 20 "deployex that waits" grep -q 'No version is published yet' "$HOME/deployex.log"
 
     running() { # VERSION: all three instances run it
-        "$WALK_DEPLOYEX" status --json "${switches[@]}" | jq -e --arg version "$1" \
+        "$WALK_DEPLOYEX" status --json | jq -e --arg version "$1" \
             '[.apps[0].instances[] | select(.status == "running" and .otp == "connected" and .version == $version)] | length == 3'
     }
     for version in 0.1.1 0.1.2; do
@@ -87,10 +84,13 @@ CONF
     done
     grep -q "# Starting /tmp/deployex/varlib/service/$app/1/current/bin/$app" "$HOME/deployex.log"
     test -s "/tmp/$app/$app/$app-1-stdout.log" -o -e "/tmp/$app/$app/$app-1-stderr.log"
-    RELEASE_NODE_SUFFIX=-1 RELEASE_COOKIE=cookie \
+    # Nobody has given a cookie, and the commands of another shell need no switches.
+    RELEASE_NODE_SUFFIX=-1 RELEASE_COOKIE=$(jq -r .cookie /tmp/deployex/varlib/node.json) \
         "/tmp/deployex/varlib/service/$app/1/current/bin/$app" rpc 'IO.puts(node())' | grep -q "^$app-1@"
-    "$WALK_DEPLOYEX" stop --all "${switches[@]}" >/dev/null
+    env -u ELIXIR_ERL_OPTIONS -u DEPLOYEX_OTP_TLS_CERT_PATH "$WALK_DEPLOYEX" stop --all >/dev/null
     wait "$server"
+    # deployex had started the EPMD.
+    wait_until 5 "EPMD's end" bash -c '! "$0" names' "$WALK_DEPLOYEX"
     trap - EXIT
     exit 0
 fi

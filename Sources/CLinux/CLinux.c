@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/inet_diag.h>
+#include <linux/magic.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <stdio.h>
@@ -16,6 +17,8 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #ifndef P_PIDFD
@@ -46,6 +49,18 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
 }
 
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
+
+int clinux_is_delegated_group(const char *folder) {
+    struct statfs system;
+    if (statfs(folder, &system) != 0 || system.f_type != CGROUP2_SUPER_MAGIC) return 0;
+    // The first can be set by a manager without root's rights.
+    const char *const marks[] = {"user.delegate", "trusted.delegate"};
+    for (size_t index = 0; index < 2; index++) {
+        char value[2];
+        if (getxattr(folder, marks[index], value, sizeof value) == 1 && value[0] == '1') return 1;
+    }
+    return 0;
+}
 
 int clinux_syncfs(int fd) { return syncfs(fd); }
 
@@ -386,6 +401,10 @@ static char **arguments;
 __attribute__((constructor)) static void keep_arguments(int count, char **values) {
     argument_count = count;
     arguments = values;
+}
+
+const char *clinux_argument(int index) {
+    return index < 0 || index >= argument_count ? NULL : arguments[index];
 }
 
 void clinux_overwrite_argument(int index, size_t from) {

@@ -35,6 +35,8 @@ public actor EPMDDaemon {
         case unregistered(EPMDNodeInfo)
         /// A connection was closed or refused because of what it sent.
         case refused(String)
+        /// The daemon does not listen at an address that it can do without.
+        case skipped(SystemError)
         /// A KILL request ended the daemon.
         case killed
     }
@@ -94,10 +96,13 @@ public actor EPMDDaemon {
     /// - Parameter addresses: See ``EPMDEnvironment/daemonAddresses(_:)``; by default all
     ///   interfaces, port 4369. The port of the first address is used for all; when it is 0 the
     ///   kernel chooses the port.
+    /// - Parameter others: Addresses that a host may lack, as one without IPv6 does. A failure there
+    ///   is reported, and is no failure of the daemon.
     /// - Returns: The addresses with their port.
     @discardableResult
     public func start(
-        on addresses: [SocketAddress] = [.any(port: EPMDEnvironment.defaultPort)]
+        on addresses: [SocketAddress] = [.any(port: EPMDEnvironment.defaultPort)],
+        alsoOn others: [SocketAddress] = []
     ) throws(SystemError) -> [SocketAddress] {
         precondition(machine == nil && !isStopped, "A daemon starts once")
         precondition(!addresses.isEmpty, "A daemon listens somewhere")
@@ -107,12 +112,17 @@ public actor EPMDDaemon {
         var port = addresses[0].port
         var listeners: [TCPListener] = []
         do throws(SystemError) {
-            for var address in addresses {
-                address.port = port
-                let listener = try TCPListener(on: address, loop: loop, limits: streamLimits)
+            for address in addresses {
+                let listener = try listen(on: address, port, streamLimits)
                 listeners.append(listener)
                 port = listener.address.port
-                try listener.start { stream in self.assumeIsolated { $0.accepted(stream) } }
+            }
+            for address in others {
+                do throws(SystemError) {
+                    listeners.append(try listen(on: address, port, streamLimits))
+                } catch {
+                    report(.skipped(error))
+                }
             }
         } catch {
             for listener in listeners { listener.close() }
@@ -128,6 +138,16 @@ public actor EPMDDaemon {
                 countOfRoot: userOfPeer == nil ? 0 : limits.registrationCountOfRoot),
             identifiesUsers: userOfPeer != nil)
         return listeners.map(\.address)
+    }
+
+    private func listen(
+        on address: SocketAddress, _ port: UInt16, _ limits: StreamLimits
+    ) throws(SystemError) -> TCPListener {
+        var address = address
+        address.port = port
+        let listener = try TCPListener(on: address, loop: loop, limits: limits, takesIPv4: false)
+        try listener.start { stream in self.assumeIsolated { $0.accepted(stream) } }
+        return listener
     }
 
     /// The registrations, latest first.

@@ -23,6 +23,19 @@ public enum EPMDEnvironment {
         .loopback(port: try port(environment))
     }
 
+    /// Where a daemon also listens, if the host has IPv6: where one listens at all addresses, at
+    /// those of IPv6 too, otherwise at IPv6's loopback. A node with `-proto_dist inet6_tcp` asks
+    /// there, if its host's name is an address of IPv6 only.
+    public static func daemonAddressesOfIPv6(
+        beside addresses: [SocketAddress]
+    ) -> [SocketAddress] {
+        guard let port = addresses.first?.port else { return [] }
+        let all = SocketAddress.anyOfIPv6(port: port)
+        if addresses.contains(.any(port: port)) { return [all] }
+        let loopback = SocketAddress.loopbackOfIPv6(port: port)
+        return addresses.contains { $0 == all || $0 == loopback } ? [] : [loopback]
+    }
+
     /// Where a daemon listens: on the addresses of `ERL_EPMD_ADDRESS` (separated by commas or
     /// spaces) and loopback. Without the variable, on all interfaces.
     public static func daemonAddresses(

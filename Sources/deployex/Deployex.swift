@@ -15,7 +15,7 @@ struct Deployex {
             exit(report(error))
         }
         switch runOnLoop(invocation) {
-        case .exit(let code): exit(code)
+        case .exit(let code): exit(Output.exitCode(after: code))
         case .replacement(let program): exit(program.execute())
         }
     }

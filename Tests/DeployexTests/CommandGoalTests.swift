@@ -6,14 +6,13 @@ import Testing
 @testable import deployex
 
 private func instance(
-    _ number: InstanceNumber, _ status: InstanceMachine.Status, _ version: String, pid: Int32? = 7,
+    _ number: InstanceNumber, _ status: InstanceStatus, _ version: String, pid: Int32? = 7,
     isStopped: Bool = false
 ) -> InstanceSnapshot {
     InstanceSnapshot(
         number: number, status: status,
         current: DeployedRelease(version: version, hash: "", deployment: .fullDeployment),
         previous: nil, isConnected: true, isStoppedByOperator: isStopped,
-        isResponding: true,
         identity: pid.map { ProcessIdentity(pid: $0, startTicks: 1, bootID: "b") }, startedAt: nil,
         crashRestarts: 0, forcedRestarts: 0)
 }
@@ -116,10 +115,30 @@ private let first = InstanceName(app: "counter", number: 1)
         let (idle, running) = (
             counter(instance(1, .idle, "1.0", pid: nil)), counter(instance(1, .running, "1.0"))
         )
-        #expect(try goal(.stop(1)).judge(running) == .waiting("counter-1 is running"))
-        #expect(try goal(.stop(1)).judge(idle) == .done("counter-1 is stopped"))
+        let (stopping, stopped) = (
+            counter(instance(1, .stopping, "1.0", isStopped: true)),
+            counter(instance(1, .idle, "1.0", pid: nil, isStopped: true))
+        )
+        #expect(try goal(.stop(1)).judge(stopping) == .waiting("counter-1 is stopping"))
+        #expect(try goal(.stop(1)).judge(stopped) == .done("counter-1 is stopped"))
         #expect(try goal(.start(1)).judge(idle) == .waiting("counter-1 is idle"))
         #expect(try goal(.start(1)).judge(running) == .done("counter-1 is running"))
+    }
+
+    @Test(arguments: [InstanceStatus.idle, .starting, .running, .stopping, .backoff])
+    func `a command that a later one has overtaken ends, whatever the instance does meanwhile`(
+        status: InstanceStatus
+    ) throws {
+        let toRun = counter(instance(1, status, "1.0"))
+        let toStayStopped = counter(instance(1, status, "1.0", isStopped: true))
+        let overtaken = "a later command has overtaken this one"
+        #expect(
+            try goal(.stop(1)).judge(toRun) == .failed("counter-1 is to run: \(overtaken)"))
+        for command in [EngineCommand.start(1), .restart(1)] {
+            #expect(
+                try goal(command, before: toRun).judge(toStayStopped)
+                    == .failed("counter-1 is to stay stopped: \(overtaken)"))
+        }
     }
 
     @Test func `stop --all waits until nothing runs, or until everything has begun to stop`() {

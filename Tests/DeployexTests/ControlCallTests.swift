@@ -33,7 +33,8 @@ private func refusal(
 
 @Suite struct ControlCallTests {
     @Test(arguments: [
-        ("status", "[]", ControlCall.status),
+        ("status", "[]", ControlCall.status(application: nil)),
+        ("status", #"[<<"counter">>]"#, .status(application: "counter")),
         ("stop_all", "[]", .stopAll),
         ("versions", "[]", .versions(application: nil)),
         ("versions", #"[<<"counter">>]"#, .versions(application: "counter")),
@@ -136,7 +137,7 @@ private func refusal(
     }
 
     @Test(arguments: [
-        ("status", "[1]"), ("stop_all", "[1]"), ("no_such", "[]"), ("restart", "[]"),
+        ("status", "[1,2]"), ("stop_all", "[1]"), ("no_such", "[]"), ("restart", "[]"),
         ("restart", "[1,2,3]"), ("module_info", "[]"),
     ])
     func `what is no function is undefined`(function: String, arguments: String) throws {

@@ -56,6 +56,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["help", "rpc"], Help(verb: "rpc")),
         (["rpc", "--help"], Help(verb: "rpc")),
         (["--version"], ShowVersion()),
+        (["-v"], ShowVersion()),
+        (["--help"], Help(verb: nil)),
+        (["-h"], Help(verb: nil)),
+        (["--sname", "deployex", "--help"], Help(verb: nil)),
+        (["start", "-h"], Help(verb: "start")),
         (["completion", "zsh"], CompletionScript(shell: .zsh)),
     ]
 
@@ -99,6 +104,10 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["deploy", "../x"], "../x is no version: letters, digits and ._+~- only"),
         (["logs", "1", "-n", "many"], "--lines takes 0 to 100000, not many"),
         (["status", "-f"], "unknown option -f for `deployex status`"),
+        (["status", "--json=false"], "--json takes no value: leave out what follows the ="),
+        (["status", "--help=x"], "--help takes no value: leave out what follows the ="),
+        (["stop", "--all=no"], "--all takes no value: leave out what follows the ="),
+        (["status", "-setcookies=secret"], "unknown option -setcookies for `deployex status`"),
     ])
     func `what cannot be carried out is one line that says what to do`(
         arguments: [String], message: String
@@ -121,7 +130,8 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         ]
         for arguments in [["start"], ["status"], ["ping", "deployex"]] {
             let options = try Invocation(arguments: arguments).distribution.merging(environment)
-            #expect(try Cookie.find(options, environment: environment) == "theirs")
+            #expect(
+                try Cookie.lookFor(options, environment: environment, recorded: nil) == "theirs")
         }
         #expect(try DistributionOptions().merging([:]) == DistributionOptions())
     }

@@ -2,8 +2,8 @@ import Foundation
 import Glibc
 import TestKit
 import Testing
-import Transport
 
+@testable import Transport
 @testable import deployex
 
 @Suite struct EPMDStartsTests {
@@ -42,7 +42,7 @@ import Transport
             #expect(CommandTrust.owner(ofGivenFolder: folder) == 0)
             chown(folder, 54_321, 54_321)
             #expect(CommandTrust.owner(ofGivenFolder: folder) == 54_321)
-            let users = try CommandTrust.listeners(["DEPLOYEX_BASE_PATH": folder]).users
+            let users = try CommandTrust.listeners([:], base: folder).users
             #expect(users == TrustedUsers(others: [54_321]))
             // What lies in it was not given by root.
             mkdir(folder + "/inner", 0o755)
@@ -93,27 +93,24 @@ import Transport
                 mkdir(path, 0o700)
                 chown(path, 54_321, 54_321)
             }
-            let environment = ["DEPLOYEX_BASE_PATH": base, "DEPLOYEX_COOKIE_FILE": etc + "/cookie"]
+            let environment = ["DEPLOYEX_COOKIE_FILE": etc + "/cookie"]
             for name in ["cookie", "inet_tls.conf"] {
                 try "secret".write(
                     toFile: etc + "/" + name, atomically: true, encoding: .utf8)
                 chmod(etc + "/" + name, 0o600)
                 chown(etc + "/" + name, 54_321, 54_321)
             }
-            let owners = try CommandTrust.fileOwners(environment)
+            let owners = CommandTrust.fileOwners(base: base)
             #expect(owners == TrustedUsers(others: [54_321]))
             let options = DistributionOptions()
             #expect(
-                try Cookie.find(options, environment: environment, owners: owners) == "secret")
+                try Cookie.lookFor(
+                    options, environment: environment, owners: owners, recorded: nil) == "secret")
             let refusal = #expect(throws: UsageError.self) {
-                _ = try Cookie.find(options, environment: environment)
+                _ = try Cookie.lookFor(options, environment: environment, recorded: nil)
             }
             #expect(refusal?.message.contains("belongs to uid 54321") == true)
             #expect(refusal?.message.contains("chown") == false)
-            // Named users publish: their keys are not taken.
-            #expect(
-                try CommandTrust.fileOwners(["DEPLOYEX_TRUSTED_USERS": "54321"])
-                    .contains(54_321) == false)
             var tls = DistributionOptions()
             tls.usesTLS = true
             tls.tlsOptionsFile = etc + "/inet_tls.conf"
@@ -137,19 +134,19 @@ import Transport
         #expect(CommandTrust.owner(ofGivenFolder: "/nowhere/at/all") == nil)
         #expect(CommandTrust.owner(ofGivenFolder: "") == nil)
         #expect(
-            try CommandTrust.listeners(["DEPLOYEX_BASE_PATH": folder]).users == TrustedUsers())
+            try CommandTrust.listeners([:], base: folder).users == TrustedUsers())
     }
 
     @Test func `who is named is believed`() throws {
-        let environment = [
-            "DEPLOYEX_TRUSTED_USERS": "54321", "DEPLOYEX_BASE_PATH": "/nowhere",
-        ]
+        let environment = ["DEPLOYEX_TRUSTED_USERS": "54321"]
         // In a container the host's users have no accounts.
-        #expect(try CommandTrust.listeners(environment).users.contains(54321))
+        #expect(try CommandTrust.listeners(environment, base: "/nowhere").users.contains(54321))
         #expect(throws: UsageError.self) {
-            try CommandTrust.listeners(["DEPLOYEX_TRUSTED_USERS": "no such user"])
+            try CommandTrust.listeners(
+                ["DEPLOYEX_TRUSTED_USERS": "no such user"], base: "/nowhere")
         }
-        let trust = try CommandTrust.listeners(["DEPLOYEX_TRUSTED_USERS": "root"])
+        let trust = try CommandTrust.listeners(
+            ["DEPLOYEX_TRUSTED_USERS": "root"], base: "/nowhere")
         #expect(trust.users.contains(0))
         #expect(trust.remedy.contains("DEPLOYEX_TRUSTED_USERS"))
     }
@@ -166,5 +163,28 @@ import Transport
         server: UInt32, instance: Int?, user: Int?
     ) {
         #expect(RemoteShell.identity(server: server, instance: instance) == user)
+    }
+}
+
+@Suite struct NameTakerTests {
+    @Test func `a listener that nobody holds is just closing, and has taken no name`() throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var status = stat()
+        #expect(fstat(raw, &status) == 0)
+        let sockets: Set = [
+            ListeningSocket(
+                address: .loopback(port: 7), user: geteuid(), inode: UInt64(status.st_ino))
+        ]
+        let refusal = NameTaker.refusal(of: sockets, "is not shop-1")
+        guard case .notItsOwn(let text) = refusal else {
+            Issue.record("\(refusal)")
+            return
+        }
+        #expect(text.hasPrefix("is not shop-1, OS process \(getpid()) in "))
+        close(raw)
+        let closing: Set = [
+            ListeningSocket(address: .loopback(port: 7), user: geteuid(), inode: .max)
+        ]
+        #expect(NameTaker.refusal(of: closing, "is not shop-1") == .changed)
     }
 }

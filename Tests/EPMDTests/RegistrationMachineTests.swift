@@ -161,6 +161,16 @@ import Transport
         #expect(
             try EPMDEnvironment.daemonAddresses(["ERL_EPMD_ADDRESS": "127.0.0.1,127.0.0.1"])
                 == [.loopback(port: 4369)])
+        let others = [
+            ("", ["[::]:4369"]), ("127.0.0.1", ["[::1]:4369"]), ("10.0.0.1 ::1", []),
+            ("10.0.0.1 ::", []),
+        ]
+        for (text, expected) in others {
+            let named = try EPMDEnvironment.daemonAddresses(["ERL_EPMD_ADDRESS": text])
+            #expect(
+                EPMDEnvironment.daemonAddressesOfIPv6(beside: named).map(\.description)
+                    == expected)
+        }
         #expect(throws: EPMDError.badSetting(variable: "ERL_EPMD_ADDRESS", value: "host")) {
             try EPMDEnvironment.daemonAddresses(["ERL_EPMD_ADDRESS": "host"])
         }

@@ -180,7 +180,7 @@ struct CommandTests {
         #expect(
             lines[6]
                 == "[crash_restarts,forced_restarts,instance,last_deployment,node,os_pid,otp,port,"
-                + "previous_version,reason,responding,status,stopped_by_operator,uptime_seconds,"
+                + "previous_version,reason,restart_pending,status,stopped_by_operator,uptime_seconds,"
                 + "version]")
         #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)
         #expect(lines[8].hasPrefix("{badrpc,"))

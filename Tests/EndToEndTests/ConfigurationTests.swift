@@ -50,12 +50,16 @@ import Testing
         }
     }
 
-    @Test func `no cookie at all is one line, and exits 2`() async throws {
+    @Test func `a cookie's file that is not there is one line, and exits 2`() async throws {
         try await DeployexWorld.runWithoutSlot { world in
             let result = try await world.command(
-                "start", adding: ["DEPLOYEX_ERLANG_COOKIE": ""])
+                "start",
+                adding: [
+                    "DEPLOYEX_ERLANG_COOKIE": "", "DEPLOYEX_COOKIE_FILE": world.folder + "/none",
+                ])
             #expect(result.status == 2)
-            #expect(result.stderr.contains("set DEPLOYEX_ERLANG_COOKIE"))
+            #expect(result.stderr.hasPrefix("deployex: no cookie (opening "))
+            #expect(result.stderr.count { $0 == "\n" } == 1)
             try await expectNothingTouched(world)
         }
     }

@@ -40,7 +40,7 @@ struct ControlTests {
         #expect(stop.stdout.hasSuffix("counter-2 is stopped\n"))
         #expect(!ProcFolder.isRunning(pid))
         #expect(try await world.status(of: 2).stoppedByOperator)
-        #expect(try await world.command("status").stdout.contains("idle (stopped)"))
+        #expect(try await world.command("status").stdout.contains("2         stopped"))
         #expect(try await world.endDeployex(SIGTERM) == 0)
         try await world.startDeployex()
         #expect(try await world.status(of: 2).status == "idle")
@@ -130,6 +130,32 @@ struct ControlTests {
         #expect(auto.status == 0, "\(auto)")
         #expect(try await world.answers().map(\.version) == ["0.1.0", "0.1.0"])
         #expect(try await world.status()?.apps[0].pinnedVersion == nil)
+    }
+
+    @Test func `a version without a package is refused at once, with the place`() async throws {
+        let result = try await world.command("deploy", "9.9.9")
+        let path = "\(world.storage)/dist/counter/counter-9.9.9.tar.gz"
+        #expect(
+            result
+                == CommandResult(
+                    status: 1, stdout: "",
+                    stderr: "deployex: counter 9.9.9 cannot be deployed: no package at \(path): "
+                        + "copy it there, or publish another version\n"))
+        #expect(try await world.status()?.apps[0].pinnedVersion == nil)
+    }
+
+    @Test func `a stop that a start has overtaken ends, and says so`() async throws {
+        try await world.bring(to: "0.1.0")
+        // A node that the stop cannot end yet: its process is frozen.
+        let pid = try await world.answers()[0].osPID
+        kill(Int32(pid), SIGSTOP)
+        try await world.startCommand(["stop", "1"])
+        try await world.waitForOutput("counter-1 is stopping")
+        let start = try await world.command("start", "1", "--no-wait")
+        #expect(start.status == 0)
+        let stop = await world.endStartedCommand(0)
+        #expect(stop == 1)
+        try await world.waitUntilAllRun("0.1.0")
     }
 
     @Test func `logs shows the last lines, of either stream`() async throws {

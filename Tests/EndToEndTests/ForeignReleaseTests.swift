@@ -65,8 +65,6 @@ import Testing
     /// In the shape of `gleam export erlang-shipment`.
     @Test func `a shipment runs by its entrypoint`() async throws {
         try await DeployexWorld.run(.init(epmd: .deployex)) { world in
-            let cookie = world.folder + "/home/.erlang.cookie"
-            try Files.write(Array(DeployexSite.cookie.utf8), cookie, mode: 0o400)
             let tree = world.folder + "/shipment"
             try await world.write(
                 [

@@ -27,11 +27,11 @@ import Testing
     }
 
     private func withInstance(
-        through prefix: [String] = [],
+        through prefix: [String] = [], script: String = Self.script,
         _ body: @escaping @Sendable (DeployexWorld) async throws -> Void
     ) async throws {
         try await DeployexWorld.run(Self.options, isStarted: false) { world in
-            try await world.placeScript("1.0.0", Self.script)
+            try await world.placeScript("1.0.0", script)
             try world.site.publish("1.0.0")
             try await world.startEPMD()
             try await world.startDeployex(
@@ -124,6 +124,67 @@ import Testing
             _ = try await world.endDeployex(SIGKILL)
             try await world.startDeployex()
             try await world.waitUntilGone(stubborn)
+        }
+    }
+
+    /// As ``withInstance(through:_:)``, in a group that is delegated to deployex. The second
+    /// daemon is made when the test asks for it.
+    private func withGroup(
+        _ body: @escaping @Sendable (DeployexWorld, TestControlGroup) async throws -> Void
+    ) async throws {
+        let group = try TestControlGroup(isDelegated: true)
+        try await withInstance(
+            through: group.prefix,
+            script: """
+                #!/bin/sh
+                setsid sh -c 'sleep 601 & echo $! > "$FOLDER/daemon"'
+                (while [ ! -e "$FOLDER/go" ]; do sleep 0.05; done
+                 setsid sh -c 'sleep 601 & echo $! > "$FOLDER/daemon"') &
+                exec sleep 600
+                """
+        ) { world in try await body(world, group) }
+        #expect(group.children == [])
+    }
+
+    @Test(.enabled(if: TestControlGroup.isPossible, "\(TestControlGroup.reason)"))
+    func `in a control group, what leaves an instance that was taken over ends with it`()
+        async throws
+    {
+        try await withGroup { world, group in
+            let first = try await world.daemon(otherThan: 0)
+            #expect(group.children.count == 1)
+            _ = try await world.endDeployex(SIGKILL)
+            try await world.startDeployex(
+                adding: ["FOLDER": world.folder], through: group.prefix)
+            try Files.write([], world.folder + "/go")
+            let second = try await world.daemon(otherThan: first)
+            let stopped = try await world.command("stop", "1")
+            #expect(stopped.status == 0, "\(stopped)")
+            #expect(!ProcFolder.isRunning(first))
+            #expect(!ProcFolder.isRunning(second))
+            #expect(try await world.status(of: 1).status == "idle")
+            #expect(await !world.log.contains("processes go on"))
+        }
+    }
+
+    @Test(.enabled(if: TestControlGroup.isPossible, "\(TestControlGroup.reason)"))
+    func `in a control group, what left while no deployex lived ends before the next start`()
+        async throws
+    {
+        try await withGroup { world, group in
+            let first = try await world.daemon(otherThan: 0)
+            let leader = try #require(try await world.status(of: 1).osPid)
+            _ = try await world.endDeployex(SIGKILL)
+            try Files.write([], world.folder + "/go")
+            let second = try await world.daemon(otherThan: first)
+            #expect(kill(leader, SIGKILL) == 0)
+            // This instance, started again, does not make its second daemon.
+            unlink(world.folder + "/go")
+            try await world.startDeployex(
+                adding: ["FOLDER": world.folder], through: group.prefix)
+            try await world.waitForLog("had left OS process", "behind: stopped")
+            #expect(!ProcFolder.isRunning(first))
+            #expect(!ProcFolder.isRunning(second))
         }
     }
 

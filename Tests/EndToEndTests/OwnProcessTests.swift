@@ -178,7 +178,7 @@ enum ProcLimits {
 
 extension DeployexWorld {
     /// Waits until the command that was started last has printed `words`.
-    fileprivate func waitForOutput(_ words: String) throws {
+    func waitForOutput(_ words: String) throws {
         try wait("a command to print \(words)") { lastOutput.contains(words) }
     }
 }

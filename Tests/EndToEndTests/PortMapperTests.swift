@@ -49,6 +49,46 @@ import Testing
         }
     }
 
+    /// Such a node registers at IPv6's loopback, and looks for others where their host's name leads.
+    @Test func `nodes over IPv6 register with deployex epmd, and find each other`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex), isStarted: false) { world in
+            try await world.startEPMD()
+            let result = try await world.run(
+                ThisHost.find("erl"),
+                [
+                    "-noinput", "-proto_dist", "inet6_tcp", "-name", "one@::1", "-setcookie",
+                    "cookie", "-eval",
+                    """
+                    {ok, Peer, Node} = peer:start_link(#{name => other, host => "::1",
+                        longnames => true, connection => standard_io,
+                        args => ["-proto_dist", "inet6_tcp", "-setcookie", "cookie"]}),
+                    io:format("~p~n", [net_adm:ping(Node)]), peer:stop(Peer), halt().
+                    """,
+                ], timeout: .seconds(30))
+            #expect(result == CommandResult(status: 0, stdout: "pong\n", stderr: ""))
+        }
+    }
+
+    @Test func `deployex epmd --stop ends it, unless a node is registered`() async throws {
+        try await DeployexWorld.run(isStarted: false) { world in
+            #expect(try await world.command("epmd", "--stop").status == 3)
+            #expect(try await world.command("epmd", "--daemon").status == 0)
+            let printed = try await world.erlang(
+                """
+                io:format("~s", [os:cmd("\(BuiltProgram.deployex) epmd --stop 2>&1; echo $?")])
+                """, name: "one")
+            let address = "127.0.0.1:\(world.epmdPort)"
+            #expect(
+                printed == "deployex: EPMD at \(address) goes on: one is registered\n1\n")
+            try await world.waitForNoName()
+            #expect(
+                try await world.command("epmd", "--stop")
+                    == CommandResult(
+                        status: 0, stdout: "EPMD at \(address) has ended\n", stderr: ""))
+            try await world.waitForNoStrays()
+        }
+    }
+
     @Test func `deployex epmd in the background stays, and a second one finds it`() async throws {
         try await DeployexWorld.run(isStarted: false) { world in
             #expect(try await world.command("names").status == 3)

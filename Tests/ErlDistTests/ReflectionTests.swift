@@ -179,7 +179,7 @@ private actor Relay {
         var configuration = Node.Configuration()
         configuration.trust = { name in
             asked.withLock { $0.append(name.text) }
-            return ListenerTrust { _ in "is not app-1" }
+            return ListenerTrust { _ in .notItsOwn("is not app-1") }
         }
         let (victim, _) = try await node("victim@localhost", configuration: configuration) {
             place.withLock { $0 }

@@ -16,7 +16,6 @@ import Transport
 final class HotUpgradeFixture: Sendable {
     let loop: EventLoop
     let folder: String
-    private let shared: SharedFolder
     /// The release's and ours; `nil` over plain TCP.
     private let certificates: DistCertificates?
     private let optionsFile: String?
@@ -24,6 +23,7 @@ final class HotUpgradeFixture: Sendable {
     let node: Node
     let peer: NodeName
     private let packages: String
+    private let shared: SharedFolder
     private let epmdPort: UInt16
     private let counterPort: UInt16
     private let children = Guarded<[ChildProcess]>([])
@@ -33,7 +33,8 @@ final class HotUpgradeFixture: Sendable {
     var staged: String { folder + "/new" }
     func package(_ version: String) -> String { "\(packages)/counter-\(version).tar.gz" }
 
-    init() async throws {
+    /// - Parameter made: the folder of the packages, if they are not those of the example.
+    init(packages made: String? = nil) async throws {
         loop = try .onOwnThread()
         shared = try SharedFolder()
         folder = shared.path
@@ -57,7 +58,7 @@ final class HotUpgradeFixture: Sendable {
             name: try NodeName(alive: "hot-upgrade", host: host), cookie: "cookie", loop: loop,
             configuration: configuration
         ) { name in [.loopback(port: try await epmd.lookUp(name: name.alive).port)] }
-        packages = try await offload { try ExamplePackages.folder() }
+        packages = try await offload { try made ?? ExamplePackages.folder() }
         let daemon = try start(
             "/usr/bin/epmd", ["-port", "\(epmdPort)", "-address", "127.0.0.1"], [:], isOfPeer: true)
         let port = Int(epmdPort)

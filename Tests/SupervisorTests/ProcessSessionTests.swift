@@ -22,11 +22,13 @@ actor Starter {
 
     @discardableResult
     func start(
-        _ program: Program,
+        _ program: Program, groups: ControlGroups? = nil,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in }
     ) async throws -> ProcessIdentity {
         events = []
-        let session = try await ProcessSession.start(program, on: loop, record: record) { event in
+        let session = try await ProcessSession.start(
+            program, on: loop, groups: groups, record: record
+        ) { event in
             self.assumeIsolated { $0.events.append(event) }
         }
         #expect(events == [])
@@ -34,9 +36,11 @@ actor Starter {
         return session.identity
     }
 
-    func adopt(_ identity: ProcessIdentity) async throws -> Bool {
+    func adopt(
+        _ identity: ProcessIdentity, groups: ControlGroups? = nil
+    ) async throws -> Bool {
         events = []
-        session = try await ProcessSession.adopt(identity, on: loop) { event in
+        session = try await ProcessSession.adopt(identity, on: loop, groups: groups) { event in
             self.assumeIsolated { $0.events.append(event) }
         }
         return session != nil
@@ -47,6 +51,17 @@ actor Starter {
     ) async throws -> LeftoverSession.Outcome {
         try await LeftoverSession.stop(
             identity, timeout: timeout, in: SystemProcesses(loop: loop), on: loop)
+    }
+
+    /// What of an instance runs, and what happens when it is stopped.
+    func stop(_ leftover: LeftoverInstance, groups: ControlGroups? = nil) async throws -> (
+        running: [ProcessIdentity], parts: [LeftoverInstance.Part], unseen: [MarkedProcess]
+    ) {
+        let host = SystemProcesses(loop: loop, groups: groups)
+        let running = await leftover.running(in: host)
+        let (parts, unseen) = try await leftover.stop(
+            timeout: .seconds(10), in: host, on: loop)
+        return (running, parts, unseen)
     }
 
     func terminate() { session?.terminate() }

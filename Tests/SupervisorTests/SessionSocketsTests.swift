@@ -35,4 +35,18 @@ import Testing
         #expect(sockets.hold([1]) == .notHeld)
         #expect(sockets.user == nil)
     }
+
+    @Test func `the holder of a socket is found, and that nobody holds one`() throws {
+        let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var status = stat()
+        #expect(fstat(raw, &status) == 0)
+        let inode = UInt64(status.st_ino)
+        guard case .found(let holder) = SocketHolder.find([inode], of: [geteuid()]) else {
+            Issue.record("not found")
+            return
+        }
+        #expect(holder.pid == getpid())
+        close(raw)
+        #expect(SocketHolder.find([inode], of: [geteuid()]) == .nobody)
+    }
 }

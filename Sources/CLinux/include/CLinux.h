@@ -70,6 +70,10 @@ int clinux_pidfd_send_signal(int pidfd, int signal);
 /// Returns -1 with errno set. Source: PR_SET_CHILD_SUBREAPER(2const).
 int clinux_adopt_orphans(void);
 
+/// Whether the folder is a control group (version 2) that its manager has handed over to us: systemd
+/// marks it, `Delegate=yes`. Source: "Control Group APIs and Delegation" of systemd.
+int clinux_is_delegated_group(const char *folder);
+
 /// Makes everything durable on the file system that holds `fd`. Returns -1 with errno set.
 /// Source: syncfs(2).
 int clinux_syncfs(int fd);
@@ -161,6 +165,10 @@ int clinux_collapse_head(int fd, int64_t length);
 /// Where the first data at or after `offset` begins, past any hole. Returns -1 with errno set,
 /// ENXIO when there is none. It moves the descriptor's position. Source: lseek(2) with SEEK_DATA.
 int64_t clinux_seek_data(int fd, int64_t offset);
+
+/// This process's argument `index` (0 is its own name), as the kernel gave it to the C library; NULL when
+/// there are fewer. It needs no /proc. Source: the program's entry in execve(2).
+const char *clinux_argument(int index);
 
 /// Writes `*` over this process's argument `index` (0 is its own name) from byte `from` on, where
 /// everybody on the host can read it. Source: proc_pid_cmdline(5).

@@ -39,7 +39,9 @@ extension Deployer {
                     record.hasBegun && !record.isStopping
                     && identity.bootID == effects.processes.bootID
                 process = isCrash ? .ended : .none
-                try await stopOthers(of: record, at: number)
+                try await stopLeftover(record, timeout: configuration.timings.stopTimeout) {
+                    "Instance: \(number) ran as OS process \($0.pid)"
+                }
                 record.end()
             }
         }
@@ -50,28 +52,34 @@ extension Deployer {
             current: onDisk.current, previous: onDisk.previous,
             note: InstanceNote(
                 restarts: record.restarts, isStoppedByOperator: record.isStopped,
-                creation: record.creation),
+                creation: record.creation, pendingRestart: record.pendingRestart),
             process: process,
             interruptedUpgrade: onDisk.interruptedUpgrade.flatMap {
                 try? Release(version: $0.version, hash: $0.hash)
             })
     }
 
-    /// Ends the processes that an ended process left behind: those that were seen to leave its
-    /// session, and those still in it. The log names any others.
-    private func stopOthers(of record: InstanceRecord, at number: InstanceNumber) async throws {
-        guard let leader = record.process, leader.bootID == effects.processes.bootID else { return }
-        let left = await others(of: number)
-        let ours =
-            (record.others ?? [])
-            + left.filter { $0.session == leader.pid }.map(\.identity)
-        for identity in ours {
-            let outcome = try await LeftoverSession.stop(
-                identity, timeout: .seconds(2), in: effects.processes, on: loop)
+    /// Ends what is left of an instance: one that is not to run, or whose process has ended. The
+    /// log names what is not ended.
+    /// - Returns: whether nothing that was to end is left.
+    @discardableResult
+    private func stopLeftover(
+        _ record: InstanceRecord, timeout: Duration, _ text: (ProcessIdentity) -> String
+    ) async throws -> Bool {
+        let number = record.instance
+        let leftover = LeftoverInstance(
+            record, folder: effects.layout.instanceFolder(number), owners: effects.logs.owners)
+        let (parts, unseen) = try await leftover.stop(
+            timeout: timeout, in: effects.processes, on: loop)
+        for part in parts {
             tellOfLeftover(
-                outcome, "Instance: \(number) had left OS process \(identity.pid) behind")
+                part.outcome,
+                part.isLeader
+                    ? text(part.identity)
+                    : "Instance: \(number) had left OS process \(part.identity.pid) behind")
         }
-        tellOfOthers(left.filter { !ours.contains($0.identity) }, of: number)
+        tellOfOthers(unseen, of: number)
+        return !parts.contains(where: \.hasSurvived)
     }
 
     /// The processes that carry the mark of an instance.
@@ -183,23 +191,19 @@ extension Deployer {
             else {
                 continue
             }
-            if let process = record.process {
+            if record.process != nil {
                 record.isStopping = true
                 let decided = record
                 try await loop.offload { try records.write(decided) }
-                let outcome = try await LeftoverSession.stop(
-                    process, timeout: configuration.timings.stopTimeout, in: effects.processes,
-                    on: loop)
-                tellOfLeftover(
-                    outcome,
-                    "Instance: \(name.number) is more than \(configuration.replicas) replicas and ran as "
-                        + "OS process \(process.pid)")
-                for other in record.others ?? [] {
-                    let outcome = try await LeftoverSession.stop(
-                        other, timeout: .seconds(2), in: effects.processes, on: loop)
-                    tellOfLeftover(
-                        outcome, "Instance: \(name.number) had left OS process \(other.pid) behind")
+                let replicas = configuration.replicas
+                let isGone = try await stopLeftover(
+                    record, timeout: configuration.timings.stopTimeout
+                ) {
+                    "Instance: \(name.number) is more than \(replicas) replicas and ran as "
+                        + "OS process \($0.pid)"
                 }
+                // The next start tries again.
+                guard isGone else { continue }
             }
             try await loop.offload { try records.remove(name) }
         }
@@ -307,6 +311,7 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
+                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
             }
         }
     }
@@ -468,10 +473,9 @@ extension Deployer {
         var variables = variables(number)
         variables[Orphans.variable] = effects.layout.instanceFolder(number)
         if command.isShipment, configuration.readiness.usesDistribution {
-            // There is no start script to give the node a name. The cookie comes from the user's
-            // file.
             let flags = variables["ERL_AFLAGS"].map { " " + $0 } ?? ""
-            variables["ERL_AFLAGS"] = "-sname \(instance(number).name)" + flags
+            variables["ERL_AFLAGS"] =
+                StartCommand.shipmentFlags(effects.instances.naming, instance(number).name) + flags
         }
         return variables
     }
@@ -479,7 +483,7 @@ extension Deployer {
     /// The environment variables of all programs of an instance's release.
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
-            instance: number, inherited: effects.inherited)
+            of: instance(number).name, inherited: effects.inherited)
         if variables["ERL_CRASH_DUMP"] == nil {
             // By default a dump would go into the release's folder and be removed with it.
             let folder = effects.logs.crashDumpFolder(

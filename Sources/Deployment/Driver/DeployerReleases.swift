@@ -159,13 +159,15 @@ extension Deployer {
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
             },
             isResumed: isResumed, loop: loop, log: effects.log)
+        var leftBehind: String?
+        if case .succeededInPart(let text) = outcome { leftBehind = text }
         switch outcome {
-        case .succeeded:
+        case .succeeded, .succeededInPart:
             await attempt("recording the hot upgrade of instance: \(number)") {
                 try state.recordHotUpgrade(to: deployed, from: replaced)
             }
             await discardStaged(number)
-            tell(.hotUpgraded(number, release))
+            tell(.hotUpgraded(number, release, leftBehind: leftBehind))
         case .failed(let reason, let nodeIsUntouched):
             // If the upgrade was cut in half, the start finds out what the next boot brings.
             if nodeIsUntouched { await recordAbandoned(number) }

@@ -120,8 +120,8 @@ extension DeploymentEngine {
             tellRollout(number, release, now: now) { $0.promoted($1) }
         case .promotionFailed(let number, let release, let reason):
             tellRollout(number, release, now: now) { $0.promotionFailed(reason, $1) }
-        case .hotUpgraded(let number, let release):
-            tellRollout(number, release, now: now) { $0.upgraded($1) }
+        case .hotUpgraded(let number, let release, let leftBehind):
+            tellRollout(number, release, now: now) { $0.upgraded(leftBehind: leftBehind, $1) }
         case .hotUpgradeFailed(let number, let release, let reason, let isUntouched):
             tellRollout(number, release, now: now) {
                 $0.upgradeFailed(reason, nodeIsUntouched: isUntouched, $1)

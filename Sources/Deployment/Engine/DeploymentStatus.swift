@@ -1,20 +1,37 @@
 package import Supervisor
 package import Transport
 
+/// What an instance is doing, in one word.
+///
+/// | status | what it means |
+/// |---|---|
+/// | `idle` | nothing runs, and nothing is to run |
+/// | `starting` | its process is being started, or runs and is not ready yet |
+/// | `running` | its process is ready, and its node has answered the last probe that reached it |
+/// | `unresponsive` | its process runs, and its node does not answer |
+/// | `stopping` | its process was asked to end; another one may be started after it |
+/// | `backoff` | its process ended unasked; another one is started after a delay |
+/// | `failed` | no process could be started; it is tried again after a delay |
+package enum InstanceStatus: String, Sendable, CaseIterable {
+    case idle, starting, running, unresponsive, stopping, backoff, failed
+}
+
 /// What an instance is doing, for people and programs.
 package struct InstanceSnapshot: Equatable, Sendable {
     package var number: InstanceNumber
-    package var status: InstanceMachine.Status
+    package var status: InstanceStatus
     package var current: DeployedRelease?
     package var previous: DeployedRelease?
+    /// Whether its node can be asked over the distribution.
+    package var usesDistribution = true
     /// Whether its node answers over the distribution.
     package var isConnected = false
     /// Whether an operator has stopped it.
     package var isStoppedByOperator = false
-    /// Whether it answered the last probe in time; also `true` when it could not be asked.
-    package var isResponding = true
-    /// What is wrong with its node, as the last probe found it.
+    /// What is wrong with its node, as the last probe found it, or why no process runs.
     package var reason: String?
+    /// What only a new process of the instance brings into effect.
+    package var pendingRestart: String?
     package var identity: ProcessIdentity?
     /// When its process was started; `nil` when there is none.
     package var startedAt: MonotonicTime?
@@ -37,4 +54,13 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     /// read.
     package var problem: String?
     package var instances: [InstanceSnapshot]
+
+    /// Whether an instance that is not stopped has neither of its releases in this version, so that
+    /// only a package brings it there.
+    package func needsPackage(of version: String) -> Bool {
+        instances.contains { instance in
+            !instance.isStoppedByOperator && instance.current?.version != version
+                && instance.previous?.version != version
+        }
+    }
 }

@@ -57,4 +57,6 @@ package struct InstanceNote: Equatable, Sendable {
     package var isStoppedByOperator = false
     /// Which life of the node was seen last.
     package var creation: UInt32?
+    /// What only a new process brings into effect.
+    package var pendingRestart: String?
 }

@@ -26,7 +26,8 @@ package enum EngineEvent: Equatable, Sendable {
     case promotionFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
-    case hotUpgraded(InstanceNumber, Release)
+    /// - Parameter leftBehind: what takes effect with the next start only.
+    case hotUpgraded(InstanceNumber, Release, leftBehind: String? = nil)
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The installation failed, and the node restarts itself.
     case nodeRestarts(InstanceNumber, Release, reason: String)

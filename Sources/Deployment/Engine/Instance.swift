@@ -51,6 +51,8 @@ struct Instance {
         case settleDoubt
         /// Kill the process, which does not respond, and start it again.
         case killHung(count: Int)
+        /// Take note of what only a new process brings into effect.
+        case awaitRestart(reason: String)
     }
 
     /// An upgrade in place that an earlier deployex began in the node that still runs.
@@ -79,6 +81,10 @@ struct Instance {
     private var trial: Trial?
     /// When it was killed because it did not respond, if it has not been ready since.
     private(set) var killedAsHungAt: MonotonicTime?
+    /// What only a new process brings into effect.
+    private(set) var pendingRestart: String?
+    /// Why the last process ended unasked, or could not be started.
+    private var endReason: String?
     /// The note that is on disk.
     private var noted: InstanceNote
 
@@ -110,18 +116,38 @@ extension Instance {
 
     var snapshot: InstanceSnapshot {
         InstanceSnapshot(
-            number: number, status: process.status, current: current, previous: previous,
+            number: number, status: shownStatus, current: current, previous: previous,
+            usesDistribution: configuration.readiness.usesDistribution,
             isConnected: health.isConnected, isStoppedByOperator: isStoppedByOperator,
-            isResponding: health.isResponding, reason: isUp ? health.reason : nil,
-            identity: identity, startedAt: process.startedAt,
+            reason: reason, pendingRestart: isUp ? pendingRestart : nil, identity: identity,
+            startedAt: process.startedAt,
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
+    }
+
+    private var shownStatus: InstanceStatus {
+        switch process.status {
+        case .idle: .idle
+        case .starting: isUp && health.isSilent ? .unresponsive : .starting
+        case .running: health.isSilent ? .unresponsive : .running
+        case .stopping: .stopping
+        case .backoff: .backoff
+        case .failed: .failed
+        }
+    }
+
+    private var reason: String? {
+        switch process.status {
+        case .starting, .running: isUp ? health.reason : nil
+        case .backoff, .failed: endReason
+        case .idle, .stopping: nil
+        }
     }
 
     /// The note to write, if it is not on disk yet.
     mutating func takeNote() -> InstanceNote? {
         let note = InstanceNote(
             restarts: process.restarts, isStoppedByOperator: isStoppedByOperator,
-            creation: health.creation)
+            creation: health.creation, pendingRestart: pendingRestart)
         guard note != noted else { return nil }
         noted = note
         return note
@@ -174,6 +200,7 @@ extension Instance {
                 .info,
                 "Adopted instance: \(number), monitoring OS process id = \(identity.pid), version: "
                     + version)
+            pendingRestart = found.note.pendingRestart
             if isStopping { return [adopted] + goOnStopping(now: now) }
             if let to = found.interruptedUpgrade, let from = current?.version {
                 interrupted = InterruptedUpgrade(from: from, to: to)
@@ -254,6 +281,7 @@ extension Instance {
                 + "killed and started again"
             return [.log(.error, text)] + perform(process.hung(now: now))
                 + countCrash("it did not respond", now: now)
+        case .awaitRestart(let reason): pendingRestart = reason
         }
         return []
     }
@@ -277,6 +305,7 @@ extension Instance {
     mutating func spawnFailed(
         reason: String, isOfRelease: Bool, now: MonotonicTime
     ) -> [Action] {
+        endReason = reason
         let actions = perform(process.spawnFailed(reason: reason, now: now))
         guard isOfRelease, let trial, now < trial.until, let version = current?.version else {
             return actions
@@ -288,6 +317,7 @@ extension Instance {
     mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         let before = process.restarts.crash
         health.endRun()
+        (pendingRestart, endReason) = (nil, "its process ended: \(exit)")
         let actions = perform(process.exited(exit, now: now))
         guard process.restarts.crash > before else { return actions }
         return actions + countCrash("the last time: \(exit)", now: now)

@@ -32,6 +32,8 @@ struct NodeHealth: Equatable {
     private(set) var isConnected = false
     /// Why the last probe did not find it ready.
     private(set) var reason: String?
+    /// Whether it is there and does not answer. Only an answer ends this, or the end of the life.
+    private(set) var isSilent = false
     /// Whether it was connected to this deployex since the process was started or taken over. Until
     /// then its silence may have a cause that no restart mends, such as TLS on one side only.
     private var wasConnected = false
@@ -90,7 +92,7 @@ struct NodeHealth: Equatable {
     /// The process of an earlier deployex goes on as ours.
     mutating func adopted(now: MonotonicTime) {
         run += 1
-        (wasConnected, reason) = (false, nil)
+        (wasConnected, reason, isSilent) = (false, nil, false)
         readiness = .unheard(hasServed: true)
         nextProbe = now
     }
@@ -167,21 +169,23 @@ struct NodeHealth: Equatable {
         case .notReady(let text):
             (isConnected, wasConnected) = (true, true)
             unansweredProbes = 0
-            reason = text
+            (reason, isSilent) = (text, false)
         case .unreachable(let text):
             isConnected = false
             reason = text
         case .refused(let text):
             isConnected = false
             isLasting = true
-            reason = text
+            (reason, isSilent) = (text, false)
         case .unresponsive(let text):
             guard wasConnected else {
+                // What boots is not yet there to answer; what has served is.
+                if reason == nil { isSilent = hasServed }
                 // The attempt to connect goes on; the reason why the last one ended says more.
                 reason = reason ?? text
                 break
             }
-            reason = text
+            (reason, isSilent) = (text, true)
             // A boot may take long, but not forever.
             guard hasServed || age >= timings.readyTimeout else { break }
             if isResponding { news.append(.doesNotRespond(text)) }
@@ -213,7 +217,7 @@ struct NodeHealth: Equatable {
         wasConnected = wasConnected || isConnected
         failedProbes = 0
         unansweredProbes = 0
-        (reason, noticedReason) = (nil, nil)
+        (reason, noticedReason, isSilent) = (nil, nil, false)
         endProbe(next: now + configuration.timings.livenessInterval)
         return news
     }

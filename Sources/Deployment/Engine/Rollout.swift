@@ -307,7 +307,8 @@ extension Rollout {
 // MARK: Upgrading in place
 
 extension Rollout {
-    mutating func upgraded(_ around: Surroundings) -> [Action] {
+    /// - Parameter leftBehind: what takes effect with the next start only.
+    mutating func upgraded(leftBehind: String?, _ around: Surroundings) -> [Action] {
         guard case .upgrading = phase else { return [] }
         let from = around.fleet[instance].current
         let deployed = DeployedRelease(
@@ -315,10 +316,15 @@ extension Rollout {
         let text =
             "Release upgrade executed with success at instance: \(instance) from: "
             + "\(from?.version ?? "none") to: \(release.version)"
-        return [
-            .tell(.hold(deployed, previous: from)), .log(.info, text), awaitReady(around),
-            .tell(.awaitUpgraded),
-        ]
+        var pending: [Action] = []
+        if let leftBehind {
+            let warning =
+                "The hot upgrade of instance: \(instance) has left something behind, which its next "
+                + "start brings into effect: \(leftBehind)"
+            pending = [.log(.warning, warning), .tell(.awaitRestart(reason: leftBehind))]
+        }
+        return [.tell(.hold(deployed, previous: from)), .log(.info, text)] + pending
+            + [awaitReady(around), .tell(.awaitUpgraded)]
     }
 
     mutating func upgradeFailed(

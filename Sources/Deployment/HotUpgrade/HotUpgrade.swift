@@ -43,6 +43,8 @@ package enum HotUpgrade {
     package enum Outcome: Equatable, Sendable {
         /// The node runs the new version, and from now on boots it.
         case succeeded
+        /// The same, and what is named takes effect with the next start only.
+        case succeededInPart(leftBehind: String)
         /// The node does not run the new version, or would not boot it.
         ///
         /// An untouched node runs the old version as before, with its state. Otherwise an
@@ -70,7 +72,8 @@ package enum HotUpgrade {
         case placePackage
         /// Make sure that `releases/NAME-FROM.rel` and `releases/NAME-TO.rel` exist for `systools`.
         case copyReleaseResources
-        /// Fail if the relup that `systools` wrote restarts the emulator.
+        /// Fail if the relup that `systools` wrote restarts the emulator, or leaves changed modules
+        /// as they are.
         case inspectRelup
         /// Keep the pristine `releases/TO/sys.config`, and put the resolved one in its place.
         case writeConfiguration

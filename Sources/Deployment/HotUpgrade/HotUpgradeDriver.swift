@@ -55,8 +55,14 @@ extension HotUpgrade {
                 path = current
                 let contents = try ReleaseContents.read(
                     current, name: name, version: from, files: files)
-                return UpgradeDecision.between(
+                let decision = UpgradeDecision.between(
                     from, in: contents, and: version, in: upgrade)
+                guard case .hotUpgrade = decision else { return decision }
+                let comparison = ReleaseComparison(
+                    current: current, staged: staged, old: contents, new: upgrade.contents,
+                    files: files)
+                path = staged
+                return try comparison.obstacle().map { .fullDeployment(reason: $0) } ?? decision
             } catch {
                 return .fullDeployment(reason: .unreadable(path: path, reason: "\(error)"))
             }
@@ -72,6 +78,10 @@ extension HotUpgrade {
         isResumed: Bool = false, loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
     ) async -> Outcome {
         var machine = HotUpgradeMachine(plan: plan)
+        let leftBehind = LeftBehind(
+            node: node, application: plan.name, timeout: .seconds(2),
+            moduleTimeout: plan.timings.question)
+        let unstarted = isResumed ? nil : await leftBehind.unstartedChildren()
         var configuration: [UInt8] = []
         var actions = isResumed ? machine.resume() : machine.start()
         while true {
@@ -111,11 +121,36 @@ extension HotUpgrade {
                 case .pause(let duration):
                     await loop.sleep(for: duration)
                     next = machine.pauseEnded()
+                case .finish(.succeeded):
+                    let reason = await reason(leftBehind, besides: unstarted, log)
+                    return reason.map { .succeededInPart(leftBehind: $0) } ?? .succeeded
                 case .finish(let outcome): return outcome
                 }
             }
             actions = next
         }
+    }
+
+    /// What the node has of the old release after the upgrade.
+    /// - Parameter unstarted: the children that had no process before; `nil` if that is not known.
+    private nonisolated(nonsending) static func reason(
+        _ leftBehind: LeftBehind, besides unstarted: Set<LeftBehind.UnstartedChild>?,
+        _ log: @Sendable (LogLevel, String) -> Void
+    ) async -> String? {
+        var parts: [String] = []
+        do throws(RemoteCallError) {
+            let modules = try await leftBehind.modifiedModules()
+            if !modules.isEmpty { parts.append("old code runs: \(listed(modules))") }
+        } catch {
+            log(.warning, "Whether all modules run the new code is not known: \(error)")
+        }
+        if let unstarted {
+            let new = await leftBehind.unstartedChildren().subtracting(unstarted)
+            if !new.isEmpty {
+                parts.append("children are not started: \(listed(new.map(\.text).sorted()))")
+            }
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "; ")
     }
 
     private static func perform(

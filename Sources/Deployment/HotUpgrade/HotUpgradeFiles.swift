@@ -41,8 +41,8 @@ extension HotUpgradeFiles {
         try copyIfMissing(staged, to: "\(releaseFolder(plan.to))/\(name).rel")
     }
 
-    /// Throws when the relup that `systools` has written restarts the emulator, or does not lead
-    /// from FROM.
+    /// Throws when the relup that `systools` has written restarts the emulator, does not lead from
+    /// FROM, or leaves something of FROM running.
     func inspectRelup(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
         let path = "\(releaseFolder(plan.to))/relup"
         let relup: Relup
@@ -60,6 +60,10 @@ extension HotUpgradeFiles {
         guard !relup.restartsEmulator(from: plan.from) else {
             throw .unusable("it restarts the emulator")
         }
+        let comparison = try ReleaseComparison.read(
+            current: current, staged: staged, name: plan.name, from: plan.from, to: plan.to,
+            files: files)
+        if let omission = try comparison.omission(in: relup) { throw .unusable(omission) }
     }
 
     /// Removes the new version's folder and the libraries that no other release here uses.

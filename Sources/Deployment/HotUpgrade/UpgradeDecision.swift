@@ -28,6 +28,13 @@ package enum UpgradeDecision: Equatable, Sendable {
         case withoutSASL
         /// The package brings a relup that restarts the emulator.
         case emulatorRestart
+        /// `env.sh` or `vm.args` has changed, which only a start reads.
+        case changedSetting(String)
+        /// A protocol, consolidated by mix, has changed: no application and no appup has it.
+        case changedProtocol(String)
+        /// A file of an application has changed, and the application's version has not: the node
+        /// would keep what it has. The path is within the package.
+        case changedFile(String)
     }
 
     /// Whether the release that runs in `current` can be upgraded to version `version` in `staged`.
@@ -104,6 +111,11 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
             "\(name) changes from \(running) to \(staged) without an appup"
         case .withoutSASL: "the running release does not include :sasl"
         case .emulatorRestart: "the relup restarts the emulator"
+        case .changedSetting(let name): "\(name) has changed, and only a start reads it"
+        case .changedProtocol(let name):
+            "the consolidated protocol \(name) has changed, and only a start loads it"
+        case .changedFile(let path):
+            "\(path) has changed, and the version of its application has not"
         }
     }
 }

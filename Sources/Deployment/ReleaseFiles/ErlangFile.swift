@@ -34,6 +34,11 @@ enum ErlangFile {
     }
 }
 
+/// The first names of a list, for a line of the log.
+func listed(_ names: [String]) -> String {
+    names.prefix(5).joined(separator: ", ") + (names.count > 5 ? ", …" : "")
+}
+
 /// How many characters of a reason are kept. A failed `code_change` may carry a whole state.
 private let maximumReasonLength = 2_000
 

@@ -34,6 +34,31 @@ struct Relup: Equatable, Sendable {
         upgrades.contains { $0.from == version }
     }
 
+    /// The modules that it loads on the way from `version`.
+    func loadedModules(from version: String) -> Set<String> {
+        Set(
+            instructions(from: version).compactMap { parts in
+                guard parts.first == .atom("load"), parts.count == 2 else { return nil }
+                return parts[1].asTuple?.first?.asAtom?.name
+            })
+    }
+
+    /// Whether it starts an application on the way from `version`, as after a restart of it.
+    func starts(_ application: String, from version: String) -> Bool {
+        instructions(from: version).contains { parts in
+            guard parts.first == .atom("apply"), parts.count == 2,
+                let call = parts[1].asTuple, call.count == 3, call[0] == .atom("application"),
+                call[1] == .atom("start") || call[1] == .atom("ensure_all_started")
+            else { return false }
+            return call[2].asList?.first?.asAtom?.name == application
+        }
+    }
+
+    /// The instructions that are tuples.
+    private func instructions(from version: String) -> [[Term]] {
+        upgrades.filter { $0.from == version }.flatMap(\.instructions).compactMap(\.asTuple)
+    }
+
     /// Whether the node would leave its operating system process or start its applications anew.
     func restartsEmulator(from version: String) -> Bool {
         upgrades.contains { upgrade in

@@ -28,6 +28,15 @@ package struct StartCommand: Equatable, Sendable {
     package var isShipment: Bool { program == Self.shipmentProgram }
 
     static let shipmentProgram = "entrypoint.sh"
+
+    /// The flags that make a shipment a node: no start script of it does. The cookie does not come
+    /// as a flag, which everybody on the host could read: the node takes it from its environment
+    /// before it runs the shipment's own code.
+    static func shipmentFlags(_ naming: NodeNaming, _ instance: InstanceName) -> String {
+        "-\(naming.kind) \(naming.nodeName(of: instance)) -eval "
+            + #"'erlang:set_cookie(list_to_atom(os:getenv("RELEASE_COOKIE")))'"#
+    }
+
     /// The rest of a longer script is not examined.
     private static let maximumByteCount = 1 << 20
 

@@ -9,7 +9,7 @@ extension ApplicationSnapshot {
         ApplicationSnapshot(
             application: application, problem: problem,
             instances: InstanceNumber.first(replicas).map {
-                InstanceSnapshot(number: $0, status: .failed)
+                InstanceSnapshot(number: $0, status: .failed, reason: problem)
             })
     }
 }

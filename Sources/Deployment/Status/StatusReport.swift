@@ -59,19 +59,21 @@ package struct StatusReport: TermDocument {
     package struct Instance: TermDocument {
         package var number: Int?
         package var node: String?
+        /// One of ``InstanceStatus``.
         package var status: String?
+        /// What is wrong with its node, or why no process runs, or what waits for a restart.
+        package var reason: String?
+        /// Whether only a new process brings something into effect; the reason says what.
+        package var isRestartPending: Bool?
         package var version: String?
         package var previousVersion: String?
         package var lastDeployment: String?
-        /// `connected` or `not_connected`.
+        /// `connected` or `not_connected`; `off` where the application is not to be asked.
         package var otp: String?
         package var pid: Int?
         package var port: Int?
         package var uptimeSeconds: Int?
         package var isStoppedByOperator: Bool?
-        package var isResponding: Bool?
-        /// What is wrong with its node.
-        package var reason: String?
         package var crashRestarts: Int?
         package var forcedRestarts: Int?
 
@@ -80,13 +82,14 @@ package struct StatusReport: TermDocument {
         package static var fields: [TermField<Instance>] {
             [
                 TermField("instance", \.number), TermField("node", \.node),
-                TermField("status", \.status), TermField("version", \.version),
+                TermField("status", \.status), TermField("reason", \.reason),
+                TermField("restart_pending", \.isRestartPending),
+                TermField("version", \.version),
                 TermField("previous_version", \.previousVersion),
                 TermField("last_deployment", \.lastDeployment), TermField("otp", \.otp),
                 TermField("os_pid", \.pid), TermField("port", \.port),
                 TermField("uptime_seconds", \.uptimeSeconds),
                 TermField("stopped_by_operator", \.isStoppedByOperator),
-                TermField("responding", \.isResponding), TermField("reason", \.reason),
                 TermField("crash_restarts", \.crashRestarts),
                 TermField("forced_restarts", \.forcedRestarts),
             ]
@@ -127,23 +130,35 @@ extension StatusReport.Application {
                 let port = ports.indices.contains(offset) ? ports[offset].map { Int($0) } : nil
                 return .init(
                     found, node: "\(snapshot.application)-\(found.number)@\(host)",
-                    port: port ?? Int(firstPort) + offset, now: now)
+                    port: port, configuredPort: Int(firstPort) + offset, now: now)
             })
     }
 }
 
 extension StatusReport.Instance {
-    fileprivate init(_ found: InstanceSnapshot, node: String, port: Int, now: MonotonicTime) {
+    /// - Parameter port: of its process, if it has one.
+    fileprivate init(
+        _ found: InstanceSnapshot, node: String, port: Int?, configuredPort: Int,
+        now: MonotonicTime
+    ) {
         let uptime = found.startedAt.map { Int((now - $0).components.seconds) }
+        var pending = found.pendingRestart.map { [$0] } ?? []
+        if found.identity != nil, let port, port != configuredPort {
+            pending.append("its port is \(port), and \(configuredPort) is configured")
+        }
+        let waits = pending.isEmpty ? [] : ["restart pending: \(pending.joined(separator: ", "))"]
+        let reasons = (found.reason.map { [$0] } ?? []) + waits
         self.init(
-            number: found.number.value, node: node, status: "\(found.status)",
+            number: found.number.value, node: node, status: found.status.rawValue,
+            reason: reasons.isEmpty ? nil : reasons.joined(separator: "; "),
+            isRestartPending: !pending.isEmpty,
             version: found.current?.version, previousVersion: found.previous?.version,
             lastDeployment: found.current?.deployment.rawValue,
-            otp: found.isConnected ? "connected" : "not_connected",
-            pid: found.identity.map { Int($0.pid) }, port: port,
+            otp: !found.usesDistribution
+                ? "off" : found.isConnected ? "connected" : "not_connected",
+            pid: found.identity.map { Int($0.pid) }, port: port ?? configuredPort,
             uptimeSeconds: found.identity == nil ? nil : uptime,
-            isStoppedByOperator: found.isStoppedByOperator, isResponding: found.isResponding,
-            reason: found.reason,
+            isStoppedByOperator: found.isStoppedByOperator,
             crashRestarts: found.crashRestarts, forcedRestarts: found.forcedRestarts)
     }
 }

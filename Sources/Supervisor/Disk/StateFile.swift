@@ -27,6 +27,25 @@ package enum StateFile {
         }
     }
 
+    /// The value as JSON and spaces: a multiple of `slot` bytes, so that one value can overwrite
+    /// another on a full disk.
+    package static func bytes(of value: some Encodable, paddedTo slot: Int) -> [UInt8] {
+        let json = bytes(of: value).dropLast()
+        let rest = slot - 1 - json.count % slot
+        return json + [UInt8](repeating: 0x20, count: rest) + [0x0A]
+    }
+
+    /// The value in these bytes.
+    package static func content<Value: Decodable>(
+        _ type: Value.Type, _ bytes: [UInt8]
+    ) -> Content<Value> {
+        do {
+            return .found(try JSONDecoder().decode(type, from: Data(bytes)))
+        } catch {
+            return .damaged(reason: bytes.isEmpty ? "it is empty" : "it cannot be understood")
+        }
+    }
+
     /// The value in the file at `path`. A file of more than `limit` bytes counts as damaged.
     package static func read<Value: Decodable>(
         _ type: Value.Type, _ path: String, limit: Int = maximumByteCount, files: any FileSystem
@@ -39,11 +58,7 @@ package enum StateFile {
             guard case .tooLarge = error else { throw error }
             return .damaged(reason: "it is longer than \(limit) bytes")
         }
-        do {
-            return .found(try JSONDecoder().decode(type, from: Data(bytes)))
-        } catch {
-            return .damaged(reason: bytes.isEmpty ? "it is empty" : "it cannot be understood")
-        }
+        return content(type, bytes)
     }
 
     /// As ``read(_:_:limit:files:)``, but sets a damaged file aside and adds a line to `findings`.

@@ -16,26 +16,34 @@ package import Transport
 /// so it must be meant for the applications; and `AWS_*`, since the application runs on the same
 /// host and may need the same account.
 ///
-/// Added are `RELEASE_NODE_SUFFIX`, `PORT` and `RELEASE_COOKIE`, which is deployex's own cookie.
-/// Without that cookie deployex and the instance could not talk: every release ships a random one
-/// in `releases/COOKIE`, or falls back to one that everybody knows. An application with another
-/// user gets that user's `HOME`, `USER` and `LOGNAME`.
+/// Added are:
+/// - `RELEASE_NODE` and `RELEASE_DISTRIBUTION`: without them every instance of a release would take
+///   the release's name for its node;
+/// - `RELEASE_COOKIE`, which is deployex's own cookie: without it deployex and the instance could
+///   not talk, as every release ships a random one in `releases/COOKIE`, or falls back to one that
+///   everybody knows;
+/// - `RELEASE_NODE_SUFFIX`, from which many an `env.sh` makes the node's name, and by which
+///   deployex finds the process of an instance again;
+/// - `PORT`;
+/// - `HOME`, `USER` and `LOGNAME` for an application with another user.
 package struct InstanceEnvironment: Equatable, Sendable {
     /// The port of instance 1; `nil` for an application without one.
     package var firstPort: UInt16?
     /// Deployex's own cookie; `nil` for an application that is not a distribution node.
     package var cookie: String?
+    package var naming: NodeNaming
     /// The user that the instance runs as, if it is not deployex's.
     package var user: ProcessUser?
     /// Variables that the operator or the deployment adds; they win over all others.
     package var extra: [String: String]
 
     package init(
-        firstPort: UInt16?, cookie: String? = nil, user: ProcessUser? = nil,
-        extra: [String: String] = [:]
+        firstPort: UInt16?, cookie: String? = nil, naming: NodeNaming = .short,
+        user: ProcessUser? = nil, extra: [String: String] = [:]
     ) {
         self.firstPort = firstPort
         self.cookie = cookie
+        self.naming = naming
         self.user = user
         self.extra = extra
     }
@@ -44,15 +52,18 @@ package struct InstanceEnvironment: Equatable, Sendable {
     /// further instance the next one. `PORT` is left out beyond 65535, which the configuration does
     /// not allow.
     package func variables(
-        instance number: InstanceNumber, inherited: [String: String]
+        of instance: InstanceName, inherited: [String: String]
     ) -> [String: String] {
         var variables = inherited.filter { !Self.isRemoved($0.key) }
         if let user { variables.merge(user.variables) { $1 } }
-        variables["RELEASE_NODE_SUFFIX"] = "-\(number)"
         // The operator's `extra`, and exports of the release's env.sh, come later and win.
+        variables.merge(naming.variables(of: instance)) { $1 }
+        variables["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
         variables["RELEASE_COOKIE"] = cookie
         if let firstPort {
-            variables["PORT"] = Self.port(first: firstPort, instance: number).map { "\($0)" }
+            variables["PORT"] = Self.port(first: firstPort, instance: instance.number).map {
+                "\($0)"
+            }
         }
         return variables.merging(extra) { $1 }
     }

@@ -23,6 +23,8 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var isStopped = false
     /// The last known creation of its node.
     package var creation: UInt32?
+    /// What only a new process brings into effect.
+    package var pendingRestart: String?
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
@@ -52,6 +54,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         case hasBegun = "has_begun"
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
+        case pendingRestart = "pending_restart"
     }
 
     /// Records a process that is being started. Nothing of the one before it remains valid.
@@ -81,6 +84,7 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         hasBegun = false
         isStopping = false
         creation = nil
+        pendingRestart = nil
         others = nil
         port = nil
     }

@@ -38,10 +38,9 @@ package struct InstanceRecordFolder: Sendable {
 
     /// Writes a record durably. Once there has been space for it, this works on a full disk too.
     package func write(_ record: InstanceRecord) throws(FileSystemError) {
-        let json = StateFile.bytes(of: record).dropLast()
-        let rest = Self.slotByteCount - 1 - json.count % Self.slotByteCount
-        let bytes = json + [UInt8](repeating: 0x20, count: rest) + [0x0A]
-        try fileSystem.replaceFileOnFullDisk(filePath(record.name), with: Array(bytes))
+        try fileSystem.replaceFileOnFullDisk(
+            filePath(record.name),
+            with: StateFile.bytes(of: record, paddedTo: Self.slotByteCount))
     }
 
     /// Removes the record of an instance, durably.

@@ -15,12 +15,14 @@ package enum LeftoverSession {
     /// Asks the session to end, waits up to `timeout`, then kills the rest of it. It waits at most
     /// ten seconds for that, so that a start is not held up for ever. Called on the loop's thread,
     /// by an actor that is pinned to it.
+    /// - Parameter others: processes that have left the session, and end with it.
     package nonisolated(nonsending) static func stop(
-        _ identity: ProcessIdentity, timeout: Duration = .seconds(10),
+        _ identity: ProcessIdentity, others: [ProcessIdentity] = [],
+        timeout: Duration = .seconds(10),
         in host: any ProcessHost, on loop: any SerialLoop
     ) async throws -> Outcome {
         let wait = LeftoverWait()
-        let session = try await host.adopt(identity, others: []) { wait.received($0) }
+        let session = try await host.adopt(identity, others: others) { wait.received($0) }
         guard let session else { return .notRunning }
         session.terminate()
         let timer = loop.schedule(after: timeout) {

@@ -4,6 +4,18 @@ internal import Transport
 
 /// What this process shows of itself to the rest of the host.
 package enum OwnProcess {
+    /// This process's arguments, its own name first.
+    ///
+    /// `CommandLine` reads `/proc/self/cmdline`. Where that is missing, it knows no arguments, and
+    /// every command would look like the one without any.
+    package static var arguments: [String] {
+        var arguments: [String] = []
+        while let index = Int32(exactly: arguments.count), let text = clinux_argument(index) {
+            arguments.append(String(cString: text))
+        }
+        return arguments
+    }
+
     /// Overwrites this process's argument `index` (0 is its own name) from byte `offset` on, as
     /// `ps` and `/proc/PID/cmdline` show it.
     package static func overwriteArgument(_ index: Int, from offset: Int) {

@@ -25,7 +25,7 @@ package protocol ProcessHost: Sendable {
         in folder: String, with variable: String, owners: TrustedUsers
     ) async -> [ProcessIdentity]
 
-    /// As ``MarkedProcess/running(with:owners:)``.
+    /// As ``MarkedProcess/running(with:owners:groups:)``.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
     /// The value of a variable that a process was started with. It is `nil` if the process has no
@@ -57,10 +57,12 @@ package protocol RunningSession: AnyObject, Sendable {
 package struct SystemProcesses: ProcessHost {
     private let loop: EventLoop
     private let orphans: Orphans?
+    private let groups: ControlGroups?
 
-    package init(loop: EventLoop, orphans: Orphans? = nil) {
+    package init(loop: EventLoop, orphans: Orphans? = nil, groups: ControlGroups? = nil) {
         self.loop = loop
         self.orphans = orphans
+        self.groups = groups
     }
 
     package func start(
@@ -68,14 +70,16 @@ package struct SystemProcesses: ProcessHost {
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> any RunningSession {
         try await ProcessSession.start(
-            program, on: loop, orphans: orphans, record: record, onEvent: onEvent)
+            program, on: loop, orphans: orphans, groups: groups, record: record,
+            onEvent: onEvent)
     }
 
     package func adopt(
         _ identity: ProcessIdentity, others: [ProcessIdentity],
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> (any RunningSession)? {
-        try await ProcessSession.adopt(identity, others: others, on: loop, onEvent: onEvent)
+        try await ProcessSession.adopt(
+            identity, others: others, on: loop, groups: groups, onEvent: onEvent)
     }
 
     package func leaders(
@@ -85,7 +89,10 @@ package struct SystemProcesses: ProcessHost {
     }
 
     package func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] {
-        await offload { MarkedProcess.running(with: variable, owners: owners) }
+        let groups = groups
+        return await offload {
+            MarkedProcess.running(with: variable, owners: owners, groups: groups)
+        }
     }
 
     package func variable(_ name: String, of identity: ProcessIdentity) async -> String? {

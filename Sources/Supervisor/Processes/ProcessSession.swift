@@ -34,6 +34,8 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     private let mark: String?
     /// The user that the program was started as.
     private let owner: UInt32
+    /// The control group that its processes cannot leave by themselves.
+    private let group: ControlGroup?
     private var token: EventLoop.WatchToken?
     /// The members found so far. They are held open so that they can be signalled even if the
     /// leader is gone.
@@ -47,7 +49,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
 
     private init(
         leader: ProcessHandle, isChild: Bool, orphans: Orphans?, mark: String?, owner: UInt32,
-        loop: EventLoop,
+        group: ControlGroup?, loop: EventLoop,
         onEvent: @escaping (Event) -> Void
     ) throws(SystemError) {
         self.leader = leader
@@ -55,6 +57,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         self.orphans = orphans
         self.mark = mark
         self.owner = owner
+        self.group = group
         self.loop = loop
         self.onEvent = onEvent
         token = try loop.watch(leader.raw, for: .readable) { [self] _ in leaderExited() }
@@ -71,14 +74,21 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// `record` runs elsewhere, after the process exists and before it becomes the program, and
     /// writes the identity to disk. If `record` throws, or deployex is killed meanwhile, the
     /// program does not run. No event comes before the call has returned.
-    /// - Parameter orphans: where orphans of the program are found, if the program has
-    ///   ``Orphans/variable``.
+    /// - Parameters:
+    ///   - orphans: where orphans of the program are found, if the program has
+    ///     ``Orphans/variable``.
+    ///   - groups: where such a program gets a control group.
     package nonisolated(nonsending) static func start(
         _ program: Program, on loop: EventLoop, orphans: Orphans? = nil,
+        groups: ControlGroups? = nil,
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in },
         onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession {
-        let leader = try await offload { () throws -> ProcessHandle in
+        let mark = program.environment[Orphans.variable]
+        var group = mark.flatMap { groups?.group(marked: $0) }
+        let wanted = group
+        let (leader, problem) = try await offload {
+            () throws -> (ProcessHandle, problem: SystemError?) in
             let held = try HeldProcess.start(program)
             do {
                 try record(held.handle.identity)
@@ -86,13 +96,19 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
                 held.abandon()
                 throw SpawnError("recording the start of \(program.path): \(error)")
             }
-            return try held.release()
+            // Before the program can start anything.
+            let problem = wanted.flatMap { $0.problem(joining: held.handle.identity.pid) }
+            return (try held.release(), problem)
+        }
+        if let problem {
+            group = nil
+            groups?.warn("\(problem): what leaves its session may outlive it")
         }
         do {
             return try ProcessSession(
-                leader: leader, isChild: true, orphans: orphans,
-                mark: program.environment[Orphans.variable],
-                owner: program.setting.user?.id ?? geteuid(), loop: loop, onEvent: onEvent)
+                leader: leader, isChild: true, orphans: orphans, mark: mark,
+                owner: program.setting.user?.id ?? geteuid(), group: group, loop: loop,
+                onEvent: onEvent)
         } catch {
             // A process that nobody watches must not stay.
             await offload { leader.killAndReap() }
@@ -103,31 +119,38 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// Takes over a process that an earlier deployex started; called on the loop's thread. The
     /// result is `nil` when no running process has that identity. Its exit is reported as
     /// `.unknown`, since it is not our child.
-    /// - Parameter others: the processes that an earlier deployex saw leave the session.
+    /// - Parameters:
+    ///   - others: the processes that an earlier deployex saw leave the session.
+    ///   - groups: the control groups, of which one may be the process's.
     package nonisolated(nonsending) static func adopt(
         _ identity: ProcessIdentity, others: [ProcessIdentity] = [], on loop: EventLoop,
-        onEvent: @escaping (Event) -> Void
+        groups: ControlGroups? = nil, onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession? {
-        let found = await offload { () -> (ProcessHandle, [ProcessHandle])? in
-            guard let leader = ProcessHandle(identity), !leader.hasExited else { return nil }
-            let members = SessionMembers(leader: leader, isLeaderReserved: false)
-            return (leader, members.find(known: others.compactMap { ProcessHandle($0) }))
+        let found = await offload { () -> (ProcessHandle, ControlGroup?, [ProcessHandle])? in
+            guard let leader = ProcessHandle(identity) else { return nil }
+            let group = groups?.group(of: identity.pid)
+            // A process that has not ended after the look had the pid during the look.
+            guard !leader.hasExited else { return nil }
+            let members = SessionMembers(leader: leader, isLeaderReserved: false, group: group)
+            return (leader, group, members.find(known: others.compactMap { ProcessHandle($0) }))
         }
-        guard let (leader, members) = found else { return nil }
+        guard let (leader, group, members) = found else { return nil }
         let session = try ProcessSession(
-            leader: leader, isChild: false, orphans: nil, mark: nil, owner: geteuid(), loop: loop,
-            onEvent: onEvent)
+            leader: leader, isChild: false, orphans: nil, mark: nil, owner: geteuid(),
+            group: group, loop: loop, onEvent: onEvent)
         session.known = members
         return session
     }
 
     /// Tells which sockets its processes hold.
-    package var sockets: SessionSockets? {
-        SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
+    package var sockets: SessionSockets? { ownSockets }
+
+    private var ownSockets: SessionSockets {
+        SessionSockets(leader: leader, isLeaderReserved: isChild, known: known, group: group)
     }
 
     package func includes(_ pid: Int32) async -> Bool {
-        let sockets = SessionSockets(leader: leader, isLeaderReserved: isChild, known: known)
+        let sockets = ownSockets
         return await offload { sockets.includes(pid) }
     }
 
@@ -181,7 +204,7 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
         _ signal: @escaping Signal
     ) async -> (members: [ProcessHandle], signalled: Set<ProcessIdentity>) {
         let (leader, before, orphans, mark, owner) = (leader, known, orphans, mark, owner)
-        let session = SessionMembers(leader: leader, isLeaderReserved: isChild)
+        let session = SessionMembers(leader: leader, isLeaderReserved: isChild, group: group)
         let found = await offload {
             let left = mark.flatMap { orphans?.living($0, of: owner) } ?? []
             let members = session.find(known: before + left)
@@ -212,7 +235,10 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     /// Ends the rest of the session. Returns how many processes would not end.
     private func sweep() async -> Int {
         if let asking { await askRest(asked: asking.value) }
-        return await killRest()
+        let survivors = await killRest()
+        // A zombie, as the leader may be, does not keep its group.
+        if let group { await offload { group.remove() } }
+        return survivors
     }
 
     /// Sends SIGTERM to the rest, the virtual machines first. Returns when nothing is left, or when

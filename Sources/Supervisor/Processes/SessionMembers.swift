@@ -1,5 +1,6 @@
-/// Finds, and holds, what belongs to a session: its members, and the leader's descendants in their
-/// own sessions, such as the ports of a BEAM (`erl_child_setup` makes a session for each).
+/// Finds, and holds, what belongs to a session: its members, the leader's descendants in their own
+/// sessions, such as the ports of a BEAM (`erl_child_setup` makes a session for each), and what is
+/// in the leader's control group.
 ///
 /// A number in `/proc` proves nothing by itself: pids are reused. Every process is opened first and
 /// looked at again after that. Its tie to the leader counts only if, after the look, the leader
@@ -10,10 +11,13 @@ struct SessionMembers {
     let leader: ProcessHandle
     /// Whether the leader is our child and has not been reaped: then its pid cannot be reused.
     let isLeaderReserved: Bool
+    /// Holds members that have left the session, if the leader was started in it.
+    var group: ControlGroup?
 
     /// The living members besides the leader. `known` are members that were found before.
     func find(known: [ProcessHandle]) -> [ProcessHandle] {
-        let known = known.filter { !$0.hasExited }
+        let inGroup = group?.members().filter { $0.identity != leader.identity } ?? []
+        let known = known.filter { !$0.hasExited } + inGroup
         let all = ProcessStatus.all()
         let candidates = all.compactMap { status -> ProcessHandle? in
             guard status.session == leader.identity.pid else { return nil }

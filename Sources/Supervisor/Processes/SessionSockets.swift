@@ -16,6 +16,11 @@ package struct SessionSockets: Sendable {
     let leader: ProcessHandle
     let isLeaderReserved: Bool
     let known: [ProcessHandle]
+    var group: ControlGroup?
+
+    private var members: SessionMembers {
+        SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved, group: group)
+    }
 
     /// The leader's pid.
     package var pid: Int32 { leader.identity.pid }
@@ -36,9 +41,7 @@ package struct SessionSockets: Sendable {
             return isIt && !handle.hasExited
         }
         // It is almost always the virtual machine itself.
-        return has(leader)
-            || SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)
-                .find(known: known).contains(where: has)
+        return has(leader) || members.find(known: known).contains(where: has)
     }
 
     /// Whether each of `inodes`, as in `/proc/net/tcp`, is a socket of one of the processes.
@@ -56,7 +59,6 @@ package struct SessionSockets: Sendable {
         // It is almost always the virtual machine itself.
         look(leader)
         if !missing.isEmpty, !leader.hasExited {
-            let members = SessionMembers(leader: leader, isLeaderReserved: isLeaderReserved)
             for member in members.find(known: known) where !missing.isEmpty { look(member) }
         }
         if missing.isEmpty { return .held }

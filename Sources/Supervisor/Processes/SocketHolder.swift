@@ -6,16 +6,33 @@ package struct SocketHolder: Equatable, Sendable {
     /// Its working folder; `nil` when the kernel does not show it.
     package var folder: String?
 
-    /// The process that holds one of `inodes`, as in `/proc/net/tcp`. Root sees all processes,
-    /// other users only their own. It looks at every process of the host, and blocks.
-    package static func find(_ inodes: Set<UInt64>) -> SocketHolder? {
+    package enum Finding: Equatable, Sendable {
+        case found(SocketHolder)
+        /// No process holds one of the sockets: they are just being closed.
+        case nobody
+        /// The kernel does not show us the descriptors of a process that may be the holder.
+        case unknown
+    }
+
+    /// Looks for a process that holds one of `inodes`, as in `/proc/net/tcp`. Root sees all
+    /// processes, other users only their own. It looks at every process of the host, and blocks.
+    /// - Parameter users: who has made the sockets.
+    package static func find(_ inodes: Set<UInt64>, of users: Set<UInt32>) -> Finding {
+        var isUnknown = false
         for pid in ProcFile.pids() {
-            guard let found = SessionSockets.sockets(of: pid, among: inodes), !found.isEmpty else {
+            guard let found = SessionSockets.sockets(of: pid, among: inodes) else {
+                // It has ended, or is not shown. Nobody else than its user holds a socket that was
+                // made by us.
+                let user = ProcFile.user(of: pid)
+                isUnknown =
+                    isUnknown || user.map { users != [geteuid()] || $0 == geteuid() } == true
                 continue
             }
-            return SocketHolder(pid: pid, folder: folder(of: pid))
+            if !found.isEmpty {
+                return .found(SocketHolder(pid: pid, folder: folder(of: pid)))
+            }
         }
-        return nil
+        return isUnknown ? .unknown : .nobody
     }
 
     /// Source: proc_pid_cwd(5).

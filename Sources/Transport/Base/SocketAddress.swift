@@ -15,13 +15,18 @@ public struct SocketAddress: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// Loopback, IPv6.
-    static func loopbackOfIPv6(port: UInt16) -> SocketAddress {
+    package static func loopbackOfIPv6(port: UInt16) -> SocketAddress {
         SocketAddress(octets: [UInt8](repeating: 0, count: 15) + [1], port: port)
     }
 
     /// All interfaces, IPv4.
     public static func any(port: UInt16) -> SocketAddress {
         SocketAddress(octets: [0, 0, 0, 0], port: port)
+    }
+
+    /// All interfaces, IPv6.
+    package static func anyOfIPv6(port: UInt16) -> SocketAddress {
+        SocketAddress(octets: [UInt8](repeating: 0, count: 16), port: port)
     }
 
     init(octets: [UInt8], port: UInt16) {

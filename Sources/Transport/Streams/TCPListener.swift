@@ -19,8 +19,11 @@ package final class TCPListener: @unchecked Sendable {
     private var token: EventLoop.WatchToken?
 
     /// Binds and listens. Nothing is accepted before ``start(accept:)``.
+    /// - Parameter takesIPv4: whether IPv6's wildcard also takes connections over IPv4. If not, it
+    ///   can stand beside IPv4's.
     package init(
-        on address: SocketAddress, loop: EventLoop, limits: StreamLimits = StreamLimits()
+        on address: SocketAddress, loop: EventLoop, limits: StreamLimits = StreamLimits(),
+        takesIPv4: Bool = true
     ) throws(SystemError) {
         let attempt = "listening on \(address)"
         let raw = socket(
@@ -31,6 +34,10 @@ package final class TCPListener: @unchecked Sendable {
         var one: Int32 = 1
         // A restart must not wait for the old connections' TIME_WAIT (socket(7)).
         setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
+        // Source: ipv6(7).
+        if !takesIPv4, !address.isOfIPv4 {
+            setsockopt(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4)
+        }
         guard address.withSockAddr({ bind(raw, $0, $1) }) == 0,
             listen(raw, Self.backlog) == 0
         else {

@@ -13,15 +13,16 @@ public struct ListenerTrust: Sendable {
     /// The users whose sockets are believed.
     public var users: TrustedUsers
     /// A further check of the sockets. It returns why they are not believed, or `nil` when they
-    /// are. It may block.
-    public var check: (@Sendable (Set<ListeningSocket>) -> String?)?
+    /// are: ``ListenerRefusal/Reason/notItsOwn(_:)``, or ``ListenerRefusal/Reason/changed`` if one
+    /// is just being closed. It may block.
+    public var check: (@Sendable (Set<ListeningSocket>) -> ListenerRefusal.Reason?)?
     /// What to do about a stranger's listener, as words after a colon.
     public var remedy: String
 
     /// Believes listeners of `users`: by default root's and those of this process's user.
     public init(
         users: TrustedUsers = TrustedUsers(), remedy: String = "stop it, or trust its user",
-        check: (@Sendable (Set<ListeningSocket>) -> String?)? = nil
+        check: (@Sendable (Set<ListeningSocket>) -> ListenerRefusal.Reason?)? = nil
     ) {
         self.users = users
         self.remedy = remedy
@@ -59,8 +60,8 @@ public struct ListenerTrust: Sendable {
         guard Self.isSame(before, after) else {
             throw ListenerRefusal(address: address, reason: .changed)
         }
-        guard let check, let text = await offload({ check(after) }) else { return }
-        throw ListenerRefusal(address: address, reason: .notItsOwn(text))
+        guard let check, let reason = await offload({ check(after) }) else { return }
+        throw ListenerRefusal(address: address, reason: reason)
     }
 
     /// Whether one of these sockets must have taken a connection that was made in between. They

@@ -39,6 +39,9 @@ struct ArgumentScanner {
         return .option(String(text[..<equals]))
     }
 
+    /// Whether the option that was returned last has a value that nobody has taken.
+    var hasUntakenValue: Bool { attached != nil }
+
     /// The value of the option that was returned last.
     mutating func value(of option: String) throws(UsageError) -> String {
         if let value = attached {

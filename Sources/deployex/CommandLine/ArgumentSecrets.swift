@@ -37,7 +37,7 @@ enum ArgumentSecrets {
     /// process's own arguments.
     static func take() -> [String] {
         // This is a copy: the kernel shows the memory that main() was given.
-        let arguments = CommandLine.arguments
+        let arguments = OwnProcess.arguments
         for place in places(in: arguments) {
             OwnProcess.overwriteArgument(place.index, from: place.offset)
         }

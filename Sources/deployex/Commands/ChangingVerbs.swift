@@ -1,5 +1,6 @@
 internal import Deployment
 internal import ExternalTermFormat
+internal import Supervisor
 internal import Transport
 
 extension Verb {
@@ -45,7 +46,8 @@ extension Verb {
             name: "stop", forms: ["stop INSTANCE|--all [--app APPLICATION] [--no-wait]"],
             summary: "stop an instance, or everything",
             details: instanceNote
-                + "\n--all stops every instance of every application, and then deployex itself.",
+                + "\n--all stops every instance of every application, then deployex itself, and the EPMD "
+                + "that it\nhas started, if no node is left in it. It also works when deployex does not run.",
             argumentCount: 0...1,
             ownOptions: [Option("--all", "stop every instance, and then deployex")],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
@@ -113,9 +115,55 @@ struct StopAll: Command {
         case unknown
     }
 
-    /// The answer comes when nothing runs any more. Until then, the command shows what is left.
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
+        do {
+            return try await run(client, setting)
+        } catch let failure as CommandFailure {
+            let isAbsent = client.context.local.record == nil || client.context.local.hasEnded
+            guard client.isLocal, isAbsent, failure.exitCode == ExitCode.unreachable,
+                let ending = try await runWithoutDeployex(client.context, setting)
+            else { throw failure }
+            return ending
+        }
+    }
+
+    /// Stops what the records name.
+    /// - Returns: `nil` if there is nothing to stop, or if a deployex runs that cannot be reached.
+    private func runWithoutDeployex(
+        _ context: CommandContext, _ setting: CommandSetting
+    ) async throws -> Ending? {
+        let (local, environment) = (context.local, context.environment)
+        if let owner = CommandTrust.owner(ofGivenFolder: local.base), owner != 0 {
+            // What root writes there the user's deployex could not read.
+            guard let user = UserDatabase.processUser(named: "\(owner)"), user.id == owner else {
+                throw CommandFailure(
+                    "\(local.base) belongs to uid \(owner), which is no user of this host")
+            }
+            let names = ["PATH", "LANG", "ERL_EPMD_PORT", "DEPLOYEX_STOP_TIMEOUT"]
+            return .replacement(
+                Replacement(
+                    path: "/proc/self/exe", arguments: ["stop", "--all"],
+                    environment: environment.filter { names.contains($0.key) }
+                        .merging(user.variables) { $1 }
+                        .merging(["DEPLOYEX_BASE_PATH": local.base]) { $1 },
+                    user: user))
+        }
+        let absent = AbsentDeployex(
+            local: local,
+            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration()
+                ?? .seconds(10),
+            epmd: try EPMDAccess.client(
+                environment, loop: setting.loop,
+                trust: try CommandTrust.listeners(environment, base: local.base)),
+            loop: setting.loop)
+        guard let text = try await absent.stopAll() else { return nil }
+        Output.line(text)
+        return .done
+    }
+
+    /// The answer comes when nothing runs any more. Until then, the command shows what is left.
+    private func run(_ client: ControlClient, _ setting: CommandSetting) async throws -> Ending {
         let patience = setting.invocation.patience
         return try await withThrowingTaskGroup(of: Outcome.self) { group in
             group.addTask(executorPreference: setting.loop) {

@@ -13,18 +13,30 @@ struct CommandContext: Sendable {
     let cookie: String
     /// The options file of our TLS, if there is one.
     let tlsOptionsFile: String?
+    /// This process's environment, completed by what the deployex of this host has left.
+    let environment: [String: String]
+    /// The deployex of this host.
+    let local: LocalDeployex
+    /// Whether there is a cookie; otherwise our node has one that no other node has.
+    private let hasCookie: Bool
     private let usesLongNames: Bool
     private let host: HostName
     /// Records which users own the sockets on this host that our node has connected to.
     private let listenerOwners: ListenerOwners
 
+    /// - Parameter needsCookie: whether it is an error that there is no cookie; otherwise it is one
+    ///   only if the node turns out to run.
     init(
-        _ invocation: Invocation, environment: [String: String], loop: EventLoop
+        _ invocation: Invocation, environment: [String: String], needsCookie: Bool,
+        loop: EventLoop
     ) async throws(UsageError) {
-        let options = try invocation.distribution.merging(environment)
-        let trust = try CommandTrust.listeners(environment)
-        let fileOwners = try CommandTrust.fileOwners(environment)
+        let local = try LocalDeployex.find(environment)
+        let environment = local.completing(environment)
+        let options = local.completing(try invocation.distribution.merging(environment))
+        let trust = try CommandTrust.listeners(environment, base: local.base)
+        let fileOwners = CommandTrust.fileOwners(base: local.base)
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
+            .naming(local.record, usesLongNames: options.usesLongNames)
         let ownHost = host.ownHost()
         let epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: ownHost)
@@ -38,7 +50,7 @@ struct CommandContext: Sendable {
             owners.add(sockets)
             return nil
         }
-        let (nodes, base) = (listeners, try CommandTrust.basePath(environment))
+        let (nodes, base) = (listeners, local.base)
         configuration.trust = { node in
             guard ownHost.isNamed(node.host) else { return nodes }
             var nodes = nodes
@@ -55,8 +67,15 @@ struct CommandContext: Sendable {
         ) { level, text in
             if level == .warning || level == .error { Output.error(text) }
         }
-        cookie = try Cookie.find(options, environment: environment, owners: fileOwners)
+        let found = try Cookie.lookFor(
+            options, environment: environment, owners: fileOwners,
+            recorded: local.record?.cookie)
+        if found == nil, needsCookie { throw Cookie.missing }
+        cookie = found ?? Cookie.random()
+        hasCookie = found != nil
         tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
+        self.environment = environment
+        self.local = local
         self.loop = loop
         node = Node(
             dynamicOn: host.dynamicHost(options.usesLongNames), cookie: cookie, loop: loop,
@@ -84,6 +103,9 @@ struct CommandContext: Sendable {
             return try await node.call(
                 name, module, function, arguments, timeout: timeout ?? self.timeout, output: output)
         } catch {
+            if case .wrongCookie = error, !hasCookie {
+                throw CommandFailure(Cookie.missing.message, exitCode: ExitCode.usage)
+            }
             throw CommandFailure(error, node: name)
         }
     }

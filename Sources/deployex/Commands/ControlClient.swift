@@ -7,15 +7,18 @@ internal import Transport
 struct ControlClient {
     let context: CommandContext
     let name: NodeName
+    /// Whether it is the deployex of this host.
+    let isLocal: Bool
 
-    /// - Parameter target: the node's name; `deployex` on this host when `nil`.
+    /// - Parameter target: the node's name; the deployex of this host when `nil`.
     init(_ context: CommandContext, target: String?) throws(UsageError) {
         self.context = context
-        name = try context.name(target ?? "deployex")
+        isLocal = target == nil
+        name = try context.name(target ?? context.local.record?.node ?? "deployex")
     }
 
     func status() async throws(CommandFailure) -> StatusReport {
-        StatusReport(reading: try await context.call(name, "deployex", "status"))
+        StatusReport(reading: try await call("status", []))
     }
 
     /// What a function answers together with `ok`.
@@ -23,8 +26,13 @@ struct ControlClient {
     func call(
         _ function: Atom, _ arguments: [Term], timeout: Duration? = nil
     ) async throws(CommandFailure) -> Term {
-        let answer = try await context.call(
-            name, "deployex", function, arguments, timeout: timeout)
+        let answer: Term
+        do throws(CommandFailure) {
+            answer = try await context.call(
+                name, "deployex", function, arguments, timeout: timeout)
+        } catch {
+            throw explained(error)
+        }
         guard case .tuple(let fields) = answer, fields.count == 2 else { return answer }
         switch fields[0].asAtom?.name {
         case "ok": return fields[1]
@@ -33,6 +41,23 @@ struct ControlClient {
         case "error": throw CommandFailure(fields[1].asText ?? fields[1].description)
         default: return answer
         }
+    }
+
+    /// Says that deployex is not running, where that is why it cannot be reached.
+    private func explained(_ failure: CommandFailure) -> CommandFailure {
+        let local = context.local
+        guard isLocal, failure.exitCode == ExitCode.unreachable else { return failure }
+        if local.hasEnded {
+            return CommandFailure(
+                unreachable:
+                    "deployex is not running: start it with `deployex start`, or as the service "
+                    + "that it is (it was \(name), in \(local.base))")
+        }
+        guard local.record == nil else { return failure }
+        let obstacle = local.obstacle.map { " (\($0))" } ?? ""
+        return CommandFailure(
+            unreachable: "\(failure.message); if deployex is not running, start it with "
+                + "`deployex start`\(obstacle)")
     }
 
     /// The longest time that one call waits.

@@ -13,14 +13,26 @@ extension Verb {
             argumentCount: 0...1
         ) { ListNames(host: $0.positional.first) },
         Verb(
-            name: "epmd", forms: ["epmd [--daemon]"],
+            name: "epmd", forms: ["epmd [--daemon | --stop]"],
             summary: "run an Erlang port mapper daemon",
             details: """
                 Serves ERL_EPMD_PORT (4369 by default) on ERL_EPMD_ADDRESS (all addresses by default).
-                --daemon puts it into the background.
+                --daemon puts it into the background. --stop ends the one that runs, if no node is
+                registered with it.
                 """,
-            ownOptions: [Option("--daemon", "run in the background")]
-        ) { ServeEPMD(inBackground: $0.has("--daemon")) },
+            ownOptions: [
+                Option("--daemon", "run in the background"),
+                Option("--stop", "end the one that runs"),
+            ]
+        ) { (arguments) throws(UsageError) in
+            guard arguments.has("--stop") else {
+                return ServeEPMD(inBackground: arguments.has("--daemon"))
+            }
+            guard !arguments.has("--daemon") else {
+                throw arguments.failure("--stop ends an EPMD, and --daemon starts one")
+            }
+            return StopEPMD()
+        },
     ]
 }
 
@@ -29,7 +41,7 @@ struct ListNames: Command {
     let host: String?
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.epmd()
+        let client = try setting.epmd(try setting.local())
         let names: [EPMDName]
         do throws(EPMDError) {
             names =
@@ -42,10 +54,34 @@ struct ListNames: Command {
     }
 }
 
+/// `deployex epmd --stop`
+struct StopEPMD: Command {
+    func run(_ setting: CommandSetting) async throws -> Ending {
+        let client = try setting.epmd(try setting.local())
+        let end: EPMDEnd
+        do throws(EPMDError) {
+            end = try await EPMDEnd.end(client, within: .zero, on: setting.loop)
+        } catch {
+            throw CommandFailure(unreachable: "\(error)")
+        }
+        guard case .needed(let names) = end else {
+            Output.line("EPMD at \(client.address) has ended")
+            return .done
+        }
+        throw CommandFailure(
+            "EPMD at \(client.address) goes on: \(names.joined(separator: ", ")) "
+                + (names.count == 1 ? "is" : "are") + " registered")
+    }
+}
+
 extension CommandSetting {
-    fileprivate func epmd() throws(UsageError) -> EPMDClient {
-        try EPMDAccess.client(
-            environment, loop: loop, trust: try CommandTrust.listeners(environment))
+    /// - Parameter local: whose EPMD it is, where the environment does not say which one.
+    fileprivate func epmd(_ local: LocalDeployex?) throws(UsageError) -> EPMDClient {
+        let found = if let local { local } else { try self.local() }
+        let environment = local?.completing(environment) ?? environment
+        return try EPMDAccess.client(
+            environment, loop: loop,
+            trust: try CommandTrust.listeners(environment, base: found.base))
     }
 }
 
@@ -71,19 +107,29 @@ struct ServeEPMD: Command {
         let daemon = EPMDDaemon(
             loop: setting.loop, limits: limits,
             peers: try EPMDAccess.admittedPeers(setting.environment),
-            report: {
-                // Log each text once, however often it comes: a stranger's input must not fill a
-                // log.
-                guard case .refused(let text) = $0,
-                    refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
-                else { return }
-                Output.error("refused: \(text)")
+            report: { event in
+                switch event {
+                case .refused(let text):
+                    // Log each text once, however often it comes: a stranger's input must not fill
+                    // a log.
+                    guard refusals.withLock({ $0.count < 64 && $0.insert(text).inserted })
+                    else { return }
+                    Output.error("refused: \(text)")
+                case .skipped(let error):
+                    // A host without IPv6 has no nodes that ask there.
+                    guard ![EAFNOSUPPORT, EADDRNOTAVAIL].contains(error.code) else { return }
+                    Output.error("warning: \(error)")
+                case .registered, .unregistered, .killed: break
+                }
             },
             userOfPeer: { (peer, own) throws(SystemError) in
                 try ConnectingSocket.find(peer: peer, own: own)?.user
             })
         do {
-            try await daemon.start(on: try await addresses(setting))
+            let addresses = try await addresses(setting)
+            try await daemon.start(
+                on: addresses,
+                alsoOn: EPMDEnvironment.daemonAddressesOfIPv6(beside: addresses))
         } catch let error as EPMDError {
             throw UsageError("\(error)", "epmd")
         } catch {
@@ -115,7 +161,7 @@ struct ServeEPMD: Command {
 
     /// Returns once an EPMD listens. One that already listens will do, as for `epmd -daemon`.
     private func startInBackground(_ setting: CommandSetting) async throws -> Ending {
-        let client = try setting.epmd()
+        let client = try setting.epmd(nil)
         let starter = EPMDStarter(
             environment: setting.environment, address: client.address, loop: setting.loop
         ) {

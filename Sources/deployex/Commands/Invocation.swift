@@ -26,38 +26,32 @@ struct Invocation: Sendable {
     /// Alternative spellings of options.
     private static let longOptions = [
         "-f": "--follow", "-n": "--lines", "-daemon": "--daemon", "-h": "--help",
+        "-v": "--version", "-V": "--version",
     ]
 
     /// Parses the arguments after the program's name.
     /// - Throws: ``UsageError`` with one line that says what to do.
     init(arguments words: [String]) throws(UsageError) {
         var scanner = ArgumentScanner(words)
-        let verb = try Self.verb(&scanner)
+        let named = try Self.verb(&scanner)
+        let verb = named ?? Verb.server[0]
         var arguments = Arguments(name: verb.name)
         while let argument = scanner.next() {
-            switch argument {
-            case .positional(let text):
-                arguments.positional.append(text)
-            case .option("--version"):
-                command = ShowVersion()
+            guard case .option(let text) = argument else {
+                if case .positional(let text) = argument { arguments.positional.append(text) }
+                continue
+            }
+            let option = Self.longOptions[text] ?? text
+            let isAnswer = option == "--version" || option == "--help"
+            if !isAnswer {
+                try Self.take(option, as: text, of: verb, &arguments, &distribution, &scanner)
+            }
+            guard !scanner.hasUntakenValue else {
+                throw arguments.failure("\(text) takes no value: leave out what follows the =")
+            }
+            if isAnswer {
+                command = option == "--help" ? Help(verb: named?.name) : ShowVersion()
                 return
-            case .option(let text):
-                let option = Self.longOptions[text] ?? text
-                if option == "--help" {
-                    command = Help(verb: verb.name)
-                    return
-                }
-                if verb.peer != .nobody, try distribution.accept(option, from: &scanner) {
-                    continue
-                }
-                guard let known = verb.options.first(where: { $0.name == option }) else {
-                    throw arguments.failure("unknown option \(text) for `deployex \(verb.name)`")
-                }
-                if known.value == nil {
-                    arguments.flags.insert(option)
-                } else {
-                    arguments.values[option] = try scanner.value(of: text)
-                }
             }
         }
         application = arguments.values["--app"]
@@ -73,9 +67,27 @@ struct Invocation: Sendable {
         command = try verb.read(arguments)
     }
 
-    /// The verb; `start` when no command is named, as in `deployex --sname deployex`.
-    private static func verb(_ scanner: inout ArgumentScanner) throws(UsageError) -> Verb {
-        guard case .positional(let text)? = scanner.peek else { return Verb.server[0] }
+    /// Takes an option of the distribution or of the verb.
+    private static func take(
+        _ option: String, as text: String, of verb: Verb, _ arguments: inout Arguments,
+        _ distribution: inout DistributionOptions, _ scanner: inout ArgumentScanner
+    ) throws(UsageError) {
+        if verb.peer != .nobody, try distribution.accept(option, from: &scanner) { return }
+        guard let known = verb.options.first(where: { $0.name == option }) else {
+            // What follows the = may be a secret.
+            let name = text.prefix { $0 != "=" }
+            throw arguments.failure("unknown option \(name) for `deployex \(verb.name)`")
+        }
+        if known.value == nil {
+            arguments.flags.insert(option)
+        } else {
+            arguments.values[option] = try scanner.value(of: text)
+        }
+    }
+
+    /// The verb; `nil` when none is named, as in `deployex --sname deployex`, which starts.
+    private static func verb(_ scanner: inout ArgumentScanner) throws(UsageError) -> Verb? {
+        guard case .positional(let text)? = scanner.peek else { return nil }
         _ = scanner.next()
         guard let verb = Verb.named(text) else {
             throw UsageError("unknown command \(text)\(suggestion(for: text))")

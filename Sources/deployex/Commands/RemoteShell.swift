@@ -32,7 +32,8 @@ struct RemoteShell: Command {
         let client = try await setting.client()
         return .replacement(
             try await program(
-                client, application: setting.invocation.application, setting.environment))
+                client, application: setting.invocation.application,
+                client.context.environment))
     }
 
     /// The program of the instance's release with the argument `remote`, and its environment.

@@ -1,3 +1,4 @@
+internal import Glibc
 internal import Transport
 
 extension Verb {
@@ -51,6 +52,11 @@ struct Start: Command {
     }
 
     func run(_ setting: CommandSetting) async throws -> Ending {
+        guard access("/proc/self/stat", R_OK) == 0 else {
+            throw CommandFailure(
+                "/proc is missing, by which deployex knows its processes: mount it "
+                    + "(mount -t proc proc /proc)")
+        }
         // This must come before anything is made or read.
         let conditions = StartConditions.close()
         let console = ConsoleLog()

@@ -4,12 +4,12 @@ internal import ExternalTermFormat
 extension Verb {
     static let showing = [
         Verb(
-            name: "status", forms: ["status [--json] [--node NODE]"],
+            name: "status", forms: ["status [--app APPLICATION] [--json] [--node NODE]"],
             summary: "show what runs: versions, processes, restarts",
             details: """
                 Asks the deployex node on this host (or --node) for its state. --json prints it as JSON.
                 """,
-            ownOptions: [.json], peer: .deployex
+            ownOptions: [.json], peer: .deployex, concernsApplication: true
         ) { ShowStatus(asJSON: $0.has("--json")) },
         Verb(
             name: "versions", forms: ["versions [--app APPLICATION] [--json]"],
@@ -28,12 +28,15 @@ struct ShowStatus: Command {
     let asJSON: Bool
 
     func run(_ setting: CommandSetting) async throws -> Ending {
-        let answer = try await setting.client().call("status", [])
+        let application = setting.invocation.application
+        let answer = try await setting.client().call(
+            "status", application.map { [.binary($0)] } ?? [])
         if asJSON {
             Output.line(answer.json)
         } else {
             let table = StatusTable(
-                StatusReport(reading: answer), usesColours: Output.usesColours())
+                StatusReport(reading: answer), usesColours: Output.usesColours(),
+                within: TextColumns.available)
             for line in table.lines { Output.line(line) }
         }
         return .done
@@ -51,7 +54,9 @@ struct ShowVersions: Command {
         if asJSON {
             Output.line(answer.json)
         } else {
-            for line in VersionsTable(VersionsReport(reading: answer)).lines { Output.line(line) }
+            let table = VersionsTable(
+                VersionsReport(reading: answer), within: TextColumns.available)
+            for line in table.lines { Output.line(line) }
         }
         return .done
     }

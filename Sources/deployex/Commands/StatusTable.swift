@@ -5,33 +5,43 @@ internal import Deployment
 struct StatusTable {
     let lines: [StyledLine]
 
-    init(_ status: StatusReport, usesColours: Bool = false) {
-        var lines = [
-            StyledLine(
-                "\(Self.text(status.node))  deployex \(Self.text(status.version))"
-                    + "  up \(Self.duration(status.uptimeSeconds))"
-                    + "  mTLS \(status.usesTLS == true ? "on" : "off")")
-        ]
+    /// - Parameter columns: how many columns a line may fill; `nil` for any number.
+    init(_ status: StatusReport, usesColours: Bool = false, within columns: Int? = nil) {
+        var lines: [StyledLine] = []
+        func add(_ text: String) {
+            lines += TextColumns.fold(StyledLine(text).text, to: columns).map { StyledLine($0) }
+        }
+        add(
+            "\(Self.text(status.node))  deployex \(Self.text(status.version))"
+                + "  up \(Self.duration(status.uptimeSeconds))"
+                + "  mTLS \(status.usesTLS == true ? "on" : "off")")
         for application in status.applications {
-            lines += ["", StyledLine(Self.heading(application))]
-            if let problem = application.problem { lines.append(StyledLine("problem: \(problem)")) }
-            var table = Table(header: [
-                "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "LAST DEPLOYMENT", "OTP", "PID",
-                "PORT", "UPTIME", "CRASHES", "FORCED",
-            ])
+            lines.append("")
+            add(Self.heading(application))
+            if let problem = application.problem { add("problem: \(problem)") }
+            var table = Table(header: Self.header, expendable: Self.expendable)
             for instance in application.instances {
                 var row = Self.row(instance)
                 if !usesColours { row[1].colour = nil }
                 table.append(row)
             }
-            lines += table.lines
+            lines += table.lines(within: columns)
             for instance in application.instances {
                 guard let reason = instance.reason else { continue }
-                lines.append(StyledLine("instance \(Self.text(instance.number)): \(reason)"))
+                add("instance \(Self.text(instance.number)): \(reason)")
             }
         }
         self.lines = lines
     }
+
+    private static let header = [
+        "INSTANCE", "STATUS", "VERSION", "PREVIOUS", "DEPLOYED", "OTP", "PID", "PORT", "UPTIME",
+        "CRASHES", "FORCED",
+    ]
+    /// On 80 columns the first two are left out, on 40 all.
+    private static let expendable = [
+        "PREVIOUS", "DEPLOYED", "FORCED", "OTP", "PORT", "CRASHES", "PID", "UPTIME", "VERSION",
+    ]
 
     /// "counter  target version 0.1.0 (pinned)  ghosted 0.1.1"
     private static func heading(_ application: StatusReport.Application) -> String {
@@ -44,8 +54,8 @@ struct StatusTable {
 
     private static func row(_ instance: StatusReport.Instance) -> [Table.Cell] {
         let cells = [
-            text(instance.version), text(instance.previousVersion), text(instance.lastDeployment),
-            text(instance.otp), text(instance.pid), text(instance.port),
+            text(instance.version), text(instance.previousVersion), deployed(instance),
+            connection(instance), text(instance.pid), text(instance.port),
             duration(instance.uptimeSeconds), text(instance.crashRestarts),
             text(instance.forcedRestarts),
         ]
@@ -54,14 +64,29 @@ struct StatusTable {
 
     private static func status(_ instance: StatusReport.Instance) -> Table.Cell {
         switch instance.status {
-        case "idle" where instance.isStoppedByOperator == true:
-            Table.Cell("idle (stopped)", .yellow)
-        case "running" where instance.isResponding == false:
-            Table.Cell("running (not responding)", .red)
+        case "idle" where instance.isStoppedByOperator == true: Table.Cell("stopped", .yellow)
         case "running": Table.Cell("running", .green)
         case "starting"?, "stopping"?: Table.Cell(text(instance.status), .yellow)
-        case "backoff"?, "failed"?: Table.Cell(text(instance.status), .red)
+        case "backoff"?, "failed"?, "unresponsive"?: Table.Cell(text(instance.status), .red)
         default: Table.Cell(text(instance.status))
+        }
+    }
+
+    /// How its version came: "full" or "hot".
+    private static func deployed(_ instance: StatusReport.Instance) -> String {
+        switch instance.lastDeployment {
+        case "full_deployment": "full"
+        case "hot_upgrade": "hot"
+        default: text(instance.lastDeployment)
+        }
+    }
+
+    /// Whether its node is connected: "up", "down", or "off" for a release without distribution.
+    private static func connection(_ instance: StatusReport.Instance) -> String {
+        switch instance.otp {
+        case "connected": "up"
+        case "not_connected": "down"
+        default: text(instance.otp)
         }
     }
 

@@ -77,7 +77,8 @@ struct Verb: Sendable {
                 Option("--sname", "NAME", "short node name (default: \(own))"),
                 Option("--name", "NAME@HOST", "long node name"),
                 Option(
-                    "--cookie", "COOKIE", "default: DEPLOYEX_ERLANG_COOKIE, then ~/.erlang.cookie"),
+                    "--cookie", "COOKIE", "default: the one of deployex; a file is safer (see docs)"
+                ),
                 Option(
                     "--tls-options", "FILE",
                     "mutual TLS with these options, as -ssl_dist_optfile"),
@@ -120,12 +121,18 @@ struct CommandSetting: Sendable {
     let environment: [String: String]
     let loop: EventLoop
 
-    func context() async throws(UsageError) -> CommandContext {
-        try await CommandContext(invocation, environment: environment, loop: loop)
+    func context(needsCookie: Bool = true) async throws(UsageError) -> CommandContext {
+        try await CommandContext(
+            invocation, environment: environment, needsCookie: needsCookie, loop: loop)
     }
+
+    /// The deployex of this host. It blocks for a moment.
+    func local() throws(UsageError) -> LocalDeployex { try LocalDeployex.find(environment) }
 
     /// A client for the deployex node that is meant.
     func client() async throws(UsageError) -> ControlClient {
-        try await ControlClient(context(), target: invocation.distribution.target)
+        try await ControlClient(
+            context(needsCookie: invocation.distribution.target != nil),
+            target: invocation.distribution.target)
     }
 }

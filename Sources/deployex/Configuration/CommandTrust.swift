@@ -8,29 +8,21 @@ enum CommandTrust {
     /// What the user can do about a stranger who listens.
     static let remedy = "stop it, or name the user in DEPLOYEX_TRUSTED_USERS"
 
-    private static let defaultBasePath = "/var/lib/deployex"
-
     /// Root, the own user, and the users in `DEPLOYEX_TRUSTED_USERS`. For root also the user whose
     /// deployex it is: the owner of the base folder, if only root can have given it to that user.
-    static func listeners(_ environment: [String: String]) throws(UsageError) -> ListenerTrust {
+    static func listeners(
+        _ environment: [String: String], base: String
+    ) throws(UsageError) -> ListenerTrust {
         var users = try ServerConfiguration.trustedUsers(Settings([.variables(environment)]))
-        if let owner = try baseOwner(environment) { users = users.adding(owner) }
+        if let owner = owner(ofGivenFolder: base) { users = users.adding(owner) }
         return ListenerTrust(users: users, remedy: remedy)
     }
 
     /// The users whose cookie, options, certificate and key files the commands take. For root also
     /// the user whose deployex it is: that deployex reads the files of that user, too.
-    static func fileOwners(_ environment: [String: String]) throws(UsageError) -> TrustedUsers {
-        guard let owner = try baseOwner(environment) else { return TrustedUsers() }
+    static func fileOwners(base: String) -> TrustedUsers {
+        guard let owner = owner(ofGivenFolder: base) else { return TrustedUsers() }
         return TrustedUsers().adding(owner)
-    }
-
-    /// The owner of the base folder; `nil` if it cannot be trusted, and for everybody but root.
-    private static func baseOwner(
-        _ environment: [String: String]
-    ) throws(UsageError) -> UInt32? {
-        guard TrustedUsers.own == 0 else { return nil }
-        return owner(ofGivenFolder: try basePath(environment))
     }
 
     /// The user that an instance on this host runs as, if root's deployex has given its release to
@@ -51,11 +43,6 @@ enum CommandTrust {
             status.st_mode & S_IFMT == S_IFDIR
         else { return nil }
         return status.st_uid
-    }
-
-    /// The folder where deployex works, as far as a command knows.
-    static func basePath(_ environment: [String: String]) throws(UsageError) -> String {
-        try Settings([.variables(environment)]).value(.basePath)?.path() ?? defaultBasePath
     }
 
     /// The owner of the folder at `path`, if only root can have put it there. Whoever may make a

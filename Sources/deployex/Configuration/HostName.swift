@@ -42,6 +42,21 @@ struct HostName: Equatable, Sendable {
         return HostName(machine: machine, canonical: canonical, resolverDomain: domain)
     }
 
+    /// These names, or the one that the deployex of this host has given itself. The resolver may
+    /// have another answer by now, and a long name may be an address.
+    func naming(_ record: NodeRecord?, usesLongNames: Bool) -> HostName {
+        guard let record, record.usesLongNames == usesLongNames, let host = record.host else {
+            return self
+        }
+        return usesLongNames
+            ? HostName(short: short, long: host) : HostName(short: host, long: long)
+    }
+
+    private init(short: String, long: String?) {
+        self.short = short
+        self.long = long
+    }
+
     /// The names by which this host's nodes may call it.
     /// - Parameter host: the host's part of a node's name that is known to be on this host.
     func ownHost(and host: String? = nil) -> OwnHost {

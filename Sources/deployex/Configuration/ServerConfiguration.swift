@@ -23,8 +23,8 @@ struct ServerConfiguration: Equatable {
     var logLimits: LogLimits
     var listening: ListeningOptions
 
-    private static let cloudBasePath = "/var/lib/deployex"
-    private static let localBasePath = "/tmp/deployex/varlib"
+    static let cloudBasePath = "/var/lib/deployex"
+    static let localBasePath = "/tmp/deployex/varlib"
     private static let cloudLogPath = "/var/log"
     private static let localLogPath = "/tmp/deployex/log"
 

@@ -66,15 +66,19 @@ enum CommandGoal: Equatable {
         case .version(let version?, let application):
             return judge(application, applications) { Self.judge(version, $0) }
         case .restarted(let name, let pid):
-            return judge(name, applications) { instance in
+            return judge(name, applications, isStopped: false) { instance in
                 guard instance.status == .running, let new = instance.pid, new != pid
                 else { return nil }
                 return "runs again as OS process \(new)"
             }
         case .idle(let name):
-            return judge(name, applications) { $0.status == .idle ? "is stopped" : nil }
+            return judge(name, applications, isStopped: true) {
+                $0.status == .idle ? "is stopped" : nil
+            }
         case .running(let name):
-            return judge(name, applications) { $0.status == .running ? "is running" : nil }
+            return judge(name, applications, isStopped: false) {
+                $0.status == .running ? "is running" : nil
+            }
         case .allIdle(let orStopping):
             let left = applications.flatMap { application in
                 application.instances.filter { $0.status != .idle }
@@ -119,13 +123,19 @@ enum CommandGoal: Equatable {
         return .waiting(([count] + others + problem).joined(separator: ", "))
     }
 
+    /// - Parameter isStopped: whether the command stops the instance, or else lets it run. A later
+    ///   command that wants the opposite has overtaken it.
     private func judge(
-        _ name: InstanceName, _ applications: [ApplicationSnapshot],
+        _ name: InstanceName, _ applications: [ApplicationSnapshot], isStopped: Bool,
         _ end: (InstanceSnapshot) -> String?
     ) -> Verdict {
         judge(name.app, applications) { application in
             guard let instance = application.instances.first(where: { $0.number == name.number })
             else { return .failed("\(name.app) has no instance \(name.number) any more") }
+            guard instance.isStoppedByOperator == isStopped else {
+                let other = isStopped ? "is to run" : "is to stay stopped"
+                return .failed("\(name) \(other): a later command has overtaken this one")
+            }
             return end(instance).map { .done("\(name) \($0)") }
                 ?? .waiting("\(name) is \(instance.status)")
         }

@@ -8,7 +8,7 @@ internal import Supervisor
 /// If there are several applications, every function takes the application first. Text may be a
 /// binary, a list of characters or an atom.
 enum ControlCall: Equatable {
-    case status
+    case status(application: String?)
     case versions(application: String?)
     case command(application: String, EngineCommand)
     case stopAll
@@ -38,7 +38,7 @@ enum ControlCall: Equatable {
     /// How many arguments a function takes, without the application.
     private static let arities = [
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
-        "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4, "instance": 1,
+        "status": 0, "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4, "instance": 1,
     ]
 
     /// The longest time that a call waits, in milliseconds: a caller that is gone is not waited for
@@ -50,7 +50,6 @@ enum ControlCall: Equatable {
         _ function: String, _ arguments: [Term], in directory: InstanceDirectory
     ) throws(ControlRefusal) -> ControlCall? {
         switch (function, arguments.count) {
-        case ("status", 0): return .status
         case ("stop_all", 0): return .stopAll
         case ("request", 2): return try request(arguments[0], arguments[1], in: directory)
         case ("await", 3):
@@ -75,6 +74,7 @@ enum ControlCall: Equatable {
             .command(application: try directory.application(application).name, command)
         }
         switch function {
+        case "status": return .status(application: application)
         case "versions": return .versions(application: application)
         case "auto": return try command(.deploy(version: nil))
         case "rollback": return try command(.rollback)

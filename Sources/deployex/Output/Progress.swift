@@ -21,11 +21,18 @@ final class Progress {
         let line = isTerminal && seconds > 0 ? "\(text) (\(seconds) s)" : text
         if line != shown {
             shown = line
-            if isTerminal { Output.replaceLine(line) } else { Output.line(line) }
+            if isTerminal { Output.replaceLine(fitted(line)) } else { Output.line(line) }
         }
         guard isTerminal else { return }
         timer?.cancel()
         timer = loop.schedule(after: .seconds(1)) { [self] in show(self.text) }
+    }
+
+    /// A line that is longer than the terminal is wide would not be replaced as a whole.
+    private func fitted(_ line: String) -> String {
+        // Some terminals go to the next line as soon as the last column is filled.
+        let columns = TextColumns.available.map { $0 - 1 }
+        return columns.map { TextColumns.cut(SafeText.line(line), to: $0) } ?? line
     }
 
     /// Removes the line again, so that the next output has its own line.

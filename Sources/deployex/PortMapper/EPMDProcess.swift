@@ -9,6 +9,7 @@ final class EPMDProcess {
     /// can still write when we are gone.
     private let output: FileDescriptor
     private var exit: ProcessExit?
+    private(set) var identity: ProcessIdentity?
 
     /// Only the first bytes of its output are read.
     private static let maximumByteCount = 4096
@@ -39,10 +40,11 @@ final class EPMDProcess {
         program.name = "deployex"
         program.stderr = process.output.raw
         do {
-            _ = try await ProcessSession.start(program, on: loop) { event in
+            let session = try await ProcessSession.start(program, on: loop) { event in
                 guard case .exited(let exit) = event else { return }
                 process.exit = exit
             }
+            process.identity = session.identity
         } catch {
             throw CommandFailure(unreachable: "\(error)")
         }

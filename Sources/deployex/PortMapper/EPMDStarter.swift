@@ -1,5 +1,6 @@
 internal import EPMD
 internal import ErlDist
+internal import Supervisor
 internal import Transport
 
 /// Starts an EPMD if none listens: for a caller that needs one now, and when it is lost later.
@@ -12,6 +13,7 @@ actor EPMDStarter {
     private let environment: [String: String]
     private let address: SocketAddress
     private let log: @Sendable (LogLevel, String) -> Void
+    private let onListening: @Sendable (ProcessIdentity) -> Void
     private var starts = EPMDStarts()
     /// The EPMD that was started last, until one is found to listen.
     private var started: EPMDProcess?
@@ -20,11 +22,15 @@ actor EPMDStarter {
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    /// - Parameter environment: the environment of an EPMD that is started.
+    /// - Parameters:
+    ///   - environment: the environment of an EPMD that is started.
+    ///   - onListening: called with an EPMD that was started and listens.
     init(
         environment: [String: String], address: SocketAddress, loop: EventLoop,
-        log: @escaping @Sendable (LogLevel, String) -> Void
+        log: @escaping @Sendable (LogLevel, String) -> Void,
+        onListening: @escaping @Sendable (ProcessIdentity) -> Void = { _ in }
     ) {
+        self.onListening = onListening
         self.environment = environment
         self.address = address
         self.loop = loop
@@ -60,6 +66,7 @@ actor EPMDStarter {
         // Ours may have written something about itself.
         if let started, started.end == nil {
             for line in started.lines { log(.warning, "EPMD: \(line)") }
+            if let identity = started.identity { onListening(identity) }
         }
         started = nil
     }

@@ -10,6 +10,7 @@ internal import Transport
 /// ``ControlCall`` lists the functions.
 struct ControlModule: Sendable {
     let name: NodeName
+    let naming: NodeNaming
     let usesTLS: Bool
     let begin: MonotonicTime
     let directory: InstanceDirectory
@@ -40,8 +41,8 @@ struct ControlModule: Sendable {
 
     private func answer(_ call: ControlCall, _ caller: Caller) async throws -> Term {
         switch call {
-        case .status:
-            return await status()
+        case .status(let application):
+            return await status(of: application)
         case .versions(let application):
             return await versions(of: application)
         case .command(let application, let command):
@@ -100,10 +101,29 @@ struct ControlModule: Sendable {
         if let problem = served.problem {
             throw ControlRefusal("\(application) is failed: \(problem)")
         }
+        if case .deploy(let version?) = command {
+            try await requirePackage(version, of: served)
+        }
         report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
         switch await served.deployer.perform(command) {
         case .done(let text): return text
         case .refused(let text): throw ControlRefusal(text)
+        }
+    }
+
+    /// Refuses a version whose package is needed and cannot be had. The deployment would wait for
+    /// it, and the command with it.
+    private func requirePackage(
+        _ version: String, of served: ServedApplication
+    ) async throws(ControlRefusal) {
+        let name = served.configuration.name
+        guard await feed.snapshot(of: name)?.needsPackage(of: version) ?? true,
+            let release = try? Release(version: version)
+        else { return }
+        do throws(StoreError) {
+            _ = try await served.store.package(of: release, into: served.layout.basePath)
+        } catch {
+            throw ControlRefusal("\(name) \(version) cannot be deployed: \(error)")
         }
     }
 
@@ -146,21 +166,21 @@ struct ControlModule: Sendable {
 
     // MARK: Answers
 
-    /// The applications whose state is known.
-    private func snapshots() async -> [ApplicationSnapshot] {
+    /// The applications whose state is known, or only this one.
+    private func snapshots(of only: String? = nil) async -> [ApplicationSnapshot] {
         var snapshots: [ApplicationSnapshot] = []
-        for application in applications {
-            if let snapshot = await feed.snapshot(of: application.configuration.name) {
+        for name in applications.map(\.configuration.name) where only == nil || only == name {
+            if let snapshot = await feed.snapshot(of: name) {
                 snapshots.append(snapshot)
             }
         }
         return snapshots
     }
 
-    private func status() async -> Term {
+    private func status(of application: String?) async -> Term {
         let now = MonotonicTime.now
         var found: [StatusReport.Application] = []
-        for snapshot in await snapshots() {
+        for snapshot in await snapshots(of: application) {
             let served = served(snapshot.application)
             found.append(
                 .init(
@@ -174,16 +194,15 @@ struct ControlModule: Sendable {
     }
 
     private func versions(of application: String?) async -> Term {
-        let snapshots = await snapshots().filter {
-            application == nil || $0.application == application
-        }
-        return VersionsReport(node: name.text, applications: snapshots).term
+        VersionsReport(node: name.text, applications: await snapshots(of: application)).term
     }
 
     /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
-        var environment = served.configuration.variables
+        // As `InstanceEnvironment` has them for the instance itself.
+        var environment = naming.variables(of: instance)
+            .merging(served.configuration.variables) { $1 }
         environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
         let configured = Int(served.configuration.firstPort) + instance.number.offset
         let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured

@@ -53,12 +53,13 @@ final class InstanceTrust: Sendable {
         // The instance's own user is believed only for this node.
         if let user = await offload({ sockets?.user }) { trust.users = users.adding(user) }
         trust.check = { listeners in
-            let inodes = Set(listeners.map(\.inode))
             guard let sockets else {
-                return "is not \(instance), of which no process runs: stop what has taken its name"
-                    + NameTaker.words(inodes)
+                return NameTaker.refusal(
+                    of: listeners,
+                    "is not \(instance), of which no process runs: stop what has taken its name")
             }
-            return Self.refusal(of: inodes, sockets, instance)
+            guard Self.isRefused(Set(listeners.map(\.inode)), sockets) else { return nil }
+            return NameTaker.refusal(of: listeners, Self.text(sockets, instance))
         }
         return trust
     }
@@ -79,25 +80,27 @@ final class InstanceTrust: Sendable {
             do throws(SystemError) {
                 let socket = try ConnectingSocket.find(peer: peer, own: own)
                 // Search the instance's processes only for a socket that may be the instance's.
-                let inode = socket?.user == sockets.user ? socket?.inode : nil
-                return Self.refusal(of: inode.map { [$0] }, sockets, instance).map { "it \($0)" }
+                guard let socket, socket.user == sockets.user else {
+                    return "it " + Self.text(sockets, instance)
+                }
+                guard Self.isRefused([socket.inode], sockets) else { return nil }
+                return "it " + Self.text(sockets, instance)
+                    + NameTaker.words([socket.inode], of: socket.user)
             } catch {
                 return "whether it is \(instance) cannot be found out: \(error)"
             }
         }
     }
 
-    /// Why the sockets are not the instance's.
-    /// - Parameter inodes: `nil` if the sockets cannot be the instance's.
-    private static func refusal(
-        of inodes: Set<UInt64>?, _ sockets: SessionSockets, _ instance: InstanceName
-    ) -> String? {
-        switch inodes.map({ sockets.hold($0) }) {
+    private static func isRefused(_ inodes: Set<UInt64>, _ sockets: SessionSockets) -> Bool {
+        switch sockets.hold(inodes) {
         // If the holder is unknown, the socket's user is all that can be known.
-        case .held, .unknown: nil
-        case .notHeld, nil:
-            "is no process of \(instance), OS process \(sockets.pid): stop what has taken its name"
-                + NameTaker.words(inodes ?? [])
+        case .held, .unknown: false
+        case .notHeld: true
         }
+    }
+
+    private static func text(_ sockets: SessionSockets, _ instance: InstanceName) -> String {
+        "is no process of \(instance), OS process \(sockets.pid): stop what has taken its name"
     }
 }

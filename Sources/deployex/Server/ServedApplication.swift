@@ -22,8 +22,9 @@ struct ServedApplication: Sendable {
 
     /// - Parameters:
     ///   - node: deployex's own node, which watches the instances.
+    ///   - naming: how the instances' nodes are named.
     ///   - base: the opened base folder.
-    ///   - orphans: where processes that leave the instances' sessions are found.
+    ///   - processes: this host's.
     ///   - refusal: why the application is not begun.
     ///   - inherited: deployex's variables.
     ///   - cookie: deployex's cookie.
@@ -31,7 +32,8 @@ struct ServedApplication: Sendable {
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
-        host: String, base: BaseFolder, orphans: Orphans?, refusal: FileSystemError?,
+        naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
+        refusal: FileSystemError?,
         inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
@@ -58,12 +60,11 @@ struct ServedApplication: Sendable {
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
         var effects = Deployer.Effects(
-            loop: loop, processes: SystemProcesses(loop: loop, orphans: orphans), layout: layout,
-            logs: logs,
+            loop: loop, processes: processes, layout: layout, logs: logs,
             instances: InstanceEnvironment(
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
-                user: process.user, extra: configuration.variables),
+                naming: naming, user: process.user, extra: configuration.variables),
             inherited: inherited, store: store,
             files: ownership.files(
                 layout, base: HostFileSystem(below: base.anchor),

@@ -2,6 +2,7 @@ internal import Deployment
 internal import EPMD
 internal import ErlDist
 internal import ExternalTermFormat
+internal import FoundationEssentials
 internal import Glibc
 internal import Supervisor
 internal import Transport
@@ -14,7 +15,13 @@ actor Server {
     private let environment: [String: String]
     private let conditions: StartConditions
     private let name: NodeName
-    private let cookie: String
+    /// How the instances' nodes are named.
+    private let naming: NodeNaming
+    private var cookie: String
+    private let cookieOrigin: CookieOrigin
+    private let recordedTLS: NodeRecord.TLS?
+    /// What is left for the commands, once the base folder is locked.
+    private var record: NodeRecord?
     private let tls: DistributionTLS?
     private let trust: ListenerTrust
     private let epmd: EPMDClient
@@ -29,6 +36,19 @@ actor Server {
     private var endWaiter: CheckedContinuation<Void, Never>?
     /// The node that asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
+
+    /// Where the cookie comes from, as far as it matters for what the log says.
+    private enum CookieOrigin {
+        /// Somebody has given it.
+        case given
+        /// An earlier deployex has left it.
+        case recorded
+        /// There was none.
+        case made
+    }
+
+    /// Whether the EPMD that deployex has started is to end with it.
+    private var endsEPMD = false
 
     private enum Phase {
         case running
@@ -54,8 +74,11 @@ actor Server {
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
-        cookie = try Cookie.find(
-            options, environment: environment, file: configuration.cookieFile)
+        naming = options.usesLongNames ? .long(host: name.host) : .short
+        let found = try Self.cookie(options, environment, configuration)
+        cookie = found.cookie
+        cookieOrigin = found.origin
+        recordedTLS = try Self.recordedTLS(options, environment)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
         }
@@ -86,6 +109,38 @@ actor Server {
         return try ServerConfiguration(file: .read(path), environment: environment)
     }
 
+    private static func cookie(
+        _ options: DistributionOptions, _ environment: [String: String],
+        _ configuration: ServerConfiguration
+    ) throws(UsageError) -> (cookie: String, origin: CookieOrigin) {
+        func look(_ recorded: String?) throws(UsageError) -> String? {
+            try Cookie.lookFor(
+                options, environment: environment, file: configuration.cookieFile,
+                recorded: recorded)
+        }
+        guard case .found(let record) = NodeRecord.read(in: configuration.basePath) else {
+            guard let cookie = try look(nil) else { return (Cookie.random(), .made) }
+            return (cookie, .given)
+        }
+        let cookie = try look(record.cookie) ?? record.cookie
+        return (cookie, cookie == record.cookie ? .recorded : .given)
+    }
+
+    /// Where TLS is configured, for the commands.
+    private static func recordedTLS(
+        _ options: DistributionOptions, _ environment: [String: String]
+    ) throws(UsageError) -> NodeRecord.TLS? {
+        switch try options.tlsSource(
+            certificateFolder: environment["DEPLOYEX_OTP_TLS_CERT_PATH"] ?? "")
+        {
+        case nil: return nil
+        case .folder(let folder): return NodeRecord.TLS(certificateFolder: folder)
+        case .optionsFile(let file):
+            let folder = FileManager.default.currentDirectoryPath
+            return NodeRecord.TLS(optionsFile: file.hasPrefix("/") ? file : "\(folder)/\(file)")
+        }
+    }
+
     /// Runs until a signal or `stop --all` ends it.
     func run() async throws -> Int32 {
         let signals = try SignalWatch(ServerSignal.watched, on: loop) { number in
@@ -94,20 +149,26 @@ actor Server {
         defer { signals.close() }
         // Keep the folders open until the very end: unfinished work may last as long.
         let folders = try await openFolders()
+        try await leaveRecord(in: folders.base)
         let orphans = orphans()
+        let processes = SystemProcesses(
+            loop: loop, orphans: orphans, groups: await controlGroups())
         let orphanWatch = Task(executorPreference: loop) { [loop] in
             await orphans?.watch(on: loop)
         }
         let unconfigured = UnconfiguredInstances(
-            records: InstanceRecordFolder(
-                base: configuration.basePath,
-                fileSystem: HostFileSystem(below: folders.base.anchor)),
-            configured: Set(configuration.applications.map(\.name)), loop: loop, log: logger)
+            instances: RecordedInstances(
+                basePath: configuration.basePath,
+                records: InstanceRecordFolder(
+                    base: configuration.basePath,
+                    fileSystem: HostFileSystem(below: folders.base.anchor)),
+                owners: configuration.trustedUsers, processes: processes, loop: loop),
+            configured: Set(configuration.applications.map(\.name)), log: logger)
         await unconfigured.report()
         warnOfCookies()
         let listening = try await startNode()
-        let registration = try await register(listening)
-        let applications = serve(on: listening.node, folders, orphans)
+        let registration = try await register(listening, folders.base)
+        let applications = serve(on: listening.node, folders, processes)
         await expose(applications, unconfigured, on: listening.node)
         let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
         // Before the first read, so that nothing published in between waits for the next poll.
@@ -124,6 +185,7 @@ actor Server {
         orphanWatch.cancel()
         await registration.stop()
         await listening.node.close()
+        if endsEPMD { await endEPMD() }
         withExtendedLifetime(folders) {}
         console.log(.info, "deployex has stopped")
         console.flush()
@@ -203,7 +265,7 @@ actor Server {
         }
         let others: [InstanceRecord]
         do {
-            others = try await unconfigured.running()
+            others = try await unconfigured.running().map(\.record)
         } catch {
             others = []
             console.log(.error, "looking for instances that are not configured: \(error)")
@@ -215,6 +277,7 @@ actor Server {
             for other in others { group.addTask { await self.stop(other, of: unconfigured) } }
         }
         guard phase == .stoppingAll else { return }
+        endsEPMD = true
         answeredNode = caller.node
         loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.end() } }
     }
@@ -228,7 +291,83 @@ actor Server {
         if node == answeredNode { end() }
     }
 
+    /// Ends the EPMD that deployex has started, unless a node is left in it.
+    private func endEPMD() async {
+        guard let process = record?.epmd, process.isRunning else { return }
+        do throws(EPMDError) {
+            switch try await EPMDEnd.end(epmd, within: .seconds(2), on: loop) {
+            case .ended:
+                console.log(.info, "No node is left: EPMD, which deployex started, has ended")
+            case .needed(let names):
+                console.log(
+                    .info, "EPMD goes on, for \(names.prefix(5).joined(separator: ", "))")
+            }
+        } catch {
+            console.log(.warning, "ending EPMD, which deployex started: \(error)")
+        }
+    }
+
     // MARK: Starting
+
+    /// Leaves for the commands how deployex is reached. A cookie that deployex has made is worth
+    /// nothing if it is not kept.
+    private func leaveRecord(in base: BaseFolder) async throws {
+        let path = NodeRecord.path(in: configuration.basePath)
+        let basePath = configuration.basePath
+        let earlier: NodeRecord?
+        // Nobody else writes it from now on: the folder is locked.
+        switch await offload({ NodeRecord.read(in: basePath) }) {
+        case .absent: earlier = nil
+        case .found(let record): earlier = record
+        case .refused(let text):
+            earlier = nil
+            console.log(.warning, "\(text): what the last deployex has left is not used")
+        }
+        if cookieOrigin == .made, let earlier { cookie = earlier.cookie }
+        guard let process = ProcessIdentity.ofRunning(pid: getpid()) else {
+            return console.log(
+                .warning, "Without /proc, commands do not find deployex by themselves")
+        }
+        let record = NodeRecord(
+            node: name, usesLongNames: naming != .short, epmdPort: epmd.address.port,
+            cookie: cookie, tls: recordedTLS, process: process,
+            epmd: earlier?.epmdPort == epmd.address.port ? earlier?.epmd : nil)
+        self.record = record
+        do {
+            try await offload { try base.keep(record) }
+        } catch {
+            guard cookieOrigin == .made else {
+                return console.log(.error, "\(error): commands need the cookie and the node's name")
+            }
+            throw CommandFailure("keeping the new cookie: \(error)", exitCode: ExitCode.usage)
+        }
+        switch cookieOrigin {
+        case .given: break
+        case .made:
+            console.log(
+                .info,
+                "There was no cookie: a new one is in \(path), where the commands of this user and of "
+                    + "root find it")
+        case .recorded:
+            guard let own = try? Cookie.ofHome(environment), own != cookie else { break }
+            console.log(
+                .info,
+                "The cookie is the last deployex's, and not the one in ~/.erlang.cookie: to change to "
+                    + "that one, name the file in DEPLOYEX_COOKIE_FILE")
+        }
+    }
+
+    private func started(_ epmd: ProcessIdentity, _ base: BaseFolder) async {
+        guard var record, record.epmd != epmd else { return }
+        record.epmd = epmd
+        self.record = record
+        do {
+            let written = record
+            try await offload { try base.keep(written) }
+        } catch {
+            console.log(.warning, "recording EPMD's process: \(error)")
+        }
+    }
 
     private struct Folders: Sendable {
         var base: BaseFolder
@@ -273,6 +412,17 @@ actor Server {
                 .warning, "\(error): what leaves the session of an instance is not ended with it")
             return nil
         }
+    }
+
+    /// The control groups of the instances, where systemd or another manager lets us make them.
+    private func controlGroups() async -> ControlGroups? {
+        let logger = logger
+        let groups = await offload { ControlGroups { logger(.warning, $0) } }
+        if let groups {
+            console.log(
+                .info, "Each instance gets a control group of its own below \(groups.folder)")
+        }
+        return groups
     }
 
     private func warnOfCookies() {
@@ -340,11 +490,14 @@ actor Server {
     }
 
     /// Registers with EPMD, and starts one if none listens, as OTP's nodes do.
-    private func register(_ listening: ListeningNode) async throws -> EPMDRegistration {
+    private func register(
+        _ listening: ListeningNode, _ base: BaseFolder
+    ) async throws -> EPMDRegistration {
         let (console, node, name, client) = (console, listening.node, name, epmd)
         let starter = EPMDStarter(
             environment: EPMDAccess.variables(environment, admitting: admittedPeers),
-            address: client.address, loop: loop, log: logger)
+            address: client.address, loop: loop, log: logger,
+            onListening: { process in Task { await self.started(process, base) } })
         let isWaiting = Guarded(true)
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: name.alive, port: listening.port, type: .hidden),
@@ -379,13 +532,13 @@ actor Server {
     }
 
     private func serve(
-        on node: Node, _ folders: Folders, _ orphans: Orphans?
+        on node: Node, _ folders: Folders, _ processes: SystemProcesses
     ) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
             ServedApplication(
-                application, of: configuration, node: node, host: name.host,
-                base: folders.base, orphans: orphans,
+                application, of: configuration, node: node, naming: naming, host: name.host,
+                base: folders.base, processes: processes,
                 refusal: folders.refusals[application.name], inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,
@@ -404,7 +557,7 @@ actor Server {
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
     ) async {
         let module = ControlModule(
-            name: name, usesTLS: tls?.options.isMutual == true, begin: begin,
+            name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
             logWatch: LogWatch(feed: feed),
             report: { level, text in

@@ -1,3 +1,4 @@
+internal import Deployment
 internal import ErlDist
 internal import Supervisor
 internal import Transport
@@ -5,40 +6,23 @@ internal import Transport
 /// The running instances of applications that are no longer in the configuration, because they were
 /// renamed or removed. An earlier deployex has started them, and nobody watches them.
 struct UnconfiguredInstances: Sendable {
-    let records: InstanceRecordFolder
+    let instances: RecordedInstances
     /// The names of the configured applications.
     let configured: Set<String>
-    let loop: EventLoop
     let log: @Sendable (LogLevel, String) -> Void
 
-    /// The instances that run, according to their records.
-    func running() async throws -> [InstanceRecord] {
-        let (records, configured) = (records, configured)
-        return try await offload {
-            let names: [InstanceName]
-            do throws(FileSystemError) {
-                names = try records.names()
-            } catch {
-                if error.isNotFound { return [] }
-                throw error
-            }
-            var found: [InstanceRecord] = []
-            for name in names where !configured.contains(name.app) {
-                guard case .found(let record) = try records.read(name),
-                    record.process?.isRunning == true
-                else { continue }
-                found.append(record)
-            }
-            return found
-        }
+    /// The instances of which processes run, according to their records.
+    func running() async throws -> [RecordedInstances.Running] {
+        try await instances.running().filter { !configured.contains($0.record.app) }
     }
 
     /// Names them in the log, and says what to do.
     func report() async {
         do {
-            for (app, found) in Dictionary(grouping: try await running(), by: \.app) {
-                let names = found.sorted { $0.instance < $1.instance }.map { record in
-                    "\(record.name) (OS process \(record.process?.pid ?? 0))"
+            let running = try await running()
+            for (app, found) in Dictionary(grouping: running, by: \.record.app) {
+                let names = found.sorted { $0.record.instance < $1.record.instance }.map { found in
+                    "\(found.record.name) (OS process \(found.processes[0].pid))"
                 }
                 log(
                     .warning,
@@ -53,24 +37,22 @@ struct UnconfiguredInstances: Sendable {
 
     /// Stops one of them. Called on the loop's thread, by an actor that is pinned to it.
     nonisolated(nonsending) func stop(_ record: InstanceRecord) async {
-        guard let process = record.process else { return }
-        let (records, name) = (records, record.name)
-        var decided = record
-        decided.isStopping = true
+        let (records, name) = (instances.records, record.name)
         do {
-            let written = decided
-            try await offload { try records.write(written) }
-            let processes = SystemProcesses(loop: loop)
-            var outcome = try await LeftoverSession.stop(process, in: processes, on: loop)
-            for other in record.others ?? [] {
-                let ended = try await LeftoverSession.stop(other, in: processes, on: loop)
-                if case .survived = ended { outcome = ended }
+            let stopped = try await instances.stop(record)
+            if !stopped.unseen.isEmpty {
+                let names = stopped.unseen.prefix(5).map { "\($0)" }.joined(separator: ", ")
+                log(
+                    .warning, "\(name) has ended, and processes go on that it had started: \(names)"
+                )
             }
-            guard case .survived = outcome else {
-                try await offload { try records.remove(name) }
-                return log(.warning, "\(name), which is not in the configuration, is stopped")
+            guard stopped.hasEnded else {
+                return log(
+                    .error, "\(name), which is not in the configuration, is killed and does not end"
+                )
             }
-            log(.error, "\(name), which is not in the configuration, is killed and does not end")
+            try await offload { try records.remove(name) }
+            log(.warning, "\(name), which is not in the configuration, is stopped")
         } catch {
             log(.error, "stopping \(name), which is not in the configuration: \(error)")
         }

@@ -111,7 +111,7 @@ struct EngineTranscript {
     }
 
     var snapshot: ApplicationSnapshot { engine.snapshot }
-    func status(_ number: InstanceNumber) -> InstanceMachine.Status {
+    func status(_ number: InstanceNumber) -> InstanceStatus {
         snapshot.instances[number].status
     }
 }

@@ -14,7 +14,8 @@ import Transport
             world.advance(.seconds(1))
             _ = world.take()
             world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
-            #expect(world.snapshot.instances[0].isResponding == false)
+            #expect(world.status(1) == .unresponsive)
+            #expect(world.snapshot.instances[0].reason == "no answer in time")
             #expect(!world.actions.contains(.killSession(1)))
         }
         world.tell(.probed(1, run: 1, .unresponsive("no answer in time")))
@@ -58,7 +59,71 @@ import Transport
             world.tell(.probed(1, run: 1, .ready))
         }
         #expect(!world.take().contains(.killSession(1)))
-        #expect(world.snapshot.instances[0].isResponding)
+        #expect(world.status(1) == .running)
+    }
+
+    @Test func `silence is seen within two seconds`() {
+        let timings = EngineConfiguration.Timings()
+        #expect(timings.livenessInterval + timings.livenessTimeout < .seconds(2))
+    }
+
+    @Test func `status says why no process runs`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.exited(1, .code(3)))
+        world.tell(.sessionEnded(1))
+        #expect(world.status(1) == .backoff)
+        #expect(world.snapshot.instances[0].reason == "its process ended: exit status 3")
+        world.advance(.seconds(1))
+        world.tell(.spawnFailed(1, reason: "there is no bin/counter", isOfRelease: false))
+        #expect(world.status(1) == .failed)
+        #expect(world.snapshot.instances[0].reason == "there is no bin/counter")
+        world.advance(.seconds(60))
+        world.boot(1, run: 3)
+        #expect(world.status(1) == .running)
+        #expect(world.snapshot.instances[0].reason == nil)
+    }
+
+    @Test func `what a hot upgrade has left behind is told, and waits for a restart`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.two)
+        world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
+        world.tell(.hotUpgraded(1, .two, leftBehind: "children are not started: a of b"))
+        world.tell(.probed(1, run: 2, .ready))
+        let instance = world.snapshot.instances[0]
+        #expect(instance.status == .running && instance.current?.version == "0.1.1")
+        #expect(instance.pendingRestart == "children are not started: a of b")
+        #expect(world.notes[1]?.pendingRestart == "children are not started: a of b")
+        #expect(
+            world.log.contains {
+                $0.hasPrefix("[warning] The hot upgrade of instance: 1 has left something behind")
+            })
+        #expect(world.command(.restart(1)) == .done("instance 1 is being restarted"))
+        world.end(1, .code(0))
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == nil)
+    }
+
+    @Test func `what waits for a restart is kept by the process alone, and through deployex's end`()
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        let identity = world.boot(1, run: 1)
+        var found = DeploymentEngine.Found.running(.one)
+        found.note.pendingRestart = "vm.args has changed"
+        found.process = .running(identity, since: world.now, isStopping: false)
+        world = EngineTranscript(found: [found])
+        #expect(world.snapshot.instances[0].pendingRestart == "vm.args has changed")
+        world.end(1, .code(0))
+        #expect(world.notes[1]?.pendingRestart == nil)
+        world.advance(.seconds(1))
+        world.boot(1, run: 2)
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
+        // Of a process that has ended meanwhile, nothing is left.
+        found.process = .ended
+        world = EngineTranscript(found: [found])
+        world.boot(1, run: 1)
+        #expect(world.snapshot.instances[0].pendingRestart == nil)
     }
 
     @Test

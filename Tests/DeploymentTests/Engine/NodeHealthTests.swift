@@ -96,6 +96,33 @@ import Transport
         #expect(news == [.doesNotRespond("late"), .hung(count: 10)])
     }
 
+    @Test func `silence lasts until an answer, and is none where nobody has been heard`() {
+        var health = ready
+        _ = answer(.unresponsive("late"), &health)
+        #expect(health.isSilent)
+        _ = answer(.unreachable("the handshake was not finished in time"), &health)
+        #expect(health.isSilent, "it still says nothing")
+        _ = answer(.refused("the cookies differ"), &health)
+        #expect(!health.isSilent && health.reason == "the cookies differ")
+        _ = answer(.unresponsive("late"), &health)
+        _ = answer(.notReady("boot is not finished"), &health)
+        #expect(!health.isSilent)
+        _ = answer(.unresponsive("late"), &health)
+        _ = answer(.ready, &health)
+        #expect(!health.isSilent && health.reason == nil)
+
+        var boots = booting
+        _ = answer(.unresponsive("late"), &boots)
+        #expect(!boots.isSilent, "it need not be there yet")
+        var adopted = NodeHealth(creation: 7)
+        adopted.adopted(now: start)
+        _ = answer(.unresponsive("late"), &adopted)
+        #expect(adopted.isSilent)
+        _ = answer(.refused("the peer lacks TLS"), &adopted)
+        _ = answer(.unresponsive("late"), &adopted)
+        #expect(!adopted.isSilent && adopted.reason == "the peer lacks TLS")
+    }
+
     @Test func `another creation is another life in the same process`() {
         var health = ready
         let run = health.run

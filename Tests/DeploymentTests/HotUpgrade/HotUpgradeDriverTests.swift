@@ -65,6 +65,37 @@ struct HotUpgradeDriverTests {
         #expect(log.lines.count == 3)
     }
 
+    @Test func `what runs on of the old release is named`() async throws {
+        let added = Term.tuple([.atom("extra"), .atom("undefined"), .atom("worker"), []])
+        for (modules, child, expected) in [
+            (["a", "b"], nil, "old code runs: a, b"),
+            ([], added, "children are not started: extra of counter_sup"),
+            (
+                (1...7).map { "m\($0)" }, added,
+                "old code runs: m1, m2, m3, m4, m5, …; children are not started: extra of counter_sup"
+            ),
+        ] as [([String], Term?, String)] {
+            let tree = ReleaseTree()
+            try tree.hotUpgrade()
+            let node = PretendedNode(tree, modifiedModules: modules, addedChild: child)
+            #expect(await run(node, tree) == .succeededInPart(leftBehind: expected))
+        }
+    }
+
+    @Test func `a module that has changed and is not loaded ends the upgrade before it begins`()
+        async throws
+    {
+        let tree = ReleaseTree()
+        try tree.hotUpgrade()
+        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", BeamFile.bytes(code: "1"))
+        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", BeamFile.bytes(code: "2"))
+        let node = PretendedNode(tree)
+        expectFailure(
+            [.finish(await run(node, tree))],
+            reason: "counter 0.1.2: changed, and not loaded: a", nodeIsUntouched: true)
+        #expect(node.installedConfiguration == nil)
+    }
+
     @Test func `a failed installation leaves no secret and no trace of the new version`()
         async throws
     {
@@ -159,14 +190,22 @@ private final class PretendedNode: RemoteNode {
 
     private let tree: ReleaseTree
     private let installAnswer: Term
+    /// What it says after the upgrade.
+    private let modifiedModules: [String]
+    private let addedChild: Term?
     private let state = Guarded(State())
 
     var installedConfiguration: String? { state.withLock { $0.configuration } }
     var installedConfigurationMode: UInt32? { state.withLock { $0.mode } }
     var isPermanent: Bool { state.withLock { $0.status[0] == ("0.1.2", "permanent") } }
 
-    init(_ tree: ReleaseTree, installAnswer: Term = ok(.charlist("0.1.1"), [])) {
+    init(
+        _ tree: ReleaseTree, installAnswer: Term = ok(.charlist("0.1.1"), []),
+        modifiedModules: [String] = [], addedChild: Term? = nil
+    ) {
         self.tree = tree
+        self.modifiedModules = modifiedModules
+        self.addedChild = addedChild
         self.installAnswer = installAnswer
     }
 
@@ -178,6 +217,26 @@ private final class PretendedNode: RemoteNode {
             return try answer(function.name)
         } catch {
             throw .exception("\(error)")
+        }
+    }
+
+    /// A supervisor with a child that has never had a process.
+    private func supervision(_ function: String) -> Term {
+        var children: [Term] = [
+            .tuple([.atom("transient"), .atom("undefined"), .atom("worker"), []])
+        ]
+        if isPermanent, let addedChild { children.append(addedChild) }
+        let pid = Term.pid(PID(node: "a@b", id: 1, serial: 0, creation: 1))
+        switch function {
+        case "get_master": return pid
+        case "get_child": return .tuple([pid, .atom("counter")])
+        case "get_callback_module": return .atom("counter_sup")
+        case "count_children":
+            return [
+                .tuple([.atom("specs"), .integer(children.count)]),
+                .tuple([.atom("active"), 0]), .tuple([.atom("supervisors"), 0]),
+            ]
+        default: return .list(children)
         }
     }
 
@@ -204,6 +263,9 @@ private final class PretendedNode: RemoteNode {
             state.withLock { $0.status.insert(("0.1.2", "unpacked"), at: 0) }
             return ok(.charlist("0.1.2"))
         case "root_dir": return .charlist(tree.current)
+        case "modified_modules": return .list(modifiedModules.map { .atom(Atom($0)) })
+        case "get_master", "get_child", "get_callback_module", "count_children", "which_children":
+            return supervision(function)
         case "make_relup":
             try tree.write(folder + "/relup", #"{"0.1.2",[{"0.1.1",[],[]}],[{"0.1.1",[],[]}]}."#)
             return .atom(.ok)

@@ -170,6 +170,108 @@ struct UpgradeDecisionTests {
         #expect(result(await decide()).contains("does not exist"))
     }
 
+    // MARK: What an upgrade in place leaves behind
+
+    /// Writes a file of both releases: below `current`, then below `new`.
+    private func differ(_ old: String, _ new: String, _ before: [UInt8]?, _ after: [UInt8]?) throws
+    {
+        if let before { try tree.write("\(tree.current)/\(old)", before) }
+        if let after { try tree.write("\(tree.staged)/\(new)", after) }
+    }
+
+    @Test(arguments: ["env.sh", "vm.args"])
+    func `what only a start reads needs a full deployment when it changes`(name: String)
+        async throws
+    {
+        let (old, new) = ("releases/0.1.1/\(name)", "releases/0.1.2/\(name)")
+        try differ(old, new, [1, 2], [1, 2])
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        try differ(old, new, nil, [1, 3])
+        #expect(await decide() == .fullDeployment(reason: .changedSetting(name)))
+        try tree.files.removeFile("\(tree.staged)/\(new)")
+        #expect(await decide() == .fullDeployment(reason: .changedSetting(name)))
+    }
+
+    @Test func `a changed or new consolidated protocol needs a full deployment`() async throws {
+        func path(_ version: String, _ name: String) -> String {
+            "releases/\(version)/consolidated/\(name).beam"
+        }
+        let (old, new) = (path("0.1.1", "Elixir.P"), path("0.1.2", "Elixir.P"))
+        try differ(
+            old, new, BeamFile.bytes(code: "1", debug: "a"), BeamFile.bytes(code: "1", debug: "b"))
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        try differ(old, new, nil, BeamFile.bytes(code: "2"))
+        #expect(await decide() == .fullDeployment(reason: .changedProtocol("Elixir.P")))
+        try differ(old, new, nil, BeamFile.bytes(code: "1"))
+        try differ(old, path("0.1.2", "Elixir.Q"), nil, BeamFile.bytes(code: "1"))
+        #expect(await decide() == .fullDeployment(reason: .changedProtocol("Elixir.Q")))
+    }
+
+    @Test func `what changes under an unchanged version needs a full deployment`() async throws {
+        let beam = "lib/elixir-1.14.0/ebin/a.beam"
+        try differ(
+            beam, beam, BeamFile.bytes(code: "1", debug: "a"), BeamFile.bytes(code: "1"))
+        try differ("lib/elixir-1.14.0/ebin/elixir.appup", "x", [1], nil)
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        try differ(beam, beam, nil, BeamFile.bytes(code: "2"))
+        #expect(await decide() == .fullDeployment(reason: .changedFile(beam)))
+        // Of damaged code nobody knows whether it is the same.
+        try differ(beam, beam, nil, [1, 2, 3])
+        #expect(result(await decide()).contains("it is no beam file"))
+        try differ(beam, beam, nil, BeamFile.bytes(code: "1"))
+        let image = "lib/elixir-1.14.0/priv/static/logo.png"
+        try differ(image, image, [1], [2])
+        #expect(await decide() == .fullDeployment(reason: .changedFile(image)))
+        try differ(image, image, nil, [1])
+        let added = "lib/sasl-4.2/ebin/added.beam"
+        try differ(added, added, nil, BeamFile.bytes(code: "1"))
+        #expect(await decide() == .fullDeployment(reason: .changedFile(added)))
+    }
+
+    @Test func `of a version that changes the relup says what is installed`() throws {
+        let folder = "lib/counter-0.1"
+        func omission(_ instructions: String) throws -> String? {
+            let relup = try Relup(
+                Array("{\"0.1.2\",[{\"0.1.1\",[],[\(instructions)]}],[]}.".utf8))
+            return try ReleaseComparison.read(
+                current: tree.current, staged: tree.staged, name: "counter", from: "0.1.1",
+                to: "0.1.2", files: tree.files
+            ).omission(in: relup)
+        }
+        func start(_ version: String, _ argument: String) throws {
+            let text = "{application,counter,[{mod,{app,\(argument)}}]}."
+            let root = version == "0.1.1" ? tree.current : tree.staged
+            try tree.write("\(root)/lib/counter-\(version)/ebin/counter.app", text)
+        }
+        try start("0.1.1", "[]")
+        try start("0.1.2", "[]")
+        for (name, before, after) in [
+            ("same", "1", "1"), ("changed", "1", "2"), ("added", nil, "1"), ("gone", "1", nil),
+            ("app", "1", "1"),
+        ] as [(String, String?, String?)] {
+            try differ(
+                "\(folder).1/ebin/\(name).beam", "\(folder).2/ebin/\(name).beam",
+                before.map { BeamFile.bytes(code: $0) }, after.map { BeamFile.bytes(code: $0) })
+        }
+        let both = "{load,{changed,p,p}},{load,{added,p,p}}"
+        #expect(try omission(both) == nil)
+        #expect(
+            try omission("{load,{changed,p,p}},point_of_no_return,{load_object_code,{a,b,[added]}}")
+                == "counter 0.1.2: changed, and not loaded: added")
+        #expect(try omission("") == "counter 0.1.2: changed, and not loaded: added, changed")
+        // What starts the application is run by a start of it alone.
+        let untold =
+            "counter 0.1.2: what starts the application has changed, and only a start runs it"
+        let restart = "{apply,{application,stop,[counter]}},{apply,{application,start,[counter]}}"
+        try start("0.1.2", "[1]")
+        #expect(try omission(both) == untold)
+        #expect(try omission("\(both),\(restart)") == nil)
+        try start("0.1.2", "[]")
+        try differ("x", "\(folder).2/ebin/app.beam", nil, BeamFile.bytes(code: "2"))
+        #expect(try omission("\(both),{load,{app,p,p}}") == untold)
+        #expect(try omission("\(both),{load,{app,p,p}},\(restart)") == nil)
+    }
+
     // MARK: Jellyfish 0.2
 
     private func describe(

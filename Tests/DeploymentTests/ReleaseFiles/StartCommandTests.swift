@@ -5,6 +5,15 @@ import Testing
 @testable import Deployment
 
 @Suite struct StartCommandTests {
+    @Test func `a shipment's node is named as deployex's is, and reads its cookie`() {
+        let instance = InstanceName(app: "shop", number: 2)
+        let cookie = #" -eval 'erlang:set_cookie(list_to_atom(os:getenv("RELEASE_COOKIE")))'"#
+        #expect(StartCommand.shipmentFlags(.short, instance) == "-sname shop-2" + cookie)
+        #expect(
+            StartCommand.shipmentFlags(.long(host: "server.example.com"), instance)
+                == "-name shop-2@server.example.com" + cookie)
+    }
+
     @Test func `what a script says tells how it stays in the foreground`() {
         let texts: [(String, [String])] = [
             // As mix release, relx with its extended script, and relx with its plain one write them.

@@ -27,8 +27,7 @@ import Transport
                 current: DeployedRelease(version: "0.1.1", hash: "", deployment: .hotUpgrade),
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
-                isConnected: true, isStoppedByOperator: false, isResponding: true,
-                identity: identity,
+                isConnected: true, isStoppedByOperator: false, identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
         #expect(
             term.json == """
@@ -49,6 +48,8 @@ import Transport
                           "instance": 2,
                           "node": "counter-2@host",
                           "status": "running",
+                          "reason": null,
+                          "restart_pending": false,
                           "version": "0.1.1",
                           "previous_version": "0.1.0",
                           "last_deployment": "hot_upgrade",
@@ -57,8 +58,6 @@ import Transport
                           "port": 4001,
                           "uptime_seconds": 7,
                           "stopped_by_operator": false,
-                          "responding": true,
-                          "reason": null,
                           "crash_restarts": 1,
                           "forced_restarts": 0
                         }
@@ -73,17 +72,52 @@ import Transport
         let json = report(
             InstanceSnapshot(
                 number: 1, status: .idle, current: nil, previous: nil, isConnected: false,
-                isStoppedByOperator: true, isResponding: false, identity: nil, startedAt: nil,
+                isStoppedByOperator: true, identity: nil, startedAt: nil,
                 crashRestarts: 0, forcedRestarts: 0)
         ).json
         for key in [
-            "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",
+            "reason", "version", "previous_version", "last_deployment", "os_pid", "uptime_seconds",
         ] {
             #expect(json.contains("          \"\(key)\": null"), "\(key)")
         }
         #expect(json.contains("\"otp\": \"not_connected\""))
         #expect(json.contains("\"stopped_by_operator\": true"))
-        #expect(json.contains("\"responding\": false"))
+    }
+
+    @Test(arguments: InstanceStatus.allCases)
+    func `an instance's status is one word, and distribution that is off is no fault`(
+        status: InstanceStatus
+    ) {
+        let json = report(
+            InstanceSnapshot(number: 1, status: status, usesDistribution: false)
+        ).json
+        #expect(json.contains("\"status\": \"\(status.rawValue)\""))
+        #expect(json.contains("\"otp\": \"off\""))
+    }
+
+    @Test func `what waits for a restart is a reason, beside what is wrong`() {
+        var snapshot = InstanceSnapshot(
+            number: 1, status: .running, identity: .init(pid: 4, startTicks: 1, bootID: "b"))
+        func instance(port: UInt16?) -> StatusReport.Instance {
+            StatusReport.Application(
+                ApplicationSnapshot(application: "counter", instances: [snapshot]),
+                firstPort: 4000, ports: [port], host: "host", now: MonotonicTime(nanoseconds: 0)
+            ).instances[0]
+        }
+        #expect(instance(port: 4000).isRestartPending == false)
+        #expect(instance(port: 4000).reason == nil)
+        let text = "restart pending: its port is 5000, and 4000 is configured"
+        #expect(instance(port: 5000).isRestartPending == true)
+        #expect(instance(port: 5000).reason == text)
+        snapshot.pendingRestart = "vm.args has changed"
+        snapshot.reason = "no answer in time"
+        #expect(
+            instance(port: 4000).reason == "no answer in time; restart pending: vm.args has changed"
+        )
+        #expect(instance(port: 4000).isRestartPending == true)
+        // The next process gets the port that is configured.
+        (snapshot.identity, snapshot.pendingRestart) = (nil, nil)
+        #expect(instance(port: 5000).isRestartPending == false)
     }
 
     @Test func `versions have the ghosted ones and the history, with times in UTC`() {
@@ -143,7 +177,7 @@ import Transport
         var instance = StatusReport.Instance()
         instance.number = 1
         instance.status = "running"
-        instance.isResponding = false
+        instance.isRestartPending = true
         var ghost = StatusReport.Ghost()
         ghost.version = "1.1"
         var application = StatusReport.Application()

@@ -51,8 +51,8 @@ struct StatusAnswer: Decodable, Equatable {
         var port: Int
         var uptimeSeconds: Int?
         var stoppedByOperator: Bool
-        var responding: Bool
         var reason: String?
+        var restartPending: Bool
         var crashRestarts: Int
         var forcedRestarts: Int
     }

@@ -11,7 +11,10 @@ actor DeployexWorld {
     struct Options: Sendable {
         var replicas = 1
         var epmd = EPMDKind.startedByDeployex
+        /// Empty for a deployex that is given none.
         var cookie = DeployexSite.cookie
+        /// The arguments that name deployex's node.
+        var node = ["--sname", "deployex"]
         /// Added to deployex's environment, and by it to the instances'.
         var variables: [String: String] = [:]
         /// The configuration file, instead of variables for the one application.
@@ -136,7 +139,7 @@ actor DeployexWorld {
         _ options: [String] = [], extraDescriptor: Int32? = nil,
         adding extra: [String: String] = [:], through prefix: [String] = []
     ) throws {
-        let line = prefix + [BuiltProgram.deployex, "start", "--sname", "deployex"] + options
+        let line = prefix + [BuiltProgram.deployex, "start"] + self.options.node + options
         deployex = try ChildProcess(
             line[0], Array(line.dropFirst()),
             environment: variables.merging(extra) { $1 }, output: .file(logPath),
@@ -234,6 +237,16 @@ actor DeployexWorld {
         }
     }
 
+    /// Waits until EPMD knows no node.
+    func waitForNoName() throws {
+        try wait("EPMD to know no node") { try command("names").stdout == "" }
+    }
+
+    /// Waits until nothing runs beside what the test has started.
+    func waitForNoStrays() throws {
+        try wait("all else to end") { strays == [] }
+    }
+
     /// Ends what ``startAs(user:_:_:)`` started last.
     func endOther() {
         others.popLast()?.end(within: .seconds(1))
@@ -298,6 +311,12 @@ actor DeployexWorld {
             ], timeout: .seconds(30))
         guard result.status == 0 else { throw TestFailure("erl: \(result)") }
         return result.stdout
+    }
+
+    /// Starts an Erlang node that does nothing. It lives as long as this world.
+    func startErlangNode(_ name: String) throws {
+        others.append(
+            try spawn(ThisHost.find("erl"), ["-noinput", "-sname", name, "-setcookie", "x"], name))
     }
 
     /// Starts an Erlang node that is called as deployex is, with this source of its module. It

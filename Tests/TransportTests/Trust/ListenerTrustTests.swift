@@ -45,7 +45,7 @@ import Testing
         let seen = Guarded<Set<ListeningSocket>>([])
         let refusing = ListenerTrust { sockets in
             seen.withLock { $0 = sockets }
-            return "is not wanted"
+            return .notItsOwn("is not wanted")
         }
         #expect(await refusal(refusing, at: address) == .notItsOwn("is not wanted"))
         let socket = try #require(seen.withLock { $0.first })

@@ -299,7 +299,7 @@ final class Invariants {
         }
         guard !others.isEmpty else { return }
         check(
-            others.contains { $0.status == .running },
+            others.contains { [.running, .unresponsive].contains($0.status) },
             "instance \(number), the last one that is ready, is stopped after: \(event)")
     }
 

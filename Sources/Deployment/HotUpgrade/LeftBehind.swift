@@ -1,0 +1,95 @@
+internal import ErlDist
+internal import ExternalTermFormat
+
+/// Asks a node what a hot upgrade has left behind: only the node knows it.
+struct LeftBehind {
+    /// A child of a supervisor, known and without a process.
+    struct UnstartedChild: Hashable, Sendable {
+        var supervisor: Term
+        var child: Term
+        /// For people.
+        var text: String
+    }
+
+    var node: any RemoteNode
+    var application: String
+    /// The time limit of each question about a supervisor. One that does not answer is passed over.
+    var timeout: Duration
+    /// The time limit of the question about all modules.
+    var moduleTimeout: Duration
+
+    /// How many supervisors are asked, and how many children one of them may have.
+    private static let maximumSupervisors = 500
+    private static let maximumChildren = 2_000
+
+    /// The loaded modules that differ from their files.
+    /// - Throws: when the node does not say.
+    func modifiedModules() async throws(RemoteCallError) -> [String] {
+        let answer = try await call("code", "modified_modules", [], moduleTimeout)
+        guard let modules = answer.asList else {
+            throw .exception("code:modified_modules answered \(shortened(answer))")
+        }
+        return modules.compactMap { $0.asAtom?.name }.sorted()
+    }
+
+    /// The children in the application's tree of supervisors that have no process. Some may be
+    /// meant to have none, so they are looked for before and after.
+    func unstartedChildren() async -> Set<UnstartedChild> {
+        var found: Set<UnstartedChild> = []
+        let name = Term.atom(Atom(application))
+        guard let master = await answer("application_controller", "get_master", [name]),
+            case .pid = master,
+            let root = await answer("application_master", "get_child", [master])?.asTuple?.first
+        else { return found }
+        var waiting = [root]
+        var seen: Set<Term> = []
+        while let supervisor = waiting.popLast(), seen.count < Self.maximumSupervisors {
+            guard case .pid = supervisor, seen.insert(supervisor).inserted else { continue }
+            // What is no supervisor would end at the next question.
+            guard
+                let module = await answer("supervisor", "get_callback_module", [supervisor])?
+                    .asAtom,
+                let count = await answer("supervisor", "count_children", [supervisor])?.asList,
+                Self.isWorthListing(count),
+                let children = await answer("supervisor", "which_children", [supervisor])?.asList
+            else { continue }
+            for child in children {
+                guard let fields = child.asTuple, fields.count == 4 else { continue }
+                if fields[1] == .atom("undefined") {
+                    let id = fields[0].erlangText(maximumByteCount: 100)
+                    found.insert(
+                        UnstartedChild(
+                            supervisor: supervisor, child: fields[0],
+                            text: "\(id) of \(module.name)"))
+                } else if fields[2] == .atom("supervisor") {
+                    waiting.append(fields[1])
+                }
+            }
+        }
+        return found
+    }
+
+    /// Whether some child has no process or is itself a supervisor, and the list is not too long.
+    private static func isWorthListing(_ count: [Term]) -> Bool {
+        func value(_ key: Atom) -> Int {
+            let pair = count.first { $0.asTuple?.first == .atom(key) }
+            return pair?.asTuple?.last?.asInteger ?? 0
+        }
+        let (specs, active) = (value("specs"), value("active"))
+        return (value("supervisors") > 0 || specs > active) && max(specs, active) <= maximumChildren
+    }
+
+    private func answer(_ module: Atom, _ function: Atom, _ arguments: [Term]) async -> Term? {
+        do throws(RemoteCallError) {
+            return try await call(module, function, arguments, timeout)
+        } catch {
+            return nil
+        }
+    }
+
+    private func call(
+        _ module: Atom, _ function: Atom, _ arguments: [Term], _ timeout: Duration
+    ) async throws(RemoteCallError) -> Term {
+        try await node.call(module, function, arguments, timeout: timeout, output: { _ in })
+    }
+}
