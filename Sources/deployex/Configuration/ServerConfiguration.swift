@@ -22,6 +22,7 @@ struct ServerConfiguration: Equatable {
     /// The limits of deployex's own log.
     var logLimits: LogLimits
     var listening: ListeningOptions
+    var dashboard: DashboardOptions
 
     static let cloudBasePath = "/var/lib/deployex"
     static let localBasePath = "/tmp/deployex/varlib"
@@ -65,6 +66,7 @@ struct ServerConfiguration: Equatable {
         trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
         listening = try ListeningOptions(host)
+        dashboard = try DashboardOptions(host)
     }
 
     /// Which users must be able to reach which releases.

@@ -42,14 +42,14 @@ struct ControlModule: Sendable {
     private func answer(_ call: ControlCall, _ caller: Caller) async throws -> Term {
         switch call {
         case .status(let application):
-            return await status(of: application)
+            return await statusReport(of: application).term
         case .versions(let application):
-            return await versions(of: application)
+            return await versionsReport(of: application).term
         case .command(let application, let command):
-            return Self.ok(try await perform(command, of: application, caller))
+            return Self.ok(try await perform(command, of: application, askedBy: "\(caller.node)"))
         case .request(let application, let command):
             let before = await feed.snapshot(of: application)
-            let text = try await perform(command, of: application, caller)
+            let text = try await perform(command, of: application, askedBy: "\(caller.node)")
             let goal = CommandGoal(
                 command, of: application, before: before,
                 after: await feed.snapshot(of: application))
@@ -94,8 +94,8 @@ struct ControlModule: Sendable {
     }
 
     /// deployex's answer to a command that it has accepted.
-    private func perform(
-        _ command: EngineCommand, of application: String, _ caller: Caller
+    func perform(
+        _ command: EngineCommand, of application: String, askedBy caller: String
     ) async throws(ControlRefusal) -> String {
         let served = served(application)
         if let problem = served.problem {
@@ -104,7 +104,7 @@ struct ControlModule: Sendable {
         if case .deploy(let version?) = command {
             try await requirePackage(version, of: served)
         }
-        report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
+        report(.info, "\(application): \(Self.text(command)) asked for by \(caller)")
         switch await served.deployer.perform(command) {
         case .done(let text): return text
         case .refused(let text): throw ControlRefusal(text)
@@ -177,7 +177,7 @@ struct ControlModule: Sendable {
         return snapshots
     }
 
-    private func status(of application: String?) async -> Term {
+    func statusReport(of application: String?) async -> StatusReport {
         let now = MonotonicTime.now
         var found: [StatusReport.Application] = []
         for snapshot in await snapshots(of: application) {
@@ -189,12 +189,11 @@ struct ControlModule: Sendable {
         }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
-            applications: found
-        ).term
+            applications: found)
     }
 
-    private func versions(of application: String?) async -> Term {
-        VersionsReport(node: name.text, applications: await snapshots(of: application)).term
+    func versionsReport(of application: String?) async -> VersionsReport {
+        VersionsReport(node: name.text, applications: await snapshots(of: application))
     }
 
     /// What `deployex remote` needs, and what people look for.

@@ -1,3 +1,4 @@
+internal import Dashboard
 internal import Deployment
 internal import EPMD
 internal import ErlDist
@@ -23,6 +24,7 @@ actor Server {
     /// What is left for the commands, once the base folder is locked.
     private var record: NodeRecord?
     private let tls: DistributionTLS?
+    private let apiToken: String?
     private let trust: ListenerTrust
     private let epmd: EPMDClient
     private let directory: InstanceDirectory
@@ -88,6 +90,7 @@ actor Server {
         instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host, directory)
         epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: host.ownHost(and: name.host))
+        apiToken = try configuration.dashboard.readToken()
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -169,7 +172,8 @@ actor Server {
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
-        await expose(applications, unconfigured, on: listening.node)
+        let module = await expose(applications, unconfigured, on: listening.node)
+        let http = await serveHTTP(module)
         let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
         // Before the first read, so that nothing published in between waits for the next poll.
         for watcher in watchers { await watcher.start() }
@@ -177,6 +181,7 @@ actor Server {
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
         await feed.close()
+        await http?.stop()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -555,7 +560,7 @@ actor Server {
 
     private func expose(
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
-    ) async {
+    ) async -> ControlModule {
         let module = ControlModule(
             name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
@@ -600,5 +605,19 @@ actor Server {
             case false?: "with TLS, but not mutual: whoever has the cookie may connect"
             }
         console.log(.info, "Distribution \(security)")
+        return module
+    }
+
+    /// Answers machines over HTTP, where that is wanted.
+    private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
+        guard configuration.dashboard.isServed else { return nil }
+        var settings = DashboardService.Settings()
+        settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
+        settings.apiToken = apiToken
+        let service = DashboardService(settings, backend: module, loop: loop)
+        let listening = HTTPListening(
+            configuration.dashboard, service: service, loop: loop, log: logger)
+        await listening.start()
+        return listening
     }
 }
