@@ -28,6 +28,7 @@ test: setup-tests ## run all tests, those against real Erlang nodes and releases
 walk-through: setup-tests release ## walk through /tmp as the documents print it, as root and as an ordinary user
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	@scripts/walk-through.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	@scripts/service.sh dist/deployex "$$DEPLOYEX_EXAMPLE_PACKAGES"
 
 own-host-name: setup-tests release ## deploy on hosts whose own name resolves to nothing, to ::1, to 127.0.1.1 (root starts it)
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES" 0.1.1

@@ -62,8 +62,11 @@ let package = Package(
             swiftSettings: shipped),
         .executableTarget(
             name: "deployex-bench",
-            dependencies: ["Transport", "ExternalTermFormat", "EPMD", "ErlDist", "TestKit"],
+            dependencies: [
+                "CInstructions", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "TestKit",
+            ],
             swiftSettings: strict),
+        .target(name: "CInstructions"),
         .executableTarget(
             name: "deployex-reliability",
             dependencies: [

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 arrows='
+CInstructions:
 CLinux:
 COpenSSL:
 CZlib:

@@ -26,21 +26,30 @@ public struct Atom: Hashable, Sendable {
         self.storage = storage
     }
 
-    /// The atom with that name. Real nodes accept names of up to ``maximumLength`` characters.
-    public init(_ name: String) {
+    /// The atom with that name. (A literal, as in `Atom("ok")`, is no call of this function.)
+    /// - Throws: ``TermError/atomTooLong(byteCount:)`` for a name of more than ``maximumLength``
+    ///   characters, which no node accepts.
+    public init(_ name: String) throws(TermError) {
+        guard Self.isShortEnough(name) else { throw .atomTooLong(byteCount: name.utf8.count) }
+        self.init(shortEnough: name)
+    }
+
+    /// The atom with a name that is known not to be too long.
+    package init(shortEnough name: String) {
         var name = name
         self = name.withUTF8 { buffer in unsafe Atom(validUTF8: buffer.span) }
     }
 
+    private static func isShortEnough(_ name: String) -> Bool {
+        name.utf8.count <= maximumLength || name.unicodeScalars.count <= maximumLength
+    }
+
     /// The name as text.
     public var name: String {
-        get {
-            switch storage {
-            case .inline: String(decoding: utf8, as: UTF8.self)
-            case .shared(let bytes): String(decoding: bytes, as: UTF8.self)
-            }
+        switch storage {
+        case .inline: String(decoding: utf8, as: UTF8.self)
+        case .shared(let bytes): String(decoding: bytes, as: UTF8.self)
         }
-        set { self = Atom(newValue) }
     }
 }
 
@@ -135,9 +144,11 @@ extension Atom {
 }
 
 extension Atom: ExpressibleByStringLiteral {
-    /// - Precondition: the text has no more than 255 characters.
+    /// Only the first ``maximumLength`` characters of a longer literal count.
     public init(stringLiteral value: String) {
-        self.init(value)
+        self.init(
+            shortEnough: Self.isShortEnough(value)
+                ? value : String(value.unicodeScalars.prefix(Self.maximumLength)))
     }
 }
 

@@ -40,4 +40,16 @@ public enum TermError: Error, Equatable, Sendable {
     case invalidCompression
     /// The compressed data inflates to another size than it promises.
     case unexpectedInflatedSize(promised: Int, found: Int)
+
+    /// Whether the bytes are a term, and only a limit of this side is in the way.
+    public var isOwnLimit: Bool {
+        switch self {
+        case .tooDeep, .tooManyTerms, .tooLong, .keysTooComplex: true
+        case .truncated, .unexpectedVersion, .unexpectedTag, .trailingBytes, .invalidAtom,
+            .atomTooLong, .unknownAtomReference, .invalidFloat, .invalidReference,
+            .invalidBitstring, .invalidFun, .repeatedKey, .compressedNotAllowed,
+            .invalidCompression, .unexpectedInflatedSize:
+            false
+        }
+    }
 }

@@ -181,7 +181,7 @@ extension TermParser {
         guard count <= Atom.maximumLength else { throw .atomTooLong(byteCount: count) }
         var text = ""
         for byte in name { text.unicodeScalars.append(Unicode.Scalar(byte)) }
-        return Atom(text)
+        return Atom(shortEnough: text)
     }
 
     // MARK: Identifiers

@@ -33,6 +33,8 @@ public struct TextError: Error, Equatable, Sendable {
         case atomTooLong(length: Int)
         /// The value, size and type of a binary's segment do not fit each other.
         case invalidSegment
+        /// Two keys of a map differ only in the sign of a zero. Up to OTP 26 they are one key.
+        case zeroKeys
         /// Lists, tuples and maps are nested deeper than ``TextLimits/maximumDepth``.
         case tooDeep(maximum: Int)
         /// There are more terms than ``TextLimits/maximumTerms``.
@@ -86,6 +88,8 @@ extension TextError.Reason: CustomStringConvertible {
         case .atomTooLong(let length):
             "an atom of \(length) characters; the longest has \(Atom.maximumLength)"
         case .invalidSegment: "the value, size and type of this segment do not go together"
+        case .zeroKeys:
+            "0.0 and -0.0 tell two keys of this map apart, which only OTP 27 and later do"
         case .tooDeep(let maximum): "nested deeper than \(maximum)"
         case .tooManyTerms(let maximum): "more than \(maximum) terms"
         case .tooLong(let maximum): "more than \(maximum) bytes"

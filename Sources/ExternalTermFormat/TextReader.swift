@@ -190,8 +190,11 @@ extension ErlangTextReader {
             try expect(.arrow, .arrow)
             pairs.append((key: key, value: try term(depth: depth + 1)))
         } while try skip(.comma)
+        let end = scanner.tokenStart
         try expect(.closeBrace, .commaOrBrace)
-        return .map(TermMap(lastOfEachKey: pairs))
+        let map = TermMap(lastOfEachKey: pairs)
+        guard !map.hasKeysThatDifferInAZero else { throw scanner.error(.zeroKeys, at: end) }
+        return .map(map)
     }
 }
 
@@ -236,10 +239,28 @@ extension ErlangTextReader {
         return .list(elements)
     }
 
-    /// Reads a number after one sign. With a second sign it would be an expression.
+    /// Skips opening parentheses, and returns how many there were.
+    mutating func openParentheses() throws(TextError) -> Int {
+        var count = 0
+        while try skip(.openParenthesis) {
+            count += 1
+            guard count <= limits.maximumDepth else {
+                throw error(.tooDeep(maximum: limits.maximumDepth))
+            }
+        }
+        return count
+    }
+
+    mutating func closeParentheses(_ count: Int) throws(TextError) {
+        for _ in 0..<count { try expect(.closeParenthesis, .closingParenthesis) }
+    }
+
+    /// Reads a number after one sign, which may be in parentheses. With a second sign it would be
+    /// an expression.
     mutating func signed() throws(TextError) -> Term {
         let isNegative = token == .symbol(.minus)
         try advance()
+        let parenthesisCount = try openParentheses()
         let value: Term
         switch token {
         case .integer(.integer(let small)):
@@ -253,6 +274,7 @@ extension ErlangTextReader {
             throw unexpected(.number)
         }
         try advance()
+        try closeParentheses(parenthesisCount)
         return value
     }
 
@@ -277,6 +299,17 @@ extension ErlangTextReader {
 }
 
 extension TermMap {
+    /// Whether two keys are the same except for the sign of a zero: one key up to OTP 26, and two
+    /// from OTP 27 on. So nobody can know what the text means, and an older node ends the
+    /// connection over which it gets both.
+    fileprivate var hasKeysThatDifferInAZero: Bool {
+        guard count > 1, places.contains(where: { key(at: $0).hasNegativeZero }) else {
+            return false
+        }
+        var keys: Set<Term> = []
+        return places.contains { !keys.insert(key(at: $0).withoutNegativeZero).inserted }
+    }
+
     /// The map with the last value of each key, as `maps:from_list/1` builds it.
     init(lastOfEachKey pairs: [(key: Term, value: Term)]) {
         self.init(pairs)
@@ -292,5 +325,45 @@ extension TermMap {
             }
         }
         self.init(kept)
+    }
+}
+
+extension Term {
+    /// Whether there is `-0.0` in it.
+    fileprivate var hasNegativeZero: Bool {
+        switch self {
+        case .float(let value): value == 0 && value.sign == .minus
+        case .tuple(let elements): elements.contains { $0.hasNegativeZero }
+        case .list(let elements): elements.contains { $0.hasNegativeZero }
+        case .improperList(let elements, let tail):
+            tail.hasNegativeZero || elements.contains { $0.hasNegativeZero }
+        case .map(let map):
+            map.places.contains {
+                map.key(at: $0).hasNegativeZero || map.value(at: $0).hasNegativeZero
+            }
+        // No other term that can be written contains floats.
+        case .integer, .bigInteger, .atom, .binary, .bitstring, .pid, .port, .reference, .record,
+            .fun, .export:
+            false
+        }
+    }
+
+    fileprivate var withoutNegativeZero: Term {
+        switch self {
+        case .float(let value): .float(value == 0 ? 0 : value)
+        case .tuple(let elements): .tuple(elements.map { $0.withoutNegativeZero })
+        case .list(let elements): .list(elements.map { $0.withoutNegativeZero })
+        case .improperList(let elements, let tail):
+            .list(elements.map { $0.withoutNegativeZero }, tail: tail.withoutNegativeZero)
+        case .map(let map):
+            .map(
+                TermMap(
+                    map.pairs.map {
+                        (key: $0.key.withoutNegativeZero, value: $0.value.withoutNegativeZero)
+                    }))
+        case .integer, .bigInteger, .atom, .binary, .bitstring, .pid, .port, .reference, .record,
+            .fun, .export:
+            self
+        }
     }
 }

@@ -3,10 +3,22 @@
 /// The size and type that follow a segment's value.
 private struct Segment {
     enum Kind { case integer, float, binary, utf8, utf16, utf32 }
+    enum Endianness { case big, little, native }
+    enum Signedness { case signed, unsigned }
     var kind: Kind?
     var size: Int?
     var unit: Int?
-    var isLittleEndian = false
+    var endianness: Endianness?
+    var signedness: Signedness?
+
+    /// The file is taken to have been written on a machine with this one's byte order.
+    var isLittleEndian: Bool {
+        switch endianness {
+        case .little: true
+        case .native: 1.littleEndian == 1
+        case .big, nil: false
+        }
+    }
 }
 
 extension ErlangTextReader {
@@ -27,15 +39,19 @@ extension ErlangTextReader {
     }
 
     private mutating func segmentValue(depth: Int) throws(TextError) -> Term {
+        let parenthesisCount = try openParentheses()
         switch token {
-        case .integer, .character, .float, .string, .symbol(.openBinary),
-            .symbol(.openParenthesis), .symbol(.minus), .symbol(.plus):
+        case .integer, .character, .float, .string, .symbol(.openBinary), .symbol(.minus),
+            .symbol(.plus):
             break
+        // A list is no string here, even if it looks like one.
         case .symbol, .atom, .reserved, .variable, .dot, .end:
             throw unexpected(.segment)
         }
         // A binary inside a binary takes as much stack as three lists.
-        return try term(depth: depth + 3)
+        let value = try term(depth: depth + 3)
+        try closeParentheses(parenthesisCount)
+        return value
     }
 
     /// Reads what follows a segment's value, and appends the segment's bits.
@@ -49,6 +65,11 @@ extension ErlangTextReader {
                 // A string means its characters, each with the size and type that follow the
                 // string.
                 for character in characters { try append(character, segment, to: &bits) }
+                // An empty string must have a size and type that would suit a character.
+                if characters.isEmpty {
+                    var unused = BitWriter()
+                    try append(.integer(0), segment, to: &unused)
+                }
             } else {
                 try append(value, segment, to: &bits)
             }
@@ -68,21 +89,23 @@ extension ErlangTextReader {
             try advance()
             guard case .atom(let atom) = token else { throw unexpected(.segmentType) }
             switch atom.name {
-            case "integer": segment.kind = .integer
-            case "float": segment.kind = .float
-            case "binary", "bytes":
-                segment.kind = .binary
-                segment.unit = segment.unit ?? 8
+            case "integer": try set(&segment.kind, .integer)
+            case "float": try set(&segment.kind, .float)
+            case "binary": try set(&segment.kind, .binary)
+            case "bytes":
+                try set(&segment.kind, .binary)
+                try set(&segment.unit, 8)
             case "bitstring", "bits":
-                segment.kind = .binary
-                segment.unit = segment.unit ?? 1
-            case "utf8": segment.kind = .utf8
-            case "utf16": segment.kind = .utf16
-            case "utf32": segment.kind = .utf32
-            case "little": segment.isLittleEndian = true
-            // The file is taken to have been written on a machine with this one's byte order.
-            case "native": segment.isLittleEndian = 1.littleEndian == 1
-            case "big", "signed", "unsigned": break
+                try set(&segment.kind, .binary)
+                try set(&segment.unit, 1)
+            case "utf8": try set(&segment.kind, .utf8)
+            case "utf16": try set(&segment.kind, .utf16)
+            case "utf32": try set(&segment.kind, .utf32)
+            case "little": try set(&segment.endianness, .little)
+            case "native": try set(&segment.endianness, .native)
+            case "big": try set(&segment.endianness, .big)
+            case "signed": try set(&segment.signedness, .signed)
+            case "unsigned": try set(&segment.signedness, .unsigned)
             case "unit":
                 try advance()
                 guard token == .symbol(.colon) else { throw unexpected(.colon) }
@@ -90,7 +113,7 @@ extension ErlangTextReader {
                 guard case .integer(.integer(let unit)) = token, (1...256).contains(unit) else {
                     throw unexpected(.segmentSize)
                 }
-                segment.unit = unit
+                try set(&segment.unit, unit)
             default: throw unexpected(.segmentType)
             }
             try advance()
@@ -98,19 +121,36 @@ extension ErlangTextReader {
         return segment
     }
 
+    /// Sets what the type says; the same may be said twice.
+    private func set<Value: Equatable>(
+        _ slot: inout Value?, _ value: Value
+    ) throws(TextError) {
+        guard slot == nil || slot == value else { throw error(.invalidSegment) }
+        slot = value
+    }
+
+    /// Reads an integer or character. In parentheses, it may have a sign.
     private mutating func segmentInteger() throws(TextError) -> Int {
-        let isParenthesised = token == .symbol(.openParenthesis)
-        if isParenthesised { try advance() }
+        let parenthesisCount = try openParentheses()
         let size: Int
         switch token {
-        case .integer(.integer(let value)): size = value
+        case .integer(.integer(let value)):
+            size = value
+            try advance()
         // Erlang accepts `:$a` as a size too.
-        case .character(let scalar): size = Int(scalar.value)
+        case .character(let scalar):
+            size = Int(scalar.value)
+            try advance()
+        case .symbol(.plus) where parenthesisCount > 0, .symbol(.minus) where parenthesisCount > 0:
+            let start = scanner.tokenStart
+            guard case .integer(let value) = try signed() else {
+                throw scanner.error(.invalidSegment, at: start)
+            }
+            size = value
         case .integer, .symbol, .atom, .reserved, .variable, .float, .string, .dot, .end:
             throw unexpected(.segmentSize)
         }
-        try advance()
-        if isParenthesised { try expect(.closeParenthesis, .closingParenthesis) }
+        try closeParentheses(parenthesisCount)
         return size
     }
 
@@ -128,6 +168,8 @@ extension ErlangTextReader {
             try append(float, segment, to: &bits)
         case (.float, .integer(let integer)):
             try append(Double(integer), segment, to: &bits)
+        case (.float, .bigInteger(let big)):
+            try append(big.floatingPoint, segment, to: &bits)
         case (.binary, .binary(let bytes)):
             try append(Array(bytes), bitCount: bytes.count * 8, segment, to: &bits)
         case (.binary, .bitstring(let content)):
@@ -170,15 +212,17 @@ extension ErlangTextReader {
     private mutating func append(
         _ value: Double, _ segment: Segment, to bits: inout BitWriter
     ) throws(TextError.Reason) {
-        let pattern: UInt64
         let count = try spendBits(segment, defaultSize: 64, defaultUnit: 1)
-        switch count {
-        case 64: pattern = value.bitPattern
-        case 32:
-            guard Float(value).isFinite else { throw .invalidSegment }
-            pattern = UInt64(Float(value).bitPattern)
-        default: throw .invalidSegment
-        }
+        let single = Float(value)
+        // As in Erlang a half is rounded twice, and what is too large for fewer bits is infinite.
+        guard value.isFinite else { throw .invalidSegment }
+        let pattern: UInt64 =
+            switch count {
+            case 64: value.bitPattern
+            case 32: UInt64(single.bitPattern)
+            case 16: UInt64(Float16(single).bitPattern)
+            default: throw .invalidSegment
+            }
         bits.append(
             BigInteger(pattern), bitCount: count, isLittleEndian: segment.isLittleEndian)
     }
@@ -213,5 +257,21 @@ extension ErlangTextReader {
         for unit in units {
             bits.append(unit, bitCount: width, isLittleEndian: segment.isLittleEndian)
         }
+    }
+}
+
+extension BigInteger {
+    /// The float for it, rounded digit by digit as in Erlang; infinite when it is too large.
+    fileprivate var floatingPoint: Double {
+        var (sum, weight) = (0.0, 1.0)
+        var digit: UInt64 = 0
+        for (index, byte) in littleEndianMagnitude.enumerated() {
+            digit |= UInt64(byte) << UInt64(index % 8 * 8)
+            guard index % 8 == 7 || index == littleEndianMagnitude.count - 1 else { continue }
+            sum += Double(digit) * weight
+            weight *= 0x1p64
+            digit = 0
+        }
+        return isNegative ? -sum : sum
     }
 }

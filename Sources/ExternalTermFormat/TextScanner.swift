@@ -108,7 +108,7 @@ package struct TextScanner {
         guard name.count <= Atom.maximumLength else {
             throw error(.atomTooLong(length: name.count), at: tokenStart)
         }
-        return Atom(String(String.UnicodeScalarView(name)))
+        return Atom(shortEnough: String(String.UnicodeScalarView(name)))
     }
 
     // MARK: Quotes and characters
@@ -121,7 +121,7 @@ package struct TextScanner {
         var content: [Unicode.Scalar] = []
         while let scalar = advance() {
             if scalar == quote { return content }
-            content.append(scalar == "\\" ? try escape(in: what) : scalar)
+            content.append(scalar == "\\" ? try escape(in: what) : try plain(scalar))
         }
         throw error(.unterminated(what), at: tokenStart)
     }
@@ -132,7 +132,19 @@ package struct TextScanner {
         guard let scalar = advance() else {
             throw error(.unterminated(.character), at: tokenStart)
         }
-        return .character(scalar == "\\" ? try escape(in: .character) : scalar)
+        return .character(scalar == "\\" ? try escape(in: .character) : try plain(scalar))
+    }
+
+    /// The character that was just read; Erlang reads no U+FFFE and U+FFFF.
+    private func plain(_ scalar: Unicode.Scalar) throws(TextError) -> Unicode.Scalar {
+        guard !Self.isNoCharacter(scalar) else {
+            throw error(.invalidCharacter(scalar), at: offset - 1)
+        }
+        return scalar
+    }
+
+    private static func isNoCharacter(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.value == 0xFFFE || scalar.value == 0xFFFF
     }
 
     /// Reads what follows a backslash: `erl_scan:scan_escape/2`.
@@ -197,7 +209,9 @@ package struct TextScanner {
     }
 
     private func scalar(_ value: UInt32, at start: Int) throws(TextError) -> Unicode.Scalar {
-        guard let scalar = Unicode.Scalar(value) else { throw error(.invalidEscape, at: start) }
+        guard let scalar = Unicode.Scalar(value), !Self.isNoCharacter(scalar) else {
+            throw error(.invalidEscape, at: start)
+        }
         return scalar
     }
 

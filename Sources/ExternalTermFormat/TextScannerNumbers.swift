@@ -36,9 +36,9 @@ extension TextScanner {
     }
 
     private mutating func based(_ base: [UInt8]) throws(TextError) -> TextToken {
-        // Three digits are enough to see that a base is invalid.
-        let radix = base.prefix(3).reduce(0) { $0 * 10 + Int($1) }
-        guard base.count <= 3, (2...36).contains(radix) else {
+        // It may begin with any number of zeros. A number above 36 stays above it.
+        let radix = base.reduce(0) { min($0 * 10 + Int($1), 37) }
+        guard (2...36).contains(radix) else {
             throw error(.invalidNumber, at: tokenStart)
         }
         move(to: offset + 1)

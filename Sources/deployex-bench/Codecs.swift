@@ -27,12 +27,13 @@ enum Codecs {
             }
             let label = "\(sample.label), \(bytes.count / 1000) kB"
             let decode = { _ = Blackhole.take(try Term(decoding: bytes)) }
+            let encode = { _ = Blackhole.take(term.encoded()) }
             decoding.append(
                 Row(
                     measure: "decode \(label)", unit: "MB/s", peer: "binary_to_term",
                     series: try await series(peers.effort, byteCount: bytes.count, decode) {
                         try await peers.beam.codec("decode", sample.name, iterations: $0)
-                    }, target: .atLeast(2)))
+                    }, target: .atLeast(2), instructions: try instructions(decode)))
             decoding.append(
                 Row(
                     measure: "decode \(label)", unit: "MB/s", peer: "libei, into a tree",
@@ -42,11 +43,9 @@ enum Codecs {
             encoding.append(
                 Row(
                     measure: "encode \(label)", unit: "MB/s", peer: "term_to_binary",
-                    series: try await series(peers.effort, byteCount: bytes.count) {
-                        _ = Blackhole.take(term.encoded())
-                    } peer: {
+                    series: try await series(peers.effort, byteCount: bytes.count, encode) {
                         try await peers.beam.codec("encode", sample.name, iterations: $0)
-                    }, target: .atLeast(1)))
+                    }, target: .atLeast(1), instructions: try instructions(encode)))
         }
         return decoding + encoding
     }
@@ -69,6 +68,12 @@ enum Codecs {
                 peer: megabytes * Double(peer) / peerTime.inSeconds)
         }
         return series
+    }
+
+    private static func instructions(_ body: () throws -> Void) throws -> Double? {
+        let start = Instructions.total
+        for _ in 0..<10 { try body() }
+        return Instructions.each(since: start, 10)
     }
 
     private static func iterations(of one: Duration, _ effort: Effort) -> Int {

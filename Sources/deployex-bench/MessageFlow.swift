@@ -50,20 +50,31 @@ struct MessageFlow {
             between: beam, and: node, rival: rival, count: count, byteCount: byteCount)
         var toBeam = Series()
         var fromBeam = Series()
+        var instructions: (toBeam: Double?, fromBeam: Double?)
         for round in 0...rounds {
-            let sent = (ours: try await flow.oursToBeam(), peer: try await othersToBeam(flow))
-            let received = (ours: try await flow.beamToOurs(), peer: try await beamToOthers(flow))
+            let beforeSending = Instructions.total
+            let oursSent = try await flow.oursToBeam()
+            instructions.toBeam = Instructions.each(since: beforeSending, count)
+            let sent = (ours: oursSent, peer: try await othersToBeam(flow))
+            let beforeReceiving = Instructions.total
+            let oursReceived = try await flow.beamToOurs()
+            instructions.fromBeam = Instructions.each(since: beforeReceiving, count)
+            let received = (ours: oursReceived, peer: try await beamToOthers(flow))
             // The first round warms up.
             guard round > 0 else { continue }
             toBeam.append(ours: sent.ours, peer: sent.peer)
             fromBeam.append(ours: received.ours, peer: received.peer)
         }
         await node.close()
-        return [("to a BEAM", toBeam), ("from a BEAM", fromBeam)].map { direction, series in
+        func row(_ direction: String, _ series: Series, _ instructions: Double?) -> Row {
             Row(
                 measure: "\(name), \(direction)", unit: unit, peer: peer, series: series,
-                target: .atLeast(1))
+                target: .atLeast(1), instructions: instructions)
         }
+        return [
+            row("to a BEAM", toBeam, instructions.toBeam),
+            row("from a BEAM", fromBeam, instructions.fromBeam),
+        ]
     }
 
     /// Thousands of messages per second, or megabytes when they are large.

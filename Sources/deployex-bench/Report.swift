@@ -15,6 +15,8 @@ struct Row {
     var peer: String
     var series: Series
     var target: Target?
+    /// What one operation of ours takes, if instructions are counted.
+    var instructions: Double?
 
     var ours: Double { Samples(series.ours).median }
     /// `nil` when it is measured against nothing.
@@ -55,7 +57,10 @@ struct Report {
 
     var table: String {
         var cells = [
-            ["measure", "unit", "ours", "peer", "", "ratio", "(middle half)", "target", "met"]
+            [
+                "measure", "unit", "ours", "peer", "", "ratio", "(middle half)", "target", "met",
+                "instr.",
+            ]
         ]
         for row in rows {
             cells.append([
@@ -66,11 +71,12 @@ struct Report {
                     "(\(decimal(low, digits: 2))–\(decimal(high, digits: 2)))"
                 } ?? "",
                 row.targetText, row.isMet.map { $0 ? "yes" : "no" } ?? "–",
+                row.instructions.map { Figure.text($0) } ?? "–",
             ])
         }
         let head =
-            machine.line + ", OTP \(otp)\n"
-        return head + Self.aligned(cells, rightAligned: [2, 3, 5]).joined(separator: "\n")
+            machine.line + ", OTP \(otp)\n\(Instructions.line)\n"
+        return head + Self.aligned(cells, rightAligned: [2, 3, 5, 9]).joined(separator: "\n")
     }
 
     private static func aligned(_ rows: [[String]], rightAligned: Set<Int>) -> [String] {
@@ -98,6 +104,7 @@ struct Report {
                 "\"rounds\":\(row.series.ours.count)",
                 "\"target\":\(row.target == nil ? "null" : Self.quoted(row.targetText))",
                 "\"met\":\(row.isMet.map { "\($0)" } ?? "null")",
+                "\"instructions\":\(number(row.instructions))",
             ]
             return "    {\(fields.joined(separator: ","))}"
         }

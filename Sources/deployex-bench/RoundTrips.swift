@@ -46,6 +46,12 @@ enum RoundTrips {
         _ = try await times(peers, of: function, spawning)
         _ = try await times(peers, of: function, rex)
         _ = try await peers.libei.calls(function.key, count: effort.callCount)
+        let start = Instructions.total
+        _ = try await times(peers, of: function, spawning)
+        let bySpawning = Instructions.each(since: start, effort.callCount)
+        let startOfRex = Instructions.total
+        _ = try await times(peers, of: function, rex)
+        let byRex = Instructions.each(since: startOfRex, effort.callCount)
         for _ in 0..<effort.callRounds {
             let ours = Samples(try await times(peers, of: function, spawning))
             let libei = Samples(
@@ -56,14 +62,18 @@ enum RoundTrips {
             rexMedian.append(ours: oursByRex.median / 1000, peer: libei.median / 1000)
             rexTail.append(ours: oursByRex.quantile(0.99) / 1000, peer: libei.quantile(0.99) / 1000)
         }
-        func row(_ figure: String, _ series: Series, _ target: Row.Target?) -> Row {
+        func row(
+            _ figure: String, _ series: Series, _ target: Row.Target?,
+            _ instructions: Double? = nil
+        ) -> Row {
             Row(
                 measure: "call \(function.label), \(figure)", unit: "µs", peer: "libei ei_rpc",
-                series: series, target: target)
+                series: series, target: target, instructions: instructions)
         }
         return [
-            row("p50", spawnMedian, .atMost(1.05)), row("p99", spawnTail, .atMost(1.2)),
-            row("by rex, p50", rexMedian, nil), row("by rex, p99", rexTail, nil),
+            row("p50", spawnMedian, .atMost(1.05), bySpawning),
+            row("p99", spawnTail, .atMost(1.2)),
+            row("by rex, p50", rexMedian, nil, byRex), row("by rex, p99", rexTail, nil),
         ]
     }
 

@@ -6,7 +6,9 @@ internal import Transport
 struct Deployex {
     /// The main thread becomes the event loop's thread; everything runs on it.
     static func main() {
-        // This comes before everything else, so that later observers see no cookie.
+        // Before anything is opened: it would take the place of a standard descriptor.
+        OwnProcess.openStandardDescriptors()
+        // This comes before everything else that may fail, so that later observers see no cookie.
         let arguments = ArgumentSecrets.take()
         let invocation: Invocation
         do throws(UsageError) {
@@ -51,6 +53,7 @@ struct Deployex {
 
     private static func run(_ invocation: Invocation, on loop: EventLoop) async -> Ending {
         do {
+            try ProcessEnvironment.check()
             return try await invocation.command.run(
                 CommandSetting(
                     invocation: invocation, environment: ProcessEnvironment.variables, loop: loop))

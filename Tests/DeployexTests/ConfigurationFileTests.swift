@@ -137,7 +137,7 @@ private func one(_ text: String) -> String {
         (one(#""replicas":null"#), "a whole number from 1 to 100, not null"),
         (one(#""first_port":65535"#), "3 replicas need ports up to 65537, above 65535"),
         (one(#""readiness":{"distribution":"false"}"#), #"true or false, not "false""#),
-        (one(#""environment":{"A":1}"#), "applications[0].environment.A: a string, not 1"),
+        (one(#""environment":{"A":1}"#), "applications[0].environment.A: a string, not a number"),
         (one(#""environment":{"PORT":"1"}"#), "deployex itself sets this variable"),
         (one(#""environment":{"A=B":"1"}"#), "a variable's name is letters, digits and _"),
         (one(#""environment":["A"]"#), "applications[0].environment: an object, not an array"),

@@ -36,6 +36,11 @@ private func refusal(
         ("status", "[]", ControlCall.status(application: nil)),
         ("status", #"[<<"counter">>]"#, .status(application: "counter")),
         ("stop_all", "[]", .stopAll),
+        (
+            "watch_status", "[counter,true,7,500]",
+            .watchStatus(
+                application: "counter", withUsage: true, after: 7, within: .milliseconds(500))
+        ),
         ("versions", "[]", .versions(application: nil)),
         ("versions", #"[<<"counter">>]"#, .versions(application: "counter")),
         (
@@ -55,15 +60,33 @@ private func refusal(
         ("stop", "[counter,2]", .command(application: "counter", .stop(2))),
         ("start", #"["counter","2"]"#, .command(application: "counter", .start(2))),
         ("tail", "[2,stderr,5]", .tail(second, .stderr, lines: 5)),
-        ("read_log", "[2,stdout,{last,7}]", .readLog(second, .stdout, .last(7), within: .zero)),
+        (
+            "read_log", "[2,stdout,{last,7}]",
+            .readLog(.init(instance: second, stream: .stdout, start: .last(7)), within: .zero)
+        ),
+        (
+            "read_logs", "[[{2,stdout,{last,7}},{deployex,stderr,{1,2}}],500]",
+            .readLogs(
+                [
+                    .init(instance: second, stream: .stdout, start: .last(7)),
+                    .init(
+                        instance: nil, stream: .stderr,
+                        start: .position(.init(offset: 1, inode: 2))),
+                ], within: .milliseconds(500))
+        ),
         (
             "read_log", #"["counter",2,<<"stdout">>,{1,2}]"#,
-            .readLog(second, .stdout, .position(.init(offset: 1, inode: 2)), within: .zero)
+            .readLog(
+                .init(
+                    instance: second, stream: .stdout,
+                    start: .position(.init(offset: 1, inode: 2))), within: .zero)
         ),
         (
             "follow_log", "[2,stderr,{1,2},500]",
             .readLog(
-                second, .stderr, .position(.init(offset: 1, inode: 2)), within: .milliseconds(500))
+                .init(
+                    instance: second, stream: .stderr,
+                    start: .position(.init(offset: 1, inode: 2))), within: .milliseconds(500))
         ),
         ("instance", "[2]", .instance(second)),
         ("request", "[restart,[2]]", .request(application: "counter", .restart(2))),
@@ -116,6 +139,13 @@ private func refusal(
             "read_log", "[1,stdout,{1,-2}]",
             "a position is {last,N}, or what an answer gave as next"
         ),
+        (
+            "watch_status", "[1,0,0]",
+            "whether to measure what is used is true or false, not 1"
+        ),
+        ("read_logs", "[[],0]", "logs are a list of {Instance,Stream,Start}, 512 at most"),
+        ("read_logs", "[[1],0]", "a log is {Instance,Stream,Start}, not 1"),
+        ("read_logs", "[[{4,stdout,{last,1}}],0]", "counter has no instance 4, only 1 to 3"),
         ("request", "[restart,[4]]", "counter has no instance 4, only 1 to 3"),
         ("request", "[status,[]]", "status is no command with these arguments"),
         ("request", "[request,[restart,[1]]]", "request is no command with these arguments"),
@@ -152,7 +182,7 @@ private func refusal(
         ]
         for function in [
             "deploy", "unghost", "restart", "instance", "versions", "tail", "read_log",
-            "follow_log", "request", "await",
+            "follow_log", "read_logs", "request", "await",
         ] {
             for first in odd {
                 for second in odd {
@@ -160,8 +190,11 @@ private func refusal(
                     _ = refusal(function, [first, second], two)
                     _ = refusal(function, [1, first, second])
                     _ = refusal(function, [.tuple([first, second, first]), second, first])
+                    _ = refusal(function, [.list([.tuple([first, second, first])]), second])
                     for kind in ["idle", "restarted", "version", "all_idle"] {
-                        let goal = Term.tuple([.atom(Atom(kind)), first, second, first])
+                        let goal = Term.tuple([
+                            .atom(Atom(shortEnough: kind)), first, second, first,
+                        ])
                         _ = refusal(function, [goal, second, first])
                     }
                     _ = refusal(function, [.atom("counter"), 1, first, second])
@@ -178,7 +211,8 @@ private func refusal(
                 BigInteger(
                     isNegative: false,
                     littleEndianMagnitude: [UInt8](repeating: 255, count: 16 << 20))),
-            .list([Term](repeating: .binary("x"), count: 100_000)), .atom(Atom(Self.longName)),
+            .list([Term](repeating: .binary("x"), count: 100_000)),
+            .atom(Atom(shortEnough: Self.longName)),
         ]
         for term in large {
             for function in ["deploy", "unghost", "restart", "stop", "start", "instance"] {

@@ -1,6 +1,8 @@
+import ExternalTermFormat
 import FoundationEssentials
 import Testing
 
+@testable import Deployment
 @testable import deployex
 
 @Suite struct DocumentationTests {
@@ -44,6 +46,30 @@ import Testing
             #expect(isThere, "\(verb.name)")
             if verb.peer == .deployex, verb.name != "start", verb.name != "completion" {
                 #expect(commands.contains("deployex \(verb.name)"), "\(verb.name)")
+            }
+        }
+    }
+
+    @Test func `the documented status has every field of the real one`() throws {
+        let document = try text("docs/commands.md")
+        let section = try #require(document.split(separator: "## `status --json`").last)
+        let sample = try #require(section.split(separator: "```").dropFirst().first)
+        let keys =
+            StatusReport.fields.map(\.key) + StatusReport.Application.fields.map(\.key)
+            + StatusReport.Ghost.fields.map(\.key) + StatusReport.Instance.fields.map(\.key)
+        for key in keys { #expect(sample.contains("\"\(key.name)\": "), "\(key.name)") }
+    }
+
+    @Test func `every variable that the program reads is one that it knows`() throws {
+        let root = "/" + #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let folder = root + "/Sources/deployex"
+        let paths = try FileManager.default.subpathsOfDirectory(atPath: folder)
+        for path in paths where path.hasSuffix(".swift") {
+            let source = try text("Sources/deployex/" + path)
+            for part in source.split(separator: "\"DEPLOYEX_").dropFirst() {
+                let name = "DEPLOYEX_" + part.prefix { $0.isUppercase || $0 == "_" }
+                guard part.dropFirst(name.count - 9).first == "\"", name.count > 9 else { continue }
+                #expect(UnknownVariables.known.contains(name), "\(name) in \(path)")
             }
         }
     }

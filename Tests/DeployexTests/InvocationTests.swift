@@ -1,6 +1,8 @@
+import FoundationEssentials
 import Supervisor
 import Testing
 
+@testable import Deployment
 @testable import deployex
 
 private func invocation(_ arguments: String...) throws(UsageError) -> Invocation {
@@ -36,6 +38,22 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["start", "--config", "/etc/d.json"], Start(configurationFile: "/etc/d.json")),
         (["start", "2"], Order("start", "2", waits: true)),
         (["start", "my-app-2", "--no-wait"], Order("start", "my-app-2", waits: false)),
+        (["start", "counter"], GroupOrder(function: .start, application: "counter")),
+        (["start", "all"], GroupOrder(function: .start, application: nil)),
+        (["restart", "counter"], GroupOrder(function: .restart, application: "counter")),
+        (["restart", "all"], GroupOrder(function: .restart, application: nil)),
+        (["restart", "--all"], GroupOrder(function: .restart, application: nil)),
+        (
+            ["stop", "counter", "--no-wait"],
+            GroupOrder(function: .stop, application: "counter", waits: false)
+        ),
+        (["ls"], ShowStatus(asJSON: false)),
+        (["list", "--json"], ShowStatus(asJSON: true)),
+        (["status", "-w"], WatchStatus(asJSON: false, withUsage: false)),
+        (["ls", "--watch", "--json"], WatchStatus(asJSON: true, withUsage: false)),
+        (["monit"], WatchStatus(asJSON: false, withUsage: true)),
+        (["help", "ls"], Help(verb: "status")),
+        (["ls", "--help"], Help(verb: "status")),
         (["stop", "counter-2"], Order("stop", "counter-2", waits: true)),
         (["stop", "--all"], StopAll(waits: true)),
         (["restart", "1", "--no-wait"], Order("restart", "1", waits: false)),
@@ -44,11 +62,15 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["rollback"], Order("rollback", waits: true)),
         (["unghost", "1.2.0"], Order("unghost", "1.2.0", waits: false)),
         (["versions", "--json"], ShowVersions(asJSON: true)),
-        (["logs", "1"], ShowLog(instance: "1")),
+        (["logs", "1"], ShowLog(source: .instance("1"))),
         (
             ["logs", "-f", "-n", "5", "--stderr", "counter-1"],
-            ShowLog(instance: "counter-1", stream: .stderr, follows: true, lines: 5)
+            ShowLog(source: .instance("counter-1"), isOnlyStderr: true, follows: true, lines: 5)
         ),
+        (["logs"], ShowLog(source: .all(of: nil))),
+        (["logs", "counter", "-f"], ShowLog(source: .all(of: "counter"), follows: true)),
+        (["logs", "deployex"], ShowLog(source: .deployex)),
+        (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
         (["remote"], RemoteShell(instance: nil)),
         (["remote", "3"], RemoteShell(instance: "3")),
         (["completion", "instances"], ListWords(words: .instances)),
@@ -78,23 +100,51 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["ping", "a", "b"], "unexpected argument b: deployex ping NODE"),
         (["ping", "a", "--json"], "unknown option --json for `deployex ping`"),
         (["start", "--sname"], "--sname needs a value"),
+        (
+            ["ping", "a", "--sname", "b", "--name", "b@c.d"],
+            "a node has one name: give --sname or --name"
+        ),
+        (
+            ["start", "--name", "b@c.d", "-sname", "b"],
+            "a node has one name: give --sname or --name"
+        ),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
-        (["start", "argument"], "argument is no instance: give its number, or APP-NUMBER"),
-        (["restart", "0"], "0 is no instance: give its number, or APP-NUMBER"),
         (
-            ["restart"],
-            "missing argument for `deployex restart`: deployex restart INSTANCE "
-                + "[--app APPLICATION] [--no-wait]"
+            ["start", "app.js"],
+            "app.js is no instance: give its number, APP-NUMBER, or an application's name"
+        ),
+        (
+            ["restart", "0"],
+            "0 is no instance: give its number, APP-NUMBER, or an application's name"
+        ),
+        (["restart"], "restart takes an instance, an application, or all for every instance"),
+        (
+            ["restart", "all", "--no-wait"],
+            "--no-wait is for one instance: the next of several waits for the one before"
+        ),
+        (
+            ["restart", "counter", "--app", "mailer"],
+            "counter and --app mailer are two applications: name one"
         ),
         (
             ["stop"],
-            "stop takes an instance, or --all for every instance and deployex itself"
+            "stop takes an instance, an application, or --all for everything and deployex itself"
+        ),
+        (["stop", "1", "--all"], "--all is every instance: leave out 1, or --all"),
+        (
+            ["stop", "all"],
+            "stop all could mean two things: `deployex stop --all` stops every instance and then "
+                + "deployex itself; `deployex stop APPLICATION` stops an application, and deployex "
+                + "goes on"
         ),
         (
-            ["stop", "1", "--all"],
-            "stop takes an instance, or --all for every instance and deployex itself"
+            ["stop", "--all", "--app", "counter"],
+            "--all stops every application, and then deployex: `deployex stop counter` stops one"
         ),
+        (["lst"], "unknown command lst: did you mean ls?"),
+        (["ps"], "unknown command ps: `deployex status` shows what runs"),
+        (["enabel"], "unknown command enabel: `deployex help` lists them"),
         (["start", "--no-wait"], "--no-wait is for `deployex start INSTANCE`"),
         (["start", "--app", "counter"], "--app is for `deployex start INSTANCE`"),
         (
@@ -134,6 +184,29 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
                 try Cookie.lookFor(options, environment: environment, recorded: nil) == "theirs")
         }
         #expect(try DistributionOptions().merging([:]) == DistributionOptions())
+    }
+
+    @Test func `a folder of certificates alone turns nothing on, and start says so`() throws {
+        let folder = ["DEPLOYEX_OTP_TLS_CERT_PATH": "/tls"]
+        let none = DistributionOptions()
+        #expect(try none.tlsSource(certificateFolder: "/tls") == nil)
+        let warning = TLSAccess.warning(none, environment: folder)
+        #expect(warning?.contains("-proto_dist inet_tls") == true)
+        #expect(TLSAccess.warning(none, environment: [:]) == nil)
+        for kind in ["inet_tls", "inet_tcp"] {
+            var asked = none
+            try asked.merge(erlangOptions: "-proto_dist \(kind)")
+            #expect(TLSAccess.warning(asked, environment: folder) == nil)
+        }
+    }
+
+    @Test func `what is wrong in the variable is named by it`() {
+        for text in ["-proto_dist quic", "-sname", "-ssl_dist_opt a b"] {
+            let error = #expect(throws: UsageError.self) {
+                try DistributionOptions().merging(["ELIXIR_ERL_OPTIONS": text])
+            }
+            #expect(error?.message.hasPrefix("ELIXIR_ERL_OPTIONS: -") == true)
+        }
     }
 
     @Test func `TLS is asked for as for a BEAM, or by a plain flag`() throws {
@@ -206,10 +279,63 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
     @Test func `every command has a help text and is completed`() {
         for verb in Verb.all {
             for form in verb.forms { #expect(Help.text(verb).contains("deployex \(form)")) }
+            for line in Help.text(verb).split(separator: "\n") { #expect(line.count <= 100) }
             #expect(Help.overview.contains("  \(verb.name) "))
             for shell in Shell.allCases {
                 #expect(shell.completionScript.contains(verb.name))
             }
+        }
+    }
+
+    /// What people type who come from pm2, systemctl, docker or a release's own script.
+    @Test(arguments: [
+        "ps", "reload", "delete", "show", "info", "log", "tail", "save", "startup", "kill",
+        "enable",
+        "up", "down", "exec", "attach", "top", "scale", "eval", "inspect", "resurrect", "flush",
+    ])
+    func `another tool's word is answered with the command that does it here`(word: String) throws {
+        #expect(Verb.named(word) == nil)
+        let answer = try #require(ForeignWords.answer(to: word))
+        let error = #expect(throws: UsageError.self) { try invocation(word) }
+        #expect(error?.message == "unknown command \(word): \(answer)")
+        // What it names is a command of ours.
+        for part in answer.components(separatedBy: "`deployex ").dropFirst() {
+            let name = String(part.prefix { $0.isLetter })
+            #expect(Verb.named(name) != nil, "\(name)")
+        }
+    }
+
+    @Test func `a group is those that the command can change, each by its name`() {
+        func status(_ stopped: Bool...) -> StatusReport {
+            let instances = stopped.enumerated().map {
+                StatusReport.Instance(
+                    number: $0.offset + 1, version: "1.0", isStoppedByOperator: $0.element)
+            }
+            return StatusReport(applications: [.init(name: "counter", instances: instances)])
+        }
+        let all = status(false, true, false)
+        let restart = GroupOrder.members(of: all, for: .restart)
+        #expect(restart.members.map(\.name) == ["counter-1", "counter-3"])
+        #expect(
+            restart.notes == ["counter-2 stays stopped: `deployex start counter-2` starts it"])
+        #expect(GroupOrder.members(of: all, for: .start).members.map(\.name) == ["counter-2"])
+        let stop = GroupOrder.members(of: all, for: .stop)
+        #expect(stop.members.map(\.name) == ["counter-1", "counter-3"])
+        #expect(stop.notes == ["counter-2 is stopped already"])
+        var waiting = all
+        waiting.applications[0].instances[0].version = nil
+        let ready = GroupOrder.members(of: waiting, for: .restart)
+        #expect(ready.members.map(\.name) == ["counter-3"])
+        #expect(ready.notes.first == "counter-1 has no version yet")
+    }
+
+    @Test func `a bare start is one without configuration, whatever the cookie`() throws {
+        #expect(try invocation().command.isEqual(to: Start(configurationFile: nil, isBare: true)))
+        #expect(!Start.isConfigured([:]))
+        #expect(!Start.isConfigured(["DEPLOYEX_ERLANG_COOKIE": "c", "HOME": "/root"]))
+        #expect(!Start.isConfigured(["DEPLOYEX_MONITORED_APP_NAME": ""]))
+        for name in ["MONITORED_APP_NAME", "MONITORED_APP_PORT", "CONFIG", "CLOUD_ENVIRONMENT"] {
+            #expect(Start.isConfigured(["DEPLOYEX_\(name)": "x"]))
         }
     }
 }

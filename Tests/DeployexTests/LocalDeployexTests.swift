@@ -133,6 +133,29 @@ import Transport
         #expect(found.hasEnded)
     }
 
+    @Test func `what one that has ended has left counts only for whoever has no cookie`() throws {
+        let ended = LocalDeployex(
+            base: folder.path, record: try record(isRunning: false), obstacle: nil)
+        let running = LocalDeployex(base: folder.path, record: try record(), obstacle: nil)
+        let cookie = folder(".erlang.cookie")
+        let home = ["HOME": folder.path]
+        func usable(_ local: LocalDeployex) -> NodeRecord? {
+            local.usable(home, owners: TrustedUsers()).record
+        }
+        #expect(usable(ended) == ended.record)
+        #expect(ended.usable([:], owners: TrustedUsers()).record == ended.record)
+        try Files.write(Array("own".utf8), cookie, mode: 0o400)
+        #expect(usable(ended) == nil)
+        #expect(usable(running) == running.record)
+        let connecting = ended.usable(home, owners: TrustedUsers())
+        #expect(connecting.base == folder.path)
+        #expect(connecting.completing([:]) == [:])
+        #expect(connecting.completing(DistributionOptions()) == DistributionOptions())
+        // Nobody takes a cookie that others can read.
+        chmod(cookie, 0o644)
+        #expect(usable(ended) == ended.record)
+    }
+
     @Test func `the cookie comes from the first place that has one`() throws {
         let file = folder.path + "/cookie"
         try Files.write(Array("of-the-file\n".utf8), file, mode: 0o600)
@@ -162,6 +185,39 @@ import Transport
         #expect(try look(none, without: given, recorded: nil) == nil)
     }
 
+    @Test func `start makes a cookie only where none is left, and takes what is given first`()
+        throws
+    {
+        let left = NodeRecord.Finding.found(try record())
+        let refused = NodeRecord.Finding.refused("node.json can be read by others")
+        func start(
+            _ left: NodeRecord.Finding, _ environment: [String: String] = [:]
+        ) throws -> StartCookie {
+            try StartCookie(DistributionOptions(), environment, file: nil, left: left)
+        }
+        let given = ["DEPLOYEX_ERLANG_COOKIE": "given"]
+        for finding in [left, refused, .absent] {
+            let cookie = try start(finding, given)
+            #expect(cookie.text == "given" && cookie.origin == .given)
+        }
+        let same = try start(left, ["DEPLOYEX_ERLANG_COOKIE": "theirs"])
+        #expect(same.text == "theirs" && same.origin == .given)
+        let made = try start(.absent)
+        #expect(made.text.count == 64 && made.origin == .made)
+
+        try Files.write(Array("of-the-home".utf8), folder(".erlang.cookie"), mode: 0o400)
+        let home = ["HOME": folder.path]
+        for environment in [[:], home] {
+            let taken = try start(left, environment)
+            #expect(taken.text == "theirs" && taken.origin == .recorded)
+            // The instances may have another one than ~/.erlang.cookie.
+            let origin = try start(refused, environment).origin
+            #expect(origin == .unreadable("node.json can be read by others"))
+        }
+        let own = try start(.absent, home)
+        #expect(own.text == "of-the-home" && own.origin == .given)
+    }
+
     @Test func `a cookie that is made is new each time, and strong`() {
         let cookies = Set((0..<100).map { _ in Cookie.random() })
         #expect(cookies.count == 100)
@@ -169,5 +225,17 @@ import Transport
             #expect(cookie.count == 64 && cookie.allSatisfy(\.isHexDigit))
             #expect(CookieStrength.weakness(of: cookie, names: ["counter"]) == nil)
         }
+    }
+
+    @Test(arguments: ["0123456789abcdef", "a/b+c==", "with-dashes_and.dots"])
+    func `a shell finds the cookie in what start has left`(cookie: String) throws {
+        let base = folder("b 'c")
+        try Files.makeFolders(base)
+        var left = try record(tls: .init(certificateFolder: "/tls"))
+        left.cookie = cookie
+        try left.write(in: base, files: HostFileSystem())
+        let word = RemoteByHand.Cookie.record(NodeRecord.path(in: base)).text
+        #expect(!word.contains(cookie))
+        #expect(try ChildProcess.run("/bin/sh", ["-c", "printf %s \(word)"]) == cookie)
     }
 }

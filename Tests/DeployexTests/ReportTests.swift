@@ -100,6 +100,38 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         #expect(wanted.allSatisfy(header.contains) == (columns >= 80))
     }
 
+    @Test func `with processor and memory the status fits 80 columns too`() {
+        var busy = Self.busy
+        busy.applications[0].instances[0].processorPercent = 123.4
+        busy.applications[0].instances[0].memoryByteCount = 3 << 29
+        let lines = StatusTable(busy, withUsage: true, within: 80).lines.map(\.text)
+        for line in lines { #expect(TextColumns.count(line) <= 80, "\(line)") }
+        let header = lines.first { $0.hasPrefix("INSTANCE") } ?? ""
+        for word in ["STATUS", "VERSION", "PID", "UPTIME", "CPU", "MEMORY"] {
+            #expect(header.contains(word), "\(header)")
+        }
+        #expect(lines.contains { $0.contains("123.4%") && $0.contains("1.5 GiB") })
+        #expect(StatusTable.memory(1 << 20) == "1.0 MiB" && StatusTable.memory(nil) == "-")
+        #expect(StatusTable.memory(.max) != "-" && StatusTable.memory(-1) == "-")
+    }
+
+    @Test func `the state some time later is the same, and everything is older`() {
+        let later = Self.busy.later(by: 5)
+        #expect(later.uptimeSeconds == 93_789)
+        #expect(later.applications[0].instances[2].uptimeSeconds == 93_789)
+        #expect(later.later(by: -5) == Self.busy)
+    }
+
+    @Test func `a screen is written over in one piece, and never scrolls`() {
+        let lines: [StyledLine] = ["one", "two", "three"]
+        #expect(
+            Screen.text(lines, rows: 24, isFirst: true)
+                == "\u{1B}[2J\u{1B}[Hone\u{1B}[K\ntwo\u{1B}[K\nthree\u{1B}[K\n\u{1B}[J")
+        #expect(
+            Screen.text(lines, rows: 3, isFirst: false)
+                == "\u{1B}[Hone\u{1B}[K\n… and 2 more lines\u{1B}[K\n\u{1B}[J")
+    }
+
     @Test(arguments: [120, 80, 40])
     func `versions fit the terminal`(columns: Int) {
         var outcome = VersionsReport.Outcome.empty
@@ -279,5 +311,103 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         case 3 << 19: #expect(report.line.contains("memory 1.5 MiB"))
         default: #expect(report.line.contains("memory \(figure >> 20).0 MiB") || figure == .max)
         }
+    }
+
+    @Test func `lines of several programs stay whole, each after its name`() {
+        var lines = LogLines(names: ["counter-1 out", "mailer-10 err"], isForTerminal: false)
+        func taken(_ text: String, _ index: Int) -> String {
+            String(decoding: lines.take(Array(text.utf8), from: index), as: UTF8.self)
+        }
+        #expect(taken("one\ntw", 0) == "counter-1 out | one\n")
+        #expect(
+            taken("\n\u{1B}[31mred\n", 1) == "mailer-10 err | \nmailer-10 err | \u{1B}[31mred\n")
+        #expect(taken("o\nth", 0) == "counter-1 out | two\n")
+        #expect(String(decoding: lines.finish(), as: UTF8.self) == "counter-1 out | th\n")
+        #expect(lines.finish() == [])
+        let long = [UInt8](repeating: 97, count: 150_000)
+        let parts = lines.take(long, from: 0).split(separator: 10)
+        #expect(!parts.isEmpty && parts.allSatisfy { $0.count < 70_000 })
+    }
+
+    @Test func `on a terminal a line's colours end with it, and it can do nothing else`() {
+        var lines = LogLines(names: ["a"], isForTerminal: true)
+        let text = Array("\u{1B}[31mred\u{1B}[2J\n\u{1B}[3\nplain\r\n".utf8)
+        #expect(
+            String(decoding: lines.take(text, from: 0), as: UTF8.self)
+                == "a | \u{1B}[31mred\\x{1B}[2J\u{1B}[0m\na | \\x{1B}\\x{5B}\\x{33}\na | plain\n")
+    }
+
+    private static let details = map(
+        ("application", .binary("counter")), ("instance", 2),
+        ("node", .binary("counter-2@host")), ("port", 4001),
+        ("folder", .binary("/var/lib/deployex/service/counter/2/current")),
+        ("program", .binary("/var/lib/deployex/service/counter/2/current/bin/counter")),
+        ("stdout", .binary("/var/log/counter/counter-2-stdout.log")),
+        ("stderr", .binary("/var/log/counter/counter-2-stderr.log")),
+        ("variables", [.binary("DATABASE_URL")]),
+        (
+            "environment",
+            [
+                "RELEASE_NODE_SUFFIX": "-2", "RELEASE_NODE": "counter-2",
+                "RELEASE_DISTRIBUTION": "sname", "DATABASE_URL": "confidential",
+            ].term
+        ))
+
+    @Test func `a description says everything about an instance, and shows no secret`() {
+        var outcome = VersionsReport.Outcome.empty
+        (outcome.version, outcome.instance, outcome.at) = ("0.12.1", 2, "2026-01-02T03:04:05Z")
+        (outcome.kind, outcome.outcome) = ("hot_upgrade", "succeeded")
+        var other = outcome
+        (other.version, other.instance) = ("0.12.0", 1)
+        let lines = InstanceDescription(
+            application: "counter", number: 2, details: Self.details,
+            state: Self.busy.applications[0].instances[1], history: [other, outcome],
+            cookie: .file("/etc/deployex/cookie"), within: nil
+        ).lines.map(\.text)
+        for line in [
+            "counter-2", "  status      unresponsive",
+            "  version     0.12.1 by a hot upgrade, before it 0.12.0",
+            "  process     1234567, up 1d 2h",
+            "  restarts    12 after crashes, 3 by deployex or an operator",
+            "  node        counter-2@host, not connected", "  port        4001",
+            "  release     /var/lib/deployex/service/counter/2/current",
+            "  stdout      /var/log/counter/counter-2-stdout.log",
+            "  stderr      /var/log/counter/counter-2-stderr.log",
+            "  RELEASE_NODE_SUFFIX=-2 RELEASE_NODE=counter-2@host RELEASE_DISTRIBUTION=sname "
+                + "RELEASE_COOKIE=\"$(cat /etc/deployex/cookie)\" "
+                + "/var/lib/deployex/service/counter/2/current/bin/counter remote",
+            "  (the configuration also sets DATABASE_URL)",
+        ] { #expect(lines.contains(line), "\(line)") }
+        #expect(lines.contains { $0.contains("0.12.1") && $0.contains("hot_upgrade") })
+        #expect(!lines.contains { $0.contains("0.12.0  ") && $0.contains("hot_upgrade") })
+        #expect(!lines.joined().contains("confidential"))
+    }
+
+    @Test func `the cookie is named by where it comes from`() {
+        func cookie(
+            _ given: String?, _ environment: [String: String], _ record: String? = nil
+        ) -> RemoteByHand.Cookie {
+            var options = DistributionOptions()
+            options.cookie = given
+            return RemoteByHand.Cookie(options, environment, record: record)
+        }
+        let all = ["DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_COOKIE_FILE": "/c"]
+        #expect(cookie("secret", all) == .argument)
+        #expect(cookie(nil, all) == .variable("DEPLOYEX_ERLANG_COOKIE"))
+        #expect(cookie(nil, ["DEPLOYEX_COOKIE_FILE": "/c d"], "/n") == .file("/c d"))
+        #expect(cookie(nil, [:], "/b/node.json") == .record("/b/node.json"))
+        let recorded = RemoteByHand(Self.details, cookie: .record("/b/node.json"))?.line
+        #expect(
+            recorded?.contains(
+                #"RELEASE_COOKIE="$(sed 's/.*"cookie":"\([^"]*\)".*/\1/;s,\\/,/,g' /b/node.json)""#)
+                == true)
+        #expect(cookie(nil, [:]) == .file("~/.erlang.cookie"))
+        func begin(_ port: String?) -> Bool? {
+            RemoteByHand(Self.details, cookie: .argument, epmdPort: port)?.line.hasPrefix(
+                "ERL_EPMD_PORT=4370 RELEASE_NODE_SUFFIX=-2 ")
+        }
+        #expect(begin("4370") == true && begin("4369") == false && begin(nil) == false)
+        let line = RemoteByHand(Self.details, cookie: .file("/c d"))?.line
+        #expect(line?.contains(#"RELEASE_COOKIE="$(cat '/c d')""#) == true)
     }
 }

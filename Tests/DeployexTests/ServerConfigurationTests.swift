@@ -172,11 +172,12 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             "DEPLOYEX_READINESS_HTTP_TIMEOUT needs DEPLOYEX_READINESS_HTTP_PATH beside it"
         ),
         (["DEPLOYEX_LOG_FILES": "0"], "DEPLOYEX_LOG_FILES=0"),
+        (["DEPLOYEX_LOG_TIMESTAMPS": "yes"], "DEPLOYEX_LOG_TIMESTAMPS=yes"),
         (
             ["DEPLOYEX_LOG_MAX_BYTES": "1000"],
             "DEPLOYEX_LOG_MAX_BYTES=1000: 0 for never, or bytes from 65536"
         ),
-        (["DEPLOYEX_COOKIE_FILE": "cookie"], "DEPLOYEX_COOKIE_FILE=cookie: an absolute path"),
+        (["DEPLOYEX_COOKIE_FILE": "cookie"], "DEPLOYEX_COOKIE_FILE: an absolute path"),
         (["DEPLOYEX_STORAGE_ADAPTER": "ftp"], "DEPLOYEX_STORAGE_ADAPTER=ftp: local or s3"),
         (["DEPLOYEX_STORAGE_ADAPTER": "s3"], "not available in this version"),
     ])
@@ -197,8 +198,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         for text in ["/bin/sh", "../shop", "bin/../../shop", "'bin/shop", " ", "bin/"] {
             #expect(
                 message([name: text])
-                    == "\(name)=\(text): a program in the release and its arguments, as bin/app "
-                    + "foreground")
+                    == "\(name): a program in the release and its arguments, as bin/app foreground, "
+                    + "not what it is set to")
         }
         let file = try ConfigurationFile(
             path: "/d.json",
@@ -223,5 +224,108 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(users.others == [0, 3_111_222_333])
         #expect(
             message(["DEPLOYEX_TRUSTED_USERS": "no-such-user"])?.contains("no-such-user") == true)
+    }
+
+    /// For each setting a value that is wrong there, as text and as JSON; `nil` where nothing is.
+    private static let wrong: [String: (text: String, json: String)?] = [
+        "base_path": ("varlib", #""varlib""#), "log_path": ("../log", #""../log""#),
+        "cloud_environment": ("a/b", "7"), "cookie_file": ("kept-secret", #""kept-secret""#),
+        "trusted_users": ("nobody-has-this-name", #"["nobody-has-this-name"]"#),
+        "distribution.interface": ("here", #""here""#),
+        "distribution.networks": ("10.0.0.0/99", #"["10.0.0.0/99"]"#),
+        "distribution.port_min": ("70000", "70000"), "distribution.port_max": ("0", "0"),
+        "distribution.tick_time": ("0", "0"), "log.max_bytes": ("-1", "7"),
+        "log.files": ("0", #""x""#), "log.timestamps": ("yes", "1"), "name": ("my-app", "1"),
+        "user": ("nobody-has-this-name", "[]"), "replicas": ("101", "0"),
+        "first_port": ("-1", "65536"), "environment": ("", #"{"TOKEN": {"kept": "secret"}}"#),
+        "max_open_files": ("1", "1"),
+        "start_command": ("/bin/sh --token kept-secret", #""/bin/sh --token kept-secret""#),
+        "storage.adapter": ("gcs", #""gcs""#), "storage.path": ("a", "1"),
+        "storage.environment": ("", #""../x""#), "timings.poll_interval": ("0", "0"),
+        "timings.stop_timeout": ("x", #""x""#), "timings.pre_command_timeout": ("1h", "-1"),
+        "timings.liveness_interval": ("0", "0"), "timings.liveness_timeout": ("0", "true"),
+        "timings.liveness_failures": ("0", "0"), "readiness.distribution": ("yes", #""true""#),
+        "readiness.alive_seconds": ("-1", "-1"), "readiness.applications": nil,
+        "readiness.http_path": ("health?token=kept-secret", #""health?token=kept-secret""#),
+        "readiness.http_timeout": ("0", "0"), "rollback.timeout": ("", "null"),
+        "rollback.crashes": ("1001", "-1"), "dashboard.server": ("yes", "1"),
+        "dashboard.address": ("here", #""here""#), "dashboard.port": ("0", "70000"),
+        "dashboard.host": ("a b", "1"), "dashboard.api_token": nil,
+        "dashboard.api_token_file": ("kept-secret", #""kept-secret""#),
+    ]
+
+    @Test(arguments: Setting.all.map(\.key))
+    func `a wrong value names its variable or key, and is not shown if it may be secret`(
+        key: String
+    ) throws {
+        let setting = try #require(Setting.all.first { $0.key == key })
+        // A new setting needs a row.
+        #expect(Self.wrong.keys.contains(key))
+        guard let (text, json) = Self.wrong[key].flatMap({ $0 }) else { return }
+        if let variable = setting.variable, !text.isEmpty {
+            var environment = [variable: text]
+            if key == "readiness.http_timeout" {
+                environment["DEPLOYEX_READINESS_HTTP_PATH"] = "/health"
+            }
+            if key == "distribution.port_max" { environment["DEPLOYEX_DIST_PORT_MIN"] = "1" }
+            let told = try #require(message(environment), "\(variable)=\(text) is accepted")
+            #expect(told.hasPrefix(variable), "\(told)")
+            #expect(told.contains(text) != setting.mayBeSecret, "\(told)")
+            #expect(!told.contains("kept"), "\(told)")
+        }
+        let object = key.split(separator: ".").reversed().reduce(json) { inner, part in
+            #"{"\#(part)": \#(inner)}"#
+        }
+        var members = object.dropFirst().dropLast()
+        if key == "readiness.http_timeout" {
+            members = #""readiness": {"http_path": "/health", "http_timeout": 0}"#
+        }
+        let isHost = setting.scopes.contains(.host)
+        let name = key == "name" ? "" : #""name": "counter""#
+        let application = [name, isHost ? "" : String(members)].filter { !$0.isEmpty }
+            .joined(separator: ", ")
+        let whole =
+            "{" + (isHost ? members + ", " : "") + #""applications": [{\#(application)}]}"#
+        let error = #expect(throws: UsageError.self) {
+            let file = try ConfigurationFile(path: "/d.json", bytes: Array(whole.utf8))
+            _ = try ServerConfiguration(file: file, environment: [:])
+        }
+        let refusal = error?.message ?? ""
+        let place = isHost ? key : "applications[0].\(key)"
+        #expect(refusal.hasPrefix("/d.json: \(place)"), "\(refusal)")
+        #expect(!refusal.contains("kept"), "\(refusal)")
+    }
+
+    @Test func `a secret is one by its variable and by its key, wherever that stands`() {
+        for place in [
+            "DEPLOYEX_COOKIE_FILE", "cookie_file", "applications[3].environment.TOKEN",
+            "applications[12].start_command", "DEPLOYEX_READINESS_HTTP_PATH",
+        ] { #expect(Setting.mayBeSecret(place), "\(place)") }
+        for place in ["DEPLOYEX_BASE_PATH", "applications[0].name", "environments", ""] {
+            #expect(!Setting.mayBeSecret(place), "\(place)")
+        }
+    }
+
+    @Test(arguments: [
+        ("DEPLOYEX_MONITORED_APP_NAMES", "did you mean DEPLOYEX_MONITORED_APP_NAME?"),
+        ("DEPLOYX_BASE_PATH", "did you mean DEPLOYEX_BASE_PATH?"),
+        ("deployex_base_path", "did you mean DEPLOYEX_BASE_PATH?"),
+        ("DEPLOYEX_REPLICAS", "did you mean DEPLOYEX_MONITORED_REPLICAS?"),
+        ("DEPLOYEX_SOMETHING_ELSE", "it changes nothing"),
+    ])
+    func `a variable that deployex does not know is warned of, without its value`(
+        name: String, question: String
+    ) {
+        #expect(
+            UnknownVariables.warnings([name: "kept-secret", "PATH": "/bin", "DEPLOY_KEY": "k"])
+                == ["\(name) is set, which deployex does not know: \(question)"])
+        #expect(UnknownVariables.warnings([name: ""]) == [])
+    }
+
+    @Test func `variables that mean something are not warned of`() {
+        let known = Dictionary(uniqueKeysWithValues: UnknownVariables.known.map { ($0, "x") })
+        #expect(UnknownVariables.warnings(known) == [])
+        let others = ["HOME": "/", "DEPLOYMENT_TARGET": "x", "DEPLOY_ENV": "x", "": "x"]
+        #expect(UnknownVariables.warnings(others) == [])
     }
 }

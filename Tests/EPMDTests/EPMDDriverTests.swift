@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 import Transport
 
@@ -207,10 +208,13 @@ actor RawClient {
         loop.stop()
     }
 
+    /// An address that no other test gets while nobody listens there.
+    private var heldAddress: SocketAddress { .loopback(port: UInt16(FreePorts.take())) }
+
     @Test func `when the daemon comes back the node is registered again, with another creation`()
         async throws
     {
-        let (first, address) = try await daemon()
+        let (first, address) = try await daemon(on: heldAddress)
         let events = Reports<EPMDRegistration.Event>()
         let registration = try EPMDRegistration(
             EPMDNodeInfo(name: "a", port: 1), at: address, loop: loop,
@@ -250,7 +254,7 @@ actor RawClient {
     }
 
     @Test func `start goes on until a daemon listens`() async throws {
-        let (placeholder, address) = try await daemon()
+        let (placeholder, address) = try await daemon(on: heldAddress)
         await placeholder.stop()
         let events = Reports<EPMDRegistration.Event>()
         let registration = try EPMDRegistration(
@@ -268,7 +272,7 @@ actor RawClient {
     }
 
     @Test func `errors name what was asked, of whom, and the reason`() async throws {
-        let (daemon, address) = try await daemon()
+        let (daemon, address) = try await daemon(on: heldAddress)
         await daemon.stop()
         let client = EPMDClient(address: address, loop: loop)
         await #expect(

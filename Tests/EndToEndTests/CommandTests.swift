@@ -179,7 +179,8 @@ struct CommandTests {
             lines[5] == "[ghosted,instances,name,pinned_version,problem,target_version]")
         #expect(
             lines[6]
-                == "[crash_restarts,forced_restarts,instance,last_deployment,node,os_pid,otp,port,"
+                == "[cpu_percent,crash_restarts,forced_restarts,instance,last_deployment,memory_bytes,"
+                + "node,os_pid,otp,port,"
                 + "previous_version,reason,restart_pending,status,stopped_by_operator,uptime_seconds,"
                 + "version]")
         #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)

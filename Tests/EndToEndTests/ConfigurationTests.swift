@@ -35,7 +35,7 @@ import Testing
     @Test(arguments: [
         ["start", "--sname", "a b"], ["start", "--sname", "deployex@host.example.com"],
         ["start", "--cookie"], ["start", "--no-such-option"], ["no-such-command"],
-        ["start", "argument"],
+        ["start", "an", "argument"],
     ])
     func `wrong arguments are one line, and exit 2 before anything is touched`(
         arguments: [String]

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Glibc
 import TestKit
 import Testing
@@ -156,6 +157,94 @@ struct ControlTests {
         let stop = await world.endStartedCommand(0)
         #expect(stop == 1)
         try await world.waitUntilAllRun("0.1.0")
+    }
+
+    @Test(arguments: ["all", "counter"])
+    func `restart of several restarts one after the other`(target: String) async throws {
+        try await world.bring(to: "0.1.0")
+        let before = try await world.answers().map(\.osPID)
+        let result = try await world.command(["restart", target], timeout: .seconds(60))
+        #expect(result.status == 0, "\(result)")
+        let steps = result.stdout.split(separator: "\n").filter {
+            !$0.hasPrefix("counter-1 is") && !$0.hasPrefix("counter-2 is")
+        }
+        let after = try await world.answers().map(\.osPID)
+        #expect(
+            steps == [
+                "counter: instance 1 is being restarted",
+                "counter-1 runs again as OS process \(after[0])",
+                "counter: instance 2 is being restarted",
+                "counter-2 runs again as OS process \(after[1])",
+            ])
+        #expect(Set(before).isDisjoint(with: after))
+    }
+
+    @Test func `an application is stopped and started by its name, and deployex goes on`()
+        async throws
+    {
+        try await world.bring(to: "0.1.0")
+        let stop = try await world.command(["stop", "counter"], timeout: .seconds(60))
+        #expect(stop.status == 0, "\(stop)")
+        #expect(try await world.status()?.apps[0].instances.map(\.status) == ["idle", "idle"])
+        let restart = try await world.command("restart", "all")
+        #expect(restart.status == 0)
+        #expect(restart.stdout.contains("counter-2 stays stopped: `deployex start counter-2`"))
+        let start = try await world.command(["start", "all"], timeout: .seconds(60))
+        #expect(start.status == 0, "\(start)")
+        try await world.waitUntilAllRun("0.1.0")
+    }
+
+    @Test func `logs of all shows both streams of each, with its name, also as they come`()
+        async throws
+    {
+        try await world.bring(to: "0.1.0")
+        try await world.print("first\n", at: 1)
+        try await world.print("second\n", at: 2)
+        let all = try await world.command("logs", "-n", "1")
+        #expect(all.status == 0)
+        #expect(all.stdout.contains("counter-1 out | first\n"))
+        #expect(all.stdout.contains("counter-2 out | second\n"))
+        try await world.startCommand(["logs", "counter", "-f", "-n", "0"])
+        try await world.waitForOutput("counter-1 out | begin", printing: "begin")
+        for round in 0..<20 { try await world.print("line \(round)\n", at: 1 + round % 2) }
+        try await world.waitForOutput("counter-2 out | line 19")
+        for round in 0..<20 {
+            let line = "counter-\(1 + round % 2) out | line \(round)\n"
+            #expect(await world.lastOutput.contains(line))
+        }
+        #expect(await world.endStartedCommand(SIGINT) == 128 + SIGINT)
+        let own = try await world.command("logs", "deployex")
+        #expect(own.status == 1)
+        #expect(own.stderr.hasPrefix("deployex: deployex keeps no log of its own here"))
+    }
+
+    @Test func `describe names everything of an instance, and no cookie`() async throws {
+        try await world.bring(to: "0.1.0")
+        let result = try await world.command("describe", "counter-2")
+        #expect(result.status == 0, "\(result)")
+        let pid = try await world.answers()[1].osPID
+        for text in ["\n  process     \(pid), up ", "counter-2-stdout.log", "bin/counter remote"] {
+            #expect(result.stdout.contains(text), "\(result.stdout)")
+        }
+        #expect(result.stdout.contains(#"RELEASE_COOKIE="$DEPLOYEX_ERLANG_COOKIE""#))
+    }
+
+    @Test func `a watched status is shown again at each change, and monit measures`() async throws {
+        try await world.bring(to: "0.1.0")
+        try await world.startCommand(["status", "--watch"])
+        try await world.waitForOutput("2         running")
+        let before = await world.lastOutput
+        #expect(before.components(separatedBy: "INSTANCE").count == 2)
+        #expect(try await world.command("stop", "2").status == 0)
+        try await world.waitForOutput("2         stopped")
+        #expect(await world.lastOutput.hasPrefix(before))
+        #expect(try await world.command("start", "2").status == 0)
+        #expect(await world.endStartedCommand(SIGINT) == 128 + SIGINT)
+        try await world.startCommand(["monit", "--json"])
+        // A processor's share needs two looks.
+        try await world.waitForMeasurement()
+        #expect(await world.lastOutput.contains(#""memory_bytes": "#))
+        #expect(await world.endStartedCommand(SIGINT) == 128 + SIGINT)
     }
 
     @Test func `logs shows the last lines, of either stream`() async throws {
@@ -410,6 +499,22 @@ extension DeployexWorld {
         try wait("the line \(line)") {
             if printingIt { try print("\(line)\n", at: 1) }
             return lastOutput.contains("\(line)\n")
+        }
+    }
+
+    /// As ``waitForOutput(_:)``, while instance 1 prints `line` again and again.
+    func waitForOutput(_ words: String, printing line: String) throws {
+        try wait("a command to print \(words)") {
+            try print("\(line)\n", at: 1)
+            return lastOutput.contains(words)
+        }
+    }
+
+    func waitForMeasurement() throws {
+        try wait("a command to print what a processor does") {
+            lastOutput.components(separatedBy: #""cpu_percent": "#).dropFirst().contains {
+                $0.first?.isNumber == true
+            }
         }
     }
 }

@@ -35,11 +35,30 @@ import Testing
                 await world.log(after: mark).contains("and not the one in ~/.erlang.cookie"))
             #expect(world.cookie(in: path) == cookie)
 
-            // What is given wins, and is what commands then find.
+            // One that others could read is not replaced by another that no instance has.
             #expect(try await world.endDeployex(SIGTERM) == 0)
+            chmod(path, 0o644)
+            let refused = try await world.command("start")
+            #expect(refused.status == 2)
+            #expect(refused.stderr.contains(path), "\(refused)")
+            #expect(refused.stderr.contains("DEPLOYEX_COOKIE_FILE"))
+            #expect(world.cookie(in: path) == cookie)
+            chmod(path, 0o600)
+
+            // What is given wins, and is what commands then find.
             try await world.startDeployex(adding: ["DEPLOYEX_COOKIE_FILE": home])
             #expect(world.cookie(in: path) == "another-cookie-of-the-user")
             #expect(try await world.command("status").status == 0)
+
+            // Who gives it each time needs no advice.
+            let given = ["DEPLOYEX_ERLANG_COOKIE": "cookie-of-the-variable"]
+            for _ in 1...2 {
+                #expect(try await world.endDeployex(SIGTERM) == 0)
+                let mark = await world.logMark
+                try await world.startDeployex(adding: given)
+                #expect(world.cookie(in: path) == "cookie-of-the-variable")
+                #expect(await !world.log(after: mark).contains("The cookie is the last"))
+            }
         }
     }
 
@@ -109,6 +128,40 @@ import Testing
             #expect(stop.status == 0)
             #expect(stop.stdout.contains("no instance of \(world.base) runs"), "\(stop)")
             #expect(ProcFolder.isRunning(stranger))
+        }
+    }
+
+    @Test func `stop --all finds an instance whose record is damaged`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            try await world.bring(to: "0.1.0")
+            try await world.signalDeployex(SIGKILL)
+            _ = try await world.waitForDeployex()
+            let pid = try await world.answers()[0].osPID
+            try Files.write(Array("{".utf8), world.base + "/run/counter-1.json", mode: 0o600)
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0, "\(stop)")
+            #expect(stop.stdout.contains("counter-1: stopped"), "\(stop)")
+            #expect(!ProcFolder.isRunning(pid))
+        }
+    }
+
+    @Test func `stop --all ends a pre-command that a killed deployex has left`() async throws {
+        try await DeployexWorld.run(.init(epmd: .deployex)) { world in
+            try await world.place("0.1.0")
+            try await world.publish(
+                catalog: #"""
+                    {"version":"0.1.0","hash":"local",
+                     "pre_commands":["eval 'IO.puts(:begun); Process.sleep(60000)'"]}
+                    """#)
+            try await world.waitForPreCommand("begun")
+            try await world.signalDeployex(SIGKILL)
+            _ = try await world.waitForDeployex()
+            #expect(await world.instancePIDs != [])
+            let stop = try await world.command("stop", "--all")
+            #expect(stop.status == 0, "\(stop)")
+            #expect(await world.instancePIDs == [])
+            let record = world.base + "/run/counter.command.json"
+            #expect(!FileManager.default.fileExists(atPath: record))
         }
     }
 

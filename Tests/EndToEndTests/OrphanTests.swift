@@ -127,6 +127,47 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: geteuid() == 0, "only root can start a process of another user"))
+    func `a process of another user that bears an instance's mark does not count as its`()
+        async throws
+    {
+        var options = Self.options
+        options.replicas = 2
+        try await DeployexWorld.run(options, isStarted: false) { world in
+            // Both are root's. Instance 1 starts two that say they are of instance 2.
+            try await world.placeScript(
+                "1.0.0",
+                """
+                #!/bin/sh
+                if [ "$RELEASE_NODE_SUFFIX" = -1 ]; then
+                    export DEPLOYEX_INSTANCE_FOLDER="\(world.service(2))"
+                    setsid sh -c 'setpriv --reuid=54321 sleep 601 & echo $! > "$FOLDER/forged"'
+                    setsid sh -c 'sleep 601 & echo $! > "$FOLDER/daemon"'
+                fi
+                exec sleep 600
+                """)
+            try world.site.publish("1.0.0")
+            try await world.startEPMD()
+            try await world.startDeployex(adding: ["FOLDER": world.folder])
+            try await world.waitUntilStatus("1.0.0")
+            let own = try await world.daemon(otherThan: 0)
+            let forged = try #require(
+                world.text(world.folder + "/forged").flatMap { Int32($0.dropLast()) })
+            try await world.wait("the daemon to be on record") {
+                world.text(world.base + "/run/counter-2.json")?.contains("\"pid\":\(own),")
+                    == true
+            }
+            #expect(
+                world.text(world.base + "/run/counter-2.json")?.contains("\"pid\":\(forged),")
+                    == false)
+            let stopped = try await world.command("stop", "2")
+            #expect(stopped.status == 0, "\(stopped)")
+            #expect(!ProcFolder.isRunning(own))
+            #expect(ProcFolder.isRunning(forged))
+            kill(forged, SIGKILL)
+        }
+    }
+
     /// As ``withInstance(through:_:)``, in a group that is delegated to deployex. The second
     /// daemon is made when the test asks for it.
     private func withGroup(

@@ -51,6 +51,19 @@ import Testing
         #expect(result.status == 0 && result.output == whole)
     }
 
+    @Test func `bare deployex on a terminal explains itself, and starts nothing`() throws {
+        let script =
+            "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))"
+        let result = try ChildProcess(
+            "python3", ["-c", script, BuiltProgram.deployex],
+            environment: ["PATH": ThisHost.path, "HOME": "/nonexistent"], input: .pipe,
+            output: .pipe
+        ).wait()
+        #expect(result.status == 2)
+        #expect(result.output.contains("DEPLOYEX_MONITORED_APP_NAME=myapp deployex"))
+        #expect(result.output.contains("deployex help"))
+    }
+
     private func state(_ pid: Int32) -> Substring? {
         let text = String(decoding: Files.bytes("/proc/\(pid)/stat"), as: UTF8.self)
         return text.split(separator: ")").last?.split(separator: " ").first

@@ -32,6 +32,103 @@ import Testing
         }
     }
 
+    private static let plain = DeployexWorld.Options(
+        epmd: .deployex,
+        variables: ["DEPLOYEX_DISTRIBUTION": "false", "DEPLOYEX_READINESS_ALIVE": "0.3"])
+
+    /// Runs a script as the release of an instance, below a deployex that was started through `prefix`.
+    private func withScript(
+        through prefix: String, _ script: String = "#!/bin/sh\nexec sleep 600\n",
+        options: DeployexWorld.Options = plain, user: UInt32? = nil,
+        _ body: @escaping @Sendable (DeployexWorld, _ instance: Int32) async throws -> Void
+    ) async throws {
+        try await DeployexWorld.run(options, isStarted: false) { world in
+            try await world.placeScript("1.0.0", script)
+            try world.site.publish("1.0.0")
+            try await world.startEPMD()
+            if let user {
+                _ = try await world.run(
+                    ThisHost.find("chown"), ["-R", "\(user):\(user)", world.folder])
+            }
+            try await world.launchDeployex(through: ["/bin/sh", "-c", prefix, "sh"])
+            try await body(world, try await world.startedInstance())
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root can go before others"), arguments: [0, 54_321])
+    func `instances do not share deployex's priority`(user: UInt32)
+        async throws
+    {
+        let prefix =
+            "echo 300 > /proc/self/oom_score_adj; exec nice -n -5 setpriv --reuid=\(user) "
+            + "--regid=\(user) --clear-groups \"$@\""
+        try await withScript(through: prefix, user: user) { world, instance in
+            let deployex = try #require(await world.deployexPID)
+            #expect(ProcFolder.priority(deployex) == ["300", "-5"])
+            #expect(ProcFolder.priority(instance) == ["0", "0"])
+            #expect(await !world.log.contains("to 0:"))
+        }
+    }
+
+    @Test(.enabled(if: geteuid() == 0, "only root has rights that it can give up"))
+    func `where deployex may not raise an instance's priority the log says so once`()
+        async throws
+    {
+        let prefix = "exec nice -n 5 setpriv --bounding-set=-sys_nice \"$@\""
+        try await withScript(through: prefix) { world, first in
+            #expect(ProcFolder.priority(first) == ["0", "5"])
+            #expect(kill(first, SIGKILL) == 0)
+            _ = try await world.startedInstance(otherThan: first)
+            let lines = await world.log.split(separator: "\n").filter {
+                $0.contains("setting the niceness of an instance, 5, to 0: permission denied")
+            }
+            #expect(lines.count == 1)
+        }
+    }
+
+    @Test func `a deployex without standard descriptors has /dev/null in their place`()
+        async throws
+    {
+        let closed = "exec \"$@\" <&- >&- 2>&-"
+        var options = Self.plain
+        options.epmd = .startedByDeployex
+        try await DeployexWorld.run(options, isStarted: false) { world in
+            try await world.launchDeployex(through: ["/bin/sh", "-c", closed, "sh"])
+            try await world.waitForStatus()
+            let deployex = try #require(await world.deployexPID)
+            let own = ProcFolder.descriptors(deployex)
+            #expect([0, 1, 2].map { own[$0] } == ["/dev/null", "/dev/null", "/dev/null"])
+            // The EPMD that it has started.
+            let epmd = try #require(
+                await world.strays.first { ProcFolder.arguments($0).contains("epmd") })
+            let others = ProcFolder.descriptors(epmd)
+            #expect([0, 1].map { others[$0] } == ["/dev/null", "/dev/null"])
+            #expect(others[2]?.contains("deployex-epmd") == true)
+            // A command.
+            let command = try await world.run(
+                "/bin/sh", ["-c", closed, "sh", BuiltProgram.deployex, "status"])
+            #expect(command.status == 0)
+        }
+    }
+
+    @Test func `variables that are not UTF-8 reach an instance as they are`() async throws {
+        let prefix = "LATIN=\"$(printf 'caf\\351')\"; export LATIN; exec \"$@\""
+        try await withScript(through: prefix) { world, instance in
+            let entries = Files.bytes("/proc/\(instance)/environ").split(separator: 0)
+            #expect(entries.contains { Array($0) == Array("LATIN=caf".utf8) + [0xE9] })
+            // A setting that deployex cannot read does not count as absent.
+            let refused = try await world.run(
+                "/bin/sh",
+                [
+                    "-c",
+                    "DEPLOYEX_LOG_PATH=\"$(printf '/caf\\351')\"; export DEPLOYEX_LOG_PATH; exec \"$@\"",
+                    "sh", BuiltProgram.deployex, "start",
+                ])
+            #expect(refused.status == 2)
+            #expect(refused.stderr.contains("DEPLOYEX_LOG_PATH: its value is not UTF-8"))
+        }
+    }
+
     @Test func `a weak cookie is warned of once, and not shown`() async throws {
         try await DeployexWorld.run(.init(epmd: .deployex, cookie: "monster")) { world in
             let lines = await world.log.split(separator: "\n").filter {
@@ -180,5 +277,33 @@ extension DeployexWorld {
     /// Waits until the command that was started last has printed `words`.
     func waitForOutput(_ words: String) throws {
         try wait("a command to print \(words)") { lastOutput.contains(words) }
+    }
+}
+
+extension DeployexWorld {
+    fileprivate func waitForStatus() throws {
+        try wait("an answer") { try status() != nil }
+    }
+
+    /// The first process of instance 1, as the log names it.
+    fileprivate func startedInstance(otherThan pid: Int32 = 0) throws -> Int32 {
+        try waitForValue("an instance") {
+            log.split(separator: "\n").compactMap { line in
+                line.firstRange(of: "# Running instance: 1, monitoring OS process id = ").flatMap {
+                    Int32(line[$0.upperBound...].prefix { $0.isNumber })
+                }
+            }.last { $0 != pid && ProcFolder.isRunning($0) }
+        }
+    }
+}
+
+extension ProcFolder {
+    /// The oom_score_adj and the niceness of a process.
+    fileprivate static func priority(_ pid: Int32) -> [String] {
+        let fields = fields(pid)
+        return [
+            Files.text("/proc/\(pid)/oom_score_adj").filter { $0 != "\n" },
+            fields.count > 16 ? String(fields[16]) : "",
+        ]
     }
 }

@@ -100,15 +100,20 @@ struct PublicationTests {
         #expect(!FileManager.default.fileExists(atPath: world.folder + "/escaped"))
     }
 
-    @Test func `a package that comes after its announcement is taken at the next attempt`()
+    @Test func `a package that comes after its announcement, or in two halves, is taken at once`()
         async throws
     {
         try await world.bring(to: "0.1.0")
         let mark = await world.logMark
         try await world.publish(catalog: #"{"version":"0.1.1","hash":"local"}"#)
         try await world.waitForLog("no package at", "next attempt in 5 s", after: mark)
-        try await world.place(
-            package: ExamplePackages.folder() + "/counter-0.1.1.tar.gz", version: "0.1.1")
+        let bytes = Files.bytes(try ExamplePackages.folder() + "/counter-0.1.1.tar.gz")
+        try await world.place(bytes: Array(bytes.prefix(bytes.count / 2)), version: "0.1.1")
+        // Two failures in a row, yet the next attempt does not wait for ten seconds.
+        try await world.waitForLog(
+            "its gzip data ends too early", "next attempt in 5 s", after: mark, for: .seconds(4))
+        try await world.append(bytes.suffix(from: bytes.count / 2), toPackage: "0.1.1")
+        try await world.waitForLog("Unpacked", "counter-0.1.1", after: mark, for: .seconds(4))
         try await world.waitUntilAllRun("0.1.1")
         try await expectNothingStaged()
     }
@@ -212,6 +217,19 @@ extension DeployexWorld {
     func waitForServiceEntries(within expected: Set<String>) throws {
         try wait("what was staged to go", for: .seconds(3)) {
             expected.isSuperset(of: serviceEntries(1))
+        }
+    }
+
+    /// Writes on in a package that stands there.
+    func append(_ bytes: ArraySlice<UInt8>, toPackage version: String) throws {
+        let handle = open(packagePath(version), O_WRONLY | O_APPEND)
+        guard handle >= 0 else { throw TestFailure("there is no package of \(version)") }
+        defer { close(handle) }
+        var rest = bytes
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(handle, $0.baseAddress, $0.count) }
+            guard count > 0 else { throw TestFailure("the package cannot be written") }
+            rest = rest.dropFirst(count)
         }
     }
 

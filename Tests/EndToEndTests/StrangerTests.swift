@@ -51,9 +51,18 @@ import Testing
         try await DeployexWorld.run { world in
             let mark = await world.logMark
             let epmd = try #require(await world.strays.first)
+            // Otherwise deployex itself may be the one who takes it.
+            try await world.signalDeployex(SIGSTOP)
             kill(epmd, SIGKILL)
+            try await world.wait("the place to be free") {
+                !FreePorts.isListening(world.epmdPort)
+            }
             try await world.startAs(
                 user: Self.stranger, BuiltProgram.deployex, ["epmd"])
+            try await world.wait("the stranger's EPMD to listen") {
+                FreePorts.isListening(world.epmdPort)
+            }
+            try await world.signalDeployex(SIGCONT)
             try await world.waitForLog(
                 "[error]", "EPMD at 127.0.0.1:\(world.epmdPort) belongs to uid 54321", after: mark)
             await world.endOther()

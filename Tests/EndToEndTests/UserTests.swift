@@ -186,7 +186,7 @@ struct UserTests {
             #expect(try await world.answers()[0].osPID == pid)
             try await world.publish("0.1.2")
             try await world.waitForLog(
-                "Hot upgrade failed at instance: 1, running full deployment", after: mark)
+                "full deployment required", "is not as in the running release", after: mark)
             try await world.waitUntilAllRun("0.1.2")
         }
     }

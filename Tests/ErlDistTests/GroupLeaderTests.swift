@@ -15,7 +15,7 @@ import Transport
         return (replies, printed.withLock { $0 })
     }
 
-    private func atoms(_ names: String...) -> [Term] { names.map { .atom(Atom($0)) } }
+    private func atoms(_ names: String...) -> [Term] { names.map { .atom(Atom(shortEnough: $0)) } }
 
     @Test func `characters are printed in their encoding`() {
         let (replies, text) = answers([
@@ -32,6 +32,27 @@ import Transport
         ])
         #expect(replies == [Term](repeating: .atom(.ok), count: 5))
         #expect(text == "λ\nüabc\nö!\n")
+    }
+
+    @Test(arguments: ["abcdefgh", "éééé", "aλbλcλ", "€€€", "a€b€", "😀😀", "ab😀"])
+    func `the limit cuts between characters`(end: String) {
+        // A format is cut at the limit too.
+        let whole = String(repeating: "x", count: 20) + end
+        for limit in 20..<whole.utf8.count {
+            let requests: [Term] = [
+                .tuple(atoms("put_chars", "unicode") + [.binary(whole)]),
+                .tuple(
+                    atoms("put_chars", "unicode", "io_lib", "format") + [
+                        [.charlist("~ts"), [.binary(whole)]]
+                    ]),
+            ]
+            let part = whole.unicodeScalars.indices.map { whole[..<$0] }
+                .last { $0.utf8.count <= limit }
+            for request in requests {
+                let text = answers([request], limit: limit).text
+                #expect(text == "\(part ?? "")\n[the rest is left out]\n", "\(limit)")
+            }
+        }
     }
 
     @Test func `several requests are answered as the last one`() {

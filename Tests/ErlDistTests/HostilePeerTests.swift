@@ -287,7 +287,7 @@ import Transport
         await peer.stopReading()
         let tag = Term.binary([UInt8](repeating: 0, count: 16 << 10))
         try await peer.flood(Self.ping(tag)) { await !fixture.ends(of: "deaf@localhost").isEmpty }
-        #expect(await fixture.ends(of: "deaf@localhost") == [.notReading])
+        #expect(await fixture.ends(of: "deaf@localhost") == [.queueFull(byteCount: 1 << 20)])
         await fixture.expectService()
         #expect(fixture.lines.count == 1, "\(fixture.lines)")
         HostileFixture.expectMemory(since: before, below: 200 << 20)

@@ -298,6 +298,13 @@ extension MessageDecoder {
         #expect(throws: ProtocolViolation.fragmentsTooLong(byteCount: 11)) {
             try long.decode(piece, now: Terms.now)
         }
+        limits.messageByteCount = 5
+        var longMessage = decoder()
+        _ = try longMessage.decode(fragment(69, 1, 3, [1, 1, 1, 1]), now: Terms.now)
+        _ = try longMessage.decode(fragment(69, 2, 3, [1, 1, 1, 1]), now: Terms.now)
+        #expect(throws: ProtocolViolation.messageTooLong(byteCount: 6)) {
+            try longMessage.decode(fragment(70, 1, 2, [1, 1]), now: Terms.now)
+        }
         var slow = decoder()
         let first = fragment(69, 1, 3, [1])
         _ = try slow.decode(first, now: Terms.now)
@@ -342,7 +349,9 @@ extension MessageDecoder {
             + Terms.otherBytes + [82, 0]
         #expect(
             try decoder.decode(frame, now: Terms.now)
-                == .send(from: nil, to: Terms.other, message: .atom(Atom(name)), token: nil))
+                == .send(
+                    from: nil, to: Terms.other, message: .atom(Atom(shortEnough: name)), token: nil)
+        )
     }
 
     @Test func `a cut frame closes the connection`() throws {

@@ -375,11 +375,10 @@ import Transport
             _ = try await node.call(other.name, "m", "f", [large], timeout: .seconds(5))
             Issue.record("the call went out")
         } catch {
-            guard case .refused(let text) = error else {
-                Issue.record("\(error)")
-                return
-            }
-            #expect(text.contains("too many bytes"))
+            #expect(
+                error
+                    == .limit(
+                        "no more than 1048576 bytes may wait to be sent to \(other.name.text)"))
         }
         // The connection itself is as good as before.
         try await node.ping(other.name)

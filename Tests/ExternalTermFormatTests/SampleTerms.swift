@@ -49,7 +49,7 @@ extension Sample {
         Sample([119, 16] + [UInt8](repeating: 97, count: 16), .atom("aaaaaaaaaaaaaaaa")),
         Sample(
             [118, 1, 254] + Array(String(repeating: "Ω", count: 255).utf8),
-            .atom(Atom(String(repeating: "Ω", count: 255)))),
+            .atom(Atom(shortEnough: String(repeating: "Ω", count: 255)))),
         Sample([109, 0, 0, 0, 0], .binary("")),
         Sample([109, 0, 0, 0, 2, 1, 2], .binary([1, 2])),
         Sample(

@@ -32,19 +32,19 @@ import Testing
         #expect(composed.name == decomposed.name)
         #expect(composed != decomposed)
         let long = String(repeating: "x", count: 15)
-        #expect(Atom(long + "\u{E9}") != Atom(long + "e\u{301}"))
+        #expect(Atom(shortEnough: long + "\u{E9}") != Atom(shortEnough: long + "e\u{301}"))
     }
 
     @Test func `an atom keeps its name whatever its length`() {
         for count in 0..<40 {
             let name = String((0..<count).map { Character(Unicode.Scalar(UInt8(97 + $0 % 26))) })
-            let atom = Atom(name)
+            let atom = Atom(shortEnough: name)
             #expect(atom.name == name)
             #expect(atom.utf8 == Array(name.utf8))
             #expect(atom.utf8Count == count)
-            #expect(atom == Atom(name))
-            #expect(atom != Atom(name + "\0"))
-            #expect(Atom(name + "\0").name == name + "\0")
+            #expect(atom == Atom(shortEnough: name))
+            #expect(atom != Atom(shortEnough: name + "\0"))
+            #expect(Atom(shortEnough: name + "\0").name == name + "\0")
         }
     }
 

@@ -61,6 +61,18 @@ private func repeated(_ bytes: [UInt8], _ count: Int) -> [UInt8] {
         }
     }
 
+    @Test(arguments: [256, 70_000])
+    func `an atom of too many characters cannot be made`(count: Int) throws {
+        for letter in ["a", "é", "\u{1F600}"] {
+            let name = String(repeating: letter, count: count)
+            #expect(throws: TermError.atomTooLong(byteCount: name.utf8.count)) { try Atom(name) }
+            #expect(Atom(stringLiteral: name) == (try Atom(String(repeating: letter, count: 255))))
+        }
+        let longest = try Atom(String(repeating: "\u{1F600}", count: 255))
+        #expect(longest.utf8Count == 1020)
+        #expect(try Term(decoding: Term.atom(longest).encoded()) == .atom(longest))
+    }
+
     @Test func `a repeated key is found among many and among compound keys`() {
         for count in [2, 17, 1000] {
             var pairs = (0..<count).map {

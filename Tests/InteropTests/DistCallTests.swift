@@ -143,7 +143,7 @@ extension DistTests {
                 } catch let error as CallError {
                     switch error {
                     case .connectionLost: break
-                    case .unreachable, .wrongCookie, .refused, .timedOut, .cancelled,
+                    case .unreachable, .wrongCookie, .refused, .limit, .timedOut, .cancelled,
                         .exception, .badRPC:
                         Issue.record("\(error)")
                     }
@@ -151,6 +151,25 @@ extension DistTests {
             }
             #expect(downs.withLock { $0.count } == 1)
             #expect(await node.connectedNodes.isEmpty)
+        }
+
+        /// 100 MB. The node mixes their fragments, so that all are unfinished at the same time.
+        @Test func `twenty answers of five megabytes at once all arrive`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let node = try fixture.node("caller")
+            let results = await node.multicall(
+                Array(repeating: peer.name, count: 20), "binary", "copy",
+                [.binary([7]), 5_000_000], timeout: .seconds(60))
+            for result in results {
+                guard case .success(.binary(let bytes)) = result else {
+                    Issue.record("\(result)")
+                    continue
+                }
+                #expect(bytes.count == 5_000_000)
+            }
+            #expect(await node.connectedNodes == [peer.name])
         }
 
         @Test(arguments: [true, false])

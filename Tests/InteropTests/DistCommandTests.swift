@@ -1,5 +1,6 @@
 import EPMD
 import ErlDist
+import ExternalTermFormat
 import TestKit
 import Testing
 import Transport
@@ -14,11 +15,94 @@ extension DistTests {
         ) async throws -> (status: Int32, output: String) {
             let transport =
                 optionsFile.map(DistFixture.arguments(optionsFile:)) ?? fixture.transportArguments
+            return try await command(fixture, ["ping", peer, "--cookie", cookie] + transport)
+        }
+
+        private func command(
+            _ fixture: DistFixture, _ words: [String]
+        ) async throws -> (status: Int32, output: String) {
             let process = try ChildProcess.interop(
-                [BuiltProgram.path("deployex"), "ping", peer, "--cookie", cookie] + transport,
-                epmdPort: fixture.epmdPort, ofOTP: false)
+                [BuiltProgram.path("deployex")] + words, epmdPort: fixture.epmdPort, ofOTP: false)
             let result = try await offload { try process.wait() }
             return (result.status, result.output)
+        }
+
+        @Test(.only(over: .tcp, "libei has no TLS"), .enabled(if: LibeiNode.isThere))
+        func `a node in C is reached with a name of one's own, and the reason is given without`()
+            async throws
+        {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let name = try NodeName(alive: "c", host: fixture.host)
+            let node = try await LibeiNode(name, fixture)
+            defer { node.process.kill() }
+            #expect(
+                try await ping(fixture, "c") == (
+                    3,
+                    "deployex: \(name) refuses the connection: connecting to \(name): the peer gives"
+                        + " no names: this node must have one of its own; --sname or --name gives it"
+                        + " one\n"
+                ))
+            let cookie = ["--cookie", "secret"]
+            #expect(
+                try await command(fixture, ["ping", "c", "--sname", "me"] + cookie)
+                    == (0, "pong\n"))
+            let caller = try await offload { [process = node.process] in
+                try process.line(after: "=> ")
+            }
+            #expect(caller == "me@\(fixture.host)")
+            #expect(
+                try await command(
+                    fixture, ["rpc", "c", "m", "f", "[1,{a}]", "--sname", "me"] + cookie)
+                    == (0, "[1,{a}]\n"))
+            // The name of the node that is meant cannot be the command's own.
+            #expect(
+                try await command(fixture, ["ping", "c", "--sname", "c"] + cookie).status == 2)
+        }
+
+        @Test func `a real node sees the name that a command was given, and no registration`()
+            async throws
+        {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let peer = try await fixture.peer("peer")
+            let (status, output) = try await command(
+                fixture,
+                [
+                    "rpc", "peer", "erlang", "nodes", "[hidden]", "--sname", "me", "--cookie",
+                    "secret",
+                ]
+                    + fixture.transportArguments)
+            let own = Term.atom(try NodeName(alive: "me", host: fixture.host).atom)
+            #expect((status, output) == (0, "[\(own)]\n"))
+            #expect(try await peer("erl_epmd:names()").contains("me") == false)
+        }
+
+        @Test(.enabled(if: DistListenTests.hasIPv6), arguments: [false, true])
+        func `a node is reached by an IPv6 address`(withPort: Bool) async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            _ = try await fixture.peer(longName: "peer@::1", usesIPv6: true)
+            let port = try await fixture.client.lookUp(name: "peer").port
+            let name = withPort ? "peer@[::1]:\(port)" : "peer@::1"
+            #expect(try await ping(fixture, name) == (0, "pong\n"))
+            #expect(
+                try await command(
+                    fixture,
+                    ["rpc", name, "erlang", "'node'", "--cookie", "secret"]
+                        + fixture.transportArguments) == (0, "'peer@::1'\n"))
+        }
+
+        @Test func `what cannot be an atom is an error of usage`() async throws {
+            let fixture = try await DistFixture()
+            defer { fixture.end() }
+            let long = String(repeating: "a", count: 70_000)
+            for words in [["m", long], [long, "f"], ["m", "f", "[\(long)]"], ["m", "'f"]] {
+                let (status, output) = try await command(
+                    fixture, ["rpc", "peer", "--cookie", "secret"] + words)
+                #expect(status == 2)
+                #expect(output.utf8.count < 300, "\(output)")
+            }
         }
 
         @Test func `a node that is there says pong`() async throws {

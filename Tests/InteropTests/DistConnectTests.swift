@@ -165,12 +165,15 @@ extension DistTests {
             await registration.stop()
         }
 
-        @Test func `ticks keep an idle connection up in both directions`() async throws {
+        /// - Parameter seconds: our tick time. A real node that hears nothing for its own one ends
+        ///   the connection.
+        @Test(arguments: [4, 60])
+        func `ticks keep an idle connection up in both directions`(seconds: Int) async throws {
             let fixture = try await DistFixture()
             defer { fixture.end() }
             let peer = try await fixture.peer(
                 "peer", arguments: ["-kernel", "net_ticktime", "4", "net_tickintensity", "4"])
-            let node = try fixture.node("caller") { $0.tickTime = .seconds(4) }
+            let node = try fixture.node("caller") { $0.tickTime = .seconds(seconds) }
             let downs = Guarded(0)
             await node.setEventHandler { event in
                 if case .nodeDown = event { downs.withLock { $0 += 1 } }

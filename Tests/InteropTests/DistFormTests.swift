@@ -21,7 +21,7 @@ extension DistTests {
                 flags.insert(.headerAtomCache)
                 if !fragments { flags.remove(.fragments) }
             }
-            let atoms = (0..<300).map { Term.atom(Atom("atom_\($0 % 37)_ü")) }
+            let atoms = (0..<300).map { Term.atom(Atom(shortEnough: "atom_\($0 % 37)_ü")) }
             for round in 0..<20 {
                 let list = Term.list(Array(atoms[round...]))
                 #expect(

@@ -215,12 +215,13 @@ extension DistTests {
                 let partner = try await world.pid("spawn(fun() -> receive R -> exit(R) end end)")
                 await fragile.link(to: partner)
                 let watch = await world.process.monitor(.pid(partner))
-                try await world.process.send(.atom(Atom(reason)), to: .pid(partner))
+                try await world.process.send(.atom(Atom(shortEnough: reason)), to: .pid(partner))
                 #expect(
                     try await world.process.receive(timeout: .seconds(5))
                         == .down(
                             .init(
-                                monitor: watch, process: .pid(partner), reason: .atom(Atom(reason)))
+                                monitor: watch, process: .pid(partner),
+                                reason: .atom(Atom(shortEnough: reason)))
                         ))
             }
             await #expect(throws: ReceiveError.ended(reason: .atom("crash"))) {

@@ -49,8 +49,8 @@ struct TermGenerator {
                 BigInteger(
                     isNegative: random.next() % 2 == 0, littleEndianMagnitude: bytes(400)))
         case 3: return .float(float())
-        case 4: return .atom(Atom(text(20, ascii: true)))
-        case 5: return .atom(Atom(text(40, ascii: false)))
+        case 4: return .atom(Atom(shortEnough: text(20, ascii: true)))
+        case 5: return .atom(Atom(shortEnough: text(40, ascii: false)))
         case 6: return .charlist(text(20, ascii: below(2) == 0))
         case 7: return .binary(text(20, ascii: below(2) == 0))
         case 8: return .binary(bytes(30))
@@ -58,7 +58,8 @@ struct TermGenerator {
             return .bitstring(Bitstring(bytes: bytes(6) + [0xAB], lastBitCount: 1 + below(7)))
         case 10:
             return .export(
-                Export(module: "lists", function: Atom(text(9, ascii: false)), arity: 3))
+                Export(
+                    module: "lists", function: Atom(shortEnough: text(9, ascii: false)), arity: 3))
         case 11: return .list(bytes(20).map { .integer(Int($0)) })
         case 12: return .pid(pid())
         case 13:
@@ -75,7 +76,8 @@ struct TermGenerator {
             return .fun(
                 Fun(
                     arity: 1, uniq: (0..<16).map { _ in UInt8(below(256)) }, index: word(8),
-                    module: Atom("no_such_\(below(1_000_000))"), oldIndex: below(100_000),
+                    module: Atom(shortEnough: "no_such_\(below(1_000_000))"),
+                    oldIndex: below(100_000),
                     oldUniq: below(100_000_000), pid: pid(), freeVariables: [1, 2.5]))
         }
     }

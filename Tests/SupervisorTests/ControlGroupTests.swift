@@ -57,6 +57,30 @@ import Transport
     }
 }
 
+@Suite struct LeftGroupTests {
+    @Test func `the group of an instance that has ended unwatched goes, if nothing is in it`()
+        async throws
+    {
+        // The kernel removes groups as it removes folders: nothing may be in them.
+        let folder = TemporaryFolder()
+        let groups = ControlGroups(path: "/", folder: folder.path)
+        let gone = ProcessIdentity(
+            pid: Int32.max, startTicks: 1, bootID: ProcessIdentity.currentBootID)
+        let (empty, full) = ("/b/service/shop/1", "/b/service/shop/2")
+        try Files.makeFolders(groups.group(marked: empty).folder)
+        try Files.makeFolders(groups.group(marked: full).folder + "/below")
+        for (number, mark) in [(1, empty), (2, full)] {
+            let record = InstanceRecord(
+                name: InstanceName(app: "shop", number: InstanceNumber(number)), process: gone)
+            let leftover = LeftoverInstance(record, folder: mark, owners: TrustedUsers())
+            let found = try await Starter().stop(leftover, groups: groups)
+            #expect(found.parts.isEmpty)
+        }
+        #expect(!Files.exists(groups.group(marked: empty).folder))
+        #expect(Files.exists(groups.group(marked: full).folder))
+    }
+}
+
 @Suite(.enabled(if: TestControlGroup.isPossible, "\(TestControlGroup.reason)"))
 struct ControlGroupTests {
     let folder = TemporaryFolder()
@@ -67,9 +91,7 @@ struct ControlGroupTests {
     init() throws {
         starter = try Starter()
         above = try TestControlGroup(isDelegated: true)
-        groups = ControlGroups(path: above.path, folder: above.folder) {
-            Issue.record("\($0)")
-        }
+        groups = ControlGroups(path: above.path, folder: above.folder)
     }
 
     private func program(_ script: String) -> Program {
@@ -182,13 +204,10 @@ struct ControlGroupTests {
     @Test func `an instance without a group starts all the same, and the log says so`()
         async throws
     {
-        let said = Guarded<[String]>([])
-        let missing = ControlGroups(path: "/gone", folder: above.folder + "/gone") { text in
-            said.withLock { $0.append(text) }
-        }
+        let missing = ControlGroups(path: "/gone", folder: above.folder + "/gone")
         try await starter.start(program("exit 3"), groups: missing)
         #expect(try await starter.allEvents() == [.exited(.code(3)), .ended(survivors: 0)])
-        let texts = said.withLock { $0 }
+        let texts = await starter.warnings
         #expect(texts.count == 1)
         #expect(texts.first?.contains("no such file or directory: what leaves its session") == true)
     }

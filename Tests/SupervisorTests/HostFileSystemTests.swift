@@ -18,6 +18,17 @@ import Transport
         }
     }
 
+    @Test func `two files are the same to their last byte, or not`() throws {
+        let text = String(repeating: "0123456789", count: 60_000)
+        for (name, content) in [("a", text), ("b", text), ("c", text + "x"), ("d", text + "y")] {
+            folder.write(content, name)
+        }
+        #expect(try files.isSame(folder("a"), folder("b")))
+        #expect(try !files.isSame(folder("a"), folder("c")))
+        #expect(try !files.isSame(folder("c"), folder("d")))
+        #expect(throws: FileSystemError.self) { try files.isSame(folder("a"), folder("none")) }
+    }
+
     @Test func `an absent file is told from other errors, with what was attempted`() {
         let error = #expect(throws: FileSystemError.self) {
             try files.read(folder("none"), limit: 1)

@@ -45,6 +45,14 @@ import Transport
         #expect(variables["RELEASE_DISTRIBUTION"] == "none")
     }
 
+    @Test func `what is not text is kept or removed by its name as well`() {
+        let inherited = ["PATH=\u{E9}", "RELEASE_X=\u{E9}", "DEPLOYEX_\u{E9}_TOKEN=1"].compactMap {
+            ForeignVariable(entry: $0.unicodeScalars.map { UInt8($0.value) })
+        }
+        #expect(inherited.count == 3)
+        #expect(InstanceEnvironment.foreign(inherited).map(\.name) == ["PATH"])
+    }
+
     @Test func `extra variables win`() {
         let environment = InstanceEnvironment(
             firstPort: 4000, extra: ["PORT": "1", "RELEASE_COOKIE": "x"])

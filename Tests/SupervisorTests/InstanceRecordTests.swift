@@ -34,6 +34,51 @@ import Testing
         #expect(try records.read(name) == .absent)
     }
 
+    @Test(arguments: [
+        (Duration.seconds(60), Duration.seconds(60)),
+        (Duration.milliseconds(250), Duration.milliseconds(250)),
+        (Duration.seconds(86_400), Duration.seconds(86_400)),
+        (Duration.zero, Duration.milliseconds(50)),
+        (Duration.seconds(Int64.max), Duration.seconds(86_400)),
+    ])
+    func `how long the process may take to end is on record as long as the process`(
+        configured: Duration, expected: Duration
+    ) throws {
+        var record = InstanceRecord(name: name)
+        #expect(record.stopTimeout == nil)
+        record.begin(
+            ProcessIdentity(pid: 4711, startTicks: 1, bootID: "6a1c"), version: "0.1.2",
+            stopTimeout: configured)
+        #expect(record.stopTimeout == expected)
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        record.end()
+        #expect(record.stopTimeout == nil)
+    }
+
+    @Test func `what waits for a restart is read as it was written, also by an older deployex`()
+        throws
+    {
+        var record = record
+        record.pendingRestart = PendingRestart(modules: "old code runs: m", children: ["a of s"])
+        try records.write(record)
+        #expect(try records.read(name) == .found(record))
+        let text = try #require(folder.text("run/my-app-2.json"))
+        #expect(text.contains(#""pending_restart":"old code runs: m""#))
+        #expect(text.contains(#""unstarted_children":["a of s"]"#))
+        // As an older one wrote it.
+        folder.write(
+            text.replacingOccurrences(of: #","unstarted_children":["a of s"]"#, with: ""),
+            "run/my-app-2.json", mode: 0o600)
+        guard case .found(let old) = try records.read(name) else {
+            Issue.record("an old record is readable")
+            return
+        }
+        #expect(old.pendingRestart == PendingRestart(modules: "old code runs: m"))
+        record.end()
+        #expect(record.pendingRestart.text == nil)
+    }
+
     @Test
     func `what has left the session is on record as long as the process, and no endless list`()
         throws
@@ -59,6 +104,24 @@ import Testing
             Issue.record("the first process of the host is no instance's")
             return
         }
+    }
+
+    @Test func `a removed record is written again, and none that never was`() throws {
+        let keeper = InstanceRecordKeeper(InstanceRecord(name: name), in: records)
+        try keeper.rewrite()
+        #expect(try records.read(name) == .absent)
+        try keeper.update { $0.isStopped = true }
+        try records.remove(name)
+        // Nothing has changed: it is not written.
+        try keeper.update { $0.isStopped = true }
+        #expect(try records.read(name) == .absent)
+        try keeper.rewrite()
+        #expect(try records.read(name) == .found(keeper.record))
+        // One that was found on disk.
+        let found = InstanceRecordKeeper(record, in: records)
+        try records.remove(name)
+        try found.rewrite()
+        #expect(try records.read(name) == .found(record))
     }
 
     @Test func `a record cut at any byte is damaged, set aside and then absent`() throws {

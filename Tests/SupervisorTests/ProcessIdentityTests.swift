@@ -13,7 +13,7 @@ import Testing
         for name in ["beam.smp", "a b", "(sd-pam)", ") S 1 2 3 (", ")", "", "a\nb"] {
             let expected = ProcessStatus(
                 pid: 42, name: name, state: UInt8(ascii: "S"), parent: 7, session: 9,
-                startTicks: 889_123)
+                startTicks: 889_123, processorTicks: 11, residentPageCount: 2)
             #expect(parse("42 (\(name))" + rest) == expected, "\(name)")
         }
     }

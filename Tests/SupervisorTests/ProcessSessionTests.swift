@@ -10,6 +10,7 @@ import Transport
 actor Starter {
     nonisolated let loop: EventLoop
     private(set) var events: [ProcessSession.Event] = []
+    private(set) var warnings: [String] = []
     private var session: ProcessSession?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -27,14 +28,14 @@ actor Starter {
     ) async throws -> ProcessIdentity {
         events = []
         let session = try await ProcessSession.start(
-            program, on: loop, groups: groups, record: record
-        ) { event in
-            self.assumeIsolated { $0.events.append(event) }
-        }
+            program, on: loop, groups: groups, warn: warned, record: record,
+            onEvent: { event in self.assumeIsolated { $0.events.append(event) } })
         #expect(events == [])
         self.session = session
         return session.identity
     }
+
+    private func warned(_ text: String) { warnings.append(text) }
 
     func adopt(
         _ identity: ProcessIdentity, groups: ControlGroups? = nil
@@ -119,6 +120,27 @@ actor Starter {
         #expect(!identity.isRunning)
         // Reaped: not even a zombie is left.
         #expect(ProcessStatus.ofProcess(identity.pid)?.startTicks != identity.startTicks)
+    }
+
+    @Test func `variables that are not text are passed on, unless ours has the name`()
+        async throws
+    {
+        var program = program("/usr/bin/env")
+        program.foreignVariables = ["LATIN=caf\u{E9}", "MARK=\u{E9}", "\u{E9}=1"].compactMap {
+            text in
+            ForeignVariable(entry: text.unicodeScalars.map { UInt8($0.value) })
+        }
+        #expect(program.foreignVariables.count == 3)
+        #expect(ForeignVariable(entry: Array("caf\u{E9}=1".utf8)) == nil)
+        #expect(ForeignVariable(entry: [0xE9]) == nil)
+        try await starter.start(program)
+        _ = try await starter.allEvents()
+        let lines = Files.bytes(folder("out.log")).split(separator: UInt8(ascii: "\n"))
+        #expect(
+            lines.map { Array($0) } == [
+                Array("MARK=42".utf8), Array("LATIN=caf".utf8) + [0xE9],
+                [0xE9] + Array("=1".utf8),
+            ])
     }
 
     @Test func `a program inherits no descriptor, no ignored signal and no blocked signal`()

@@ -11,7 +11,8 @@ package enum Stranger {
     /// - Returns: its inode.
     @discardableResult
     package static func takesOver(_ address: SocketAddress) throws -> UInt64 {
-        for descriptor: Int32 in 3..<1024 {
+        // Tests beside this one may have thousands open.
+        for descriptor: Int32 in 3..<65_536 {
             var isListening: Int32 = 0
             var length = socklen_t(4)
             var storage = sockaddr_in()
@@ -22,7 +23,8 @@ package enum Stranger {
                 }
             }
             guard getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &isListening, &length) == 0,
-                isListening == 1, port == 0, UInt16(bigEndian: storage.sin_port) == address.port
+                isListening == 1, port == 0, storage.sin_family == sa_family_t(AF_INET),
+                UInt16(bigEndian: storage.sin_port) == address.port
             else { continue }
             var status = stat()
             guard fchown(descriptor, user, gid_t.max) == 0, fstat(descriptor, &status) == 0 else {

@@ -1,4 +1,5 @@
 import Glibc
+import TestKit
 import Testing
 
 @testable import Transport
@@ -54,7 +55,6 @@ actor Endpoint {
         return listener.address
     }
 
-    func stopListening() { listener?.close() }
     var hasVisitor: Bool { stream != nil }
     var localAddress: SocketAddress { stream?.localAddress ?? .any(port: 0) }
 
@@ -170,10 +170,8 @@ actor Endpoint {
     }
 
     @Test func `a refused connection names the address and the reason`() async throws {
-        let server = Endpoint(loop: loop)
         let client = Endpoint(loop: loop)
-        // A port that was free a moment ago, and that nothing listens on.
-        let address = try await server.freePort()
+        let address = SocketAddress.loopback(port: UInt16(FreePorts.take()))
         await #expect(
             throws: SystemError("connecting to \(address)", code: ECONNREFUSED)
         ) { try await client.connect(to: address) }
@@ -198,13 +196,5 @@ actor Endpoint {
         #expect(SocketAddress("host", port: 80) == nil)
         #expect(SocketAddress("::1", port: 80)?.isLoopback == true)
         #expect(SocketAddress("10.0.0.1", port: 80)?.isLoopback == false)
-    }
-}
-
-extension Endpoint {
-    func freePort() throws -> SocketAddress {
-        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
-        defer { listener.close() }
-        return listener.address
     }
 }

@@ -7,8 +7,30 @@ package struct CommandRecordFile: Sendable {
     private let files: any FileSystem
 
     package init(folder: String, application: String, files: any FileSystem) {
-        path = "\(folder)/\(application).command.json"
+        path = "\(folder)/\(application)\(Self.suffix)"
         self.files = files
+    }
+
+    private static let suffix = ".command.json"
+
+    /// The records in a folder, by application.
+    package static func all(
+        in folder: String, files: any FileSystem
+    ) throws(FileSystemError) -> [(application: String, record: CommandRecordFile)] {
+        let names: [String]
+        do throws(FileSystemError) {
+            names = try files.list(folder)
+        } catch {
+            if error.isNotFound { return [] }
+            throw error
+        }
+        return names.filter { $0.hasSuffix(suffix) }.map { name in
+            let application = String(name.dropLast(suffix.count))
+            return (
+                application,
+                CommandRecordFile(folder: folder, application: application, files: files)
+            )
+        }
     }
 
     package func write(_ identity: ProcessIdentity) throws(FileSystemError) {

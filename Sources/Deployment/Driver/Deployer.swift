@@ -168,6 +168,11 @@ package actor Deployer {
         tell(.catalogAnnounced)
     }
 
+    /// The store says that a package may have come.
+    package func packagesAnnounced() {
+        tell(.packagesAnnounced)
+    }
+
     /// The connection to an instance's node is up.
     package func connected(_ number: InstanceNumber, creation: UInt32) {
         guard instances.indices.contains(number.offset) else { return }
@@ -216,6 +221,7 @@ package actor Deployer {
         case .note(let number, let note): begin { await $0.write(note, of: number) }
         case .readCatalog: begin { await $0.readCatalog() }
         case .readLogTail(let number, let id): begin { await $0.readLogTail(number, id) }
+        case .logCrash(let number, let text): begin { await $0.logCrash(text, of: number) }
         case .stage(let number, let release, let running):
             inTurn(number) { await $0.stage(number, release, running: running) }
         case .runPreCommands(let number, let release):

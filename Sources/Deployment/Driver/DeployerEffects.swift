@@ -19,6 +19,8 @@ extension Deployer {
         package var prepareLogFolder: @Sendable () throws -> Void
         /// The last lines of a log, by path. It blocks.
         package var logTail: @Sendable (_ path: String, _ count: Int) throws -> [String]
+        /// How many bytes were ever written to a log, by path. It blocks.
+        package var logEnd: @Sendable (_ path: String) throws -> Int64
 
         package var layout: DeploymentLayout
         package var logs: LogFiles
@@ -26,6 +28,8 @@ extension Deployer {
         package var instances: InstanceEnvironment
         /// deployex's own variables, which they inherit in part.
         package var inherited: [String: String]
+        /// Those of them that are not UTF-8.
+        package var foreignVariables: [ForeignVariable] = []
         /// The user and the limits of a release's programs.
         package var process: ProcessSetting
         package var upgradeTimings = HotUpgrade.Timings()
@@ -42,6 +46,8 @@ extension Deployer {
         package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?
         /// Awaited before an instance is started, when nothing writes to its logs.
         package var prepareLogs: (@Sendable (InstanceName) async -> Void)?
+        /// Awaited when nothing of an instance runs any more, so that nothing writes to its logs.
+        package var finishLogs: (@Sendable (InstanceName) async -> Void)?
         /// Called on the loop's thread with each event and the actions that the engine returned for
         /// it, before they are carried out. The first event is `nil`: the start.
         package var onDecision: (@Sendable (EngineEvent?, [EngineAction]) -> Void)?
@@ -79,6 +85,7 @@ extension Deployer {
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }
+            logEnd = { try LogFiles.position(path: $0, lastLines: 0, owners: logs.owners).offset }
             self.startCommand = startCommand
             self.layout = layout
             self.logs = logs

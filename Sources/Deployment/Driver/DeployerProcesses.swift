@@ -16,6 +16,8 @@ extension Deployer {
         if let session = instance.session { record.process = session.identity }
         if let identity = record.process {
             if instance.session == nil {
+                let words = lastWords(of: number)
+                instance.logStarts = await loop.offload { words.starts() }
                 instance.session = try await effects.processes.adopt(
                     identity, others: record.others ?? []
                 ) { event in
@@ -45,6 +47,7 @@ extension Deployer {
                 record.end()
             }
         }
+        if instance.session == nil { await effects.finishLogs?(instance.name) }
         let onDisk = await recover(instance)
         for finding in onDisk.findings { log(.warning, finding) }
         instance.keeper = InstanceRecordKeeper(record, in: records)
@@ -229,6 +232,8 @@ extension Deployer {
         do {
             try await makeFolders(number)
             await effects.prepareLogs?(name)
+            let words = lastWords(of: number)
+            instance.logStarts = await loop.offload { words.starts() }
             let command = await startCommand(in: layout.current(number))
             var program = Program(
                 path: "\(layout.current(number))/\(command.program)",
@@ -237,6 +242,7 @@ extension Deployer {
                 stdoutPath: effects.logs.path(name, .stdout),
                 stderrPath: effects.logs.path(name, .stderr), setting: effects.process)
             program.logOwners = effects.logs.owners
+            program.foreignVariables = foreignVariables
             let path = program.path
             guard try await loop.offload({ try files.status(path) }) != nil else {
                 tell(.stands(number, nil))
@@ -253,10 +259,13 @@ extension Deployer {
                     for: layout.current(number), name: application, files: files)
             }
             try await loop.offload { try check?(layout.current(number)) }
+            let stopTimeout = configuration.timings.stopTimeout
             let session = try await effects.processes.start(
                 program,
                 record: { identity in
-                    try keeper.update { $0.begin(identity, version: version, port: port) }
+                    try keeper.update {
+                        $0.begin(identity, version: version, port: port, stopTimeout: stopTimeout)
+                    }
                 },
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }
@@ -270,6 +279,7 @@ extension Deployer {
             }
         } catch {
             await attempt("recording that \(name) does not run") { try keeper.update { $0.end() } }
+            await effects.finishLogs?(name)
             let isOfRelease = (error as? SpawnError)?.isOfProgram ?? false
             tell(.spawnFailed(number, reason: "\(error)", isOfRelease: isOfRelease))
         }
@@ -311,7 +321,8 @@ extension Deployer {
                 record.isStopped = note.isStoppedByOperator
                 // A process that has ended has no node any more.
                 record.creation = record.process == nil ? nil : note.creation
-                record.pendingRestart = record.process == nil ? nil : note.pendingRestart
+                record.pendingRestart =
+                    record.process == nil ? PendingRestart() : note.pendingRestart
             }
         }
     }
@@ -354,6 +365,8 @@ extension Deployer {
         let (keeper, name) = (instance(number).keeper, instance(number).name)
         let end = loop.now
         await attempt("recording the end of \(name)") { try keeper.update { $0.end() } }
+        // Before the next start, which prepares them.
+        await effects.finishLogs?(name)
         tell(.sessionEnded(number))
         // The next start does not wait for this, and its processes do not count here.
         let left = await others(of: number).filter { other in
@@ -455,6 +468,21 @@ extension Deployer {
         return applications
     }
 
+    /// Logs a crash with the last line that the instance has printed since its start, or since it
+    /// was taken over: on stderr, or else on stdout.
+    func logCrash(_ text: String, of number: InstanceNumber) async {
+        let (words, starts) = (lastWords(of: number), instance(number).logStarts)
+        let line = await loop.offload { words.line(since: starts) }
+        let said = line.map { "; it said last: \(shortened($0, to: 300))" } ?? ""
+        log(.error, text + said)
+    }
+
+    private func lastWords(of number: InstanceNumber) -> LastWords {
+        LastWords(
+            logs: effects.logs, name: instance(number).name, tail: effects.logTail,
+            end: effects.logEnd)
+    }
+
     func readLogTail(_ number: InstanceNumber, _ id: ReleaseID) async {
         let (logs, name, tail) = (effects.logs, instance(number).name, effects.logTail)
         let lines = await loop.offload { () -> [String] in
@@ -478,6 +506,11 @@ extension Deployer {
                 StartCommand.shipmentFlags(effects.instances.naming, instance(number).name) + flags
         }
         return variables
+    }
+
+    /// Those variables of all programs of a release that are not UTF-8.
+    var foreignVariables: [ForeignVariable] {
+        InstanceEnvironment.foreign(effects.foreignVariables)
     }
 
     /// The environment variables of all programs of an instance's release.

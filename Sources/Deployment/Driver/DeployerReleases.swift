@@ -56,11 +56,22 @@ extension Deployer {
 
     func runPreCommands(_ number: InstanceNumber, _ release: Release) async {
         let program = await startCommand(in: effects.layout.new(number)).program
+        do {
+            // If somebody has removed what they need, that is no failure of the release.
+            try await makeFolders(number)
+            let (files, path) = (effects.files, "\(effects.layout.new(number))/\(program)")
+            guard try await loop.offload({ try files.status(path) }) != nil else {
+                throw SpawnError("there is no \(path)")
+            }
+        } catch {
+            await discardStaged(number)
+            return tell(.stagingFailed(number, release, reason: "\(error)"))
+        }
         let runner = PreCommandRunner(
             program: "\(effects.layout.new(number))/\(program)",
             folder: effects.layout.new(number), environment: variables(number),
-            setting: effects.process,
-            logPath: "\(effects.logs.folder(app: application))/\(application)-pre-commands.log",
+            foreignVariables: foreignVariables, setting: effects.process,
+            logPath: effects.logs.preCommandsPath(app: application),
             logOwners: effects.logs.owners,
             record: CommandRecordFile(
                 folder: records.path, application: application,
@@ -159,8 +170,8 @@ extension Deployer {
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
             },
             isResumed: isResumed, loop: loop, log: effects.log)
-        var leftBehind: String?
-        if case .succeededInPart(let text) = outcome { leftBehind = text }
+        var leftBehind = HotUpgrade.Remains()
+        if case .succeededInPart(let remains) = outcome { leftBehind = remains }
         switch outcome {
         case .succeeded, .succeededInPart:
             await attempt("recording the hot upgrade of instance: \(number)") {
@@ -199,8 +210,9 @@ extension Deployer {
         workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         try await programs.collectingOutput(
-            path, arguments, environment: environment, workingFolder: workingFolder,
-            setting: effects.process, in: records.path, files: effects.files, timeout: timeout)
+            path, arguments, environment: environment, foreignVariables: foreignVariables,
+            workingFolder: workingFolder, setting: effects.process, in: records.path,
+            files: effects.files, timeout: timeout)
     }
 
     static func text(_ duration: Duration) -> String {

@@ -9,6 +9,8 @@ final class DrivenInstance {
     var keeper: InstanceRecordKeeper
     /// Its process, from the start or adoption until no process of the session is left.
     var session: (any RunningSession)?
+    /// Where its logs ended when its process was started or taken over.
+    var logStarts: LastWords.Starts = [:]
     /// Whether the log has said that processes have left its session; it does so once in a run.
     var hasToldOfOthers = false
     /// The latest signal that could not be recorded yet: it is sent when it can.

@@ -13,6 +13,7 @@ struct PreCommandRunner {
     /// The folder in which it runs.
     var folder: String
     var environment: [String: String]
+    var foreignVariables: [ForeignVariable] = []
     /// The user and the limits of the commands.
     var setting: ProcessSetting
     var logPath: String
@@ -62,6 +63,7 @@ struct PreCommandRunner {
             path: program, arguments: arguments, environment: environment, folder: folder,
             stdoutPath: logPath, stderrPath: logPath, setting: setting)
         program.logOwners = logOwners
+        program.foreignVariables = foreignVariables
         let exit = try await programs.run(
             program, until: deadline, record: { try record.write($0) })
         do {

@@ -60,19 +60,20 @@ final class Programs: @unchecked Sendable {
     /// afterwards, or by the next start.
     nonisolated(nonsending) func collectingOutput(
         _ path: String, _ arguments: [String], environment: [String: String],
-        workingFolder: String, setting: ProcessSetting, in folder: String,
+        foreignVariables: [ForeignVariable], workingFolder: String, setting: ProcessSetting,
+        in folder: String,
         files: any FileSystem, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         let stem = "\(folder)/run-\(loop.now.nanoseconds)"
         let (standardOutput, standardError) = (stem + "-stdout", stem + "-stderr")
         let result: Result<HotUpgrade.ProgramOutput, any Error>
         do {
-            let exit = try await run(
-                Program(
-                    path: path, arguments: arguments, environment: environment,
-                    folder: workingFolder, stdoutPath: standardOutput, stderrPath: standardError,
-                    setting: setting),
-                until: loop.now + timeout)
+            var program = Program(
+                path: path, arguments: arguments, environment: environment,
+                folder: workingFolder, stdoutPath: standardOutput, stderrPath: standardError,
+                setting: setting)
+            program.foreignVariables = foreignVariables
+            let exit = try await run(program, until: loop.now + timeout)
             let limit = HotUpgrade.Evaluation.maximumByteCount
             result = await loop.offload {
                 Result {

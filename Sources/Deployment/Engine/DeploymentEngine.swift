@@ -99,6 +99,7 @@ extension DeploymentEngine {
         switch event {
         case .timePassed: break
         case .catalogAnnounced: plan.catalogAnnounced(now: now)
+        case .packagesAnnounced: plan.packagesAnnounced(now: now)
         case .catalogRead(let release): plan.catalogRead(release, now: now)
         case .catalogReadFailed(let reason):
             if plan.catalogReadFailed(reason, now: now) { actions.append(.log(.error, reason)) }
@@ -274,6 +275,7 @@ extension DeploymentEngine {
 
     private mutating func beginRollout(now: MonotonicTime) {
         guard let target, !fleet.contains(where: \.health.isUnheard) else { return }
+        if let told = plan.takeIgnored(target, in: fleet) { actions.append(told) }
         if fleet.contains(where: { $0.isReady && $0.current?.id == target.id }) {
             plan.noteTargetGood(target)
         }
@@ -285,6 +287,7 @@ extension DeploymentEngine {
     }
 
     private mutating func begin(_ begun: (Rollout, [Rollout.Action]), now: MonotonicTime) {
+        plan.rolloutBegins()
         rollout = begun.0
         perform(begun.1, of: begun.0, now: now)
         // If there is no process to stop, the rollout goes on at once.

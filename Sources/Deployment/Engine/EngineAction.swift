@@ -35,6 +35,8 @@ package enum EngineAction: Equatable, Sendable {
     case note(InstanceNumber, InstanceNote)
     /// Write the application's record, before any later work on the instances' folders.
     case save(ApplicationRecord)
+    /// Log that an instance has crashed, with the last line that it printed since its start.
+    case logCrash(InstanceNumber, String)
     /// Read the last lines that the instance printed.
     case readLogTail(InstanceNumber, ReleaseID)
     case reply(UInt64, CommandResult)
@@ -58,5 +60,5 @@ package struct InstanceNote: Equatable, Sendable {
     /// Which life of the node was seen last.
     package var creation: UInt32?
     /// What only a new process brings into effect.
-    package var pendingRestart: String?
+    package var pendingRestart = PendingRestart()
 }

@@ -6,6 +6,8 @@ package enum EngineEvent: Equatable, Sendable {
     case timePassed
     /// The catalog may have changed; it should be read now.
     case catalogAnnounced
+    /// A package may have become whole.
+    case packagesAnnounced
     /// The answer to ``EngineAction/readCatalog``: the named release; `nil`: there is no catalog
     /// yet.
     case catalogRead(Release?)
@@ -17,7 +19,8 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
     case staged(InstanceNumber, Release, UpgradeDecision)
     case stagingFailed(InstanceNumber, Release, reason: String)
-    /// The answer to ``EngineAction/runPreCommands(_:_:)``.
+    /// The answer to ``EngineAction/runPreCommands(_:_:)``, or else ``stagingFailed(_:_:reason:)``
+    /// if what they need has gone.
     case preCommandsDone(InstanceNumber, Release)
     case preCommandsFailed(InstanceNumber, Release, reason: String)
     /// The answer to ``EngineAction/promote(_:_:)``: `current` is the new release.
@@ -27,7 +30,7 @@ package enum EngineEvent: Equatable, Sendable {
     /// The answer to ``EngineAction/hotUpgrade(_:from:to:)`` and
     /// ``EngineAction/resumeHotUpgrade(_:from:to:)``: the new release runs and is permanent.
     /// - Parameter leftBehind: what takes effect with the next start only.
-    case hotUpgraded(InstanceNumber, Release, leftBehind: String? = nil)
+    case hotUpgraded(InstanceNumber, Release, leftBehind: HotUpgrade.Remains = .init())
     case hotUpgradeFailed(InstanceNumber, Release, reason: String, nodeIsUntouched: Bool)
     /// The installation failed, and the node restarts itself.
     case nodeRestarts(InstanceNumber, Release, reason: String)

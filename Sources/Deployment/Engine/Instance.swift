@@ -51,8 +51,8 @@ struct Instance {
         case settleDoubt
         /// Kill the process, which does not respond, and start it again.
         case killHung(count: Int)
-        /// Take note of what only a new process brings into effect.
-        case awaitRestart(reason: String)
+        /// Take note of what only a new process brings into effect after an upgrade in place.
+        case awaitRestart(HotUpgrade.Remains)
     }
 
     /// An upgrade in place that an earlier deployex began in the node that still runs.
@@ -82,7 +82,7 @@ struct Instance {
     /// When it was killed because it did not respond, if it has not been ready since.
     private(set) var killedAsHungAt: MonotonicTime?
     /// What only a new process brings into effect.
-    private(set) var pendingRestart: String?
+    private var pendingRestart = PendingRestart()
     /// Why the last process ended unasked, or could not be started.
     private var endReason: String?
     /// The note that is on disk.
@@ -119,7 +119,7 @@ extension Instance {
             number: number, status: shownStatus, current: current, previous: previous,
             usesDistribution: configuration.readiness.usesDistribution,
             isConnected: health.isConnected, isStoppedByOperator: isStoppedByOperator,
-            reason: reason, pendingRestart: isUp ? pendingRestart : nil, identity: identity,
+            reason: reason, pendingRestart: isUp ? pendingRestart.text : nil, identity: identity,
             startedAt: process.startedAt,
             crashRestarts: process.restarts.crash, forcedRestarts: process.restarts.forced)
     }
@@ -281,7 +281,7 @@ extension Instance {
                 + "killed and started again"
             return [.log(.error, text)] + perform(process.hung(now: now))
                 + countCrash("it did not respond", now: now)
-        case .awaitRestart(let reason): pendingRestart = reason
+        case .awaitRestart(let remains): pendingRestart = remains.added(to: pendingRestart)
         }
         return []
     }
@@ -317,7 +317,7 @@ extension Instance {
     mutating func exited(_ exit: ProcessExit, now: MonotonicTime) -> [Action] {
         let before = process.restarts.crash
         health.endRun()
-        (pendingRestart, endReason) = (nil, "its process ended: \(exit)")
+        (pendingRestart, endReason) = (PendingRestart(), "its process ended: \(exit)")
         let actions = perform(process.exited(exit, now: now))
         guard process.restarts.crash > before else { return actions }
         return actions + countCrash("the last time: \(exit)", now: now)
@@ -432,10 +432,11 @@ extension Instance {
                 " # Running instance: \(number), monitoring OS process id = \(identity.pid).")
         case .ready: .log(.info, "\(name) is running")
         case .crashed(let exit, let count, let delay):
-            .log(
-                .error,
-                "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
-                    + delay.inSecondsText)
+            .ask(
+                .logCrash(
+                    number,
+                    "\(name) crashed (\(exit)), \(Self.times(count)); it is restarted in "
+                        + delay.inSecondsText))
         case .rebooted(let count):
             .log(.error, "\(name) rebooted by itself in the same process, \(Self.times(count))")
         case .cannotStart(let reason, let count, let delay):

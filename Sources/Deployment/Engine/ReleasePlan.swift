@@ -14,6 +14,10 @@ struct ReleasePlan {
     /// The release that was absolved last. That happens once: the version before may stumble over what
     /// this one leaves behind.
     private var absolved: ReleaseID?
+    /// The publication that the log has called ignored.
+    private var toldOfIgnored: ReleaseID?
+    /// Whether a package may have come since the last attempt began.
+    private var hasNewPackages = false
     private let timings: EngineConfiguration.Timings
     private let origin: MonotonicTime
     /// Seconds since 1970 at `origin`.
@@ -100,6 +104,23 @@ extension ReleasePlan {
             || instance.consecutiveCrashes > timings.maximumCrashes
     }
 
+    /// The line that says that `target` stays out, because what runs is the same version and works.
+    /// It is given once for each publication.
+    mutating func takeIgnored(_ target: Release, in fleet: Fleet) -> EngineAction? {
+        let differing = fleet.first {
+            $0.current?.version == target.version && $0.current?.hash != target.hash
+                && !target.hash.isEmpty && $0.current?.hash.isEmpty == false
+                && !isOutdated($0, target)
+        }
+        guard let running = differing?.current, toldOfIgnored != target.id else { return nil }
+        toldOfIgnored = target.id
+        return .log(
+            .warning,
+            "Version \(target.version) is published again with hash \(target.hash), and runs with "
+                + "hash \(running.hash): the new publication is ignored, because a version that works is not "
+                + "replaced by other bytes. Publish them under another version")
+    }
+
     /// Whether a trial that an earlier deployex began goes on: no instance has yet shown whether
     /// the release is good or bad.
     func isUndecided(_ id: ReleaseID) -> Bool {
@@ -135,6 +156,18 @@ extension ReleasePlan {
 
     mutating func catalogAnnounced(now: MonotonicTime) {
         catalog.announced(now: now)
+    }
+
+    /// A package may have become whole: what waits for one does not wait any longer.
+    mutating func packagesAnnounced(now: MonotonicTime) {
+        hasNewPackages = true
+        retry?.notBefore = now
+        retry?.failureCount = 0
+    }
+
+    /// What is fetched from now on is what the store has by now.
+    mutating func rolloutBegins() {
+        hasNewPackages = false
     }
 
     mutating func catalogRead(_ release: Release?, now: MonotonicTime) {
@@ -180,11 +213,18 @@ extension ReleasePlan {
         _ release: Release, _ reason: String, now: MonotonicTime
     ) -> EngineAction {
         let before = failureCount(of: release)
-        let delay = min(timings.retryDelay * (1 << min(before, 16)), timings.maximumRetryDelay)
+        // A package that came meanwhile may be the one that was missing or half written.
+        let delay =
+            hasNewPackages
+            ? min(Self.newPackageDelay, timings.retryDelay)
+            : min(timings.retryDelay * (1 << min(before, 16)), timings.maximumRetryDelay)
         retry = Retry(
-            release: release, failureCount: before + 1, notBefore: now + delay, reason: reason)
+            release: release, failureCount: hasNewPackages ? 0 : before + 1,
+            notBefore: now + delay, reason: reason)
         return .log(.error, "\(reason); next attempt in \(delay.inSecondsText)")
     }
+
+    private static let newPackageDelay: Duration = .milliseconds(500)
 
     mutating func notePrepared(_ id: ReleaseID) {
         record.notePrepared(id)

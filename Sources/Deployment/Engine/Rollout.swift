@@ -190,8 +190,12 @@ extension Rollout {
         ]
     }
 
+    /// It may also be found out later that what was staged has gone.
     func stagingFailed(_ reason: String) -> [Action] {
-        phase == .staging ? [.abandon, .postpone(reason: reason)] : []
+        switch phase {
+        case .staging, .preparing: [.abandon, .postpone(reason: reason)]
+        case .stopping, .moving, .upgrading, .awaitingReady: []
+        }
     }
 
     mutating func preCommandsDone(_ around: Surroundings) -> [Action] {
@@ -308,7 +312,9 @@ extension Rollout {
 
 extension Rollout {
     /// - Parameter leftBehind: what takes effect with the next start only.
-    mutating func upgraded(leftBehind: String?, _ around: Surroundings) -> [Action] {
+    mutating func upgraded(
+        leftBehind: HotUpgrade.Remains, _ around: Surroundings
+    ) -> [Action] {
         guard case .upgrading = phase else { return [] }
         let from = around.fleet[instance].current
         let deployed = DeployedRelease(
@@ -316,15 +322,15 @@ extension Rollout {
         let text =
             "Release upgrade executed with success at instance: \(instance) from: "
             + "\(from?.version ?? "none") to: \(release.version)"
-        var pending: [Action] = []
-        if let leftBehind {
+        var warnings: [Action] = []
+        if let left = leftBehind.text {
             let warning =
                 "The hot upgrade of instance: \(instance) has left something behind, which its next "
-                + "start brings into effect: \(leftBehind)"
-            pending = [.log(.warning, warning), .tell(.awaitRestart(reason: leftBehind))]
+                + "start brings into effect: \(left)"
+            warnings = [.log(.warning, warning)]
         }
-        return [.tell(.hold(deployed, previous: from)), .log(.info, text)] + pending
-            + [awaitReady(around), .tell(.awaitUpgraded)]
+        return [.tell(.hold(deployed, previous: from)), .log(.info, text)] + warnings
+            + [.tell(.awaitRestart(leftBehind)), awaitReady(around), .tell(.awaitUpgraded)]
     }
 
     mutating func upgradeFailed(

@@ -43,8 +43,8 @@ package enum HotUpgrade {
     package enum Outcome: Equatable, Sendable {
         /// The node runs the new version, and from now on boots it.
         case succeeded
-        /// The same, and what is named takes effect with the next start only.
-        case succeededInPart(leftBehind: String)
+        /// The same, and what is named takes effect with the next start only, or is not known.
+        case succeededInPart(leftBehind: Remains)
         /// The node does not run the new version, or would not boot it.
         ///
         /// An untouched node runs the old version as before, with its state. Otherwise an

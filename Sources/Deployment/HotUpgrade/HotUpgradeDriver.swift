@@ -79,8 +79,9 @@ extension HotUpgrade {
     ) async -> Outcome {
         var machine = HotUpgradeMachine(plan: plan)
         let leftBehind = LeftBehind(
-            node: node, application: plan.name, timeout: .seconds(2),
-            moduleTimeout: plan.timings.question)
+            node: node,
+            applications: isResumed ? [] : await changedApplications(plan, files, loop),
+            loop: loop, moduleTimeout: plan.timings.question)
         let unstarted = isResumed ? nil : await leftBehind.unstartedChildren()
         var configuration: [UInt8] = []
         var actions = isResumed ? machine.resume() : machine.start()
@@ -122,8 +123,9 @@ extension HotUpgrade {
                     await loop.sleep(for: duration)
                     next = machine.pauseEnded()
                 case .finish(.succeeded):
-                    let reason = await reason(leftBehind, besides: unstarted, log)
-                    return reason.map { .succeededInPart(leftBehind: $0) } ?? .succeeded
+                    let remains = await remains(leftBehind, besides: unstarted, log)
+                    return remains == Remains()
+                        ? .succeeded : .succeededInPart(leftBehind: remains)
                 case .finish(let outcome): return outcome
                 }
             }
@@ -131,26 +133,49 @@ extension HotUpgrade {
         }
     }
 
+    /// The applications whose supervisors may have new children after the upgrade.
+    private nonisolated(nonsending) static func changedApplications(
+        _ plan: Plan, _ files: HotUpgradeFiles, _ loop: any SerialLoop
+    ) async -> [String] {
+        await loop.offload { () -> [String] in
+            do throws(FileSystemError) {
+                let old = try ReleaseContents.read(
+                    files.current, name: plan.name, version: plan.from, files: files.files)
+                let new = try ReleaseContents.read(
+                    files.staged, name: plan.name, version: plan.to, files: files.files)
+                return new.applications(changedSince: old)
+            } catch {
+                // The upgrade needs both, and tells of it.
+                return [plan.name]
+            }
+        }
+    }
+
     /// What the node has of the old release after the upgrade.
     /// - Parameter unstarted: the children that had no process before; `nil` if that is not known.
-    private nonisolated(nonsending) static func reason(
-        _ leftBehind: LeftBehind, besides unstarted: Set<LeftBehind.UnstartedChild>?,
+    private nonisolated(nonsending) static func remains(
+        _ leftBehind: LeftBehind, besides unstarted: LeftBehind.Unstarted?,
         _ log: @Sendable (LogLevel, String) -> Void
-    ) async -> String? {
-        var parts: [String] = []
+    ) async -> Remains {
+        var remains = Remains(modules: nil)
         do throws(RemoteCallError) {
-            let modules = try await leftBehind.modifiedModules()
-            if !modules.isEmpty { parts.append("old code runs: \(listed(modules))") }
+            remains.modules = try await leftBehind.modifiedModules()
         } catch {
             log(.warning, "Whether all modules run the new code is not known: \(error)")
         }
         if let unstarted {
-            let new = await leftBehind.unstartedChildren().subtracting(unstarted)
-            if !new.isEmpty {
-                parts.append("children are not started: \(listed(new.map(\.text).sorted()))")
+            let after = await leftBehind.unstartedChildren()
+            // One that was not seen before may be meant to have no process.
+            let new = unstarted.isWhole ? after.children.subtracting(unstarted.children) : []
+            remains.children = new.map(\.text).sorted()
+            if !unstarted.isWhole || !after.isWhole {
+                log(
+                    .warning,
+                    "Whether all new children are started is not known: the supervisors are too "
+                        + "many or too slow to ask them all")
             }
         }
-        return parts.isEmpty ? nil : parts.joined(separator: "; ")
+        return remains
     }
 
     private static func perform(

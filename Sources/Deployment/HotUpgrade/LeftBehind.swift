@@ -1,5 +1,6 @@
 internal import ErlDist
 internal import ExternalTermFormat
+internal import Transport
 
 /// Asks a node what a hot upgrade has left behind: only the node knows it.
 struct LeftBehind {
@@ -11,10 +12,21 @@ struct LeftBehind {
         var text: String
     }
 
+    /// The children without a process that were found.
+    struct Unstarted: Sendable {
+        var children: Set<UnstartedChild> = []
+        /// Whether there was time enough to ask all supervisors, and there were not too many.
+        var isWhole = true
+    }
+
     var node: any RemoteNode
-    var application: String
+    /// The applications whose supervisors are asked.
+    var applications: [String]
+    var loop: any SerialLoop
     /// The time limit of each question about a supervisor. One that does not answer is passed over.
-    var timeout: Duration
+    var timeout: Duration = .seconds(2)
+    /// The time limit of all these questions together, each time.
+    var totalTimeout: Duration = .seconds(20)
     /// The time limit of the question about all modules.
     var moduleTimeout: Duration
 
@@ -32,32 +44,45 @@ struct LeftBehind {
         return modules.compactMap { $0.asAtom?.name }.sorted()
     }
 
-    /// The children in the application's tree of supervisors that have no process. Some may be
+    /// The children in the applications' trees of supervisors that have no process. Some may be
     /// meant to have none, so they are looked for before and after.
-    func unstartedChildren() async -> Set<UnstartedChild> {
-        var found: Set<UnstartedChild> = []
-        let name = Term.atom(Atom(application))
-        guard let master = await answer("application_controller", "get_master", [name]),
-            case .pid = master,
-            let root = await answer("application_master", "get_child", [master])?.asTuple?.first
-        else { return found }
-        var waiting = [root]
+    func unstartedChildren() async -> Unstarted {
+        let deadline = loop.now + totalTimeout
+        func answer(_ module: Atom, _ function: Atom, _ argument: Term) async -> Term? {
+            let left = deadline - loop.now
+            guard left > .zero else { return nil }
+            do throws(RemoteCallError) {
+                return try await call(module, function, [argument], min(timeout, left))
+            } catch {
+                return nil
+            }
+        }
+        var found = Unstarted()
+        var waiting: [Term] = []
+        for application in applications {
+            let name = Term.atom(Atom(shortEnough: application))
+            // A library has no master, and nothing to supervise.
+            guard let master = await answer("application_controller", "get_master", name),
+                case .pid = master,
+                let root = await answer("application_master", "get_child", master)?.asTuple?.first
+            else { continue }
+            waiting.append(root)
+        }
         var seen: Set<Term> = []
-        while let supervisor = waiting.popLast(), seen.count < Self.maximumSupervisors {
+        while seen.count < Self.maximumSupervisors, let supervisor = waiting.popLast() {
             guard case .pid = supervisor, seen.insert(supervisor).inserted else { continue }
             // What is no supervisor would end at the next question.
             guard
-                let module = await answer("supervisor", "get_callback_module", [supervisor])?
-                    .asAtom,
-                let count = await answer("supervisor", "count_children", [supervisor])?.asList,
+                let module = await answer("supervisor", "get_callback_module", supervisor)?.asAtom,
+                let count = await answer("supervisor", "count_children", supervisor)?.asList,
                 Self.isWorthListing(count),
-                let children = await answer("supervisor", "which_children", [supervisor])?.asList
+                let children = await answer("supervisor", "which_children", supervisor)?.asList
             else { continue }
             for child in children {
                 guard let fields = child.asTuple, fields.count == 4 else { continue }
                 if fields[1] == .atom("undefined") {
                     let id = fields[0].erlangText(maximumByteCount: 100)
-                    found.insert(
+                    found.children.insert(
                         UnstartedChild(
                             supervisor: supervisor, child: fields[0],
                             text: "\(id) of \(module.name)"))
@@ -66,6 +91,7 @@ struct LeftBehind {
                 }
             }
         }
+        found.isWhole = waiting.isEmpty && loop.now < deadline
         return found
     }
 
@@ -77,14 +103,6 @@ struct LeftBehind {
         }
         let (specs, active) = (value("specs"), value("active"))
         return (value("supervisors") > 0 || specs > active) && max(specs, active) <= maximumChildren
-    }
-
-    private func answer(_ module: Atom, _ function: Atom, _ arguments: [Term]) async -> Term? {
-        do throws(RemoteCallError) {
-            return try await call(module, function, arguments, timeout)
-        } catch {
-            return nil
-        }
     }
 
     private func call(

@@ -14,7 +14,9 @@ struct ReleaseComparison {
     var new: ReleaseContents
     var files: any FileSystem
 
-    static let maximumFileByteCount = BeamCode.maximumByteCount
+    private static let supervisors: Set<String> = [
+        "supervisor", "Elixir.Supervisor", "Elixir.DynamicSupervisor",
+    ]
     /// How deep the folders of an application are looked into.
     private static let maximumDepth = 16
 
@@ -42,7 +44,7 @@ struct ReleaseComparison {
         }
         if let path = try difference(
             "\(current)/releases/\(old.version)/consolidated",
-            "\(staged)/releases/\(new.version)/consolidated")
+            "\(staged)/releases/\(new.version)/consolidated", ofStagedOnly: false)
         {
             return .changedProtocol(Self.module(path))
         }
@@ -53,9 +55,10 @@ struct ReleaseComparison {
             else { continue }
             for folder in ["ebin", "priv"] {
                 let path = "lib/\(library)/\(folder)"
-                if let found = try difference("\(current)/\(path)", "\(staged)/\(path)") {
-                    return .changedFile("\(path)/\(found)")
-                }
+                // Applications write into their `priv`, such as uploads or the latest time zones.
+                let found = try difference(
+                    "\(current)/\(path)", "\(staged)/\(path)", ofStagedOnly: folder == "priv")
+                if let found { return .changedFile("\(path)/\(found)") }
             }
         }
         return nil
@@ -66,6 +69,7 @@ struct ReleaseComparison {
     /// Why `relup` would leave something of the old release running; `nil` if it does not.
     func omission(in relup: Relup) throws(FileSystemError) -> String? {
         let loaded = relup.loadedModules(from: old.version)
+        let asked = relup.changedProcesses(from: old.version)
         for application in new.applications {
             guard let before = old.version(of: application.name), before != application.version,
                 let library = application.folderName,
@@ -80,12 +84,23 @@ struct ReleaseComparison {
                 return "\(application.name) \(application.version): changed, and not loaded: "
                     + listed(missed.sorted())
             }
+            let isRestarted = relup.starts(application.name, from: old.version)
+            for module in changed where !isRestarted && !asked.contains(module) {
+                let path = "\(newFolder)/\(module).beam"
+                let bytes = try files.read(path, limit: BeamCode.maximumByteCount)
+                if try !BeamCode.behaviours(of: bytes).isDisjoint(with: Self.supervisors),
+                    try files.status("\(oldFolder)/\(module).beam") != nil
+                {
+                    return "\(application.name) \(application.version): the supervisor \(module) "
+                        + "has changed and is only loaded, so that its children stay as they were"
+                }
+            }
             let file = "\(application.name).app"
             let start = try startCall("\(newFolder)/\(file)")
             let isChanged =
                 try start != startCall("\(oldFolder)/\(file)")
                 || start.flatMap { $0.asTuple?.first?.asAtom?.name }.map(changed.contains) ?? false
-            if isChanged, !relup.starts(application.name, from: old.version) {
+            if isChanged, !isRestarted {
                 return "\(application.name) \(application.version): what starts the application "
                     + "has changed, and only a start runs it"
             }
@@ -125,17 +140,19 @@ struct ReleaseComparison {
     // MARK: Files
 
     /// The first path below two folders at which they differ.
+    /// - Parameter ofStagedOnly: what only the running release has is no difference.
     private func difference(
-        _ old: String, _ new: String, depth: Int = 0
+        _ old: String, _ new: String, ofStagedOnly: Bool, depth: Int = 0
     ) throws(FileSystemError) -> String? {
         guard depth < Self.maximumDepth else { throw .unusable("\(new) is too deep") }
-        let names = Set(try list(old)).union(try list(new))
+        var names = Set(try list(new))
+        if !ofStagedOnly { names.formUnion(try list(old)) }
         for name in names.sorted() where !Self.isOfUpgrade(name) {
             let (before, after) = ("\(old)/\(name)", "\(new)/\(name)")
             if try files.status(after)?.kind == .folder, try files.status(before)?.kind == .folder {
-                if let found = try difference(before, after, depth: depth + 1) {
-                    return "\(name)/\(found)"
-                }
+                let found = try difference(
+                    before, after, ofStagedOnly: ofStagedOnly, depth: depth + 1)
+                if let found { return "\(name)/\(found)" }
             } else if try !isEqual(before, after) {
                 return name
             }
@@ -162,14 +179,16 @@ struct ReleaseComparison {
         let (before, after) = (try files.status(old), try files.status(new))
         guard let before, let after else { return before == nil && after == nil }
         guard before.kind == .file, after.kind == .file else { return before.kind == after.kind }
-        let isCode = new.hasSuffix(".beam")
-        guard isCode || before.byteCount == after.byteCount else { return false }
-        let limit = Self.maximumFileByteCount
+        guard new.hasSuffix(".beam") else {
+            guard before.byteCount == after.byteCount else { return false }
+            return try files.isSame(old, new)
+        }
+        let limit = BeamCode.maximumByteCount
         let (first, second) = (
             try files.read(old, limit: limit), try files.read(new, limit: limit)
         )
         if first == second { return true }
-        return isCode ? try BeamCode(first) == BeamCode(second) : false
+        return try BeamCode(first) == BeamCode(second)
     }
 
     private static func module(_ path: String) -> String {

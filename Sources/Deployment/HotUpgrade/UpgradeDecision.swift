@@ -115,7 +115,7 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
         case .changedProtocol(let name):
             "the consolidated protocol \(name) has changed, and only a start loads it"
         case .changedFile(let path):
-            "\(path) has changed, and the version of its application has not"
+            "\(path) is not as in the running release, and its application has the same version"
         }
     }
 }

@@ -1,3 +1,4 @@
+internal import ExternalTermFormat
 internal import Supervisor
 
 /// The part of a compiled module that runs: what `beam_lib:md5/1` and `Module:module_info(md5)`
@@ -24,6 +25,32 @@ struct BeamCode: Equatable, Sendable {
 
     /// - Throws: `FileSystemError.unusable` for bytes that are no beam file.
     init(_ file: [UInt8]) throws(FileSystemError) {
+        var found = try Self.chunks(of: file, named: Self.names)
+        guard found["Code"] != nil else { throw .unusable("it has no code") }
+        found["FunT"] = found["FunT"].map(Self.withoutOldUniques)
+        chunks = Self.names.map { found[$0] }
+    }
+
+    /// The behaviours that a module says it has; none for a module without its attributes.
+    static func behaviours(of file: [UInt8]) throws(FileSystemError) -> Set<String> {
+        guard let bytes = try chunks(of: file, named: ["Attr"])["Attr"] else { return [] }
+        let attributes: Term
+        do throws(TermError) {
+            attributes = try Term(decoding: bytes)
+        } catch {
+            throw .unusable("its attributes: \(error)")
+        }
+        var found: Set<String> = []
+        for case .tuple(let pair) in attributes.asList ?? []
+        where pair.count == 2 && (pair[0] == .atom("behaviour") || pair[0] == .atom("behavior")) {
+            found.formUnion((pair[1].asList ?? []).compactMap { $0.asAtom?.name })
+        }
+        return found
+    }
+
+    private static func chunks(
+        of file: [UInt8], named names: [String]
+    ) throws(FileSystemError) -> [String: [UInt8]] {
         let bytes = file.starts(with: [0x1F, 0x8B]) ? try Self.inflate(file) : file
         guard bytes.count >= 12, bytes[0..<4].elementsEqual("FOR1".utf8),
             bytes[8..<12].elementsEqual("BEAM".utf8)
@@ -35,14 +62,12 @@ struct BeamCode: Equatable, Sendable {
             let count = rest.dropFirst(4).prefix(4).reduce(0) { $0 << 8 | Int($1) }
             rest = rest.dropFirst(8)
             guard count <= rest.count else { throw .unusable("its chunk \(name) is cut off") }
-            if Self.names.contains(name), found[name] == nil {
-                let content = Array(rest.prefix(count))
-                found[name] = name == "FunT" ? Self.withoutOldUniques(content) : content
+            if names.contains(name), found[name] == nil {
+                found[name] = Array(rest.prefix(count))
             }
             rest = rest.dropFirst((count + 3) & ~3)
         }
-        guard found["Code"] != nil else { throw .unusable("it has no code") }
-        chunks = Self.names.map { found[$0] }
+        return found
     }
 
     /// The table of functions, each entry of 24 bytes without its last four: an earlier kind of

@@ -40,14 +40,14 @@ func listed(_ names: [String]) -> String {
 }
 
 /// How many characters of a reason are kept. A failed `code_change` may carry a whole state.
-private let maximumReasonLength = 2_000
+let maximumReasonLength = 2_000
 
 /// A term in Erlang's syntax, shortened to what a line of the log may hold.
 func shortened(_ term: Term) -> String {
     term.erlangText(maximumByteCount: maximumReasonLength)
 }
 
-func shortened(_ text: String) -> String {
-    guard text.count > maximumReasonLength else { return text }
-    return text.prefix(maximumReasonLength) + "…"
+func shortened(_ text: String, to length: Int = maximumReasonLength) -> String {
+    guard text.count > length else { return text }
+    return text.prefix(length) + "…"
 }

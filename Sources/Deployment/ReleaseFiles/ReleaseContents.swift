@@ -29,6 +29,18 @@ struct ReleaseContents: Equatable, Sendable {
     func version(of application: String) -> String? {
         applications.first { $0.name == application }?.version
     }
+
+    /// The names of the applications that have another version in `old`, and of those that include
+    /// such a one.
+    func applications(changedSince old: ReleaseContents) -> [String] {
+        let changed = Set(
+            applications.filter { application in
+                old.version(of: application.name).map { $0 != application.version } ?? false
+            }.map(\.name))
+        return applications.filter {
+            changed.contains($0.name) || !changed.isDisjoint(with: $0.included)
+        }.map(\.name)
+    }
 }
 
 extension ReleaseContents {

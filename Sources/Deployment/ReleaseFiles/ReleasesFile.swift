@@ -67,12 +67,12 @@ package enum ReleasesFile {
     static func text(for contents: ReleaseContents) throws(FileSystemError) -> [UInt8] {
         var libraries: [Term] = []
         for application in contents.applications {
-            guard let folder = application.folderName else {
+            guard let folder = application.folderName, let name = try? Atom(application.name) else {
                 throw .unusable("\(application.name) does not belong into a path")
             }
             libraries.append(
                 .tuple([
-                    .atom(Atom(application.name)), .charlist(application.version),
+                    .atom(name), .charlist(application.version),
                     .charlist("lib/\(folder)"),
                 ]))
         }

@@ -43,6 +43,18 @@ struct Relup: Equatable, Sendable {
             })
     }
 
+    /// The modules whose processes change their code on the way from `version`: a supervisor then
+    /// asks its module for its children again.
+    func changedProcesses(from version: String) -> Set<String> {
+        Set(
+            instructions(from: version).flatMap { parts -> [String] in
+                guard parts.first == .atom("code_change"), let modules = parts.last?.asList else {
+                    return []
+                }
+                return modules.compactMap { $0.asTuple?.first?.asAtom?.name }
+            })
+    }
+
     /// Whether it starts an application on the way from `version`, as after a restart of it.
     func starts(_ application: String, from version: String) -> Bool {
         instructions(from: version).contains { parts in

@@ -31,7 +31,7 @@ extension RemoteCallError {
     package init(_ error: CallError) {
         switch error {
         case .unreachable: self = .unreachable("\(error)")
-        case .wrongCookie, .refused: self = .refused("\(error)")
+        case .wrongCookie, .refused, .limit: self = .refused("\(error)")
         case .connectionLost(let reason): self = .connectionLost("\(reason)")
         case .timedOut: self = .timedOut
         case .cancelled: self = .connectionLost("\(error)")

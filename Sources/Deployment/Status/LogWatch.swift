@@ -1,9 +1,8 @@
 internal import Glibc
-package import Supervisor
 package import Transport
 
 /// Tells the ``ObservationFeed`` when something is written to a log that somebody waits for. It
-/// does so once for each ``watch(_:_:at:)``, so a log that nobody follows costs nothing.
+/// does so once for each ``watch(_:)``, so a log that nobody follows costs nothing.
 package actor LogWatch {
     package nonisolated let loop: EventLoop
     private let feed: ObservationFeed
@@ -27,14 +26,14 @@ package actor LogWatch {
     /// call.
     /// - Returns: `false` if the file is missing, or the system watches no more files. Then nothing
     ///   is reported.
-    package func watch(_ name: InstanceName, _ stream: LogFiles.Stream, at path: String) -> Bool {
+    package func watch(_ path: String) -> Bool {
         guard let inotify = opened() else { return false }
         let mask = IN_MODIFY | IN_ATTRIB | IN_MOVE_SELF | IN_DELETE_SELF
         // ONESHOT: the kernel forgets the watch with its first event.
         let flags = UInt32(bitPattern: mask) | UInt32(IN_ONESHOT) | UInt32(IN_DONT_FOLLOW)
         let watch = inotify_add_watch(inotify, path, flags)
         guard watch >= 0 else { return false }
-        topics[watch] = .log(name, stream)
+        topics[watch] = .log(path: path)
         return true
     }
 

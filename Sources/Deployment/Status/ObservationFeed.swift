@@ -1,4 +1,3 @@
-package import Supervisor
 package import Transport
 
 /// Reports each change once to all observers who wait for it.
@@ -63,6 +62,9 @@ package actor ObservationFeed {
     /// How many observers wait.
     var observerCount: Int { waiting.count }
 
+    /// Whether somebody waits for this topic.
+    func isObserved(_ topic: ObservationTopic) -> Bool { register.isObserved(topic) }
+
     /// Returns the revision of `topics` as soon as it differs from `seen`. After `limit`, or when
     /// the task is cancelled, it returns `seen` itself.
     /// - Parameter observer: who waits; the number of waiting calls is limited.
@@ -99,8 +101,10 @@ package actor ObservationFeed {
 package enum ObservationTopic: Hashable, Sendable {
     /// The state of an application: its target, its instances, and the progress of a rollout.
     case application(String)
-    /// The output of an instance.
-    case log(InstanceName, LogFiles.Stream)
+    /// What the instances use: see ``UsageSampler``.
+    case usage
+    /// What is written to the log file at this path.
+    case log(path: String)
 }
 
 /// Keeps who waits for which topics, and when each topic changed. It does no I/O and reads no
@@ -152,6 +156,10 @@ package struct ObservationRegister: Equatable, Sendable {
 
     func entries(of observer: String) -> [Int] {
         entries.filter { $0.value.observer == observer }.map(\.key)
+    }
+
+    func isObserved(_ topic: ObservationTopic) -> Bool {
+        entries.values.contains { $0.topics.contains(topic) }
     }
 
     mutating func leave(_ id: Int) {

@@ -1,5 +1,5 @@
 internal import ExternalTermFormat
-internal import Supervisor
+package import Supervisor
 package import Transport
 
 /// The answer to `deployex:status()`, in the shape that `deployex status --json` prints.
@@ -76,6 +76,9 @@ package struct StatusReport: TermDocument {
         package var isStoppedByOperator: Bool?
         package var crashRestarts: Int?
         package var forcedRestarts: Int?
+        /// What its processes use, while somebody watches: see ``UsageSampler``.
+        package var processorPercent: Double?
+        package var memoryByteCount: Int?
 
         package static let empty = Instance()
 
@@ -92,6 +95,8 @@ package struct StatusReport: TermDocument {
                 TermField("stopped_by_operator", \.isStoppedByOperator),
                 TermField("crash_restarts", \.crashRestarts),
                 TermField("forced_restarts", \.forcedRestarts),
+                TermField("cpu_percent", \.processorPercent),
+                TermField("memory_bytes", \.memoryByteCount),
             ]
         }
 
@@ -109,7 +114,33 @@ extension StatusReport {
     }
 }
 
+extension StatusReport {
+    /// The same state when some time has passed.
+    package func later(by seconds: Int) -> StatusReport {
+        var report = self
+        report.uptimeSeconds = uptimeSeconds.map { $0 &+ seconds }
+        for index in report.applications.indices {
+            for place in report.applications[index].instances.indices {
+                let uptime = report.applications[index].instances[place].uptimeSeconds
+                report.applications[index].instances[place].uptimeSeconds =
+                    uptime.map { $0 &+ seconds }
+            }
+        }
+        return report
+    }
+}
+
 extension StatusReport.Application {
+    /// Adds what its instances use.
+    package mutating func add(_ usage: [InstanceName: InstanceUsage]) {
+        for index in instances.indices {
+            guard let name, let number = instances[index].number, number > 0 else { continue }
+            let found = usage[InstanceName(app: name, number: InstanceNumber(number))]
+            instances[index].processorPercent = found?.processorPercent
+            instances[index].memoryByteCount = found?.memoryByteCount
+        }
+    }
+
     /// - Parameters:
     ///   - firstPort: instance I listens on `firstPort + I - 1`, unless `ports` says otherwise.
     ///   - ports: the ports of the processes, in the order of the instances.

@@ -33,8 +33,10 @@ package struct FolderStore: ReleaseStore, Equatable {
 
     package var catalog: String { currentPath }
 
+    package var packageFolder: String { "\(root)/dist/\(application)" }
+
     package func packagePath(of release: Release) -> String {
-        "\(root)/dist/\(application)/\(application)-\(release.version).tar.gz"
+        "\(packageFolder)/\(application)-\(release.version).tar.gz"
     }
 
     package func current() async throws(StoreError) -> Release? {

@@ -2,7 +2,8 @@ internal import Glibc
 package import Transport
 
 /// Calls back soon after a folder store's `current.json` may have been created, written, replaced
-/// by a rename, or deleted; also when its folders are made, moved or deleted later.
+/// by a rename, or deleted; or after a package may have become whole. It also calls back when the
+/// folders are made, moved or deleted later.
 ///
 /// It watches the store's folders from its root down to the file's. While the root does not exist,
 /// it watches the nearest existing folder above. A call says "look again", not what has happened,
@@ -12,7 +13,17 @@ package import Transport
 /// but wait for no data.
 package actor StoreWatcher {
     package nonisolated let loop: EventLoop
-    /// Every folder above the file, from `/` down, each with the name that matters in it.
+    package enum Watched: Sendable {
+        /// `current.json`
+        case catalog
+        /// `dist/APP/APP-….tar.gz`: once a writer has closed it, or it got its name.
+        case packages
+    }
+
+    private let watched: Watched
+    private let application: String
+    /// Every folder above the file, from `/` down, each with the name that matters in it. In the
+    /// folder of the packages that is every package's.
     private let chain: [(folder: String, name: String)]
     /// The index of the store's root in `chain`.
     private let rootIndex: Int
@@ -35,17 +46,25 @@ package actor StoreWatcher {
     ///   - onChange: called on the loop's thread.
     ///   - onFailure: called at most once, on the loop's thread. From then on nothing is watched.
     package init(
-        store: FolderStore, loop: EventLoop, debounce: Duration = .milliseconds(50),
+        _ watched: Watched = .catalog, of store: FolderStore, loop: EventLoop,
+        debounce: Duration = .milliseconds(50),
         onChange: @escaping @Sendable () -> Void,
         onFailure: @escaping @Sendable (SystemError) -> Void
     ) {
+        self.watched = watched
+        application = store.application
         self.loop = loop
         self.debounce = debounce
         self.onChange = onChange
         self.onFailure = onFailure
         var chain: [(folder: String, name: String)] = []
         var folder = ""
-        for name in Self.names(store.currentPath) {
+        let path =
+            switch watched {
+            case .catalog: store.currentPath
+            case .packages: "\(store.packageFolder)/package"
+            }
+        for name in Self.names(path) {
             chain.append((folder.isEmpty ? "/" : folder, name))
             folder += "/" + name
         }
@@ -126,7 +145,10 @@ package actor StoreWatcher {
         // Folders higher up, such as /tmp, may be busy: there only names count.
         var mask = IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF
         mask |= IN_MOVE_SELF
-        if index == chain.count - 1 { mask |= IN_CLOSE_WRITE | IN_MODIFY | IN_ATTRIB }
+        if index == chain.count - 1 {
+            mask |= IN_CLOSE_WRITE
+            if watched == .catalog { mask |= IN_MODIFY | IN_ATTRIB }
+        }
         let folder = chain[index].folder
         // MASK_ADD: because of links, one folder may be at two places of the chain.
         let flags = UInt32(bitPattern: mask) | UInt32(IN_ONLYDIR) | UInt32(IN_MASK_ADD)
@@ -177,9 +199,27 @@ package actor StoreWatcher {
         guard !indices.isEmpty else { return .nothing }
         let gone = UInt32(IN_IGNORED) | UInt32(IN_MOVE_SELF) | UInt32(IN_UNMOUNT)
         if event.mask & gone != 0 { return .arm }
-        let hits = indices.filter { chain[$0].name == event.name }
+        let hits = indices.filter {
+            $0 == chain.count - 1 ? isWatched(event) : chain[$0].name == event.name
+        }
         if hits.contains(where: { $0 < chain.count - 1 }) { return .arm }
         return hits.isEmpty ? .nothing : .call
+    }
+
+    /// Whether an event in the last folder is about what is watched.
+    private func isWatched(_ event: InotifyEvent) -> Bool {
+        guard watched == .packages else { return chain.last?.name == event.name }
+        guard event.name.hasPrefix(application + "-"), event.name.hasSuffix(".tar.gz") else {
+            return false
+        }
+        if event.mask & UInt32(IN_CLOSE_WRITE) != 0 || event.mask & UInt32(IN_MOVED_TO) != 0 {
+            return true
+        }
+        // A link is whole at once. What is being written is told when its writer closes it.
+        var status = stat()
+        return event.mask & UInt32(IN_CREATE) != 0
+            && lstat("\(chain.last?.folder ?? "")/\(event.name)", &status) == 0
+            && (status.st_mode & S_IFMT == S_IFLNK || status.st_nlink > 1)
     }
 
     private func callSoon() {

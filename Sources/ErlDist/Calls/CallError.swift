@@ -15,6 +15,8 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
     case wrongCookie
     /// The node, or this side, refused the connection or the call; the text says why.
     case refused(String)
+    /// A limit of this node is in the way; the text says which one.
+    case limit(String)
     /// The connection ended while the call was under way: whether it ran is unknown.
     case connectionLost(DisconnectReason)
     /// No answer came in time: whether it ran, or still runs, is unknown.
@@ -32,6 +34,7 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         case .unreachable(let text): text
         case .wrongCookie: "the node refuses the connection: the cookies differ"
         case .refused(let text): text
+        case .limit(let text): "a limit of this node: \(text)"
         case .connectionLost(let reason): "the connection was lost: \(reason)"
         case .timedOut: "no answer came in time"
         case .cancelled: "the task was cancelled"
@@ -40,8 +43,10 @@ public enum CallError: Error, Equatable, Sendable, CustomStringConvertible {
         }
     }
 
-    static func queueFull(_ node: NodeName) -> CallError {
-        .refused("too many bytes wait to be sent to \(node): it reads too slowly")
+    /// Why a connection has not taken a message to `node`.
+    static func queueFull(_ connection: Connection, _ node: NodeName) -> CallError {
+        guard let limit = connection.queueLimit else { return .connectionLost(.closedByPeer) }
+        return .limit("no more than \(limit) bytes may wait to be sent to \(node)")
     }
 
     /// What the other side gave as its reason, cut when it is long.

@@ -82,14 +82,16 @@ struct GroupLeader {
         let limit = min(remainingByteCount, Self.maximumFormattedByteCount)
         guard
             let text = FormattedOutput.text(
-                function: function.name, arguments, maximumByteCount: limit + 1)
+                function: function.name, arguments,
+                // One character beyond the limit shows that there is more.
+                maximumByteCount: limit + 4)
         else { return Self.requestError }
         return put(text, limit: limit)
     }
 
     private mutating func put(_ characters: Term, encoding: Term) -> Term {
         let limit = min(remainingByteCount, Self.maximumCharactersByteCount)
-        // One byte beyond the limit shows that there is more.
+        // One character beyond the limit shows that there is more.
         if encoding == .atom("latin1"), let bytes = characters.bytes(upTo: limit + 1) {
             return put(Self.text(latin1: bytes), limit: limit)
         }
@@ -123,8 +125,9 @@ struct GroupLeader {
         if count <= limit {
             output(text)
         } else {
-            // A character that the limit cuts becomes a replacement character.
-            let part = text.utf8.prefix(limit)
+            var part = Array(text.utf8.prefix(limit + 1))
+            // The first byte beyond the limit goes, with what its character has before it.
+            while let last = part.popLast(), last & 0b1100_0000 == 0b1000_0000 {}
             output(String(decoding: part, as: UTF8.self) + "\n[the rest is left out]\n")
         }
         remainingByteCount -= min(count, limit)

@@ -141,7 +141,7 @@ final class OutgoingCalls {
                     .atom("$gen_cast"), .tuple([.atom("cast")] + function + [.pid(leader)]),
                 ]), token: nil)
         }
-        guard connection.sendIfRoom(message) else { throw .queueFull(peer) }
+        guard connection.sendIfRoom(message) else { throw .queueFull(connection, peer) }
     }
 
     /// What `gen_server:call/2` sends to a registered name.
@@ -161,7 +161,7 @@ final class OutgoingCalls {
     }
 
     private func refuse(_ call: Call) {
-        finish(call, .failure(.queueFull(peer)))
+        finish(call, .failure(.queueFull(connection, peer)))
     }
 
     private func wait(_ id: UInt64, _ call: Call, _ deadline: MonotonicTime) {

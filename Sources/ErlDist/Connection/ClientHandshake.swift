@@ -129,10 +129,10 @@ struct ClientHandshake {
             return []
         case (.nok, _): throw .simultaneousConnect
         case (.notAllowed, _): throw .notAllowed
-        case (.ok, .asking), (.okSimultaneous, .asking), (.alive, .asking),
-            (.named, .named), (.replaceOld, _):
-            // A node before OTP 24 answers `ok` to a host without a name. It would then know us by
-            // something that is not a node name.
+        case (.ok, .asking):
+            // A node before OTP 24, or one that is not a BEAM, takes the host for our name.
+            throw .givesNoName
+        case (.okSimultaneous, .asking), (.alive, .asking), (.named, .named), (.replaceOld, _):
             throw .unexpectedStatus(String(decoding: status.encoded().prefix(64), as: UTF8.self))
         }
     }

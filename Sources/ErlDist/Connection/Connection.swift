@@ -70,6 +70,9 @@ final class Connection {
     /// Small messages leave together in system calls of about this size.
     private static let flushedByteCount = 64 << 10
 
+    /// So many bytes at once may be a part of more.
+    private static let partByteCount = 4 << 10
+
     private let stream: any ByteStream
     private let loop: EventLoop
     private let limits: Limits
@@ -79,6 +82,8 @@ final class Connection {
     private var established: Established?
     /// Recognises answers to calls in the bytes of frames.
     var callFrames: CallFrames?
+    /// Whether the last frame was a tick.
+    private var endsWithTick = false
     /// The cost of the work done for this peer in the turn ``spentTurn`` of the loop.
     private var spentCost = 0
     private var spentTurn: UInt64 = 0
@@ -172,7 +177,9 @@ final class Connection {
             switch reason {
             case .closedByPeer: end(.disconnected(.closedByPeer))
             case .failed(let error): end(.disconnected(.failed(error.description)))
-            case .sendQueueFull, .sendTimedOut: end(.disconnected(.notReading))
+            case .sendQueueFull:
+                end(.disconnected(.queueFull(byteCount: limits.queuedByteCount)))
+            case .sendTimedOut: end(.disconnected(.notReading))
             // A node that crashes, and an OTP node that halts, ends the stream without closing TLS.
             case .tls(.closedWithoutNotice): end(.disconnected(.closedByPeer))
             case .tls(let error): end(.disconnected(.failed(error.description)))
@@ -185,8 +192,15 @@ final class Connection {
 
     private func receive(_ bytes: borrowing Span<UInt8>) {
         if established != nil {
-            established?.ticks.bytesReceived()
+            endsWithTick = false
             receiveFrames(bytes)
+            // After the frames: what they have made us send is an answer already.
+            let mayBeMore = isWaiting || bytes.count >= Self.partByteCount
+            if established?.ticks.received(
+                isTick: endsWithTick, mayBeMore: mayBeMore, now: .now) == true
+            {
+                stream.send(MessageEncoder.tick)
+            }
             tellIfHoldingChanged()
             return
         }
@@ -352,6 +366,7 @@ final class Connection {
         frame: Span<UInt8>, _ owner: [UInt8]?
     ) throws(ProtocolViolation) {
         spend(limits.messageCost)
+        endsWithTick = frame.isEmpty
         if frame.isEmpty { return }
         if let answer = callFrames?.answer(
             in: frame, sharing: owner, limits: limits.terms)
@@ -409,6 +424,12 @@ final class Connection {
         case wait
     }
 
+    /// Whether so much waits to be sent that whoever can wait should.
+    var isBusy: Bool { stream.queuedByteCount >= limits.busyByteCount }
+
+    /// How many bytes may wait to be sent; `nil` when the connection has ended.
+    var queueLimit: Int? { established == nil ? nil : limits.queuedByteCount }
+
     /// Hands queued bytes to the kernel when they are worth a system call. This may end the
     /// connection.
     func relieve() -> Pressure {
@@ -416,7 +437,7 @@ final class Connection {
         guard before >= Self.flushedByteCount else { return .none }
         stream.flush()
         let after = stream.queuedByteCount
-        if after >= limits.busyByteCount { return .wait }
+        if isBusy { return .wait }
         return after < before ? .yield : .none
     }
 

@@ -84,8 +84,8 @@ public final class ErlangProcess: Sendable {
     /// Sends a message. Whether it arrives is not known. Two messages to the same process arrive in
     /// order when the second is sent after this has returned for the first. A sender that is faster
     /// than the other node reads waits here; cancelling the task ends the wait.
-    /// - Throws: ``CallError/refused(_:)`` when too much waits to be sent to that node already, or
-    ///   when the process has ended; also what connecting throws.
+    /// - Throws: ``CallError/limit(_:)`` when too much waits to be sent to that node already,
+    ///   ``CallError/refused(_:)`` when the process has ended; also what connecting throws.
     nonisolated(nonsending) public func send(_ message: Term, to destination: Destination)
         async throws(CallError)
     {
@@ -110,9 +110,10 @@ public final class ErlangProcess: Sendable {
         try await send(.tuple([.atom("$gen_cast"), request]), to: server)
     }
 
-    /// Answers a call. It has no effect when the caller has given up or its node is gone.
+    /// Answers a call. It has no effect when the caller has given up or its node is gone. While
+    /// much waits to be sent to that node already, the answer waits here.
     nonisolated(nonsending) public func reply(_ reply: Term, to call: ServerCall) async {
-        await node.withProcesses { [id] in $0.reply(reply, to: call, from: id) }
+        await node.reply(reply, to: call, from: id)
     }
 
     // MARK: Watching

@@ -103,7 +103,7 @@ public actor Node {
             limits: .init(
                 connectionCount: configuration.maximumAcceptedConnections,
                 byteCount: configuration.maximumHeldByteCount))
-        accepted = AcceptedConnections(limit: configuration.maximumHandshakes)
+        accepted = AcceptedConnections(limit: max(configuration.maximumHandshakes, 1))
         leaders = GroupLeaders(maximumByteCount: configuration.maximumOutputByteCount)
         processes = LocalProcesses(identity: identity, peers: peers, log: log, loop: loop)
         incoming = IncomingCalls(
@@ -112,6 +112,15 @@ public actor Node {
                 countOfPeer: configuration.maximumIncomingCallsPerPeer,
                 byteCount: configuration.maximumIncomingCallByteCount),
             peers: peers, processes: processes, log: log)
+        loop.whenStopped { [weak self] in self?.assumeIsolated { $0.loopStopped() } }
+    }
+
+    /// Nothing will come any more, neither an answer nor the time when it is late.
+    private func loopStopped() {
+        onEvent = nil
+        log.handler = nil
+        close()
+        processes.endAll(reason: .atom("shutdown"))
     }
 
     /// `nil` until a peer names a node that asks for a name.

@@ -5,9 +5,12 @@ public import Transport
 extension Node {
     /// Accepts connections of other nodes on `address`; port 0 lets the system choose.
     /// - Returns: where it listens, for the registration with EPMD.
+    /// - Throws: `EINVAL` for a node that has no name: nobody could connect to it.
     @discardableResult
     public func listen(on address: SocketAddress) throws(SystemError) -> SocketAddress {
-        precondition(name != nil, "A node that asks for its name cannot be connected to")
+        guard name != nil else {
+            throw SystemError("listening without a name of the node", code: EINVAL)
+        }
         let listener = try TCPListener(on: address, loop: loop, limits: configuration.stream)
         try listener.start { stream in self.acceptTCP(stream) }
         accepted.listen(listener)

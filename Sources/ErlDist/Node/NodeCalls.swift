@@ -57,7 +57,7 @@ extension Node {
     ///
     /// If the node is not connected it is connected first. Every cast is a process of its own
     /// there: two casts run side by side, in no particular order.
-    /// - Throws: what connecting throws; ``CallError/refused(_:)`` when too much waits to be sent
+    /// - Throws: what connecting throws; ``CallError/limit(_:)`` when too much waits to be sent
     ///   to that node.
     public func cast(
         _ node: NodeName, _ module: Atom, _ function: Atom, _ arguments: [Term]
@@ -91,7 +91,7 @@ extension Node {
         guard let peer = peers[node.atom] else { throw .connectionLost(.closedByPeer) }
         let calls = peer.calls
         guard calls.count < configuration.maximumOutgoingCalls else {
-            throw .refused("\(calls.count) calls to \(node) are under way already")
+            throw .limit("\(calls.count) calls to \(node) are under way already")
         }
         guard !Task.isCancelled else { throw .cancelled }
         peers.use(peer)

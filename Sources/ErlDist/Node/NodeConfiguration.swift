@@ -64,9 +64,11 @@ extension Node {
         var connection: Connection.Limits {
             var limits = Connection.Limits()
             limits.handshakeDeadline = connectTimeout
-            limits.tickTime = tickTime
+            // A shorter tick time than OTP's shortest is meant for tests.
+            limits.tickTime = max(tickTime, .milliseconds(40))
             limits.terms = terms
             limits.queuedByteCount = queuedByteCount
+            limits.fragments.byteCount = maximumHeldByteCount
             limits.busyByteCount = min(limits.busyByteCount, queuedByteCount / 2)
             return limits
         }

@@ -171,7 +171,7 @@ extension Node {
         case .wrongCookie: .wrongCookie
         case .missingFlags, .notAllowed, .simultaneousConnect, .alreadyConnected, .unexpectedNode,
             .nameRejected, .unexpectedStatus, .invalidName, .reflectedChallenge, .peerUsesTLS,
-            .peerLacksTLS:
+            .peerLacksTLS, .givesNoName:
             .refused("connecting to \(node): \(error)")
         case .unexpectedMessage, .truncated, .messageTooLong, .timedOut, .connectionClosed:
             .unreachable("connecting to \(node): \(error)")

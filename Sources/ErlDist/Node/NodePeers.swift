@@ -63,7 +63,7 @@ extension Node {
         processes.connectionEnded(peer.name, reason)
         peer.calls.endAll(.connectionLost(reason))
         switch reason {
-        case .violation, .silent, .notReading:
+        case .violation, .silent, .notReading, .queueFull:
             report(
                 .warning, cause: "\(name): \(reason)", of: peer.source,
                 "The connection to \(name) was closed: \(reason)")

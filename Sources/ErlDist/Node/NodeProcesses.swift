@@ -38,6 +38,20 @@ extension Node {
         }
     }
 
+    func reply(_ reply: Term, to call: ServerCall, from id: UInt32) async {
+        await whenRoom(to: call.pid.node) { processes.reply(reply, to: call, from: id) }
+    }
+
+    /// An answer waits here while many bytes wait to be sent to its node. So a burst of large
+    /// answers takes no more memory than the answers themselves, and none is lost.
+    func whenRoom(to node: Atom, _ answer: () -> Void) async {
+        while let peer = peers[node], peer.connection.isBusy, !Task.isCancelled {
+            await waitUntilSent(peer)
+        }
+        // No other answer takes the room in between: nothing is awaited here.
+        answer()
+    }
+
     /// Waits until what was sent has left. So a task that sends without end neither fills the queue
     /// nor keeps others from the loop. OTP suspends such processes too (`+zdbbl` in erl(1)).
     private func waitUntilSent(_ peer: PeerConnection) async {

@@ -123,7 +123,7 @@ extension Node {
             } catch {
                 result = .failure(.exception(class: .error, reason: Echo.text("\(error)")))
             }
-            incoming.finish(call, result)
+            await whenRoom(to: call.peer) { incoming.finish(call, result) }
         }
         incoming.setTask(task, of: call)
     }

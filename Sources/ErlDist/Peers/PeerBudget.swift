@@ -21,7 +21,7 @@ struct PeerBudget {
 
     init(limits: Limits) {
         self.limits = limits
-        strangers = AcceptedHandshakes(limit: limits.connectionCount)
+        strangers = AcceptedHandshakes(limit: max(limits.connectionCount, 1))
     }
 
     // MARK: Connections

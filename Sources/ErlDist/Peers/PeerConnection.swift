@@ -68,6 +68,7 @@ final class PeerConnection {
     }
 
     func resumeSenders() {
-        for number in Array(senders.keys) { resumeSender(number) }
+        // The one that has waited longest is first.
+        for number in senders.keys.sorted() { resumeSender(number) }
     }
 }

@@ -78,6 +78,10 @@ final class LocalProcesses {
         if let process = living(id) { end(process, reason: reason) }
     }
 
+    func endAll(reason: Term) {
+        for id in Array(processes.keys) { end(id, reason: reason) }
+    }
+
     private func living(_ id: UInt32) -> LocalProcess? {
         guard let process = processes[id], process.exitReason == nil else { return nil }
         return process
@@ -202,7 +206,9 @@ final class LocalProcesses {
             handleLocally(signal)
             return nil
         }
-        guard peer.connection.sendIfRoom(signal) else { throw .queueFull(peer.peer.name) }
+        guard peer.connection.sendIfRoom(signal) else {
+            throw .queueFull(peer.connection, peer.peer.name)
+        }
         return peer
     }
 

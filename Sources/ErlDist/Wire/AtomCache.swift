@@ -44,7 +44,7 @@ struct AtomCache {
                 else { throw .invalidAtomCache }
                 position += length
                 byteCount += length - (atoms[slot]?.name.utf8.count ?? 0)
-                atoms[slot] = Atom(text)
+                atoms[slot] = Atom(shortEnough: text)
             }
             guard let atom = atoms[slot] else { throw .invalidAtomCache }
             references.append(atom)

@@ -8,30 +8,42 @@ extension ControlMessage {
         case .send(let from, let to, let message, let token):
             if let from, flags.contains(.sendSender) {
                 let operation: ControlOperation = token == nil ? .sendSender : .sendSenderTraced
-                return (Self.tuple(operation, [.pid(from), .pid(to)], token), message)
+                return (Self.tuple([operation.term, .pid(from), .pid(to)], token), message)
             }
             // The unused field was a cookie once. OTP writes the empty atom there.
             let operation: ControlOperation = token == nil ? .send : .sendTraced
-            return (Self.tuple(operation, [Self.unused, .pid(to)], token), message)
+            return (Self.tuple([operation.term, Self.unused, .pid(to)], token), message)
         case .registeredSend(let from, let to, let message, let token):
             let operation: ControlOperation = token == nil ? .registeredSend : .registeredSendTraced
-            return (Self.tuple(operation, [.pid(from), Self.unused, .atom(to)], token), message)
+            return (
+                Self.tuple([operation.term, .pid(from), Self.unused, .atom(to)], token), message
+            )
         case .aliasSend(let from, let to, let message, let token):
             let operation: ControlOperation = token == nil ? .aliasSend : .aliasSendTraced
-            return (Self.tuple(operation, [.pid(from), .reference(to)], token), message)
+            return (Self.tuple([operation.term, .pid(from), .reference(to)], token), message)
         case .alternativeSend(let options, let from, let to, let payload, let token):
             return (
-                Self.tuple(.alternativeSend, [Term(options.rawValue), .pid(from), to], token),
+                Self.tuple(
+                    [
+                        ControlOperation.alternativeSend.term, Term(options.rawValue), .pid(from),
+                        to,
+                    ], token),
                 payload
             )
         case .link(let from, let to):
-            return (Self.tuple(.link, [.pid(from), .pid(to)]), nil)
+            return (Self.tuple([ControlOperation.link.term, .pid(from), .pid(to)]), nil)
         case .unlink(let from, let to):
-            return (Self.tuple(.unlink, [.pid(from), .pid(to)]), nil)
+            return (Self.tuple([ControlOperation.unlink.term, .pid(from), .pid(to)]), nil)
         case .unlinkID(let id, let from, let to):
-            return (Self.tuple(.unlinkID, [Term(id), .pid(from), .pid(to)]), nil)
+            return (
+                Self.tuple([ControlOperation.unlinkID.term, Term(id), .pid(from), .pid(to)]), nil
+            )
         case .unlinkAcknowledgement(let id, let from, let to):
-            return (Self.tuple(.unlinkAcknowledgement, [Term(id), .pid(from), .pid(to)]), nil)
+            return (
+                Self.tuple([
+                    ControlOperation.unlinkAcknowledgement.term, Term(id), .pid(from), .pid(to),
+                ]), nil
+            )
         case .exit(let from, let to, let reason, let token):
             return Self.exit(
                 from, to, reason, token, flags, .exit, .exitTraced, .payloadExit,
@@ -41,16 +53,33 @@ extension ControlMessage {
                 from, to, reason, token, flags, .exitRequest, .exitRequestTraced,
                 .payloadExitRequest, .payloadExitRequestTraced)
         case .groupLeader(let from, let to):
-            return (Self.tuple(.groupLeader, [.pid(from), .pid(to)]), nil)
+            return (Self.tuple([ControlOperation.groupLeader.term, .pid(from), .pid(to)]), nil)
         case .monitor(let from, let to, let reference):
-            return (Self.tuple(.monitor, [.pid(from), to.term, .reference(reference)]), nil)
+            return (
+                Self.tuple([
+                    ControlOperation.monitor.term, .pid(from), to.term, .reference(reference),
+                ]), nil
+            )
         case .demonitor(let from, let to, let reference):
-            return (Self.tuple(.demonitor, [.pid(from), to.term, .reference(reference)]), nil)
+            return (
+                Self.tuple([
+                    ControlOperation.demonitor.term, .pid(from), to.term, .reference(reference),
+                ]), nil
+            )
         case .down(let from, let to, let reference, let reason):
-            let fields: [Term] = [from.term, .pid(to), .reference(reference)]
-            return flags.contains(.exitPayload)
-                ? (Self.tuple(.payloadDown, fields), reason)
-                : (Self.tuple(.down, fields + [reason]), nil)
+            guard flags.contains(.exitPayload) else {
+                return (
+                    Self.tuple([
+                        ControlOperation.down.term, from.term, .pid(to), .reference(reference),
+                        reason,
+                    ]), nil
+                )
+            }
+            return (
+                Self.tuple([
+                    ControlOperation.payloadDown.term, from.term, .pid(to), .reference(reference),
+                ]), reason
+            )
         case .spawnRequest(let request):
             let operation: ControlOperation =
                 request.token == nil ? .spawnRequest : .spawnRequestTraced
@@ -59,9 +88,9 @@ extension ControlMessage {
             ])
             return (
                 Self.tuple(
-                    operation,
                     [
-                        .reference(request.id), .pid(request.from), .pid(request.groupLeader),
+                        operation.term, .reference(request.id), .pid(request.from),
+                        .pid(request.groupLeader),
                         target, .list(request.options),
                     ], request.token),
                 .list(request.arguments)
@@ -76,26 +105,20 @@ extension ControlMessage {
             let bits = (reply.isLinked ? 1 : 0) | (reply.isMonitored ? 2 : 0)
             return (
                 Self.tuple(
-                    operation,
-                    [.reference(reply.id), .pid(reply.to), .integer(bits), result], reply.token),
+                    [operation.term, .reference(reply.id), .pid(reply.to), .integer(bits), result],
+                    reply.token),
                 nil
             )
         case .nodeLink:
-            return (Self.tuple(.nodeLink, []), nil)
+            return (Self.tuple([ControlOperation.nodeLink.term]), nil)
         }
     }
 
     private static let unused = Term.atom(Atom(""))
 
-    private static func tuple(
-        _ operation: ControlOperation, _ fields: [Term], _ token: Term? = nil
-    ) -> Term {
-        var terms: [Term] = []
-        terms.reserveCapacity(fields.count + 2)
-        terms.append(.integer(operation.rawValue))
-        terms += fields
-        if let token { terms.append(token) }
-        return .tuple(terms)
+    private static func tuple(_ fields: [Term], _ token: Term? = nil) -> Term {
+        guard let token else { return .tuple(fields) }
+        return .tuple(fields + [token])
     }
 
     private static func exit(
@@ -105,11 +128,17 @@ extension ControlMessage {
     ) -> (control: Term, payload: Term?) {
         guard flags.contains(.exitPayload) else {
             // Here the token stands before the reason.
-            let fields: [Term] = [.pid(from), .pid(to)] + (token.map { [$0] } ?? []) + [reason]
-            return (tuple(token == nil ? plain : traced, fields), nil)
+            let fields: [Term] = [(token == nil ? plain : traced).term, .pid(from), .pid(to)]
+            return (.tuple(fields + (token.map { [$0] } ?? []) + [reason]), nil)
         }
         return (
-            tuple(token == nil ? payload : payloadTraced, [.pid(from), .pid(to)], token), reason
+            tuple(
+                [(token == nil ? payload : payloadTraced).term, .pid(from), .pid(to)], token),
+            reason
         )
     }
+}
+
+extension ControlOperation {
+    fileprivate var term: Term { .integer(rawValue) }
 }

@@ -10,9 +10,12 @@ struct FragmentAssembly {
     struct Limits: Equatable, Sendable {
         /// Messages that may be unfinished at the same time.
         var sequences = 1024
-        /// How many bytes all unfinished messages may have together, with the names of their atoms.
-        /// So this limits the largest message too.
-        var byteCount = 64 << 20
+        /// How many bytes one message may have, with the names of its atoms.
+        var messageByteCount = 64 << 20
+        /// How many bytes all unfinished messages may have together. The fragments of messages that
+        /// a peer sends at the same time are mixed, so that none of many large ones is whole before
+        /// nearly all are.
+        var byteCount = 256 << 20
         /// How long a message may wait for its next fragment.
         var deadline: Duration = .seconds(60)
     }
@@ -62,7 +65,7 @@ struct FragmentAssembly {
         // A few bytes of references can mean up to 255 atoms of 1,020 bytes. Those live as long as
         // the sequence, even when the cache forgets them.
         let atomByteCount = atoms.reduce(0) { $0 + $1.name.utf8.count }
-        try count(bytes.count + atomByteCount)
+        try count(bytes.count + atomByteCount, of: bytes.count + atomByteCount)
         var whole: [UInt8] = []
         // Growing the array would copy it again and again. The reserved memory is small, whatever
         // the peer claims.
@@ -84,7 +87,9 @@ struct FragmentAssembly {
         guard let index = sequences.index(forKey: sequence),
             sequences.values[index].next == fragment
         else { throw .unexpectedFragment(sequence: sequence, fragment: fragment) }
-        try count(bytes.count)
+        let former = sequences.values[index]
+        try count(
+            bytes.count, of: former.bytes.count + former.atomByteCount + bytes.count)
         sequences.values[index].bytes.append(bytes)
         sequences.values[index].next -= 1
         sequences.values[index].deadline = now + limits.deadline
@@ -101,7 +106,13 @@ struct FragmentAssembly {
         }
     }
 
-    private mutating func count(_ added: Int) throws(ProtocolViolation) {
+    /// Counts bytes that are added to a message, which then has `messageByteCount`.
+    private mutating func count(
+        _ added: Int, of messageByteCount: Int
+    ) throws(ProtocolViolation) {
+        guard messageByteCount <= limits.messageByteCount else {
+            throw .messageTooLong(byteCount: messageByteCount)
+        }
         byteCount += added
         guard byteCount <= limits.byteCount else { throw .fragmentsTooLong(byteCount: byteCount) }
     }

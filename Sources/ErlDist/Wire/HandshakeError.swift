@@ -29,6 +29,8 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
     /// The peer's challenge is one of our own, whose answer we still wait for: whoever listens
     /// there relays it.
     case reflectedChallenge
+    /// The peer takes a node that asks for a name for one that has one.
+    case givesNoName
     /// The stream ended in the middle of the handshake.
     case connectionClosed(String)
 
@@ -47,6 +49,7 @@ public enum HandshakeError: Error, Equatable, Sendable, CustomStringConvertible 
                 + " have looked for another"
         // The peer chose the text: control characters are escaped.
         case .unexpectedStatus(let text): "unexpected handshake status \(text.debugDescription)"
+        case .givesNoName: "the peer gives no names: this node must have one of its own"
         case .invalidName: "the peer sent a name that is not a node name"
         case .unexpectedMessage(let tag, let step):
             "the peer sent \(tag.map { "a message of type \($0)" } ?? "an empty message")"

@@ -18,6 +18,12 @@ struct MessageEncoder {
         self.form = .init(flags)
     }
 
+    /// The place of a frame's length, and what comes after it.
+    private static let passThroughStart: [UInt8] = [0, 0, 0, 0, MessageDecoder.passThroughTag]
+    private static let headerStart: [UInt8] = [
+        0, 0, 0, 0, Tag.version, MessageDecoder.headerTag, 0,
+    ]
+
     /// A tick: an empty frame.
     static let tick: [UInt8] = [0, 0, 0, 0]
 
@@ -35,10 +41,9 @@ struct MessageEncoder {
         let (control, payload) = message.terms(flags)
         var encoder = TermEncoder()
         encoder.bytes.reserveCapacity(256)
-        let length = encoder.appendLengthPlaceholder()
         switch form {
         case .passThrough:
-            encoder.bytes.append(MessageDecoder.passThroughTag)
+            encoder.bytes.append(contentsOf: Self.passThroughStart)
             encoder.appendVersionByte()
             encoder.append(control)
             if let payload {
@@ -46,7 +51,7 @@ struct MessageEncoder {
                 encoder.append(payload)
             }
         case .header:
-            encoder.bytes += [Tag.version, MessageDecoder.headerTag, 0]
+            encoder.bytes.append(contentsOf: Self.headerStart)
             let contentStart = encoder.bytes.count
             encoder.append(control)
             let controlEnd = encoder.bytes.count
@@ -56,15 +61,16 @@ struct MessageEncoder {
                     payload,
                     copyingUpTo: flags.contains(.fragments) ? Self.fragmentByteCount : .max)
             }
-            let content = encoder.bytes[contentStart...]
+            let contentCount = encoder.bytes.count - contentStart
             if !leftOut.isEmpty
-                || flags.contains(.fragments) && content.count > Self.fragmentByteCount
+                || flags.contains(.fragments) && contentCount > Self.fragmentByteCount
             {
                 return fragment(
-                    Self.pieces(of: content, leftOut), controlByteCount: controlEnd - contentStart)
+                    Self.pieces(of: encoder.bytes[contentStart...], leftOut),
+                    controlByteCount: controlEnd - contentStart)
             }
         }
-        encoder.patchLength(at: length)
+        encoder.patchLength(at: 0)
         return Frames(head: encoder.bytes)
     }
 

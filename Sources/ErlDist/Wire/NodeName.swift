@@ -30,7 +30,7 @@ public struct NodeName: Hashable, Sendable, CustomStringConvertible {
         self.alive = alive
         self.host = host
         self.port = port
-        self.atom = Atom("\(alive)@\(host)")
+        self.atom = Atom(shortEnough: "\(alive)@\(host)")
     }
 
     /// Reads `alive@host`, `alive@host:port` or `alive@[address]:port`.

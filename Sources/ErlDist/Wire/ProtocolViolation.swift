@@ -1,8 +1,11 @@
 public import ExternalTermFormat
 
-/// How a connected peer broke the protocol. The node closes the connection, as OTP does.
+/// How a connected peer broke the protocol, or exceeded a limit of this node. The node closes the
+/// connection, as OTP does after a violation.
 public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertible {
     case frameTooLong(byteCount: Int)
+    /// A message in fragments is longer than is accepted.
+    case messageTooLong(byteCount: Int)
     /// A frame has a form that the sides did not agree on.
     case unexpectedFrame(tag: UInt8)
     case truncatedHeader
@@ -20,9 +23,24 @@ public enum ProtocolViolation: Error, Equatable, Sendable, CustomStringConvertib
     case invalidControlMessage(Term)
     case unknownOperation(Int)
 
+    /// Whether the peer has kept to the protocol, and only a limit of this node is in the way.
+    public var isOwnLimit: Bool {
+        switch self {
+        case .frameTooLong, .messageTooLong, .tooManyFragmentSequences, .fragmentsTooLong,
+            .unfinishedFragments:
+            true
+        case .invalidTerm(let error): error.isOwnLimit
+        case .unexpectedFrame, .truncatedHeader, .invalidAtomCache, .unexpectedFragment,
+            .invalidControlMessage, .unknownOperation:
+            false
+        }
+    }
+
     public var description: String {
         switch self {
         case .frameTooLong(let count): "a frame of \(count) bytes is longer than is accepted"
+        case .messageTooLong(let count):
+            "a message of \(count) bytes or more is longer than is accepted"
         case .unexpectedFrame(let tag): "a frame of type \(tag) was not agreed on"
         case .truncatedHeader: "a distribution header is cut short"
         case .invalidAtomCache: "an atom cache reference stands for nothing"

@@ -69,6 +69,11 @@ package struct ActingFileSystem: FileSystem {
             of: open(path, attempt), path, limit: limit, attempt)
     }
 
+    package func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool {
+        let attempt = "comparing \(first) with \(second)"
+        return try HostFileSystem.isSame(open(first, attempt), open(second, attempt), attempt)
+    }
+
     /// Opens a file for reading.
     ///
     /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a

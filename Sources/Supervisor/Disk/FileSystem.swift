@@ -10,6 +10,8 @@ package import Transport
 package protocol FileSystem: Sendable {
     /// The file's bytes; ``FileSystemError/tooLarge(path:limit:)`` beyond `limit`.
     func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8]
+    /// Whether two files hold the same bytes, however many they are.
+    func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool
     /// Makes a file that must not exist yet and opens it for writing.
     func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile
     /// Overwrites the first bytes of an existing file, durably. A file that is already that long
@@ -37,6 +39,13 @@ package protocol FileSystem: Sendable {
     func status(_ path: String) throws(FileSystemError) -> FileStatus?
     /// Copies a file to a new one and makes its content durable.
     func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
+}
+
+extension FileSystem {
+    /// For a file system whose files fit into memory.
+    package func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool {
+        try read(first, limit: .max) == read(second, limit: .max)
+    }
 }
 
 /// A file that is being written. If it is dropped before ``finish()``, the file stays as it is, not

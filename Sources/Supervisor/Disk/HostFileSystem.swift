@@ -30,6 +30,29 @@ package struct HostFileSystem: FileSystem {
         return bytes
     }
 
+    package func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool {
+        let attempt = "comparing \(first) with \(second)"
+        return try Self.isSame(
+            openedFile(first, O_RDONLY | O_NOCTTY, attempt),
+            openedFile(second, O_RDONLY | O_NOCTTY, attempt), attempt)
+    }
+
+    /// Whether the rest of both files is the same.
+    static func isSame(
+        _ first: borrowing FileDescriptor, _ second: borrowing FileDescriptor, _ attempt: String
+    ) throws(FileSystemError) -> Bool {
+        // A read from a file is short at its end only.
+        var one = [UInt8](repeating: 0, count: 256 << 10)
+        var other = one
+        while true {
+            let count = try converting(FileSystemError.system, first.read(into: &one, attempt))
+            let otherCount = try converting(
+                FileSystemError.system, second.read(into: &other, attempt))
+            guard count == otherCount, one[..<count] == other[..<count] else { return false }
+            if count == 0 { return true }
+        }
+    }
+
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {

@@ -12,7 +12,7 @@ package import Transport
 ///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`;
 /// - ``Orphans/variable``, which is set where deployex itself is another deployex's instance.
 ///
-/// Everything else is passed on: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
+/// Everything else is passed on, also what is not UTF-8: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
 /// so it must be meant for the applications; and `AWS_*`, since the application runs on the same
 /// host and may need the same account.
 ///
@@ -66,6 +66,11 @@ package struct InstanceEnvironment: Equatable, Sendable {
             }
         }
         return variables.merging(extra) { $1 }
+    }
+
+    /// The variables that are not UTF-8 and are passed on.
+    package static func foreign(_ inherited: [ForeignVariable]) -> [ForeignVariable] {
+        inherited.filter { !isRemoved($0.name) }
     }
 
     /// The port of an instance, or `nil` if there is no port of that number.

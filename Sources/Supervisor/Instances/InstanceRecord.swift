@@ -23,8 +23,10 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package var isStopped = false
     /// The last known creation of its node.
     package var creation: UInt32?
-    /// What only a new process brings into effect.
-    package var pendingRestart: String?
+    /// The modules of ``pendingRestart``.
+    private var pendingModules: String?
+    /// The children of ``pendingRestart``.
+    private var unstartedChildren: [String]?
     /// The release that was started.
     package var version: String?
     package var restarts: InstanceMachine.Restarts
@@ -32,6 +34,15 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
     package private(set) var port: UInt16?
     /// The latest processes that left the process's session and run on without a parent.
     package private(set) var others: [ProcessIdentity]?
+
+    /// How long the process may take to end, in milliseconds, as it was configured when the process
+    /// started.
+    private var stopMilliseconds: Int?
+
+    /// How long the process may take to end, for whoever does not know the configuration.
+    package var stopTimeout: Duration? {
+        stopMilliseconds.map { .milliseconds(min(max($0, 50), 86_400_000)) }
+    }
 
     /// A record that grew without end could not be written on a full disk.
     static let maximumOthers = 32
@@ -49,22 +60,38 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
 
     package var name: InstanceName { InstanceName(app: app, number: instance) }
 
+    /// What only a new process brings into effect.
+    package var pendingRestart: PendingRestart {
+        get { PendingRestart(modules: pendingModules, children: unstartedChildren ?? []) }
+        set {
+            pendingModules = newValue.modules
+            unstartedChildren = newValue.children.isEmpty ? nil : newValue.children
+        }
+    }
+
     private enum CodingKeys: String, CodingKey {
         case format, app, instance, process, creation, version, restarts, others, port
         case hasBegun = "has_begun"
         case isStopping = "is_stopping"
         case isStopped = "is_stopped"
-        case pendingRestart = "pending_restart"
+        case pendingModules = "pending_restart"
+        case unstartedChildren = "unstarted_children"
+        case stopMilliseconds = "stop_timeout_ms"
     }
 
     /// Records a process that is being started. Nothing of the one before it remains valid.
     package mutating func begin(
-        _ process: ProcessIdentity, version: String?, port: UInt16? = nil
+        _ process: ProcessIdentity, version: String?, port: UInt16? = nil,
+        stopTimeout: Duration? = nil
     ) {
         end()
         self.process = process
         self.version = version
         self.port = port
+        stopMilliseconds = stopTimeout.map { timeout in
+            let (seconds, attoseconds) = timeout.components
+            return Int(clamping: min(seconds, 86_400) * 1000 + attoseconds / 1_000_000_000_000_000)
+        }
     }
 
     /// The port that the process was given, according to the process itself.
@@ -84,8 +111,9 @@ package struct InstanceRecord: Equatable, Codable, Sendable {
         hasBegun = false
         isStopping = false
         creation = nil
-        pendingRestart = nil
+        pendingRestart = PendingRestart()
         others = nil
         port = nil
+        stopMilliseconds = nil
     }
 }

@@ -29,8 +29,8 @@ package struct LeftoverInstance: Sendable {
     }
 
     /// Stops the recorded process with its session, then the processes that were seen to leave the
-    /// session, those that are still in it, and those in the instance's control group. Called on
-    /// the loop's thread, by an actor that is pinned to it.
+    /// session, those that are still in it, and those in the instance's control group, which then
+    /// goes as well. Called on the loop's thread, by an actor that is pinned to it.
     /// - Parameter timeout: how long the session has to end.
     /// - Returns: what ran and was stopped; and what else says that the instance has started it.
     package nonisolated(nonsending) func stop(
@@ -48,6 +48,8 @@ package struct LeftoverInstance: Sendable {
                 identity, timeout: .seconds(2), in: host, on: loop)
             parts.append(Part(identity: identity, isLeader: false, outcome: outcome))
         }
+        // Nobody else removes it if the leader has ended unwatched.
+        await host.removeGroup(marked: folder)
         return (
             parts.filter { $0.outcome != .notRunning },
             left.filter { !others.contains($0.identity) && !ours.contains($0.identity) }

@@ -20,6 +20,9 @@ package struct LogFiles: Sendable {
         self.owners = owners
     }
 
+    /// The mode of an application's folder.
+    static let folderMode: UInt32 = 0o750
+
     package func folder(app: String) -> String {
         "\(root)/\(app)"
     }
@@ -28,9 +31,19 @@ package struct LogFiles: Sendable {
         "\(folder(app: name.app))/\(name)-\(stream.rawValue).log"
     }
 
+    /// Where the output of an application's pre-commands goes.
+    package func preCommandsPath(app: String) -> String {
+        "\(folder(app: app))/\(app)-pre-commands.log"
+    }
+
+    /// deployex's own log: on `stdout` every line, on `stderr` the warnings and errors.
+    package func ownPath(_ stream: Stream) -> String {
+        "\(folder(app: "deployex"))/deployex-\(stream.rawValue).log"
+    }
+
     /// Makes the application's folder, mode 0750, and those above it that are missing. It blocks.
     package func prepare(app: String) throws(FileSystemError) {
-        _ = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
+        _ = try LogOpening.makeFolder(folder(app: app), mode: Self.folderMode, owners: owners)
     }
 
     /// Where a virtual machine leaves its crash dump: beside its logs. One with its own user has a
@@ -46,7 +59,8 @@ package struct LogFiles: Sendable {
         app: String, user: ProcessUser
     ) throws(FileSystemError) -> FileSystemError? {
         _ = try LogOpening.makeFolder(root, mode: 0o711, owners: owners)
-        let folder = try LogOpening.makeFolder(folder(app: app), mode: 0o750, owners: owners)
+        let folder = try LogOpening.makeFolder(
+            folder(app: app), mode: Self.folderMode, owners: owners)
         // Others may pass through but not list the folder; the logs are closed to them.
         try FolderAccess.add(folder, mode: 0o001, path: self.folder(app: app))
         let path = crashDumpFolder(app: app, user: user)

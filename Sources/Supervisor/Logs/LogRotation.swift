@@ -28,6 +28,8 @@ struct LogRotation: Sendable {
     let limits: LogLimits
     var owners = TrustedUsers()
     var onStep: @Sendable (Step) throws(FileSystemError) -> Void = { _ throws(FileSystemError) in }
+    /// For tests: as on a file system that cannot free a part of a file.
+    var freesNoPart = false
 
     /// Reaches the names in the log's folder through the opened folder.
     private var files: HostFileSystem {
@@ -47,10 +49,14 @@ struct LogRotation: Sendable {
     /// - Returns: how many bytes were moved to pieces. It is `nil` if the file system cannot free a
     ///   part of a file, so that the log can only be renamed before a start.
     func rotate() throws(FileSystemError) -> Int64? {
-        try recover()
-        guard let log = try OpenedLog(path, isChanged: true, owners: owners) else { return 0 }
+        guard let log = try completeNames() else { return 0 }
         var moved: Int64 = 0
-        for _ in 0..<Self.maximumMoveCount where log.contentByteCount > limits.fileByteCount {
+        // While a flood lasts nothing is copied: the log would grow meanwhile.
+        if let count = floodByteCount(of: log) { return try drop(log, count) ? 0 : nil }
+        _ = try log.dropHole()
+        try prune()
+        for _ in 0..<Self.maximumMoveCount
+        where log.contentByteCount > limits.fileByteCount && floodByteCount(of: log) == nil {
             // The part that is cut off ends at a block and before the last byte, as fallocate(2)
             // demands.
             let end = min(log.firstData + limits.pieceByteCount, log.byteCount - 1)
@@ -84,6 +90,12 @@ struct LogRotation: Sendable {
 
     /// Completes or undoes a rotation that a kill interrupted.
     func recover() throws(FileSystemError) {
+        _ = try completeNames()?.dropHole()
+        try prune()
+    }
+
+    /// The part of it that the names tell. Returns the log.
+    private func completeNames() throws(FileSystemError) -> OpenedLog? {
         let log = try OpenedLog(path, isChanged: true, owners: owners)
         for name in try LogSnapshot.names(path, owners) {
             switch LogPieceName(name, of: HostFileSystem.name(of: path)) {
@@ -93,11 +105,38 @@ struct LogRotation: Sendable {
             case .piece, nil: break
             }
         }
-        _ = try log?.dropHole()
-        try prune()
+        try log?.measure()
+        return log
     }
 
     static let maximumMoveCount = 8
+
+    /// How much of the log would only be copied in order to be removed; `nil` if that is no more
+    /// than is copied in a turn.
+    private func floodByteCount(of log: OpenedLog) -> Int64? {
+        let piece = limits.pieceByteCount
+        let count = Int64(limits.keptPieceCount + 1 + Self.maximumMoveCount)
+        guard log.contentByteCount > count * piece else { return nil }
+        let end = log.byteCount - Int64(limits.keptPieceCount + 1) * piece
+        return end / LogLimits.alignment * LogLimits.alignment - log.firstData
+    }
+
+    /// Frees what would only be copied in order to be removed as the oldest piece: a log that grows
+    /// by a gigabyte a second grows faster than it is copied.
+    ///
+    /// An empty piece says how many bytes were written before the log's first one. The hole is cut
+    /// out of the file later, which takes as long as writing the rest of the file to the disk.
+    /// - Returns: whether the file system can free a part of a file.
+    private func drop(_ log: OpenedLog, _ count: Int64) throws(FileSystemError) -> Bool {
+        guard !freesNoPart, try log.canBeFreed(from: log.firstData, count: count) else {
+            return false
+        }
+        let start = try end() + count
+        try files.createHostFile(path(of: .copying), mode: log.mode).finish()
+        try files.rename(path(of: .copying), to: path(of: .piece(start: start)))
+        try prune()
+        return true
+    }
 
     // MARK: One piece
 
@@ -139,7 +178,7 @@ struct LogRotation: Sendable {
         let copy = try files.createHostFile(copyPath, mode: log.mode)
         try onStep(.copyBegun)
         // Tried on the empty copy first, so that its bytes are not written in vain.
-        guard try copy.canBeFreed(byteCount: LogLimits.alignment) else {
+        guard !freesNoPart, try copy.canBeFreed(byteCount: LogLimits.alignment) else {
             try files.removeFile(copyPath)
             return false
         }

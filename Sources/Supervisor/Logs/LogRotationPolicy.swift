@@ -19,7 +19,9 @@ package struct LogRotationPolicy: Sendable {
 
     /// The shortest and the longest time between two looks. A log that grows fast is looked at as
     /// soon as it may have grown by half of its limit.
-    package static let intervals: ClosedRange<Duration> = .milliseconds(250)...(.seconds(5))
+    package static let intervals: ClosedRange<Duration> = .milliseconds(250)...(.seconds(1))
+    /// The time to the next look when a log holds more than is kept of it at all.
+    static let floodInterval: Duration = .milliseconds(50)
     /// How long to wait before a failed rotation is tried again.
     package static let retryDelay: Duration = .seconds(30)
 
@@ -62,12 +64,17 @@ package struct LogRotationPolicy: Sendable {
             due.append(path)
             // One turn may not be enough.
             interval = Self.intervals.lowerBound
+            if byteCount / Int64(limits.keptPieceCount + 1) > limits.fileByteCount {
+                interval = Self.floodInterval
+            }
         }
         return due
     }
 
     /// How long to wait before the next look at the logs.
-    package var untilNextLook: Duration { max(interval, Self.intervals.lowerBound) }
+    package var untilNextLook: Duration {
+        interval == Self.floodInterval ? interval : max(interval, Self.intervals.lowerBound)
+    }
 
     /// - Returns: what is worth a line in the log.
     package mutating func finished(

@@ -8,6 +8,7 @@ package import Transport
 /// await rotator.setInstances(names)
 /// await rotator.start()
 /// await rotator.prepareForStart(name)  // before each start of an instance
+/// await rotator.ended(name)  // when nothing of it runs any more
 /// await rotator.stop()
 /// ```
 /// With ``LogLimits/off`` it never touches a file.
@@ -17,9 +18,14 @@ package actor LogRotator {
     private let limits: LogLimits
     private let onNotice: @Sendable (LogRotationPolicy.Notice) -> Void
     private var policy: LogRotationPolicy
+    private let written: WrittenLogs
     private var instances: [InstanceName] = []
+    /// The instances of which nothing runs: nobody writes to their logs.
+    private var endedInstances: Set<InstanceName> = []
     private var looking: Task<Void, Never>?
     private var isStopping = false
+    /// Whether the output of some instance is being copied into a log that was made anew.
+    private var isCopying = false
     /// The last task in the queue: we must not work on one log twice at the same time.
     private var last: Task<Void, Never>?
 
@@ -37,6 +43,9 @@ package actor LogRotator {
         self.loop = loop
         self.onNotice = onNotice
         policy = LogRotationPolicy(limits: limits)
+        written = WrittenLogs(
+            owners: logs.owners,
+            keptByteCount: Int64(limits.keptPieceCount + 1) * limits.fileByteCount)
     }
 
     /// From now on, looks after the logs of these instances.
@@ -55,8 +64,13 @@ package actor LogRotator {
         await recover()
         while !isStopping {
             await look()
-            await loop.sleep(for: policy.untilNextLook)
+            await loop.sleep(for: untilNextLook)
         }
+    }
+
+    private var untilNextLook: Duration {
+        let interval = policy.untilNextLook
+        return isCopying ? min(interval, LogRotationPolicy.intervals.lowerBound) : interval
     }
 
     /// Ends looking, for good. Returns when no file is being worked on any more.
@@ -73,9 +87,11 @@ package actor LogRotator {
     package func prepareForStart(_ name: InstanceName) async {
         guard !limits.isOff else { return }
         await inOrder { rotator in
+            rotator.endedInstances.remove(name)
             for stream in LogFiles.Stream.allCases {
                 let path = rotator.logs.path(name, stream)
                 rotator.policy.restarted(path)
+                await rotator.finish(path)
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.rotateByRename()
                     return nil
@@ -84,16 +100,72 @@ package actor LogRotator {
         }
     }
 
+    /// Lets go of the logs of an instance of which nothing runs, until its next start. What it has
+    /// written to a deleted one is copied before.
+    package func ended(_ name: InstanceName) async {
+        guard !limits.isOff else { return }
+        await inOrder { rotator in
+            rotator.endedInstances.insert(name)
+            for stream in LogFiles.Stream.allCases {
+                await rotator.finish(rotator.logs.path(name, stream))
+            }
+        }
+    }
+
+    /// Copies the rest of a log if it was deleted, and lets go of it.
+    private func finish(_ path: String) async {
+        await attempt(path) { [written] _ throws(FileSystemError) in
+            try written.finish(path)
+            return nil
+        }
+    }
+
     /// Looks once, and rotates the logs that are due.
     func look() async {
         await inOrder { rotator in
             let (paths, owners) = (rotator.paths, rotator.logs.owners)
+            await rotator.remakeDeleted()
             let sizes = await offload { Self.sizes(paths, owners) }
             for path in rotator.policy.measured(sizes, now: .now) {
                 if rotator.isStopping { return }
                 await rotator.attempt(path) { rotation throws(FileSystemError) in
                     try rotation.rotate() == nil ? .unsupported : .rotated
                 }
+            }
+            let (instances, written) = (rotator.writtenPaths, rotator.written)
+            rotator.isCopying = await offload {
+                for path in instances { written.measure(path) }
+                return written.isCopying
+            }
+        }
+    }
+
+    /// Makes the logs anew that somebody has deleted while their instances write to them.
+    private func remakeDeleted() async {
+        let written = written
+        for path in writtenPaths {
+            let finding: WrittenLogs.Finding
+            do throws(FileSystemError) {
+                finding = try await offload { () throws(FileSystemError) in
+                    try written.look(at: path)
+                }
+            } catch {
+                // The same keeps the log from being rotated, and is reported there.
+                continue
+            }
+            let text = "\(path) was deleted while its instance writes to it"
+            switch finding {
+            case .nothing: break
+            case .remade:
+                onNotice(
+                    .warning(
+                        "\(text): it is made anew, and deployex copies into it what the instance "
+                            + "prints, until the instance starts the next time"))
+            case .lost(let error):
+                onNotice(
+                    .warning(
+                        "\(text), and cannot be made anew: \(error): deployex tries it again until "
+                            + "it works; what the instance prints is lost if it ends before"))
             }
         }
     }
@@ -139,7 +211,18 @@ package actor LogRotator {
     }
 
     private var paths: [String] {
-        instances.flatMap { name in LogFiles.Stream.allCases.map { logs.path(name, $0) } }
+        instancePaths + Set(instances.map(\.app)).sorted().map { logs.preCommandsPath(app: $0) }
+    }
+
+    private var instancePaths: [String] { instances.flatMap { paths(of: $0) } }
+
+    /// The logs that instances write to.
+    private var writtenPaths: [String] {
+        instances.filter { !endedInstances.contains($0) }.flatMap { paths(of: $0) }
+    }
+
+    private func paths(of name: InstanceName) -> [String] {
+        LogFiles.Stream.allCases.map { logs.path(name, $0) }
     }
 
     // MARK: Elsewhere

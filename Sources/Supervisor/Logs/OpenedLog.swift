@@ -115,6 +115,15 @@ final class OpenedLog {
         guard fdatasync(raw) == 0 else { throw .last(attempt) }
     }
 
+    /// Frees a part of the file as ``free(from:count:)`` does, without waiting for the disk.
+    /// - Returns: whether the file system can do it.
+    func canBeFreed(from position: Int64, count: Int64) throws(FileSystemError) -> Bool {
+        guard clinux_punch_hole(raw, position, count) != 0 else { return true }
+        let code = clinux_errno()
+        guard code == EOPNOTSUPP || code == ENOSYS else { throw .last("freeing a part of \(path)") }
+        return false
+    }
+
     /// Cuts the hole at the head out of the file, also for the writers.
     /// - Returns: whether the file system can do it.
     func dropHole() throws(FileSystemError) -> Bool {

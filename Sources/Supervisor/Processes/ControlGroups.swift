@@ -19,12 +19,10 @@ package struct ControlGroups: Sendable {
     private let path: String
     /// The folder of that group.
     package let folder: String
-    /// Called on the loop's thread with the reason why an instance has no group.
-    let warn: @Sendable (String) -> Void
 
     /// The groups below this process's own group; `nil` if that one is not delegated to it. It
     /// blocks.
-    package init?(warn: @escaping @Sendable (String) -> Void) {
+    package init?() {
         guard
             let path = ControlGroupPath.ofProcess(getpid()),
             let mounts = ProcFile.read("/proc/self/mountinfo", limit: 1 << 20)
@@ -35,13 +33,12 @@ package struct ControlGroups: Sendable {
         // Only whoever may write to the group above two others may move a process between them.
         guard let folder, access(folder, W_OK) == 0, access(folder + "/cgroup.procs", W_OK) == 0
         else { return nil }
-        self.init(path: path, folder: folder, warn: warn)
+        self.init(path: path, folder: folder)
     }
 
-    init(path: String, folder: String, warn: @escaping @Sendable (String) -> Void) {
+    init(path: String, folder: String) {
         self.path = path
         self.folder = folder
-        self.warn = warn
     }
 
     /// The group of an instance, whether it exists or not.

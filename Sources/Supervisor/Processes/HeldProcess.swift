@@ -13,10 +13,11 @@ struct HeldProcess: ~Copyable {
 
     static func start(_ program: Program) throws(SpawnError) -> HeldProcess {
         let attempt = "starting \(program.path)"
-        let variables = program.environment.map { "\($0.key)=\($0.value)" }.sorted()
         let name = program.name ?? program.path
-        let texts = [name, program.path, program.folder] + program.arguments + variables
-        guard !texts.contains(where: { $0.utf8.contains(0) }) else {
+        let arguments = ([name] + program.arguments).map { Array($0.utf8) }
+        let variables = program.variables
+        let texts = [Array((program.path + program.folder).utf8)] + arguments + variables
+        guard !texts.contains(where: { $0.contains(0) }) else {
             throw SpawnError("\(attempt): an argument or variable holds a NUL")
         }
         let out = try Self.openLog(program.stdoutPath, program, attempt)
@@ -24,7 +25,7 @@ struct HeldProcess: ~Copyable {
         for log in [out.raw, err.raw] { try program.setting.own(log: log, attempt) }
         var pid: pid_t = 0
         var gate: Int32 = -1
-        let code = Self.withCStrings([name] + program.arguments) { argv in
+        let code = Self.withCStrings(arguments) { argv in
             Self.withCStrings(variables) { envp in
                 program.setting.withCProgram { start in
                     program.path.withCString { path in
@@ -103,15 +104,27 @@ struct HeldProcess: ~Copyable {
     }
 
     private static func withCStrings<Result>(
-        _ strings: [String], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
+        _ strings: [[UInt8]], _ body: (UnsafePointer<UnsafeMutablePointer<CChar>?>) -> Result
     ) -> Result {
-        var pointers = strings.map { strdup($0) }
+        var pointers: [UnsafeMutablePointer<CChar>?] = strings.map { string in
+            (string + [0]).map { CChar(bitPattern: $0) }.withUnsafeBufferPointer { text in
+                text.baseAddress.flatMap { strdup($0) }
+            }
+        }
         pointers.append(nil)
         defer { for pointer in pointers { free(pointer) } }
         return pointers.withUnsafeBufferPointer { buffer in
             guard let base = buffer.baseAddress else { preconditionFailure("Never empty") }
             return body(base)
         }
+    }
+}
+
+extension Program {
+    /// Its environment, each variable as `NAME=VALUE`.
+    fileprivate var variables: [[UInt8]] {
+        let texts = environment.map { "\($0.key)=\($0.value)" }.sorted().map { Array($0.utf8) }
+        return texts + foreignVariables.filter { environment[$0.name] == nil }.map(\.entry)
     }
 }
 

@@ -72,7 +72,7 @@ package final class Orphans: Sendable {
                 guard let mark = orphan.mark, !orphan.isTold else { continue }
                 state.orphans[pid]?.isOld = true
                 guard orphan.isOld, let listener = state.listeners[mark],
-                    Self.isBelieved(orphan, of: listener.owner)
+                    Self.isBelieved(orphan.user, of: listener.owner)
                 else { continue }
                 state.orphans[pid]?.isTold = true
                 news.append((listener.tell, orphan))
@@ -89,13 +89,14 @@ package final class Orphans: Sendable {
         look()
         return state.withLock { state in
             state.orphans.values.filter {
-                $0.mark == mark && Self.isBelieved($0, of: owner) && !$0.handle.hasExited
+                $0.mark == mark && Self.isBelieved($0.user, of: owner) && !$0.handle.hasExited
             }.map(\.handle)
         }
     }
 
-    private static func isBelieved(_ orphan: Orphan, of owner: UInt32) -> Bool {
-        orphan.user == owner || orphan.user == 0 || orphan.user == geteuid()
+    /// Whether a process of `user` may bear the mark of an instance of `owner`.
+    static func isBelieved(_ user: UInt32?, of owner: UInt32) -> Bool {
+        user == owner || user == 0 || user == geteuid()
     }
 
     /// Reaps the orphans that have ended, and opens the new ones. It blocks.

@@ -16,6 +16,16 @@ package enum OwnProcess {
         return arguments
     }
 
+    /// Gives `/dev/null` to each of the descriptors 0, 1 and 2 that this process was started
+    /// without. Otherwise the next file that it opens gets that number, and what it prints goes
+    /// there.
+    package static func openStandardDescriptors() {
+        for number: Int32 in 0...2 where fcntl(number, F_GETFD) < 0 && clinux_errno() == EBADF {
+            // The lowest number that is free. If it fails, there is nothing to say it with.
+            _ = open("/dev/null", O_RDWR)
+        }
+    }
+
     /// Overwrites this process's argument `index` (0 is its own name) from byte `offset` on, as
     /// `ps` and `/proc/PID/cmdline` show it.
     package static func overwriteArgument(_ index: Int, from offset: Int) {

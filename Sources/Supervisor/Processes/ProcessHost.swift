@@ -28,6 +28,10 @@ package protocol ProcessHost: Sendable {
     /// As ``MarkedProcess/running(with:owners:groups:)``.
     func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess]
 
+    /// Removes the control group of an instance, if it has one and nothing is in it.
+    /// - Parameter mark: the instance's folder.
+    func removeGroup(marked mark: String) async
+
     /// The value of a variable that a process was started with. It is `nil` if the process has no
     /// variable of that name, or has ended.
     func variable(_ name: String, of identity: ProcessIdentity) async -> String?
@@ -58,11 +62,29 @@ package struct SystemProcesses: ProcessHost {
     private let loop: EventLoop
     private let orphans: Orphans?
     private let groups: ControlGroups?
+    private let warn: @Sendable (String) -> Void
+    private let warned = Warned()
 
-    package init(loop: EventLoop, orphans: Orphans? = nil, groups: ControlGroups? = nil) {
+    /// What was warned of.
+    private final class Warned: Sendable {
+        let texts = Guarded<Set<String>>([])
+    }
+
+    /// - Parameter warn: called on the loop's thread, once with each thing that a program does not
+    ///   get for want of rights.
+    package init(
+        loop: EventLoop, orphans: Orphans? = nil, groups: ControlGroups? = nil,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
+    ) {
         self.loop = loop
         self.orphans = orphans
         self.groups = groups
+        self.warn = warn
+    }
+
+    private func warnOnce(_ text: String) {
+        // There are few: they name an instance's group at most.
+        if warned.texts.withLock({ $0.insert(text).inserted }) { warn(text) }
     }
 
     package func start(
@@ -70,7 +92,7 @@ package struct SystemProcesses: ProcessHost {
         onEvent: @escaping (ProcessSession.Event) -> Void
     ) async throws -> any RunningSession {
         try await ProcessSession.start(
-            program, on: loop, orphans: orphans, groups: groups, record: record,
+            program, on: loop, orphans: orphans, groups: groups, warn: warnOnce, record: record,
             onEvent: onEvent)
     }
 
@@ -93,6 +115,11 @@ package struct SystemProcesses: ProcessHost {
         return await offload {
             MarkedProcess.running(with: variable, owners: owners, groups: groups)
         }
+    }
+
+    package func removeGroup(marked mark: String) async {
+        guard let group = groups?.group(marked: mark) else { return }
+        await offload { group.remove() }
     }
 
     package func variable(_ name: String, of identity: ProcessIdentity) async -> String? {

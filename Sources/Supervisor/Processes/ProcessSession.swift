@@ -78,17 +78,18 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
     ///   - orphans: where orphans of the program are found, if the program has
     ///     ``Orphans/variable``.
     ///   - groups: where such a program gets a control group.
+    ///   - warn: called with what the program does not get.
     package nonisolated(nonsending) static func start(
         _ program: Program, on loop: EventLoop, orphans: Orphans? = nil,
-        groups: ControlGroups? = nil,
+        groups: ControlGroups? = nil, warn: (String) -> Void = { _ in },
         record: @escaping @Sendable (ProcessIdentity) throws -> Void = { _ in },
         onEvent: @escaping (Event) -> Void
     ) async throws -> ProcessSession {
         let mark = program.environment[Orphans.variable]
         var group = mark.flatMap { groups?.group(marked: $0) }
         let wanted = group
-        let (leader, problem) = try await offload {
-            () throws -> (ProcessHandle, problem: SystemError?) in
+        let (leader, problem, priority) = try await offload {
+            () throws -> (ProcessHandle, problem: SystemError?, priority: [SystemError]) in
             let held = try HeldProcess.start(program)
             do {
                 try record(held.handle.identity)
@@ -98,11 +99,18 @@ package final class ProcessSession: RunningSession, @unchecked Sendable {
             }
             // Before the program can start anything.
             let problem = wanted.flatMap { $0.problem(joining: held.handle.identity.pid) }
-            return (try held.release(), problem)
+            let pid = held.handle.identity.pid
+            guard program.setting.hasUsualPriority else { return (try held.release(), problem, []) }
+            let isRefused = !OwnPriority.undo(in: pid).isEmpty
+            let leader = try held.release()
+            // Until it is the program it hides its files in /proc, as we do, from all but root.
+            let priority = isRefused ? OwnPriority.undo(in: pid) : []
+            return (leader, problem, leader.hasExited ? [] : priority)
         }
+        for problem in priority { warn("\(problem)") }
         if let problem {
             group = nil
-            groups?.warn("\(problem): what leaves its session may outlive it")
+            warn("\(problem): what leaves its session may outlive it")
         }
         do {
             return try ProcessSession(

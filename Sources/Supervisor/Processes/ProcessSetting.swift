@@ -9,6 +9,8 @@ package struct ProcessSetting: Equatable, Sendable {
     package var umask: UInt32?
     package var descriptorLimit: ResourceLimit?
     package var coreLimit: ResourceLimit?
+    /// Whether the program gets the usual niceness and oom_score_adj, 0, in place of ours.
+    package var hasUsualPriority = false
     /// Descriptors beyond the standard ones. The caller keeps its own open until the start is over.
     package var passed: [PassedDescriptor]
 

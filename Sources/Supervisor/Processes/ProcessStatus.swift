@@ -1,5 +1,5 @@
 /// What `/proc/PID/stat` says about a process. Source: proc_pid_stat(5).
-struct ProcessStatus: Equatable, Sendable {
+package struct ProcessStatus: Equatable, Sendable {
     var pid: Int32
     /// Its program's name, at most 15 bytes; a program may change it.
     var name: String
@@ -9,6 +9,9 @@ struct ProcessStatus: Equatable, Sendable {
     var session: Int32
     /// When it started, in clock ticks since the host booted.
     var startTicks: UInt64
+    /// How much time of processors it has used, in clock ticks.
+    var processorTicks: UInt64 = 0
+    var residentPageCount = 0
 
     /// Whether the process has ended and only waits to be reaped.
     var isZombie: Bool {
@@ -41,7 +44,10 @@ extension ProcessStatus {
         let name = String(decoding: bytes[bytes.index(after: open)..<close], as: UTF8.self)
         self.init(
             pid: pid, name: name, state: state, parent: parent, session: session,
-            startTicks: startTicks)
+            startTicks: startTicks,
+            processorTicks: (UInt64(Self.text(fields[11])) ?? 0)
+                &+ (UInt64(Self.text(fields[12])) ?? 0),
+            residentPageCount: fields.count > 21 ? Int(Self.text(fields[21])) ?? 0 : 0)
     }
 
     private static func text(_ bytes: some BidirectionalCollection<UInt8>) -> String {

@@ -9,6 +9,8 @@ package struct Program: Equatable, Sendable {
     /// The elements of argv after the first.
     package var arguments: [String]
     package var environment: [String: String]
+    /// Further variables; those in ``environment`` win.
+    package var foreignVariables: [ForeignVariable] = []
     /// The working directory.
     package var folder: String
     /// Opened for append, and made with mode 0640 as the program's user's file; the folder exists.

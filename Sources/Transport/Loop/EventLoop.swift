@@ -23,6 +23,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         var jobs: [UnownedJob] = []
         var isWoken = false
         var isStopped = false
+        /// What is done once the loop has stopped.
+        var endings: [@Sendable () -> Void] = []
     }
 
     private struct Watch {
@@ -99,6 +101,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             runJobs()
             for timer in timers.takeDue(now: .now) { timer.fire() }
             flushStreams()
+            // Another thread's stop has woken the loop already, and does not do so again.
+            if isStopping { break }
             // What has just fired may have enqueued jobs: then check for events without waiting.
             let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: .now) : 0
             let count = wait(for: &events, timeout)
@@ -117,6 +121,18 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 }
             }
         }
+        // Whoever waits for something of this loop would wait for ever.
+        let endings = inbox.withLock { $0.endings }
+        for ending in endings { ending() }
+        // Those who are told go on in several steps.
+        for _ in 0..<8 { runJobs() }
+    }
+
+    /// Calls `body` on the loop's thread when the loop has been stopped, before ``run()`` returns.
+    /// It is for those who must tell others that nothing will come any more. May be called from any
+    /// thread.
+    package func whenStopped(_ body: @escaping @Sendable () -> Void) {
+        inbox.withLock { $0.endings.append(body) }
     }
 
     /// A handshake's next answer is expected: the loop polls for a moment before it waits. Call it
@@ -168,7 +184,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         return loop
     }
 
-    /// Ends ``run()`` after the job or callback that runs now. May be called from any thread.
+    /// Ends ``run()`` after the job or callback that runs now. Nothing runs on the loop after that.
+    /// May be called from any thread.
     public func stop() {
         post { $0.isStopped = true }
         if isCurrent { isStopping = true }

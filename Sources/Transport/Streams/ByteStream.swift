@@ -48,7 +48,7 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
     case closedByPeer
     /// A system call failed, such as a reset.
     case failed(SystemError)
-    /// More was queued than the limit allows, because the peer reads too slowly.
+    /// More was queued than the limit allows.
     case sendQueueFull
     /// Bytes were queued for ``StreamLimits/sendDeadline``, and the peer took none.
     case sendTimedOut
@@ -59,7 +59,7 @@ package enum StreamEnd: Equatable, Sendable, CustomStringConvertible {
         switch self {
         case .closedByPeer: "the peer closed the connection"
         case .failed(let error): error.description
-        case .sendQueueFull: "the peer reads too slowly: its send queue is full"
+        case .sendQueueFull: "more was to be sent than this side keeps for the peer"
         case .sendTimedOut: "the peer stopped reading"
         case .tls(let error): error.description
         }

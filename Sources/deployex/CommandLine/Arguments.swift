@@ -6,6 +6,8 @@ internal import Deployment
 struct Arguments: Equatable {
     /// The name of the verb.
     var name: String
+    /// Whether there was no argument at all, not even the verb.
+    var isBare = false
     var positional: [String] = []
     var flags: Set<String> = []
     var values: [String: String] = [:]
@@ -21,11 +23,43 @@ struct Arguments: Equatable {
     /// dash and a number.
     func instance() throws(UsageError) -> String {
         let text = positional[0]
-        let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]
-        guard let value = Int(number), value > 0, !text.hasPrefix("-") else {
+        guard Self.isInstance(text) else {
             throw failure("\(text) is no instance: give its number, or APP-NUMBER")
         }
         return text
+    }
+
+    /// What a command concerns that takes one instance or several.
+    enum Target: Equatable {
+        case instance(String)
+        /// All instances of an application; of the one that `--app` names, or of every one, when it
+        /// is `nil`.
+        case all(of: String?)
+    }
+
+    /// The first argument, if there is one, as a target: an instance, an application, or `all`,
+    /// which is also written `--all`.
+    func target() throws(UsageError) -> Target? {
+        guard let text = positional.first, text != "all" else {
+            return positional.isEmpty && !has("--all") ? nil : .all(of: nil)
+        }
+        guard !has("--all") else {
+            throw failure("--all is every instance: leave out \(text), or --all")
+        }
+        if Self.isInstance(text) { return .instance(text) }
+        guard text.isMadeOfLettersDigits(and: "_"), text.first?.isLetter == true else {
+            throw failure(
+                "\(text) is no instance: give its number, APP-NUMBER, or an application's name")
+        }
+        if let named = values["--app"], named != text {
+            throw failure("\(text) and --app \(named) are two applications: name one")
+        }
+        return .all(of: text)
+    }
+
+    private static func isInstance(_ text: String) -> Bool {
+        let number = text.lastIndex(of: "-").map { text[text.index(after: $0)...] } ?? text[...]
+        return Int(number).map { $0 > 0 && !text.hasPrefix("-") } ?? false
     }
 
     /// The first argument, which must be there: a version, or `auto`.

@@ -23,12 +23,8 @@ struct DistributionOptions: Equatable {
         _ option: String, from scanner: inout ArgumentScanner
     ) throws(UsageError) -> Bool {
         switch option {
-        case "--sname", "-sname":
-            name = try scanner.value(of: option)
-            usesLongNames = false
-        case "--name", "-name":
-            name = try scanner.value(of: option)
-            usesLongNames = true
+        case "--sname", "-sname": try take(name: scanner.value(of: option), isLong: false)
+        case "--name", "-name": try take(name: scanner.value(of: option), isLong: true)
         case "--cookie", "-setcookie":
             cookie = try scanner.value(of: option)
         case "-hidden":
@@ -56,11 +52,23 @@ struct DistributionOptions: Equatable {
         return true
     }
 
+    private mutating func take(name: String, isLong: Bool) throws(UsageError) {
+        guard self.name == nil || usesLongNames == isLong else {
+            throw UsageError("a node has one name: give --sname or --name", nil)
+        }
+        self.name = name
+        usesLongNames = isLong
+    }
+
     /// These options plus those of `ELIXIR_ERL_OPTIONS`. `start` and the commands that talk to it
     /// get the same from the same environment.
     func merging(_ environment: [String: String]) throws(UsageError) -> DistributionOptions {
         var options = self
-        try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        do throws(UsageError) {
+            try options.merge(erlangOptions: environment["ELIXIR_ERL_OPTIONS"] ?? "")
+        } catch {
+            throw UsageError("ELIXIR_ERL_OPTIONS: \(error.message)", error.verb)
+        }
         return options
     }
 

@@ -35,33 +35,76 @@ extension Verb {
             Order("unghost", try arguments.version(), waits: false)
         },
         Verb(
-            name: "restart", forms: ["restart INSTANCE [--app APPLICATION] [--no-wait]"],
-            summary: "restart an instance", details: instanceNote, argumentCount: 1...1,
+            name: "restart",
+            forms: ["restart INSTANCE|APPLICATION|all [--app APPLICATION] [--no-wait]"],
+            summary: "restart an instance, or several in turn",
+            details: instanceNote + """
+
+                With an APPLICATION, or with all, it restarts one instance after the other, each when
+                the one before is ready. It leaves out what `deployex stop` has stopped.
+                """,
+            argumentCount: 0...1, ownOptions: [Option("--all", "as all: every instance, in turn")],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
-            askedWords: .instances
+            words: allWord, askedWords: .instances
         ) { (arguments) throws(UsageError) in
-            Order("restart", try arguments.instance(), waits: arguments.waits)
+            switch try arguments.target() {
+            case .instance(let text)?: return Order("restart", text, waits: arguments.waits)
+            case .all(let application)?:
+                guard arguments.waits else {
+                    throw arguments.failure(
+                        "--no-wait is for one instance: the next of several waits for the one before"
+                    )
+                }
+                return GroupOrder(function: .restart, application: application)
+            case nil:
+                throw arguments.failure(
+                    "restart takes an instance, an application, or all for every instance")
+            }
         },
         Verb(
-            name: "stop", forms: ["stop INSTANCE|--all [--app APPLICATION] [--no-wait]"],
-            summary: "stop an instance, or everything",
-            details: instanceNote
-                + "\n--all stops every instance of every application, then deployex itself, and the EPMD "
-                + "that it\nhas started, if no node is left in it. It also works when deployex does not run.",
+            name: "stop",
+            forms: [
+                "stop INSTANCE|APPLICATION [--app APPLICATION] [--no-wait]",
+                "stop --all [--no-wait]",
+            ],
+            summary: "stop an instance, an application, or everything",
+            details: instanceNote + """
+
+                An APPLICATION is all its instances; deployex goes on. --all stops every instance of
+                every application, then deployex itself, and the EPMD that it has started, if no node is
+                left in it. It also works when deployex does not run.
+                """,
             argumentCount: 0...1,
             ownOptions: [Option("--all", "stop every instance, and then deployex")],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
-            askedWords: .instances
-        ) { (arguments) throws(UsageError) in
-            guard arguments.positional.isEmpty == arguments.has("--all") else {
-                throw arguments.failure(
-                    "stop takes an instance, or --all for every instance and deployex itself")
-            }
-            return arguments.has("--all")
-                ? StopAll(waits: arguments.waits)
-                : Order("stop", try arguments.instance(), waits: arguments.waits)
-        },
+            askedWords: .instances, read: stop),
     ]
+
+    private static func stop(_ arguments: Arguments) throws(UsageError) -> any Command {
+        // Two commands that look alike must not do different things.
+        guard arguments.positional.first != "all" else {
+            throw arguments.failure(
+                "stop all could mean two things: `deployex stop --all` stops every instance and then "
+                    + "deployex itself; `deployex stop APPLICATION` stops an application, and "
+                    + "deployex goes on")
+        }
+        switch try arguments.target() {
+        case .instance(let text)?: return Order("stop", text, waits: arguments.waits)
+        case .all(let application?)?:
+            return GroupOrder(function: .stop, application: application, waits: arguments.waits)
+        case .all(nil)?:
+            if let application = arguments.values["--app"] {
+                throw arguments.failure(
+                    "--all stops every application, and then deployex: `deployex stop "
+                        + "\(application)` stops one")
+            }
+            return StopAll(waits: arguments.waits)
+        case nil:
+            throw arguments.failure(
+                "stop takes an instance, an application, or --all for everything and deployex "
+                    + "itself")
+        }
+    }
 
     private static let instanceNote = """
         INSTANCE is a number, or a name such as counter-2. The command waits until it is seen in
@@ -87,11 +130,7 @@ struct Order: Command {
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
         let arguments = [setting.invocation.application, subject].compactMap { $0?.term }
-        let answer = try await client.call(
-            "request", [.atom(Atom(function)), .list(arguments)])
-        guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
-            throw client.strangeAnswer
-        }
+        let (text, goal) = try await client.request(Atom(shortEnough: function), arguments)
         Output.line(text)
         if waits {
             Output.line(try await client.wait(for: goal, within: setting.invocation.patience))
@@ -133,7 +172,9 @@ struct StopAll: Command {
     private func runWithoutDeployex(
         _ context: CommandContext, _ setting: CommandSetting
     ) async throws -> Ending? {
-        let (local, environment) = (context.local, context.environment)
+        let local = context.local
+        // What is to be stopped is what this one has left, wherever our node connects.
+        let environment = local.completing(context.environment)
         if let owner = CommandTrust.owner(ofGivenFolder: local.base), owner != 0 {
             // What root writes there the user's deployex could not read.
             guard let user = UserDatabase.processUser(named: "\(owner)"), user.id == owner else {
@@ -151,8 +192,7 @@ struct StopAll: Command {
         }
         let absent = AbsentDeployex(
             local: local,
-            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration()
-                ?? .seconds(10),
+            timeout: try Settings([.variables(environment)]).value(.stopTimeout)?.duration(),
             epmd: try EPMDAccess.client(
                 environment, loop: setting.loop,
                 trust: try CommandTrust.listeners(environment, base: local.base)),

@@ -3,7 +3,7 @@ internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
 
-/// What the commands that talk to a node share: our own nameless node, and the node to talk to.
+/// What the commands that talk to a node share: our own node, and the node to talk to.
 struct CommandContext: Sendable {
     let node: Node
     let loop: EventLoop
@@ -17,9 +17,13 @@ struct CommandContext: Sendable {
     let environment: [String: String]
     /// The deployex of this host.
     let local: LocalDeployex
+    /// The file with what the deployex of this host has left, if our node connects by it.
+    let recordPath: String?
     /// Whether there is a cookie; otherwise our node has one that no other node has.
     private let hasCookie: Bool
     private let usesLongNames: Bool
+    /// The name that the command was told to have; without it the other node gives it one.
+    private let ownName: NodeName?
     private let host: HostName
     /// Records which users own the sockets on this host that our node has connected to.
     private let listenerOwners: ListenerOwners
@@ -31,13 +35,16 @@ struct CommandContext: Sendable {
         loop: EventLoop
     ) async throws(UsageError) {
         let local = try LocalDeployex.find(environment)
-        let environment = local.completing(environment)
-        let options = local.completing(try invocation.distribution.merging(environment))
-        let trust = try CommandTrust.listeners(environment, base: local.base)
         let fileOwners = CommandTrust.fileOwners(base: local.base)
+        let usable = local.usable(environment, owners: fileOwners)
+        let environment = usable.completing(environment)
+        let options = usable.completing(try invocation.distribution.merging(environment))
+        let trust = try CommandTrust.listeners(environment, base: local.base)
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
-            .naming(local.record, usesLongNames: options.usesLongNames)
+            .naming(usable.record, usesLongNames: options.usesLongNames)
         let ownHost = host.ownHost()
+        // Not the name in ELIXIR_ERL_OPTIONS: that is the server's, which has the same environment.
+        let ownName = try Self.ownName(invocation.distribution, of: host)
         let epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: ownHost)
         var configuration = Node.Configuration()
@@ -69,20 +76,42 @@ struct CommandContext: Sendable {
         }
         let found = try Cookie.lookFor(
             options, environment: environment, owners: fileOwners,
-            recorded: local.record?.cookie)
+            recorded: usable.record?.cookie)
         if found == nil, needsCookie { throw Cookie.missing }
         cookie = found ?? Cookie.random()
         hasCookie = found != nil
         tlsOptionsFile = options.usesTLS == true ? options.tlsOptionsFile : nil
         self.environment = environment
         self.local = local
+        recordPath = usable.record.map { _ in NodeRecord.path(in: local.base) }
         self.loop = loop
-        node = Node(
-            dynamicOn: host.dynamicHost(options.usesLongNames), cookie: cookie, loop: loop,
-            configuration: configuration, resolver: EPMDAccess.resolver(epmd))
+        // The node is not registered with EPMD, as erl_call's is not: nobody connects to it, and a
+        // name that is taken there would be in the way of a second command.
+        let resolver = EPMDAccess.resolver(epmd)
+        if let ownName {
+            node = Node(
+                name: ownName, cookie: cookie, loop: loop, configuration: configuration,
+                resolver: resolver)
+        } else {
+            node = Node(
+                dynamicOn: host.dynamicHost(options.usesLongNames), cookie: cookie, loop: loop,
+                configuration: configuration, resolver: resolver)
+        }
         timeout = invocation.answerTimeout
         usesLongNames = options.usesLongNames
+        self.ownName = ownName
         self.host = host
+    }
+
+    private static func ownName(
+        _ options: DistributionOptions, of host: HostName
+    ) throws(UsageError) -> NodeName? {
+        guard let text = options.name else { return nil }
+        let name = try host.nodeName(text, usesLongNames: options.usesLongNames)
+        guard name.port == nil else {
+            throw UsageError("\(text): a command's own name has no port", nil)
+        }
+        return name
     }
 
     /// The user whose node on this host has answered; `nil` when the node is on another host. If
@@ -90,9 +119,15 @@ struct CommandContext: Sendable {
     var answeringUser: UInt32? { listenerOwners.greatest }
 
     func name(_ text: String) throws(UsageError) -> NodeName {
-        try host.nodeName(
-            text,
-            usesLongNames: usesLongNames || text.split(separator: "@").last?.contains(".") == true)
+        // A name with a full host or an address is a long one, whatever this host's own is.
+        let isLong = (try? NodeName(text))?.isLong ?? false
+        let name = try host.nodeName(text, usesLongNames: usesLongNames || isLong)
+        guard name.atom != ownName?.atom else {
+            throw UsageError(
+                "\(name) is to be this command's own name: --sname and --name name the command's"
+                    + " node, not the one it talks to", nil)
+        }
+        return name
     }
 
     func call(
@@ -137,7 +172,12 @@ extension CommandFailure {
                 unreachable: "\(node) refuses the connection: the cookies differ; give the right "
                     + "one with --cookie or DEPLOYEX_ERLANG_COOKIE")
         case .refused(let text):
-            self.init(unreachable: "\(node) refuses the connection: \(text)")
+            let remedy =
+                text.hasSuffix("\(HandshakeError.givesNoName)")
+                ? "; --sname or --name gives it one" : ""
+            self.init(unreachable: "\(node) refuses the connection: \(text)\(remedy)")
+        case .limit:
+            self.init("\(node): \(error)")
         case .connectionLost(let reason):
             self.init(unreachable: "the connection to \(node) was lost: \(reason)")
         case .timedOut:

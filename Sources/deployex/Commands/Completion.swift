@@ -20,11 +20,12 @@ enum Shell: String, CaseIterable {
     }
 
     private var bashScript: String {
-        let names = Verb.all.map(\.name).joined(separator: " ")
+        let names = Verb.allNames.joined(separator: " ")
         let cases = Verb.all.map { verb in
             let words = (verb.words() + verb.options.map(\.name)).joined(separator: " ")
             let asked = verb.askedWords.map { " asked=\($0.rawValue)" } ?? ""
-            return "        \(verb.name)) words=\"\(words)\"\(asked) ;;"
+            return
+                "        \(([verb.name] + verb.aliases).joined(separator: "|"))) words=\"\(words)\"\(asked) ;;"
         }
         return """
             _deployex() {
@@ -57,8 +58,14 @@ enum Shell: String, CaseIterable {
     private var fishScript: String {
         var rules = ["-f"]
         for verb in Verb.all {
-            let condition = "-n '__fish_seen_subcommand_from \(verb.name)'"
-            rules.append("-n __fish_use_subcommand -a \(verb.name) -d '\(verb.summary)'")
+            let names = [verb.name] + verb.aliases
+            let condition =
+                "-n '__fish_seen_subcommand_from \(names.joined(separator: " "))'"
+            for name in names {
+                rules.append("-n __fish_use_subcommand -a \(name) -d '\(verb.summary)'")
+            }
+            let own = verb.words()
+            if !own.isEmpty { rules.append("\(condition) -a '\(own.joined(separator: " "))'") }
             if let words = verb.askedWords {
                 rules.append("\(condition) -a '\(asking(words))'")
             }

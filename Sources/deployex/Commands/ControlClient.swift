@@ -17,8 +17,21 @@ struct ControlClient {
         name = try context.name(target ?? context.local.record?.node ?? "deployex")
     }
 
-    func status() async throws(CommandFailure) -> StatusReport {
-        StatusReport(reading: try await call("status", []))
+    /// The state of everything, or of one application.
+    func status(of application: String? = nil) async throws(CommandFailure) -> StatusReport {
+        StatusReport(reading: try await call("status", application.map { [$0.term] } ?? []))
+    }
+
+    /// Asks for a change.
+    /// - Returns: what deployex says, and the goal to wait for; `null` for none.
+    func request(
+        _ function: Atom, _ arguments: [Term]
+    ) async throws(CommandFailure) -> (text: String, goal: Term) {
+        let answer = try await call("request", [.atom(function), .list(arguments)])
+        guard let text = answer["text"]?.asText, let goal = answer["goal"] else {
+            throw strangeAnswer
+        }
+        return (text, goal)
     }
 
     /// What a function answers together with `ok`.
@@ -51,7 +64,8 @@ struct ControlClient {
             return CommandFailure(
                 unreachable:
                     "deployex is not running: start it with `deployex start`, or as the service "
-                    + "that it is (it was \(name), in \(local.base))")
+                    + "that it is (it was \(name), in \(local.base); for another one, set "
+                    + "DEPLOYEX_BASE_PATH); \(failure.message)")
         }
         guard local.record == nil else { return failure }
         let obstacle = local.obstacle.map { " (\($0))" } ?? ""

@@ -68,6 +68,9 @@ struct StopEPMD: Command {
             Output.line("EPMD at \(client.address) has ended")
             return .done
         }
+        guard !names.isEmpty else {
+            throw CommandFailure("EPMD at \(client.address) goes on, and does not say for whom")
+        }
         throw CommandFailure(
             "EPMD at \(client.address) goes on: \(names.joined(separator: ", ")) "
                 + (names.count == 1 ? "is" : "are") + " registered")

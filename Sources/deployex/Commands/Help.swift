@@ -12,6 +12,9 @@ struct Help: Command {
         let usage = verb.forms.map { "deployex " + $0 }.joined(separator: "\n       ")
         let summary = verb.summary.prefix(1).uppercased() + verb.summary.dropFirst()
         var lines = ["usage: \(usage)", "", "\(summary)."]
+        if !verb.aliases.isEmpty {
+            lines.append("Also called \(verb.aliases.joined(separator: " and ")).")
+        }
         if !verb.details.isEmpty { lines += ["", verb.details] }
         lines += ["", "options:"]
         for option in verb.options {
@@ -78,10 +81,10 @@ extension Verb {
             words: { all.map(\.name) },
             read: { (arguments) throws(UsageError) in
                 guard let topic = arguments.positional.first else { return Help(verb: nil) }
-                guard named(topic) != nil else {
+                guard let verb = named(topic) else {
                     throw UsageError("no help for \(topic): it is not a command")
                 }
-                return Help(verb: topic)
+                return Help(verb: verb.name)
             }),
     ]
 }

@@ -26,7 +26,7 @@ struct Invocation: Sendable {
     /// Alternative spellings of options.
     private static let longOptions = [
         "-f": "--follow", "-n": "--lines", "-daemon": "--daemon", "-h": "--help",
-        "-v": "--version", "-V": "--version",
+        "-w": "--watch", "-v": "--version", "-V": "--version",
     ]
 
     /// Parses the arguments after the program's name.
@@ -35,7 +35,7 @@ struct Invocation: Sendable {
         var scanner = ArgumentScanner(words)
         let named = try Self.verb(&scanner)
         let verb = named ?? Verb.server[0]
-        var arguments = Arguments(name: verb.name)
+        var arguments = Arguments(name: verb.name, isBare: words.isEmpty)
         while let argument = scanner.next() {
             guard case .option(let text) = argument else {
                 if case .positional(let text) = argument { arguments.positional.append(text) }
@@ -95,26 +95,15 @@ struct Invocation: Sendable {
         return verb
     }
 
-    /// ": did you mean status?" for a name that is one or two letters off; otherwise what to do.
+    /// What to type instead: what another tool's word is here, or the name that is one or two
+    /// letters off.
     private static func suggestion(for text: String) -> String {
-        let near = Verb.all.map { ($0.name, distance(text, $0.name)) }.min { $0.1 < $1.1 }
-        if let near, near.1 <= 2 { return ": did you mean \(near.0)?" }
-        return ": `deployex help` lists them"
-    }
-
-    private static func distance(_ first: String, _ second: String) -> Int {
-        let first = Array(first.prefix(32))
-        let second = Array(second)
-        var row = Array(0...second.count)
-        for (index, letter) in first.enumerated() {
-            var diagonal = row[0]
-            row[0] = index + 1
-            for column in second.indices {
-                let substitution = diagonal + (letter == second[column] ? 0 : 1)
-                diagonal = row[column + 1]
-                row[column + 1] = min(substitution, row[column] + 1, row[column + 1] + 1)
-            }
+        if let answer = ForeignWords.answer(to: text) { return ": \(answer)" }
+        // In a short word, two other letters make another word.
+        let limit = text.count < 4 ? 1 : 2
+        if let near = EditDistance.nearest(to: text, among: Verb.allNames, within: limit) {
+            return ": did you mean \(near)?"
         }
-        return row[second.count]
+        return ": `deployex help` lists them"
     }
 }

@@ -11,7 +11,8 @@ extension Verb {
             name: "ping", forms: ["ping NODE"], summary: "check that a node answers",
             details: """
                 Prints pong when NODE answers. NODE is NAME@HOST, NAME on this host, or NAME@HOST:PORT
-                to reach a node that is not registered with EPMD.
+                to reach a node that is not registered with EPMD. An IPv6 address is NAME@ADDRESS, or
+                NAME@[ADDRESS]:PORT. A node that gives no names (of C, Java or Python) needs --sname.
                 """,
             argumentCount: 1...1, peer: .anyNode
         ) { Ping(node: $0.positional[0]) },
@@ -38,6 +39,7 @@ extension Verb {
             details: """
                 ARGUMENTS is the list of arguments in Erlang syntax, [] when left out:
                   deployex rpc peer@host lists reverse '[[1,2,3]]'
+                MODULE and FUNCTION are as they are, or in quotes as Erlang has them: "'a b'".
                 What the function prints goes to stdout before the result. An exception prints the
                 Erlang term on stderr and gives exit status 1.
                 """,
@@ -78,9 +80,10 @@ struct RemoteCall: Command {
         let context = try await setting.context()
         let name = try context.name(node)
         let arguments = try Self.arguments(arguments)
+        let (module, function) = (try Self.module(module), try Self.atom(function, "FUNCTION"))
         let printed = Guarded(ApplicationOutput())
         let result = try await context.call(
-            name, Self.module(module), Atom(function), arguments,
+            name, module, function, arguments,
             output: { text in printed.withLock { $0.write(Array(text.utf8)) } })
         printed.withLock { $0.finish() }
         Output.line(result.description)
@@ -102,12 +105,28 @@ struct RemoteCall: Command {
     }
 
     /// `lists`, `'Elixir.Counter'`, or `Counter.Server` as Elixir writes it.
-    private static func module(_ text: String) -> Atom {
-        if text.hasPrefix("'"), text.hasSuffix("'"), text.count > 2 {
-            return Atom(String(text.dropFirst().dropLast()))
-        }
+    static func module(_ text: String) throws(UsageError) -> Atom {
         let isElixir = text.first?.isUppercase == true && !text.hasPrefix("Elixir.")
-        return Atom(isElixir ? "Elixir." + text : text)
+        return try atom(isElixir ? "Elixir." + text : text, "MODULE")
+    }
+
+    /// The text itself; in quotes, what Erlang reads them as.
+    static func atom(_ text: String, _ what: String) throws(UsageError) -> Atom {
+        guard text.hasPrefix("'") else {
+            do throws(TermError) {
+                return try Atom(text)
+            } catch {
+                throw UsageError(
+                    "\(what) has at most \(Atom.maximumLength) characters, not"
+                        + " \(text.unicodeScalars.count)", "rpc")
+            }
+        }
+        do throws(TextError) {
+            if text.hasSuffix("'"), case .atom(let atom) = try Term(text: text) { return atom }
+        } catch {
+            throw UsageError("\(what) is not an atom: \(error)", "rpc")
+        }
+        throw UsageError("\(what) is not an atom: what begins with a quote ends with one", "rpc")
     }
 }
 

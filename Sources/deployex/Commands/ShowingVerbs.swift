@@ -4,13 +4,21 @@ internal import ExternalTermFormat
 extension Verb {
     static let showing = [
         Verb(
-            name: "status", forms: ["status [--app APPLICATION] [--json] [--node NODE]"],
+            name: "status", aliases: ["ls", "list"],
+            forms: ["status [--app APPLICATION] [--watch] [--json] [--node NODE]"],
             summary: "show what runs: versions, processes, restarts",
             details: """
                 Asks the deployex node on this host (or --node) for its state. --json prints it as JSON.
+                --watch shows it again at each change, until Ctrl-C: on a terminal in place, elsewhere as
+                another table or JSON document.
                 """,
-            ownOptions: [.json], peer: .deployex, concernsApplication: true
-        ) { ShowStatus(asJSON: $0.has("--json")) },
+            ownOptions: [Option("--watch", "show it again at each change (also -w)"), .json],
+            peer: .deployex, concernsApplication: true
+        ) { (arguments) -> any Command in
+            let asJSON = arguments.has("--json")
+            return arguments.has("--watch")
+                ? WatchStatus(asJSON: asJSON, withUsage: false) : ShowStatus(asJSON: asJSON)
+        },
         Verb(
             name: "versions", forms: ["versions [--app APPLICATION] [--json]"],
             summary: "show what was deployed, and what is not deployed again",

@@ -5,8 +5,13 @@ internal import Deployment
 struct StatusTable {
     let lines: [StyledLine]
 
-    /// - Parameter columns: how many columns a line may fill; `nil` for any number.
-    init(_ status: StatusReport, usesColours: Bool = false, within columns: Int? = nil) {
+    /// - Parameters:
+    ///   - withUsage: whether processor and memory are shown.
+    ///   - columns: how many columns a line may fill; `nil` for any number.
+    init(
+        _ status: StatusReport, usesColours: Bool = false, withUsage: Bool = false,
+        within columns: Int? = nil
+    ) {
         var lines: [StyledLine] = []
         func add(_ text: String) {
             lines += TextColumns.fold(StyledLine(text).text, to: columns).map { StyledLine($0) }
@@ -19,9 +24,12 @@ struct StatusTable {
             lines.append("")
             add(Self.heading(application))
             if let problem = application.problem { add("problem: \(problem)") }
-            var table = Table(header: Self.header, expendable: Self.expendable)
+            let usage = withUsage ? ["CPU", "MEMORY"] : []
+            var table = Table(
+                header: Self.header + usage, expendable: Self.expendable + usage.reversed())
             for instance in application.instances {
                 var row = Self.row(instance)
+                if withUsage { row += Self.usage(instance) }
                 if !usesColours { row[1].colour = nil }
                 table.append(row)
             }
@@ -72,6 +80,20 @@ struct StatusTable {
         }
     }
 
+    private static func usage(_ instance: StatusReport.Instance) -> [Table.Cell] {
+        let processor = instance.processorPercent.map { "\($0)%" }
+        return [Table.Cell(processor ?? "-"), Table.Cell(memory(instance.memoryByteCount))]
+    }
+
+    /// "85.3 MiB", "1.2 GiB"
+    static func memory(_ byteCount: Int?) -> String {
+        guard let byteCount, byteCount >= 0 else { return "-" }
+        let (shift, unit) = byteCount < 1 << 30 ? (20, "MiB") : (30, "GiB")
+        // Whoever sent it may have sent any number, so it is made small before it is multiplied.
+        let tenths = (byteCount % (1 << shift) * 10) >> shift
+        return "\(byteCount >> shift).\(tenths) \(unit)"
+    }
+
     /// How its version came: "full" or "hot".
     private static func deployed(_ instance: StatusReport.Instance) -> String {
         switch instance.lastDeployment {
@@ -95,7 +117,7 @@ struct StatusTable {
     }
 
     /// "42s", "5m 3s", "2h 5m", "3d 4h"
-    private static func duration(_ seconds: Int?) -> String {
+    static func duration(_ seconds: Int?) -> String {
         guard let seconds, seconds >= 0 else { return "-" }
         return switch seconds {
         case ..<60: "\(seconds)s"

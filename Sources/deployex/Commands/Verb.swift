@@ -31,6 +31,8 @@ struct Verb: Sendable {
     }
 
     let name: String
+    /// Other names for it, which people know from other tools.
+    var aliases: [String] = []
     /// What follows the program's name, in each form of the command.
     let forms: [String]
     let summary: String
@@ -53,9 +55,17 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + changing + logs + remote + nodes + epmd + about
+        server + showing + watching + describing + changing + logs + remote + nodes + epmd + about
 
-    static func named(_ name: String) -> Verb? { all.first { $0.name == name } }
+    /// What stands for every instance.
+    static let allWord: @Sendable () -> [String] = { ["all"] }
+
+    static func named(_ name: String) -> Verb? {
+        all.first { $0.name == name || $0.aliases.contains(name) }
+    }
+
+    /// Every name that a command has.
+    static var allNames: [String] { all.flatMap { [$0.name] + $0.aliases } }
 
     /// The forms in one line, for error messages.
     var usage: String { forms.map { "deployex " + $0 }.joined(separator: " or ") }
@@ -74,8 +84,8 @@ struct Verb: Sendable {
             let own = name == "start" ? "deployex" : "a name that the other node gives"
             let patience = patience.map { "how long to wait (default: \($0.components.seconds))" }
             options += [
-                Option("--sname", "NAME", "short node name (default: \(own))"),
-                Option("--name", "NAME@HOST", "long node name"),
+                Option("--sname", "NAME", "own short node name (default: \(own))"),
+                Option("--name", "NAME@HOST", "own long node name"),
                 Option(
                     "--cookie", "COOKIE", "default: the one of deployex; a file is safer (see docs)"
                 ),

@@ -29,7 +29,7 @@ struct VersionsTable {
     }
 
     /// The newest first, each with its reason below it.
-    private static func history(
+    static func history(
         _ outcomes: [VersionsReport.Outcome], within columns: Int?
     ) -> [StyledLine] {
         guard !outcomes.isEmpty else { return ["nothing has been deployed yet"] }

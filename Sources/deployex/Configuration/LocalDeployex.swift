@@ -59,6 +59,20 @@ struct LocalDeployex: Sendable {
 
     // MARK: What it says
 
+    /// What a command connects by. What one that has ended has left counts only for a user without
+    /// `~/.erlang.cookie`: with it, the user means nodes of which the record says nothing. It
+    /// blocks.
+    func usable(_ environment: [String: String], owners: TrustedUsers) -> LocalDeployex {
+        guard hasEnded else { return self }
+        do throws(UsageError) {
+            guard try Cookie.ofHome(environment, owners) != nil else { return self }
+            return LocalDeployex(base: base, record: nil, obstacle: obstacle)
+        } catch {
+            // A file that nobody may take a cookie from is as good as none.
+            return self
+        }
+    }
+
     /// `environment`, with the ports and folders of the record where it says nothing of them.
     func completing(_ environment: [String: String]) -> [String: String] {
         var environment = environment

@@ -21,6 +21,8 @@ struct ServerConfiguration: Equatable {
     var trustedUsers: TrustedUsers
     /// The limits of deployex's own log.
     var logLimits: LogLimits
+    /// Whether the lines on the console have the time.
+    var showsLogTimes: Bool
     var listening: ListeningOptions
     var dashboard: DashboardOptions
 
@@ -65,6 +67,7 @@ struct ServerConfiguration: Equatable {
         cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
         logLimits = try LogLimits(host)
+        showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
         dashboard = try DashboardOptions(host)
     }

@@ -15,15 +15,31 @@ struct Setting: Equatable, Sendable {
     ///
     /// Source: "Configuration", kernel(6).
     let kernelParameter: String?
+    /// Whether its value may be, or hold, a secret, if only by mistake. Then no message shows it.
+    let mayBeSecret: Bool
 
     private init(
         _ key: String, _ variable: String?, of scopes: Set<Scope> = [.application],
-        kernel: String? = nil
+        kernel: String? = nil, mayBeSecret: Bool = false
     ) {
         self.key = key
         self.variable = variable
         self.scopes = scopes
         kernelParameter = kernel
+        self.mayBeSecret = mayBeSecret
+    }
+
+    /// Whether the value at a place may be a secret.
+    /// - Parameter place: a variable, or a key in the configuration file such as
+    ///   `applications[1].environment.TOKEN`.
+    static func mayBeSecret(_ place: String) -> Bool {
+        let isOfApplication = place.hasPrefix("applications[")
+        let key = isOfApplication ? place.drop { $0 != "." }.dropFirst() : place[...]
+        return all.contains { setting in
+            setting.mayBeSecret
+                && (setting.variable == place || key == setting.key
+                    || key.hasPrefix(setting.key + "."))
+        }
     }
 
     // Settings of the host.
@@ -31,7 +47,9 @@ struct Setting: Equatable, Sendable {
     static let logPath = Setting("log_path", "DEPLOYEX_LOG_PATH", of: [.host])
     static let cloudEnvironment = Setting(
         "cloud_environment", "DEPLOYEX_CLOUD_ENVIRONMENT", of: [.host])
-    static let cookieFile = Setting("cookie_file", "DEPLOYEX_COOKIE_FILE", of: [.host])
+    /// Some write the cookie itself there.
+    static let cookieFile = Setting(
+        "cookie_file", "DEPLOYEX_COOKIE_FILE", of: [.host], mayBeSecret: true)
     static let trustedUsers = Setting("trusted_users", "DEPLOYEX_TRUSTED_USERS", of: [.host])
     static let distributionInterface = Setting(
         "distribution.interface", "DEPLOYEX_DIST_INTERFACE", of: [.host],
@@ -50,21 +68,24 @@ struct Setting: Equatable, Sendable {
     static let dashboardAddress = Setting("dashboard.address", "DEPLOYEX_HTTP_ADDRESS", of: [.host])
     static let dashboardPort = Setting("dashboard.port", "DEPLOYEX_PHX_PORT", of: [.host])
     static let dashboardHost = Setting("dashboard.host", "DEPLOYEX_PHX_HOST", of: [.host])
-    static let dashboardToken = Setting("dashboard.api_token", "DEPLOYEX_API_TOKEN", of: [.host])
+    static let dashboardToken = Setting(
+        "dashboard.api_token", "DEPLOYEX_API_TOKEN", of: [.host], mayBeSecret: true)
     static let dashboardTokenFile = Setting(
-        "dashboard.api_token_file", "DEPLOYEX_API_TOKEN_FILE", of: [.host])
+        "dashboard.api_token_file", "DEPLOYEX_API_TOKEN_FILE", of: [.host], mayBeSecret: true)
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
+    static let logTimestamps = Setting("log.timestamps", "DEPLOYEX_LOG_TIMESTAMPS", of: [.host])
     static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
     // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
     static let replicas = Setting("replicas", "DEPLOYEX_MONITORED_REPLICAS")
     static let firstPort = Setting("first_port", "DEPLOYEX_MONITORED_APP_PORT")
-    static let environment = Setting("environment", nil)
+    static let environment = Setting("environment", nil, mayBeSecret: true)
     static let maximumOpenFiles = Setting("max_open_files", "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES")
-    static let startCommand = Setting("start_command", "DEPLOYEX_MONITORED_APP_START_COMMAND")
+    static let startCommand = Setting(
+        "start_command", "DEPLOYEX_MONITORED_APP_START_COMMAND", mayBeSecret: true)
     static let storageAdapter = Setting("storage.adapter", "DEPLOYEX_STORAGE_ADAPTER")
     static let storagePath = Setting("storage.path", "DEPLOYEX_STORAGE_PATH")
     static let storageEnvironment = Setting("storage.environment", nil)
@@ -79,7 +100,8 @@ struct Setting: Equatable, Sendable {
     static let readinessAlive = Setting("readiness.alive_seconds", "DEPLOYEX_READINESS_ALIVE")
     static let readinessApplications = Setting(
         "readiness.applications", "DEPLOYEX_READINESS_APPLICATIONS")
-    static let readinessHTTPPath = Setting("readiness.http_path", "DEPLOYEX_READINESS_HTTP_PATH")
+    static let readinessHTTPPath = Setting(
+        "readiness.http_path", "DEPLOYEX_READINESS_HTTP_PATH", mayBeSecret: true)
     static let readinessHTTPTimeout = Setting(
         "readiness.http_timeout", "DEPLOYEX_READINESS_HTTP_TIMEOUT")
     static let rollbackTimeout = Setting("rollback.timeout", "DEPLOYEX_ROLLBACK_TIMEOUT")
@@ -89,7 +111,8 @@ struct Setting: Equatable, Sendable {
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
-        dashboardTokenFile, logMaximumBytes, logFiles, name, user, replicas, firstPort, environment,
+        dashboardTokenFile, logMaximumBytes, logFiles, logTimestamps, name, user, replicas,
+        firstPort, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,

@@ -13,7 +13,13 @@ enum SettingValue {
     func failure(_ takes: String) -> UsageError {
         let message =
             switch self {
+            case .text(_, let name) where Setting.mayBeSecret(name):
+                "\(name): \(takes), not what it is set to"
             case .text(let text, let name): "\(name)=\(text): \(takes)"
+            case .json(.string, let file, let key) where Setting.mayBeSecret(key):
+                "\(file): \(key): \(takes), not what stands there"
+            case .json(let value, let file, let key) where Setting.mayBeSecret(key):
+                "\(file): \(key): \(takes), not \(value.kind)"
             case .json(let value, let file, let key):
                 "\(file): \(key): \(takes), not \(Self.shown(value))"
             }

@@ -30,6 +30,16 @@ enum TLSAccess {
         }
     }
 
+    /// What to tell somebody who has named the folder of certificates and not asked for TLS.
+    static func warning(
+        _ options: DistributionOptions, environment: [String: String]
+    ) -> String? {
+        guard options.usesTLS == nil, environment["DEPLOYEX_OTP_TLS_CERT_PATH"]?.isEmpty == false
+        else { return nil }
+        return "DEPLOYEX_OTP_TLS_CERT_PATH is set, and the distribution is without TLS: it takes "
+            + "ELIXIR_ERL_OPTIONS=\"-proto_dist inet_tls\""
+    }
+
     /// The text of an options file for the certificates in one folder.
     private static func optionsText(_ folder: String) -> String {
         let escaped = folder.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")

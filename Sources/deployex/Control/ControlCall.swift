@@ -10,16 +10,28 @@ internal import Supervisor
 enum ControlCall: Equatable {
     case status(application: String?)
     case versions(application: String?)
+    /// The status, once it has another revision than this one.
+    case watchStatus(application: String?, withUsage: Bool, after: Int, within: Duration)
     case command(application: String, EngineCommand)
     case stopAll
     case tail(InstanceName, LogFiles.Stream, lines: Int)
     /// - Parameter limit: how long to wait for new output.
-    case readLog(InstanceName, LogFiles.Stream, LogStart, within: Duration)
+    case readLog(LogPart, within: Duration)
+    /// Several logs at once. Any of them ends the waiting.
+    case readLogs([LogPart], within: Duration)
     case instance(InstanceName)
     /// A command. Its answer also says what to wait for.
     case request(application: String, EngineCommand)
     /// Waits until the goal's applications have another revision than this one.
     case awaitGoal(CommandGoal, after: Int, within: Duration)
+
+    /// Whose log to read, and from where.
+    struct LogPart: Equatable {
+        /// `nil` for deployex's own log.
+        var instance: InstanceName?
+        var stream: LogFiles.Stream
+        var start: LogStart
+    }
 
     /// Where to begin reading a log.
     enum LogStart: Equatable {
@@ -35,10 +47,15 @@ enum ControlCall: Equatable {
     /// The most lines that can be asked for.
     static let maximumLineCount = 100_000
 
+    /// How many logs one call may read.
+    static let maximumLogCount = 512
+
     /// How many arguments a function takes, without the application.
     private static let arities = [
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
-        "status": 0, "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4, "instance": 1,
+        "status": 0, "watch_status": 3, "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4,
+        "read_logs": 2,
+        "instance": 1,
     ]
 
     /// The longest time that a call waits, in milliseconds: a caller that is gone is not waited for
@@ -75,6 +92,17 @@ enum ControlCall: Equatable {
         }
         switch function {
         case "status": return .status(application: application)
+        case "watch_status":
+            guard let withUsage = rest[0].asBool else {
+                throw ControlRefusal(
+                    "whether to measure what is used is true or false, not \(brief(rest[0]))")
+            }
+            return .watchStatus(
+                application: application, withUsage: withUsage, after: rest[1].asInteger ?? 0,
+                within: try wait(rest[2]))
+        case "read_logs":
+            return .readLogs(
+                try logParts(rest[0], application, directory), within: try wait(rest[1]))
         case "versions": return .versions(application: application)
         case "auto": return try command(.deploy(version: nil))
         case "rollback": return try command(.rollback)
@@ -108,10 +136,9 @@ enum ControlCall: Equatable {
         case "start": .command(application: instance.app, .start(instance.number))
         case "tail": .tail(instance, try stream(rest[0]), lines: try count(rest[1]))
         case "read_log":
-            .readLog(instance, try stream(rest[0]), try logStart(rest[1]), within: .zero)
+            .readLog(try logPart(instance, rest[0], rest[1]), within: .zero)
         case "follow_log":
-            .readLog(
-                instance, try stream(rest[0]), try logStart(rest[1]), within: try wait(rest[2]))
+            .readLog(try logPart(instance, rest[0], rest[1]), within: try wait(rest[2]))
         case "instance": .instance(instance)
         default: preconditionFailure("\(function) has an arity but no meaning")
         }
@@ -170,6 +197,36 @@ enum ControlCall: Equatable {
         }
         return number
     }
+
+    private static func logPart(
+        _ instance: InstanceName?, _ stream: Term, _ start: Term
+    ) throws(ControlRefusal) -> LogPart {
+        LogPart(
+            instance: instance, stream: try self.stream(stream), start: try logStart(start))
+    }
+
+    /// `[{Instance, Stream, Start}]`, where the instance may be `deployex` for its own log.
+    private static func logParts(
+        _ term: Term, _ application: String?, _ directory: InstanceDirectory
+    ) throws(ControlRefusal) -> [LogPart] {
+        guard case .list(let list) = term, 1...maximumLogCount ~= list.count else {
+            throw ControlRefusal(
+                "logs are a list of {Instance,Stream,Start}, \(maximumLogCount) at most")
+        }
+        var parts: [LogPart] = []
+        for element in list {
+            guard case .tuple(let fields) = element, fields.count == 3 else {
+                throw ControlRefusal("a log is {Instance,Stream,Start}, not \(brief(element))")
+            }
+            let isOwn = text(fields[0]) == ownLogName
+            let instance = isOwn ? nil : try instance(fields[0], application, directory)
+            parts.append(try logPart(instance, fields[1], fields[2]))
+        }
+        return parts
+    }
+
+    /// What stands for deployex itself where an instance could stand.
+    static let ownLogName = "deployex"
 
     /// `{last, N}`, or the `next` of an earlier answer.
     private static func logStart(_ term: Term) throws(ControlRefusal) -> LogStart {

@@ -43,11 +43,21 @@ enum Output {
         print("\r\u{1B}[K" + SafeText.line(text))
     }
 
+    /// Prints text with escape sequences of our own. What others wrote in it has been made safe.
+    static func terminal(_ text: String) {
+        print(text)
+    }
+
     /// Prints one line on stderr that says what went wrong and what to do.
     static func error(_ text: String) {
         let name = "deployex:"
         let mark = usesColours(on: STDERR_FILENO) ? Colour.red.around(name) : name
         write("\(mark) \(SafeText.line(text))\n", to: STDERR_FILENO)
+    }
+
+    /// Prints several lines on stderr for somebody who has to decide something first.
+    static func explanation(_ text: String) {
+        write(SafeText.text(text) + "\n", to: STDERR_FILENO)
     }
 
     /// Prints an application's output unchanged, for other programs. See ``ApplicationOutput``.

@@ -20,8 +20,9 @@ final class ProductionLog: ServerLog {
     /// - Parameter root: `LOGPATH`, such as `/var/log`.
     init(beside console: any ServerLog, root: String, limits: LogLimits) {
         self.console = console
-        all = FileLog(path: "\(root)/deployex/deployex-stdout.log", limits: limits)
-        problems = FileLog(path: "\(root)/deployex/deployex-stderr.log", limits: limits)
+        let logs = LogFiles(root: root)
+        all = FileLog(path: logs.ownPath(.stdout), limits: limits)
+        problems = FileLog(path: logs.ownPath(.stderr), limits: limits)
     }
 
     /// `2026-03-01T12:00:00.042Z [info] text`

@@ -10,6 +10,13 @@ enum TextColumns {
             terminal: isatty(STDOUT_FILENO) == 1 ? terminal : nil)
     }
 
+    /// How many lines the terminal on stdout shows at once.
+    static var availableRows: Int {
+        var size = winsize()
+        let isKnown = ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_row > 0
+        return isKnown ? Int(size.ws_row) : 24
+    }
+
     /// - Parameter terminal: the terminal's columns; 0 if it does not know them, `nil` for none.
     static func available(variable: String?, terminal: Int?) -> Int? {
         if let text = variable, let columns = Int(text), columns > 0 {

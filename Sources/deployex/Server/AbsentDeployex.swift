@@ -1,3 +1,4 @@
+internal import Deployment
 internal import EPMD
 internal import ErlDist
 internal import Supervisor
@@ -7,7 +8,8 @@ internal import Transport
 /// folder is locked.
 struct AbsentDeployex {
     let local: LocalDeployex
-    let timeout: Duration
+    /// How long an instance may take to end; if `nil`, as its record says.
+    let timeout: Duration?
     let epmd: EPMDClient
     let loop: EventLoop
 
@@ -21,8 +23,9 @@ struct AbsentDeployex {
         let instances = RecordedInstances(
             basePath: base, records: work.records, owners: CommandTrust.fileOwners(base: base),
             processes: SystemProcesses(loop: loop), loop: loop)
-        let running = try await instances.running().map(\.record)
-        var left: [String] = []
+        let found = try await instances.look()
+        let running = found.running.map(\.record)
+        var left = try await stopCommands(of: work) + found.uncertain
         try await withThrowingTaskGroup(
             of: (InstanceRecord, RecordedInstances.Stopped).self
         ) { group in
@@ -55,10 +58,31 @@ struct AbsentDeployex {
             + (isEPMDEnded ? ", and EPMD has ended" : "")
     }
 
+    /// Stops the pre-commands that are recorded.
+    /// - Returns: those that do not end.
+    private nonisolated(nonsending) func stopCommands(of work: Work) async throws -> [String] {
+        let commands = try await offload {
+            try CommandRecordFile.all(in: work.records.path, files: work.files)
+        }
+        var left: [String] = []
+        for (application, command) in commands {
+            guard let identity = try await offload({ try command.read() }) else { continue }
+            let outcome = try await LeftoverSession.stop(
+                identity, timeout: .seconds(2), in: SystemProcesses(loop: loop), on: loop)
+            if case .survived = outcome {
+                left.append("a pre-command of \(application)")
+            } else {
+                try await offload { try command.remove() }
+            }
+        }
+        return left
+    }
+
     private struct Work: Sendable {
         let anchor: FolderAnchor
         let lock: FolderLock
         let records: InstanceRecordFolder
+        let files: any FileSystem
     }
 
     /// Opens and locks the folder; `nil` when no deployex has worked in it, or one does. It blocks.
@@ -76,7 +100,7 @@ struct AbsentDeployex {
         do throws(FolderLock.Failure) {
             return Work(
                 anchor: anchor, lock: try FolderLock(folder: anchor.path),
-                records: InstanceRecordFolder(base: base, fileSystem: files))
+                records: InstanceRecordFolder(base: base, fileSystem: files), files: files)
         } catch {
             if case .held = error { return nil }
             throw CommandFailure("\(error)")

@@ -17,6 +17,9 @@ struct ControlModule: Sendable {
     let applications: [ServedApplication]
     let feed: ObservationFeed
     let logWatch: LogWatch
+    /// deployex's own log; `nil` if it keeps none.
+    let ownLogs: LogFiles?
+    let usage: UsageSampler
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
     /// Stops everything. The server may end once the caller has its answer.
@@ -43,6 +46,9 @@ struct ControlModule: Sendable {
         switch call {
         case .status(let application):
             return await statusReport(of: application).term
+        case .watchStatus(let application, let withUsage, let seen, let limit):
+            return Self.ok(
+                try await watch(application, withUsage, after: seen, within: limit, caller))
         case .versions(let application):
             return await versionsReport(of: application).term
         case .command(let application, let command):
@@ -74,14 +80,10 @@ struct ControlModule: Sendable {
                 ).map { $0 + "\n" }.joined()
             }
             return Self.ok(found)
-        case .readLog(let instance, let stream, let start, let limit):
-            let chunk = try await read(instance, stream, start, within: limit, caller)
-            return Self.ok(
-                Term.object([
-                    ("text", .binary(chunk.bytes)),
-                    ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
-                    ("lost_bytes", chunk.lostByteCount.term),
-                ]))
+        case .readLog(let part, let limit):
+            return Self.ok(try await read([part], within: limit, caller)[0])
+        case .readLogs(let parts, let limit):
+            return Self.ok(.list(try await read(parts, within: limit, caller)))
         case .instance(let instance):
             return Self.ok(await description(of: instance))
         }
@@ -127,42 +129,78 @@ struct ControlModule: Sendable {
         }
     }
 
-    /// The log's content from `start` on. If there is none yet, what is written within `limit`.
-    private func read(
-        _ instance: InstanceName, _ stream: LogFiles.Stream, _ start: ControlCall.LogStart,
-        within limit: Duration, _ caller: Caller
-    ) async throws -> LogChunk {
-        let logs = served(instance.app).logs
-        let (path, owners) = (logs.path(instance, stream), logs.owners)
-        let topics: Set<ObservationTopic> = [.log(instance, stream)]
-        let seen = await feed.revision(of: topics)
-        var isWatched = false
-        if limit > .zero {
-            // Watch before looking, so that nothing is missed in between.
-            isWatched = await logWatch.watch(instance, stream, at: path)
-        }
-        let chunk = try await offload {
+    /// A log that is being read.
+    private struct OpenedLog: Sendable {
+        var path: String
+        var owners: TrustedUsers
+        var start: ControlCall.LogStart
+
+        /// What follows its start. It blocks.
+        func chunk(limit: Int) throws(FileSystemError) -> LogChunk {
             let position =
                 switch start {
                 case .last(let lines):
                     try LogFiles.position(path: path, lastLines: lines, owners: owners)
                 case .position(let position): position
                 }
-            return try LogFiles.read(
-                path: path, from: position, limit: Self.chunkByteCount, owners: owners)
-        }
-        guard chunk.bytes.isEmpty, chunk.lostByteCount == 0, limit > .zero else { return chunk }
-        _ = try await feed.change(
-            of: topics, after: seen, by: caller.node.text,
-            within: isWatched ? limit : min(limit, .milliseconds(200)))
-        return try await offload {
-            try LogFiles.read(
-                path: path, from: chunk.next, limit: Self.chunkByteCount, owners: owners)
+            return try LogFiles.read(path: path, from: position, limit: limit, owners: owners)
         }
     }
 
-    /// The most bytes in one answer.
+    private func opened(_ part: ControlCall.LogPart) throws(ControlRefusal) -> OpenedLog {
+        if let instance = part.instance {
+            let logs = served(instance.app).logs
+            return OpenedLog(
+                path: logs.path(instance, part.stream), owners: logs.owners, start: part.start)
+        }
+        guard let ownLogs else {
+            throw ControlRefusal(
+                "deployex keeps no log of its own here: it writes to its stdout, which is a terminal, "
+                    + "or the journal of its service")
+        }
+        return OpenedLog(
+            path: ownLogs.ownPath(part.stream), owners: ownLogs.owners, start: part.start)
+    }
+
+    /// What the logs contain from their starts on. If that is nothing yet, what is written within
+    /// `limit`.
+    /// - Returns: an answer for each of `parts`.
+    private func read(
+        _ parts: [ControlCall.LogPart], within limit: Duration, _ caller: Caller
+    ) async throws -> [Term] {
+        var logs: [OpenedLog] = []
+        for part in parts { logs.append(try opened(part)) }
+        let topics = Set(logs.map { ObservationTopic.log(path: $0.path) })
+        let seen = await feed.revision(of: topics)
+        var isWatched = limit > .zero
+        if isWatched {
+            // Watch before looking, so that nothing is missed in between.
+            for log in logs where await !logWatch.watch(log.path) { isWatched = false }
+        }
+        let size = min(Self.chunkByteCount, max(Self.answerByteCount / logs.count, 4 << 10))
+        func look(_ logs: [OpenedLog]) async throws -> [LogChunk] {
+            try await offload { try logs.map { try $0.chunk(limit: size) } }
+        }
+        var chunks = try await look(logs)
+        if limit > .zero, chunks.allSatisfy({ $0.bytes.isEmpty && $0.lostByteCount == 0 }) {
+            _ = try await feed.change(
+                of: topics, after: seen, by: caller.node.text,
+                within: isWatched ? limit : min(limit, .milliseconds(200)))
+            for index in logs.indices { logs[index].start = .position(chunks[index].next) }
+            chunks = try await look(logs)
+        }
+        return chunks.map { chunk -> Term in
+            Term.object([
+                ("text", .binary(chunk.bytes)),
+                ("next", .tuple([chunk.next.offset.term, chunk.next.inode.term])),
+                ("lost_bytes", chunk.lostByteCount.term),
+            ])
+        }
+    }
+
+    /// The most bytes of one log in one answer, and about the most of all.
     private static let chunkByteCount = 256 << 10
+    private static let answerByteCount = 2 << 20
 
     // MARK: Answers
 
@@ -177,15 +215,36 @@ struct ControlModule: Sendable {
         return snapshots
     }
 
-    func statusReport(of application: String?) async -> StatusReport {
+    /// The status once it has changed, or as it is when the time is over.
+    private func watch(
+        _ application: String?, _ withUsage: Bool, after seen: Int, within limit: Duration,
+        _ caller: Caller
+    ) async throws -> Term {
+        let names = application.map { [$0] } ?? applications.map(\.configuration.name)
+        var topics = Set(names.map { ObservationTopic.application($0) })
+        if withUsage {
+            topics.insert(.usage)
+            await usage.begin()
+        }
+        let revision = try await feed.change(
+            of: topics, after: seen, by: caller.node.text, within: limit)
+        let status = await statusReport(
+            of: application, usage: withUsage ? usage.usage : [:])
+        return Term.object([("revision", revision.term), ("status", status.term)])
+    }
+
+    func statusReport(
+        of application: String?, usage: [InstanceName: InstanceUsage] = [:]
+    ) async -> StatusReport {
         let now = MonotonicTime.now
         var found: [StatusReport.Application] = []
         for snapshot in await snapshots(of: application) {
             let served = served(snapshot.application)
-            found.append(
-                .init(
-                    snapshot, firstPort: served.configuration.firstPort,
-                    ports: await served.deployer.ports, host: name.host, now: now))
+            var application = StatusReport.Application(
+                snapshot, firstPort: served.configuration.firstPort,
+                ports: await served.deployer.ports, host: name.host, now: now)
+            application.add(usage)
+            found.append(application)
         }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
@@ -213,6 +272,7 @@ struct ControlModule: Sendable {
             ("folder", .binary(served.layout.current(instance.number))),
             ("program", .binary(served.layout.program(instance.number))),
             ("environment", environment.term),
+            ("variables", served.configuration.variables.keys.sorted().term),
             ("stdout", .binary(served.logs.path(instance, .stdout))),
             ("stderr", .binary(served.logs.path(instance, .stderr))),
         ]

@@ -75,6 +75,7 @@ struct ServedApplication: Sendable {
                 return InstanceNode(alive: "\(instance)", host: host, node: node)
             },
             log: log)
+        effects.foreignVariables = ProcessEnvironment.foreign
         effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
         effects.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
@@ -103,6 +104,7 @@ struct ServedApplication: Sendable {
             }
         }
         effects.prepareLogs = { await rotator.prepareForStart($0) }
+        effects.finishLogs = { await rotator.ended($0) }
         self.rotator = rotator
         deployer = Deployer(configuration: engine, effects: effects)
     }
@@ -183,14 +185,27 @@ struct ServedApplication: Sendable {
         await rotator.stop()
     }
 
-    /// Tells the deployer at once when the store may have another release.
-    func watchStore(on loop: EventLoop) -> StoreWatcher {
+    /// Tells the deployer at once when the store may have another release, or a package that was
+    /// missing.
+    func watchStore(on loop: EventLoop) -> [StoreWatcher] {
         let (deployer, log) = (deployer, log)
-        return StoreWatcher(
-            store: store, loop: loop,
-            onChange: { Task { await deployer.catalogAnnounced() } },
-            onFailure: { error in
-                log(.warning, "\(error): changes are noticed at the next poll instead of at once")
-            })
+        return [
+            StoreWatcher(
+                of: store, loop: loop,
+                onChange: { Task { await deployer.catalogAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): changes are noticed at the next poll instead of at once")
+                }),
+            StoreWatcher(
+                .packages, of: store, loop: loop,
+                onChange: { Task { await deployer.packagesAnnounced() } },
+                onFailure: { error in
+                    log(
+                        .warning,
+                        "\(error): a package that comes late is noticed at the next attempt")
+                }),
+        ]
     }
 }

@@ -19,7 +19,7 @@ actor Server {
     /// How the instances' nodes are named.
     private let naming: NodeNaming
     private var cookie: String
-    private let cookieOrigin: CookieOrigin
+    private let cookieOrigin: StartCookie.Origin
     private let recordedTLS: NodeRecord.TLS?
     /// What is left for the commands, once the base folder is locked.
     private var record: NodeRecord?
@@ -38,16 +38,6 @@ actor Server {
     private var endWaiter: CheckedContinuation<Void, Never>?
     /// The node that asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
-
-    /// Where the cookie comes from, as far as it matters for what the log says.
-    private enum CookieOrigin {
-        /// Somebody has given it.
-        case given
-        /// An earlier deployex has left it.
-        case recorded
-        /// There was none.
-        case made
-    }
 
     /// Whether the EPMD that deployex has started is to end with it.
     private var endsEPMD = false
@@ -70,6 +60,7 @@ actor Server {
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
+        if configuration.showsLogTimes { console.showTimes() }
         for application in configuration.applications {
             try application.checkRights(hardLimit: conditions.descriptorHardLimit)
         }
@@ -77,12 +68,17 @@ actor Server {
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
         naming = options.usesLongNames ? .long(host: name.host) : .short
-        let found = try Self.cookie(options, environment, configuration)
-        cookie = found.cookie
+        let found = try StartCookie(
+            options, environment, file: configuration.cookieFile,
+            left: NodeRecord.read(in: configuration.basePath))
+        cookie = found.text
         cookieOrigin = found.origin
         recordedTLS = try Self.recordedTLS(options, environment)
         tls = try TLSAccess.load(options, environment: environment) { level, text in
             console.log(level, text)
+        }
+        if let warning = TLSAccess.warning(options, environment: environment) {
+            console.log(.warning, warning)
         }
         trust = ListenerTrust(users: configuration.trustedUsers, remedy: CommandTrust.remedy)
         directory = InstanceDirectory(
@@ -109,24 +105,13 @@ actor Server {
         guard let path = file ?? variable else {
             return try ServerConfiguration(environment: environment)
         }
-        return try ServerConfiguration(file: .read(path), environment: environment)
-    }
-
-    private static func cookie(
-        _ options: DistributionOptions, _ environment: [String: String],
-        _ configuration: ServerConfiguration
-    ) throws(UsageError) -> (cookie: String, origin: CookieOrigin) {
-        func look(_ recorded: String?) throws(UsageError) -> String? {
-            try Cookie.lookFor(
-                options, environment: environment, file: configuration.cookieFile,
-                recorded: recorded)
+        do throws(UsageError) {
+            return try ServerConfiguration(file: .read(path), environment: environment)
+        } catch {
+            // Without --config it is not plain where the file's name comes from.
+            throw file == nil
+                ? UsageError("DEPLOYEX_CONFIG: \(error.message)", error.verb) : error
         }
-        guard case .found(let record) = NodeRecord.read(in: configuration.basePath) else {
-            guard let cookie = try look(nil) else { return (Cookie.random(), .made) }
-            return (cookie, .given)
-        }
-        let cookie = try look(record.cookie) ?? record.cookie
-        return (cookie, cookie == record.cookie ? .recorded : .given)
     }
 
     /// Where TLS is configured, for the commands.
@@ -155,7 +140,8 @@ actor Server {
         try await leaveRecord(in: folders.base)
         let orphans = orphans()
         let processes = SystemProcesses(
-            loop: loop, orphans: orphans, groups: await controlGroups())
+            loop: loop, orphans: orphans, groups: await controlGroups()
+        ) { [logger] in logger(.warning, $0) }
         let orphanWatch = Task(executorPreference: loop) { [loop] in
             await orphans?.watch(on: loop)
         }
@@ -169,12 +155,15 @@ actor Server {
             configured: Set(configuration.applications.map(\.name)), log: logger)
         await unconfigured.report()
         warnOfCookies()
+        for text in UnknownVariables.warnings(environment) { console.log(.warning, text) }
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
         let module = await expose(applications, unconfigured, on: listening.node)
         let http = await serveHTTP(module)
-        let watchers = applications.filter { $0.refusal == nil }.map { $0.watchStore(on: loop) }
+        let watchers = applications.filter { $0.refusal == nil }.flatMap {
+            $0.watchStore(on: loop)
+        }
         // Before the first read, so that nothing published in between waits for the next poll.
         for watcher in watchers { await watcher.start() }
         // Begin each on its own, so that a problem of one does not hold up another.
@@ -325,10 +314,15 @@ actor Server {
         case .absent: earlier = nil
         case .found(let record): earlier = record
         case .refused(let text):
+            guard cookieOrigin == .given else { throw Self.unreadable(text) }
             earlier = nil
             console.log(.warning, "\(text): what the last deployex has left is not used")
         }
-        if cookieOrigin == .made, let earlier { cookie = earlier.cookie }
+        switch (cookieOrigin, earlier) {
+        case (.made, let earlier?), (.unreadable, let earlier?): cookie = earlier.cookie
+        case (.unreadable(let text), nil): throw Self.unreadable(text)
+        default: break
+        }
         guard let process = ProcessIdentity.ofRunning(pid: getpid()) else {
             return console.log(
                 .warning, "Without /proc, commands do not find deployex by themselves")
@@ -347,7 +341,7 @@ actor Server {
             throw CommandFailure("keeping the new cookie: \(error)", exitCode: ExitCode.usage)
         }
         switch cookieOrigin {
-        case .given: break
+        case .given, .unreadable: break
         case .made:
             console.log(
                 .info,
@@ -360,6 +354,13 @@ actor Server {
                 "The cookie is the last deployex's, and not the one in ~/.erlang.cookie: to change to "
                     + "that one, name the file in DEPLOYEX_COOKIE_FILE")
         }
+    }
+
+    private static func unreadable(_ text: String) -> CommandFailure {
+        CommandFailure(
+            "\(text): instances may have the cookie in it; mend the file, or name one with their "
+                + "cookie in DEPLOYEX_COOKIE_FILE, or, if no instance runs, remove it",
+            exitCode: ExitCode.usage)
     }
 
     private func started(_ epmd: ProcessIdentity, _ base: BaseFolder) async {
@@ -421,8 +422,7 @@ actor Server {
 
     /// The control groups of the instances, where systemd or another manager lets us make them.
     private func controlGroups() async -> ControlGroups? {
-        let logger = logger
-        let groups = await offload { ControlGroups { logger(.warning, $0) } }
+        let groups = await offload { ControlGroups() }
         if let groups {
             console.log(
                 .info, "Each instance gets a control group of its own below \(groups.folder)")
@@ -565,6 +565,8 @@ actor Server {
             name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
             logWatch: LogWatch(feed: feed),
+            ownLogs: configuration.keepsOwnLog ? LogFiles(root: configuration.logPath) : nil,
+            usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {

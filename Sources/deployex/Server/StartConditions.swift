@@ -29,10 +29,12 @@ struct StartConditions: Equatable, Sendable {
 
     /// The user and the limits for an application's programs.
     func setting(for application: ApplicationConfiguration) -> ProcessSetting {
-        ProcessSetting(
+        var setting = ProcessSetting(
             user: application.otherUser, umask: umask,
             descriptorLimit: DescriptorAllowance.limit(
                 wanted: application.maximumOpenFiles, hard: descriptorHardLimit),
             coreLimit: coreLimit)
+        setting.hasUsualPriority = true
+        return setting
     }
 }

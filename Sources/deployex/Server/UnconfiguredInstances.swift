@@ -13,7 +13,11 @@ struct UnconfiguredInstances: Sendable {
 
     /// The instances of which processes run, according to their records.
     func running() async throws -> [RecordedInstances.Running] {
-        try await instances.running().filter { !configured.contains($0.record.app) }
+        let found = try await instances.look(besides: configured)
+        for text in found.uncertain {
+            log(.error, "\(text): it is not in the configuration, and is not stopped")
+        }
+        return found.running
     }
 
     /// Names them in the log, and says what to do.

@@ -11,28 +11,6 @@ import Transport
 
 /// A deployer that takes over what runs, while that changes.
 @Suite struct DeployerAdoptionTests {
-    /// Where there is nothing to deploy.
-    private struct EmptyStore: ReleaseStore {
-        let catalog = "nowhere"
-
-        func current() async throws(StoreError) -> Release? { nil }
-
-        func package(
-            of release: Release, into folder: String
-        ) async throws(StoreError) -> LocalPackage {
-            preconditionFailure("Nothing is published")
-        }
-    }
-
-    private struct UnreachableNode: RemoteNode {
-        func call(
-            _ module: Atom, _ function: Atom, _ arguments: [Term], timeout: Duration,
-            output: @escaping @Sendable (String) -> Void
-        ) async throws(RemoteCallError) -> Term {
-            throw .unreachable("there is no node")
-        }
-    }
-
     /// A process of ours that sleeps.
     private func startSleeper() throws -> (process: ChildProcess, identity: ProcessIdentity) {
         let process = try ChildProcess("sleep", ["600"])

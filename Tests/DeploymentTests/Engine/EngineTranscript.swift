@@ -53,6 +53,7 @@ struct EngineTranscript {
         for action in new {
             switch action {
             case .log(let level, let text): log.append("[\(level.rawValue)] \(text)")
+            case .logCrash(_, let text): log.append("[error] \(text)")
             case .note(let number, let note): notes[number] = note
             case .save(let record): saved = record
             default: actions.append(action)

@@ -89,12 +89,12 @@ import Transport
         world.boot(1, run: 1)
         world.publish(.two)
         world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
-        world.tell(.hotUpgraded(1, .two, leftBehind: "children are not started: a of b"))
+        world.tell(.hotUpgraded(1, .two, leftBehind: .init(children: ["a of b"])))
         world.tell(.probed(1, run: 2, .ready))
         let instance = world.snapshot.instances[0]
         #expect(instance.status == .running && instance.current?.version == "0.1.1")
         #expect(instance.pendingRestart == "children are not started: a of b")
-        #expect(world.notes[1]?.pendingRestart == "children are not started: a of b")
+        #expect(world.notes[1]?.pendingRestart == PendingRestart(children: ["a of b"]))
         #expect(
             world.log.contains {
                 $0.hasPrefix("[warning] The hot upgrade of instance: 1 has left something behind")
@@ -102,7 +102,40 @@ import Transport
         #expect(world.command(.restart(1)) == .done("instance 1 is being restarted"))
         world.end(1, .code(0))
         #expect(world.snapshot.instances[0].pendingRestart == nil)
-        #expect(world.notes[1]?.pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == PendingRestart())
+    }
+
+    @Test func `a further hot upgrade says anew what runs old code, and starts no child`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        func upgrade(_ release: Release, from: String, _ left: HotUpgrade.Remains, run: Int) {
+            world.publish(release)
+            world.tell(.staged(1, release, .hotUpgrade(from: from, to: release.version)))
+            world.tell(.hotUpgraded(1, release, leftBehind: left))
+            world.tell(.probed(1, run: run, .ready))
+        }
+        upgrade(.two, from: "0.1.0", .init(modules: ["m"], children: ["a of s"]), run: 2)
+        #expect(
+            world.snapshot.instances[0].pendingRestart
+                == "old code runs: m; children are not started: a of s")
+        upgrade(.three, from: "0.1.1", .init(children: ["b of s"]), run: 3)
+        #expect(
+            world.snapshot.instances[0].pendingRestart
+                == "children are not started: a of s, b of s")
+    }
+
+    @Test func `what is left of several hot upgrades is put together`() {
+        var pending = HotUpgrade.Remains(modules: ["m"], children: ["a"]).added(to: .init())
+        #expect(pending.text == "old code runs: m; children are not started: a")
+        // The node did not say what runs old code.
+        pending = HotUpgrade.Remains(modules: nil, children: ["a", "b"]).added(to: pending)
+        #expect(pending.text == "old code runs: m; children are not started: a, b")
+        pending = HotUpgrade.Remains().added(to: pending)
+        #expect(pending.text == "children are not started: a, b")
+        #expect(HotUpgrade.Remains().text == nil)
+        let many = HotUpgrade.Remains(children: (1...90).map { "c\($0)" }).added(to: pending)
+        #expect(many.text == "children are not started: a, b, c1, c2, c3, …")
+        #expect(many.children.count == 10)
     }
 
     @Test func `what waits for a restart is kept by the process alone, and through deployex's end`()
@@ -110,12 +143,12 @@ import Transport
         var world = EngineTranscript(found: [.running(.one)])
         let identity = world.boot(1, run: 1)
         var found = DeploymentEngine.Found.running(.one)
-        found.note.pendingRestart = "vm.args has changed"
+        found.note.pendingRestart.modules = "vm.args has changed"
         found.process = .running(identity, since: world.now, isStopping: false)
         world = EngineTranscript(found: [found])
         #expect(world.snapshot.instances[0].pendingRestart == "vm.args has changed")
         world.end(1, .code(0))
-        #expect(world.notes[1]?.pendingRestart == nil)
+        #expect(world.notes[1]?.pendingRestart == PendingRestart())
         world.advance(.seconds(1))
         world.boot(1, run: 2)
         #expect(world.snapshot.instances[0].pendingRestart == nil)
@@ -254,6 +287,53 @@ import Transport
         world.end(1, .code(0))
         world.advance(.seconds(6))
         #expect(world.engine.nextDeadline.map { $0 > world.now } ?? true)
+    }
+
+    @Test
+    func `a version that works, published again with other bytes, is ignored and told of once`()
+        throws
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.one)
+        let again = try Release(version: "0.1.0", hash: "other")
+        for _ in 1...3 { world.publish(again) }
+        #expect(
+            world.log.filter { $0.contains("is ignored") } == [
+                "[warning] Version 0.1.0 is published again with hash other, and runs with hash a: "
+                    + "the new publication is ignored, because a version that works is not replaced "
+                    + "by other bytes. Publish them under another version"
+            ])
+        #expect(!world.take().contains { if case .stage = $0 { true } else { false } })
+        // Another publication of it is news.
+        world.publish(try Release(version: "0.1.0", hash: "third"))
+        #expect(world.log.filter { $0.contains("is ignored") }.count == 2)
+        // Without a hash nobody knows whether it is another one.
+        world.publish(try Release(version: "0.1.0"))
+        #expect(world.log.filter { $0.contains("is ignored") }.count == 2)
+    }
+
+    @Test func `a package that comes late is tried at once, and one that was cut is no failure`() {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.publish(.two)
+        let staging = EngineAction.stage(1, .two, running: "0.1.0")
+        #expect(world.take().contains(staging))
+        for _ in 1...6 {
+            world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+            #expect(!world.take().contains(staging))
+            world.tell(.packagesAnnounced)
+            #expect(world.take().contains(staging))
+        }
+        // It became whole while its half was read.
+        world.tell(.packagesAnnounced)
+        world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+        #expect(world.log.last?.hasSuffix("it ends too early; next attempt in 0.5 s") == true)
+        world.advance(.milliseconds(500))
+        #expect(world.take().contains(staging))
+        world.tell(.stagingFailed(1, .two, reason: "it ends too early"))
+        #expect(world.log.last?.hasSuffix("next attempt in 5 s") == true)
+        #expect(world.snapshot.ghosted.isEmpty)
     }
 
     @Test func `what is decided is on record before anything is done because of it`() {

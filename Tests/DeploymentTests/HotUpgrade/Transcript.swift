@@ -68,7 +68,7 @@ func releases(_ entries: (version: String, status: String)..., name: String = "c
         entries.map {
             .tuple([
                 .charlist(name), .charlist($0.version), [.charlist("kernel-8.5.3")],
-                .atom(Atom($0.status)),
+                .atom(Atom(shortEnough: $0.status)),
             ])
         })
 }

@@ -1,3 +1,4 @@
+import ExternalTermFormat
 import Foundation
 import Supervisor
 import Testing
@@ -228,6 +229,30 @@ struct UpgradeDecisionTests {
         #expect(await decide() == .fullDeployment(reason: .changedFile(added)))
     }
 
+    @Test func `what the running release has written into its priv is no change`() async throws {
+        let priv = "lib/elixir-1.14.0/priv"
+        try differ("\(priv)/data/shipped", "\(priv)/data/shipped", [1], [1])
+        try differ("\(priv)/data/downloaded", "x", [1], nil)
+        try differ("\(priv)/uploads/image.png", "x", [1], nil)
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        // What the package has, and the running release has not, is a change.
+        try differ("x", "\(priv)/data/added", nil, [1])
+        #expect(await decide() == .fullDeployment(reason: .changedFile("\(priv)/data/added")))
+    }
+
+    @Test func `a file of any size is compared`() async throws {
+        let model = "lib/elixir-1.14.0/priv/model"
+        try differ(model, model, [1], [1])
+        let byteCount = BeamCode.maximumByteCount + 1
+        for root in [tree.current, tree.staged] {
+            #expect(truncate("\(root)/\(model)", byteCount) == 0)
+        }
+        #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
+        try differ(model, model, nil, [2])
+        #expect(truncate("\(tree.staged)/\(model)", byteCount) == 0)
+        #expect(await decide() == .fullDeployment(reason: .changedFile(model)))
+    }
+
     @Test func `of a version that changes the relup says what is installed`() throws {
         let folder = "lib/counter-0.1"
         func omission(_ instructions: String) throws -> String? {
@@ -259,6 +284,21 @@ struct UpgradeDecisionTests {
             try omission("{load,{changed,p,p}},point_of_no_return,{load_object_code,{a,b,[added]}}")
                 == "counter 0.1.2: changed, and not loaded: added")
         #expect(try omission("") == "counter 0.1.2: changed, and not loaded: added, changed")
+        // A supervisor that is only loaded does not ask for its children again.
+        let attributes: Term = [.tuple([.atom("behaviour"), [.atom("supervisor")]])]
+        func supervisor(_ code: UInt8) -> [UInt8] {
+            BeamFile.bytes([("Code", [code]), ("Attr", attributes.encoded())])
+        }
+        try differ(
+            "\(folder).1/ebin/sup.beam", "\(folder).2/ebin/sup.beam", supervisor(1), supervisor(2))
+        let loading = "\(both),{load,{sup,p,p}}"
+        #expect(
+            try omission(loading)
+                == "counter 0.1.2: the supervisor sup has changed and is only loaded, so that its "
+                + "children stay as they were")
+        #expect(try omission("\(loading),{code_change,up,[{sup,[]}]}") == nil)
+        #expect(try omission("\(loading),{apply,{application,start,[counter]}}") == nil)
+        try differ("x", "\(folder).2/ebin/sup.beam", nil, supervisor(1))
         // What starts the application is run by a start of it alone.
         let untold =
             "counter 0.1.2: what starts the application has changed, and only a start runs it"

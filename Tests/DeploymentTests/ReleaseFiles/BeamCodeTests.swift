@@ -1,3 +1,4 @@
+import ExternalTermFormat
 import Supervisor
 import TestKit
 import Testing
@@ -59,6 +60,24 @@ enum BeamFile {
             ("LitT", [7]), ("Code", [3]), ("AtU8", [2]), ("ImpT", [5]), ("StrT", [4]),
         ])
         #expect(try BeamCode(bytes).digested == [2, 3, 4, 5, 7])
+    }
+
+    @Test func `a module's behaviours are in its attributes`() throws {
+        func behaviours(_ attributes: [UInt8]?) throws(FileSystemError) -> Set<String> {
+            let chunks = [("Code", [UInt8(1)])] + (attributes.map { [("Attr", $0)] } ?? [])
+            return try BeamCode.behaviours(of: BeamFile.bytes(chunks))
+        }
+        let attributes: Term = [
+            .tuple([.atom("vsn"), [1]]), .tuple([.atom("behaviour"), [.atom("supervisor")]]),
+            .tuple([.atom("behavior"), [.atom("Elixir.Supervisor"), 7]]), .atom("odd"),
+        ]
+        let bytes = attributes.encoded()
+        #expect(try behaviours(bytes) == ["supervisor", "Elixir.Supervisor"])
+        #expect(try behaviours(nil) == [])
+        #expect(try behaviours(Term.atom("odd").encoded()) == [])
+        for count in 0..<bytes.count {
+            #expect(throws: FileSystemError.self) { try behaviours(Array(bytes.prefix(count))) }
+        }
     }
 
     @Test func `a compressed module is the same module`() throws {

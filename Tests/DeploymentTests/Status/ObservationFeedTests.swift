@@ -26,6 +26,7 @@ private let mailer = ObservationTopic.application("mailer")
         register.leave(first)
         woken = register.changed(counter)
         #expect(woken == [second])
+        #expect(register.isObserved(mailer) && !register.isObserved(.usage))
         #expect(register.revision(of: [counter, mailer]) == 3)
     }
 
@@ -123,10 +124,9 @@ private let mailer = ObservationTopic.application("mailer")
     {
         try await onLoop { feed in
             let path = "/tmp/deployex-log-\(UUID().uuidString)"
-            let name = InstanceName(app: "counter", number: 1)
-            let topics: Set<ObservationTopic> = [.log(name, .stdout)]
+            let topics: Set<ObservationTopic> = [.log(path: path)]
             let watch = LogWatch(feed: feed)
-            var isWatched = await watch.watch(name, .stdout, at: path)
+            var isWatched = await watch.watch(path)
             #expect(!isWatched)
             let file = open(path, O_CREAT | O_WRONLY | O_APPEND, 0o600)
             defer {
@@ -134,7 +134,7 @@ private let mailer = ObservationTopic.application("mailer")
                 unlink(path)
             }
             for round in 1...2 {
-                isWatched = await watch.watch(name, .stdout, at: path)
+                isWatched = await watch.watch(path)
                 #expect(isWatched)
                 #expect(write(file, "a", 1) == 1)
                 #expect(write(file, "b", 1) == 1)
@@ -147,6 +147,38 @@ private let mailer = ObservationTopic.application("mailer")
             let now = try await feed.change(
                 of: topics, after: 2, by: "a", within: .milliseconds(150))
             #expect(now == 2)
+        }
+    }
+
+    @Test func `what is used is measured while somebody watches, and no longer`() async throws {
+        try await onLoop { feed in
+            var snapshot = Self.snapshot("1.0")
+            snapshot.instances = [
+                InstanceSnapshot(
+                    number: 1, status: .running, current: nil, previous: nil,
+                    identity: ProcessIdentity.ofRunning(pid: getpid()))
+            ]
+            // This process leads no session unless a terminal made it one.
+            let isLeader = getsid(0) == getpid()
+            await feed.publish(snapshot)
+            let sampler = UsageSampler(
+                of: ["counter"], feed: feed, interval: .milliseconds(20),
+                patience: .milliseconds(20))
+            #expect(await !sampler.isMeasuring)
+            await sampler.begin()
+            #expect(await sampler.isMeasuring)
+            let found = await sampler.usage[InstanceName(app: "counter", number: 1)]
+            #expect((found != nil) == isLeader)
+            // A watcher that waits keeps it going.
+            _ = try await feed.change(
+                of: [.usage, mailer], after: feed.revision(of: [.usage, mailer]), by: "a",
+                within: .milliseconds(100))
+            let deadline = ContinuousClock.now + .seconds(20)
+            while await sampler.isMeasuring, ContinuousClock.now < deadline {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            #expect(await !sampler.isMeasuring)
+            #expect(await sampler.usage.isEmpty)
         }
     }
 }

@@ -59,7 +59,9 @@ import Transport
                           "uptime_seconds": 7,
                           "stopped_by_operator": false,
                           "crash_restarts": 1,
-                          "forced_restarts": 0
+                          "forced_restarts": 0,
+                          "cpu_percent": null,
+                          "memory_bytes": null
                         }
                       ]
                     }

@@ -20,7 +20,7 @@ import Transport
         loop = try .onOwnThread()
         let calls = calls
         watcher = StoreWatcher(
-            store: store, loop: loop, debounce: .milliseconds(20),
+            of: store, loop: loop, debounce: .milliseconds(20),
             onChange: {
                 calls.count.withLock { $0 += 1 }
                 calls.total.withLock { $0 += 1 }
@@ -120,6 +120,41 @@ import Transport
         await watcher.stop()
     }
 
+    @Test func `a package is told when it is whole`() async throws {
+        let calls = calls
+        let watcher = StoreWatcher(
+            .packages, of: store, loop: loop, debounce: .milliseconds(20),
+            onChange: {
+                calls.count.withLock { $0 += 1 }
+                calls.total.withLock { $0 += 1 }
+            },
+            onFailure: { error in calls.failures.withLock { $0.append(error) } })
+        await watcher.start()
+        let dist = folder / "a/root/dist/app"
+        try await expectCall("the folder made") { try makeFolders(dist) }
+        let package = dist + "/app-1.0.0.tar.gz"
+        let raw = open(package, O_WRONLY | O_CREAT | O_CLOEXEC, 0o640)
+        for _ in 0..<10 { #expect(write(raw, "half", 4) == 4) }
+        #expect(await !isCalled(within: .milliseconds(150)), "while it is written")
+        try await expectCall("closed") { #expect(close(raw) == 0) }
+        try await expectCall("renamed") {
+            try writeFile([1], to: dist + "/.incoming")
+            #expect(rename(dist + "/.incoming", dist + "/app-1.0.1.tar.gz") == 0)
+        }
+        try await expectCall("linked") {
+            #expect(symlink("elsewhere", dist + "/app-1.0.2.tar.gz") == 0)
+        }
+        try await expectCall("linked hard") {
+            #expect(link(package, dist + "/app-1.0.3.tar.gz") == 0)
+        }
+        // Neither what is no package of it, nor one that goes.
+        try writeFile([1], to: dist + "/notes.txt")
+        try writeFile([1], to: dist + "/other-1.0.0.tar.gz")
+        #expect(unlink(package) == 0)
+        #expect(await !isCalled(within: .milliseconds(150)))
+        await watcher.stop()
+    }
+
     @Test func `other files are not told, nor anything after the end`() async throws {
         try makeFolders(environment)
         await watcher.start()
@@ -151,7 +186,7 @@ import Transport
             root: folder / String(repeating: "x", count: 300), application: "app",
             environment: "local")
         let watcher = StoreWatcher(
-            store: long, loop: loop, onChange: { calls.count.withLock { $0 += 1 } },
+            of: long, loop: loop, onChange: { calls.count.withLock { $0 += 1 } },
             onFailure: { error in calls.failures.withLock { $0.append(error) } })
         await watcher.start()
         #expect(

@@ -19,6 +19,14 @@ import Transport
         #expect(policy.measured(["b": limit + 1, "a": 5], now: at(2)) == ["b"])
     }
 
+    @Test func `a flood is looked at again at once`() {
+        var policy = policy
+        _ = policy.measured(["a": limit * 7], now: at(0))
+        #expect(policy.untilNextLook == .milliseconds(50))
+        _ = policy.measured(["a": limit * 5], now: at(1))
+        #expect(policy.untilNextLook == .milliseconds(250))
+    }
+
     @Test func `without a limit nothing is`() {
         var policy = LogRotationPolicy(limits: .off)
         #expect(policy.measured(["a": .max], now: at(0)) == [])
@@ -55,14 +63,14 @@ import Transport
     @Test func `a log that grows fast is looked at sooner`() {
         var policy = policy
         _ = policy.measured(["a": 0, "b": 0], now: at(0))
-        #expect(policy.untilNextLook == .seconds(5))
-        // 2 MiB a second: half the limit in 2.5 s.
-        _ = policy.measured(["a": 10 << 20, "b": 1], now: at(5))
-        #expect(policy.untilNextLook == .seconds(2.5))
-        _ = policy.measured(["a": 1 << 30, "b": 1], now: at(7.5))
+        #expect(policy.untilNextLook == .seconds(1))
+        // 10 MiB a second: half the limit in half a second.
+        _ = policy.measured(["a": 10 << 20, "b": 1], now: at(1))
+        #expect(policy.untilNextLook == .seconds(0.5))
+        _ = policy.measured(["a": limit * 6, "b": 1], now: at(1.5))
         #expect(policy.untilNextLook == .milliseconds(250))
-        _ = policy.finished("a", .rotated, now: at(8))
-        _ = policy.measured(["a": 1 << 20, "b": 1], now: at(8))
-        #expect(policy.untilNextLook == .seconds(5))
+        _ = policy.finished("a", .rotated, now: at(2))
+        _ = policy.measured(["a": 1 << 20, "b": 1], now: at(2))
+        #expect(policy.untilNextLook == .seconds(1))
     }
 }

@@ -68,6 +68,21 @@ import Transport
         #expect(try world.rotation.rotate() == 0)
     }
 
+    @Test(arguments: [2, 100])
+    func `where no part of a file can be freed the log is unsupported, however long it is`(
+        pieceCount: Int
+    ) throws {
+        let world = LogWorld()
+        let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 2)
+        var rotation = LogRotation(path: world.path, limits: limits)
+        rotation.freesNoPart = true
+        let written = LogWorld.lines(65_536 * pieceCount)
+        world.append(written)
+        #expect(try rotation.rotate() == nil)
+        #expect(try world.names() == ["app-1-stdout.log"])
+        #expect(try world.everything() == written)
+    }
+
     @Test func `the oldest pieces go`() throws {
         let world = LogWorld()
         let limits = LogLimits(fileByteCount: LogLimits.alignment, keptPieceCount: 2)

@@ -56,6 +56,81 @@ import Transport
         #expect(notices.list == [])
     }
 
+    @Test func `the log of the pre-commands is kept below the limit, too`() async throws {
+        let path = logs.preCommandsPath(app: "app")
+        try Data(LogWorld.lines(200_000)).write(to: URL(fileURLWithPath: path))
+        let rotator = await rotator()
+        await rotator.look()
+        #expect(
+            try names() == [
+                "app-pre-commands.log", "app-pre-commands.log.000000000065536",
+                "app-pre-commands.log.000000000131072",
+            ])
+    }
+
+    @Test func `a log that was deleted is made anew, and told of once`() async throws {
+        let path = logs.path(name, .stdout)
+        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        defer { close(raw) }
+        let rotator = await rotator()
+        await rotator.look()
+        #expect(unlink(path) == 0)
+        _ = "hello".withCString { Glibc.write(raw, $0, 5) }
+        for _ in 1...2 { await rotator.look() }
+        #expect(try HostFileSystem().read(path, limit: 100) == Array("hello".utf8))
+        guard notices.list.count == 1, case .warning(let text) = notices.list[0] else {
+            Issue.record("\(notices.list)")
+            return
+        }
+        #expect(text.hasPrefix("\(path) was deleted while its instance writes to it"))
+    }
+
+    @Test func `of an instance of which nothing runs a deleted log is no news`() async throws {
+        let path = logs.path(name, .stdout)
+        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        defer { close(raw) }
+        let rotator = await rotator()
+        await rotator.look()
+        // What it wrote to a deleted one is copied when it has ended.
+        #expect(unlink(path) == 0)
+        _ = "hello".withCString { Glibc.write(raw, $0, 5) }
+        await rotator.ended(name)
+        #expect(try HostFileSystem().read(path, limit: 100) == Array("hello".utf8))
+        await rotator.look()
+        #expect(unlink(path) == 0)
+        await rotator.look()
+        #expect(notices.list == [])
+        #expect(try HostFileSystem().status(path) == nil)
+        // From its next start on it is looked after again.
+        await rotator.prepareForStart(name)
+        try write(5)
+        await rotator.look()
+        #expect(unlink(path) == 0)
+        await rotator.look()
+        #expect(notices.list.count == 1)
+    }
+
+    @Test func `a log that was deleted and cannot be made anew is told of once`() async throws {
+        let path = logs.path(name, .stdout)
+        let raw = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o640)
+        defer { close(raw) }
+        let rotator = await rotator()
+        await rotator.look()
+        try FileManager.default.removeItem(atPath: folder("app"))
+        folder.write("in the way", "app")
+        _ = "hello".withCString { Glibc.write(raw, $0, 5) }
+        for _ in 1...3 { await rotator.look() }
+        guard notices.list.count == 1, case .warning(let text) = notices.list[0] else {
+            Issue.record("\(notices.list)")
+            return
+        }
+        #expect(text.hasPrefix("\(path) was deleted while its instance writes to it, and cannot"))
+        try FileManager.default.removeItem(atPath: folder("app"))
+        await rotator.look()
+        #expect(try HostFileSystem().read(path, limit: 100) == Array("hello".utf8))
+        #expect(notices.list.count == 2)
+    }
+
     @Test func `what a killed run left is completed at the start`() async throws {
         try write(60_000)
         folder.write("half of a copy", "app/app-1-stdout.log.copying")

@@ -39,8 +39,10 @@ final class ObservedFiles: ForwardingFiles, @unchecked Sendable {
                 {
                     world.invariants.saved(record)
                 }
-            } else if let number = number(of: file), !world.isFull {
-                world.invariants.recorded(number)
+            } else if number(of: file) != nil, file.hasSuffix(".json"),
+                let record = try? JSONDecoder().decode(InstanceRecord.self, from: Data(bytes))
+            {
+                world.invariants.recorded(record, hasSpace: !world.isFull)
             }
         }
     }

@@ -57,7 +57,9 @@ extension SimulatedProcess {
         }
 
         private static func printed(_ folder: String) -> [UInt8] {
-            let configuration: Term = [.tuple([.atom(Atom(Scenario.application)), []])]
+            let configuration: Term = [
+                .tuple([.atom(Atom(shortEnough: Scenario.application)), []])
+            ]
             let term = Term.tuple([.binary(Array(folder.utf8)), configuration])
             let text = Data(term.encoded()).base64EncodedString()
             return Array("deployex-configuration:\(text)\n".utf8)

@@ -21,6 +21,7 @@ final class SimulatedDeployex: @unchecked Sendable {
     /// Why its process is to end, by itself.
     private(set) var ending: String?
     private var isDetaching = false
+    private var hasMadeLogFolder = false
 
     init(_ world: SimulatedWorld) {
         self.world = world
@@ -44,10 +45,13 @@ final class SimulatedDeployex: @unchecked Sendable {
                 world.invariants.logged(text, world)
             })
         effects.unpack = { try await publication.unpack($0, into: $1, $2) }
-        effects.prepareLogFolder = {
+        effects.prepareLogFolder = { [unowned self] in
+            if world.sabotage == .leavesFoldersRemoved, hasMadeLogFolder { return }
+            hasMadeLogFolder = true
             let folder = "/log/\(Scenario.application)"
             if try files.status(folder) == nil { try files.makeFolders(folder, mode: 0o750) }
         }
+        effects.logEnd = { _ in 0 }
         effects.logTail = { path, _ in ["the last words in \(path)"] }
         var timings = HotUpgrade.Timings()
         (timings.preparation, timings.installation) = (.seconds(15), .seconds(15))

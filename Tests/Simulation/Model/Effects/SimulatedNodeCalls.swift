@@ -91,7 +91,7 @@ extension SimulatedWorld {
             // Those of the release's `.rel` file; its own comes last.
             let names: [Atom] = ["kernel", "stdlib", "sasl"]
             return .list(
-                (names + (isStarted ? [Atom(Scenario.application)] : [])).map {
+                (names + (isStarted ? [Atom(shortEnough: Scenario.application)] : [])).map {
                     .tuple([.atom($0), .charlist(""), .charlist(node.running.version)])
                 })
         // Nothing is ever left behind.
@@ -157,7 +157,7 @@ private struct ReleaseHandler {
         func entry(_ version: String, _ status: String) -> Term {
             .tuple([
                 .charlist(Scenario.application), .charlist(version), .list([]),
-                .atom(Atom(status)),
+                .atom(Atom(shortEnough: status)),
             ])
         }
         if let claimed = node.claimed { return .list([entry(claimed, "permanent")]) }

@@ -45,6 +45,10 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
         guard world.disk.image.status(program.path) != nil else {
             throw SpawnError("starting \(program.path): there is no program")
         }
+        let log = program.stdoutPath
+        guard world.disk.image.status(Files.parent(of: log)) != nil else {
+            throw SpawnError("starting \(program.path): opening its log: there is no \(log)")
+        }
         let number = Self.number(in: program.path)
         let command = SimulatedProcess.Command(program, in: world)
         let role: SimulatedProcess.Role = command == nil ? .instance(number) : .command
@@ -72,6 +76,7 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
             world.sabotage == .signalsByPID
             ? world.host.process(pid: identity.pid) : world.host[identity]
         guard let found else { return nil }
+        if world.sabotage == .forgetsLeftovers, case .daemon = found.role { return nil }
         let session = SimulatedSession(
             found.identity, found.role, isChild: false, world, loop, onEvent: onEvent)
         if world.sabotage == .restartsInsteadOfAdopting, case .instance = found.role {
@@ -79,6 +84,7 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
             return nil
         }
         sessions.append(session)
+        if world.sabotage != .forgetsLeftovers { session.others = others }
         return session
     }
 
@@ -89,8 +95,15 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
         return world.host.processes(of: Self.number(in: folder)).map(\.identity)
     }
 
-    /// Everything that a simulated instance starts ends with it.
-    func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] { [] }
+    func marked(with variable: String, owners: TrustedUsers) async -> [MarkedProcess] {
+        await loop.pause(.zero ... .milliseconds(20))
+        let number = Self.number(in: String(variable.drop { $0 != "/" }))
+        return world.host.daemons(of: number).map {
+            MarkedProcess(identity: $0.identity, session: $0.identity.pid, name: "daemon")
+        }
+    }
+
+    func removeGroup(marked mark: String) async {}
 
     func variable(_ name: String, of identity: ProcessIdentity) async -> String? { nil }
 
@@ -110,6 +123,13 @@ final class SimulatedProcesses: ProcessHost, @unchecked Sendable {
     }
 
     // MARK: For the world
+
+    /// An instance has started a process that has left its session. Whoever is the parent of orphans sees
+    /// that, sooner or later.
+    func daemonStarted(_ identity: ProcessIdentity, by leader: ProcessIdentity) {
+        guard let session = sessions.first(where: { $0.identity == leader }) else { return }
+        session.left(identity)
+    }
 
     /// A process has ended.
     func ended(_ identity: ProcessIdentity, _ exit: ProcessExit) {
@@ -145,6 +165,9 @@ final class SimulatedSession: RunningSession, @unchecked Sendable {
     private unowned let world: SimulatedWorld
     private let loop: SimulatedLoop
     private let onEvent: (ProcessSession.Event) -> Void
+    /// Known processes that have left the session.
+    var others: [ProcessIdentity] = []
+    private var hasEnded = false
 
     init(
         _ identity: ProcessIdentity, _ role: SimulatedProcess.Role, isChild: Bool,
@@ -176,12 +199,25 @@ final class SimulatedSession: RunningSession, @unchecked Sendable {
         }
     }
 
+    /// A process has left the session of a child: it has become a child itself.
+    func left(_ identity: ProcessIdentity) {
+        guard isChild else { return }
+        others.append(identity)
+        after(.seconds(1) ... .seconds(2)) { [self] in
+            if !hasEnded, world.host[identity] != nil { onEvent(.left(identity)) }
+        }
+    }
+
     /// The leader has ended; what else belongs to the session ends a moment later.
     func end(_ exit: ProcessExit) {
+        hasEnded = true
         if world.sabotage == .missesEndsOfAdopted, !isChild { return }
         let rest = world.random.duration(.zero ... .milliseconds(300))
         if case .instance(let number) = role {
             world.invariants.lingers(number, until: world.now + rest)
+        }
+        for other in others {
+            after(.zero...rest) { [self] in world.end(other, .signal(9)) }
         }
         let isTold = !world.isLost(.losesExits)
         after(.zero ... .milliseconds(20)) { [self] in

@@ -25,6 +25,14 @@ final class CurrentWatch: Sendable {
     /// A node, or a power cut, has changed what stands there.
     func forget(_ number: InstanceNumber) { state.withLock { $0.standing[number] = nil } }
 
+    /// Somebody has removed what stood there.
+    func removed(_ number: InstanceNumber) {
+        state.withLock { state in
+            state.standing[number] = nil
+            state.deployed.remove(number)
+        }
+    }
+
     func look(_ number: InstanceNumber, _ standing: StandingRelease, _ operation: DiskOperation) {
         state.withLock { state in
             if standing.version == nil, state.standing[number]?.version != nil {

@@ -16,6 +16,8 @@ final class Invariants {
     private var disturbed: Set<InstanceNumber> = []
     private var historyCount = 0
     private var reboots: [InstanceNumber: Reboot] = [:]
+    /// When nodes have last rebooted in place.
+    private var lastReboots: [InstanceNumber: MonotonicTime] = [:]
     /// Until when something of an ended session still holds the port.
     private var lingering: [InstanceNumber: MonotonicTime] = [:]
     private var preparedCount: [ReleaseID: Int] = [:]
@@ -26,6 +28,10 @@ final class Invariants {
     private var recorded: Set<InstanceNumber> = []
     /// Instances whose record somebody has damaged since their process was started.
     private var damagedRecords: Set<InstanceNumber> = []
+    /// When somebody has last removed a folder.
+    private var lastRemoval: MonotonicTime?
+    /// What has left the session of an instance, and is on record for certain.
+    private var leftOnRecord: [InstanceNumber: Set<ProcessIdentity>] = [:]
     /// The failures of the disk that were seen to have been injected.
     private var faultCount = 0
     private var lastFault: MonotonicTime?
@@ -88,7 +94,13 @@ final class Invariants {
 
     /// It has stopped everything, and says so.
     func stopped(_ world: SimulatedWorld) {
-        let left = world.host.all.filter { $0.role != .stranger }
+        let left = world.host.all.filter { process in
+            switch process.role {
+            case .stranger: false
+            case .daemon(let number): leftOnRecord[number]?.contains(process.identity) == true
+            case .instance, .command: true
+            }
+        }
         check(
             left.isEmpty,
             "after the stop of everything \(left.first?.identity.description ?? "") runs")
@@ -97,13 +109,26 @@ final class Invariants {
     func rebooted() {
         reboots = [:]
         lingering = [:]
+        leftOnRecord = [:]
         for number in InstanceNumber.first(replicas) { watch?.forget(number) }
     }
+
+    /// What was on the disk below `path` has gone.
+    func removed(_ path: String, _ number: InstanceNumber, at now: MonotonicTime) {
+        lastRemoval = now
+        if path == "/base/run" { damaged("/base/run/", number) }
+        if "/base/version/\(Scenario.application)/application.json".isBelow(path) {
+            damaged("application.json", number)
+        }
+    }
+
+    func removedCurrent(_ number: InstanceNumber) { watch?.removed(number) }
 
     func damaged(_ path: String, _ number: InstanceNumber) {
         if path.hasPrefix("/base/run/") {
             damagedRecords.insert(number)
             recorded.remove(number)
+            leftOnRecord[number] = nil
         }
         if path.hasSuffix("application.json") {
             ghosts = []
@@ -124,13 +149,24 @@ final class Invariants {
         check(
             lingering[number].map { $0 <= world.now } ?? true,
             "instance \(number): \(identity) is started beside what is left of the last session")
+        let left = world.host.daemons(of: number).map(\.identity).filter {
+            leftOnRecord[number]?.contains($0) == true
+        }
+        check(
+            left.isEmpty,
+            "instance \(number): \(identity) is started beside \(left.first?.description ?? ""), which "
+                + "left the session of the one before")
+        leftOnRecord[number] = nil
         disturbed.remove(number)
         damagedRecords.remove(number)
         reboots[number] = nil
     }
 
-    /// The record of an instance was written when there was space for it.
-    func recorded(_ number: InstanceNumber) { recorded.insert(number) }
+    /// The record of an instance was written, perhaps when there was space for it.
+    func recorded(_ record: InstanceRecord, hasSpace: Bool) {
+        if hasSpace { recorded.insert(record.instance) }
+        leftOnRecord[record.instance, default: []].formUnion(record.others ?? [])
+    }
 
     /// A record that was written once is written on a full disk, too: an instance that has crashed does not
     /// stay down for want of space, nor does one that is to stop run on.
@@ -169,6 +205,7 @@ final class Invariants {
     }
 
     func rebootedInPlace(_ world: SimulatedWorld, _ number: InstanceNumber, _ before: UInt32) {
+        lastReboots[number] = world.now
         guard let deployer = world.deployex, deployer.connections[number] == before,
             deployer.isRunning, let identity = deployer.identity(number)
         else { return }
@@ -224,6 +261,13 @@ final class Invariants {
         {
             watch?.deployed(number)
         }
+        if case .preCommandsFailed(_, let release, let reason) = event,
+            lastRemoval.map({ $0 + .seconds(2) < world.now }) ?? true
+        {
+            check(
+                !reason.contains("there is no"),
+                "\(release.version) is blamed for what somebody has removed: \(reason)")
+        }
         for action in actions {
             switch action {
             case .save(let record): examine(record, world, deployer)
@@ -247,7 +291,7 @@ final class Invariants {
                     examineKill(number, world, deployer)
                 }
             case .readCatalog, .resumeHotUpgrade, .discardStaged, .spawn, .probe, .note,
-                .readLogTail, .reply, .log, .finish:
+                .readLogTail, .logCrash, .reply, .log, .finish:
                 break
             }
         }
@@ -271,16 +315,18 @@ final class Invariants {
         let number = last.instance
         guard let process = world.host.processes(of: number).first, let node = process.node,
             process.identity == deployer.identity(number),
-            // Not in the moment in which it reboots by itself.
-            node.isUp(at: world.now)
+            // Not in the moment in which it reboots by itself, nor when it was asked just before.
+            node.isUp(at: world.now),
+            lastReboots[number].map({ $0 + .seconds(1) <= world.now }) ?? true
         else { return }
         check(
             node.running.version == last.version,
             "instance \(number): \(last.kind) of \(last.version) succeeded, \(node.running.version) runs"
         )
-        // What has been ready in this life is not taken back by a crash a moment ago.
+        // What has been ready in this life is not taken back by a crash a moment ago. What a release must have
+        // started is in its files.
         check(
-            node.isReady(at: world.now),
+            world.runningWithoutFiles.contains(number) || node.isReady(at: world.now),
             "instance \(number): \(last.kind) of \(last.version) succeeded, and it is not ready")
     }
 

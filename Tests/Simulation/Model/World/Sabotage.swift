@@ -18,6 +18,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case keepsNoSpare
     /// Something is kept outside the base folder.
     case strays
+    /// A removed folder is not made again before a start.
+    case leavesFoldersRemoved
 
     // In what is done to processes.
     /// A signal goes to a pid, whoever has it now.
@@ -28,6 +30,8 @@ package enum Sabotage: String, Sendable, CaseIterable {
     case startsTooEarly
     /// All instances are stopped when one is to be.
     case stopsAllAtOnce
+    /// What has left the session of an ended instance is not stopped.
+    case forgetsLeftovers
 
     // In what nodes answer.
     /// Any node that is connected counts as ready.

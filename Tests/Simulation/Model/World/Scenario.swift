@@ -16,6 +16,7 @@ struct Scenario {
         case failsDisk, fillsDisk, damagesState
         case killsInstances, freezesInstances, losesDistribution, rebootsNodes, startsStrangers
         case breaksStore, publishes, commands
+        case removesFolders, leavesSessions
     }
 
     /// Shares in a hundred.

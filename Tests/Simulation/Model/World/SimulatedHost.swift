@@ -7,6 +7,8 @@ struct SimulatedProcess {
         case instance(InstanceNumber)
         /// It runs beside the instances and ends by itself.
         case command
+        /// An instance has started it; it has left the session and lost its parent.
+        case daemon(of: InstanceNumber)
         /// It belongs to somebody else, and must never be signalled.
         case stranger
     }
@@ -22,6 +24,8 @@ struct SimulatedProcess {
     var startedAt: MonotonicTime
     var termination: Termination
     var node: SimulatedNode?
+    /// The leader of the session that a daemon has left.
+    var leader: ProcessIdentity?
     /// Whether SIGTERM has been received.
     var isEnding = false
 }
@@ -85,6 +89,11 @@ struct SimulatedHost {
 
     func processes(of number: InstanceNumber) -> [SimulatedProcess] {
         all.filter { $0.role == .instance(number) }
+    }
+
+    /// The daemons of an instance.
+    func daemons(of number: InstanceNumber) -> [SimulatedProcess] {
+        all.filter { $0.role == .daemon(of: number) }
     }
 
     mutating func start(

@@ -26,6 +26,8 @@ final class SimulatedWorld: @unchecked Sendable {
     /// A release was deployed whose package had been replaced by another one of the same version, before
     /// the catalog was read that says so: what then runs under its name nobody can know.
     var isMislabelled = false
+    /// Instances that run although somebody has removed their files since they were started.
+    var runningWithoutFiles: Set<InstanceNumber> = []
     /// See ``hasWhatConfigurationsNeed()``.
     var configurationNeeds = (until: MonotonicTime(nanoseconds: 0), areMet: true)
     /// Whether everything is to be stopped, at the end.

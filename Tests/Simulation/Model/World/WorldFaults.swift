@@ -34,6 +34,7 @@ extension SimulatedWorld {
             fillDisk()
             after(.seconds(1) ... .seconds(20)) { self.emptyDisk() }
         case .damagesState: damageState()
+        case .removesFolders: removeFolder()
         case .killsInstances:
             withInstance {
                 self.end($0.identity, self.random.pick([.code(0), .code(1), .signal(9)]))
@@ -46,6 +47,7 @@ extension SimulatedWorld {
                 self.reboot(process.identity, number)
             }
         case .startsStrangers: startStranger()
+        case .leavesSessions: withInstance { self.startDaemon(of: $0) }
         case .breaksStore: breakStore()
         case .publishes: publish(isLast: false)
         case .commands: command()
@@ -110,7 +112,42 @@ extension SimulatedWorld {
         }
     }
 
+    /// Somebody removes what deployex has made, with all that is in it.
+    private func removeFolder() {
+        let number = InstanceNumber(random.int(1...replicas))
+        let path = random.pick([
+            layout.current(number), layout.new(number), layout.instanceFolder(number),
+            "/base/service",
+            layout.versionFolder, "/base/run", "/log/\(Scenario.application)",
+        ])
+        guard disk.image.status(path) != nil else { return }
+        note("\(path) is removed")
+        for number in InstanceNumber.first(replicas) {
+            if layout.current(number).isBelow(path) {
+                invariants.removedCurrent(number)
+                if !host.processes(of: number).isEmpty { runningWithoutFiles.insert(number) }
+            }
+            invariants.removed(path, number, at: now)
+        }
+        disk.alter { image throws(FileSystemError) in
+            try image.removeTree(path)
+            image.synchronizeAll()
+        }
+    }
+
     // MARK: Instances
+
+    /// An instance starts a daemon, which leaves its session.
+    private func startDaemon(of process: SimulatedProcess) {
+        guard case .instance(let number) = process.role,
+            host.all.count(where: { $0.leader != nil }) < 6
+        else { return }
+        let identity = host.start(.daemon(of: number), termination(), now: now)
+        host[identity]?.leader = process.identity
+        note("\(process.identity) starts \(identity), which leaves its session")
+        after(.seconds(5) ... .seconds(90)) { self.end(identity, .code(0)) }
+        deployex?.processes.daemonStarted(identity, by: process.identity)
+    }
 
     private func freezeInstance() {
         withInstance { process in

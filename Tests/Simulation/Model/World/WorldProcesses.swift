@@ -9,6 +9,7 @@ extension SimulatedWorld {
     /// A process that was started becomes the program in `current`.
     func programBegins(_ identity: ProcessIdentity, _ number: InstanceNumber) {
         invariants.programBegins(self, identity, number)
+        runningWithoutFiles.remove(number)
         guard case .whole(let release) = standing(number) else {
             note("instance \(number) (\(identity)) cannot boot: \(standing(number))")
             return after(.milliseconds(50)) { self.end(identity, .code(1)) }

@@ -38,7 +38,14 @@ extension SimulatedWorld {
         let number = instance.number
         guard let current = instance.current else { return "nothing is deployed" }
         guard current.version == target else { return "\(current.version) stands, not \(target)" }
-        guard case .whole(let release) = standing(number) else {
+        let processes = host.processes(of: number)
+        let release: SimulatedRelease
+        if case .whole(let standing) = standing(number) {
+            release = standing
+        } else if runningWithoutFiles.contains(number), let node = processes.first?.node {
+            // They come back before the next start.
+            release = node.running
+        } else {
             return "\(standing(number)) in current"
         }
         guard release.version == target else {
@@ -46,7 +53,6 @@ extension SimulatedWorld {
         }
         // What passed for good and is not cannot be expected to run.
         guard behaviour(of: release) == .good else { return nil }
-        let processes = host.processes(of: number)
         guard processes.count == 1, let node = processes[0].node else {
             return "\(processes.count) processes run"
         }
