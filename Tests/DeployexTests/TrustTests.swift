@@ -185,6 +185,8 @@ import Testing
         let closing: Set = [
             ListeningSocket(address: .loopback(port: 7), user: geteuid(), inode: .max)
         ]
-        #expect(NameTaker.refusal(of: closing, "is not shop-1") == .changed)
+        let gone = NameTaker.refusal(of: closing, "is not shop-1")
+        // Without root's rights it does not see into every process of its own user.
+        #expect(gone == .changed || geteuid() != 0 && gone == .notItsOwn("is not shop-1"))
     }
 }

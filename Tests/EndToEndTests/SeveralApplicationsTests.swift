@@ -125,7 +125,11 @@ import Testing
                     let pid = try #require(await world.answer(1)?.osPID)
                     try damage(releases + "/start_erl.data")
                     chmod(releases, 0o555)
-                    try await world.restartDeployex { await world.kill(pid) }
+                    try await world.restartDeployex {
+                        await world.kill(pid)
+                        // Otherwise it may still be taken over.
+                        try await world.wait("its end") { !ProcFolder.isRunning(pid) }
+                    }
                     // It is deployed anew, and the other one goes on.
                     try await world.waitForApplication("counter", "0.1.0")
                     try await world.waitForApplication("pages", "1.0.0")

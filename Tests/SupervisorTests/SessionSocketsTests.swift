@@ -47,6 +47,8 @@ import Testing
         }
         #expect(holder.pid == getpid())
         close(raw)
-        #expect(SocketHolder.find([inode], of: [geteuid()]) == .nobody)
+        let found = SocketHolder.find([inode], of: [geteuid()])
+        // Without root's rights it does not see into every process of its own user.
+        #expect(found == .nobody || geteuid() != 0 && found == .unknown)
     }
 }
