@@ -51,11 +51,13 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        library(
+            "Dashboard", ["Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "Transport"]),
         .executableTarget(
             name: "deployex",
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
-                "Deployment",
+                "Deployment", "Dashboard",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -107,6 +109,12 @@ let package = Package(
         tests(
             "DeployexTests",
             ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
+        tests(
+            "DashboardTests",
+            [
+                "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
+                "Transport",
+            ]),
         tests("EndToEndTests", ["TestKit", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
@@ -120,8 +128,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "Supervisor", "Transport",
-                "deployex",
+                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
+                "Transport", "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
             swiftSettings: strict),

@@ -23,6 +23,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "file-name", check: FileNameTarget.check),
         FuzzTarget(name: "terminal", check: TerminalTarget.check),
         FuzzTarget(name: "control", check: ControlTarget.check),
+        FuzzTarget(name: "http", check: HTTPTarget.check),
     ]
 }
 

@@ -19,7 +19,7 @@ HTTP: Transport
 Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
 AWS: HTTP Deployment
-Dashboard: HTTP Deployment
+Dashboard: ExternalTermFormat HTTP Supervisor Deployment Transport
 TestKit: *
 deployex: *
 deployex-bench: *

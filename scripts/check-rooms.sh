@@ -33,7 +33,9 @@ ErlDist/Peers: Wire Connection Calls
 ErlDist/Processes: Wire Reports Connection Calls Peers
 ErlDist/Serving: Wire Reports Calls Peers Processes
 ErlDist/Node: Wire Reports TLS Connection Calls Peers Processes Serving
-HTTP/.:
+HTTP/Wire:
+HTTP/Client: Wire
+HTTP/Server: Wire
 Supervisor/Disk:
 Supervisor/Processes: Disk
 Supervisor/Instances: Disk Processes
@@ -49,6 +51,11 @@ Deployment/Archive: ReleaseFiles State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
+Dashboard/Access:
+Dashboard/Routing: Access
+Dashboard/Figures:
+Dashboard/Events: Access Routing
+Dashboard/Service: Access Routing Figures Events
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

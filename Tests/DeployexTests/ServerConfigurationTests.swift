@@ -248,7 +248,10 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "readiness.alive_seconds": ("-1", "-1"), "readiness.applications": nil,
         "readiness.http_path": ("health?token=kept-secret", #""health?token=kept-secret""#),
         "readiness.http_timeout": ("0", "0"), "rollback.timeout": ("", "null"),
-        "rollback.crashes": ("1001", "-1"),
+        "rollback.crashes": ("1001", "-1"), "dashboard.server": ("yes", "1"),
+        "dashboard.address": ("here", #""here""#), "dashboard.port": ("0", "70000"),
+        "dashboard.host": ("a b", "1"), "dashboard.api_token": nil,
+        "dashboard.api_token_file": ("kept-secret", #""kept-secret""#),
     ]
 
     @Test(arguments: Setting.all.map(\.key))

@@ -31,7 +31,7 @@ import Transport
         let server = try await PythonServer()
         let found = try await get(server.address)
         #expect(found.isSuccess && found.isWhole)
-        #expect(found.head.values("server").first?.hasPrefix("SimpleHTTP") == true)
+        #expect(found.head.fields.values("server").first?.hasPrefix("SimpleHTTP") == true)
         let missing = try await get(server.address, path: "/missing?a=%20b")
         #expect(missing.status == 404 && !missing.isSuccess)
         // A folder without its last slash is a redirection.

@@ -53,6 +53,8 @@ package struct DeployexSite: Sendable {
             "ERL_FLAGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
             "DEPLOYEX_BASE_PATH": base, "DEPLOYEX_LOG_PATH": folder + "/log",
             "DEPLOYEX_ERLANG_COOKIE": Self.cookie,
+            // The default port is everybody's.
+            "DEPLOYEX_PHX_SERVER": "false",
         ]
     }
 

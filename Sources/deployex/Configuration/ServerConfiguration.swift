@@ -24,6 +24,7 @@ struct ServerConfiguration: Equatable {
     /// Whether the lines on the console have the time.
     var showsLogTimes: Bool
     var listening: ListeningOptions
+    var dashboard: DashboardOptions
 
     static let cloudBasePath = "/var/lib/deployex"
     static let localBasePath = "/tmp/deployex/varlib"
@@ -68,6 +69,7 @@ struct ServerConfiguration: Equatable {
         logLimits = try LogLimits(host)
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
+        dashboard = try DashboardOptions(host)
     }
 
     /// Which users must be able to reach which releases.

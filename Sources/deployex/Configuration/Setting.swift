@@ -64,6 +64,14 @@ struct Setting: Equatable, Sendable {
         kernel: "inet_dist_listen_max")
     static let tickTime = Setting(
         "distribution.tick_time", "DEPLOYEX_NET_TICKTIME", of: [.host], kernel: "net_ticktime")
+    static let dashboardServed = Setting("dashboard.server", "DEPLOYEX_PHX_SERVER", of: [.host])
+    static let dashboardAddress = Setting("dashboard.address", "DEPLOYEX_HTTP_ADDRESS", of: [.host])
+    static let dashboardPort = Setting("dashboard.port", "DEPLOYEX_PHX_PORT", of: [.host])
+    static let dashboardHost = Setting("dashboard.host", "DEPLOYEX_PHX_HOST", of: [.host])
+    static let dashboardToken = Setting(
+        "dashboard.api_token", "DEPLOYEX_API_TOKEN", of: [.host], mayBeSecret: true)
+    static let dashboardTokenFile = Setting(
+        "dashboard.api_token_file", "DEPLOYEX_API_TOKEN_FILE", of: [.host], mayBeSecret: true)
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
@@ -102,7 +110,9 @@ struct Setting: Equatable, Sendable {
     static let all = [
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
-        logMaximumBytes, logFiles, logTimestamps, name, user, replicas, firstPort, environment,
+        dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
+        dashboardTokenFile, logMaximumBytes, logFiles, logTimestamps, name, user, replicas,
+        firstPort, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,

@@ -6,7 +6,7 @@ enum UnknownVariables {
         // The mark of what an instance's deployex has started.
         "DEPLOYEX_INSTANCE_FOLDER",
         // The original's, for its pages, which this version does not have yet.
-        "DEPLOYEX_SECRET_KEY_BASE", "DEPLOYEX_PHX_HOST", "DEPLOYEX_PHX_PORT", "DEPLOYEX_PHX_SERVER",
+        "DEPLOYEX_SECRET_KEY_BASE",
     ]
 
     static let known = Set(Setting.all.compactMap(\.variable) + others)

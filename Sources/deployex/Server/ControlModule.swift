@@ -45,17 +45,17 @@ struct ControlModule: Sendable {
     private func answer(_ call: ControlCall, _ caller: Caller) async throws -> Term {
         switch call {
         case .status(let application):
-            return await status(of: application)
+            return await statusReport(of: application).term
         case .watchStatus(let application, let withUsage, let seen, let limit):
             return Self.ok(
                 try await watch(application, withUsage, after: seen, within: limit, caller))
         case .versions(let application):
-            return await versions(of: application)
+            return await versionsReport(of: application).term
         case .command(let application, let command):
-            return Self.ok(try await perform(command, of: application, caller))
+            return Self.ok(try await perform(command, of: application, askedBy: "\(caller.node)"))
         case .request(let application, let command):
             let before = await feed.snapshot(of: application)
-            let text = try await perform(command, of: application, caller)
+            let text = try await perform(command, of: application, askedBy: "\(caller.node)")
             let goal = CommandGoal(
                 command, of: application, before: before,
                 after: await feed.snapshot(of: application))
@@ -96,8 +96,8 @@ struct ControlModule: Sendable {
     }
 
     /// deployex's answer to a command that it has accepted.
-    private func perform(
-        _ command: EngineCommand, of application: String, _ caller: Caller
+    func perform(
+        _ command: EngineCommand, of application: String, askedBy caller: String
     ) async throws(ControlRefusal) -> String {
         let served = served(application)
         if let problem = served.problem {
@@ -106,7 +106,7 @@ struct ControlModule: Sendable {
         if case .deploy(let version?) = command {
             try await requirePackage(version, of: served)
         }
-        report(.info, "\(application): \(Self.text(command)) asked for by \(caller.node)")
+        report(.info, "\(application): \(Self.text(command)) asked for by \(caller)")
         switch await served.deployer.perform(command) {
         case .done(let text): return text
         case .refused(let text): throw ControlRefusal(text)
@@ -228,13 +228,14 @@ struct ControlModule: Sendable {
         }
         let revision = try await feed.change(
             of: topics, after: seen, by: caller.node.text, within: limit)
-        let status = await status(of: application, usage: withUsage ? usage.usage : [:])
-        return Term.object([("revision", revision.term), ("status", status)])
+        let status = await statusReport(
+            of: application, usage: withUsage ? usage.usage : [:])
+        return Term.object([("revision", revision.term), ("status", status.term)])
     }
 
-    private func status(
+    func statusReport(
         of application: String?, usage: [InstanceName: InstanceUsage] = [:]
-    ) async -> Term {
+    ) async -> StatusReport {
         let now = MonotonicTime.now
         var found: [StatusReport.Application] = []
         for snapshot in await snapshots(of: application) {
@@ -247,12 +248,11 @@ struct ControlModule: Sendable {
         }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
-            applications: found
-        ).term
+            applications: found)
     }
 
-    private func versions(of application: String?) async -> Term {
-        VersionsReport(node: name.text, applications: await snapshots(of: application)).term
+    func versionsReport(of application: String?) async -> VersionsReport {
+        VersionsReport(node: name.text, applications: await snapshots(of: application))
     }
 
     /// What `deployex remote` needs, and what people look for.

@@ -1,3 +1,4 @@
+internal import Dashboard
 internal import Deployment
 internal import EPMD
 internal import ErlDist
@@ -23,6 +24,7 @@ actor Server {
     /// What is left for the commands, once the base folder is locked.
     private var record: NodeRecord?
     private let tls: DistributionTLS?
+    private let apiToken: String?
     private let trust: ListenerTrust
     private let epmd: EPMDClient
     private let directory: InstanceDirectory
@@ -84,6 +86,7 @@ actor Server {
         instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host, directory)
         epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: host.ownHost(and: name.host))
+        apiToken = try configuration.dashboard.readToken()
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -92,7 +95,10 @@ actor Server {
                 beside: console, root: configuration.logPath, limits: configuration.logLimits)
             : console
         self.loop = loop
-        feed = ObservationFeed(loop: loop)
+        // Each topic of each of the dashboard's event streams may wait.
+        var limits = ObservationRegister.Limits()
+        limits.count = 1024
+        feed = ObservationFeed(loop: loop, limits: limits)
     }
 
     private static func configuration(
@@ -156,7 +162,8 @@ actor Server {
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
-        await expose(applications, unconfigured, on: listening.node)
+        let module = await expose(applications, unconfigured, on: listening.node)
+        let http = await serveHTTP(module)
         let watchers = applications.filter { $0.refusal == nil }.flatMap {
             $0.watchStore(on: loop)
         }
@@ -166,6 +173,7 @@ actor Server {
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
         await feed.close()
+        await http?.stop()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -555,7 +563,7 @@ actor Server {
 
     private func expose(
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
-    ) async {
+    ) async -> ControlModule {
         let module = ControlModule(
             name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
             directory: directory, applications: applications, feed: feed,
@@ -602,5 +610,26 @@ actor Server {
             case false?: "with TLS, but not mutual: whoever has the cookie may connect"
             }
         console.log(.info, "Distribution \(security)")
+        return module
+    }
+
+    /// Answers machines over HTTP, where that is wanted.
+    private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
+        guard configuration.dashboard.isServed else { return nil }
+        var settings = DashboardService.Settings()
+        settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
+        settings.access.apiToken = apiToken
+        let service = DashboardService(
+            settings, backends: Backends(deployments: module), loop: loop
+        ) { [logger] report in
+            switch report {
+            case .info(let text): logger(.info, text)
+            case .warning(let text): logger(.warning, text)
+            }
+        }
+        let listening = HTTPListening(
+            configuration.dashboard, service: service, loop: loop, log: logger)
+        await listening.start()
+        return listening
     }
 }

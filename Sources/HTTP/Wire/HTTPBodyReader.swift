@@ -1,4 +1,4 @@
-/// Counts a response's content and finds its end. It keeps no content and does no I/O.
+/// Reads the content of a message and finds its end. It keeps no content and does no I/O.
 ///
 /// Source: RFC 9112, sections 6.3 and 7.1.
 package struct HTTPBodyReader: Sendable {
@@ -14,13 +14,18 @@ package struct HTTPBodyReader: Sendable {
 
     private let limits: HTTPLimits
     private var state: State
-    private var reader = HTTPLineReader()
+    private var reader: HTTPLineReader
     private var trailerByteCount = 0
     /// Bytes of content so far, without the lines around chunks.
     package private(set) var byteCount = 0
 
-    package init(_ framing: HTTPBodyFraming, limits: HTTPLimits = HTTPLimits()) {
+    /// - Parameter acceptsBareLineFeed: whether a line around a chunk may end with a single LF.
+    package init(
+        _ framing: HTTPBodyFraming, limits: HTTPLimits = HTTPLimits(),
+        acceptsBareLineFeed: Bool
+    ) {
         self.limits = limits
+        reader = HTTPLineReader(acceptsBareLineFeed: acceptsBareLineFeed)
         switch framing {
         case .none, .length(0): state = .finished
         case .length(let count): state = .counting(left: count)
@@ -32,16 +37,19 @@ package struct HTTPBodyReader: Sendable {
     package var isFinished: Bool { state == .finished }
 
     /// Takes bytes off `bytes`, up to the content's end.
-    package mutating func read(_ bytes: inout ArraySlice<UInt8>) throws(HTTPParseError) {
+    /// - Parameter take: gets the content, without the lines around chunks.
+    package mutating func read(
+        _ bytes: inout ArraySlice<UInt8>, take: (ArraySlice<UInt8>) -> Void = { _ in }
+    ) throws(HTTPParseError) {
         while !bytes.isEmpty {
             switch state {
             case .finished: return
-            case .untilClose: skip(&bytes, bytes.count)
+            case .untilClose: pass(&bytes, bytes.count, take)
             case .counting(let left):
-                let rest = left - skip(&bytes, left)
+                let rest = left - pass(&bytes, left, take)
                 state = rest == 0 ? .finished : .counting(left: rest)
             case .chunk(let left):
-                let rest = left - skip(&bytes, left)
+                let rest = left - pass(&bytes, left, take)
                 state = rest == 0 ? .chunkEnd : .chunk(left: rest)
             case .chunkLine, .chunkEnd, .trailer: try readLine(&bytes)
             }
@@ -59,23 +67,28 @@ package struct HTTPBodyReader: Sendable {
     }
 
     @discardableResult
-    private mutating func skip(_ bytes: inout ArraySlice<UInt8>, _ count: Int) -> Int {
-        let skipped = min(count, bytes.count)
-        bytes = bytes.dropFirst(skipped)
-        byteCount += skipped
-        return skipped
+    private mutating func pass(
+        _ bytes: inout ArraySlice<UInt8>, _ count: Int, _ take: (ArraySlice<UInt8>) -> Void
+    ) -> Int {
+        let content = bytes.prefix(count)
+        bytes = bytes.dropFirst(content.count)
+        byteCount += content.count
+        take(content)
+        return content.count
     }
 
     private mutating func readLine(_ bytes: inout ArraySlice<UInt8>) throws(HTTPParseError) {
         let limit =
             state == .trailer
             ? limits.headByteCount - trailerByteCount : limits.chunkLineByteCount
-        let (found, isTooLong) = reader.next(&bytes, limit: limit)
-        if isTooLong {
-            if state == .trailer { throw .headTooLong(limit: limits.headByteCount) }
-            throw .badChunk("a line of more than \(limit) bytes")
+        let line: [UInt8]
+        switch reader.next(&bytes, limit: limit) {
+        case .whole(let whole): line = whole
+        case .unfinished: return
+        case .bareLineFeed: throw .bareLineFeed
+        case .tooLong where state == .trailer: throw .headTooLong(limit: limits.headByteCount)
+        case .tooLong: throw .badChunk("a line of more than \(limit) bytes")
         }
-        guard let line = found else { return }
         switch state {
         case .chunkLine:
             let size = try Self.chunkSize(line)

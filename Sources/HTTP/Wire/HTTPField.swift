@@ -11,35 +11,43 @@ package struct HTTPField: Equatable, Sendable {
     }
 }
 
-/// What comes before the content of a response.
-package struct HTTPResponseHead: Equatable, Sendable {
-    /// The minor version: 0 for HTTP/1.0, 1 for HTTP/1.1.
-    package var minorVersion: Int
-    /// 100 to 599, or another number of three digits.
-    package var status: Int
-    /// The fields in the order in which they came.
-    package var fields: [HTTPField]
-
-    /// Whether another response follows (RFC 9110, section 15.2). No response follows a 101, which
-    /// ends HTTP on the connection.
-    package var isInterim: Bool { 100...199 ~= status && status != 101 }
-
+extension [HTTPField] {
     /// The values of all fields of that name, in order; `name` in lower case.
     package func values(_ name: String) -> [String] {
-        fields.filter { $0.name.lowercased() == name }.map(\.value)
+        filter { $0.name.lowercased() == name }.map(\.value)
     }
 
     /// The elements of all fields of that name, whose values are lists (RFC 9110, section 5.6.1).
     package func elements(_ name: String) -> [String] {
         values(name).flatMap { value in
-            value.split(separator: ",").map(Self.trimmed).filter { !$0.isEmpty }
+            value.split(separator: ",").map(HTTPText.trimmed).filter { !$0.isEmpty }
         }
     }
+}
 
-    private static func trimmed(_ text: Substring) -> String {
+/// Characters that HTTP knows.
+package enum HTTPText {
+    /// The text without the blanks around it (RFC 9110, section 5.6.3).
+    package static func trimmed(_ text: Substring) -> String {
         var text = text
         while let first = text.first, first == " " || first == "\t" { text.removeFirst() }
         while let last = text.last, last == " " || last == "\t" { text.removeLast() }
         return String(text)
+    }
+
+    static func isDigit(_ byte: UInt8) -> Bool { 0x30...0x39 ~= byte }
+    static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 }
+
+    /// Whether the byte is printable, blank, or beyond ASCII. Source: RFC 9110, section 5.5.
+    static func isText(_ byte: UInt8) -> Bool {
+        byte >= 0x20 && byte != 0x7F || byte == 0x09
+    }
+
+    /// Whether the byte may occur in a token. Source: RFC 9110, section 5.6.2.
+    static func isToken(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+        default: "!#$%&'*+-.^_`|~".utf8.contains(byte)
+        }
     }
 }

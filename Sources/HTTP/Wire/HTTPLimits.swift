@@ -6,7 +6,7 @@ package struct HTTPLimits: Equatable, Sendable {
     package var fieldCount = 100
     /// Interim (1xx) responses before the final one. Default: 8.
     package var interimCount = 8
-    /// Content that is read and dropped. Beyond it the connection is closed. Default: 64 KiB.
+    /// The content of one message. Beyond it the connection is closed. Default: 64 KiB.
     package var bodyByteCount = 64 << 10
     /// A line that begins a chunk, with its extensions. Default: 256.
     package var chunkLineByteCount = 256

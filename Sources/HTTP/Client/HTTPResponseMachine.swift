@@ -18,12 +18,12 @@ package struct HTTPResponseMachine: Sendable {
     }
 
     private let limits: HTTPLimits
-    private var parser: HTTPResponseHeadParser
+    private var parser: HTTPHeadParser<HTTPResponseHead>
     private var state = State.head(interimCount: 0)
 
     package init(limits: HTTPLimits = HTTPLimits()) {
         self.limits = limits
-        parser = HTTPResponseHeadParser(limits: limits)
+        parser = HTTPHeadParser(limits: limits)
     }
 
     /// The final head, while its content is read; `nil` before and after.
@@ -37,7 +37,9 @@ package struct HTTPResponseMachine: Sendable {
             while case .head(let interimCount) = state {
                 guard let head = try parser.parse(&rest) else { return .wait }
                 guard head.isInterim else {
-                    state = .body(head, HTTPBodyReader(try HTTPBodyFraming(head), limits: limits))
+                    let reader = HTTPBodyReader(
+                        try HTTPBodyFraming(head), limits: limits, acceptsBareLineFeed: true)
+                    state = .body(head, reader)
                     break
                 }
                 guard interimCount < limits.interimCount else {

@@ -5,12 +5,12 @@ import Testing
 private func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 private func parse(_ text: String, limits: HTTPLimits = HTTPLimits()) throws -> HTTPResponseHead? {
-    var parser = HTTPResponseHeadParser(limits: limits)
+    var parser = HTTPHeadParser<HTTPResponseHead>(limits: limits)
     var rest = bytes(text)[...]
     return try parser.parse(&rest)
 }
 
-@Suite struct HTTPResponseHeadParserTests {
+@Suite struct HTTPResponseHeadTests {
     private let text =
         "HTTP/1.1 204 No Content\r\nServer: a b\t\r\nX-Empty:\r\nset-cookie:  é=\"1\"\r\n\r\n"
     private let head = HTTPResponseHead(
@@ -21,7 +21,7 @@ private func parse(_ text: String, limits: HTTPLimits = HTTPLimits()) throws -> 
         ])
 
     @Test func `a head is read, and what follows is left`() throws {
-        var parser = HTTPResponseHeadParser()
+        var parser = HTTPHeadParser<HTTPResponseHead>()
         var rest = bytes(text + "body")[...]
         #expect(try parser.parse(&rest) == head)
         #expect(rest.elementsEqual(bytes("body")))
@@ -34,7 +34,7 @@ private func parse(_ text: String, limits: HTTPLimits = HTTPLimits()) throws -> 
         let all = bytes(text)
         for first in 0...all.count {
             for second in first...all.count {
-                var parser = HTTPResponseHeadParser()
+                var parser = HTTPHeadParser<HTTPResponseHead>()
                 var found: HTTPResponseHead?
                 for part in [all[..<first], all[first..<second], all[second...]] {
                     guard !part.isEmpty else { continue }
@@ -102,9 +102,9 @@ private func parse(_ text: String, limits: HTTPLimits = HTTPLimits()) throws -> 
     @Test func `a line without an end is refused at the limit, a byte at a time too`() {
         var limits = HTTPLimits()
         limits.headByteCount = 100
-        var parser = HTTPResponseHeadParser(limits: limits)
+        var parser = HTTPHeadParser<HTTPResponseHead>(limits: limits)
         var count = 0
-        #expect(throws: HTTPParseError.headTooLong(limit: 100)) {
+        #expect(throws: HTTPParseError.startLineTooLong(limit: 100)) {
             while count < 1_000 {
                 var rest: ArraySlice<UInt8> = [UInt8(ascii: "H")]
                 _ = try parser.parse(&rest)
@@ -117,7 +117,7 @@ private func parse(_ text: String, limits: HTTPLimits = HTTPLimits()) throws -> 
     @Test func `list fields are taken together`() throws {
         let head = try #require(
             try parse("HTTP/1.1 200 OK\r\nA: x, y ,\r\nb: no\r\na:\t, z\r\n\r\n"))
-        #expect(head.elements("a") == ["x", "y", "z"])
-        #expect(head.values("a") == ["x, y ,", ", z"])
+        #expect(head.fields.elements("a") == ["x", "y", "z"])
+        #expect(head.fields.values("a") == ["x, y ,", ", z"])
     }
 }
