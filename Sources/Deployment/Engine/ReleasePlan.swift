@@ -175,8 +175,11 @@ extension ReleasePlan {
         let before = catalog.target
         catalog.read(release, now: now)
         if let release { record.notePublished(release) }
+        guard catalog.target != before else { return }
         // The failures of the last release do not matter for another one.
-        if catalog.target != before { retry = nil }
+        retry = nil
+        // The first that is read is no news.
+        if before != nil, record.pinned == nil { record.forgetOrder() }
     }
 
     /// Takes note of a failure. Returns whether the reason is news for the log.
@@ -364,6 +367,16 @@ extension ReleasePlan {
 // MARK: What operators ask for
 
 extension ReleasePlan {
+    /// Takes note of who has asked for what runs from now on.
+    mutating func noteCommand(_ command: EngineCommand, by caller: String?, in fleet: Fleet) {
+        switch command {
+        case .deploy, .rollback, .unghost:
+            guard let caller, let target = target(in: fleet) else { return record.forgetOrder() }
+            record.noteOrder(of: target.version, by: caller)
+        case .restart, .stop, .start: break
+        }
+    }
+
     /// Runs this version from now on, whatever the catalog names.
     /// - Returns: why that is not possible; `nil` when it is done.
     mutating func pin(_ version: String) -> String? {

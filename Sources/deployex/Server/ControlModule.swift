@@ -107,7 +107,7 @@ struct ControlModule: Sendable {
             try await requirePackage(version, of: served)
         }
         report(.info, "\(application): \(Self.text(command)) asked for by \(caller)")
-        switch await served.deployer.perform(command) {
+        switch await served.deployer.perform(command, askedBy: caller) {
         case .done(let text): return text
         case .refused(let text): throw ControlRefusal(text)
         }
