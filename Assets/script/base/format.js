@@ -66,6 +66,10 @@ export function dateAndClock(at) {
   return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`;
 }
 
+export function isToday(at) {
+  return moment(at)?.toDateString() === new Date().toDateString();
+}
+
 function two(number) {
   return String(number).padStart(2, "0");
 }

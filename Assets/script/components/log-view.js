@@ -1,7 +1,7 @@
 /** Lines of a log as they come: the end stays in sight as long as one looks at it. */
 
 import { element, setState } from "../base/dom.js";
-import { dateAndClock } from "../base/format.js";
+import { clock, dateAndClock, isToday } from "../base/format.js";
 import { lineNodes } from "../text/line.js";
 import { foreign } from "../text/visible.js";
 
@@ -16,6 +16,7 @@ export class LogView {
   #toEnd = element("button", { type: "button", class: "log-to-end", hidden: true, onclick: () => this.showEnd() }, "To the newest line");
   element = element("div", { class: "log-view" }, this.#scroller, this.#toEnd);
   #isAtEnd = true;
+  #top = 0;
   #frame = null;
   #permalink;
   #isMerged = false;
@@ -27,7 +28,11 @@ export class LogView {
   constructor({ permalink, reachedTop = () => {} }) {
     this.#permalink = permalink;
     this.#scroller.addEventListener("scroll", () => {
-      this.#isAtEnd = this.#distance() < nearness;
+      const top = this.#scroller.scrollTop;
+      // Lines that came meanwhile make the end farther: only who scrolls back leaves it.
+      if (this.#distance() < nearness) this.#isAtEnd = true;
+      else if (top < this.#top) this.#isAtEnd = false;
+      this.#top = top;
       setState(this.#toEnd, "hidden", this.#isAtEnd);
       if (this.#scroller.scrollTop === 0) reachedTop();
     });
@@ -97,7 +102,7 @@ export class LogView {
     if (this.#isMerged && instance !== undefined && instance !== null) {
       row.append(element("span", { class: `log-source source-${Number(instance) % 6}` }, foreign(String(instance))));
     }
-    if (at) row.append(element("span", { class: "log-time" }, dateAndClock(at)));
+    if (at) row.append(element("span", { class: "log-time", title: dateAndClock(at) }, isToday(at) ? clock(at) : dateAndClock(at)));
     const address = cursor ? this.#permalink(cursor, instance, stream) : null;
     if (address) row.append(element("a", { class: "log-link", href: address, "aria-label": "Link to this line" }, "#"));
     row.append(element("span", { class: "log-text", dir: "auto" }, lineNodes(text)));
@@ -111,7 +116,9 @@ export class LogView {
   #scrollToEnd() {
     this.#frame ??= requestAnimationFrame(() => {
       this.#frame = null;
-      if (this.#isAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
+      if (!this.#isAtEnd) return;
+      this.#scroller.scrollTop = this.#scroller.scrollHeight;
+      this.#top = this.#scroller.scrollTop;
     });
   }
 }

@@ -70,8 +70,11 @@ export class Live {
       this.#announce();
     } else {
       entry.listeners.add(listener);
-      if (goesOn(topic)) listener.joined?.(entry.cursor);
-      if (entry.last) listener.event(entry.last.data, entry.last.at);
+      queueMicrotask(() => {
+        if (!entry.listeners.has(listener)) return;
+        if (goesOn(topic)) listener.joined?.(entry.cursor);
+        if (entry.last) listener.event(entry.last.data, entry.last.at);
+      });
     }
     return () => {
       entry.listeners.delete(listener);
@@ -98,8 +101,9 @@ export class Live {
   }
 
   #tell(message) {
-    if (this.#leader && message.kind === "topics") this.#leader.want(message.tab, message.topics);
-    else this.#channel?.postMessage(message);
+    if (!this.#leader) this.#channel?.postMessage(message);
+    // Nobody is called back while still subscribing, whichever tab leads.
+    else queueMicrotask(() => this.#leader?.want(message.tab, message.topics));
   }
 
   #receive(message) {

@@ -57,7 +57,10 @@ export class Login {
           button.removeAttribute("aria-busy");
         }
       },
-    }, element("label", { for: "password" }, "Password"), password, button);
+    },
+    // For the browser's store of passwords.
+    element("input", { type: "text", name: "username", autocomplete: "username", value: "deployex", hidden: true }),
+    element("label", { for: "password" }, "Password"), password, button);
   }
 
   #say(text) {

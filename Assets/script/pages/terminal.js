@@ -120,7 +120,8 @@ export class Page {
         event.preventDefault();
         this.#begin(input.value);
       },
-    }, element("label", { for: "terminal-password" }, "Password"), input, element("button", { type: "submit", class: "primary" }, "Open")));
+    }, element("input", { type: "text", name: "username", autocomplete: "username", value: "deployex", hidden: true }),
+    element("label", { for: "terminal-password" }, "Password"), input, element("button", { type: "submit", class: "primary" }, "Open")));
     input.focus();
   }
 

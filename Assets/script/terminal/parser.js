@@ -44,8 +44,8 @@ export class TerminalParser {
   #ground(code) {
     if (code === 0x1b) this.#begin("escape");
     else if (code === 0x9b) this.#begin("sequence");
-    else if (code === 0x90 || code === 0x98 || code >= 0x9d) this.#begin(code === 0x7f ? "ground" : "string");
-    else if (code >= 0x80 && code <= 0x9f) this.#handler.escape("", String.fromCharCode(code - 0x40));
+    else if (code === 0x90 || code === 0x98 || code >= 0x9d) this.#begin("string");
+    else if (code >= 0x80) this.#handler.escape("", String.fromCharCode(code - 0x40));
     else if (code < 0x20) this.#handler.control(code);
   }
 

@@ -128,15 +128,15 @@ export class Screen {
     }
     if (width === 2 && this.cursor.column === this.columns - 1) {
       if (!this.modes.autowrap) return;
-      this.#set1(this.cursor.row, this.cursor.column, blank(this.#style));
+      this.#fill(this.cursor.row, this.cursor.column, blank(this.#style));
       this.lines[this.cursor.row].isWrapped = true;
       this.cursor.column = 0;
       this.#lineFeed();
     }
     if (this.modes.insert) this.#insertCells(width);
     const { row, column } = this.cursor;
-    this.#set1(row, column, { text: character, width, style: this.#style });
-    if (width === 2) this.#set1(row, column + 1, { text: "", width: 0, style: this.#style }, true);
+    this.#fill(row, column, { text: character, width, style: this.#style });
+    if (width === 2) this.#fill(row, column + 1, { text: "", width: 0, style: this.#style }, true);
     this.#lastCharacter = character;
     if (column + width >= this.columns) {
       this.cursor.column = this.columns - 1;
@@ -159,7 +159,7 @@ export class Screen {
   }
 
   /** Half a wide character does not stay. */
-  #set1(row, column, cell, isSecondHalf = false) {
+  #fill(row, column, cell, isSecondHalf = false) {
     const { cells } = this.lines[row];
     if (!isSecondHalf && cells[column].width === 0 && column > 0) cells[column - 1] = blank(cells[column - 1].style);
     if (cells[column].width === 2 && column + 1 < this.columns && !isSecondHalf) cells[column + 1] = blank(cells[column].style);
