@@ -28,7 +28,7 @@ export class Frame {
       nav.append(link);
     }
     bar.replaceChildren(nav, element("div", { class: "bar-end" }, this.#state,
-      element("span", {}, session.isAdministrator ? "administrator" : "viewer"),
+      element("span", { class: "role" }, session.isAdministrator ? "administrator" : "viewer"),
       element("button", { type: "button", onclick: logOut }, "Log out")));
   }
 

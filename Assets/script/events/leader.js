@@ -27,10 +27,11 @@ export class Leader {
   constructor(api, send) {
     this.#send = send;
     this.#stream = new EventStream(api, {
+      opened: () => this.#opened(),
       event: (name, data) => this.#event(name, data),
-      state: (connected) => this.#connected(connected),
-      refused: (topics, error) => this.#refused(topics, error),
-      cursors: () => this.#cursors,
+      lost: () => this.#connected(false),
+      refused: (topic, status, message) => this.#send({ kind: "refused", topic, status, message }),
+      cursor: (topic) => this.#cursors.get(topic) ?? null,
     });
   }
 
@@ -55,7 +56,7 @@ export class Leader {
     this.#tabs.set(tab, new Set(Object.keys(topics)));
     const all = this.#all();
     for (const topic of this.#last.keys()) if (!all.has(topic) && topic !== "status") this.#drop(topic);
-    for (const topic of this.#cursors.keys()) if (!all.has(topic)) this.#drop(topic);
+    for (const topic of this.#cursors.keys()) if (!all.has(topic) && topic !== "status") this.#drop(topic);
     for (const [topic, cursor] of Object.entries(topics)) {
       if (goesOn(topic) && !this.#cursors.has(topic)) this.#cursors.set(topic, cursor);
       if (known?.has(topic)) continue;
@@ -86,10 +87,16 @@ export class Leader {
 
   #event(name, data) {
     const event = { topic: data.topic ?? name, name, data, at: Date.now() };
-    if (goesOn(event.topic)) this.#cursors.set(event.topic, data.cursor ?? null);
-    else this.#last.set(event.topic, event);
+    this.#cursors.set(event.topic, data.cursor ?? null);
+    if (!goesOn(event.topic)) this.#last.set(event.topic, event);
     this.#state.at = event.at;
     this.#send({ kind: "event", event });
+  }
+
+  /** A new stream tells the whole state of each topic that has one. */
+  #opened() {
+    for (const topic of this.#cursors.keys()) if (!goesOn(topic)) this.#cursors.delete(topic);
+    this.#connected(true);
   }
 
   #connected(connected) {
@@ -97,9 +104,5 @@ export class Leader {
     this.#isEverConnected ||= connected;
     this.#state = { connected, at: this.#state.at };
     this.#send({ kind: "state", state: this.#state });
-  }
-
-  #refused(topics, error) {
-    this.#send({ kind: "refused", topics, status: error.status, message: error.message });
   }
 }

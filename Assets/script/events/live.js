@@ -129,9 +129,7 @@ export class Live {
         this.onState(this.state);
         break;
       case "refused":
-        for (const topic of message.topics) {
-          for (const listener of this.#topics.get(topic)?.listeners ?? []) listener.refused?.(message.status, message.message);
-        }
+        for (const listener of this.#topics.get(message.topic)?.listeners ?? []) listener.refused?.(message.status, message.message);
         break;
     }
   }

@@ -40,9 +40,9 @@ export class EventStream {
   #isChanged = false;
 
   /**
-   * @param listener `event(name, data)`, `state(isConnected)`,
-   *   `refused(topics, error)`: these are not to be had,
-   *   `cursors()`: for each topic, from where it goes on.
+   * @param listener `opened()`, `event(name, data)`, `lost()`,
+   *   `refused(topic, status, message)`: it is not to be had, or not any more,
+   *   `cursor(topic)`: from where it goes on, or null.
    */
   constructor(api, listener) {
     this.#api = api;
@@ -80,7 +80,7 @@ export class EventStream {
       }
       this.#stream = null;
       if (this.#stop.signal.aborted) return;
-      this.#listener.state(false);
+      this.#listener.lost();
       await this.#pause(this.#backoff.next());
     }
   }
@@ -129,12 +129,20 @@ export class EventStream {
     if (event.name === "stream") {
       this.#stream = data.stream;
       this.#accepted = new Set(["status"]);
+      this.#backoff.reset();
+      this.#listener.opened();
       this.#tell();
-      return;
+    } else if (event.name === "ended") {
+      this.#refuse(data.topic, data.status, data.error);
+    } else {
+      this.#listener.event(event.name, data);
     }
-    this.#backoff.reset();
-    this.#listener.state(true);
-    this.#listener.event(event.name, data);
+  }
+
+  #refuse(topic, status, message) {
+    this.#accepted.delete(topic);
+    this.#wanted.delete(topic);
+    this.#listener.refused(topic, status, message);
   }
 
   /** Tells deployex which topics are wanted, one request at a time. */
@@ -146,22 +154,35 @@ export class EventStream {
     this.#isTelling = true;
     do {
       this.#isChanged = false;
-      const stream = this.#stream;
       const wanted = new Set(["status", ...this.#wanted]);
-      if (stream === null || isSame(wanted, this.#accepted)) break;
-      const cursors = this.#listener.cursors();
-      const topics = Object.fromEntries([...wanted].map((topic) => [topic, cursors.get(topic) ?? null]));
-      try {
-        await this.#api.put(`${path("events", stream, "topics")}`, { topics });
-        if (stream === this.#stream) this.#accepted = wanted;
-      } catch (error) {
-        if (stream !== this.#stream || error.status === 0 || error.status === 401) continue;
-        const refused = [...wanted].filter((topic) => !this.#accepted.has(topic));
-        this.#listener.refused(refused, error);
-        for (const topic of refused) this.#wanted.delete(topic);
-      }
+      if (this.#stream === null || isSame(wanted, this.#accepted)) break;
+      await this.#replace(wanted);
     } while (this.#isChanged);
     this.#isTelling = false;
+  }
+
+  async #replace(wanted) {
+    const stream = this.#stream;
+    const trouble = await this.#put(stream, wanted);
+    if (trouble === null || stream !== this.#stream || trouble.status === 0 || trouble.status === 401) return;
+    // One that is not to be had spoils them all: so each is asked for alone.
+    for (const topic of [...wanted].filter((entry) => !this.#accepted.has(entry))) {
+      const error = await this.#put(stream, new Set([...this.#accepted, topic]));
+      if (stream !== this.#stream) return;
+      if (error !== null) this.#refuse(topic, error.status, error.message);
+    }
+  }
+
+  /** @returns What went wrong, or null. */
+  async #put(stream, wanted) {
+    const topics = Object.fromEntries([...wanted].map((topic) => [topic, this.#listener.cursor(topic)]));
+    try {
+      await this.#api.put(path("events", stream, "topics"), { topics });
+      if (stream === this.#stream) this.#accepted = wanted;
+      return null;
+    } catch (error) {
+      return error;
+    }
   }
 }
 

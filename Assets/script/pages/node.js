@@ -27,6 +27,7 @@ export class Page {
   #tabs;
   #endNode = null;
   #of = null;
+  #refusedIn = null;
   #turn = 0;
   #timer;
   #sort = "memory";
@@ -62,17 +63,28 @@ export class Page {
   #open() {
     const { app, instance } = this.#chooser;
     const of = `${app}/${instance}`;
-    if (!app || of === this.#of) return;
+    // A node that was not there is asked again when its instance has changed.
+    const isBack = this.#refusedIn !== null && this.#refusedIn !== this.#condition();
+    if (!app || (of === this.#of && !isBack)) return;
     this.#of = of;
+    this.#refusedIn = null;
     this.#endNode?.();
     this.#figures = null;
     this.#place.replaceChildren();
     this.#say("Waiting for the first figures …");
     this.#endNode = this.#context.live.subscribe(`node/${app}/${instance}`, {
       event: (node, at) => this.#update(node, at),
-      refused: (status, message) => this.#say(status === 404 ? "This deployex has no figures of this node." : message),
+      refused: (status, message) => {
+        this.#say(message);
+        this.#refusedIn = this.#condition();
+      },
     });
     this.#tabs.select(this.#tabs.selected ?? "processes");
+  }
+
+  #condition() {
+    const { status } = this.#chooser;
+    return `${status?.os_pid} ${status?.otp} ${status?.status}`;
   }
 
   #update(node, at) {

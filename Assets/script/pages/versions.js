@@ -104,7 +104,7 @@ export class Page {
   #ghostTable() {
     const columns = [
       { title: "Version", className: "mono", key: (ghost) => ghost.version, nodes: (ghost) => this.#versionLink(ghost.version) },
-      { title: "Since", className: "number", text: (ghost) => dateAndClock(ghost.at) },
+      { title: "Since", className: "number start", text: (ghost) => dateAndClock(ghost.at) },
       { title: "Reason", text: (ghost) => ghost.reason },
       { title: "Last lines", key: (ghost) => JSON.stringify(ghost.log_lines), nodes: (ghost) => logDetails(ghost.log_lines) },
     ];
