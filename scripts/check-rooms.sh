@@ -55,7 +55,8 @@ Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures:
 Dashboard/Events: Access Routing
-Dashboard/Service: Access Routing Figures Events
+Dashboard/Pages: Access Routing Events
+Dashboard/Service: Access Routing Figures Events Pages
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine
