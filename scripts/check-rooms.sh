@@ -50,11 +50,13 @@ Deployment/Engine: HotUpgrade Store State
 Deployment/Archive: ReleaseFiles State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
+Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
 Dashboard/Routing:
 Dashboard/Access:
 Dashboard/Figures:
-Dashboard/Service: Routing Access Figures
+Dashboard/Nodes:
+Dashboard/Service: Routing Access Figures Nodes
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine
