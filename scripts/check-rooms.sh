@@ -52,11 +52,12 @@ Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
-Dashboard/Routing:
 Dashboard/Access:
+Dashboard/Routing: Access
 Dashboard/Figures:
-Dashboard/Nodes:
-Dashboard/Service: Routing Access Figures Nodes
+Dashboard/Events: Access Routing
+Dashboard/Nodes: Access Routing Events
+Dashboard/Service: Access Routing Figures Events Nodes
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine
