@@ -76,23 +76,26 @@ package struct NodeHistory: Equatable, Sendable {
 
     private static let secondsBetween: Int32 = 5
     private static let secondsKept: Int32 = 3600
+    private static let countKept = 720
 
     package init() {}
 
     /// Keeps it, unless the point before is younger than five seconds.
     package mutating func append(_ figures: NodeFigures) {
         let now = Int32(clamping: figures.seconds)
-        // A clock that was set back does not stop the history.
-        if let last = points.last?.seconds, now >= last, now - last < Self.secondsBetween { return }
+        if let last = points.last?.seconds {
+            if now >= last, now - last < Self.secondsBetween { return }
+            // The clock was set back: what is later than now is of no use.
+            if now < last { points.removeAll { $0.seconds > now } }
+        }
         points.append(
             Point(
                 seconds: now, memory: figures.sample.memory.total,
                 processes: Int32(clamping: figures.sample.processes.count),
                 runQueue: Int32(clamping: figures.sample.runQueue),
                 load: figures.load.map { Float($0) }))
-        let old = points.prefix { $0.seconds > now || now - $0.seconds > Self.secondsKept }.count
-        // The point just added always stays.
-        points.removeFirst(max(min(old, points.count - 1), points.count - 720))
+        let old = points.prefix { now - $0.seconds > Self.secondsKept }.count
+        points.removeFirst(max(old, points.count - Self.countKept))
     }
 
     /// The points that are younger than `seconds`, or all.

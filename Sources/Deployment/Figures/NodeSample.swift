@@ -65,7 +65,7 @@ package struct NodeSample: Equatable, Sendable {
              erlang:convert_time_unit(
                 erlang:monotonic_time() - Info(start_time), native, second)}
         end.
-        """)
+        """, deadline: .seconds(2))
 
     package init(of node: any RemoteNode) async throws(NodeError) {
         let answer = try await Self.script.run(on: node)

@@ -65,6 +65,27 @@ package actor NodeSampler {
         return try await ask(instance).get()
     }
 
+    /// The figures of those nodes that have told them within `age`, or tell them now. All are asked
+    /// at the same time.
+    package func figures(
+        of instances: [InstanceName], within age: Duration
+    ) async -> [InstanceName: NodeFigures] {
+        await withTaskGroup(of: (InstanceName, NodeFigures?).self) { group in
+            for instance in instances {
+                group.addTask {
+                    do throws(NodeError) {
+                        return (instance, try await self.figures(of: instance, within: age))
+                    } catch {
+                        return (instance, nil)
+                    }
+                }
+            }
+            var found: [InstanceName: NodeFigures] = [:]
+            for await (instance, figures) in group { found[instance] = figures }
+            return found
+        }
+    }
+
     /// Why the node's last figures are not of now.
     package func failure(of instance: InstanceName) -> NodeError? { states[instance]?.failure }
 

@@ -19,9 +19,9 @@ package struct SupervisionTree: Equatable, Sendable {
     /// than the limit is not asked to list them.
     static let script = RemoteScript(
         """
-        fun(Name, Depth, Limit) ->
+        fun(Text, Depth, Limit) ->
             process_flag(priority, low),
-            Application = try list_to_existing_atom(Name) catch _:_ -> undefined end,
+            Application = try list_to_existing_atom(Text) catch _:_ -> undefined end,
             Print = fun(Term) ->
                 unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
             end,
