@@ -57,7 +57,8 @@ Dashboard/Routing: Access
 Dashboard/Figures:
 Dashboard/Events: Access Routing
 Dashboard/Nodes: Access Routing Events
-Dashboard/Service: Access Routing Figures Events Nodes
+Dashboard/Pages: Access Routing Events
+Dashboard/Service: Access Routing Figures Events Nodes Pages
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

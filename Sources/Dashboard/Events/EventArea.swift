@@ -43,7 +43,8 @@ struct EventArea: DashboardArea {
             ],
             content: .stream { [visitor = request.visitor] writer in
                 await hub.serve(
-                    subscriptions, to: writer, of: visitor, hasIDs: subscriptions.count == 1)
+                    subscriptions, to: EventOutput(writer), of: visitor,
+                    hasIDs: subscriptions.count == 1)
             })
     }
 
