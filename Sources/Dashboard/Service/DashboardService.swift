@@ -33,7 +33,9 @@ package actor DashboardService {
         let areas = backends.areas(loop: loop, report: report)
         let all: [any DashboardArea] =
             [
-                FigureArea(backend: backends.deployments, processFigures: processFigures),
+                FigureArea(
+                    backend: backends.deployments, nodes: backends.nodes,
+                    processFigures: processFigures),
                 EventArea(hub: EventHub(loop: loop), areas: areas), PageArea(),
             ] + areas
         router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })

@@ -520,12 +520,23 @@ extension Deployer {
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
             of: instance(number).name, inherited: effects.inherited)
-        if variables["ERL_CRASH_DUMP"] == nil {
+        if variables[Self.crashDumpVariable] == nil {
             // By default a dump would go into the release's folder and be removed with it.
-            let folder = effects.logs.crashDumpFolder(
-                app: application, user: effects.process.user)
-            variables["ERL_CRASH_DUMP"] = "\(folder)/\(instance(number).name)-erl_crash.dump"
+            variables[Self.crashDumpVariable] = ownCrashDumpPath(number)
         }
         return variables
+    }
+
+    private static let crashDumpVariable = "ERL_CRASH_DUMP"
+
+    private func ownCrashDumpPath(_ number: InstanceNumber) -> String {
+        let folder = effects.logs.crashDumpFolder(
+            app: application, user: effects.process.user)
+        return "\(folder)/\(instance(number).name)-erl_crash.dump"
+    }
+
+    /// Where an instance that starts now is told to leave its crash dump.
+    package func crashDumpPath(of number: InstanceNumber) -> String {
+        variables(number)[Self.crashDumpVariable] ?? ownCrashDumpPath(number)
     }
 }

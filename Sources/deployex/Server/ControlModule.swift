@@ -89,7 +89,7 @@ struct ControlModule: Sendable {
         }
     }
 
-    private func served(_ application: String) -> ServedApplication {
+    func served(_ application: String) -> ServedApplication {
         guard let served = applications.first(where: { $0.configuration.name == application })
         else { preconditionFailure("A call names an application of the directory") }
         return served

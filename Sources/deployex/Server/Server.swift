@@ -613,6 +613,15 @@ actor Server {
         return module
     }
 
+    private func backends(_ module: ControlModule) -> Backends {
+        let nodes = ServedNodes(
+            module, basePath: configuration.basePath, tls: tls, loop: loop)
+        var backends = Backends(deployments: module)
+        backends.host = nodes
+        backends.nodes = nodes
+        return backends
+    }
+
     /// Answers machines over HTTP, where that is wanted.
     private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
         guard configuration.dashboard.isServed else { return nil }
@@ -620,7 +629,7 @@ actor Server {
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
         settings.access.apiToken = apiToken
         let service = DashboardService(
-            settings, backends: Backends(deployments: module), loop: loop
+            settings, backends: backends(module), loop: loop
         ) { [logger] report in
             switch report {
             case .info(let text): logger(.info, text)
