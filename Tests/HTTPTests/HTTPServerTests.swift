@@ -6,7 +6,7 @@ import Transport
 @testable import HTTP
 
 /// The server over real sockets: with curl, and with clients that do what curl never would.
-@Suite(.timeLimit(.minutes(2))) struct HTTPServerTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPServerTests {
     let loop: EventLoop
 
     init() throws {
@@ -29,9 +29,7 @@ import Transport
 
     /// All that a server sends to somebody who sends `text` and then waits for the end.
     private func talk(_ text: String, to address: SocketAddress) async throws -> String {
-        let client = try await RawClient.connect(to: address, on: loop)
-        client.send(text)
-        return await client.untilEnd()
+        try await RawClient.connect(to: address, sending: text, on: loop).untilEnd()
     }
 
     @Test(arguments: MalformedRequest.all)
@@ -273,18 +271,24 @@ private final class RawClient: @unchecked Sendable {
         self.loop = loop
     }
 
-    static func connect(to address: SocketAddress, on loop: EventLoop) async throws -> RawClient {
-        let stream = try await TCPStream.connect(to: address, timeout: .seconds(10), on: loop)
-        let client = RawClient(stream, loop)
-        loop.execute {
-            client.stream.start(
-                receive: { bytes in
-                    let copy = [UInt8](copying: bytes)
-                    client.received.withLock { $0 += copy }
-                },
-                end: { _ in client.hasEnded.withLock { $0 = true } })
-        }
-        return client
+    /// Connects, and sends at once: the server's clock runs from when it has accepted the connection.
+    static func connect(
+        to address: SocketAddress, sending text: String = "", on loop: EventLoop
+    ) async throws -> RawClient {
+        try await Task(executorPreference: loop) {
+            let stream = try await TCPStream.connect(to: address, timeout: .seconds(60), on: loop)
+            let client = RawClient(stream, loop)
+            loop.execute {
+                client.stream.start(
+                    receive: { bytes in
+                        let copy = [UInt8](copying: bytes)
+                        client.received.withLock { $0 += copy }
+                    },
+                    end: { _ in client.hasEnded.withLock { $0 = true } })
+                client.stream.send(Array(text.utf8))
+            }
+            return client
+        }.value
     }
 
     func send(_ text: String) { loop.execute { self.stream.send(Array(text.utf8)) } }

@@ -37,7 +37,7 @@ import Transport
     }
 
     @Test func `an adopted process is watched and stopped with its session`() async throws {
-        let identity = try await orphan("sleep 60 & echo $! > kid; echo $$ > pid; wait")
+        let identity = try await orphan("sleep 600 & echo $! > kid; echo $$ > pid; wait")
         let kid = try #require(folder.text("kid").flatMap { Int32($0.dropLast()) })
         #expect(try await starter.adopt(identity))
         #expect(await starter.events == [])
@@ -50,7 +50,7 @@ import Transport
     @Test func `when an adopted leader dies, the members known from before are killed`()
         async throws
     {
-        let identity = try await orphan("sleep 60 & echo $! > kid; echo $$ > pid; wait")
+        let identity = try await orphan("sleep 600 & echo $! > kid; echo $$ > pid; wait")
         let kid = try #require(folder.text("kid").flatMap { Int32($0.dropLast()) })
         #expect(try await starter.adopt(identity))
         kill(identity.pid, SIGKILL)
@@ -59,7 +59,7 @@ import Transport
     }
 
     @Test func `a leftover is stopped by SIGTERM`() async throws {
-        let identity = try await orphan("echo $$ > pid; exec sleep 60")
+        let identity = try await orphan("echo $$ > pid; exec sleep 600")
         let outcome = try await starter.stopLeftover(identity, timeout: .seconds(10))
         #expect(outcome == .stopped(killed: false))
         #expect(!identity.isRunning)
@@ -74,7 +74,7 @@ import Transport
     }
 
     @Test func `a process with another identity is never signalled`() async throws {
-        let identity = try await orphan("echo $$ > pid; exec sleep 60")
+        let identity = try await orphan("echo $$ > pid; exec sleep 600")
         defer { kill(identity.pid, SIGKILL) }
         for other in [
             ProcessIdentity(
@@ -92,7 +92,7 @@ import Transport
     @Test func `a session whose leader has gone is nobody's, unless a known member lives`()
         async throws
     {
-        let identity = try await orphan("sleep 60 & echo $! > kid; echo $$ > pid; wait")
+        let identity = try await orphan("sleep 600 & echo $! > kid; echo $$ > pid; wait")
         let kid = try #require(folder.text("kid").flatMap { Int32($0.dropLast()) })
         defer { kill(kid, SIGKILL) }
         let leader = try #require(ProcessHandle(identity))

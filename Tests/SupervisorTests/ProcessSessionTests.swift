@@ -151,7 +151,7 @@ actor Starter {
         defer { close(leaked) }
         signal(SIGUSR2, SIG_IGN)
         defer { signal(SIGUSR2, SIG_DFL) }
-        let identity = try await starter.start(program("/bin/sleep", "60"))
+        let identity = try await starter.start(program("/bin/sleep", "600"))
         let descriptors = try FileManager.default
             .contentsOfDirectory(atPath: "/proc/\(identity.pid)/fd").sorted()
         #expect(descriptors == ["0", "1", "2"])
@@ -169,7 +169,7 @@ actor Starter {
     }
 
     @Test func `SIGTERM ends a program that does not mind`() async throws {
-        try await starter.start(program("/bin/sleep", "60"))
+        try await starter.start(program("/bin/sleep", "600"))
         await starter.terminate()
         #expect(try await starter.allEvents() == [.exited(.signal(15)), .ended(survivors: 0)])
     }
@@ -189,7 +189,7 @@ actor Starter {
         async throws
     {
         try await starter.start(
-            shell("(trap '' TERM HUP; (sleep 60 & echo $! > orphan) &) ; sleep 60 & echo $! > kid"))
+            shell("(trap '' TERM HUP; (sleep 600 & echo $! > orphan) &) ; sleep 600 & echo $! > kid"))
         let events = try await starter.allEvents()
         let orphan = try await pid(in: "orphan")
         let kid = try await pid(in: "kid")
@@ -200,7 +200,7 @@ actor Starter {
 
     @Test func `the session's kill reaches descendants in sessions of their own`() async throws {
         try await starter.start(
-            shell("setsid sh -c 'echo $$ > away; exec sleep 60' & wait"))
+            shell("setsid sh -c 'echo $$ > away; exec sleep 600' & wait"))
         let away = try await pid(in: "away")
         try await eventually { ProcessStatus.ofProcess(away)?.session == away }
         await starter.killSession()
@@ -258,7 +258,7 @@ actor Starter {
     @Test func `a daemon that left the session and its ancestry is not touched`() async throws {
         // As epmd does, which a BEAM starts and all of the host's nodes share.
         try await starter.start(
-            shell("setsid sh -c '(sleep 60 & echo $! > daemon)'; echo done > done; sleep 60"))
+            shell("setsid sh -c '(sleep 600 & echo $! > daemon)'; echo done > done; sleep 600"))
         let daemon = try await pid(in: "daemon")
         defer { kill(daemon, SIGKILL) }
         try await eventually { folder.text("done") == "done\n" }
