@@ -81,6 +81,9 @@ static const unsigned char asset_script__components__timeline_js[] = {
 static const unsigned char asset_script__components__toast_js[] = {
 #embed "../../Assets/script/components/toast.js"
 };
+static const unsigned char asset_script__events__history_js[] = {
+#embed "../../Assets/script/events/history.js"
+};
 static const unsigned char asset_script__events__leader_js[] = {
 #embed "../../Assets/script/events/leader.js"
 };
@@ -196,6 +199,7 @@ static const struct cassets_content files[] = {
     {"script/components/tabs.js", asset_script__components__tabs_js, sizeof asset_script__components__tabs_js},
     {"script/components/timeline.js", asset_script__components__timeline_js, sizeof asset_script__components__timeline_js},
     {"script/components/toast.js", asset_script__components__toast_js, sizeof asset_script__components__toast_js},
+    {"script/events/history.js", asset_script__events__history_js, sizeof asset_script__events__history_js},
     {"script/events/leader.js", asset_script__events__leader_js, sizeof asset_script__events__leader_js},
     {"script/events/live.js", asset_script__events__live_js, sizeof asset_script__events__live_js},
     {"script/events/log-feed.js", asset_script__events__log_d_feed_js, sizeof asset_script__events__log_d_feed_js},

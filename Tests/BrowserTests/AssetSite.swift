@@ -32,7 +32,10 @@ struct AssetSite: Sendable {
         if path.hasPrefix("api/v1/") {
             return await deployex.answer(request, String(path.dropFirst("api/v1/".count)))
         }
-        if path == "tests/blank" { return page(200, "<!doctype html><title>blank</title>") }
+        if path == "tests/blank" {
+            return page(
+                200, "<!doctype html><title>blank</title><link rel=icon href=data:,>")
+        }
         let isTest = path.hasPrefix("tests/")
         let file = isTest ? "Tests/BrowserTests/Modules/\(path.dropFirst(6))" : "Assets/\(path)"
         guard !path.contains(".."), let type = types.first(where: { path.hasSuffix($0.key) })

@@ -3,6 +3,7 @@
  * one server, and no more.
  */
 
+import { withHistory } from "./history.js";
 import { EventStream } from "./stream.js";
 import { whenGone } from "../base/tabs.js";
 
@@ -86,9 +87,11 @@ export class Leader {
   }
 
   #event(name, data) {
-    const event = { topic: data.topic ?? name, name, data, at: Date.now() };
+    const topic = data.topic ?? name;
+    const event = { topic, name, data, at: Date.now() };
     this.#cursors.set(event.topic, data.cursor ?? null);
-    if (!goesOn(event.topic)) this.#last.set(event.topic, event);
+    // Who comes later is told the whole.
+    if (!goesOn(topic)) this.#last.set(topic, { ...event, data: withHistory(this.#last.get(topic)?.data, data) });
     this.#state.at = event.at;
     this.#send({ kind: "event", event });
   }

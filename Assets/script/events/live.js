@@ -4,6 +4,7 @@
  * of its own while it is visible.
  */
 
+import { withHistory } from "./history.js";
 import { Leader, goesOn } from "./leader.js";
 import { channel, lockName, locks, ownName } from "../base/tabs.js";
 
@@ -147,9 +148,10 @@ export class Live {
   #event({ topic, data, at }) {
     const entry = this.#topics.get(topic);
     if (!entry) return;
+    const whole = goesOn(topic) ? data : withHistory(entry.last?.data, data);
     if (goesOn(topic)) entry.cursor = data.cursor ?? null;
-    else entry.last = { data, at };
-    for (const listener of [...entry.listeners]) listener.event(data, at);
+    else entry.last = { data: whole, at };
+    for (const listener of [...entry.listeners]) listener.event(whole, at);
   }
 
   #visibility() {
