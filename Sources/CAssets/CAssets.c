@@ -54,6 +54,9 @@ static const unsigned char asset_script__components__instance_d_card_js[] = {
 static const unsigned char asset_script__components__instance_d_chooser_js[] = {
 #embed "../../Assets/script/components/instance-chooser.js"
 };
+static const unsigned char asset_script__components__last_d_lines_js[] = {
+#embed "../../Assets/script/components/last-lines.js"
+};
 static const unsigned char asset_script__components__log_d_view_js[] = {
 #embed "../../Assets/script/components/log-view.js"
 };
@@ -190,6 +193,7 @@ static const struct cassets_content files[] = {
     {"script/components/host-card.js", asset_script__components__host_d_card_js, sizeof asset_script__components__host_d_card_js},
     {"script/components/instance-card.js", asset_script__components__instance_d_card_js, sizeof asset_script__components__instance_d_card_js},
     {"script/components/instance-chooser.js", asset_script__components__instance_d_chooser_js, sizeof asset_script__components__instance_d_chooser_js},
+    {"script/components/last-lines.js", asset_script__components__last_d_lines_js, sizeof asset_script__components__last_d_lines_js},
     {"script/components/log-view.js", asset_script__components__log_d_view_js, sizeof asset_script__components__log_d_view_js},
     {"script/components/meter.js", asset_script__components__meter_js, sizeof asset_script__components__meter_js},
     {"script/components/node-figures.js", asset_script__components__node_d_figures_js, sizeof asset_script__components__node_d_figures_js},

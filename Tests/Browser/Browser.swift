@@ -156,6 +156,12 @@ package actor Browser {
         try evaluate("return document.querySelector(given[0])?.innerText ?? '';", [selector])
     }
 
+    /// Runs statements in each page before its own scripts.
+    package func prepare(_ script: String) throws {
+        let _: Nothing = try chromium(
+            "Page.addScriptToEvaluateOnNewDocument", ["source": script])
+    }
+
     // MARK: Input
 
     /// Clicks what people would: the element with this role's tag and this name.

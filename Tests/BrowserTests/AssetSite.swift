@@ -28,7 +28,9 @@ struct AssetSite: Sendable {
     private static func answer(
         _ request: HTTPServerRequest, _ deployex: InventedDeployex
     ) async -> HTTPServerResponse {
-        let path = String(request.head.path.dropFirst())
+        var path = String(request.head.path.dropFirst())
+        // As behind a proxy that has taken a part of the path away.
+        if path.hasPrefix("sub/path/") { path = String(path.dropFirst("sub/path/".count)) }
         if path.hasPrefix("api/v1/") {
             return await deployex.answer(request, String(path.dropFirst("api/v1/".count)))
         }

@@ -53,7 +53,7 @@ actor InventedDeployex {
         case "events": return events()
         case _ where path.hasPrefix("events/"): return replaceTopics(request, path)
         case "status", "versions", "host": return fixture(path)
-        case "logs", "logs/search": return fixture(path.replacing("/", with: "-"))
+        case "logs", "logs/search", "logs/sources": return fixture(path.replacing("/", with: "-"))
         case _ where path.hasSuffix("/rollback"):
             return json(409, #"{"error":"there is no version to go back to <b>"}"#)
         case _ where path.hasPrefix("apps/") && request.method == "POST":

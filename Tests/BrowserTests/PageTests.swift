@@ -238,6 +238,44 @@ import Testing
         }
     }
 
+    @Test func `all of it works at a sub-path`() async throws {
+        let site = try await AssetSite.start()
+        try await attempt {
+            try await Browser.run { browser in
+                try await browser.open(site.url("sub/path/login?a-link"))
+                try await browser.wait("the applications", Self.pages[0].1)
+                let address = try await browser.address()
+                #expect(address == site.url("sub/path/"))
+                try await browser.click("Versions of counter")
+                try await browser.wait("the versions", Self.pages[3].1)
+                try await browser.reload()
+                try await browser.wait("the versions", Self.pages[3].1)
+                try await browser.click("Log out")
+                try await browser.wait("the login", "document.querySelector('#password')")
+            }
+        } thenAlways: {
+            await site.stop()
+        }
+    }
+
+    @Test func `without locks, each tab has a stream of its own`() async throws {
+        let site = try await AssetSite.start()
+        try await attempt {
+            try await Browser.run { browser in
+                // As in a page that came by HTTP from another host.
+                try await browser.prepare(
+                    "Object.defineProperty(Navigator.prototype, 'locks', { value: undefined });")
+                try await browser.open(site.url("login?a-link"))
+                try await browser.wait("the applications", Self.pages[0].1)
+                try await browser.wait("live", "document.body.dataset.link === 'live'")
+                let streams = await site.deployex.openStreams
+                #expect(streams == 1)
+            }
+        } thenAlways: {
+            await site.stop()
+        }
+    }
+
     @Test func `eight tabs share one stream, and the next takes over when its tab is closed`()
         async throws
     {
