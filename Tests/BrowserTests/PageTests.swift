@@ -8,7 +8,10 @@ import Testing
     static let pages = [
         (
             "",
-            "document.querySelectorAll('article.instance').length === 4 && document.querySelector('.meter')"
+            """
+            document.querySelectorAll('article.instance').length === 4
+                && document.querySelector('.meter')
+            """
         ),
         ("logs?app=counter&instance=1", "document.querySelector('.log-remark')"),
         (
@@ -19,7 +22,10 @@ import Testing
         ("versions?app=counter&version=0.1.3", "document.querySelector('.one-version pre')"),
         (
             "node?app=counter&instance=1",
-            "document.querySelectorAll('tbody tr').length === 8 && document.querySelector('.plot path.line[d]')"
+            """
+            document.querySelectorAll('tbody tr').length === 8
+                && document.querySelector('.plot path.line[d]')
+            """
         ),
         (
             "terminal?app=counter&instance=1",
@@ -125,7 +131,10 @@ import Testing
                     "return document.querySelectorAll('main script, main b, main img').length;")
                 #expect(found == 0, "\(page)")
                 let hidden: Int = try await browser.evaluate(
-                    #"return document.body.textContent.match(/[\u0000-\u0008\u000e-\u001f\u202a-\u202e\u2066-\u2069]/g)?.length ?? 0;"#
+                    #"""
+                    const hidden = /[\u0000-\u0008\u000e-\u001f\u202a-\u202e\u2066-\u2069]/g;
+                    return document.body.textContent.match(hidden)?.length ?? 0;
+                    """#
                 )
                 #expect(hidden == 0, "\(page)")
             }
@@ -154,7 +163,10 @@ import Testing
                 try await browser.open(site.url(page))
                 try await browser.wait(page, isWhole)
                 let found: [String] = try await browser.evaluate(
-                    "return [...document.querySelectorAll('button, a')].map((node) => node.textContent);"
+                    """
+                    return [...document.querySelectorAll('button, a')]
+                        .map((node) => node.textContent);
+                    """
                 )
                 #expect(found.filter(acting.contains) == [], "\(page)")
             }
@@ -200,7 +212,10 @@ import Testing
                 try await browser.evaluate(
                     "return document.activeElement.className;", as: String.self) == "skip")
             let count: Int = try await browser.evaluate(
-                "return [...document.querySelectorAll('a[href], button')].filter((node) => node.checkVisibility()).length;"
+                """
+                return [...document.querySelectorAll('a[href], button')]
+                    .filter((node) => node.checkVisibility()).length;
+                """
             )
             try await browser.run("window.reached = new Set();")
             for _ in 0..<count {
@@ -208,7 +223,8 @@ import Testing
                     """
                     const node = document.activeElement;
                     window.reached.add(node);
-                    if (getComputedStyle(node).outlineStyle === "none") throw new Error(`no outline: ${node.outerHTML}`);
+                    if (getComputedStyle(node).outlineStyle === "none")
+                        throw new Error(`no outline: ${node.outerHTML}`);
                     """)
                 try await browser.press("\u{E004}")
             }
@@ -223,7 +239,10 @@ import Testing
             await site.deployex.cut()
             try await browser.wait(
                 "the loss",
-                "document.querySelector('.banner')?.textContent.startsWith('Connection lost, showing the state of ')"
+                """
+                document.querySelector('.banner')?.textContent
+                    .startsWith('Connection lost, showing the state of ')
+                """
             )
             #expect(try await browser.faults() == [])
             #expect(

@@ -51,7 +51,8 @@ import Testing
                 "all cards to show \(version)",
                 """
                 [...document.querySelectorAll('article.instance')].every((card) =>
-                    card.querySelector('.version').textContent === given[0] && card.querySelector('.badge').textContent === 'running')
+                    card.querySelector('.version').textContent === given[0]
+                        && card.querySelector('.badge').textContent === 'running')
                 """, [version])
         }
 
@@ -59,9 +60,11 @@ import Testing
         func fact(_ word: String, of instance: Int) async throws -> String {
             try await browser.evaluate(
                 """
-                const card = document.querySelector(`article[aria-label="Instance ${given[1]} of counter"]`);
+                const label = `Instance ${given[1]} of counter`;
+                const card = document.querySelector(`article[aria-label="${label}"]`);
                 const names = [...card.querySelectorAll('dt')];
-                return names.find((name) => name.textContent === given[0])?.nextElementSibling.textContent ?? '';
+                const name = names.find((entry) => entry.textContent === given[0]);
+                return name?.nextElementSibling.textContent ?? '';
                 """, [word, "\(instance)"])
         }
 
@@ -95,7 +98,7 @@ import Testing
             try await world.publish("0.1.1")
             try await browser.wait(
                 "the rollout",
-                "document.querySelector('.rollout:not([hidden]) li[data-state=working], .rollout:not([hidden]) li[data-state=waiting]')"
+                "document.querySelector('.rollout:not([hidden]) li:is([data-state=working], [data-state=waiting])')"
             )
             try await dashboard.waitUntilAllShow("0.1.1")
             try await browser.wait("its end", "document.querySelector('.rollout').hidden")
@@ -116,7 +119,7 @@ import Testing
             try await browser.click("Stop", "dialog button")
             try await browser.wait(
                 "it to be stopped",
-                "[...document.querySelectorAll('article')][2].querySelector('.badge').textContent === 'idle'"
+                "document.querySelector('article:nth-of-type(3) .badge').textContent === 'idle'"
             )
             try await browser.click("Start instance 3 of counter")
             try await dashboard.waitUntilAllShow("0.1.1")
@@ -140,7 +143,7 @@ import Testing
                 "the loss",
                 "document.querySelector('.banner')?.textContent.startsWith('Connection lost')")
             try await world.startDeployex()
-            // deployex keeps no session: whoever has the page logs in again, and is where they were.
+            // deployex keeps no session: one logs in again, and is where one was.
             try await browser.wait(
                 "the login",
                 "document.querySelector('main h1')?.textContent === 'Log in to deployex'")
@@ -150,7 +153,10 @@ import Testing
                 try await browser.select(tab)
                 try await browser.wait(
                     "the new version",
-                    "document.body.dataset.link === 'live' && document.querySelector('main').textContent.includes('0.1.1')"
+                    """
+                    document.body.dataset.link === 'live'
+                        && document.querySelector('main').textContent.includes('0.1.1')
+                    """
                 )
             }
         }
@@ -214,7 +220,8 @@ import Testing
             try await browser.select(log)
             try await browser.wait(
                 "the line",
-                "[...document.querySelectorAll('.log-text')].some((line) => line.textContent.includes('<script>document.title = 1</script> red ⟨U+202E⟩back'))"
+                "[...document.querySelectorAll('.log-text')].some((line) => line.textContent === given[0])",
+                ["a line <script>document.title = 1</script> red ⟨U+202E⟩back"]
             )
             try await browser.type("line <scr\u{E007}", into: "#search")
             try await browser.wait(
@@ -237,7 +244,10 @@ import Testing
             try await browser.open(dashboard.url("node?app=counter&instance=1"))
             try await browser.wait(
                 "figures",
-                "document.querySelector('.node-figures .meter') && document.querySelector('.plot path.line[d]')"
+                """
+                document.querySelector('.node-figures .meter')
+                    && document.querySelector('.plot path.line[d]')
+                """
             )
             try await browser.wait("processes", "document.querySelectorAll('tbody tr').length > 20")
             try await Pictures.keep(browser, "node")
