@@ -257,6 +257,23 @@ import Testing
         }
     }
 
+    @Test func `one page gives way to another on the same stream, and the way back works`()
+        async throws
+    {
+        try await run { browser, site in
+            for _ in 0..<2 {
+                for (name, page) in [("Versions", 3), ("Node", 5), ("Applications", 0)] {
+                    try await browser.click(name, "nav a")
+                    try await browser.wait(name, Self.pages[page].1)
+                }
+            }
+            try await browser.run("history.back();")
+            try await browser.wait("the node", Self.pages[5].1)
+            let streams = await site.deployex.streamCount
+            #expect(streams == 1)
+        }
+    }
+
     @Test func `all of it works at a sub-path`() async throws {
         let site = try await AssetSite.start()
         try await attempt {
