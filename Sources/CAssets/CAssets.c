@@ -54,6 +54,9 @@ static const unsigned char asset_script__components__instance_d_card_js[] = {
 static const unsigned char asset_script__components__instance_d_chooser_js[] = {
 #embed "../../Assets/script/components/instance-chooser.js"
 };
+static const unsigned char asset_script__components__last_d_lines_js[] = {
+#embed "../../Assets/script/components/last-lines.js"
+};
 static const unsigned char asset_script__components__log_d_view_js[] = {
 #embed "../../Assets/script/components/log-view.js"
 };
@@ -80,6 +83,9 @@ static const unsigned char asset_script__components__timeline_js[] = {
 };
 static const unsigned char asset_script__components__toast_js[] = {
 #embed "../../Assets/script/components/toast.js"
+};
+static const unsigned char asset_script__events__history_js[] = {
+#embed "../../Assets/script/events/history.js"
 };
 static const unsigned char asset_script__events__leader_js[] = {
 #embed "../../Assets/script/events/leader.js"
@@ -187,6 +193,7 @@ static const struct cassets_content files[] = {
     {"script/components/host-card.js", asset_script__components__host_d_card_js, sizeof asset_script__components__host_d_card_js},
     {"script/components/instance-card.js", asset_script__components__instance_d_card_js, sizeof asset_script__components__instance_d_card_js},
     {"script/components/instance-chooser.js", asset_script__components__instance_d_chooser_js, sizeof asset_script__components__instance_d_chooser_js},
+    {"script/components/last-lines.js", asset_script__components__last_d_lines_js, sizeof asset_script__components__last_d_lines_js},
     {"script/components/log-view.js", asset_script__components__log_d_view_js, sizeof asset_script__components__log_d_view_js},
     {"script/components/meter.js", asset_script__components__meter_js, sizeof asset_script__components__meter_js},
     {"script/components/node-figures.js", asset_script__components__node_d_figures_js, sizeof asset_script__components__node_d_figures_js},
@@ -196,6 +203,7 @@ static const struct cassets_content files[] = {
     {"script/components/tabs.js", asset_script__components__tabs_js, sizeof asset_script__components__tabs_js},
     {"script/components/timeline.js", asset_script__components__timeline_js, sizeof asset_script__components__timeline_js},
     {"script/components/toast.js", asset_script__components__toast_js, sizeof asset_script__components__toast_js},
+    {"script/events/history.js", asset_script__events__history_js, sizeof asset_script__events__history_js},
     {"script/events/leader.js", asset_script__events__leader_js, sizeof asset_script__events__leader_js},
     {"script/events/live.js", asset_script__events__live_js, sizeof asset_script__events__live_js},
     {"script/events/log-feed.js", asset_script__events__log_d_feed_js, sizeof asset_script__events__log_d_feed_js},

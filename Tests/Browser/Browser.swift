@@ -118,7 +118,8 @@ package actor Browser {
         let script = """
             const done = arguments[arguments.length - 1];
             (async (...given) => { \(body) })(...Array.from(arguments).slice(0, -1))
-                .then((value) => done({ value: value ?? null }), (error) => done({ error: String(error) }));
+                .then((value) => done({ value: value ?? null }))
+                .catch((error) => done({ error: String(error) }));
             """
         let outcome: Outcome<Value> = try command(
             "POST", "/execute/async", Script(script: script, args: arguments))
@@ -156,6 +157,12 @@ package actor Browser {
         try evaluate("return document.querySelector(given[0])?.innerText ?? '';", [selector])
     }
 
+    /// Runs statements in each page before its own scripts.
+    package func prepare(_ script: String) throws {
+        let _: Nothing = try chromium(
+            "Page.addScriptToEvaluateOnNewDocument", ["source": script])
+    }
+
     // MARK: Input
 
     /// Clicks what people would: the element with this role's tag and this name.
@@ -172,7 +179,8 @@ package actor Browser {
         let _: Nothing = try command("POST", "/element/\(found.id)/value", ["text": text])
     }
 
-    /// Presses keys, wherever the focus is. Special keys are those of WebDriver, such as `\u{E007}`.
+    /// Presses keys, wherever the focus is.
+    /// - Parameter keys: special ones are WebDriver's, such as `\u{E007}` for Enter.
     package func press(_ keys: String) throws {
         let events = keys.flatMap { key in
             [
@@ -187,8 +195,9 @@ package actor Browser {
 
     private func find(_ name: String, _ selector: String) throws -> String {
         let script = """
-            return [...document.querySelectorAll(arguments[0])].find((node) => node.checkVisibility() &&
-                (node.getAttribute("aria-label") ?? node.textContent).trim() === arguments[1]) ?? null;
+            const name = (node) => (node.getAttribute("aria-label") ?? node.textContent).trim();
+            return [...document.querySelectorAll(arguments[0])]
+                .find((node) => node.checkVisibility() && name(node) === arguments[1]) ?? null;
             """
         let deadline = ContinuousClock.now + .seconds(60)
         while true {

@@ -20,7 +20,8 @@ extension Browser {
             if (document.documentElement.scrollWidth <= innerWidth) return [];
             return [...document.querySelectorAll("main *, header *")]
                 .filter((node) => node.getBoundingClientRect().right > width + 1)
-                .map((node) => `${node.localName}.${node.className} ${node.textContent.slice(0, 30)}`).slice(0, 10);
+                .map((node) => `${node.localName}.${node.className}`)
+                .slice(0, 10);
             """)
     }
 

@@ -28,11 +28,16 @@ struct AssetSite: Sendable {
     private static func answer(
         _ request: HTTPServerRequest, _ deployex: InventedDeployex
     ) async -> HTTPServerResponse {
-        let path = String(request.head.path.dropFirst())
+        var path = String(request.head.path.dropFirst())
+        // As behind a proxy that has taken a part of the path away.
+        if path.hasPrefix("sub/path/") { path = String(path.dropFirst("sub/path/".count)) }
         if path.hasPrefix("api/v1/") {
             return await deployex.answer(request, String(path.dropFirst("api/v1/".count)))
         }
-        if path == "tests/blank" { return page(200, "<!doctype html><title>blank</title>") }
+        if path == "tests/blank" {
+            return page(
+                200, "<!doctype html><title>blank</title><link rel=icon href=data:,>")
+        }
         let isTest = path.hasPrefix("tests/")
         let file = isTest ? "Tests/BrowserTests/Modules/\(path.dropFirst(6))" : "Assets/\(path)"
         guard !path.contains(".."), let type = types.first(where: { path.hasSuffix($0.key) })

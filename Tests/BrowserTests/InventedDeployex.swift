@@ -53,7 +53,7 @@ actor InventedDeployex {
         case "events": return events()
         case _ where path.hasPrefix("events/"): return replaceTopics(request, path)
         case "status", "versions", "host": return fixture(path)
-        case "logs", "logs/search": return fixture(path.replacing("/", with: "-"))
+        case "logs", "logs/search", "logs/sources": return fixture(path.replacing("/", with: "-"))
         case _ where path.hasSuffix("/rollback"):
             return json(409, #"{"error":"there is no version to go back to <b>"}"#)
         case _ where path.hasPrefix("apps/") && request.method == "POST":
@@ -130,6 +130,7 @@ actor InventedDeployex {
 
     private func serve(_ key: Int, _ writer: HTTPContentWriter) async {
         var isOpen = await writer.write(Self.event("stream", #"{"stream":"\#(key)"}"#))
+        var turn = 0
         while isOpen, !isStopped, let state = streams[key], !state.isCut {
             for topic in state.topics.subtracting(state.told).sorted() {
                 streams[key]?.told.insert(topic)
@@ -139,6 +140,9 @@ actor InventedDeployex {
                     Self.event(kind, "{\"topic\":\"\(topic)\",\"cursor\":\"7\",\(rest)"))
             }
             do { try await Task.sleep(for: .milliseconds(20)) } catch { break }
+            turn += 1
+            // As a real one says from time to time that it is there.
+            if turn.isMultiple(of: 250) { isOpen = await writer.write(Array(":\n\n".utf8)) }
         }
         streams[key] = nil
     }

@@ -5,6 +5,7 @@ import { element, KeyedList, setState, setText } from "../base/dom.js";
 import { foreign, visible } from "../text/visible.js";
 import { actionButton } from "./action.js";
 import { InstanceCard } from "./instance-card.js";
+import { lastLines } from "./last-lines.js";
 import { rollout } from "./rollout.js";
 import { Timeline } from "./timeline.js";
 
@@ -19,6 +20,8 @@ export class ApplicationSection {
   #rollout = element("section", { class: "card rollout", hidden: true });
   #rolloutTitle = element("a", {});
   #timeline;
+  #lastLines = element("div");
+  #lastLinesKey = "[]";
   #cards = element("div", { class: "cards" });
   #list;
   #parts = new Map();
@@ -29,7 +32,7 @@ export class ApplicationSection {
     this.#context = context;
     this.#name = name;
     this.#timeline = new Timeline(`Rollout of ${visible(name)}`);
-    this.#rollout.append(element("h3", {}, this.#rolloutTitle), this.#timeline.element);
+    this.#rollout.append(element("h3", {}, this.#rolloutTitle), this.#timeline.element, this.#lastLines);
     const page = (address) => `${address}${query({ app: name })}`;
     this.#ghosted.href = `${page("versions")}`;
     this.element = element("section", { class: "application live", "aria-label": `Application ${visible(name)}` },
@@ -82,6 +85,16 @@ export class ApplicationSection {
     setText(this.#rolloutTitle, isFailed && !isGoing ? "The last change failed" : `Rollout of ${visible(this.#app.target_version ?? "")}`);
     this.#rolloutTitle.href = `versions${query({ app: this.#name, version: isFailed && !isGoing ? this.#versions.history.at(-1).version : this.#app.target_version })}`;
     this.#timeline.update(isGoing ? steps : isFailed ? [failureStep(this.#versions.history.at(-1))] : []);
+    this.#showLastLines(isFailed ? this.#versions.history.at(-1).version : null);
+  }
+
+  /** What an instance of a version printed before that version was ghosted. */
+  #showLastLines(version) {
+    const lines = this.#versions?.ghosted?.findLast((ghost) => ghost.version === version)?.log_lines ?? [];
+    const key = JSON.stringify(lines);
+    if (key === this.#lastLinesKey) return;
+    this.#lastLinesKey = key;
+    this.#lastLines.replaceChildren(...[lastLines(lines)].filter((node) => node !== null));
   }
 
   #buttons(page) {

@@ -3,6 +3,7 @@
  * one server, and no more.
  */
 
+import { withHistory } from "./history.js";
 import { EventStream } from "./stream.js";
 import { whenGone } from "../base/tabs.js";
 
@@ -29,6 +30,7 @@ export class Leader {
     this.#stream = new EventStream(api, {
       opened: () => this.#opened(),
       event: (name, data) => this.#event(name, data),
+      accepted: (topics) => this.#accepted(topics),
       lost: () => this.#connected(false),
       refused: (topic, status, message) => this.#send({ kind: "refused", topic, status, message }),
       cursor: (topic) => this.#cursors.get(topic) ?? null,
@@ -49,17 +51,19 @@ export class Leader {
     this.#stream.hurry();
   }
 
-  /** A tab says what it wants: an object from topics to where it goes on, or null. */
-  want(tab, topics) {
+  /**
+   * A tab says what it wants.
+   * @param topics An object from topics to where each goes on, or null.
+   * @param fresh Those of which the tab knows nothing yet.
+   */
+  want(tab, topics, fresh) {
     const known = this.#tabs.get(tab);
     if (!known) this.#watch(tab);
     this.#tabs.set(tab, new Set(Object.keys(topics)));
     const all = this.#all();
-    for (const topic of this.#last.keys()) if (!all.has(topic) && topic !== "status") this.#drop(topic);
-    for (const topic of this.#cursors.keys()) if (!all.has(topic) && topic !== "status") this.#drop(topic);
     for (const [topic, cursor] of Object.entries(topics)) {
       if (goesOn(topic) && !this.#cursors.has(topic)) this.#cursors.set(topic, cursor);
-      if (known?.has(topic)) continue;
+      if (known?.has(topic) && !fresh.includes(topic)) continue;
       this.#send({
         kind: "joined", tab, topic, cursor: this.#cursors.get(topic) ?? null,
         event: goesOn(topic) ? null : this.#last.get(topic) ?? null,
@@ -73,22 +77,26 @@ export class Leader {
     return new Set([...this.#tabs.values()].flatMap((topics) => [...topics]));
   }
 
-  #drop(topic) {
-    this.#last.delete(topic);
-    this.#cursors.delete(topic);
+  /** What deployex does not tell any more is forgotten; until then it is still right. */
+  #accepted(topics) {
+    for (const known of [this.#last, this.#cursors]) {
+      for (const topic of known.keys()) if (!topics.has(topic) && !this.#all().has(topic)) known.delete(topic);
+    }
   }
 
   async #watch(tab) {
     await whenGone(tab);
     if (this.#isStopped || !this.#tabs.has(tab)) return;
-    this.want(tab, {});
+    this.want(tab, {}, []);
     this.#tabs.delete(tab);
   }
 
   #event(name, data) {
-    const event = { topic: data.topic ?? name, name, data, at: Date.now() };
+    const topic = data.topic ?? name;
+    const event = { topic, name, data, at: Date.now() };
     this.#cursors.set(event.topic, data.cursor ?? null);
-    if (!goesOn(event.topic)) this.#last.set(event.topic, event);
+    // Who comes later is told the whole.
+    if (!goesOn(topic)) this.#last.set(topic, { ...event, data: withHistory(this.#last.get(topic)?.data, data) });
     this.#state.at = event.at;
     this.#send({ kind: "event", event });
   }

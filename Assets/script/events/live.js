@@ -4,6 +4,7 @@
  * of its own while it is visible.
  */
 
+import { withHistory } from "./history.js";
 import { Leader, goesOn } from "./leader.js";
 import { channel, lockName, locks, ownName } from "../base/tabs.js";
 
@@ -13,6 +14,8 @@ export class Live {
   #leader = null;
   #release = null;
   #topics = new Map();
+  #fresh = new Set();
+  #isAnnouncing = false;
   #stopElection = null;
   state = { connected: false, at: null, isKnown: false };
   /** Called when the connection comes or goes. */
@@ -22,7 +25,7 @@ export class Live {
     this.#api = api;
     document.addEventListener("visibilitychange", () => this.#visibility());
     window.addEventListener("online", () => this.#leader?.hurry());
-    window.addEventListener("pagehide", () => this.#tell({ kind: "topics", tab: ownName, topics: {} }));
+    window.addEventListener("pagehide", () => this.#tell({ kind: "topics", tab: ownName, topics: {}, fresh: [] }));
     window.addEventListener("pageshow", (event) => event.persisted && this.#announce());
   }
 
@@ -66,6 +69,7 @@ export class Live {
     if (!entry) {
       entry = { cursor, listeners: new Set(), last: null };
       this.#topics.set(topic, entry);
+      this.#fresh.add(topic);
       entry.listeners.add(listener);
       this.#announce();
     } else {
@@ -95,22 +99,33 @@ export class Live {
     });
   }
 
+  /** Once for all that changes at the same time, as when a page gives way to another. */
   #announce() {
+    if (this.#isAnnouncing) return;
+    this.#isAnnouncing = true;
+    queueMicrotask(() => {
+      this.#isAnnouncing = false;
+      this.#announceNow();
+    });
+  }
+
+  #announceNow() {
     const topics = Object.fromEntries([...this.#topics].map(([topic, entry]) => [topic, entry.cursor]));
-    this.#tell({ kind: "topics", tab: ownName, topics });
+    const fresh = [...this.#fresh];
+    this.#fresh.clear();
+    this.#tell({ kind: "topics", tab: ownName, topics, fresh });
   }
 
   #tell(message) {
-    if (!this.#leader) this.#channel?.postMessage(message);
-    // Nobody is called back while still subscribing, whichever tab leads.
-    else queueMicrotask(() => this.#leader?.want(message.tab, message.topics));
+    if (this.#leader) this.#leader.want(message.tab, message.topics, message.fresh);
+    else this.#channel?.postMessage(message);
   }
 
   #receive(message) {
     if (message.tab !== undefined && message.tab !== ownName && message.kind !== "topics") return;
     switch (message.kind) {
       case "topics":
-        this.#leader?.want(message.tab, message.topics);
+        this.#leader?.want(message.tab, message.topics, message.fresh);
         break;
       case "hurry":
         this.#leader?.hurry();
@@ -147,9 +162,10 @@ export class Live {
   #event({ topic, data, at }) {
     const entry = this.#topics.get(topic);
     if (!entry) return;
+    const whole = goesOn(topic) ? data : withHistory(entry.last?.data, data);
     if (goesOn(topic)) entry.cursor = data.cursor ?? null;
-    else entry.last = { data, at };
-    for (const listener of [...entry.listeners]) listener.event(data, at);
+    else entry.last = { data: whole, at };
+    for (const listener of [...entry.listeners]) listener.event(whole, at);
   }
 
   #visibility() {

@@ -41,6 +41,7 @@ export class EventStream {
 
   /**
    * @param listener `opened()`, `event(name, data)`, `lost()`,
+   *   `accepted(topics)`: these are told from now on,
    *   `refused(topic, status, message)`: it is not to be had, or not any more,
    *   `cursor(topic)`: from where it goes on, or null.
    */
@@ -155,8 +156,9 @@ export class EventStream {
     do {
       this.#isChanged = false;
       const wanted = new Set(["status", ...this.#wanted]);
-      if (this.#stream === null || isSame(wanted, this.#accepted)) break;
-      await this.#replace(wanted);
+      if (this.#stream === null) break;
+      if (!isSame(wanted, this.#accepted)) await this.#replace(wanted);
+      if (this.#stream !== null) this.#listener.accepted(this.#accepted);
     } while (this.#isChanged);
     this.#isTelling = false;
   }

@@ -19,6 +19,9 @@ export class Page {
   #line = null;
   #search = null;
   #apps = [];
+  #sourcesWithLogs = [];
+  #found = 0;
+  #searched = 0;
   #feed = null;
   #key = null;
   #turn = 0;
@@ -55,6 +58,7 @@ export class Page {
       this.#note, this.#view.element);
     this.#view.wraps = true;
     this.change(parameters);
+    this.#loadSources();
     this.#endStatus = context.live.subscribe("status", { event: (status) => this.#status(status) });
   }
 
@@ -94,9 +98,25 @@ export class Page {
     this.#choose();
   }
 
+  /** Applications and instances that are not configured any more have logs, too. */
+  async #loadSources() {
+    try {
+      const { sources } = await this.#context.api.get("logs/sources");
+      this.#sourcesWithLogs = sources.filter((source) => source.app !== "deployex").map((source) => ({ name: source.app, instances: source.instances }));
+      this.#choose();
+    } catch {
+      // Those of the status remain.
+    }
+  }
+
   #choose() {
     const options = [];
-    for (const app of this.#apps) {
+    const others = this.#sourcesWithLogs.filter((source) => !this.#apps.some((app) => app.name === source.name));
+    const apps = this.#apps.map((app) => ({
+      name: app.name,
+      instances: [...new Set([...app.instances, ...(this.#sourcesWithLogs.find((source) => source.name === app.name)?.instances ?? [])])].sort((left, right) => left - right),
+    }));
+    for (const app of [...apps, ...others]) {
       if (app.instances.length > 1) options.push([`${app.name}/all`, `${app.name}, all instances`]);
       for (const number of app.instances) options.push([`${app.name}/${number}`, `${app.name} ${number}`]);
     }
@@ -209,16 +229,23 @@ export class Page {
     this.#view.wraps = wraps;
   }
 
-  async #showMatches() {
+  /** @param before Where an earlier search has ended. */
+  async #showMatches(before = null) {
     const own = this.#turn;
+    if (before === null) this.#found = this.#searched = 0;
     this.#say("Searching …");
     try {
       const { app, instance, stream } = this.#source;
-      const answer = await this.#context.api.get(`logs/search${query({ app, instance, stream, ...this.#search, limit: 1000 })}`);
+      const answer = await this.#context.api.get(`logs/search${query({ app, instance, stream, ...this.#search, limit: 1000, before })}`);
       if (own !== this.#turn) return;
-      this.#view.append(answer.matches);
+      // The latest first are searched; what is found on top is earlier.
+      if (before === null) this.#view.append(answer.matches);
+      else this.#view.prepend(answer.matches);
       const rest = answer.complete ? "" : ` The search ended early${answer.reason ? `: ${visible(answer.reason)}` : ""}.`;
-      this.#say(`${count(answer.matches.length)} ${answer.matches.length === 1 ? "line matches" : "lines match"}, ${bytes(answer.searched_bytes)} searched.${rest}`);
+      this.#found += answer.matches.length;
+      this.#searched += answer.searched_bytes ?? 0;
+      this.#say(`${count(this.#found)} ${this.#found === 1 ? "line matches" : "lines match"}, ${bytes(this.#searched)} searched.${rest}`);
+      if (answer.before) this.#note.append(" ", element("button", { type: "button", class: "quiet", onclick: () => this.#showMatches(answer.before) }, "Search on"));
     } catch (error) {
       if (own === this.#turn) this.#say(error.isMissing && !error.content ? "This deployex does not search logs." : error.message);
     }

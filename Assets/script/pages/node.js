@@ -31,6 +31,7 @@ export class Page {
   #turn = 0;
   #timer;
   #sort = "memory";
+  #application = null;
   element;
 
   constructor(context, parameters) {
@@ -66,6 +67,7 @@ export class Page {
     // A node that was not there is asked again when its instance has changed.
     const isBack = this.#refusedIn !== null && this.#refusedIn !== this.#condition();
     if (!app || (of === this.#of && !isBack)) return;
+    if (of !== this.#of) this.#application = null;
     this.#of = of;
     this.#refusedIn = null;
     this.#endNode?.();
@@ -118,7 +120,7 @@ export class Page {
     if (own !== this.#turn) return;
     panel.removeAttribute("aria-busy");
     const again = element("button", { type: "button", class: "quiet", onclick: () => this.#load(name, panel) }, "Load again");
-    panel.replaceChildren(element("div", { class: "toolbar" }, name === "processes" ? this.#sortChooser(panel) : null, again), content);
+    panel.replaceChildren(element("div", { class: "toolbar" }, name === "processes" ? this.#sortChooser(panel) : name === "tree" ? this.#treeChooser(panel) : null, again), content);
   }
 
   #missing(name, error) {
@@ -152,7 +154,7 @@ export class Page {
           nodes: (process) => hasDetails ? element("button", { type: "button", class: "quiet mono", onclick: () => this.#showProcess(process.pid) }, visible(process.pid)) : foreign(process.pid),
         },
         { title: "Name", text: (process) => process.name ?? "" },
-        { title: "Started by", className: "mono", text: (process) => process.initial_call },
+        { title: "Started by", className: "mono", text: (process) => process.initial_call ?? process.spawned_as },
         { title: "Is in", className: "mono", text: (process) => process.current_function },
         { title: "Memory", className: "number", text: (process) => bytes(process.memory) },
         { title: "Queue", className: "number", text: (process) => count(process.queue) },
@@ -165,7 +167,9 @@ export class Page {
     const body = element("div", {}, "Loading …");
     show(["Process ", foreign(pid)], body);
     try {
-      const process = await this.#context.api.get(this.#address("processes", pid));
+      // What a process holds may be secret: it is shown to administrators only.
+      const state = this.#context.session.isAdministrator ? "1" : null;
+      const process = await this.#context.api.get(`${this.#address("processes", pid)}${query({ state })}`);
       body.replaceChildren(...description(process));
     } catch (error) {
       setText(body, visible(error.message));
@@ -173,9 +177,26 @@ export class Page {
   }
 
   async #tree() {
-    const { app } = this.#chooser;
-    const root = await this.#context.api.get(`${this.#address("tree")}${query({ application: app })}`);
+    const application = this.#application ?? this.#chooser.app;
+    const root = await this.#context.api.get(`${this.#address("tree")}${query({ application })}`);
     return element("ul", { class: "tree" }, branch(root, 0));
+  }
+
+  /** Which of the node's applications the tree is of. */
+  #treeChooser(panel) {
+    const chooser = new Chooser("Of", (application) => {
+      this.#application = application;
+      this.#load("tree", panel);
+    });
+    const chosen = this.#application ?? this.#chooser.app;
+    chooser.update([[chosen, chosen]], chosen);
+    this.#context.api.get(this.#address("applications")).then(({ applications }) => {
+      const names = [...new Set([chosen, ...applications.filter((entry) => entry.started !== false).map((entry) => entry.name)])];
+      chooser.update(names.map((name) => [name, name]), chosen);
+    }, () => {
+      // Without a list, the one that is shown can be chosen alone.
+    });
+    return chooser.element;
   }
 
   async #tables() {

@@ -105,12 +105,12 @@ export class Page {
       this.#say("This deployex has no terminals.");
       return;
     }
-    if (error.status !== 401 && error.status !== 403) {
+    if (error.status !== 403 || !error.message.includes("password")) {
       this.#say(visible(error.message));
       return;
     }
-    this.#say(password === null && error.status === 401 ? "The password is asked again before a terminal is opened." : visible(error.message));
-    if (error.status === 401) this.#askPassword();
+    this.#say(password === null ? "The password is asked again before a terminal is opened." : visible(error.message));
+    this.#askPassword();
   }
 
   #askPassword() {

@@ -6,10 +6,10 @@ import { dateAndClock, shortDuration } from "../base/format.js";
 import { actionButton } from "../components/action.js";
 import { Chooser } from "../components/chooser.js";
 import { deploymentName } from "../components/instance-card.js";
+import { lastLines } from "../components/last-lines.js";
 import { Table } from "../components/table.js";
 import { Timeline } from "../components/timeline.js";
 import { VersionsFeed } from "../events/versions-feed.js";
-import { lineNodes } from "../text/line.js";
 import { foreign, visible } from "../text/visible.js";
 
 export class Page {
@@ -106,7 +106,7 @@ export class Page {
       { title: "Version", className: "mono", key: (ghost) => ghost.version, nodes: (ghost) => this.#versionLink(ghost.version) },
       { title: "Since", className: "number start", text: (ghost) => dateAndClock(ghost.at) },
       { title: "Reason", text: (ghost) => ghost.reason },
-      { title: "Last lines", key: (ghost) => JSON.stringify(ghost.log_lines), nodes: (ghost) => logDetails(ghost.log_lines) },
+      { title: "Last lines", key: (ghost) => JSON.stringify(ghost.log_lines), nodes: (ghost) => lastLines(ghost.log_lines) },
     ];
     if (this.#context.session.isAdministrator) {
       columns.push({
@@ -193,12 +193,6 @@ export class Page {
     const key = JSON.stringify(ghost?.log_lines ?? []);
     if (key === this.#oneLogKey) return;
     this.#oneLogKey = key;
-    this.#oneLog.replaceChildren(...[logDetails(ghost?.log_lines, true)].filter(Boolean));
+    this.#oneLog.replaceChildren(...[lastLines(ghost?.log_lines, true)].filter(Boolean));
   }
-}
-
-function logDetails(lines, isOpen = false) {
-  if (!lines || lines.length === 0) return null;
-  return element("details", { open: isOpen }, element("summary", {}, `last ${lines.length} lines`),
-    element("pre", { tabindex: 0, "aria-label": "Last lines of the log" }, lines.flatMap((line) => [element("span", { class: "log-text", dir: "auto" }, lineNodes(line)), "\n"])));
 }

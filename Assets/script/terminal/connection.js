@@ -20,7 +20,7 @@ export class TerminalConnection {
   /** @param listener `output(text)`, `ended(status)`, `trouble(text)` */
   static async open(api, live, { app, instance, columns, rows, password }, listener) {
     const content = { columns, rows, ...(password ? { password } : {}) };
-    const answer = await api.post(`${path("apps", app, "instances", instance)}/terminals`, content, { keepsSession: true });
+    const answer = await api.post(`${path("apps", app, "instances", instance)}/terminals`, content);
     return new TerminalConnection(api, live, answer.terminal, { columns, rows }, listener);
   }
 

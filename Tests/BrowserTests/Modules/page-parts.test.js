@@ -2,7 +2,9 @@ import { KeyedList, element } from "../script/base/dom.js";
 import { bytes, clock, count, duration, percent, shortDuration, unknown } from "../script/base/format.js";
 import { path, query } from "../script/base/api.js";
 import { Plot, runs } from "../script/components/plot.js";
+import { ApplicationSection } from "../script/components/application-section.js";
 import { rollout } from "../script/components/rollout.js";
+import { withHistory } from "../script/events/history.js";
 import { equal, test } from "./harness.js";
 
 test("numbers and times as people read them", () => {
@@ -83,4 +85,30 @@ test("a failure is shown with its reason", () => {
   equal(rollout({ target_version: "2", instances: [instance(1, "2", "running")] }, failed).isFailed, true);
   const [step] = rollout({ target_version: "2", instances: [instance(1, "2", "unresponsive", { reason: "wrong cookie" })] }, null).steps;
   equal([step.state, step.text], ["failed", "wrong cookie"]);
+});
+
+test("a failed version shows its reason and the last lines", () => {
+  const section = new ApplicationSection({ session: { isAdministrator: false } }, "counter");
+  section.updateVersions({
+    history: [{ instance: 1, version: "3", outcome: "failed", reason: "not ready" }],
+    ghosted: [{ version: "3", log_lines: ["\u001b[31mboom\u001b[0m <b>", "end"] }],
+  });
+  section.update({ app: { name: "counter", target_version: "2", instances: [instance(1, "2", "running", { otp: "off" })] }, at: Date.now(), usesTLS: false });
+  const part = section.element.querySelector(".rollout");
+  equal([part.hidden, part.querySelector("h3").textContent, part.querySelector("li").textContent], [false, "The last change failed", "Instance 1: 3 failednot ready"]);
+  equal(part.querySelector("pre").textContent, "boom <b>\nend\n");
+  equal(part.querySelector("a").getAttribute("href"), "versions?app=counter&version=3");
+  // When it has run well since, nothing is shown.
+  section.updateVersions({ history: [{ instance: 1, version: "2", outcome: "succeeded" }], ghosted: [] });
+  equal([part.hidden, part.querySelector("pre")], [true, null]);
+});
+
+test("a history goes on, and the whole replaces it", () => {
+  equal(withHistory(null, { history: [[1, 1]] }).history, [[1, 1]]);
+  equal(withHistory({ history: [[1, 1], [2, 2]] }, { history: [[3, 3]] }).history, [[1, 1], [2, 2], [3, 3]]);
+  equal(withHistory({ history: [[1, 1], [2, 2]] }, { history: [[2, 5], [3, 3]] }).history, [[1, 1], [2, 5], [3, 3]]);
+  equal(withHistory({ history: [[1, 1]] }, { history: [] }).history, [[1, 1]]);
+  equal(withHistory({ history: [[1, 1]] }, { error: "gone" }), { error: "gone" });
+  const long = withHistory({ history: Array.from({ length: 720 }, (_, at) => [at]) }, { history: [[720]] }).history;
+  equal([long.length, long[0], long.at(-1)], [720, [1], [720]]);
 });
