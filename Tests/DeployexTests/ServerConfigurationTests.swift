@@ -252,6 +252,10 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "dashboard.address": ("here", #""here""#), "dashboard.port": ("0", "70000"),
         "dashboard.host": ("a b", "1"), "dashboard.api_token": nil,
         "dashboard.api_token_file": ("kept-secret", #""kept-secret""#),
+        "thresholds.memory.warn": ("", "0"), "thresholds.memory.restart": ("", "101"),
+        "thresholds.atoms.warn": ("", "101"), "thresholds.atoms.restart": ("", "1"),
+        "thresholds.processes.warn": ("", #""75""#), "thresholds.processes.restart": ("", "true"),
+        "thresholds.ports.warn": ("", "7.5"), "thresholds.ports.restart": ("", "null"),
     ]
 
     @Test(arguments: Setting.all.map(\.key))
