@@ -45,20 +45,18 @@ package struct ProcessList: Equatable, Sendable {
             Values = lists:zipwith(
                 fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)),
             Sorted = lists:reverse(lists:sort(lists:zip(Values, Pids))),
-            Print = fun(Term) ->
-                unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
-            end,
+            \(RemoteScript.naming)
             Of = fun({_, Pid}) ->
                 case process_info(Pid, [registered_name, memory, message_queue_len, reductions,
                                         current_function, initial_call]) of
-                    [{_, Name}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial}] ->
+                    [{_, Registered}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial}] ->
                         First = case Initial of
                             {proc_lib, init_p, _} when Memory < 16777216 ->
                                 proc_lib:translate_initial_call(Pid);
                             _ -> Initial
                         end,
-                        [{pid_to_list(Pid), Print(Name), Memory, Queue, Reductions, Print(Current),
-                          Print(First)}];
+                        [{pid_to_list(Pid), Name(Registered), Memory, Queue, Reductions, Call(Current),
+                          Call(First)}];
                     undefined -> []
                 end
             end,
