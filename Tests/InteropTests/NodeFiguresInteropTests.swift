@@ -1,5 +1,6 @@
 import ErlDist
 import ExternalTermFormat
+import Glibc
 import TestKit
 import Testing
 import Transport
@@ -215,6 +216,24 @@ extension DistTests {
                 let applications = try await ApplicationList(of: node)
                 #expect(applications.version(of: "kernel") != nil)
                 #expect(applications.entries.first { $0.name == "stdlib" }?.isStarted == true)
+            }
+        }
+
+        @Test func `a node's certificate is known where it has shown one`() async throws {
+            for transport in DistTransport.allCases {
+                let fixture = try await DistFixture(over: transport)
+                defer { fixture.end() }
+                let peer = try await fixture.peer("peer")
+                let node = try fixture.node("caller")
+                #expect(await node.certificate(of: peer.name) == nil)
+                _ = try await NodeSample(of: DistributedNode(peer.name, from: node))
+                let certificate = await node.certificate(of: peer.name)
+                switch transport {
+                case .tcp: #expect(certificate == nil)
+                case .tls12, .tls13:
+                    #expect(certificate?.subject == "node")
+                    #expect((certificate?.expiry ?? 0) > Int(time(nil)))
+                }
             }
         }
 

@@ -36,7 +36,7 @@ package struct ProcessList: Equatable, Sendable {
 
     /// Walks over all processes without interpreting code for each: `zipwith`, `zip` and `sort` are
     /// compiled, and so is `process_info/2`. Details are asked of those at the top alone. With a
-    /// hundred thousand processes it takes half a second, at low priority.
+    /// hundred thousand processes it takes less than a second, at low priority.
     static let script = RemoteScript(
         """
         fun(Item, Count) ->
