@@ -181,8 +181,8 @@ struct CommandTests {
             lines[6]
                 == "[cpu_percent,crash_restarts,forced_restarts,instance,last_deployment,memory_bytes,"
                 + "node,os_pid,otp,port,"
-                + "previous_version,reason,restart_pending,status,stopped_by_operator,uptime_seconds,"
-                + "version]")
+                + "previous_version,reason,restart_pending,status,stopped_by_operator,thresholds,"
+                + "uptime_seconds,version]")
         #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)
         #expect(lines[8].hasPrefix("{badrpc,"))
         #expect(lines[9].hasPrefix("{badrpc,"))

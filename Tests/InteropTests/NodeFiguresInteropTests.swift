@@ -1,5 +1,6 @@
 import ErlDist
 import ExternalTermFormat
+import Glibc
 import TestKit
 import Testing
 import Transport
@@ -115,7 +116,33 @@ extension DistTests {
                 let reductions = byReductions.entries.map(\.reductions)
                 #expect(reductions.first == reductions.max())
                 let supervisor = byReductions.entries.first { $0.name == "kernel_sup" }
-                #expect(supervisor?.initialCall == "{supervisor,kernel,1}")
+                #expect(supervisor?.initialCall == "supervisor:kernel/1")
+            }
+        }
+
+        @Test func `Elixir's modules are named as in Elixir`() async throws {
+            try await withPeer { peer, node in
+                _ = try await peer(
+                    """
+                    begin \
+                    M = 'Elixir.Shop.Cart', \
+                    F = [{attribute,1,module,M},{attribute,1,export,[{wait,0}]},\
+                    {function,1,wait,0,[{clause,1,[],[],[{'receive',1,\
+                    [{clause,1,[{atom,1,stop}],[],[{atom,1,ok}]}]}]}]}], \
+                    {ok, M, B} = compile:forms(F), {module, M} = code:load_binary(M, "x", B), \
+                    P = spawn(M, wait, []), register(M, P), \
+                    [P ! N || N <- lists:seq(1, 9000)], ok end
+                    """)
+                let list = try await ProcessList(of: node, by: .queue, limit: 1)
+                let entry = try #require(list.entries.first)
+                #expect(entry.name == "Shop.Cart")
+                #expect(entry.initialCall == "Shop.Cart.wait/0")
+                let details = try await ProcessDetails(
+                    of: entry.pid, on: node, withState: false)
+                #expect(details.term["current_function"] == .binary("Shop.Cart.wait/0"))
+                #expect(
+                    details.term["stacktrace"]?.asList?.first?.asText?.hasPrefix("Shop.Cart.wait/0")
+                        == true)
             }
         }
 
@@ -189,6 +216,24 @@ extension DistTests {
                 let applications = try await ApplicationList(of: node)
                 #expect(applications.version(of: "kernel") != nil)
                 #expect(applications.entries.first { $0.name == "stdlib" }?.isStarted == true)
+            }
+        }
+
+        @Test func `a node's certificate is known where it has shown one`() async throws {
+            for transport in DistTransport.allCases {
+                let fixture = try await DistFixture(over: transport)
+                defer { fixture.end() }
+                let peer = try await fixture.peer("peer")
+                let node = try fixture.node("caller")
+                #expect(await node.certificate(of: peer.name) == nil)
+                _ = try await NodeSample(of: DistributedNode(peer.name, from: node))
+                let certificate = await node.certificate(of: peer.name)
+                switch transport {
+                case .tcp: #expect(certificate == nil)
+                case .tls12, .tls13:
+                    #expect(certificate?.subject == "node")
+                    #expect((certificate?.expiry ?? 0) > Int(time(nil)))
+                }
             }
         }
 

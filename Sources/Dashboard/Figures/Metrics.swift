@@ -38,6 +38,7 @@ package struct Metrics: Sendable {
             "1 while the deployment of the target version does not go on.",
             applications.map { Sample(["app": $0.name ?? ""], $0.problem == nil ? 0 : 1) })
         metrics.instances(applications)
+        metrics.thresholds(applications)
         metrics.nodes(nodes)
         for sample in process {
             metrics.family(sample.name, sample.type, sample.help, [sample])

@@ -74,6 +74,37 @@ extension Metrics {
             "How many bytes the node has put out through ports.", plain { $0.outputByteCount })
     }
 
+    /// Where the instances stand against their thresholds.
+    mutating func thresholds(_ applications: [StatusReport.Application]) {
+        func samples(_ value: (ThresholdState) -> Double?) -> [Sample] {
+            applications.flatMap { application in
+                application.instances.flatMap { instance in
+                    instance.thresholds.compactMap { threshold in
+                        value(threshold).map {
+                            Sample(
+                                [
+                                    "app": application.name ?? "",
+                                    "instance": "\(instance.number ?? 0)",
+                                    "threshold": threshold.name ?? "",
+                                ], $0)
+                        }
+                    }
+                }
+            }
+        }
+        family(
+            "deployex_threshold_percent", "gauge", "How much is used of the limit.",
+            samples { $0.percent })
+        family(
+            "deployex_threshold_warnings_total", "counter",
+            "How often the share that is a warning was reached.",
+            samples { $0.warnings.map(Double.init) })
+        family(
+            "deployex_threshold_restarts_total", "counter",
+            "How often the instance was restarted for it.", samples { $0.restarts.map(Double.init) }
+        )
+    }
+
     private static let limits: [(String, @Sendable (NodeSample) -> NodeSample.Use)] = [
         ("process", { $0.processes }), ("port", { $0.ports }), ("atom", { $0.atoms }),
     ]

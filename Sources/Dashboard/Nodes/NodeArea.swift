@@ -2,6 +2,7 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import HTTP
 internal import Supervisor
+internal import Transport
 
 /// The nodes: `…/node`, `…/details`, what is below them, and the topic `node/APP/I`.
 package struct NodeArea: DashboardArea {
@@ -63,7 +64,12 @@ package struct NodeArea: DashboardArea {
         Route("GET", "/api/v1/apps/:app/instances/:instance/\(path)", .viewer) {
             (request) throws(DashboardRefusal) in
             let instance = try backend.instance(try request.instance(), of: request["app"])
-            return .json(200, try await answer(instance, request))
+            let term = try await answer(instance, request)
+            // A hundred kilobytes and more: not on the loop.
+            let json = await offload { Array((term.json + "\n").utf8) }
+            return HTTPServerResponse(
+                200, fields: [HTTPField("Content-Type", "application/json"), .noStore],
+                content: .bytes(json))
         }
     }
 

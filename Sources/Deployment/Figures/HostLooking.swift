@@ -20,6 +20,14 @@ extension HostLook {
     }
 }
 
+extension HostMemory {
+    /// This host's, now; `nil` if it does not tell. It blocks shortly.
+    package static func ofHost() -> HostMemory? {
+        HostMemory(
+            parsing: String(decoding: ProcFile.read("/proc/meminfo") ?? [], as: UTF8.self))
+    }
+}
+
 extension HostDisk {
     /// `nil` when the folder is gone or cannot be reached.
     init?(of path: String) {

@@ -13,12 +13,10 @@ package struct TableList: Equatable, Sendable {
             Tables = ets:all(),
             Sizes = lists:zipwith(fun ets:info/2, Tables, lists:duplicate(length(Tables), memory)),
             Sorted = lists:reverse(lists:sort(lists:zip(Sizes, Tables))),
-            Print = fun(Term) ->
-                unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
-            end,
+            \(RemoteScript.naming)
             Owner = fun(Pid) ->
                 case process_info(Pid, registered_name) of
-                    {registered_name, Name} -> Name;
+                    {registered_name, Registered} -> Registered;
                     _ -> []
                 end
             end,
@@ -28,7 +26,7 @@ package struct TableList: Equatable, Sendable {
                     Info ->
                         Get = fun(Key) -> proplists:get_value(Key, Info) end,
                         Pid = Get(owner),
-                        [{Print(Get(name)), Print(Table), pid_to_list(Pid), Print(Owner(Pid)), Get(type),
+                        [{Name(Get(name)), Name(Table), pid_to_list(Pid), Name(Owner(Pid)), Get(type),
                           Get(size), Get(memory) * erlang:system_info(wordsize), Get(protection)}]
                 end
             end,

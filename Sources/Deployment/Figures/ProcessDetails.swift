@@ -14,17 +14,28 @@ package struct ProcessDetails: Equatable, Sendable {
     /// cut, on the node.
     static let script = RemoteScript(
         """
-        fun(Text, WithState, Limit) ->
-            Pid = try list_to_pid(Text) catch _:_ -> none end,
-            Print = fun(Term, Size) ->
+        fun(Wanted, WithState, Limit) ->
+            Pid = try list_to_pid(Wanted) catch _:_ -> none end,
+            \(RemoteScript.naming)
+            Long = fun(Term, Size) ->
                 unicode:characters_to_binary(io_lib:format("~tp", [Term], [{chars_limit, Size}]))
             end,
-            Some = fun(List) -> {length(List), [Print(E, 100) || E <- lists:sublist(List, Limit)]} end,
+            Frame = fun({Module, Function, Arity, Location}) when is_integer(Arity) ->
+                    Text = Call({Module, Function, Arity}),
+                    case [proplists:get_value(Key, Location) || Key <- [file, line]] of
+                        [undefined, _] -> Text;
+                        [File, Line] ->
+                            unicode:characters_to_binary(
+                                [Text, io_lib:format(" (~ts:~0tp)", [File, Line])])
+                    end;
+               (Other) -> Print(Other)
+            end,
+            Some = fun(List) -> {length(List), [Name(E) || E <- lists:sublist(List, Limit)]} end,
             case is_pid(Pid) andalso node(Pid) =:= node()
                 andalso process_info(Pid, [registered_name, memory, message_queue_len, reductions,
                     current_function, initial_call, status, trap_exit, priority, total_heap_size,
                     group_leader, current_stacktrace, links, monitors, monitored_by]) of
-                [{_, Name}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial},
+                [{_, Registered}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial},
                  {_, Status}, {_, Traps}, {_, Priority}, {_, Heap}, {_, Leader}, {_, Stack}, {_, Links},
                  {_, Monitors}, {_, MonitoredBy}] ->
                     IsOwn = case Initial of {proc_lib, init_p, _} -> Memory < 16777216; _ -> false end,
@@ -34,16 +45,16 @@ package struct ProcessDetails: Equatable, Sendable {
                     end,
                     State = case WithState andalso IsOwn andalso Queue < 1000 andalso Pid =/= self() of
                         true ->
-                            try {ok, Print(sys:get_state(Pid, 500), 20000)}
+                            try {ok, Long(sys:get_state(Pid, 500), 20000)}
                             catch exit:{timeout, _} -> timeout; _:_ -> none end;
                         false -> none
                     end,
-                    #{pid => pid_to_list(Pid), name => Print(Name, 200), memory => Memory,
-                      queue => Queue, reductions => Reductions, current => Print(Current, 200),
-                      initial => Print(First, 200), status => Status, traps => Traps,
+                    #{pid => pid_to_list(Pid), name => Name(Registered), memory => Memory,
+                      queue => Queue, reductions => Reductions, current => Call(Current),
+                      initial => Call(First), status => Status, traps => Traps,
                       priority => Priority, heap => Heap * erlang:system_info(wordsize),
                       leader => pid_to_list(Leader),
-                      stack => [Print(Frame, 300) || Frame <- lists:sublist(Stack, 50)],
+                      stack => [Frame(Entry) || Entry <- lists:sublist(Stack, 50)],
                       links => Some(Links), monitors => Some(Monitors),
                       monitored_by => Some(MonitoredBy), state => State};
                 _ -> undefined

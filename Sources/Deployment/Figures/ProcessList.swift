@@ -36,7 +36,7 @@ package struct ProcessList: Equatable, Sendable {
 
     /// Walks over all processes without interpreting code for each: `zipwith`, `zip` and `sort` are
     /// compiled, and so is `process_info/2`. Details are asked of those at the top alone. With a
-    /// hundred thousand processes it takes half a second, at low priority.
+    /// hundred thousand processes it takes less than a second, at low priority.
     static let script = RemoteScript(
         """
         fun(Item, Count) ->
@@ -45,20 +45,18 @@ package struct ProcessList: Equatable, Sendable {
             Values = lists:zipwith(
                 fun erlang:process_info/2, Pids, lists:duplicate(length(Pids), Item)),
             Sorted = lists:reverse(lists:sort(lists:zip(Values, Pids))),
-            Print = fun(Term) ->
-                unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
-            end,
+            \(RemoteScript.naming)
             Of = fun({_, Pid}) ->
                 case process_info(Pid, [registered_name, memory, message_queue_len, reductions,
                                         current_function, initial_call]) of
-                    [{_, Name}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial}] ->
+                    [{_, Registered}, {_, Memory}, {_, Queue}, {_, Reductions}, {_, Current}, {_, Initial}] ->
                         First = case Initial of
                             {proc_lib, init_p, _} when Memory < 16777216 ->
                                 proc_lib:translate_initial_call(Pid);
                             _ -> Initial
                         end,
-                        [{pid_to_list(Pid), Print(Name), Memory, Queue, Reductions, Print(Current),
-                          Print(First)}];
+                        [{pid_to_list(Pid), Name(Registered), Memory, Queue, Reductions, Call(Current),
+                          Call(First)}];
                     undefined -> []
                 end
             end,

@@ -58,6 +58,29 @@ package struct RemoteScript: Sendable {
     /// The largest heap that the call's process may have.
     private static let wordLimit = 32 << 20
 
+    /// Functions that scripts name things by, as people know them: `Shop.Cart` and
+    /// `Shop.Cart.init/1` for Elixir's modules, `lists:map/2` for the others. Their texts are cut.
+    static let naming = """
+        Print = fun(Term) ->
+            unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
+        end,
+        Name = fun Again(Atom) when is_atom(Atom) ->
+                case atom_to_list(Atom) of
+                    "Elixir." ++ Alias -> unicode:characters_to_binary(Alias);
+                    _ -> Print(Atom)
+                end;
+           Again([Atom]) when is_atom(Atom) -> Again(Atom);
+           Again(Term) -> Print(Term)
+        end,
+        Call = fun({Module, Function, Arity})
+                when is_atom(Module), is_atom(Function), is_integer(Arity) ->
+                Separator = case atom_to_list(Module) of "Elixir." ++ _ -> "."; _ -> ":" end,
+                unicode:characters_to_binary(
+                    [Name(Module), Separator, Print(Function), "/", integer_to_list(Arity)]);
+           (Term) -> Print(Term)
+        end,
+        """
+
     /// What is evaluated around each script.
     static let source = """
         Begin = erlang:monotonic_time(microsecond),

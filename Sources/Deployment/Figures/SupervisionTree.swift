@@ -22,9 +22,7 @@ package struct SupervisionTree: Equatable, Sendable {
         fun(Text, Depth, Limit) ->
             process_flag(priority, low),
             Application = try list_to_existing_atom(Text) catch _:_ -> undefined end,
-            Print = fun(Term) ->
-                unicode:characters_to_binary(io_lib:format("~0tp", [Term], [{chars_limit, 200}]))
-            end,
+            \(RemoteScript.naming)
             Ask = fun(Pid, Question) ->
                 try gen_server:call(Pid, Question, 1000) catch _:_ -> failed end
             end,
@@ -59,11 +57,11 @@ package struct SupervisionTree: Equatable, Sendable {
                                         true -> Children(Child, Level + 1, Rest - 1);
                                         false -> {[], 0, Rest - 1}
                                     end,
-                                    Name = case is_pid(Child) of
+                                    Where = case is_pid(Child) of
                                         true -> pid_to_list(Child);
                                         false -> Print(Child)
                                     end,
-                                    {[{Print(Id), Name, Type, Print(Modules), Below, Hidden} | Taken], Next};
+                                    {[{Name(Id), Where, Type, Name(Modules), Below, Hidden} | Taken], Next};
                                (_, Sum) -> Sum
                             end,
                             {[], Left}, Listed),
@@ -78,7 +76,7 @@ package struct SupervisionTree: Equatable, Sendable {
                     case application_master:get_child(Master) of
                         {Top, Module} ->
                             {Below, Hidden, _} = Children(Top, 0, Limit),
-                            {Print(Module), pid_to_list(Top), supervisor, Print([Module]), Below, Hidden}
+                            {Name(Module), pid_to_list(Top), supervisor, Name(Module), Below, Hidden}
                     end
             end
         end.

@@ -1,4 +1,3 @@
-internal import ExternalTermFormat
 package import Supervisor
 package import Transport
 
@@ -25,37 +24,6 @@ package struct Threshold: Equatable, Sendable {
     package init(warn: Int = Self.usualWarning, restart: Int? = nil) {
         self.warn = warn
         self.restart = restart
-    }
-}
-
-/// The state of one of an instance's thresholds.
-package struct ThresholdState: TermDocument {
-    package enum Level: String, Comparable, Sendable {
-        case ok, warn, restart
-
-        private var rank: Int {
-            switch self {
-            case .ok: 0
-            case .warn: 1
-            case .restart: 2
-            }
-        }
-
-        package static func < (left: Level, right: Level) -> Bool { left.rank < right.rank }
-    }
-
-    package var name: String?
-    package var percent: Double?
-    /// One of ``Level``.
-    package var level: String?
-
-    package static let empty = ThresholdState()
-
-    package static var fields: [TermField<ThresholdState>] {
-        [
-            TermField("name", \.name), TermField("percent", \.percent),
-            TermField("level", \.level),
-        ]
     }
 }
 
@@ -174,12 +142,22 @@ package struct ThresholdWatch: Equatable, Sendable {
         return nil
     }
 
+    /// A restart was not carried out: it counts as none, and may be tried again after a pause.
+    package mutating func refused(_ number: InstanceNumber, _ kind: ThresholdKind) {
+        restarts[number] = nil
+        if let count = restartCounts[number]?[kind], count > 0 {
+            restartCounts[number]?[kind] = count - 1
+        }
+    }
+
     /// What the status shows of an instance.
     package func states(of number: InstanceNumber) -> [ThresholdState] {
         (states[number] ?? [:]).sorted { $0.key < $1.key }.map { kind, state in
             ThresholdState(
                 name: kind.rawValue, percent: (state.percent * 10).rounded() / 10,
-                level: state.level.rawValue)
+                level: state.level.rawValue,
+                warnings: warningCounts[number]?[kind] ?? 0,
+                restarts: restartCounts[number]?[kind] ?? 0)
         }
     }
 }

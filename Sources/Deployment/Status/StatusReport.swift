@@ -104,6 +104,8 @@ package struct StatusReport: TermDocument {
         /// What its processes use, while somebody watches: see ``UsageSampler``.
         package var processorPercent: Double?
         package var memoryByteCount: Int?
+        /// Those that are configured, as far as its node tells: see ``ThresholdWatch``.
+        package var thresholds: [ThresholdState] = []
 
         package static let empty = Instance()
 
@@ -122,6 +124,7 @@ package struct StatusReport: TermDocument {
                 TermField("forced_restarts", \.forcedRestarts),
                 TermField("cpu_percent", \.processorPercent),
                 TermField("memory_bytes", \.memoryByteCount),
+                TermField("thresholds", \.thresholds),
             ]
         }
 
@@ -163,6 +166,15 @@ extension StatusReport.Application {
             let found = usage[InstanceName(app: name, number: InstanceNumber(number))]
             instances[index].processorPercent = found?.processorPercent
             instances[index].memoryByteCount = found?.memoryByteCount
+        }
+    }
+
+    /// Adds where its instances stand against their thresholds.
+    package mutating func add(_ thresholds: (InstanceNumber) -> [ThresholdState]) {
+        for index in instances.indices {
+            guard let number = instances[index].number.flatMap({ InstanceNumber(rawValue: $0) })
+            else { continue }
+            instances[index].thresholds = thresholds(number)
         }
     }
 

@@ -108,6 +108,8 @@ final class Connection {
 
     /// The other side's address, for logs.
     var peerAddress: SocketAddress { stream.peerAddress }
+    /// What the peer has shown; `nil` without TLS, and if it has shown none.
+    var peerCertificate: TLSCertificate? { (stream as? TLSStream)?.session?.peerCertificate }
 
     // MARK: Life
 

@@ -156,6 +156,11 @@ public actor Node {
         peers.all.map(\.peer.name)
     }
 
+    /// The certificate that a connected node has shown; `nil` without TLS, and if it has shown none.
+    package func certificate(of node: NodeName) -> TLSCertificate? {
+        peers[node.atom]?.connection.peerCertificate
+    }
+
     /// Ends the connection to a node; its pending calls fail with ``CallError/connectionLost(_:)``.
     public func disconnect(from node: NodeName) {
         if let peer = peers[node.atom] { disconnect(peer, .disconnected) }

@@ -35,6 +35,8 @@ struct ApplicationConfiguration: Equatable {
     var readiness: EngineConfiguration.ReadinessCriteria
     var httpCheck: HTTPCheck?
     var logLimits: LogLimits
+    /// What is watched against its limit.
+    var thresholds: [ThresholdKind: Threshold]
 
     /// The ports that its instances get.
     var ports: ClosedRange<Int> { Int(firstPort)...(Int(firstPort) + replicas - 1) }
@@ -63,6 +65,7 @@ struct ApplicationConfiguration: Equatable {
         readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
         logLimits = try LogLimits(settings)
+        thresholds = try Self.thresholds(settings)
     }
 
     private static func name(_ settings: Settings, cloud: String?) throws(UsageError) -> String {
@@ -78,6 +81,26 @@ struct ApplicationConfiguration: Equatable {
         guard name.isMadeOfLettersDigits(and: "_"), name.first?.isLetter == true, name.count <= 64
         else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
         return name
+    }
+
+    private static func thresholds(
+        _ settings: Settings
+    ) throws(UsageError) -> [ThresholdKind: Threshold] {
+        var thresholds: [ThresholdKind: Threshold] = [:]
+        for kind in ThresholdKind.allCases {
+            let warnValue = settings.value(.threshold(kind, .warn))
+            let restartValue = settings.value(.threshold(kind, .restart))
+            guard warnValue != nil || restartValue != nil else { continue }
+            let restart = try restartValue?.integer(in: 2...100)
+            // Without a number of its own the warning comes before the restart in any case.
+            let usual = min(Threshold.usualWarning, (restart ?? 100) - 1)
+            let warn = try warnValue?.integer(in: 1...100) ?? usual
+            if let restart, let restartValue, restart <= warn {
+                throw restartValue.failure("more than the \(warn) percent that are a warning")
+            }
+            thresholds[kind] = Threshold(warn: warn, restart: restart)
+        }
+        return thresholds
     }
 
     /// The user that its programs have to become; `nil` if they already are that user.

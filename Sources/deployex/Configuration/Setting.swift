@@ -1,3 +1,5 @@
+internal import Deployment
+
 /// A setting for a server or for one of its applications. A variable, a key of the configuration
 /// file, or both can set it.
 struct Setting: Equatable, Sendable {
@@ -127,7 +129,17 @@ struct Setting: Equatable, Sendable {
     static let rollbackTimeout = Setting("rollback.timeout", "DEPLOYEX_ROLLBACK_TIMEOUT")
     static let rollbackCrashes = Setting("rollback.crashes", "DEPLOYEX_ROLLBACK_CRASHES")
 
-    static let all = [
+    /// `thresholds.atoms.warn` and the like. Only the file has them.
+    static func threshold(_ kind: ThresholdKind, _ level: ThresholdState.Level) -> Setting {
+        Setting("thresholds.\(kind.rawValue).\(level.rawValue)", nil)
+    }
+    static let thresholds = ThresholdKind.allCases.flatMap {
+        [threshold($0, .warn), threshold($0, .restart)]
+    }
+
+    static let all = single + thresholds
+
+    private static let single = [
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,

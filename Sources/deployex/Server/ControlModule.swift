@@ -20,6 +20,7 @@ struct ControlModule: Sendable {
     /// deployex's own log; `nil` if it keeps none.
     let ownLogs: LogFiles?
     let usage: UsageSampler
+    let thresholds: ThresholdKeeper
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
     /// An address that logs an administrator in, once.
@@ -249,6 +250,12 @@ struct ControlModule: Sendable {
                 snapshot, firstPort: served.configuration.firstPort,
                 ports: await served.deployer.ports, host: name.host, now: now)
             application.add(usage)
+            var states: [InstanceNumber: [ThresholdState]] = [:]
+            for number in InstanceNumber.first(served.configuration.replicas) {
+                states[number] = await thresholds.states(
+                    of: InstanceName(app: snapshot.application, number: number))
+            }
+            application.add { states[$0] ?? [] }
             found.append(application)
         }
         return StatusReport(

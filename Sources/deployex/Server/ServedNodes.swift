@@ -136,6 +136,7 @@ extension ServedNodes: NodeBackend {
         object.add("urls", found.addresses)
         object.add("applications", found.applications.term)
         object.add("certificate", await certificate())
+        object.add("peer_certificate", await module.certificate(of: instance)?.term)
         object.add("pre_commands", await module.preCommands(of: instance.app, version: version))
         object.add("at", Int(loop.secondsSince1970))
         return object.term
@@ -151,16 +152,13 @@ extension ServedNodes: NodeBackend {
                 return .failure(error)
             }
         }
-        var object = TermObject()
         switch read {
-        case .success(nil): return nil
-        case .failure(let error): object.add("error", "\(error)")
-        case .success(let certificate?):
-            object.add("subject", certificate.subject)
-            object.add("issuer", certificate.issuer)
-            object.add("not_after", certificate.expiry)
+        case .success(let certificate): return certificate?.term
+        case .failure(let error):
+            var object = TermObject()
+            object.add("error", "\(error)")
+            return object.term
         }
-        return object.term
     }
 
     func processes(
@@ -225,6 +223,16 @@ extension ServedNodes: NodeBackend {
     }
 }
 
+extension TLSCertificate {
+    fileprivate var term: Term {
+        var object = TermObject()
+        object.add("subject", subject)
+        object.add("issuer", issuer)
+        object.add("not_after", expiry)
+        return object.term
+    }
+}
+
 extension ControlModule {
     /// An instance as it was last published.
     fileprivate func snapshot(of instance: InstanceName) async -> InstanceSnapshot? {
@@ -235,6 +243,11 @@ extension ControlModule {
     fileprivate func connectedNode(_ instance: InstanceName) async -> (any RemoteNode)? {
         guard await snapshot(of: instance)?.isConnected == true else { return nil }
         return served(instance.app).node(instance.number)
+    }
+
+    /// What an instance's node has shown when it was connected.
+    fileprivate func certificate(of instance: InstanceName) async -> TLSCertificate? {
+        await served(instance.app).node(instance.number).certificate
     }
 
     fileprivate func crashDumpPath(of instance: InstanceName) async -> (String, TrustedUsers) {

@@ -179,7 +179,10 @@ actor Server {
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
         let module = await expose(applications, unconfigured, on: listening.node)
-        let http = await serveHTTP(module)
+        let nodes = ServedNodes(
+            module, basePath: configuration.basePath, tls: tls, loop: loop)
+        await watchThresholds(module, nodes)
+        let http = await serveHTTP(module, nodes)
         let watchers = applications.filter { $0.refusal == nil }.flatMap {
             $0.watchStore(on: loop)
         }
@@ -188,6 +191,7 @@ actor Server {
         // Begin each on its own, so that a problem of one does not hold up another.
         let beginnings = applications.map { application in Task { await application.start() } }
         await endRequested()
+        await module.thresholds.stop()
         await feed.close()
         await http?.stop()
         for beginning in beginnings { beginning.cancel() }
@@ -586,6 +590,7 @@ actor Server {
             logWatch: LogWatch(feed: feed),
             ownLogs: configuration.keepsOwnLog ? LogFiles(root: configuration.logPath) : nil,
             usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
+            thresholds: ThresholdKeeper(configuration.applications, feed: feed, log: logger),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {
@@ -636,9 +641,19 @@ actor Server {
         return module
     }
 
-    private func backends(_ module: ControlModule) -> Backends {
-        let nodes = ServedNodes(
-            module, basePath: configuration.basePath, tls: tls, loop: loop)
+    private func watchThresholds(_ module: ControlModule, _ nodes: ServedNodes) async {
+        await module.thresholds.start(nodes.nodeSampler) { instance, reason in
+            do throws(ControlRefusal) {
+                _ = try await module.perform(
+                    .restart(instance.number), of: instance.app, askedBy: reason)
+                return nil
+            } catch {
+                return "\(error)"
+            }
+        }
+    }
+
+    private func backends(_ module: ControlModule, _ nodes: ServedNodes) -> Backends {
         var backends = Backends(deployments: module)
         backends.host = nodes
         backends.nodes = nodes
@@ -646,12 +661,14 @@ actor Server {
     }
 
     /// Answers machines over HTTP, where that is wanted.
-    private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
+    private func serveHTTP(
+        _ module: ControlModule, _ nodes: ServedNodes
+    ) async -> HTTPListening? {
         guard let access else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
         let service = DashboardService(
-            settings, access: access, backends: backends(module), loop: loop
+            settings, access: access, backends: backends(module, nodes), loop: loop
         ) { [console] in $0.write(to: console) }
         let listening = HTTPListening(
             configuration.dashboard, service: service, access: access, tls: httpTLS, loop: loop,

@@ -82,6 +82,23 @@ import Transport
         #expect(look(after: 1920) == [2])
     }
 
+    @Test func `a restart that was refused counts as none, and is tried again after a pause`() {
+        var watch = ThresholdWatch([.ports: Threshold(warn: 75, restart: 90)])
+        func look(after seconds: Int) -> ThresholdWatch.Action? {
+            let sample = ThresholdWatch.Sample(percents: [.ports: 95])
+            return watch.sampled(
+                [1: sample], ready: all(2), isWhole: true, now: start + .seconds(seconds)
+            ).last
+        }
+        #expect(look(after: 0) == .restart(1, .ports, percent: 95))
+        #expect(watch.states(of: 1).first?.restarts == 1)
+        watch.refused(1, .ports)
+        #expect(watch.states(of: 1).first?.restarts == 0)
+        #expect(look(after: 60) == nil)
+        #expect(look(after: 120) == .restart(1, .ports, percent: 95))
+        #expect(watch.states(of: 1).first?.warnings == 1)
+    }
+
     @Test func `when the host's memory is over, the largest is restarted`() {
         var watch = ThresholdWatch([.memory: Threshold(warn: 75, restart: 90)])
         let samples: [InstanceNumber: ThresholdWatch.Sample] = [

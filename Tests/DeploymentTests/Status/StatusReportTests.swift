@@ -74,7 +74,8 @@ import Transport
                           "crash_restarts": 1,
                           "forced_restarts": 0,
                           "cpu_percent": null,
-                          "memory_bytes": null
+                          "memory_bytes": null,
+                          "thresholds": []
                         }
                       ]
                     }

@@ -244,6 +244,18 @@ import Testing
         #expect(count.withLock { $0 } == before + 1)
     }
 
+    @Test func `our own certificate says how long it is valid`() throws {
+        let own = try #require(try TLSCertificate.own(files.configuration("node")))
+        #expect((own.expiry ?? 0) > Int(time(nil)))
+        let expired = try #require(try TLSCertificate.own(files.configuration("expired")))
+        #expect((expired.expiry ?? .max) < Int(time(nil)))
+        #expect(!own.subject.isEmpty && !own.issuer.isEmpty)
+        #expect(try TLSCertificate.own(TLSConfiguration()) == nil)
+        var absent = TLSConfiguration()
+        absent.certificateFile = files.path("absent")
+        #expect(throws: TLSConfigurationError.self) { try TLSCertificate.own(absent) }
+    }
+
     @Test func `a certificate of ours that has expired is reported`() throws {
         let reports = Reports()
         _ = try TLSContext(files.configuration("expired"), role: .client) { reports.add($0) }
