@@ -51,10 +51,11 @@ Deployment/Archive: ReleaseFiles State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
-Dashboard/Routing:
 Dashboard/Access:
+Dashboard/Routing: Access
 Dashboard/Figures:
-Dashboard/Service: Routing Access Figures
+Dashboard/Events: Access Routing
+Dashboard/Service: Access Routing Figures Events
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

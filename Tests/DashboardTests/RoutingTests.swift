@@ -46,7 +46,8 @@ import Testing
         guard let path = RequestPath(path) else { return "no path" }
         switch router.match(method: method, path: path) {
         case .found(let answer, let parameters):
-            return ([answer] + parameters).joined(separator: " ")
+            return ([answer] + parameters.sorted { $0.key < $1.key }.map(\.value)).joined(
+                separator: " ")
         case .otherMethods(let methods): return "only \(methods.joined(separator: " "))"
         case .notFound: return "nothing"
         }

@@ -75,7 +75,8 @@ import Testing
             // The application does not get the token.
             let pid = try #require(try await world.status(of: 1).osPid)
             #expect(ProcFolder.environment(pid_t(pid))["DEPLOYEX_API_TOKEN"] == nil)
-            #expect(try !String(contentsOfFile: world.logPath, encoding: .utf8).contains(Self.token))
+            let log = try String(contentsOfFile: world.logPath, encoding: .utf8)
+            #expect(!log.contains(Self.token))
         } thenAlways: {
             await world.end()
         }

@@ -1,6 +1,6 @@
 /// Finds what answers a request, by its method and its path.
 package struct Router<Answer: Sendable>: Sendable {
-    package struct Route: Sendable {
+    package struct Entry: Sendable {
         var method: String
         var pattern: [String]
         var answer: Answer
@@ -15,39 +15,40 @@ package struct Router<Answer: Sendable>: Sendable {
     }
 
     package enum Match {
-        /// The parameters are in the order in which the pattern names them.
-        case found(Answer, parameters: [String])
+        /// The parameters have the names that the pattern gives them.
+        case found(Answer, parameters: [String: String])
         /// The path exists, for these methods.
         case otherMethods([String])
         case notFound
     }
 
-    private let routes: [Route]
+    private let entries: [Entry]
 
-    package init(_ routes: [Route]) {
-        self.routes = routes
+    package init(_ entries: [Entry]) {
+        self.entries = entries
     }
 
     /// `HEAD` is answered as `GET` is; the server leaves out the content.
     package func match(method: String, path: RequestPath) -> Match {
         let method = method == "HEAD" ? "GET" : method
         var methods: [String] = []
-        for route in routes {
-            guard let parameters = Self.parameters(of: route.pattern, in: path.segments) else {
+        for entry in entries {
+            guard let parameters = Self.parameters(of: entry.pattern, in: path.segments) else {
                 continue
             }
-            if route.method == method { return .found(route.answer, parameters: parameters) }
-            methods.append(route.method)
+            if entry.method == method { return .found(entry.answer, parameters: parameters) }
+            methods.append(entry.method)
         }
         return methods.isEmpty ? .notFound : .otherMethods(methods)
     }
 
-    private static func parameters(of pattern: [String], in segments: [String]) -> [String]? {
+    private static func parameters(of pattern: [String], in segments: [String]) -> [String: String]?
+    {
         guard pattern.count == segments.count else { return nil }
-        var found: [String] = []
+        var found: [String: String] = [:]
         for (wanted, segment) in zip(pattern, segments) {
             if wanted.hasPrefix(":") {
-                found.append(segment)
+                found[String(wanted.dropFirst())] = segment
             } else if wanted != segment {
                 return nil
             }

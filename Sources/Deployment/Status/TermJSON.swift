@@ -11,7 +11,15 @@ extension Term {
         return text
     }
 
-    private func writeJSON(into text: inout String, indent: Int) {
+    /// The same without line ends and blanks between the parts.
+    package var compactJSON: String {
+        var text = ""
+        writeJSON(into: &text, indent: nil)
+        return text
+    }
+
+    /// - Parameter indent: how deep it stands; `nil` for everything in one line.
+    private func writeJSON(into text: inout String, indent: Int?) {
         switch self {
         case .integer, .bigInteger, .float:
             text += description
@@ -23,13 +31,13 @@ extension Term {
             Self.writeJSONString(String(decoding: bytes, as: UTF8.self), into: &text)
         case .list(let elements):
             Self.writeJSONItems(elements, "[", "]", into: &text, indent: indent) { item, text in
-                item.writeJSON(into: &text, indent: indent + 1)
+                item.writeJSON(into: &text, indent: indent.map { $0 + 1 })
             }
         case .map(let map):
             Self.writeJSONItems(map.pairs, "{", "}", into: &text, indent: indent) { pair, text in
                 Self.writeJSONString(pair.key.asAtom?.name ?? pair.key.description, into: &text)
-                text += ": "
-                pair.value.writeJSON(into: &text, indent: indent + 1)
+                text += indent == nil ? ":" : ": "
+                pair.value.writeJSON(into: &text, indent: indent.map { $0 + 1 })
             }
         case .bitstring, .tuple, .improperList, .pid, .port, .reference, .record, .fun,
             .export:
@@ -39,18 +47,19 @@ extension Term {
 
     private static func writeJSONItems<Item>(
         _ items: some Collection<Item>, _ open: String, _ close: String, into text: inout String,
-        indent: Int, write: (Item, inout String) -> Void
+        indent: Int?, write: (Item, inout String) -> Void
     ) {
         guard !items.isEmpty else {
             text += open + close
             return
         }
-        let margin = String(repeating: "  ", count: indent)
+        let end = indent.map { "\n" + String(repeating: "  ", count: $0) } ?? ""
+        let start = indent == nil ? "" : end + "  "
         for (index, item) in items.enumerated() {
-            text += (index == 0 ? open : ",") + "\n  " + margin
+            text += (index == 0 ? open : ",") + start
             write(item, &text)
         }
-        text += "\n" + margin + close
+        text += end + close
     }
 
     /// Source: RFC 8259, section 7. Characters that a terminal would obey are also written as

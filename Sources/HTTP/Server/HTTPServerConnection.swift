@@ -8,6 +8,9 @@ package struct HTTPContentWriter: Sendable {
     /// - Returns: `false` when the client has gone.
     @discardableResult
     package func write(_ bytes: [UInt8]) async -> Bool { await connection.write(bytes) }
+
+    /// Ends the connection at once, for a client that does not take what it is sent.
+    package func close() async { await connection.close() }
 }
 
 /// One connection of a server.

@@ -4,7 +4,7 @@ internal import Supervisor
 internal import Transport
 
 /// The dashboard asks what commands ask.
-extension ControlModule: DashboardBackend {
+extension ControlModule: DeploymentBackend {
     func status() async -> StatusReport { await statusReport(of: nil) }
 
     func versions(of application: String?) async -> VersionsReport {

@@ -1,4 +1,5 @@
 internal import Dashboard
+internal import ErlDist
 internal import HTTP
 internal import Transport
 
@@ -29,10 +30,9 @@ actor HTTPListening {
     /// Listens as soon as the port is free.
     func start() {
         guard !isStopped else { return }
-        do throws(SystemError) {
-            try server.assumeIsolated { server throws(SystemError) in
-                _ = try server.start(on: options.address)
-            }
+        do {
+            // The server is on the same loop.
+            try server.assumeIsolated { _ = try $0.start(on: options.address) }
             log(.info, "Access deployex at http://\(options.host):\(options.address.port)")
         } catch {
             if isFirst {

@@ -95,7 +95,10 @@ actor Server {
                 beside: console, root: configuration.logPath, limits: configuration.logLimits)
             : console
         self.loop = loop
-        feed = ObservationFeed(loop: loop)
+        // Each topic of each of the dashboard's event streams may wait.
+        var limits = ObservationRegister.Limits()
+        limits.count = 1024
+        feed = ObservationFeed(loop: loop, limits: limits)
     }
 
     private static func configuration(
@@ -615,8 +618,15 @@ actor Server {
         guard configuration.dashboard.isServed else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
-        settings.apiToken = apiToken
-        let service = DashboardService(settings, backend: module, loop: loop)
+        settings.access.apiToken = apiToken
+        let service = DashboardService(
+            settings, backends: Backends(deployments: module), loop: loop
+        ) { [logger] report in
+            switch report {
+            case .info(let text): logger(.info, text)
+            case .warning(let text): logger(.warning, text)
+            }
+        }
         let listening = HTTPListening(
             configuration.dashboard, service: service, loop: loop, log: logger)
         await listening.start()

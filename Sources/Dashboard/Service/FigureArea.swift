@@ -1,0 +1,36 @@
+internal import Deployment
+internal import ExternalTermFormat
+internal import HTTP
+
+/// `/health` and `/metrics`.
+struct FigureArea: DashboardArea {
+    let backend: any DeploymentBackend
+    /// Figures of deployex's own process.
+    let processFigures: @Sendable () -> [Metrics.Sample]
+
+    var routes: [Route] {
+        [
+            Route("GET", "/health", .open) { _ in Self.health(await backend.status()) },
+            Route("GET", "/metrics", .figures) { _ in
+                let text = Metrics.text(await backend.status(), process: processFigures())
+                return HTTPServerResponse(
+                    200, fields: [HTTPField("Content-Type", Metrics.contentType), .noStore],
+                    content: .bytes(Array(text.utf8)))
+            },
+        ]
+    }
+
+    /// 200 while every instance that is not stopped on purpose runs as it should.
+    private static func health(_ report: StatusReport) -> HTTPServerResponse {
+        let instances = report.applications.flatMap(\.instances)
+        let wanted = instances.filter { $0.isStoppedByOperator != true }
+        let running = wanted.filter { $0.status == "running" }
+        let isHealthy = running.count == wanted.count
+        return .json(
+            isHealthy ? 200 : 503,
+            .object([
+                ("status", .binary(isHealthy ? "ok" : "degraded")),
+                ("instances", .integer(wanted.count)), ("running", .integer(running.count)),
+            ]))
+    }
+}
