@@ -24,6 +24,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "terminal", check: TerminalTarget.check),
         FuzzTarget(name: "control", check: ControlTarget.check),
         FuzzTarget(name: "http", check: HTTPTarget.check),
+        FuzzTarget(name: "pattern", check: PatternTarget.check),
     ]
 }
 

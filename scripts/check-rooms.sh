@@ -55,7 +55,9 @@ Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures:
 Dashboard/Events: Access Routing
-Dashboard/Service: Access Routing Figures Events
+Dashboard/Logs: Access Routing Events
+Dashboard/Terminal: Access Routing Events
+Dashboard/Service: Access Routing Figures Events Logs Terminal
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

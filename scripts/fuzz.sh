@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${FUZZ_SECONDS:-60}
 build=.build-fuzz
 corpus=${FUZZ_CORPUS:-$build/corpus}
-all='term text handshake message epmd tls-options archive json output file-name terminal control http'
+all='term text handshake message epmd tls-options archive json output file-name terminal control http pattern'
 read -ra targets <<<"${FUZZ_TARGETS:-$all}"
 for target in "${targets[@]}"; do
     [[ " $all " == *" $target "* ]] || {
@@ -61,9 +61,11 @@ for source in Sources/CLinux/*.c; do
     objects+=("$object")
 done
 last=scripts/fuzz.sh
-for library in ExternalTermFormat Transport EPMD ErlDist Supervisor Deployment; do
+for library in ExternalTermFormat Transport EPMD ErlDist HTTP Supervisor Deployment; do
     compile_library "$library"
 done
+# Of the dashboard what reads and matches the patterns of searches.
+compile_library Dashboard Sources/Dashboard/Logs/{LinePattern,ScalarSet,LineProgram,LineMatcher}.swift
 # Of the program itself what reads the arguments of its module.
 compile_library deployex Sources/deployex/Control/{CommandGoal,ControlCall,InstanceDirectory}.swift
 if [[ ! -e $build/fuzz || -n $(find Fuzz "$last" -name '*.swift' -newer "$build/fuzz" -print -quit) ||

@@ -39,10 +39,12 @@ import Testing
         #expect(try matches("[a-c]X", "Bx", ignoringCase: true))
         #expect(try matches("\u{C9}", "\u{E9}", ignoringCase: true))
         #expect(try !matches("[^a]", "A", ignoringCase: true))
-        var literal = LineMatcher(
-            try LineProgram(LinePattern(literal: "a.(B", ignoringCase: true)))
-        #expect(literal.matches(Array("xA.(bx".utf8)[...]))
-        #expect(!literal.matches(Array("xAx(bx".utf8)[...]))
+        let literal = try LineProgram(LinePattern(literal: "a.(B", ignoringCase: true))
+        for (line, wanted) in [("xA.(bx", true), ("xAx(bx", false)] {
+            var matcher = LineMatcher(literal)
+            let isMatch = matcher.matches(Array(line.utf8)[...])
+            #expect(isMatch == wanted)
+        }
     }
 
     @Test(arguments: [
@@ -110,7 +112,7 @@ import Testing
         return atom + (repetitions.randomElement(using: &random) ?? "")
     }
 
-    @Test(arguments: 0..<8)
+    @Test(arguments: 0..<6)
     func `random patterns match as with the standard library's engine`(_ seed: Int) throws {
         var random = SeededRandom(seed: UInt64(seed))
         var lines = [""]
@@ -122,7 +124,7 @@ import Testing
         }
         lines += ["c", "ac", "ca", "bcb"]
         var matchCount = 0
-        for _ in 0..<400 {
+        for _ in 0..<200 {
             let text = pattern(&random, depth: 3)
             let reference = try Regex(text).matchingSemantics(.unicodeScalar)
             let program = try LineProgram(LinePattern(parsing: text))
@@ -131,13 +133,13 @@ import Testing
             for line in lines {
                 let wanted = line.firstMatch(of: reference) != nil
                 let bytes = Array(line.utf8)[...]
-                #expect(matcher.matches(bytes) == wanted, "\(text) in \"\(line)\"")
-                #expect(forgetful.matches(bytes) == wanted, "\(text) in \"\(line)\", forgetful")
+                let found = [matcher.matches(bytes), forgetful.matches(bytes)]
+                #expect(found == [wanted, wanted], "\(text) in \"\(line)\"")
                 matchCount += wanted ? 1 : 0
             }
         }
         // Neither all nor none.
-        #expect((2_000...11_000).contains(matchCount))
+        #expect((500...6_500).contains(matchCount))
     }
 
     @Test func `every scalar is in exactly one of a set and its inversion`() throws {
@@ -165,8 +167,8 @@ import Testing
             for scalar in scalars {
                 let isIn = ranges.contains { $0.contains(scalar) }
                 let bytes = Array(String(scalar).utf8)[...]
-                #expect(inside.matches(bytes) == isIn, "\(scalar.value) in \(ranges)")
-                #expect(outside.matches(bytes) == !isIn, "\(scalar.value) not in \(ranges)")
+                let found = [inside.matches(bytes), outside.matches(bytes)]
+                #expect(found == [isIn, !isIn], "\(scalar.value) in \(ranges)")
             }
         }
     }

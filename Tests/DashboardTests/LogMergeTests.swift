@@ -221,7 +221,7 @@ private struct Logs {
         limits.stepByteCount = 3_000
         var stops: Set<LogSearch.Stop> = []
         repeat {
-            limits.byteCount = found.count < 1_000 ? 64 << 20 : 10_000
+            limits.byteCount = found.count < 1_000 ? 64 << 20 : 5_000
             let search = try run(
                 LogSearch(query("hit", limit: 700), in: [one, two], from: cursor, limits: limits))
             found += search.matches.map(\.text)

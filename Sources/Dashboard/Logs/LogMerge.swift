@@ -22,6 +22,8 @@ package struct MergedPage: Equatable, Sendable {
     package var skippedByteCount: Int64 = 0
     /// Whether nothing follows in the direction of reading.
     package var isLast: Bool
+    /// Whether some log's last line has no end yet, and was left out.
+    package var hasUnfinishedLine = false
 }
 
 /// Why lines cannot be read.
@@ -58,7 +60,9 @@ package enum LogMerge {
         var tails: [Tail] = []
         for source in try chosen(sources, cursor) {
             tails.append(
-                Tail(source, cursor?.place(source), zone: zone, lineCount: min(count, 1_000)))
+                Tail(
+                    source, cursor?.place(source), zone: zone,
+                    lineCount: min(max(count, 100), 1_000)))
         }
         var lines: [MergedLine] = []
         var byteCount = 0
@@ -86,8 +90,9 @@ package enum LogMerge {
     /// - Parameter limit: a log that is further behind is read from so many bytes before its end;
     ///   the page says how much was skipped. If `nil`, a place that is gone is an error.
     package static func after(
-        _ cursor: LogCursor, of sources: [LogSource], count: Int, skippingBeyond limit: Int? = nil,
-        zone: LineClock.Zone = .local
+        _ cursor: LogCursor, of sources: [LogSource], count: Int,
+        byteCount limitOfPage: Int = pageByteCount,
+        skippingBeyond limit: Int? = nil, zone: LineClock.Zone = .local
     ) throws(LogReadingError) -> MergedPage {
         var heads: [Head] = []
         for source in try chosen(sources, cursor) {
@@ -97,7 +102,7 @@ package enum LogMerge {
         }
         var lines: [MergedLine] = []
         var byteCount = 0
-        while lines.count < count, byteCount < pageByteCount {
+        while lines.count < count, byteCount < limitOfPage {
             // A log of which more is to be read has no next line yet that could be compared.
             guard
                 let oldest = heads.indices.filter({ heads[$0].key != nil })
@@ -112,7 +117,8 @@ package enum LogMerge {
             lines: lines, before: LogCursor(heads.map(\.begin)),
             after: LogCursor(heads.map(\.end)),
             skippedByteCount: heads.reduce(0) { $0 + $1.skippedByteCount },
-            isLast: heads.allSatisfy { $0.isLast && $0.key == nil })
+            isLast: heads.allSatisfy { $0.isLast && $0.key == nil },
+            hasUnfinishedLine: heads.contains(where: \.hasUnfinishedLine))
     }
 
     /// The ends of the logs. It blocks.
@@ -207,6 +213,12 @@ package enum LogMerge {
                 }
                 followerCount = 0
             }
+            if followerCount > 0, followerCount < found.count, !page.isLast {
+                // The line that they stay behind is not in this page: it is read together with them.
+                found.removeLast(followerCount)
+                position = found.last?.position
+                isAtBegin = false
+            }
             self.clock = clock
             lines = found.reversed()
         }
@@ -228,6 +240,7 @@ package enum LogMerge {
         private(set) var begin: LogCursor.Place
         private(set) var end: LogCursor.Place
         private(set) var skippedByteCount: Int64
+        let hasUnfinishedLine: Bool
         private let pageEnd: LogPosition
 
         init(
@@ -251,6 +264,7 @@ package enum LogMerge {
             skippedByteCount = skipped + page.skippedByteCount
             isLast = page.isLast
             pageEnd = page.end
+            hasUnfinishedLine = page.hasUnfinishedLine
             var clock = LineClock((place?.seconds ?? page.writtenAt) * 1_000, zone: zone)
             begin = LogCursor.Place(
                 key: source.key, position: page.begin, seconds: clock.latest / 1_000)

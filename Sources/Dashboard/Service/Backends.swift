@@ -5,16 +5,29 @@ internal import Transport
 /// same answers: commands, pages, and machines.
 package struct Backends: Sendable {
     package var deployments: any DeploymentBackend
+    /// Without one there is no such area.
+    package var logs: (any LogBackend)?
+    package var terminals: (any TerminalBackend)?
 
-    package init(deployments: any DeploymentBackend) {
+    package init(
+        deployments: any DeploymentBackend, logs: (any LogBackend)? = nil,
+        terminals: (any TerminalBackend)? = nil
+    ) {
         self.deployments = deployments
+        self.logs = logs
+        self.terminals = terminals
     }
 
     /// The areas, each with its routes and its topics.
     func areas(
         loop: EventLoop, report: @escaping @Sendable (DashboardReport) -> Void
     ) -> [any DashboardArea] {
-        [DeploymentArea(deployments, loop: loop, report: report)]
+        var areas: [any DashboardArea] = [
+            DeploymentArea(deployments, loop: loop, report: report)
+        ]
+        if let logs { areas.append(LogArea(logs, loop: loop)) }
+        if let terminals { areas.append(TerminalArea(terminals, loop: loop, report: report)) }
+        return areas
     }
 }
 

@@ -82,6 +82,16 @@ package struct TerminalDesk<Owner: Hashable & Sendable>: Sendable {
         if entry.readerCount == 1 { entries[id]?.unread = now + limits.unreadTime }
     }
 
+    /// Its program has ended. It stays until nobody reads it.
+    package mutating func ended(_ id: String, at now: MonotonicTime) {
+        guard let entry = entries[id] else { return }
+        entries[id]?.whole = Self.never
+        entries[id]?.idle = Self.never
+        if entry.readerCount == 0 { entries[id]?.unread = now + limits.unreadTime }
+    }
+
+    private static var never: MonotonicTime { MonotonicTime(nanoseconds: .max) }
+
     package mutating func closed(_ id: String) {
         entries[id] = nil
     }

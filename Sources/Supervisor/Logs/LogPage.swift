@@ -35,6 +35,8 @@ package struct LogPage: Equatable, Sendable {
     package var writtenAt: Int64
     /// How many bytes before the lines could not be read any more; only if that was allowed.
     package var skippedByteCount: Int64 = 0
+    /// Whether the log's last line has no end yet, and was left out.
+    package var hasUnfinishedLine = false
 }
 
 /// How much of a log is read at once. Reading ends with whichever comes first.

@@ -135,6 +135,7 @@ extension LogSnapshot {
         var page = page(
             reading.lines, wanted, reading.begin, isLast: reading.begin >= wholeEnd, readByteCount)
         page.skippedByteCount = skippedByteCount
+        page.hasUnfinishedLine = wholeEnd < end
         return page
     }
 }

@@ -8,6 +8,9 @@ struct DashboardOptions: Equatable {
     var address = SocketAddress.loopback(port: defaultPort)
     /// The name under which users reach it.
     var host = "localhost"
+    /// Whether terminals are allowed; `nil` for browsers of this host only, while deployex listens
+    /// on loopback only.
+    var allowsTerminals: Bool?
     /// The token of the API; `nil` when there is none.
     var token: Secret?
 
@@ -39,6 +42,7 @@ struct DashboardOptions: Equatable {
                 host.isMadeOfLettersDigits(and: "-.") || host.hasPrefix("[")
             else { throw value.failure("the name of a host, without a port") }
         }
+        allowsTerminals = try settings.value(.dashboardTerminal)?.boolean()
         if let value = settings.value(.dashboardToken) {
             token = .value(try value.text(), name: value.name)
         } else if let value = settings.value(.dashboardTokenFile) {

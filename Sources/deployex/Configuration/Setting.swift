@@ -68,6 +68,7 @@ struct Setting: Equatable, Sendable {
     static let dashboardAddress = Setting("dashboard.address", "DEPLOYEX_HTTP_ADDRESS", of: [.host])
     static let dashboardPort = Setting("dashboard.port", "DEPLOYEX_PHX_PORT", of: [.host])
     static let dashboardHost = Setting("dashboard.host", "DEPLOYEX_PHX_HOST", of: [.host])
+    static let dashboardTerminal = Setting("dashboard.terminal", "DEPLOYEX_TERMINAL", of: [.host])
     static let dashboardToken = Setting(
         "dashboard.api_token", "DEPLOYEX_API_TOKEN", of: [.host], mayBeSecret: true)
     static let dashboardTokenFile = Setting(
@@ -110,7 +111,8 @@ struct Setting: Equatable, Sendable {
     static let all = [
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
-        dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
+        dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardTerminal,
+        dashboardToken,
         dashboardTokenFile, logMaximumBytes, logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,

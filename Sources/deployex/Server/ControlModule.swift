@@ -248,13 +248,19 @@ struct ControlModule: Sendable {
         VersionsReport(node: name.text, applications: await snapshots(of: application))
     }
 
+    /// The variables that make a program that of the instance, as `InstanceEnvironment` has them for
+    /// the instance itself.
+    func variables(of instance: InstanceName) -> [String: String] {
+        var variables = naming.variables(of: instance)
+            .merging(served(instance.app).configuration.variables) { $1 }
+        variables["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        return variables
+    }
+
     /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
-        // As `InstanceEnvironment` has them for the instance itself.
-        var environment = naming.variables(of: instance)
-            .merging(served.configuration.variables) { $1 }
-        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        let environment = variables(of: instance)
         let configured = Int(served.configuration.firstPort) + instance.number.offset
         let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured
         var fields: [(Atom, Term)] = [

@@ -163,7 +163,16 @@ actor Server {
         let registration = try await register(listening, folders.base)
         let applications = serve(on: listening.node, folders, processes)
         let module = await expose(applications, unconfigured, on: listening.node)
-        let http = await serveHTTP(module)
+        let terminals = ShellTerminals(
+            configuration.dashboard.terminalPermission, applications, module,
+            conditions: conditions, environment: environment, cookie: cookie,
+            tlsOptionsFile: recordedTLS?.optionsFile, loop: loop)
+        let logs = ServedLogs(
+            applications: applications, ownLogs: module.ownLogs, logPath: configuration.logPath,
+            basePath: configuration.basePath, owners: configuration.trustedUsers,
+            records: unconfigured.instances.records, feed: feed, logWatch: module.logWatch)
+        let http = await serveHTTP(
+            Backends(deployments: module, logs: logs, terminals: terminals))
         let watchers = applications.filter { $0.refusal == nil }.flatMap {
             $0.watchStore(on: loop)
         }
@@ -174,6 +183,7 @@ actor Server {
         await endRequested()
         await feed.close()
         await http?.stop()
+        await terminals.end()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -614,13 +624,13 @@ actor Server {
     }
 
     /// Answers machines over HTTP, where that is wanted.
-    private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
+    private func serveHTTP(_ backends: Backends) async -> HTTPListening? {
         guard configuration.dashboard.isServed else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
         settings.access.apiToken = apiToken
         let service = DashboardService(
-            settings, backends: Backends(deployments: module), loop: loop
+            settings, backends: backends, loop: loop
         ) { [logger] report in
             switch report {
             case .info(let text): logger(.info, text)
