@@ -68,6 +68,7 @@ lint: ## check formatting, which target imports which, and which room uses which
 	swift format lint --strict -r Sources Tests Fuzz Package.swift
 	scripts/check-imports.sh
 	scripts/check-rooms.sh
+	scripts/list-assets.sh --check
 
 format: ## format all Swift sources in place
 	swift format -i -r Sources Tests Fuzz Package.swift

@@ -52,7 +52,13 @@ let package = Package(
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
         library(
-            "Dashboard", ["Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "Transport"]),
+            "Dashboard",
+            [
+                "CAssets", "COpenSSL", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
+                "Supervisor", "Transport",
+            ]),
+        // The files of Assets/, which the dashboard serves to browsers.
+        .target(name: "CAssets"),
         .executableTarget(
             name: "deployex",
             dependencies: [

@@ -7,6 +7,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 arrows='
+CAssets:
 CInstructions:
 CLinux:
 COpenSSL:
@@ -19,7 +20,7 @@ HTTP: Transport
 Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
 AWS: HTTP Deployment
-Dashboard: ExternalTermFormat HTTP Supervisor Deployment Transport
+Dashboard: CAssets COpenSSL CZlib ExternalTermFormat HTTP Supervisor Deployment Transport
 TestKit: *
 deployex: *
 deployex-bench: *

@@ -57,7 +57,8 @@ Dashboard/Figures:
 Dashboard/Events: Access Routing
 Dashboard/Logs: Access Routing Events
 Dashboard/Terminal: Access Routing Events
-Dashboard/Service: Access Routing Figures Events Logs Terminal
+Dashboard/Pages: Access Routing Events
+Dashboard/Service: Access Routing Figures Events Logs Terminal Pages
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

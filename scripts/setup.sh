@@ -14,8 +14,8 @@ case ${1:-} in
     '') ;;
     tests)
         erlang+=(rebar3)
-        packages+=(logrotate zsh fish) # the last two for their completions
-        tools+=(rebar3 logrotate zsh fish)
+        packages+=(logrotate nginx zsh fish) # the last two for their completions
+        tools+=(rebar3 logrotate nginx zsh fish)
         ;;
     *)
         printf 'usage: %s [tests]\n' "$0" >&2

@@ -1,7 +1,7 @@
 @testable import Dashboard
 
-/// The patterns of searches in logs: what is matched does not depend on what was matched before, and
-/// costs no more than the pattern's and the line's lengths allow.
+/// The patterns of searches in logs: what is matched does not depend on what was matched before,
+/// and costs no more than the pattern's and the line's lengths allow.
 enum PatternTarget {
     static func check(_ bytes: [UInt8]) throws {
         var input = FuzzInput(bytes)

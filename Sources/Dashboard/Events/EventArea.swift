@@ -7,7 +7,8 @@ struct EventArea: DashboardArea {
     /// The areas whose topics there are.
     let areas: [any DashboardArea]
 
-    /// The longest cursor that a client may name: a place in each of ``LogCursor/maximumCount`` logs.
+    /// The longest cursor that a client may name: a place in each of
+    /// ``LogCursor/maximumCount`` logs.
     private static let cursorByteCount = 4 << 10
 
     var routes: [Route] {
@@ -43,7 +44,8 @@ struct EventArea: DashboardArea {
             ],
             content: .stream { [visitor = request.visitor] writer in
                 await hub.serve(
-                    subscriptions, to: writer, of: visitor, hasIDs: subscriptions.count == 1)
+                    subscriptions, to: EventOutput(writer), of: visitor,
+                    hasIDs: subscriptions.count == 1)
             })
     }
 

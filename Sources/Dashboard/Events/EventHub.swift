@@ -1,4 +1,3 @@
-internal import HTTP
 internal import Transport
 
 /// Keeps all event streams: who has which, and how many there are.
@@ -44,13 +43,13 @@ actor EventHub {
 
     /// Serves one stream until it ends.
     func serve(
-        _ subscriptions: [EventStream.Subscription], to writer: HTTPContentWriter,
+        _ subscriptions: [EventStream.Subscription], to output: EventOutput,
         of visitor: Visitor, hasIDs: Bool
     ) async {
         // Others may have come since the answer's head was made.
         do throws(DashboardRefusal) { try admit(visitor) } catch { return }
         let stream = EventStream(
-            to: writer, of: visitor, hasIDs: hasIDs, keepAlive: limits.keepAlive, loop: loop)
+            to: output, of: visitor, hasIDs: hasIDs, keepAlive: limits.keepAlive, loop: loop)
         streams[stream.id] = stream
         await stream.run(subscriptions)
         streams[stream.id] = nil

@@ -3,6 +3,21 @@ internal import ExternalTermFormat
 internal import HTTP
 internal import Transport
 
+/// Where an event stream is written.
+struct EventOutput: Sendable {
+    /// Returns when so much has left that more may be written; `false` when the client has gone.
+    let write: @Sendable ([UInt8]) async -> Bool
+    /// Ends it at once.
+    let close: @Sendable () async -> Void
+}
+
+extension EventOutput {
+    init(_ writer: HTTPContentWriter) {
+        write = { await writer.write($0) }
+        close = { await writer.close() }
+    }
+}
+
 /// One client's event stream: topics that it follows, each by a task of its own, and one writer.
 actor EventStream {
     /// A topic that is to be followed.
@@ -24,7 +39,7 @@ actor EventStream {
     nonisolated let id = RandomToken.hexadecimal()
     nonisolated let owner: Visitor
     private nonisolated let loop: EventLoop
-    private let writer: HTTPContentWriter
+    private let output: EventOutput
     private let keepAlive: Duration
     private var followed: [String: Followed] = [:]
     /// Whether events have ids, which only makes sense while there is one topic.
@@ -41,10 +56,10 @@ actor EventStream {
     private static let cursorCount = 64
 
     init(
-        to writer: HTTPContentWriter, of owner: Visitor, hasIDs: Bool, keepAlive: Duration,
+        to output: EventOutput, of owner: Visitor, hasIDs: Bool, keepAlive: Duration,
         loop: EventLoop
     ) {
-        self.writer = writer
+        self.output = output
         self.owner = owner
         self.hasIDs = hasIDs
         self.keepAlive = keepAlive
@@ -87,7 +102,7 @@ actor EventStream {
         for topic in followed.values { topic.task.cancel() }
         followed = [:]
         wake()
-        if isWriting { await writer.close() }
+        if isWriting { await output.close() }
     }
 
     // MARK: Topics
@@ -167,7 +182,7 @@ actor EventStream {
     @discardableResult
     private func write(_ bytes: [UInt8]) async -> Bool {
         isWriting = true
-        let isSent = await writer.write(bytes)
+        let isSent = await output.write(bytes)
         isWriting = false
         hasWritten = true
         wake()

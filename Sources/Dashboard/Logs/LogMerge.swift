@@ -214,7 +214,7 @@ package enum LogMerge {
                 followerCount = 0
             }
             if followerCount > 0, followerCount < found.count, !page.isLast {
-                // The line that they stay behind is not in this page: it is read together with them.
+                // The line that they stay behind is not in this page. They are read with it.
                 found.removeLast(followerCount)
                 position = found.last?.position
                 isAtBegin = false

@@ -34,13 +34,19 @@ package actor DashboardService {
         let all: [any DashboardArea] =
             [
                 FigureArea(backend: backends.deployments, processFigures: processFigures),
-                EventArea(hub: EventHub(loop: loop), areas: areas),
+                EventArea(hub: EventHub(loop: loop), areas: areas), PageArea(),
             ] + areas
         router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })
         access = AccessControl(settings.access)
     }
 
     package func answer(_ request: HTTPServerRequest) async -> HTTPServerResponse {
+        var response = await routed(request)
+        response.fields += BrowserRules.fields
+        return response
+    }
+
+    private func routed(_ request: HTTPServerRequest) async -> HTTPServerResponse {
         guard settings.hosts.allow(request.head.host) else {
             return .text(421, "deployex is not known here under this name")
         }
