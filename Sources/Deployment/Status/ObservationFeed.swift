@@ -115,7 +115,7 @@ package enum ObservationTopic: Hashable, Sendable {
 /// clock.
 package struct ObservationRegister: Equatable, Sendable {
     package struct Limits: Equatable, Sendable {
-        package var count = 2_048
+        package var count = 256
         package var countOfObserver = 32
 
         package init() {}
