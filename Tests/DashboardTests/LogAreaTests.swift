@@ -72,9 +72,11 @@ private struct Backend: LogBackend {
         area = LogArea(backend, loop: loop)
     }
 
-    private func ask(_ target: String) async throws -> (status: Int, json: JSONValue) {
+    private func ask(
+        _ target: String, of area: LogArea? = nil
+    ) async throws -> (status: Int, json: JSONValue) {
         let path = String(target.prefix { $0 != "?" })
-        let route = try #require(area.routes.first { $0.pattern == path })
+        let route = try #require((area ?? self.area).routes.first { $0.pattern == path })
         let head = HTTPRequestHead(method: "GET", target: target, fields: [], host: "localhost")
         let request = RoutedRequest(
             HTTPServerRequest(head: head, peer: .loopback(port: 1)), of: visitor)
@@ -138,6 +140,34 @@ private struct Backend: LogBackend {
             #expect(texts(found.json["matches"]) == wanted, "\(query)")
             #expect(found.json["complete"] == .bool(true) && found.json["reason"] == .null)
         }
+    }
+
+    @Test func `only so many search and download at a time`() async throws {
+        backend.append("x\n")
+        let none = LogArea(
+            backend, loop: loop, limits: LogAnswers.Limits(searchCount: 0, downloadCount: 0))
+        for path in ["search?q=x&app=web", "download?app=web"] {
+            #expect(try await ask("/api/v1/logs/\(path)", of: none).status == 503)
+        }
+        // What has ended takes no place.
+        for _ in 0..<5 {
+            #expect(try await ask("/api/v1/logs/search?q=x&app=web").status == 200)
+            #expect(try await ask("/api/v1/logs/search?q=x&app=other").status == 404)
+        }
+    }
+
+    @Test func `a search ends when the client has gone`() async throws {
+        for _ in 0..<4 { backend.append(String(repeating: "0123456789abcde\n", count: 1 << 16)) }
+        let task = Task {
+            while !Task.isCancelled { await Task.yield() }
+            return try await ask("/api/v1/logs/search?q=nothing&app=web")
+        }
+        task.cancel()
+        let found = try await task.value
+        #expect(found.json["reason"]?.text == "cancelled")
+        #expect(found.json["complete"] == .bool(false))
+        guard case .number(let count)? = found.json["searched_bytes"] else { return }
+        #expect(Int(count) ?? .max <= 1 << 20)
     }
 
     @Test(arguments: [

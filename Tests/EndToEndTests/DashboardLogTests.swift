@@ -47,10 +47,9 @@ import Testing
             try await world.start()
             try await world.bring(to: "0.1.0")
             try await world.say("<script>alert(1)</script> needle 42")
+            let log = "\(world.variables["DEPLOYEX_LOG_PATH"] ?? "")/counter/counter-1-stderr.log"
             try await world.wait("the words") {
-                world.text(
-                    "\(world.variables["DEPLOYEX_LOG_PATH"] ?? "")/counter/counter-1-stderr.log")?
-                    .contains("needle 42") == true
+                world.text(log)?.contains("needle 42") == true
             }
             let found = try await ask(
                 port, "logs/search?app=counter&regex=1&q=needle%20%5Cd%2B%24")
@@ -63,6 +62,16 @@ import Testing
             #expect(link.lines?.first?.text == match.text)
             let page = try await ask(port, "logs?app=counter&instance=1&stream=stderr&lines=1000")
             #expect(page.lines?.last?.text.contains("needle 42") == true)
+
+            let head = world.folder + "/head"
+            let download = try await curl([
+                "-fsS", "--max-time", "20", "-D", head, "-H",
+                "Authorization: Bearer \(Self.token)",
+                "http://127.0.0.1:\(port)/api/v1/logs/download?app=counter&instance=1&stream=stderr",
+            ])
+            #expect(download == world.text(log))
+            #expect(
+                world.text(head)?.contains("attachment; filename=\"counter-1-stderr.log\"") == true)
 
             // Lines as they are written, after the page.
             let after = try #require(page.after)

@@ -16,7 +16,7 @@ package struct LineProgram: Equatable, Sendable {
     private(set) var instructions: [Instruction] = []
 
     /// The most instructions.
-    package static let maximumCount = 5_000
+    package static let maximumCount = 3_000
 
     package init(_ pattern: LinePattern) throws(LinePatternError) {
         try append(pattern)

@@ -9,9 +9,9 @@ struct LogArea: DashboardArea {
     private let answers: LogAnswers
     private let backend: any LogBackend
 
-    init(_ backend: any LogBackend, loop: EventLoop) {
+    init(_ backend: any LogBackend, loop: EventLoop, limits: LogAnswers.Limits = .init()) {
         self.backend = backend
-        answers = LogAnswers(backend: backend, loop: loop)
+        answers = LogAnswers(backend: backend, loop: loop, limits: limits)
     }
 
     var routes: [Route] {
@@ -51,8 +51,15 @@ struct LogArea: DashboardArea {
 ///
 /// Everything that reads a file runs off the loop, in short steps, and ends when the client goes.
 actor LogAnswers {
+    /// What goes on at a time, in the whole process.
+    struct Limits: Equatable, Sendable {
+        var searchCount = 2
+        var downloadCount = 4
+    }
+
     private nonisolated let loop: EventLoop
     private let backend: any LogBackend
+    private let limits: Limits
     private var searchCount = 0
     private var downloadCount = 0
 
@@ -60,17 +67,15 @@ actor LogAnswers {
         loop.asUnownedSerialExecutor()
     }
 
-    /// Searches at a time, in the whole process.
-    private static let maximumSearchCount = 2
-    private static let maximumDownloadCount = 4
     /// The most lines of a page, and matches of a search.
     private static let maximumLineCount = 5_000
     private static let maximumMatchCount = 1_000
     private static let chunkByteCount = 256 << 10
 
-    init(backend: any LogBackend, loop: EventLoop) {
+    init(backend: any LogBackend, loop: EventLoop, limits: Limits) {
         self.backend = backend
         self.loop = loop
+        self.limits = limits
     }
 
     func sources() async throws(DashboardRefusal) -> HTTPServerResponse {
@@ -123,7 +128,7 @@ actor LogAnswers {
         let query = try Self.query(fields)
         let cursor = try Self.cursor("before", fields)
         let sources = try await backend.logs(of: target)
-        guard searchCount < Self.maximumSearchCount else {
+        guard searchCount < limits.searchCount else {
             throw DashboardRefusal(
                 .unavailable, "\(searchCount) searches are under way already: try again")
         }
@@ -182,7 +187,7 @@ actor LogAnswers {
     {
         let target = try Self.target(try request.query())
         let sources = try await backend.logs(of: target)
-        guard downloadCount < Self.maximumDownloadCount else {
+        guard downloadCount < limits.downloadCount else {
             throw DashboardRefusal(
                 .unavailable, "\(downloadCount) downloads are under way already: try again")
         }

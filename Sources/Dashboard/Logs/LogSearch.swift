@@ -26,7 +26,7 @@ package struct LogSearch: Sendable {
         /// What a search reads at most. Default: 64 MiB.
         package var byteCount = 64 << 20
         /// What matching may cost at most, see ``LineMatcher/workCount``. Default: some seconds.
-        package var workCount = 300_000_000
+        package var workCount = 100_000_000
         /// What is read of one log in a step. Default: 1 MiB.
         package var stepByteCount = 1 << 20
 

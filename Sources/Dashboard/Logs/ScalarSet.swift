@@ -94,8 +94,18 @@ struct UTF8Ranges {
     private(set) var sequences: [[ClosedRange<UInt8>]] = []
 
     init(_ set: ScalarSet) {
+        guard set != .all else {
+            // What is matched is UTF-8, so that the first byte says how many follow.
+            sequences = Self.anyScalar
+            return
+        }
         for range in set.ranges { add(range.lowerBound, range.upperBound) }
     }
+
+    private static let anyScalar: [[ClosedRange<UInt8>]] = [
+        [0x00...0x7F], [0xC2...0xDF, 0x80...0xBF], [0xE0...0xEF, 0x80...0xBF, 0x80...0xBF],
+        [0xF0...0xF4, 0x80...0xBF, 0x80...0xBF, 0x80...0xBF],
+    ]
 
     /// The last scalar with so many bytes.
     private static let lastOfLength: [UInt32] = [0x7F, 0x7FF, 0xFFFF, 0x10FFFF]

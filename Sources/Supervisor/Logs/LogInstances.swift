@@ -14,7 +14,8 @@ extension LogFiles {
         }
         let found = names.compactMap { name -> InstanceNumber? in
             guard name.hasPrefix(app + "-"), name.hasSuffix(".log") else { return nil }
-            let parts = name.dropFirst(app.count + 1).dropLast(4).split(separator: "-")
+            let parts = name.dropFirst(app.count + 1).dropLast(4)
+                .split(separator: "-", omittingEmptySubsequences: false)
             guard parts.count == 2, Stream(rawValue: String(parts[1])) != nil,
                 let number = Int(parts[0]), "\(number)" == parts[0]
             else { return nil }

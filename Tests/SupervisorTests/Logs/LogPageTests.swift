@@ -181,3 +181,20 @@ import Testing
         #expect(page.lines.isEmpty && page.isLast)
     }
 }
+
+@Suite struct LogInstancesTests {
+    @Test func `the instances that have logs are found, and nothing else`() throws {
+        let folder = TemporaryFolder()
+        let logs = LogFiles(root: folder.path)
+        #expect(try logs.instances(app: "web") == [])
+        try logs.prepare(app: "web")
+        for name in [
+            "web-2-stdout.log", "web-1-stderr.log", "web-1-stdout.log", "web-10-stdout.log",
+            "web-pre-commands.log", "web-3-stdout.log.000000000000000", "web-04-stdout.log",
+            "web-0-stdout.log", "web-5-other.log", "other-6-stdout.log", "web--7-stdout.log",
+        ] {
+            folder.write("x", "web/\(name)")
+        }
+        #expect(try logs.instances(app: "web") == [1, 2, 10])
+    }
+}
