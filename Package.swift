@@ -114,7 +114,10 @@ let package = Package(
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",
-            ["deployex", "Deployment", "ExternalTermFormat", "Supervisor", "TestKit"]),
+            [
+                "deployex", "Dashboard", "Deployment", "ExternalTermFormat", "Supervisor",
+                "TestKit",
+            ]),
         tests(
             "DashboardTests",
             [

@@ -13,6 +13,7 @@ import Transport
 private actor Backend: DeploymentBackend {
     private(set) var commands: [String] = []
     private var revision = 0
+    private var deployed: String?
     var report: StatusReport
     private var waiters: [CheckedContinuation<Void, Never>] = []
 
@@ -38,6 +39,11 @@ private actor Backend: DeploymentBackend {
         if application == nil || application == "web" {
             var found = VersionsReport.Application.empty
             found.name = "web"
+            if let deployed {
+                var entry = VersionsReport.Outcome.empty
+                entry.version = deployed
+                found.history = [entry]
+            }
             report.applications = [found]
         }
         return report
@@ -52,8 +58,45 @@ private actor Backend: DeploymentBackend {
         return "done"
     }
 
+    /// An application `web` with so many instances that run.
+    func add(instances count: Int) {
+        var application = StatusReport.Application.empty
+        application.name = "web"
+        application.instances = (1...count).map { number in
+            var instance = StatusReport.Instance.empty
+            instance.number = number
+            instance.status = "running"
+            instance.version = "1.0.0"
+            instance.pid = number
+            return instance
+        }
+        report.applications.append(application)
+    }
+
+    func replaceProcess(of number: Int) {
+        report.applications[1].instances[number - 1].pid = 100 + number
+        changed()
+    }
+
+    func ghost(_ versions: [String]) {
+        report.applications[1].ghosted = versions.map {
+            var ghost = StatusReport.Ghost.empty
+            ghost.version = $0
+            return ghost
+        }
+    }
+
+    func deploy(_ version: String) {
+        deployed = version
+        changed()
+    }
+
     func set(_ status: String) {
         report.applications[0].instances[0].status = status
+        changed()
+    }
+
+    private func changed() {
         revision += 1
         for waiter in waiters { waiter.resume() }
         waiters = []
@@ -73,11 +116,12 @@ private actor Backend: DeploymentBackend {
 
     init() throws {
         loop = try .onOwnThread()
-        var settings = DashboardService.Settings()
-        settings.access.apiToken = Self.token
-        settings.access.attempts.countOfSource = 2
+        var access = DashboardAccess.Settings()
+        access.apiToken = Self.token
+        access.attempts.countOfSource = 2
         service = DashboardService(
-            settings, backends: Backends(deployments: backend), loop: loop)
+            .init(), access: DashboardAccess(access, loop: loop),
+            backends: Backends(deployments: backend), loop: loop)
     }
 
     private func ask(
@@ -155,14 +199,65 @@ private actor Backend: DeploymentBackend {
 
     @Test func `without a token the API answers nobody`() async throws {
         let service = DashboardService(
-            .init(), backends: Backends(deployments: backend), loop: loop)
+            .init(), access: DashboardAccess(.init(), loop: loop),
+            backends: Backends(deployments: backend), loop: loop)
         let response = await service.answer(
             HTTPServerRequest(
                 head: HTTPRequestHead(
                     method: "GET", target: "/api/v1/status",
-                    fields: [HTTPField("Authorization", "Bearer ")], host: "localhost"),
+                    fields: [HTTPField("Authorization", "Bearer x")], host: "localhost"),
                 peer: .loopback(port: 1)))
         #expect(response.status == 403)
+    }
+
+    @Test func `all instances are restarted, each when the one before is ready`() async throws {
+        await backend.add(instances: 3)
+        let answer = try await ask("POST", "/api/v1/apps/web/restart")
+        #expect(answer.status == 202)
+        #expect(answer.text.contains("done, and then the other 2 in turn"))
+        #expect(await backend.commands.map { $0.prefix(15) } == ["web: restart(1)"])
+        #expect(try await ask("POST", "/api/v1/apps/web/restart").status == 409)
+        // The old process still runs: that is not what is waited for.
+        await backend.set("running")
+        await backend.set("starting")
+        #expect(await backend.commands.count == 1)
+        for number in 1...2 {
+            await backend.replaceProcess(of: number)
+            try await eventually { await backend.commands.count == number + 1 }
+        }
+        #expect(await backend.commands.last?.hasPrefix("web: restart(3)") == true)
+        try await eventually {
+            try await ask("POST", "/api/v1/apps/web/restart").status == 202
+        }
+        #expect(try await ask("POST", "/api/v1/apps/other/restart").status == 404)
+    }
+
+    @Test func `every ghosted version is let go`() async throws {
+        await backend.add(instances: 1)
+        let target = "/api/v1/apps/web/unghost"
+        #expect(try await ask("POST", target, #"{"all": true}"#).status == 409)
+        await backend.ghost(["1.0.0", "1.1.0"])
+        #expect(try await ask("POST", target, #"{"all": true}"#).status == 202)
+        #expect(
+            await backend.commands.map { $0.prefix(21) }
+                == ["web: unghost(\"1.0.0\")", "web: unghost(\"1.1.0\")"])
+        #expect(try await ask("POST", target, #"{"all": false}"#).status == 400)
+    }
+
+    @Test func `the topic versions tells of changes of the history only`() async throws {
+        let area = DeploymentArea(backend, loop: loop, report: { _ in })
+        let visitor = Visitor(.token, .administrator, from: PeerSource(.loopback(port: 1)))
+        let topic = try #require(try area.topic(["versions"], for: visitor))
+        let first = try await topic.next(after: nil)
+        #expect(first.content.contains(#""name":"web""#))
+        let second = Task { try await topic.next(after: first.cursor) }
+        await backend.set("starting")
+        await backend.set("running")
+        await backend.deploy("2.0.0")
+        let news = try await second.value
+        #expect(news.content.contains("2.0.0") && news.cursor != first.cursor)
+        #expect(try await topic.next(after: "of another run").cursor == news.cursor)
+        #expect(try area.topic(["versions", "x"], for: visitor) == nil)
     }
 
     @Test(arguments: [

@@ -34,10 +34,11 @@ import Transport
 
     init() throws {
         loop = try .onOwnThread()
-        var settings = DashboardService.Settings()
-        settings.access.apiToken = Self.token
+        var access = DashboardAccess.Settings()
+        access.apiToken = Self.token
         service = DashboardService(
-            settings, backends: Backends(deployments: EmptyBackend()), loop: loop)
+            .init(), access: DashboardAccess(access, loop: loop),
+            backends: Backends(deployments: EmptyBackend()), loop: loop)
     }
 
     private func ask(

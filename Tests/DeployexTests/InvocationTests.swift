@@ -70,6 +70,7 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["logs"], ShowLog(source: .all(of: nil))),
         (["logs", "counter", "-f"], ShowLog(source: .all(of: "counter"), follows: true)),
         (["logs", "deployex"], ShowLog(source: .deployex)),
+        (["login-link"], LoginLink()), (["hash-password"], HashPassword()),
         (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
         (["remote"], RemoteShell(instance: nil)),
         (["remote", "3"], RemoteShell(instance: "3")),

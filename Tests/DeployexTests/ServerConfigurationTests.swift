@@ -1,5 +1,8 @@
+import Dashboard
 import Deployment
+import Foundation
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -226,6 +229,63 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             message(["DEPLOYEX_TRUSTED_USERS": "no-such-user"])?.contains("no-such-user") == true)
     }
 
+    @Test func `passwords of the dashboard are hashes, in the variable or in a file`() throws {
+        let hash = PasswordHash(of: "a long password").text
+        func access(_ variables: [String: String]) throws -> DashboardAccess.Settings {
+            try ServerConfiguration(
+                environment: variables.merging(["DEPLOYEX_MONITORED_APP_NAME": "counter"]) { $1 }
+            ).dashboard.readAccess()
+        }
+        #expect(try access([:]).administrator == nil)
+        #expect(try access([:]).allowsTerminals)
+        let found = try access([
+            "DEPLOYEX_ADMIN_PASSWORD_HASH": hash, "DEPLOYEX_PHX_PORT": "6001",
+            "DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_SECRET_KEY_BASE": "anything",
+        ])
+        #expect(found.administrator == PasswordHash(hash))
+        #expect(found.port == 6001 && !found.allowsTerminals && found.viewer == nil)
+        #expect(
+            try access(["DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_TERMINAL": "true"])
+                .allowsTerminals)
+        let folder = TemporaryFolder()
+        let file = folder.path + "/hash"
+        try (hash + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+        chmod(file, 0o600)
+        #expect(
+            try access(["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file]).viewer == PasswordHash(hash))
+        chmod(file, 0o644)
+        for variables in [
+            ["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file],
+            ["DEPLOYEX_ADMIN_PASSWORD_HASH": "a long password"],
+            ["DEPLOYEX_ADMIN_PASSWORD_HASH": "scrypt:30:8:5:00:00"],
+        ] {
+            do throws(UsageError) {
+                _ = try ServerConfiguration(environment: variables).dashboard.readAccess()
+                Issue.record("\(variables) is accepted")
+            } catch {
+                #expect(error.message.hasPrefix(variables.keys.first ?? "-"))
+                #expect(!error.message.contains("a long password"))
+            }
+        }
+    }
+
+    @Test func `the dashboard's address is as users type it`() throws {
+        for (variables, url) in [
+            ([:], "http://localhost:5001"),
+            (
+                ["DEPLOYEX_PHX_HOST": "example.org", "DEPLOYEX_PHX_PORT": "80"],
+                "http://example.org"
+            ),
+            (["DEPLOYEX_HTTP_CERTIFICATE": "/a.pem"], "https://localhost:5001"),
+            (
+                ["DEPLOYEX_HTTP_CERTIFICATE": "/a.pem", "DEPLOYEX_PHX_PORT": "443"],
+                "https://localhost"
+            ),
+        ] as [([String: String], String)] {
+            #expect(try ServerConfiguration(environment: variables).dashboard.url == url)
+        }
+    }
+
     /// For each setting a value that is wrong there, as text and as JSON; `nil` where nothing is.
     private static let wrong: [String: (text: String, json: String)?] = [
         "base_path": ("varlib", #""varlib""#), "log_path": ("../log", #""../log""#),
@@ -252,6 +312,11 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "dashboard.address": ("here", #""here""#), "dashboard.port": ("0", "70000"),
         "dashboard.host": ("a b", "1"), "dashboard.api_token": nil,
         "dashboard.api_token_file": ("kept-secret", #""kept-secret""#),
+        "dashboard.admin_password_hash": nil, "dashboard.viewer_password_hash": nil,
+        "dashboard.admin_password_hash_file": ("kept-secret", #""kept-secret""#),
+        "dashboard.viewer_password_hash_file": ("kept-secret", #""kept-secret""#),
+        "dashboard.terminal": ("yes", "1"), "dashboard.certificate": ("a.crt", "1"),
+        "dashboard.key": ("a.key", "1"), "dashboard.secret_key_base": nil,
     ]
 
     @Test(arguments: Setting.all.map(\.key))

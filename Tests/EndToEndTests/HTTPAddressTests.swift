@@ -82,6 +82,106 @@ import Testing
         }
     }
 
+    private func logIn(_ port: Int, _ content: String) async throws -> Answer {
+        try await ask(
+            port, "/api/v1/session",
+            ["-d", content, "-H", "Origin: http://127.0.0.1:\(port)"])
+    }
+
+    /// What follows the last `/login?` in a text.
+    private func link(in text: String) throws -> String {
+        let found = try #require(text.split(separator: "/login?").dropFirst().last)
+        return String(found.prefix { $0.isHexDigit })
+    }
+
+    @Test func `without a password, links log in: once each`() async throws {
+        let (world, port) = try world([:])
+        try await attempt {
+            try await world.start()
+            let line = try await world.waitForLog("Log in with http://localhost:\(port)/login?")
+            let first = try link(in: line)
+            #expect(try await logIn(port, #"{"link": "\#(first)"}"#).status == 200)
+            #expect(try await logIn(port, #"{"link": "\#(first)"}"#).status == 401)
+            let printed = try await world.command("login-link")
+            #expect(printed.status == 0)
+            #expect(printed.stdout.hasPrefix("http://localhost:\(port)/login?"))
+            let second = try link(in: printed.stdout)
+            let answer = try await logIn(port, #"{"link": "\#(second)"}"#)
+            #expect(answer.status == 200 && answer.text.contains(#""role": "administrator""#))
+            try await world.waitForLog("login of the administrator of session 2", "with a link")
+            // The log shows the first one, and no other.
+            #expect(try !String(contentsOfFile: world.logPath, encoding: .utf8).contains(second))
+        } thenAlways: {
+            await world.end()
+        }
+    }
+
+    @Test func `with a password, the log shows no link`() async throws {
+        let hasher = try ChildProcess(
+            BuiltProgram.deployex, ["hash-password"], input: .pipe, output: .pipe)
+        try hasher.write("correct horse battery\n")
+        let hash = try await offloadWait(hasher).trimmingCharacters(in: .whitespacesAndNewlines)
+        let (world, port) = try world(["DEPLOYEX_ADMIN_PASSWORD_HASH": hash])
+        try await attempt {
+            try await world.start()
+            try await world.waitForLog("Access deployex at http://localhost:\(port)")
+            let wrong = try await logIn(port, #"{"password": "correct horse"}"#)
+            #expect(wrong.status == 401)
+            let right = try await logIn(port, #"{"password": "correct horse battery"}"#)
+            #expect(right.status == 200, "\(right.text)")
+            try await world.waitForLog("A wrong password from this host's loopback")
+            let log = try String(contentsOfFile: world.logPath, encoding: .utf8)
+            #expect(!log.contains("/login?") && !log.contains(hash) && !log.contains("horse"))
+        } thenAlways: {
+            await world.end()
+        }
+    }
+
+    @Test func `over HTTPS, with a certificate that is renewed`() async throws {
+        let (world, port) = try world([:])
+        let folder = world.folder
+        func makeCertificate(_ name: String) async throws {
+            try await offloadOpenSSL([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+                "-nodes", "-days", "2", "-subj", "/CN=\(name)", "-addext",
+                "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", folder + "/new.key", "-out",
+                folder + "/new.crt",
+            ])
+            chmod(folder + "/new.key", 0o600)
+            rename(folder + "/new.key", folder + "/web.key")
+            rename(folder + "/new.crt", folder + "/web.crt")
+        }
+        func subject() async throws -> String {
+            try await offloadCurl([
+                "-sS", "--cacert", folder + "/web.crt", "-o", "/dev/null", "-w", "%{certs}",
+                "https://localhost:\(port)/",
+            ])
+        }
+        try await makeCertificate("first")
+        try await attempt {
+            try await world.startDeployex(adding: [
+                "DEPLOYEX_HTTP_CERTIFICATE": folder + "/web.crt",
+                "DEPLOYEX_HTTP_KEY": folder + "/web.key",
+            ])
+            try await world.waitForLog("Access deployex at https://localhost:\(port)")
+            #expect(try await subject().contains("first"))
+            try await makeCertificate("second")
+            #expect(try await subject().contains("second"))
+            try await world.waitForLog("HTTPS: The TLS files have changed")
+        } thenAlways: {
+            await world.end()
+        }
+    }
+
+    @concurrent private func offloadOpenSSL(_ arguments: [String]) async throws {
+        try ChildProcess.run(ThisHost.find("openssl"), arguments, errors: .null)
+    }
+
+    @concurrent private func offloadWait(_ process: ChildProcess) async throws -> String {
+        process.closeInput()
+        return try process.wait().output
+    }
+
     @Test func `a port that is taken is a warning, and is tried again`() async throws {
         let (world, port) = try world([:])
         let holder = try HeldPort(port)

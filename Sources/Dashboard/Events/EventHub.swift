@@ -65,6 +65,14 @@ actor EventHub {
         await stream.replace(subscriptions)
     }
 
+    /// The sessions that have a stream.
+    var sessions: Set<SessionID> {
+        Set(
+            streams.values.compactMap {
+                if case .session(let id) = $0.owner.identity { id } else { nil }
+            })
+    }
+
     /// Ends all streams of a session.
     func end(_ session: SessionID) async {
         for stream in streams.values where stream.owner.identity == .session(session) {

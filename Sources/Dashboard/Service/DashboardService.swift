@@ -6,7 +6,6 @@ package actor DashboardService {
     package struct Settings: Sendable {
         /// The names under which it may be asked.
         package var hosts = AllowedHosts()
-        package var access = AccessControl.Settings()
 
         package init() {}
     }
@@ -14,30 +13,50 @@ package actor DashboardService {
     private nonisolated let loop: EventLoop
     private let settings: Settings
     private let router: Router<Route>
-    private var access: AccessControl
+    private let areas: [any DashboardArea]
+    private let hub: EventHub
+    private var watchesSessions = false
+    private let access: DashboardAccess
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
     }
 
     /// - Parameters:
+    ///   - access: who may do what; no other service has it.
+    ///   - more: areas beside those of the backends.
     ///   - report: hears what belongs into deployex's log.
     ///   - processFigures: figures of deployex's own process.
     package init(
-        _ settings: Settings, backends: Backends, loop: EventLoop,
+        _ settings: Settings, access: DashboardAccess, backends: Backends, loop: EventLoop,
+        adding more: [any DashboardArea] = [],
         report: @escaping @Sendable (DashboardReport) -> Void = { _ in },
         processFigures: @escaping @Sendable () -> [Metrics.Sample] = { [] }
     ) {
         self.settings = settings
         self.loop = loop
-        let areas = backends.areas(loop: loop, report: report)
+        let areas = backends.areas(loop: loop, report: report) + more
+        let hub = EventHub(loop: loop)
         let all: [any DashboardArea] =
             [
                 FigureArea(backend: backends.deployments, processFigures: processFigures),
-                EventArea(hub: EventHub(loop: loop), areas: areas), PageArea(),
+                SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
         router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })
-        access = AccessControl(settings.access)
+        self.access = access
+        self.areas = all
+        self.hub = hub
+    }
+
+    /// Begins to end what belongs to a session when the session ends.
+    private func watchSessions() async {
+        guard !watchesSessions else { return }
+        watchesSessions = true
+        await access.watch(
+            ended: { [areas] session in
+                for area in areas { await area.sessionEnded(session) }
+            },
+            inUse: { [hub] in await hub.sessions })
     }
 
     package func answer(_ request: HTTPServerRequest) async -> HTTPServerResponse {
@@ -62,10 +81,11 @@ package actor DashboardService {
             return response
         case .found(let route, let parameters):
             let visitor: Visitor
-            do throws(AccessControl.Denial) {
-                visitor = try access.admit(request, to: route.access, at: .now)
+            await watchSessions()
+            do throws(DashboardAccess.Denial) {
+                visitor = try await access.admit(request, to: route.access)
             } catch {
-                return .denied(error)
+                return .denied(error, methods: access.methods)
             }
             do throws(DashboardRefusal) {
                 return try await route.answer(
@@ -73,23 +93,6 @@ package actor DashboardService {
             } catch {
                 return .refused(error)
             }
-        }
-    }
-}
-
-extension HTTPServerResponse {
-    fileprivate static func denied(_ denial: AccessControl.Denial) -> HTTPServerResponse {
-        switch denial {
-        case .forbidden(let text): return .error(403, text)
-        case .unauthorized(let text):
-            var response = error(401, text)
-            response.fields.append(HTTPField("WWW-Authenticate", "Bearer"))
-            return response
-        case .tooManyAttempts(let wait):
-            var response = error(429, "too many failed attempts: wait")
-            response.fields.append(
-                HTTPField("Retry-After", "\(Int(wait.components.seconds) + 1)"))
-            return response
         }
     }
 }

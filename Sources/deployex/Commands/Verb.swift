@@ -55,7 +55,8 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + watching + describing + changing + logs + remote + nodes + epmd + about
+        server + showing + watching + describing + changing + logs + remote + login + nodes + epmd
+        + about
 
     /// What stands for every instance.
     static let allWord: @Sendable () -> [String] = { ["all"] }

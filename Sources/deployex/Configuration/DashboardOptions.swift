@@ -1,3 +1,4 @@
+internal import Dashboard
 internal import Transport
 
 /// Where deployex answers over HTTP, and whom.
@@ -8,11 +9,31 @@ struct DashboardOptions: Equatable {
     var address = SocketAddress.loopback(port: defaultPort)
     /// The name under which users reach it.
     var host = "localhost"
-    /// Whether terminals are allowed; `nil` for browsers of this host only, while deployex listens
-    /// on loopback only.
-    var allowsTerminals: Bool?
     /// The token of the API; `nil` when there is none.
     var token: Secret?
+    /// The passwords' hashes, as `deployex hash-password` prints them.
+    var administratorHash: Secret?
+    var viewerHash: Secret?
+    /// Whether terminals may be opened; `nil` if the address decides.
+    var terminal: Bool?
+    /// The certificate for HTTPS, in PEM; `nil` for HTTP.
+    var certificateFile: String?
+    /// The certificate's key; `nil` where it is in the same file.
+    var keyFile: String?
+    /// Where the certificate is configured, for errors.
+    var certificateName = ""
+    /// Whether the log may show a link that logs in: only where nobody collects logs.
+    var isLocal = true
+
+    /// The dashboard's address for users, without a slash at the end.
+    var url: String {
+        let scheme = certificateFile == nil ? "http" : "https"
+        let usual = certificateFile == nil ? 80 : 443
+        return "\(scheme)://\(host)" + (address.port == usual ? "" : ":\(address.port)")
+    }
+
+    /// Terminals are for this host, unless somebody says otherwise.
+    var allowsTerminals: Bool { terminal ?? address.isLoopback }
 
     /// A secret, and where it is.
     enum Secret: Equatable {
@@ -42,31 +63,70 @@ struct DashboardOptions: Equatable {
                 host.isMadeOfLettersDigits(and: "-.") || host.hasPrefix("[")
             else { throw value.failure("the name of a host, without a port") }
         }
-        allowsTerminals = try settings.value(.dashboardTerminal)?.boolean()
-        if let value = settings.value(.dashboardToken) {
-            token = .value(try value.text(), name: value.name)
-        } else if let value = settings.value(.dashboardTokenFile) {
-            token = .file(try value.path(), name: value.name)
+        token = try Self.secret(.dashboardToken, .dashboardTokenFile, settings)
+        administratorHash = try Self.secret(.administratorHash, .administratorHashFile, settings)
+        viewerHash = try Self.secret(.viewerHash, .viewerHashFile, settings)
+        terminal = try settings.value(.dashboardTerminal)?.boolean()
+        if let value = settings.value(.dashboardCertificate) {
+            certificateFile = try value.path()
+            certificateName = value.name
+        }
+        if let value = settings.value(.dashboardKey) {
+            guard certificateFile != nil else {
+                throw value.failure(
+                    "the key of the certificate that \(Setting.dashboardCertificate.variable ?? "") "
+                        + "names, which is not set")
+            }
+            keyFile = try value.path()
         }
     }
 
-    /// The token itself. It blocks.
-    /// - Throws: ``UsageError`` when it cannot be read, or is too short.
-    func readToken() throws(UsageError) -> String? {
-        switch token {
-        case nil: return nil
-        case .value(let text, let name): return try Self.checked(text, name)
-        case .file(let path, let name):
-            let bytes: [UInt8]
-            do throws(TrustedFile.Failure) {
-                bytes = try TrustedFile.read(
-                    path, as: .secret, owners: TrustedUsers(), limit: 4096)
-            } catch {
-                throw UsageError("\(name): \(error)", "start")
-            }
-            let words = String(decoding: bytes, as: UTF8.self)
-                .split(whereSeparator: \.isWhitespace)
-            return try Self.checked(String(words.first ?? ""), name)
+    private static func secret(
+        _ value: Setting, _ file: Setting, _ settings: Settings
+    ) throws(UsageError) -> Secret? {
+        if let value = settings.value(value) {
+            return .value(try value.text(), name: value.name)
+        }
+        guard let file = settings.value(file) else { return nil }
+        return .file(try file.path(), name: file.name)
+    }
+
+    /// Who may do what, with the secrets themselves. It blocks.
+    /// - Throws: ``UsageError`` when one cannot be read or used.
+    func readAccess() throws(UsageError) -> DashboardAccess.Settings {
+        var access = DashboardAccess.Settings()
+        if let (text, name) = try token?.read() {
+            access.apiToken = try Self.checked(text, name)
+        }
+        access.administrator = try Self.hash(administratorHash)
+        access.viewer = try Self.hash(viewerHash)
+        access.allowsTerminals = allowsTerminals
+        access.port = address.port
+        return access
+    }
+
+    private static func hash(_ secret: Secret?) throws(UsageError) -> PasswordHash? {
+        guard let (text, name) = try secret?.read() else { return nil }
+        guard let hash = PasswordHash(text) else {
+            throw UsageError("\(name): what `deployex hash-password` prints", "start")
+        }
+        return hash
+    }
+
+    /// The context of HTTPS; `nil` for HTTP. It blocks.
+    /// - Parameter report: hears that the certificate was loaded anew, or could not be.
+    func loadTLS(
+        report: @escaping @Sendable (TLSContext.Report) -> Void
+    ) throws(UsageError) -> TLSContext? {
+        guard let certificateFile else { return nil }
+        var configuration = TLSConfiguration()
+        configuration.certificateFile = certificateFile
+        configuration.keyFile = keyFile
+        configuration.verifiesPeer = false
+        do throws(TLSConfigurationError) {
+            return try TLSContext(configuration, role: .server, report: report)
+        } catch {
+            throw UsageError("\(certificateName): \(error)", "start")
         }
     }
 
@@ -79,5 +139,25 @@ struct DashboardOptions: Equatable {
                     + "`openssl rand -hex 32`", "start")
         }
         return token
+    }
+}
+
+extension DashboardOptions.Secret {
+    /// Its text, and where it stands.
+    fileprivate func read() throws(UsageError) -> (text: String, name: String) {
+        switch self {
+        case .value(let text, let name): return (text, name)
+        case .file(let path, let name):
+            let bytes: [UInt8]
+            do throws(TrustedFile.Failure) {
+                bytes = try TrustedFile.read(
+                    path, as: .secret, owners: TrustedUsers(), limit: 4096)
+            } catch {
+                throw UsageError("\(name): \(error)", "start")
+            }
+            let words = String(decoding: bytes, as: UTF8.self)
+                .split(whereSeparator: \.isWhitespace)
+            return (String(words.first ?? ""), name)
+        }
     }
 }

@@ -70,6 +70,7 @@ struct ServerConfiguration: Equatable {
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
         dashboard = try DashboardOptions(host)
+        dashboard.isLocal = cloud == nil
     }
 
     /// Which users must be able to reach which releases.

@@ -68,11 +68,30 @@ struct Setting: Equatable, Sendable {
     static let dashboardAddress = Setting("dashboard.address", "DEPLOYEX_HTTP_ADDRESS", of: [.host])
     static let dashboardPort = Setting("dashboard.port", "DEPLOYEX_PHX_PORT", of: [.host])
     static let dashboardHost = Setting("dashboard.host", "DEPLOYEX_PHX_HOST", of: [.host])
-    static let dashboardTerminal = Setting("dashboard.terminal", "DEPLOYEX_TERMINAL", of: [.host])
     static let dashboardToken = Setting(
         "dashboard.api_token", "DEPLOYEX_API_TOKEN", of: [.host], mayBeSecret: true)
     static let dashboardTokenFile = Setting(
         "dashboard.api_token_file", "DEPLOYEX_API_TOKEN_FILE", of: [.host], mayBeSecret: true)
+    static let administratorHash = Setting(
+        "dashboard.admin_password_hash", "DEPLOYEX_ADMIN_PASSWORD_HASH", of: [.host],
+        mayBeSecret: true)
+    static let administratorHashFile = Setting(
+        "dashboard.admin_password_hash_file", "DEPLOYEX_ADMIN_PASSWORD_HASH_FILE", of: [.host],
+        mayBeSecret: true)
+    static let viewerHash = Setting(
+        "dashboard.viewer_password_hash", "DEPLOYEX_VIEWER_PASSWORD_HASH", of: [.host],
+        mayBeSecret: true)
+    static let viewerHashFile = Setting(
+        "dashboard.viewer_password_hash_file", "DEPLOYEX_VIEWER_PASSWORD_HASH_FILE", of: [.host],
+        mayBeSecret: true)
+    static let dashboardTerminal = Setting("dashboard.terminal", "DEPLOYEX_TERMINAL", of: [.host])
+    static let dashboardCertificate = Setting(
+        "dashboard.certificate", "DEPLOYEX_HTTP_CERTIFICATE", of: [.host])
+    static let dashboardKey = Setting("dashboard.key", "DEPLOYEX_HTTP_KEY", of: [.host])
+    /// The original signs its cookies with it. Ours are no signed texts but random numbers, so it
+    /// is read by nobody.
+    static let secretKeyBase = Setting(
+        "dashboard.secret_key_base", "DEPLOYEX_SECRET_KEY_BASE", of: [.host], mayBeSecret: true)
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
@@ -111,9 +130,10 @@ struct Setting: Equatable, Sendable {
     static let all = [
         basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
         distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
-        dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardTerminal,
-        dashboardToken,
-        dashboardTokenFile, logMaximumBytes, logFiles, logTimestamps, name, user, replicas,
+        dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
+        dashboardTokenFile, administratorHash, administratorHashFile, viewerHash, viewerHashFile,
+        dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, logMaximumBytes,
+        logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,

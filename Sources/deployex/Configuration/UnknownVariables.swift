@@ -5,8 +5,6 @@ enum UnknownVariables {
         "DEPLOYEX_CONFIG", "DEPLOYEX_ERLANG_COOKIE", "DEPLOYEX_OTP_TLS_CERT_PATH",
         // The mark of what an instance's deployex has started.
         "DEPLOYEX_INSTANCE_FOLDER",
-        // The original's, for its pages, which this version does not have yet.
-        "DEPLOYEX_SECRET_KEY_BASE",
     ]
 
     static let known = Set(Setting.all.compactMap(\.variable) + others)

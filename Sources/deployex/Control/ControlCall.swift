@@ -14,6 +14,7 @@ enum ControlCall: Equatable {
     case watchStatus(application: String?, withUsage: Bool, after: Int, within: Duration)
     case command(application: String, EngineCommand)
     case stopAll
+    case loginLink
     case tail(InstanceName, LogFiles.Stream, lines: Int)
     /// - Parameter limit: how long to wait for new output.
     case readLog(LogPart, within: Duration)
@@ -68,6 +69,7 @@ enum ControlCall: Equatable {
     ) throws(ControlRefusal) -> ControlCall? {
         switch (function, arguments.count) {
         case ("stop_all", 0): return .stopAll
+        case ("login_link", 0): return .loginLink
         case ("request", 2): return try request(arguments[0], arguments[1], in: directory)
         case ("await", 3):
             return .awaitGoal(

@@ -22,6 +22,8 @@ struct ControlModule: Sendable {
     let usage: UsageSampler
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
+    /// An address that logs an administrator in, once.
+    let loginLink: @Sendable () async throws(ControlRefusal) -> String
     /// Stops everything. The server may end once the caller has its answer.
     let stopAll: @Sendable (Caller) async throws -> Void
 
@@ -67,6 +69,9 @@ struct ControlModule: Sendable {
                 of: Set(goal.applications(among: all).map { .application($0) }), after: seen,
                 by: caller.node.text, within: limit)
             return Self.ok(goal.judge(await snapshots()).term(revision: revision))
+        case .loginLink:
+            report(.info, "a login link asked for by \(caller.node)")
+            return Self.ok(try await loginLink())
         case .stopAll:
             report(.info, "stop --all asked for by \(caller.node): stopping the applications")
             try await stopAll(caller)

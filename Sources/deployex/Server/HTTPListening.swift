@@ -9,6 +9,7 @@ actor HTTPListening {
     private let options: DashboardOptions
     private let log: @Sendable (LogLevel, String) -> Void
     private let server: HTTPServer
+    private let access: DashboardAccess
     private var retry: LoopTimer?
     private var isStopped = false
     private var isFirst = true
@@ -18,13 +19,15 @@ actor HTTPListening {
     private static let retryInterval: Duration = .seconds(5)
 
     init(
-        _ options: DashboardOptions, service: DashboardService, loop: EventLoop,
+        _ options: DashboardOptions, service: DashboardService, access: DashboardAccess,
+        tls: TLSContext?, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.options = options
         self.loop = loop
         self.log = log
-        server = HTTPServer(loop: loop) { await service.answer($0) }
+        self.access = access
+        server = HTTPServer(loop: loop, tls: tls) { await service.answer($0) }
     }
 
     /// Listens as soon as the port is free.
@@ -33,7 +36,8 @@ actor HTTPListening {
         do {
             // The server is on the same loop.
             try server.assumeIsolated { _ = try $0.start(on: options.address) }
-            log(.info, "Access deployex at http://\(options.host):\(options.address.port)")
+            log(.info, "Access deployex at \(options.url)")
+            showLink()
         } catch {
             if isFirst {
                 log(.warning, "HTTP: \(error); trying again until it succeeds")
@@ -42,6 +46,19 @@ actor HTTPListening {
             retry = loop.schedule(after: Self.retryInterval) { [self] in
                 assumeIsolated { $0.start() }
             }
+        }
+    }
+
+    /// The one secret that deployex's log ever shows: locally, and while there is no password, a
+    /// link that works once and soon no longer.
+    private func showLink() {
+        guard options.isLocal, options.administratorHash == nil else { return }
+        Task(executorPreference: loop) { [access, log, options] in
+            let link = await access.makeLink()
+            log(
+                .info,
+                "Log in with \(options.url)/login?\(link) (once, and within ten minutes; `deployex "
+                    + "login-link` prints another)")
         }
     }
 

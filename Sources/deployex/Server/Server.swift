@@ -24,7 +24,9 @@ actor Server {
     /// What is left for the commands, once the base folder is locked.
     private var record: NodeRecord?
     private let tls: DistributionTLS?
-    private let apiToken: String?
+    /// Who may do what over HTTP; `nil` if deployex does not listen there.
+    private let access: DashboardAccess?
+    private let httpTLS: TLSContext?
     private let trust: ListenerTrust
     private let epmd: EPMDClient
     private let directory: InstanceDirectory
@@ -86,7 +88,17 @@ actor Server {
         instanceTrust = InstanceTrust(configuration.trustedUsers, host: name.host, directory)
         epmd = try EPMDAccess.client(
             environment, loop: loop, trust: trust, ownHost: host.ownHost(and: name.host))
-        apiToken = try configuration.dashboard.readToken()
+        let dashboard = configuration.dashboard
+        let accessSettings = try dashboard.readAccess()
+        httpTLS =
+            dashboard.isServed
+            ? try dashboard.loadTLS { report in
+                if case .reloaded = report {
+                    console.log(.info, "HTTPS: \(report)")
+                } else {
+                    console.log(.warning, "HTTPS: \(report)")
+                }
+            } : nil
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -95,6 +107,10 @@ actor Server {
                 beside: console, root: configuration.logPath, limits: configuration.logLimits)
             : console
         self.loop = loop
+        let log = self.console
+        access =
+            dashboard.isServed
+            ? DashboardAccess(accessSettings, loop: loop, report: { $0.write(to: log) }) : nil
         // Each topic of each of the dashboard's event streams may wait.
         var limits = ObservationRegister.Limits()
         limits.count = 1024
@@ -586,6 +602,13 @@ actor Server {
                     $0.report(level, cause: nil, of: "callers of the module deployex", text)
                 }
             },
+            loginLink: { [access, url = configuration.dashboard.url] () throws(ControlRefusal) in
+                guard let access else {
+                    throw ControlRefusal(
+                        "deployex does not listen for HTTP here: DEPLOYEX_PHX_SERVER is false")
+                }
+                return "\(url)/login?\(await access.makeLink())"
+            },
             stopAll: { caller in
                 try await self.stopAll(applications, unconfigured, for: caller)
             })
@@ -625,21 +648,25 @@ actor Server {
 
     /// Answers machines over HTTP, where that is wanted.
     private func serveHTTP(_ backends: Backends) async -> HTTPListening? {
-        guard configuration.dashboard.isServed else { return nil }
+        guard let access else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
-        settings.access.apiToken = apiToken
         let service = DashboardService(
-            settings, backends: backends, loop: loop
-        ) { [logger] report in
-            switch report {
-            case .info(let text): logger(.info, text)
-            case .warning(let text): logger(.warning, text)
-            }
-        }
+            settings, access: access, backends: backends, loop: loop
+        ) { [console] in $0.write(to: console) }
         let listening = HTTPListening(
-            configuration.dashboard, service: service, loop: loop, log: logger)
+            configuration.dashboard, service: service, access: access, tls: httpTLS, loop: loop,
+            log: logger)
         await listening.start()
         return listening
+    }
+}
+
+extension DashboardReport {
+    fileprivate func write(to log: any ServerLog) {
+        switch self {
+        case .info(let text): log.log(.info, text)
+        case .warning(let text): log.log(.warning, text)
+        }
     }
 }

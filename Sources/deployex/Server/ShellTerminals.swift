@@ -93,7 +93,7 @@ final class ShellTerminals: TerminalBackend, @unchecked Sendable {
 
 extension DashboardOptions {
     var terminalPermission: TerminalPermission {
-        switch allowsTerminals {
+        switch terminal {
         case true?: .everywhere
         case false?: .nowhere
         case nil: address.isLoopback ? .onThisHost : .nowhere

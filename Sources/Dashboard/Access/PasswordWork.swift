@@ -1,0 +1,42 @@
+internal import Transport
+
+/// Verifies passwords, one after the other: each takes time and memory on purpose.
+actor PasswordWork {
+    private nonisolated let loop: EventLoop
+    private var isBusy = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    /// So many wait at most.
+    private static let limit = 8
+
+    init(loop: EventLoop) {
+        self.loop = loop
+    }
+
+    /// Does `body` when it is its turn.
+    /// - Returns: `nil` if too many wait already.
+    func inTurn<Result: Sendable>(
+        _ body: @Sendable () async -> Result
+    ) async -> Result? {
+        if isBusy {
+            guard waiting.count < Self.limit else { return nil }
+            // Whoever resumes it leaves the turn to it.
+            await withCheckedContinuation { waiting.append($0) }
+        }
+        isBusy = true
+        let result = await body()
+        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+        return result
+    }
+
+    /// Which of the hashes the password has. It takes as long whatever it finds, and does not hold
+    /// up the loop.
+    nonisolated static func matches(_ password: String, _ hashes: [PasswordHash]) async -> [Bool] {
+        guard password.utf8.count <= PasswordHash.byteCounts.upperBound else {
+            return hashes.map { _ in false }
+        }
+        return await offload { hashes.map { $0.isOf(password) } }
+    }
+}
