@@ -1,10 +1,10 @@
 import Foundation
 import Glibc
-import Supervisor
 import TestKit
 import Testing
 
 @testable import Dashboard
+@testable import Supervisor
 
 /// Logs of two instances, with real files.
 private struct Logs {
@@ -63,6 +63,23 @@ private struct Logs {
                 "2: 23:59:59.000 [info] b", "1: 23:59:59.500 [info] c",
                 "2: 00:00:01.000 [info] d", "2:   of d", "1: 00:00:02.000 [info] e",
             ])
+    }
+
+    @Test func `lines without a time stay with theirs where reading is cut between them`()
+        throws
+    {
+        let (one, two) = (logs.source(1), logs.source(2))
+        var wanted: [String] = []
+        for number in 0..<1_000 {
+            let even = LogTimestamp(milliseconds: Int64(2_000 * number))
+            let odd = LogTimestamp(milliseconds: Int64(2_000 * number + 1_000))
+            let group = ["\(even) a", "  of a", "  of a, too"]
+            logs.append(group, to: one)
+            logs.append(["\(odd) b"], to: two)
+            wanted += group.map { "1: \($0)" } + ["2: \(odd) b"]
+        }
+        #expect(try backwards([one, two], count: 5_000) == wanted)
+        #expect(try backwards([one, two], count: 1_001) == wanted)
     }
 
     @Test func `a cursor of a page goes on forwards where the page ended`() throws {

@@ -178,6 +178,47 @@ import Testing
         }
     }
 
+    @Test(.enabled(if: TestAccount.canBeMade))
+    func `the shell of an application with a user of its own runs as that user`() async throws {
+        try await TestAccount.run { account in
+            let port = FreePorts.take()
+            var options = DeployexWorld.Options()
+            options.epmd = .deployex
+            options.variables = [
+                "DEPLOYEX_PHX_SERVER": "true", "DEPLOYEX_PHX_PORT": "\(port)",
+                "DEPLOYEX_MONITORED_APP_USER": account.name, "AWS_PROFILE": "root",
+            ]
+            let world = try DeployexWorld(options)
+            try await attempt {
+                chmod(world.folder, 0o711)
+                try await world.start()
+                try await world.bring(to: "0.1.0")
+                let application = try #require(try await world.status(of: 1).osPid)
+                let browser = try await login(world, port)
+                let opened = try await browser.ask(
+                    "POST", "apps/counter/instances/1/terminals", #"{"columns": 90, "rows": 20}"#)
+                let id = try #require(opened.text.firstMatch(of: #/[0-9a-f]{32}/#)).output
+                let file = world.folder + "/terminal"
+                let follower = try browser.follow("terminal/\(id)", into: file)
+                defer { follower.kill() }
+                try await world.wait("the prompt") {
+                    Self.shown(file).text.contains("iex(counter-1@")
+                }
+                let shells = try Self.shells(of: world, besides: application)
+                #expect(!shells.isEmpty)
+                for pid in shells {
+                    let status = try String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+                    let ids = "\(account.id)\t\(account.id)\t\(account.id)\t\(account.id)\n"
+                    #expect(status.contains("Uid:\t\(ids)"))
+                    let variables = ProcFolder.environment(pid)
+                    #expect(variables["AWS_PROFILE"] == nil && variables["USER"] == account.name)
+                }
+            } thenAlways: {
+                await world.end()
+            }
+        }
+    }
+
     /// The remote shells of this world's application.
     private static func shells(
         of world: DeployexWorld, besides application: pid_t

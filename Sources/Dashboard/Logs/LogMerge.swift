@@ -50,6 +50,7 @@ package enum LogReadingError: Error, Equatable {
 package enum LogMerge {
     /// What is read at a time of one log, at most.
     private static let stepByteCount = 512 << 10
+    private static let stepLineCount = 1_000
     /// The most that a page holds.
     package static let pageByteCount = 2 << 20
 
@@ -59,10 +60,7 @@ package enum LogMerge {
     ) throws(LogReadingError) -> MergedPage {
         var tails: [Tail] = []
         for source in try chosen(sources, cursor) {
-            tails.append(
-                Tail(
-                    source, cursor?.place(source), zone: zone,
-                    lineCount: min(max(count, 100), 1_000)))
+            tails.append(Tail(source, cursor?.place(source), zone: zone))
         }
         var lines: [MergedLine] = []
         var byteCount = 0
@@ -156,7 +154,6 @@ package enum LogMerge {
     /// The lines of one log from a place on backwards.
     private struct Tail {
         private let source: LogSource
-        private let lineCount: Int
         private var clock: LineClock?
         private let zone: LineClock.Zone
         private var position: LogPosition?
@@ -167,11 +164,8 @@ package enum LogMerge {
         private(set) var begin: LogCursor.Place
         private(set) var end: LogCursor.Place
 
-        init(
-            _ source: LogSource, _ place: LogCursor.Place?, zone: LineClock.Zone, lineCount: Int
-        ) {
+        init(_ source: LogSource, _ place: LogCursor.Place?, zone: LineClock.Zone) {
             self.source = source
-            self.lineCount = lineCount
             self.zone = zone
             position = place?.position
             clock = place.map { LineClock($0.seconds * 1_000, zone: zone) }
@@ -186,7 +180,7 @@ package enum LogMerge {
         mutating func fill() throws(LogReadingError) {
             guard lines.isEmpty, !isAtBegin else { return }
             let page = try source.linesBefore(
-                position, LogPageLimits(lineCount: lineCount, byteCount: stepByteCount))
+                position, LogPageLimits(lineCount: stepLineCount, byteCount: stepByteCount))
             position = page.begin
             isAtBegin = page.isLast
             var clock = clock ?? LineClock(page.writtenAt * 1_000, zone: zone)
