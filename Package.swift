@@ -144,8 +144,8 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor",
-                "Transport", "deployex",
+                "Dashboard", "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP",
+                "Supervisor", "Transport", "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],
             swiftSettings: strict),

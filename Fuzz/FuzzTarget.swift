@@ -25,6 +25,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "control", check: ControlTarget.check),
         FuzzTarget(name: "http", check: HTTPTarget.check),
         FuzzTarget(name: "crash-dump", check: CrashDumpTarget.check),
+        FuzzTarget(name: "pattern", check: PatternTarget.check),
     ]
 }
 

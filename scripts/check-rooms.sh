@@ -56,9 +56,11 @@ Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures:
 Dashboard/Events: Access Routing
+Dashboard/Logs: Access Routing Events
 Dashboard/Nodes: Access Routing Events
+Dashboard/Terminal: Access Routing Events
 Dashboard/Pages: Access Routing Events
-Dashboard/Service: Access Routing Figures Events Nodes Pages
+Dashboard/Service: Access Routing Figures Events Logs Nodes Terminal Pages
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

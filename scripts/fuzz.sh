@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${FUZZ_SECONDS:-60}
 build=.build-fuzz
 corpus=${FUZZ_CORPUS:-$build/corpus}
-all='term text handshake message epmd tls-options archive json output file-name terminal control http crash-dump'
+all='term text handshake message epmd tls-options archive json output file-name terminal control http crash-dump pattern'
 read -ra targets <<<"${FUZZ_TARGETS:-$all}"
 for target in "${targets[@]}"; do
     [[ " $all " == *" $target "* ]] || {
@@ -64,6 +64,8 @@ last=scripts/fuzz.sh
 for library in ExternalTermFormat Transport EPMD ErlDist HTTP Supervisor Deployment; do
     compile_library "$library"
 done
+# Of the dashboard what reads and matches the patterns of searches.
+compile_library Dashboard Sources/Dashboard/Logs/{LinePattern,ScalarSet,LineProgram,LineMatcher}.swift
 # Of the program itself what reads the arguments of its module.
 compile_library deployex Sources/deployex/Control/{CommandGoal,ControlCall,InstanceDirectory}.swift
 if [[ ! -e $build/fuzz || -n $(find Fuzz "$last" -name '*.swift' -newer "$build/fuzz" -print -quit) ||

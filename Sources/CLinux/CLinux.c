@@ -11,7 +11,9 @@
 #include <stdio.h>
 #include <pthread.h>
 #include <string.h>
+#include <stdlib.h>
 #include <sys/fsuid.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -19,6 +21,7 @@
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <sys/xattr.h>
+#include <termios.h>
 #include <unistd.h>
 
 #ifndef P_PIDFD
@@ -126,6 +129,7 @@ static void become(const struct clinux_program *program, int in, int out, int er
     closefrom(gate + 1);
     if (fcntl(gate, F_SETFD, FD_CLOEXEC) != 0) fail(gate, CLINUX_STAGE_SETUP);
     if (setsid() < 0) fail(gate, CLINUX_STAGE_SETUP);
+    if (program->takes_terminal && ioctl(0, TIOCSCTTY, 0) != 0) fail(gate, CLINUX_STAGE_SETUP);
     // The kernel's own call, with its structure all zero: no handler, no flags, an empty mask.
     // The C library's refuses two signals, which posix_spawn(3) leaves ignored in a child.
     // SIGKILL and SIGSTOP cannot be changed and need not be.
@@ -156,6 +160,34 @@ static void become(const struct clinux_program *program, int in, int out, int er
     if (chdir(program->directory) != 0) fail(gate, CLINUX_STAGE_DIRECTORY);
     execve(program->path, program->argv, program->envp);
     fail(gate, CLINUX_STAGE_PROGRAM);
+}
+
+int clinux_open_terminal(int *ours, int *theirs) {
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
+    if (master < 0) return -1;
+    int slave = -1;
+    // By the descriptor, not by a name: the name could be another mount's.
+    if (grantpt(master) != 0 || unlockpt(master) != 0 ||
+        (slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC)) < 0) {
+        int code = errno;
+        close(master);
+        errno = code;
+        return -1;
+    }
+    struct termios settings;
+    if (tcgetattr(slave, &settings) == 0) {
+        // So that the kernel's own line editing takes back whole characters.
+        settings.c_iflag |= IUTF8;
+        (void)tcsetattr(slave, TCSANOW, &settings);
+    }
+    *ours = master;
+    *theirs = slave;
+    return 0;
+}
+
+int clinux_set_terminal_size(int terminal, uint16_t columns, uint16_t rows) {
+    struct winsize size = {.ws_row = rows, .ws_col = columns};
+    return ioctl(terminal, TIOCSWINSZ, &size);
 }
 
 int clinux_spawn_held(pid_t *pid, int *gate, const struct clinux_program *program) {

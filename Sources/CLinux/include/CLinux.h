@@ -119,6 +119,8 @@ struct clinux_program {
     int in;
     int out;
     int err;
+    /// Whether standard input is a terminal that is to be the session's.
+    int takes_terminal;
     const struct clinux_passed *passed;
     size_t passed_count;
     struct clinux_limit descriptor_limit;
@@ -132,6 +134,14 @@ struct clinux_program {
     const gid_t *groups;
     size_t group_count;
 };
+
+/// Opens a pseudo-terminal: our end, which is non-blocking, and the end of a program; both close-on-exec.
+/// Returns -1 with errno set. Source: pty(7), TIOCGPTPEER in ioctl_tty(2).
+int clinux_open_terminal(int *ours, int *theirs);
+
+/// Sets how many characters a terminal shows; the program in front learns of it by SIGWINCH. Returns -1
+/// with errno set. Source: TIOCSWINSZ(2const).
+int clinux_set_terminal_size(int terminal, uint16_t columns, uint16_t rows);
 
 /// Forks a child that leads a session of its own, with default signals, an empty mask, stdin, stdout
 /// and stderr, the descriptors passed, and no other one, and holds it there: it becomes the program

@@ -7,8 +7,9 @@ struct EventArea: DashboardArea {
     /// The areas whose topics there are.
     let areas: [any DashboardArea]
 
-    /// The longest cursor that a client may name.
-    private static let cursorByteCount = 512
+    /// The longest cursor that a client may name: a place in each of
+    /// ``LogCursor/maximumCount`` logs.
+    private static let cursorByteCount = 4 << 10
 
     var routes: [Route] {
         [

@@ -7,9 +7,17 @@ package struct Backends: Sendable {
     package var deployments: any DeploymentBackend
     package var host: (any HostBackend)?
     package var nodes: (any NodeBackend)?
+    /// Without one there is no such area.
+    package var logs: (any LogBackend)?
+    package var terminals: (any TerminalBackend)?
 
-    package init(deployments: any DeploymentBackend) {
+    package init(
+        deployments: any DeploymentBackend, logs: (any LogBackend)? = nil,
+        terminals: (any TerminalBackend)? = nil
+    ) {
         self.deployments = deployments
+        self.logs = logs
+        self.terminals = terminals
     }
 
     /// The areas, each with its routes and its topics.
@@ -21,6 +29,8 @@ package struct Backends: Sendable {
         ]
         if let host { areas.append(HostArea(host)) }
         if let nodes { areas.append(NodeArea(nodes)) }
+        if let logs { areas.append(LogArea(logs, loop: loop)) }
+        if let terminals { areas.append(TerminalArea(terminals, loop: loop, report: report)) }
         return areas
     }
 }

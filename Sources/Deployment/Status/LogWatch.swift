@@ -37,6 +37,29 @@ package actor LogWatch {
         return true
     }
 
+    /// Watches several logs. The caller looks at them after this call, and then waits for
+    /// ``change(of:by:within:)``.
+    package func watch(_ paths: [String]) async -> WatchedLogs {
+        let topics = Set(paths.map { ObservationTopic.log(path: $0) })
+        let seen = await feed.revision(of: topics)
+        var areAll = true
+        for path in paths where !watch(path) { areAll = false }
+        return WatchedLogs(topics: topics, seen: seen, areAll: areAll)
+    }
+
+    /// Returns when one of the logs has been written to since it is watched, or after `limit`. Logs
+    /// that cannot be watched are to be looked at again soon.
+    package func change(
+        of logs: WatchedLogs, by observer: String, within limit: Duration
+    ) async throws(ObservationFeed.Refusal) {
+        _ = try await feed.change(
+            of: logs.topics, after: logs.seen, by: observer,
+            within: logs.areAll ? limit : min(limit, Self.glance))
+    }
+
+    /// When a log that cannot be watched is looked at again.
+    private static let glance = Duration.milliseconds(200)
+
     private func opened() -> Int32? {
         if let inotify = inotify?.raw { return inotify }
         let raw = inotify_init1(Int32(IN_CLOEXEC) | Int32(IN_NONBLOCK))
@@ -72,4 +95,12 @@ package actor LogWatch {
             feed.assumeIsolated { feed in for topic in changed { feed.publish(topic) } }
         }
     }
+}
+
+/// Logs that are watched since a moment.
+package struct WatchedLogs: Sendable {
+    fileprivate var topics: Set<ObservationTopic>
+    fileprivate var seen: Int
+    /// Whether every one of them can be watched.
+    fileprivate var areAll: Bool
 }

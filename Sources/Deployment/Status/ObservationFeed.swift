@@ -78,7 +78,11 @@ package actor ObservationFeed {
         guard let id = register.enter(topics, observer: observer) else { throw .full }
         let timer = loop.schedule(after: limit) { self.assumeIsolated { $0.wake(id) } }
         await withTaskCancellationHandler {
-            await withCheckedContinuation { waiting[id] = $0 }
+            await withCheckedContinuation { continuation in
+                // Something else may have run, and woken it, since it has entered.
+                guard register.hasEntered(id) else { return continuation.resume() }
+                waiting[id] = continuation
+            }
         } onCancel: {
             Task { await wake(id) }
         }
@@ -166,6 +170,8 @@ package struct ObservationRegister: Equatable, Sendable {
     func isObserved(_ topic: ObservationTopic) -> Bool {
         entries.values.contains { $0.topics.contains(topic) }
     }
+
+    func hasEntered(_ id: Int) -> Bool { entries[id] != nil }
 
     mutating func leave(_ id: Int) {
         entries[id] = nil

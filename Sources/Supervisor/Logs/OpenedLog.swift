@@ -7,6 +7,8 @@ final class OpenedLog {
     let path: String
     let inode: UInt64
     let mode: UInt32
+    /// When it was last written to, in seconds since 1970.
+    let writtenAt: Int64
     /// The file's size, including what was freed at its head.
     private(set) var byteCount: Int64 = 0
     /// Where the file's content begins: a hole that was freed at its head is not content.
@@ -52,6 +54,7 @@ final class OpenedLog {
         guard fstat(descriptor.raw, &status) == 0 else { throw .last("looking at \(path)") }
         inode = UInt64(status.st_ino)
         mode = status.st_mode & 0o777
+        writtenAt = Int64(status.st_mtim.tv_sec)
         try measure(onSized: onSized)
     }
 

@@ -20,8 +20,11 @@ struct HeldProcess: ~Copyable {
         guard !texts.contains(where: { $0.contains(0) }) else {
             throw SpawnError("\(attempt): an argument or variable holds a NUL")
         }
-        let out = try Self.openLog(program.stdoutPath, program, attempt)
-        let err = try Self.openLog(program.stderrPath, program, attempt)
+        let usesLogs = program.terminal == nil
+        let out = try Self.openLog(
+            usesLogs ? program.stdoutPath : "/dev/null", program, attempt)
+        let err = try Self.openLog(
+            usesLogs ? program.stderrPath : "/dev/null", program, attempt)
         for log in [out.raw, err.raw] { try program.setting.own(log: log, attempt) }
         var pid: pid_t = 0
         var gate: Int32 = -1
@@ -34,6 +37,10 @@ struct HeldProcess: ~Copyable {
                             (start.argv, start.envp) = (argv, envp)
                             (start.in, start.out) = (-1, out.raw)
                             start.err = program.stderr ?? err.raw
+                            if let terminal = program.terminal {
+                                (start.in, start.out, start.err) = (terminal, terminal, terminal)
+                                start.takes_terminal = 1
+                            }
                             return OwnChildren.make {
                                 let code = clinux_spawn_held(&pid, &gate, &start)
                                 return (code, code == 0 ? pid : nil)

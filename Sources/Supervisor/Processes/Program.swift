@@ -18,6 +18,9 @@ package struct Program: Equatable, Sendable {
     package var stderrPath: String
     /// Used instead of `stderrPath`; the caller keeps it open until the start is over.
     package var stderr: Int32?
+    /// Used instead of the log files, also as standard input: a terminal, which becomes that of the
+    /// program's session. The caller keeps it open until the start is over.
+    package var terminal: Int32?
     package var setting: ProcessSetting
     /// Who may own these two log files and their folders.
     package var logOwners = TrustedUsers()

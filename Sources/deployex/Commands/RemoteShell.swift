@@ -65,7 +65,7 @@ struct RemoteShell: Command {
         }
         return Replacement(
             path: path, arguments: ["remote"],
-            environment: Self.variables(
+            environment: ShellVariables.of(
                 environment, instance: own, cookie: client.context.cookie,
                 tlsOptionsFile: client.context.tlsOptionsFile,
                 folder: FileManager.default.currentDirectoryPath, user: user),
@@ -109,55 +109,6 @@ struct RemoteShell: Command {
             throw CommandFailure("no instance of \(name) is connected: see `deployex status`")
         }
         return [name.term, number.term]
-    }
-
-    /// The user's variables without those of another release and without deployex's secrets, plus
-    /// those that make it the instance's shell. They are not passed in the arguments, which
-    /// everybody on the host can read.
-    ///
-    /// If the shell runs as somebody else, that user's program must not get our variables, which
-    /// may hold an agent, an account or a token. The exceptions are those of the terminal and those
-    /// without which the node is not found.
-    /// - Parameters:
-    ///   - folder: the folder that a relative path starts from.
-    ///   - owner: the user that the shell runs as.
-    static func variables(
-        _ user: [String: String], instance: [String: String], cookie: String,
-        tlsOptionsFile: String? = nil, folder: String = "", user owner: ProcessUser? = nil
-    ) -> [String: String] {
-        // Keep Erlang's switches: a node under TLS is not reached without `-proto_dist inet_tls`.
-        var variables = user.filter { name, _ in
-            name == "ELIXIR_ERL_OPTIONS"
-                || (owner == nil ? !InstanceEnvironment.isRemoved(name) : isForOthers(name))
-        }
-        let switches = variables["ELIXIR_ERL_OPTIONS"] ?? ""
-        if let tlsOptionsFile, !switches.contains("-proto_dist") {
-            // Pass on what our arguments said, which the shell does not see. A BEAM that boots does
-            // not find a file by a relative path.
-            let file =
-                tlsOptionsFile.hasPrefix("/") ? tlsOptionsFile : folder + "/" + tlsOptionsFile
-            variables["ELIXIR_ERL_OPTIONS"] =
-                switches + (switches.isEmpty ? "" : " ")
-                + "-proto_dist inet_tls -ssl_dist_optfile \(file)"
-        }
-        if let owner { variables.merge(owner.variables) { $1 } }
-        variables["RELEASE_COOKIE"] = cookie
-        // An application with its own cookie was started with that one.
-        variables.merge(instance) { $1 }
-        return variables
-    }
-}
-
-extension RemoteShell {
-    /// The variables of ours that a program of another user gets: those of the terminal, and those
-    /// that find programs and nodes.
-    private static let namesForOthers: Set<String> = [
-        "TERM", "COLORTERM", "NO_COLOR", "LANG", "LANGUAGE", "TZ", "PATH", "ERL_EPMD_PORT",
-        "ERL_EPMD_ADDRESS",
-    ]
-
-    private static func isForOthers(_ name: String) -> Bool {
-        namesForOthers.contains(name) || name.hasPrefix("LC_")
     }
 }
 

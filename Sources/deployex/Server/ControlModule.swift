@@ -176,22 +176,15 @@ struct ControlModule: Sendable {
     ) async throws -> [Term] {
         var logs: [OpenedLog] = []
         for part in parts { logs.append(try opened(part)) }
-        let topics = Set(logs.map { ObservationTopic.log(path: $0.path) })
-        let seen = await feed.revision(of: topics)
-        var isWatched = limit > .zero
-        if isWatched {
-            // Watch before looking, so that nothing is missed in between.
-            for log in logs where await !logWatch.watch(log.path) { isWatched = false }
-        }
+        // Watch before looking, so that nothing is missed in between.
+        let watched = limit > .zero ? await logWatch.watch(logs.map(\.path)) : nil
         let size = min(Self.chunkByteCount, max(Self.answerByteCount / logs.count, 4 << 10))
         func look(_ logs: [OpenedLog]) async throws -> [LogChunk] {
             try await offload { try logs.map { try $0.chunk(limit: size) } }
         }
         var chunks = try await look(logs)
-        if limit > .zero, chunks.allSatisfy({ $0.bytes.isEmpty && $0.lostByteCount == 0 }) {
-            _ = try await feed.change(
-                of: topics, after: seen, by: caller.node.text,
-                within: isWatched ? limit : min(limit, .milliseconds(200)))
+        if let watched, chunks.allSatisfy({ $0.bytes.isEmpty && $0.lostByteCount == 0 }) {
+            try await logWatch.change(of: watched, by: caller.node.text, within: limit)
             for index in logs.indices { logs[index].start = .position(chunks[index].next) }
             chunks = try await look(logs)
         }
@@ -267,13 +260,19 @@ struct ControlModule: Sendable {
         VersionsReport(node: name.text, applications: await snapshots(of: application))
     }
 
+    /// The variables that make a program that of the instance, as `InstanceEnvironment` has them for
+    /// the instance itself.
+    func variables(of instance: InstanceName) -> [String: String] {
+        var variables = naming.variables(of: instance)
+            .merging(served(instance.app).configuration.variables) { $1 }
+        variables["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        return variables
+    }
+
     /// What `deployex remote` needs, and what people look for.
     private func description(of instance: InstanceName) async -> Term {
         let served = served(instance.app)
-        // As `InstanceEnvironment` has them for the instance itself.
-        var environment = naming.variables(of: instance)
-            .merging(served.configuration.variables) { $1 }
-        environment["RELEASE_NODE_SUFFIX"] = "-\(instance.number)"
+        let environment = variables(of: instance)
         let configured = Int(served.configuration.firstPort) + instance.number.offset
         let port = await served.deployer.port(of: instance.number).map { Int($0) } ?? configured
         var fields: [(Atom, Term)] = [

@@ -43,20 +43,20 @@ extension ControlModule: DeploymentBackend {
     }
 }
 
-extension DashboardRefusal {
-    init(_ refusal: ObservationFeed.Refusal) {
-        switch refusal {
-        case .full: self.init(.unavailable, "too many observers wait already")
-        case .closed: self.init(.unavailable, "deployex is ending")
-        }
-    }
-}
-
 extension EngineCommand {
     fileprivate var instance: InstanceNumber? {
         switch self {
         case .restart(let number), .stop(let number), .start(let number): number
         case .deploy, .rollback, .unghost: nil
+        }
+    }
+}
+
+extension DashboardRefusal {
+    init(_ refusal: ObservationFeed.Refusal) {
+        switch refusal {
+        case .full: self.init(.unavailable, "too many observers wait already")
+        case .closed: self.init(.unavailable, "deployex is ending")
         }
     }
 }

@@ -182,7 +182,17 @@ actor Server {
         let nodes = ServedNodes(
             module, basePath: configuration.basePath, tls: tls, loop: loop)
         await watchThresholds(module, nodes)
-        let http = await serveHTTP(module, nodes)
+        let terminals = ShellTerminals(
+            configuration.dashboard.terminalPermission, applications, module,
+            conditions: conditions, environment: environment, cookie: cookie,
+            tlsOptionsFile: recordedTLS?.optionsFile, loop: loop)
+        let logs = ServedLogs(
+            applications: applications, ownLogs: module.ownLogs, logPath: configuration.logPath,
+            basePath: configuration.basePath, owners: configuration.trustedUsers,
+            records: unconfigured.instances.records, feed: feed, logWatch: module.logWatch)
+        var backends = Backends(deployments: module, logs: logs, terminals: terminals)
+        (backends.host, backends.nodes) = (nodes, nodes)
+        let http = await serveHTTP(backends)
         let watchers = applications.filter { $0.refusal == nil }.flatMap {
             $0.watchStore(on: loop)
         }
@@ -194,6 +204,7 @@ actor Server {
         await module.thresholds.stop()
         await feed.close()
         await http?.stop()
+        await terminals.end()
         for beginning in beginnings { beginning.cancel() }
         for watcher in watchers { await watcher.stop() }
         await withTaskGroup { group in
@@ -653,22 +664,13 @@ actor Server {
         }
     }
 
-    private func backends(_ module: ControlModule, _ nodes: ServedNodes) -> Backends {
-        var backends = Backends(deployments: module)
-        backends.host = nodes
-        backends.nodes = nodes
-        return backends
-    }
-
     /// Answers machines over HTTP, where that is wanted.
-    private func serveHTTP(
-        _ module: ControlModule, _ nodes: ServedNodes
-    ) async -> HTTPListening? {
+    private func serveHTTP(_ backends: Backends) async -> HTTPListening? {
         guard let access else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
         let service = DashboardService(
-            settings, access: access, backends: backends(module, nodes), loop: loop
+            settings, access: access, backends: backends, loop: loop
         ) { [console] in $0.write(to: console) }
         let listening = HTTPListening(
             configuration.dashboard, service: service, access: access, tls: httpTLS, loop: loop,

@@ -4,10 +4,10 @@ import Transport
 
 @testable import deployex
 
-@Suite struct RemoteShellTests {
+@Suite struct ShellVariablesTests {
     @Test
     func `the remote shell gets the instance's variables and the cookie, and no other release's`() {
-        let variables = RemoteShell.variables(
+        let variables = ShellVariables.of(
             [
                 "TERM": "xterm", "RELEASE_ROOT": "/elsewhere", "DEPLOYEX_ERLANG_COOKIE": "c",
                 "ELIXIR_ERL_OPTIONS": "-proto_dist inet_tls", "GREETING": "mine",
@@ -34,7 +34,7 @@ import Transport
             "XDG_RUNTIME_DIR": "/run/user/0", "ERL_FLAGS": "-setcookie c", "LCX": "d",
             "DEPLOYEX_ERLANG_COOKIE": "e",
         ]
-        let variables = RemoteShell.variables(
+        let variables = ShellVariables.of(
             shared.merging(own) { $1 }, instance: ["RELEASE_NODE_SUFFIX": "-1"], cookie: "secret",
             user: shop)
         let its = [
@@ -55,14 +55,14 @@ import Transport
     func `TLS that was asked for by arguments is the shell's as well`(
         own: String?, expected: String
     ) {
-        let variables = RemoteShell.variables(
+        let variables = ShellVariables.of(
             own.map { ["ELIXIR_ERL_OPTIONS": $0] } ?? [:], instance: [:], cookie: "secret",
             tlsOptionsFile: "/tmp/a.conf")
         #expect(variables["ELIXIR_ERL_OPTIONS"] == expected)
     }
 
     @Test func `the shell finds an options file that was named by a relative path`() {
-        let variables = RemoteShell.variables(
+        let variables = ShellVariables.of(
             [:], instance: [:], cookie: "secret", tlsOptionsFile: "tls/a.conf", folder: "/srv")
         #expect(
             variables["ELIXIR_ERL_OPTIONS"]
