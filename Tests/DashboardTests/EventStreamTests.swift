@@ -229,7 +229,8 @@ private actor Client {
         await client.unblock()
         try await waitFor(#"{"topic":"count/a","cursor":"50","value":50}"#, in: client)
         try await waitFor(#"{"topic":"count/b","cursor":"50","value":50}"#, in: client)
-        #expect(await client.count(of: "count/a") == 3)
+        // The client was sent its value 2, or a comment, when it stopped reading.
+        #expect((2...3).contains(await client.count(of: "count/a")))
         #expect(await client.count(of: "count/b") == 2)
         task.cancel()
         await task.value

@@ -189,7 +189,8 @@ actor Starter {
         async throws
     {
         try await starter.start(
-            shell("(trap '' TERM HUP; (sleep 600 & echo $! > orphan) &) ; sleep 600 & echo $! > kid"))
+            shell(
+                "(trap '' TERM HUP; (sleep 600 & echo $! > orphan) &) ; sleep 600 & echo $! > kid"))
         let events = try await starter.allEvents()
         let orphan = try await pid(in: "orphan")
         let kid = try await pid(in: "kid")
