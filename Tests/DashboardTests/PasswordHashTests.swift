@@ -32,11 +32,19 @@ private actor Busy {
     }
 
     func opened() async {
-        while !isOpen { await withCheckedContinuation { waiters.append($0) } }
+        await wait(until: { $0.isOpen })
     }
 
     func haveTurnedAway(_ count: Int) async {
-        while turnedAway < count { await withCheckedContinuation { waiters.append($0) } }
+        await wait(until: { $0.turnedAway >= count })
+    }
+
+    private func wait(until isSo: (isolated Busy) -> Bool) async {
+        while !isSo(self) {
+            await withCheckedContinuation {
+                if isSo(self) { $0.resume() } else { waiters.append($0) }
+            }
+        }
     }
 
     private func wake() {
