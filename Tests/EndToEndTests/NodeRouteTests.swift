@@ -18,6 +18,21 @@ import Testing
         return try #require(value as? [String: Any], "\(path): \(text)")
     }
 
+    /// Waits for two events of each of two topics.
+    @concurrent private func watch(_ port: Int, _ topics: String) async throws {
+        let curl = try ChildProcess(
+            "/usr/bin/curl",
+            [
+                "--noproxy", "*", "-sS", "-N", "-H", "Authorization: Bearer \(Self.token)",
+                "http://127.0.0.1:\(port)/api/v1/events?topics=\(topics)",
+            ], output: .pipe)
+        var counts: [String: Int] = [:]
+        while counts["node", default: 0] < 2 || counts["host", default: 0] < 2 {
+            counts[try curl.line(after: "event: ", within: .seconds(30)), default: 0] += 1
+        }
+        curl.kill()
+    }
+
     private func number(_ value: Any?) -> Double { (value as? NSNumber)?.doubleValue ?? -1 }
 
     @Test func `a node tells its figures, processes, tree and tables, and what it left in a crash`()
@@ -66,6 +81,7 @@ import Testing
             #expect((tree["children"] as? [Any])?.isEmpty == false, "\(tree)")
             let tables = try await ask(port, "\(base)/ets")
             #expect((tables["tables"] as? [Any])?.isEmpty == false)
+            try await watch(port, "node/counter/1,host")
             let metrics = try ChildProcess.run(
                 "/usr/bin/curl", ["--noproxy", "*", "-sS", "http://127.0.0.1:\(port)/metrics"])
             #expect(metrics.contains(#"erlang_vm_process_count{app="counter",instance="1"}"#))

@@ -194,12 +194,31 @@ extension DistTests {
 
         @Test func `a worker that is declared as a supervisor is not asked`() async throws {
             try await withPeer { peer, node in
-                // The last of net_sup's kind: `user` is declared as one in kernel itself.
+                // Asked, it would not answer, and how many it has would be unknown.
+                _ = try await peer(
+                    "supervisor:start_child(kernel_safe_sup, {fake, {gen_event, start_link, "
+                        + "[{local, fake}]}, temporary, 1000, supervisor, [gen_event]})")
                 let tree = try await SupervisionTree(of: "kernel", on: node)
-                let user = tree.children.first { $0.id == "user" }
-                #expect(user?.isSupervisor == true)
-                #expect(user?.children.isEmpty == true)
-                #expect(try await peer("is_pid(whereis(user))") == "true")
+                let parent = tree.children.first { $0.id == "kernel_safe_sup" }
+                let fake = parent?.children.first { $0.id == "fake" }
+                #expect(fake?.isSupervisor == true)
+                #expect(fake?.hiddenCount == 0)
+                #expect(parent?.hiddenCount == 0)
+            }
+        }
+
+        @Test func `of too many children only the number is told`() async throws {
+            try await withPeer { peer, node in
+                let count = SupervisionTree.countLimit + 1
+                _ = try await peer(
+                    "length([supervisor:start_child(kernel_safe_sup, {N, {gen_event, start_link, "
+                        + "[]}, temporary, 1000, worker, [gen_event]}) || N <- lists:seq(1, "
+                        + "\(count))])")
+                let tree = try await SupervisionTree(of: "kernel", on: node)
+                let parent = tree.children.first { $0.id == "kernel_safe_sup" }
+                #expect(parent?.children.isEmpty == true)
+                #expect((parent?.hiddenCount ?? 0) >= count)
+                #expect(tree.children.contains { $0.id == "code_server" })
             }
         }
 

@@ -63,9 +63,10 @@ package actor HostSampler {
         timer = nil
         isLooking = true
         await see()
+        // Before anything else happens: whoever begins now must not begin a second time.
+        timer = loop.schedule(after: interval) { self.assumeIsolated { $0.timePassed() } }
         isLooking = false
         await feed.publish(.host)
-        timer = loop.schedule(after: interval) { self.assumeIsolated { $0.timePassed() } }
     }
 
     private func see() async {

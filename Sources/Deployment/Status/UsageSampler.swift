@@ -61,12 +61,13 @@ package actor UsageSampler {
             return (meter, found)
         }
         self.meter = result.0
+        // Before anything else happens: whoever begins now must not begin a second time.
+        timer = loop.schedule(after: interval) { self.assumeIsolated { $0.timePassed() } }
         isLooking = false
         if usage != result.1 {
             usage = result.1
             await feed.publish(.usage)
         }
-        timer = loop.schedule(after: interval) { self.assumeIsolated { $0.timePassed() } }
     }
 
     private func timePassed() {
