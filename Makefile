@@ -20,7 +20,8 @@ build: ## build .build/release/deployex
 test: setup-tests ## run all tests, those against real Erlang nodes and releases included
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build --build-tests
-	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests
+	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests --skip BrowserTests
+	swift test --skip-build --filter BrowserTests
 	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --filter InteropTests
 	swift test --skip-build --filter EndToEndTests

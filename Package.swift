@@ -100,6 +100,13 @@ let package = Package(
         .target(
             name: "FaultyDisk", dependencies: ["Supervisor", "Transport"],
             path: "Tests/FaultyDisk", swiftSettings: strict),
+        // A headless Chromium for tests.
+        .target(
+            name: "Browser", dependencies: ["TestKit"], path: "Tests/Browser",
+            swiftSettings: strict),
+        .testTarget(
+            name: "BrowserTests", dependencies: ["Browser", "HTTP", "TestKit", "Transport"],
+            exclude: ["Checks", "Fixtures", "Modules"], swiftSettings: strict),
         tests("ExternalTermFormatTests", ["ExternalTermFormat", "TestKit"]),
         tests("TransportTests", ["TestKit", "Transport"]),
         tests("EPMDTests", ["EPMD", "TestKit", "Transport"]),
@@ -124,7 +131,7 @@ let package = Package(
                 "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
                 "Transport",
             ]),
-        tests("EndToEndTests", ["TestKit", "deployex"]),
+        tests("EndToEndTests", ["Browser", "TestKit", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(

@@ -33,6 +33,6 @@ swift build --build-tests "${flags[@]}"
 if [[ -n ${SANITIZE_FILTER-} ]]; then
     swift test --skip-build --no-parallel "${flags[@]}" --filter "$SANITIZE_FILTER"
 else
-    swift test --skip-build --no-parallel "${flags[@]}" --skip InteropTests --skip EndToEndTests
+    swift test --skip-build --no-parallel "${flags[@]}" --skip InteropTests --skip EndToEndTests --skip BrowserTests
     swift test --skip-build --no-parallel "${flags[@]}" --filter InteropTests
 fi

@@ -14,8 +14,9 @@ case ${1:-} in
     '') ;;
     tests)
         erlang+=(rebar3)
-        packages+=(logrotate nginx zsh fish) # the last two for their completions
-        tools+=(rebar3 logrotate nginx zsh fish)
+        # zsh and fish for their completions, Chromium and a font for the dashboard's pages
+        packages+=(logrotate nginx zsh fish chromium chromium-driver fonts-dejavu-core)
+        tools+=(rebar3 logrotate nginx zsh fish chromedriver)
         ;;
     *)
         printf 'usage: %s [tests]\n' "$0" >&2

@@ -40,4 +40,4 @@ trap 'rm -rf "$home"' EXIT
 chown $user:$user "$home"
 env -i PATH="$PATH" LANG=C.UTF-8 HOME="$home" TMPDIR="$home" \
     setpriv --reuid=$user --regid=$user --clear-groups "$bundle" --testing-library swift-testing \
-    --skip InteropTests --skip EndToEndTests --skip SimulationTests
+    --skip InteropTests --skip EndToEndTests --skip BrowserTests --skip SimulationTests

@@ -39,7 +39,9 @@ package actor DashboardService {
         let hub = EventHub(loop: loop)
         let all: [any DashboardArea] =
             [
-                FigureArea(backend: backends.deployments, processFigures: processFigures),
+                FigureArea(
+                    backend: backends.deployments, nodes: backends.nodes,
+                    processFigures: processFigures),
                 SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
         router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })

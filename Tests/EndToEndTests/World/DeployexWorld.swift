@@ -34,7 +34,7 @@ actor DeployexWorld {
 
     nonisolated let site: DeployexSite
     nonisolated let options: Options
-    private nonisolated let executor = BlockingExecutor()
+    private nonisolated let executor = BlockingExecutor("deployex.world")
     private var deployex: ChildProcess?
     private var epmd: ChildProcess?
     private var others: [ChildProcess] = []

@@ -1,0 +1,86 @@
+import { KeyedList, element } from "../script/base/dom.js";
+import { bytes, clock, count, duration, percent, shortDuration, unknown } from "../script/base/format.js";
+import { path, query } from "../script/base/api.js";
+import { Plot, runs } from "../script/components/plot.js";
+import { rollout } from "../script/components/rollout.js";
+import { equal, test } from "./harness.js";
+
+test("numbers and times as people read them", () => {
+  equal([bytes(0), bytes(1023), bytes(1536), bytes(5 << 20), bytes(null)], ["0 B", "1023 B", "1.5 KiB", "5.0 MiB", unknown]);
+  equal([duration(5), duration(125), duration(7260), duration(90_061), duration(undefined)], ["5 s", "2 min 5 s", "2 h 1 min", "1 d 1 h", unknown]);
+  equal([shortDuration(0.44), shortDuration(75)], ["0.4 s", "1 min 15 s"]);
+  equal([count(1234567), percent(12.34), percent(12.34, 1), percent(NaN)], ["1,234,567", "12 %", "12.3 %", unknown]);
+  equal([clock("nonsense"), clock(null)], [unknown, unknown]);
+});
+
+test("whatever stands in an address is escaped", () => {
+  equal(path("apps", "a/../b?c", "x"), "apps/a%2F..%2Fb%3Fc/x");
+  equal(query({ app: "a&b=c", instance: null, line: "" }), "?app=a%26b%3Dc");
+  equal(query({}), "");
+});
+
+test("a list changes in place, and keeps the focus", () => {
+  const container = document.createElement("div");
+  document.body.append(container);
+  const list = new KeyedList(container, (item) => item.key, (item) => {
+    const node = element("button", {}, item.key);
+    return { element: node, update: (next) => { node.dataset.text = next.text; } };
+  });
+  const keys = () => [...container.children].map((child) => `${child.textContent}${child.dataset.text}`);
+  list.update([{ key: "a", text: 1 }, { key: "b", text: 1 }, { key: "c", text: 1 }]);
+  const [, second] = container.children;
+  second.focus();
+  list.update([{ key: "a", text: 2 }, { key: "b", text: 2 }, { key: "c", text: 2 }]);
+  equal(document.activeElement === second, true);
+  list.update([{ key: "b", text: 3 }, { key: "d", text: 3 }]);
+  equal(keys(), ["b3", "d3"]);
+  equal(document.activeElement === second, true);
+  list.update([{ key: "d", text: 4 }, { key: "b", text: 4 }]);
+  equal(keys(), ["d4", "b4"]);
+  list.update([]);
+  equal(container.children.length, 0);
+});
+
+test("a listener is a function, never text", () => {
+  const node = element("a", { href: "x", hidden: false, title: null, "aria-label": "<b>" });
+  equal([...node.attributes].map((entry) => `${entry.name}=${entry.value}`), ["href=x", "aria-label=<b>"]);
+});
+
+test("a plot has gaps where nothing was measured", () => {
+  equal(runs([[1, 1], [2, null], [3, 3], [4, 4]]), [[[1, 1]], [[3, 3], [4, 4]]]);
+  const plot = new Plot("Memory", (value) => `${value} B`);
+  plot.update([]);
+  plot.update([[1, 10], [2, null], [3, 30]]);
+  equal(plot.element.querySelector(".line").getAttribute("d").match(/M/g).length, 2);
+  equal(plot.element.querySelector("svg").getAttribute("aria-label").endsWith("now 30 B, at most 30 B"), true);
+});
+
+const versions = { history: [{ instance: 1, version: "2", outcome: "succeeded", kind: "hot_upgrade", duration_seconds: 0.5 }] };
+
+function instance(number, version, status, more = {}) {
+  return { instance: number, version, status, ...more };
+}
+
+test("a rollout is a step for each instance", () => {
+  const app = { target_version: "2", instances: [
+    instance(1, "2", "running"), instance(2, "2", "starting", { reason: "nodedown" }), instance(3, "1", "running"), instance(4, "1", "idle", { stopped_by_operator: true }),
+  ] };
+  const { isGoing, steps } = rollout(app, versions);
+  equal(isGoing, true);
+  equal(steps.map((step) => [step.state, step.title, step.text]), [
+    ["done", "Instance 1 runs 2", "hot upgrade in 0.5 s"], ["working", "Instance 2 is starting 2", "nodedown"],
+    ["waiting", "Instance 3 still runs 1", "waits for its turn: instances change one after the other"],
+  ]);
+});
+
+test("when all run the target, no rollout goes on", () => {
+  equal(rollout({ target_version: "2", instances: [instance(1, "2", "running")] }, versions).isGoing, false);
+  equal(rollout({ target_version: null, instances: [] }, null), { isGoing: false, isFailed: false, steps: [] });
+});
+
+test("a failure is shown with its reason", () => {
+  const failed = { history: [{ instance: 1, version: "3", outcome: "failed" }] };
+  equal(rollout({ target_version: "2", instances: [instance(1, "2", "running")] }, failed).isFailed, true);
+  const [step] = rollout({ target_version: "2", instances: [instance(1, "2", "unresponsive", { reason: "wrong cookie" })] }, null).steps;
+  equal([step.state, step.text], ["failed", "wrong cookie"]);
+});
