@@ -12,6 +12,8 @@ package actor DashboardService {
 
     private nonisolated let loop: EventLoop
     private let settings: Settings
+    /// Everything that is answered.
+    nonisolated let routes: [Route]
     private let router: Router<Route>
     private let areas: [any DashboardArea]
     private let hub: EventHub
@@ -44,7 +46,8 @@ package actor DashboardService {
                     processFigures: processFigures),
                 SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
-        router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })
+        routes = all.flatMap(\.routes)
+        router = Router(routes.map { .init($0.method, $0.pattern, $0) })
         self.access = access
         self.areas = all
         self.hub = hub
