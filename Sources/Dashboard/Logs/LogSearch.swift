@@ -90,10 +90,10 @@ package struct LogSearch: Sendable {
     /// Whether everything was searched.
     package var isComplete: Bool { tails.isEmpty }
 
-    /// Newest first.
+    /// Oldest first.
     package var matches: [MergedLine] {
         found.enumerated().sorted {
-            ($0.element.key, -$0.offset) > ($1.element.key, -$1.offset)
+            ($0.element.key, -$0.offset) < ($1.element.key, -$1.offset)
         }.map(\.element.line)
     }
 
