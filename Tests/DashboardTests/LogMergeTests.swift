@@ -251,6 +251,17 @@ private struct Logs {
         #expect(stops == [.limit, .bytes])
     }
 
+    @Test func `an answer has few long matches, and the search goes on behind them`() throws {
+        let one = logs.source(1)
+        logs.append((0..<20).map { "hit \($0)" + String(repeating: "x", count: 1_000) }, to: one)
+        var limits = LogSearch.Limits()
+        limits.matchByteCount = 3_000
+        var search = try run(LogSearch(query("hit"), in: [one], limits: limits))
+        #expect(search.matches.count == 3 && search.stop == .limit)
+        search = try run(LogSearch(query("hit"), in: [one], from: search.rest, limits: limits))
+        #expect(search.matches.last?.text.hasPrefix("hit 16") == true)
+    }
+
     @Test func `a pattern that costs too much ends the search, which can go on`() throws {
         let one = logs.source(1)
         logs.append((0..<2_000).map { "abcabcabc \($0)" }, to: one)
