@@ -202,8 +202,16 @@ private final class Backend: TerminalBackend, Sendable {
     @Test func `a session has four terminals at most`() async throws {
         for _ in 0..<4 { _ = try await opened() }
         #expect(try await open().status == 503)
+        // One that has ended by itself takes no place, if nobody has read its end.
+        let first = try #require(backend.shells.first)
+        first.emit(.ended(.code(0)))
+        try await eventually {
+            self.reports.texts.withLock { $0.contains { $0.contains("ended") } }
+        }
+        #expect(try await open().status == 201)
+        #expect(try await open().status == 503)
         let id = try await opened(session: 2).id
-        #expect(backend.shells.count == 5)
+        #expect(backend.shells.count == 6)
         let closed = try await ask("DELETE", "terminals/:terminal", ["terminal": id], session: 2)
         #expect(closed.status == 204)
         #expect(try #require(backend.shells.last).isKilled)

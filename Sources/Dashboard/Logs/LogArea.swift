@@ -49,7 +49,8 @@ struct LogArea: DashboardArea {
 
 /// Answers what is asked about logs.
 ///
-/// Everything that reads a file runs off the loop, in short steps, and ends when the client goes.
+/// Everything that reads a file, or makes much text, runs off the loop, in short steps, and ends when
+/// the client goes.
 actor LogAnswers {
     /// What goes on at a time, in the whole process.
     struct Limits: Equatable, Sendable {
@@ -103,16 +104,15 @@ actor LogAnswers {
             throw DashboardRefusal(.malformed, "a page is before or after a cursor, not both")
         }
         do throws(LogReadingError) {
-            let page = try await offload { () throws(LogReadingError) in
-                if let after { return try LogMerge.after(after, of: sources, count: count) }
-                return try LogMerge.before(before, of: sources, count: count)
+            return try await offload { () throws(LogReadingError) in
+                let page =
+                    if let after {
+                        try LogMerge.after(after, of: sources, count: count)
+                    } else {
+                        try LogMerge.before(before, of: sources, count: count)
+                    }
+                return .json(200, page.term)
             }
-            return .json(
-                200,
-                .object([
-                    ("lines", .list(page.lines.map(\.term))),
-                    ("before", .orNull(page.before?.text)), ("after", .binary(page.after.text)),
-                ]))
         } catch {
             throw DashboardRefusal(error)
         }
@@ -146,15 +146,8 @@ actor LogAnswers {
                     return search
                 }
             }
-            return .json(
-                200,
-                .object([
-                    ("matches", .list(search.matches.map(\.term))),
-                    ("complete", .atom(search.isComplete ? "true" : "false")),
-                    ("reason", search.stop.map { .binary($0.rawValue) } ?? .null),
-                    ("searched_bytes", .integer(search.searchedByteCount)),
-                    ("before", .orNull(search.rest?.text)),
-                ]))
+            let result = search
+            return await offload { .json(200, result.term) }
         } catch {
             throw DashboardRefusal(error)
         }
@@ -317,8 +310,29 @@ extension DashboardRefusal {
     }
 }
 
+extension MergedPage {
+    fileprivate var term: Term {
+        .object([
+            ("lines", .list(lines.map(\.term))), ("before", .orNull(before?.text)),
+            ("after", .binary(after.text)),
+        ])
+    }
+}
+
+extension LogSearch {
+    fileprivate var term: Term {
+        .object([
+            ("matches", .list(matches.map(\.term))),
+            ("complete", .atom(isComplete ? "true" : "false")),
+            ("reason", stop.map { .binary($0.rawValue) } ?? .null),
+            ("searched_bytes", .integer(searchedByteCount)),
+            ("before", .orNull(rest?.text)),
+        ])
+    }
+}
+
 extension MergedLine {
-    var term: Term {
+    fileprivate var term: Term {
         .object([
             ("instance", .orNull(source.instance)), ("stream", .binary(source.stream.rawValue)),
             ("cursor", .binary(cursor.text)), ("text", .binary(text)),

@@ -23,6 +23,8 @@ package struct LogQuery: Sendable {
 /// that has one, or with the log's last write.
 package struct LogSearch: Sendable {
     package struct Limits: Equatable, Sendable {
+        /// How long all matches are together, about, at most. Default: 2 MiB.
+        package var matchByteCount = 2 << 20
         /// What a search reads at most. Default: 64 MiB.
         package var byteCount = 64 << 20
         /// What matching may cost at most, see ``LineMatcher/workCount``. Default: some seconds.
@@ -35,7 +37,7 @@ package struct LogSearch: Sendable {
 
     /// Why a search has ended before everything was searched.
     package enum Stop: String, Equatable, Sendable {
-        /// So many matches as were wanted have been found.
+        /// So many matches as were wanted, or as fit into an answer, have been found.
         case limit
         case bytes
         /// The pattern costs too much.
@@ -62,6 +64,7 @@ package struct LogSearch: Sendable {
     private var matcher: LineMatcher
     private var tails: [Tail]
     private var found: [Match] = []
+    private var matchByteCount = 0
     package private(set) var searchedByteCount = 0
     package private(set) var stop: Stop?
 
@@ -90,10 +93,10 @@ package struct LogSearch: Sendable {
     /// Whether everything was searched.
     package var isComplete: Bool { tails.isEmpty }
 
-    /// Newest first.
+    /// Oldest first.
     package var matches: [MergedLine] {
         found.enumerated().sorted {
-            ($0.element.key, -$0.offset) > ($1.element.key, -$1.offset)
+            ($0.element.key, -$0.offset) < ($1.element.key, -$1.offset)
         }.map(\.element.line)
     }
 
@@ -161,7 +164,8 @@ package struct LogSearch: Sendable {
             let match = MergedLine(
                 source: source, text: line.text, cursor: LogCursor([place]), at: at)
             found.append(Match(line: match, key: clock.latest))
-            if found.count >= query.limit {
+            matchByteCount += match.text.utf8.count
+            if found.count >= query.limit || matchByteCount >= limits.matchByteCount {
                 // Whether there is one more is not known.
                 stop = .limit
                 begin.offset = line.offset

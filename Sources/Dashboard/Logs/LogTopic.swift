@@ -28,26 +28,29 @@ struct LogTopic: EventTopicSource {
         let sources = try await backend.logs(of: target)
         do throws(LogReadingError) {
             guard let text else {
-                let end = try await offload { () throws(LogReadingError) in
-                    try LogMerge.end(of: sources)
+                return try await offload { () throws(LogReadingError) in
+                    let end = try LogMerge.end(of: sources)
+                    return Self.news([], of: sources, skipped: 0, end)
                 }
-                return news([], of: sources, skipped: 0, end)
             }
             guard let cursor = LogCursor(text) else { throw .otherLogs }
             while true {
                 // Before looking, so that nothing is missed in between.
                 let watched = await backend.watch(sources)
-                let page = try await offload { () throws(LogReadingError) in
-                    try LogMerge.after(
+                let isLeaving = Task.isCancelled
+                let (news, isUnfinished) = try await offload {
+                    () throws(LogReadingError) -> (TopicNews?, Bool) in
+                    let page = try LogMerge.after(
                         cursor, of: sources, count: Self.lineCount, byteCount: Self.byteCount,
                         skippingBeyond: Self.maximumDelayByteCount)
-                }
-                let isNews = !page.lines.isEmpty || page.skippedByteCount > 0
-                guard !isNews, !Task.isCancelled else {
-                    return news(
+                    let isNews = !page.lines.isEmpty || page.skippedByteCount > 0
+                    guard isNews || isLeaving else { return (nil, page.hasUnfinishedLine) }
+                    let news = Self.news(
                         page.lines, of: sources, skipped: page.skippedByteCount, page.after)
+                    return (news, false)
                 }
-                await wait(for: watched, page.hasUnfinishedLine ? Self.pause : Self.longestWait)
+                if let news { return news }
+                await wait(for: watched, isUnfinished ? Self.pause : Self.longestWait)
             }
         } catch {
             throw DashboardRefusal(error)
@@ -63,7 +66,7 @@ struct LogTopic: EventTopicSource {
         }
     }
 
-    private func news(
+    private static func news(
         _ lines: [MergedLine], of sources: [LogSource], skipped: Int64, _ cursor: LogCursor
     ) -> TopicNews {
         TopicNews(

@@ -39,6 +39,7 @@ package struct TerminalDesk<Owner: Hashable & Sendable>: Sendable {
         /// `nil` while somebody reads.
         var unread: MonotonicTime?
         var readerCount = 0
+        var hasEnded = false
     }
 
     private let limits: Limits
@@ -85,6 +86,7 @@ package struct TerminalDesk<Owner: Hashable & Sendable>: Sendable {
     /// Its program has ended. It stays until nobody reads it.
     package mutating func ended(_ id: String, at now: MonotonicTime) {
         guard let entry = entries[id] else { return }
+        entries[id]?.hasEnded = true
         entries[id]?.whole = Self.never
         entries[id]?.idle = Self.never
         if entry.readerCount == 0 { entries[id]?.unread = now + limits.unreadTime }
@@ -100,7 +102,10 @@ package struct TerminalDesk<Owner: Hashable & Sendable>: Sendable {
         entries.filter { $0.value.owner == owner }.map(\.key).sorted()
     }
 
-    package var terminals: [String] { entries.keys.sorted() }
+    /// The terminals of an owner whose programs have ended.
+    package func ended(of owner: Owner) -> [String] {
+        entries.filter { $0.value.owner == owner && $0.value.hasEnded }.map(\.key).sorted()
+    }
 
     /// The terminals that are to be ended now, and why.
     package func due(at now: MonotonicTime) -> [(id: String, end: End)] {

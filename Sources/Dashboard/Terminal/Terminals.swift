@@ -75,6 +75,8 @@ actor Terminals {
         for visitor: Visitor
     ) async throws(DashboardRefusal) -> String {
         let id = RandomToken.hexadecimal()
+        // Their ends need not be shown any more.
+        for ended in desk.ended(of: visitor.identity) { remove(ended) }
         do throws(TerminalDesk<Visitor.Identity>.Refusal) {
             try desk.open(id, for: visitor.identity, at: .now)
         } catch {

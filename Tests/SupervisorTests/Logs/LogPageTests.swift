@@ -37,8 +37,8 @@ import Testing
 
     private static let limits = [
         LogPageLimits(lineCount: 1, byteCount: 1 << 20),
-        LogPageLimits(lineCount: 7, byteCount: 100),
-        LogPageLimits(lineCount: 1_000, byteCount: 5_000),
+        LogPageLimits(lineCount: 401, byteCount: 1 << 20),
+        LogPageLimits(lineCount: 1_000, byteCount: 3_001),
         LogPageLimits(lineCount: 1_000_000, byteCount: 1 << 20),
     ]
 
@@ -47,7 +47,7 @@ import Testing
         _ place: LogWorld.Place, _ limits: LogPageLimits
     ) throws {
         let world = LogWorld(place)
-        let count = limits.lineCount == 1 ? 30_000 : 200_000
+        let count = limits.lineCount == 1 ? 600 : 200_000
         world.append(LogWorld.lines(count))
         _ = try world.rotation.rotate()
         world.append(Array("the end\n\n".utf8))
