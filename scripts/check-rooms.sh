@@ -50,13 +50,15 @@ Deployment/Engine: HotUpgrade Store State
 Deployment/Archive: ReleaseFiles State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
+Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
 Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures:
 Dashboard/Events: Access Routing
+Dashboard/Nodes: Access Routing Events
 Dashboard/Pages: Access Routing Events
-Dashboard/Service: Access Routing Figures Events Pages
+Dashboard/Service: Access Routing Figures Events Nodes Pages
 deployex/Output:
 deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine

@@ -271,7 +271,7 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
     @Test func `completion asks the running system for what only it knows`() {
         for shell in Shell.allCases {
             let script = shell.completionScript
-            #expect(script.contains("instances"))
+            #expect(script.contains("instances") && script.contains("targets"))
             #expect(script.contains("applications"))
             #expect(script.contains("--no-wait") || script.contains("-l no-wait"))
         }

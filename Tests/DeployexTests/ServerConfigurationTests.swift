@@ -230,7 +230,9 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
     }
 
     @Test func `passwords of the dashboard are hashes, in the variable or in a file`() throws {
-        let hash = PasswordHash(of: "a long password").text
+        let hash =
+            "scrypt:14:8:1:000102030405060708090a0b0c0d0e0f:"
+            + "004ea36ce6db93f9145fb6f95c4960d20c8126d4f6e366f168e8b086cdbefd59"
         func access(_ variables: [String: String]) throws -> DashboardAccess.Settings {
             try ServerConfiguration(
                 environment: variables.merging(["DEPLOYEX_MONITORED_APP_NAME": "counter"]) { $1 }

@@ -176,7 +176,7 @@ struct CommandTests {
         #expect(lines[0...3] == ["pong", "true", "false", "true"])
         #expect(lines[4] == "[apps,node,tls,uptime_seconds,version]")
         #expect(
-            lines[5] == "[ghosted,instances,name,pinned_version,problem,target_version]")
+            lines[5] == "[ghosted,instances,name,pinned_version,problem,rollout,target_version]")
         #expect(
             lines[6]
                 == "[cpu_percent,crash_restarts,forced_restarts,instance,last_deployment,memory_bytes,"

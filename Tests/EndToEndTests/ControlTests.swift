@@ -366,6 +366,9 @@ struct ControlTests {
         #expect(
             try await world.command("completion", "instances").stdout == "counter-1\ncounter-2\n")
         #expect(try await world.command("completion", "applications").stdout == "counter\n")
+        #expect(
+            try await world.command("completion", "targets").stdout
+                == "counter\ncounter-1\ncounter-2\n")
         let silent = try await world.command(
             ["completion", "instances"], adding: ["ERL_EPMD_PORT": "1"])
         #expect(silent.stdout == "" && silent.stderr == "")

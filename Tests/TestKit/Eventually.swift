@@ -1,10 +1,11 @@
 internal import Transport
 
-/// Waits until `condition` holds.
+/// Waits until `condition` holds. The time ends a test that would wait for ever: it is long enough for
+/// a machine that does much else meanwhile.
 ///
 /// - Throws: ``TestFailure`` when it does not hold in time; what `condition` throws, at once.
 package nonisolated(nonsending) func eventually(
-    _ what: String = "what the test waits for", within timeout: Duration = .seconds(20),
+    _ what: String = "what the test waits for", within timeout: Duration = .seconds(120),
     _ condition: () async throws -> Bool
 ) async throws {
     let deadline = MonotonicTime.now + timeout
@@ -20,7 +21,7 @@ package nonisolated(nonsending) func eventually(
 ///
 /// - Throws: its last error, when it does not succeed in time.
 package nonisolated(nonsending) func eventuallySucceeds<Result>(
-    within timeout: Duration = .seconds(20), _ attempt: () async throws -> Result
+    within timeout: Duration = .seconds(120), _ attempt: () async throws -> Result
 ) async throws -> Result {
     let deadline = MonotonicTime.now + timeout
     while true {

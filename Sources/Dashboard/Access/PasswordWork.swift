@@ -4,6 +4,7 @@ internal import Transport
 actor PasswordWork {
     private nonisolated let loop: EventLoop
     private var isBusy = false
+    private var waitingCount = 0
     private var waiting: [CheckedContinuation<Void, Never>] = []
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -21,13 +22,20 @@ actor PasswordWork {
         _ body: @Sendable () async -> Result
     ) async -> Result? {
         if isBusy {
-            guard waiting.count < Self.limit else { return nil }
-            // Whoever resumes it leaves the turn to it.
-            await withCheckedContinuation { waiting.append($0) }
+            guard waitingCount < Self.limit else { return nil }
+            waitingCount += 1
+            defer { waitingCount -= 1 }
+            // Whoever is busy may have finished between the question and the wait.
+            while isBusy {
+                await withCheckedContinuation {
+                    if isBusy { waiting.append($0) } else { $0.resume() }
+                }
+            }
         }
         isBusy = true
         let result = await body()
-        if waiting.isEmpty { isBusy = false } else { waiting.removeFirst().resume() }
+        isBusy = false
+        if !waiting.isEmpty { waiting.removeFirst().resume() }
         return result
     }
 

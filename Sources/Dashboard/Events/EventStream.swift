@@ -175,7 +175,11 @@ actor EventStream {
 
     /// Returns when nobody writes.
     private func turn() async {
-        while isWriting, !isEnded { await withCheckedContinuation { waiters.append($0) } }
+        while isWriting, !isEnded {
+            await withCheckedContinuation {
+                if isWriting, !isEnded { waiters.append($0) } else { $0.resume() }
+            }
+        }
     }
 
     /// - Returns: `false` when the client has gone.

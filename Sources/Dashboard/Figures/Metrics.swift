@@ -1,4 +1,5 @@
 package import Deployment
+package import Supervisor
 
 /// Figures in the text format of Prometheus.
 ///
@@ -16,7 +17,9 @@ package struct Metrics: Sendable {
     private var text = ""
 
     /// The figures of a status.
-    package static func text(_ report: StatusReport, process: [Sample] = []) -> String {
+    package static func text(
+        _ report: StatusReport, process: [Sample] = [], nodes: [InstanceName: NodeFigures] = [:]
+    ) -> String {
         var metrics = Metrics()
         metrics.family(
             "deployex_build_info", "gauge", "The version that runs; the value is 1.",
@@ -35,6 +38,7 @@ package struct Metrics: Sendable {
             "1 while the deployment of the target version does not go on.",
             applications.map { Sample(["app": $0.name ?? ""], $0.problem == nil ? 0 : 1) })
         metrics.instances(applications)
+        metrics.nodes(nodes)
         for sample in process {
             metrics.family(sample.name, sample.type, sample.help, [sample])
         }
@@ -110,7 +114,7 @@ package struct Metrics: Sendable {
     }
 
     /// HELP and TYPE once, and then all samples of the family.
-    private mutating func family(
+    mutating func family(
         _ name: String, _ type: String, _ help: String, _ samples: [Sample]
     ) {
         guard !samples.isEmpty else { return }

@@ -5,6 +5,8 @@ internal import Transport
 /// same answers: commands, pages, and machines.
 package struct Backends: Sendable {
     package var deployments: any DeploymentBackend
+    package var host: (any HostBackend)?
+    package var nodes: (any NodeBackend)?
 
     package init(deployments: any DeploymentBackend) {
         self.deployments = deployments
@@ -14,7 +16,12 @@ package struct Backends: Sendable {
     func areas(
         loop: EventLoop, report: @escaping @Sendable (DashboardReport) -> Void
     ) -> [any DashboardArea] {
-        [DeploymentArea(deployments, loop: loop, report: report)]
+        var areas: [any DashboardArea] = [
+            DeploymentArea(deployments, loop: loop, report: report)
+        ]
+        if let host { areas.append(HostArea(host)) }
+        if let nodes { areas.append(NodeArea(nodes)) }
+        return areas
     }
 }
 

@@ -12,6 +12,8 @@ package actor DashboardService {
 
     private nonisolated let loop: EventLoop
     private let settings: Settings
+    /// Everything that is answered.
+    nonisolated let routes: [Route]
     private let router: Router<Route>
     private let areas: [any DashboardArea]
     private let hub: EventHub
@@ -39,10 +41,13 @@ package actor DashboardService {
         let hub = EventHub(loop: loop)
         let all: [any DashboardArea] =
             [
-                FigureArea(backend: backends.deployments, processFigures: processFigures),
+                FigureArea(
+                    backend: backends.deployments, nodes: backends.nodes,
+                    processFigures: processFigures),
                 SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
-        router = Router(all.flatMap(\.routes).map { .init($0.method, $0.pattern, $0) })
+        routes = all.flatMap(\.routes)
+        router = Router(routes.map { .init($0.method, $0.pattern, $0) })
         self.access = access
         self.areas = all
         self.hub = hub

@@ -1,10 +1,12 @@
 internal import Deployment
 internal import ExternalTermFormat
 internal import HTTP
+internal import Supervisor
 
 /// `/health` and `/metrics`.
 struct FigureArea: DashboardArea {
     let backend: any DeploymentBackend
+    var nodes: (any NodeBackend)?
     /// Figures of deployex's own process.
     let processFigures: @Sendable () -> [Metrics.Sample]
 
@@ -12,7 +14,10 @@ struct FigureArea: DashboardArea {
         [
             Route("GET", "/health", .open) { _ in Self.health(await backend.status()) },
             Route("GET", "/metrics", .figures) { _ in
-                let text = Metrics.text(await backend.status(), process: processFigures())
+                let report = await backend.status()
+                let text = Metrics.text(
+                    report, process: processFigures(),
+                    nodes: await nodes?.figures(of: report.connectedInstances) ?? [:])
                 return HTTPServerResponse(
                     200, fields: [HTTPField("Content-Type", Metrics.contentType), .noStore],
                     content: .bytes(Array(text.utf8)))
@@ -32,5 +37,19 @@ struct FigureArea: DashboardArea {
                 ("status", .binary(isHealthy ? "ok" : "degraded")),
                 ("instances", .integer(wanted.count)), ("running", .integer(running.count)),
             ]))
+    }
+}
+
+extension StatusReport {
+    /// The instances whose nodes can be asked.
+    fileprivate var connectedInstances: [InstanceName] {
+        applications.flatMap { application in
+            application.instances.compactMap { instance in
+                guard instance.isConnected, let name = application.name,
+                    let number = instance.number.flatMap({ InstanceNumber(rawValue: $0) })
+                else { return nil }
+                return InstanceName(app: name, number: number)
+            }
+        }
     }
 }

@@ -117,7 +117,10 @@ package actor Deployer {
     }
 
     /// Carries out a command. It returns with the decision, not when the effect is complete.
-    package func perform(_ command: EngineCommand) async -> CommandResult {
+    /// - Parameter caller: who asked for it, for the history.
+    package func perform(
+        _ command: EngineCommand, askedBy caller: String? = nil
+    ) async -> CommandResult {
         guard engine != nil, !isDetached, !hasFinished else {
             return .refused("deployex is starting or stopping: try again")
         }
@@ -125,7 +128,7 @@ package actor Deployer {
         let id = nextCommand
         return await withCheckedContinuation { continuation in
             commands[id] = continuation
-            tell(.commanded(id, command))
+            tell(.commanded(id, command, by: caller))
         }
     }
 

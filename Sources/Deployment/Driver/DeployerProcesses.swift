@@ -249,7 +249,7 @@ extension Deployer {
                 throw SpawnError("there is no \(path)")
             }
             log(.info, " # Starting \(path)...")
-            await prepareBoot(number)
+            try await prepareBoot(number)
             let version = snapshot?.instances[number].current?.version
             await attempt("preparing \(layout.current(number))") {
                 try HotUpgradeFiles.restorePristineConfiguration(
@@ -301,16 +301,19 @@ extension Deployer {
 
     /// Puts in order the release that is about to boot, and tells the engine if it is not the known
     /// one.
-    private func prepareBoot(_ number: InstanceNumber) async {
-        let state = instance(number).state
+    /// - Throws: ``SpawnError`` when nothing boots there and that cannot be mended.
+    private func prepareBoot(_ number: InstanceNumber) async throws(SpawnError) {
+        let (state, folder) = (instance(number).state, effects.layout.current(number))
+        let found: InstanceState.Found
         do {
-            let found = try await loop.offload { try state.prepareBoot() }
-            for finding in found.findings { log(.warning, finding) }
-            let known = snapshot?.instances[number].current
-            if let current = found.current, current != known { tell(.stands(number, current)) }
+            found = try await loop.offload { try state.prepareBoot() }
         } catch {
-            log(.error, "looking at what \(effects.layout.current(number)) boots: \(error)")
+            return log(.error, "looking at what \(folder) boots: \(error)")
         }
+        for finding in found.findings { log(.warning, finding) }
+        let known = snapshot?.instances[number].current
+        if found.current != known { tell(.stands(number, found.current)) }
+        if found.current == nil { throw SpawnError("\(folder) holds no release that boots") }
     }
 
     func write(_ note: InstanceNote, of number: InstanceNumber) async {
@@ -517,12 +520,23 @@ extension Deployer {
     func variables(_ number: InstanceNumber) -> [String: String] {
         var variables = effects.instances.variables(
             of: instance(number).name, inherited: effects.inherited)
-        if variables["ERL_CRASH_DUMP"] == nil {
+        if variables[Self.crashDumpVariable] == nil {
             // By default a dump would go into the release's folder and be removed with it.
-            let folder = effects.logs.crashDumpFolder(
-                app: application, user: effects.process.user)
-            variables["ERL_CRASH_DUMP"] = "\(folder)/\(instance(number).name)-erl_crash.dump"
+            variables[Self.crashDumpVariable] = ownCrashDumpPath(number)
         }
         return variables
+    }
+
+    private static let crashDumpVariable = "ERL_CRASH_DUMP"
+
+    private func ownCrashDumpPath(_ number: InstanceNumber) -> String {
+        let folder = effects.logs.crashDumpFolder(
+            app: application, user: effects.process.user)
+        return "\(folder)/\(instance(number).name)-erl_crash.dump"
+    }
+
+    /// Where an instance that starts now is told to leave its crash dump.
+    package func crashDumpPath(of number: InstanceNumber) -> String {
+        variables(number)[Self.crashDumpVariable] ?? ownCrashDumpPath(number)
     }
 }

@@ -103,8 +103,8 @@ extension DeploymentEngine {
         case .catalogRead(let release): plan.catalogRead(release, now: now)
         case .catalogReadFailed(let reason):
             if plan.catalogReadFailed(reason, now: now) { actions.append(.log(.error, reason)) }
-        case .commanded(let id, let command):
-            let result = perform(command, now: now)
+        case .commanded(let id, let command, let caller):
+            let result = perform(command, by: caller, now: now)
             actions.append(.reply(id, result))
         case .shutdownRequested: shutDown(now: now)
 
@@ -184,7 +184,7 @@ extension DeploymentEngine {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
-            history: plan.record.history, problem: plan.problem,
+            history: plan.record.history, problem: plan.problem, rollout: rollout?.snapshot,
             instances: fleet.map(\.snapshot))
     }
 
@@ -364,11 +364,14 @@ extension DeploymentEngine {
 // MARK: Commands
 
 extension DeploymentEngine {
-    private mutating func perform(_ command: EngineCommand, now: MonotonicTime) -> CommandResult {
+    private mutating func perform(
+        _ command: EngineCommand, by caller: String?, now: MonotonicTime
+    ) -> CommandResult {
         guard !isShuttingDown else { return .refused("deployex is stopping") }
         let desk = CommandDesk(
             application: configuration.application, fleet: fleet, rollout: rollout, now: now)
         let decision = desk.decide(command, on: &plan)
+        if case .done = decision.result { plan.noteCommand(command, by: caller, in: fleet) }
         for action in decision.actions {
             switch action {
             case .ask(let action): actions.append(action)

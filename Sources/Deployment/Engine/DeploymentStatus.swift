@@ -39,6 +39,31 @@ package struct InstanceSnapshot: Equatable, Sendable {
     package var forcedRestarts = 0
 }
 
+/// The change of one instance to another release, while it is under way.
+package struct RolloutSnapshot: Equatable, Sendable {
+    package enum Phase: String, Sendable, CaseIterable {
+        /// The package is fetched, checked and unpacked.
+        case staging
+        /// The pre-commands run.
+        case preparing
+        /// The process is to end.
+        case stopping
+        /// The folders change places.
+        case moving
+        /// The node is upgraded in place.
+        case upgrading
+        /// The release has been started, or upgraded to.
+        case awaitingReady = "awaiting_ready"
+    }
+
+    package var instance: InstanceNumber
+    package var version: String
+    package var phase: Phase
+    package var begin: MonotonicTime
+    /// When the release has to be ready.
+    package var deadline: MonotonicTime?
+}
+
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.
 package struct ApplicationSnapshot: Equatable, Sendable {
     package var application: String
@@ -53,6 +78,8 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     /// Why the deployment of the target does not go on at the moment, or why the catalog cannot be
     /// read.
     package var problem: String?
+    /// The change of an instance that is under way.
+    package var rollout: RolloutSnapshot?
     package var instances: [InstanceSnapshot]
 
     /// Whether an instance that is not stopped has neither of its releases in this version, so that

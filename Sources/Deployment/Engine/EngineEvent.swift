@@ -14,7 +14,8 @@ package enum EngineEvent: Equatable, Sendable {
     /// The catalog cannot be read or makes no sense; the reason is for the log.
     case catalogReadFailed(String)
     /// Answered by ``EngineAction/reply(_:_:)`` with the same number.
-    case commanded(UInt64, EngineCommand)
+    /// With who asked for it, if that is known.
+    case commanded(UInt64, EngineCommand, by: String? = nil)
 
     /// The answer to ``EngineAction/stage(_:_:running:)``: the package stands checked in `new`.
     case staged(InstanceNumber, Release, UpgradeDecision)

@@ -81,8 +81,9 @@ extension ReleasePlan {
         let isAvailable = { (release: Release) in
             record.isInStore(release.id)
                 || fleet.allSatisfy {
+                    // Only what stands in `current` changes places with `previous`.
                     $0.isStoppedByOperator || $0.current?.id == release.id
-                        || $0.previous?.id == release.id
+                        || $0.current != nil && $0.previous?.id == release.id
                 }
         }
         if let release = good.first(where: isAvailable) { return release }
@@ -174,8 +175,11 @@ extension ReleasePlan {
         let before = catalog.target
         catalog.read(release, now: now)
         if let release { record.notePublished(release) }
+        guard catalog.target != before else { return }
         // The failures of the last release do not matter for another one.
-        if catalog.target != before { retry = nil }
+        retry = nil
+        // The first that is read is no news.
+        if before != nil, record.pinned == nil { record.forgetOrder() }
     }
 
     /// Takes note of a failure. Returns whether the reason is news for the log.
@@ -363,6 +367,16 @@ extension ReleasePlan {
 // MARK: What operators ask for
 
 extension ReleasePlan {
+    /// Takes note of who has asked for what runs from now on.
+    mutating func noteCommand(_ command: EngineCommand, by caller: String?, in fleet: Fleet) {
+        switch command {
+        case .deploy, .rollback, .unghost:
+            guard let caller, let target = target(in: fleet) else { return record.forgetOrder() }
+            record.noteOrder(of: target.version, by: caller)
+        case .restart, .stop, .start: break
+        }
+    }
+
     /// Runs this version from now on, whatever the catalog names.
     /// - Returns: why that is not possible; `nil` when it is done.
     mutating func pin(_ version: String) -> String? {

@@ -99,6 +99,21 @@ extension Rollout {
         if case .awaitingReady(_, let deadline) = phase { deadline } else { nil }
     }
 
+    var snapshot: RolloutSnapshot {
+        let phase: RolloutSnapshot.Phase =
+            switch phase {
+            case .staging: .staging
+            case .preparing: .preparing
+            case .stopping: .stopping
+            case .moving: .moving
+            case .upgrading: .upgrading
+            case .awaitingReady: .awaitingReady
+            }
+        return RolloutSnapshot(
+            instance: instance, version: release.version, phase: phase, begin: begin,
+            deadline: nextDeadline)
+    }
+
     private var kind: DeploymentOutcome.Kind {
         switch phase {
         case .staging, .preparing, .stopping(for: .promotion), .moving(.promotion): .fullDeployment

@@ -35,6 +35,14 @@ package struct DeploymentOutcome: Codable, Equatable, Sendable {
     package var milliseconds: Int64
     /// Why it failed.
     package var reason: String?
+    /// Who asked for the release; `nil` when the catalog named it or another release failed.
+    package var askedBy: String?
+}
+
+/// Who asked for a version.
+package struct Order: Codable, Equatable, Sendable {
+    package var version: String
+    package var caller: String
 }
 
 /// An upgrade in place from one release to another.
@@ -57,11 +65,14 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         package static let history = 200
         package static let logLines = 20
         package static let reasonByteCount = 2_000
+        package static let callerByteCount = 300
     }
 
     package private(set) var format = currentFormat
     /// The release that an operator has asked for instead of the catalog's.
     package var pinned: Release?
+    /// What an operator has asked for last; `nil` when the catalog has named another release since.
+    private(set) var order: Order?
     package private(set) var ghosted: [GhostedRelease] = []
     /// Releases that were ready on some instance, the latest first.
     package private(set) var good: [Release] = []
@@ -77,18 +88,19 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
     private var failedUpgrades: [UpgradeStep] = []
 
     private enum CodingKeys: String, CodingKey {
-        case format, pinned, ghosted, good, prepared, published, history
+        case format, pinned, order, ghosted, good, prepared, published, history
         case failedUpgrades = "failed_upgrades"
     }
 
     package init() {}
 
-    /// `published` and `failed_upgrades` came after the format: an older record without them is
+    /// `order`, `published` and `failed_upgrades` came after the format: an older record without them is
     /// whole.
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         format = try container.decode(Int.self, forKey: .format)
         pinned = try container.decodeIfPresent(Release.self, forKey: .pinned)
+        order = try container.decodeIfPresent(Order.self, forKey: .order)
         ghosted = try container.decode([GhostedRelease].self, forKey: .ghosted)
         good = try container.decode([Release].self, forKey: .good)
         prepared = try container.decode([ReleaseID].self, forKey: .prepared)
@@ -185,8 +197,17 @@ package struct ApplicationRecord: Codable, Equatable, Sendable {
         prepared.removeLast(max(0, prepared.count - Limits.prepared))
     }
 
+    /// An operator has asked for that version.
+    mutating func noteOrder(of version: String, by caller: String) {
+        let caller = String(decoding: caller.utf8.prefix(Limits.callerByteCount), as: UTF8.self)
+        order = Order(version: version, caller: caller)
+    }
+
+    mutating func forgetOrder() { order = nil }
+
     mutating func note(_ outcome: DeploymentOutcome) {
         var outcome = outcome
+        if order?.version == outcome.version { outcome.askedBy = order?.caller }
         outcome.reason = outcome.reason.map(Self.bounded)
         history.append(outcome)
         history.removeFirst(max(0, history.count - Limits.history))

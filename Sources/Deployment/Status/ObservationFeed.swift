@@ -1,3 +1,4 @@
+package import Supervisor
 package import Transport
 
 /// Reports each change once to all observers who wait for it.
@@ -103,6 +104,10 @@ package enum ObservationTopic: Hashable, Sendable {
     case application(String)
     /// What the instances use: see ``UsageSampler``.
     case usage
+    /// This host: see ``HostSampler``.
+    case host
+    /// The node of an instance: see ``NodeSampler``.
+    case node(InstanceName)
     /// What is written to the log file at this path.
     case log(path: String)
 }

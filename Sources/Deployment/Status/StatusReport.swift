@@ -28,6 +28,8 @@ package struct StatusReport: TermDocument {
         package var ghosted: [Ghost] = []
         /// Why the deployment of the target does not go on at the moment.
         package var problem: String?
+        /// The change of an instance that is under way.
+        package var rollout: Rollout?
         package var instances: [Instance] = []
 
         package static let empty = Application()
@@ -36,7 +38,30 @@ package struct StatusReport: TermDocument {
             [
                 TermField("name", \.name), TermField("target_version", \.targetVersion),
                 TermField("pinned_version", \.pinnedVersion), TermField("ghosted", \.ghosted),
-                TermField("problem", \.problem), TermField("instances", \.instances),
+                TermField("problem", \.problem), TermField("rollout", \.rollout),
+                TermField("instances", \.instances),
+            ]
+        }
+    }
+
+    package struct Rollout: TermDocument {
+        package var instance: Int?
+        /// The version that the instance is being brought to.
+        package var version: String?
+        /// One of ``RolloutSnapshot/Phase``.
+        package var phase: String?
+        /// How long it has been under way.
+        package var seconds: Int?
+        /// How long the release still has to become ready.
+        package var secondsLeft: Int?
+
+        package static let empty = Rollout()
+
+        package static var fields: [TermField<Rollout>] {
+            [
+                TermField("instance", \.instance), TermField("version", \.version),
+                TermField("phase", \.phase), TermField("seconds", \.seconds),
+                TermField("seconds_left", \.secondsLeft),
             ]
         }
     }
@@ -156,6 +181,15 @@ extension StatusReport.Application {
                 .init(version: $0.version, hash: $0.hash, reason: $0.reason)
             },
             problem: snapshot.problem,
+            rollout: snapshot.rollout.map { rollout in
+                .init(
+                    instance: rollout.instance.value, version: rollout.version,
+                    phase: rollout.phase.rawValue,
+                    seconds: Int((now - rollout.begin).components.seconds),
+                    secondsLeft: rollout.deadline.map {
+                        max(0, Int(($0 - now).components.seconds))
+                    })
+            },
             instances: snapshot.instances.map { found in
                 let offset = found.number.offset
                 let port = ports.indices.contains(offset) ? ports[offset].map { Int($0) } : nil

@@ -66,3 +66,17 @@ extension Term {
     /// The value of an atom in a map.
     package subscript(_ key: Atom) -> Term? { asMap?[key] }
 }
+
+/// Collects the members of an object one by one. Keys must differ.
+package struct TermObject {
+    private var pairs: [(Atom, Term)] = []
+
+    package init() {}
+
+    /// Adds a member; `null` stands for a value that is missing.
+    package mutating func add(_ key: Atom, _ value: (some TermConvertible)?) {
+        pairs.append((key, .orNull(value)))
+    }
+
+    package var term: Term { .object(pairs) }
+}

@@ -62,6 +62,8 @@ package struct VersionsReport: TermDocument {
         package var at: String?
         package var durationSeconds: Double?
         package var reason: String?
+        /// Who asked for it; `null` when nobody has.
+        package var askedBy: String?
 
         package static let empty = Outcome()
 
@@ -71,6 +73,7 @@ package struct VersionsReport: TermDocument {
                 TermField("kind", \.kind), TermField("instance", \.instance),
                 TermField("outcome", \.outcome), TermField("at", \.at),
                 TermField("duration_seconds", \.durationSeconds), TermField("reason", \.reason),
+                TermField("asked_by", \.askedBy),
             ]
         }
     }
@@ -111,6 +114,6 @@ extension VersionsReport.Outcome {
             instance: change.instance.value, outcome: change.outcome.rawValue,
             at: VersionsReport.text(unixSeconds: change.at),
             durationSeconds: (Double(change.milliseconds) / 100).rounded() / 10,
-            reason: change.reason)
+            reason: change.reason, askedBy: change.askedBy)
     }
 }

@@ -3,10 +3,10 @@ internal import Glibc
 internal import Transport
 
 /// Reads from `/proc`, where files have no size and folders change while they are read.
-enum ProcFile {
+package enum ProcFile {
     /// The file's first bytes, or `nil` when it cannot be read, for example because its process is
     /// gone.
-    static func read(_ path: String, limit: Int = 4096) -> [UInt8]? {
+    package static func read(_ path: String, limit: Int = 4096) -> [UInt8]? {
         let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { return nil }
         let descriptor = FileDescriptor(owning: raw)

@@ -45,7 +45,7 @@ extension Verb {
                 """,
             argumentCount: 0...1, ownOptions: [Option("--all", "as all: every instance, in turn")],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
-            words: allWord, askedWords: .instances
+            words: allWord, askedWords: .targets
         ) { (arguments) throws(UsageError) in
             switch try arguments.target() {
             case .instance(let text)?: return Order("restart", text, waits: arguments.waits)
@@ -77,7 +77,7 @@ extension Verb {
             argumentCount: 0...1,
             ownOptions: [Option("--all", "stop every instance, and then deployex")],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
-            askedWords: .instances, read: stop),
+            askedWords: .targets, read: stop),
     ]
 
     private static func stop(_ arguments: Arguments) throws(UsageError) -> any Command {

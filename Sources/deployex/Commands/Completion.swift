@@ -3,6 +3,8 @@ internal import Deployment
 /// What a completion script can ask `deployex completion` for.
 enum CompletionWords: String, CaseIterable {
     case instances, applications, versions
+    /// What can be restarted, stopped and started: instances, and applications as groups of them.
+    case targets
 }
 
 /// The shells that have a completion script.
@@ -99,7 +101,7 @@ struct CompletionScript: Command {
     }
 }
 
-/// `deployex completion instances|applications|versions`: words, or nothing at all.
+/// `deployex completion instances|applications|targets|versions`: words, or nothing at all.
 struct ListWords: Command {
     let words: CompletionWords
 
@@ -107,13 +109,15 @@ struct ListWords: Command {
         let client = try await setting.client()
         guard let status = try? await client.status() else { return .exit(ExitCode.unreachable) }
         let applications = status.applications
+        let names = applications.map(\.name)
+        let instances: [String?] = applications.flatMap { application in
+            application.instances.map { "\(application.name ?? "")-\($0.number ?? 0)" }
+        }
         let found: [String?] =
             switch words {
-            case .applications: applications.map(\.name)
-            case .instances:
-                applications.flatMap { application in
-                    application.instances.map { "\(application.name ?? "")-\($0.number ?? 0)" }
-                }
+            case .applications: names
+            case .instances: instances
+            case .targets: names + instances
             case .versions:
                 applications.flatMap { application in
                     [application.targetVersion] + application.ghosted.map(\.version)

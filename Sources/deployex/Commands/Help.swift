@@ -62,7 +62,7 @@ extension Verb {
             details: """
                 For bash: source <(deployex completion bash)
                 The scripts complete commands, options, and the names of what runs, for which they ask
-                deployex (`deployex completion instances|applications|versions`).
+                deployex (`deployex completion instances|applications|targets|versions`).
                 """,
             argumentCount: 1...1, peer: .deployex,
             words: { Shell.allCases.map(\.rawValue) },

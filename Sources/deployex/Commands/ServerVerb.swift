@@ -24,7 +24,7 @@ extension Verb {
                 Option("--config", "FILE", "the configuration file (default: DEPLOYEX_CONFIG)")
             ],
             peer: .deployex, concernsApplication: true, patience: .seconds(120),
-            words: allWord, askedWords: .instances
+            words: allWord, askedWords: .targets
         ) { (arguments) throws(UsageError) in
             guard let target = try arguments.target() else {
                 let others = ["--app", "--node", "--timeout"].filter {

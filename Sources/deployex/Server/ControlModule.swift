@@ -94,7 +94,7 @@ struct ControlModule: Sendable {
         }
     }
 
-    private func served(_ application: String) -> ServedApplication {
+    func served(_ application: String) -> ServedApplication {
         guard let served = applications.first(where: { $0.configuration.name == application })
         else { preconditionFailure("A call names an application of the directory") }
         return served
@@ -112,7 +112,7 @@ struct ControlModule: Sendable {
             try await requirePackage(version, of: served)
         }
         report(.info, "\(application): \(Self.text(command)) asked for by \(caller)")
-        switch await served.deployer.perform(command) {
+        switch await served.deployer.perform(command, askedBy: caller) {
         case .done(let text): return text
         case .refused(let text): throw ControlRefusal(text)
         }

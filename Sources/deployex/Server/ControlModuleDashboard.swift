@@ -38,10 +38,16 @@ extension ControlModule: DeploymentBackend {
                 of: Set(applications.map { .application($0.configuration.name) }), after: seen,
                 by: observer, within: limit)
         } catch {
-            switch error {
-            case .full: throw DashboardRefusal(.unavailable, "too many observers wait already")
-            case .closed: throw DashboardRefusal(.unavailable, "deployex is ending")
-            }
+            throw DashboardRefusal(error)
+        }
+    }
+}
+
+extension DashboardRefusal {
+    init(_ refusal: ObservationFeed.Refusal) {
+        switch refusal {
+        case .full: self.init(.unavailable, "too many observers wait already")
+        case .closed: self.init(.unavailable, "deployex is ending")
         }
     }
 }

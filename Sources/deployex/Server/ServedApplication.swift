@@ -11,6 +11,8 @@ struct ServedApplication: Sendable {
     let logs: LogFiles
     let store: FolderStore
     let deployer: Deployer
+    /// The node of an instance of this number, whether it is connected or not.
+    let node: @Sendable (InstanceNumber) -> InstanceNode
     private let ownership: ReleaseOwnership
     /// Why the application is not begun at all. It then counts as failed, whatever its instances
     /// do.
@@ -59,6 +61,11 @@ struct ServedApplication: Sendable {
         let engine = EngineConfiguration(
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
+        let instanceNode: @Sendable (InstanceNumber) -> InstanceNode = { number in
+            InstanceNode(
+                alive: "\(InstanceName(app: name, number: number))", host: host, node: node)
+        }
+        self.node = instanceNode
         var effects = Deployer.Effects(
             loop: loop, processes: processes, layout: layout, logs: logs,
             instances: InstanceEnvironment(
@@ -70,10 +77,7 @@ struct ServedApplication: Sendable {
                 layout, base: HostFileSystem(below: base.anchor),
                 publishers: server.trustedUsers),
             process: process, startCommand: configuration.startCommand,
-            node: { number in
-                let instance = InstanceName(app: name, number: number)
-                return InstanceNode(alive: "\(instance)", host: host, node: node)
-            },
+            node: instanceNode,
             log: log)
         effects.foreignVariables = ProcessEnvironment.foreign
         effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }

@@ -636,13 +636,22 @@ actor Server {
         return module
     }
 
+    private func backends(_ module: ControlModule) -> Backends {
+        let nodes = ServedNodes(
+            module, basePath: configuration.basePath, tls: tls, loop: loop)
+        var backends = Backends(deployments: module)
+        backends.host = nodes
+        backends.nodes = nodes
+        return backends
+    }
+
     /// Answers machines over HTTP, where that is wanted.
     private func serveHTTP(_ module: ControlModule) async -> HTTPListening? {
         guard let access else { return nil }
         var settings = DashboardService.Settings()
         settings.hosts = AllowedHosts([configuration.dashboard.host, name.host])
         let service = DashboardService(
-            settings, access: access, backends: Backends(deployments: module), loop: loop
+            settings, access: access, backends: backends(module), loop: loop
         ) { [console] in $0.write(to: console) }
         let listening = HTTPListening(
             configuration.dashboard, service: service, access: access, tls: httpTLS, loop: loop,

@@ -87,10 +87,8 @@ import Transport
         try HostFileSystem().removeTree(folder / "version/counter/application.json")
         try HostFileSystem().removeTree(folder / "run/counter-1.json")
         try await deployer.start()
-        let deadline = ContinuousClock.now + .seconds(10)
-        while await deployer.snapshot?.instances[0].identity != nil {
-            try #require(ContinuousClock.now < deadline, "its end is not noticed")
-            await loop.sleep(for: .milliseconds(5))
+        try await eventually("the notice of its end") {
+            await deployer.snapshot?.instances[0].identity == nil
         }
         await deployer.detach()
     }
@@ -136,10 +134,8 @@ import Transport
             configuration: EngineConfiguration(application: "counter", replicas: 2),
             effects: effects)
         try await deployer.start()
-        let deadline = ContinuousClock.now + .seconds(10)
-        while await deployer.snapshot?.instances[0].status != .idle {
-            try #require(ContinuousClock.now < deadline, "its end is not noticed")
-            await loop.sleep(for: .milliseconds(5))
+        try await eventually("the notice of its end") {
+            await deployer.snapshot?.instances[0].status == .idle
         }
         await deployer.detach()
     }

@@ -109,11 +109,8 @@ import Transport
         await deployer.detach()
     }
 
-    @Test func `a signal that has to wait does not go to the process that comes next`()
-        async throws
-    {
-        let processes = ScriptedProcesses(running: [101: 0])
-        try write(1, ScriptedProcesses.identity(101))
+    /// A release that boots, in the instance's `current`.
+    private func makeRelease() throws {
         for (name, text) in [
             ("bin/counter", "#!/bin/sh\n"), ("releases/start_erl.data", "13.1.5 0.1.0"),
             ("releases/0.1.0/start.boot", ""),
@@ -122,6 +119,35 @@ import Transport
             try Files.makeFolders(Files.parent(of: path))
             try Files.write(Array(text.utf8), path)
         }
+    }
+
+    @Test func `what cannot boot any more is not started: it is deployed anew`() async throws {
+        let processes = ScriptedProcesses(running: [101: 0])
+        try write(1, ScriptedProcesses.identity(101))
+        try makeRelease()
+        let told = Guarded<[String]>([])
+        let deployer = deployer(processes) { _, text in told.withLock { $0.append(text) } }
+        try await deployer.start()
+        // Its user has made a folder of what says which release boots.
+        let path = folder / "service/counter/1/current/releases/start_erl.data"
+        try HostFileSystem().removeTree(path)
+        try Files.makeFolders(path + "/kept")
+        let first = processes.sessions[0]
+        loop.execute { first.end() }
+        try await eventually { await deployer.snapshot?.instances[0].current == nil }
+        try await eventually {
+            told.withLock { $0 }.contains { $0.contains("holds no release that boots") }
+        }
+        #expect(processes.sessions.count == 1)
+        await deployer.detach()
+    }
+
+    @Test func `a signal that has to wait does not go to the process that comes next`()
+        async throws
+    {
+        let processes = ScriptedProcesses(running: [101: 0])
+        try write(1, ScriptedProcesses.identity(101))
+        try makeRelease()
         let deployer = deployer(processes)
         try await deployer.start()
         try setObstacle(true)

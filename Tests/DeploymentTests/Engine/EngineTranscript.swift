@@ -62,10 +62,10 @@ struct EngineTranscript {
     }
 
     /// Gives a command and returns its answer.
-    mutating func command(_ command: EngineCommand) -> CommandResult? {
+    mutating func command(_ command: EngineCommand, by caller: String? = nil) -> CommandResult? {
         nextCommand += 1
         let id = nextCommand
-        tell(.commanded(id, command))
+        tell(.commanded(id, command, by: caller))
         var answer: CommandResult?
         actions.removeAll { action in
             guard case .reply(id, let result) = action else { return false }

@@ -194,6 +194,21 @@ import Transport
         #expect(world.snapshot.targetVersion == "0.1.0")
     }
 
+    @Test func `an instance that has lost what it ran cannot go back to what it ran before`() throws
+    {
+        var record = ApplicationRecord()
+        for release in [Release.one, .two] { _ = record.noteGood(release, latest: true) }
+        var world = EngineTranscript(
+            replicas: 2, found: [.running(.two), .running(.two)], record: record)
+        for number in InstanceNumber.first(2) { world.boot(number, run: 1) }
+        world.publish(try Release(version: "0.1.1", hash: "again"))
+        world.publish(.three)
+        world.replace(1, with: .three)
+        world.tell(.stands(1, nil))
+        #expect(world.command(.rollback) == .done("going back from 0.1.2 to 0.1.0"))
+        #expect(world.snapshot.targetVersion == "0.1.0")
+    }
+
     @Test func `where nothing good is left the last publication of it comes, as a new release`()
         throws
     {
@@ -251,6 +266,31 @@ import Transport
         #expect(
             world.command(.rollback)
                 == .refused("there is no version before 0.1.0 that was ready once"))
+    }
+
+    @Test func `the history says who has asked for a version, and of no other`() throws {
+        let asked = try Release(version: "0.1.1")
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        #expect(world.command(.deploy(version: "0.1.1"), by: "ann") != nil)
+        #expect(world.snapshot.rollout?.phase == .staging)
+        world.replace(1, with: asked)
+        #expect(world.snapshot.rollout?.phase == .awaitingReady)
+        world.boot(1, run: 2)
+        #expect(world.snapshot.rollout == nil)
+        #expect(world.snapshot.history.map(\.askedBy) == ["ann"])
+        // It goes back by itself.
+        for run in 3...6 {
+            world.end(1, .code(1))
+            guard run < 6 else { break }
+            world.advance(.seconds(60))
+            world.boot(1, run: run)
+        }
+        world.tell(
+            .reverted(1, DeployedRelease(version: "0.1.0", hash: "a", deployment: .fullDeployment)))
+        world.boot(1, run: 6)
+        #expect(world.snapshot.targetVersion == "0.1.0")
+        #expect(world.snapshot.history.map(\.askedBy) == ["ann", nil])
     }
 
     @Test func `what ran before is gone back to, though deployex was killed before it was ready`()

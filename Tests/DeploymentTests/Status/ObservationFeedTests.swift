@@ -1,6 +1,7 @@
 import FoundationEssentials
 import Glibc
 import Supervisor
+import TestKit
 import Testing
 import Transport
 
@@ -173,11 +174,7 @@ private let mailer = ObservationTopic.application("mailer")
             _ = try await feed.change(
                 of: [.usage, mailer], after: feed.revision(of: [.usage, mailer]), by: "a",
                 within: .milliseconds(100))
-            let deadline = ContinuousClock.now + .seconds(20)
-            while await sampler.isMeasuring, ContinuousClock.now < deadline {
-                try await Task.sleep(for: .milliseconds(5))
-            }
-            #expect(await !sampler.isMeasuring)
+            try await eventually("the end of measuring") { await !sampler.isMeasuring }
             #expect(await sampler.usage.isEmpty)
         }
     }

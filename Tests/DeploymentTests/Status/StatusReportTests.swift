@@ -6,14 +6,16 @@ import Transport
 @testable import Deployment
 
 @Suite struct StatusReportTests {
-    private func report(_ instance: InstanceSnapshot) -> Term {
+    private func report(
+        _ instance: InstanceSnapshot, rollout: RolloutSnapshot? = nil
+    ) -> Term {
         StatusReport(
             node: "deployex@host", version: "1.0.0", usesTLS: false, uptime: .seconds(61.9),
             applications: [
                 .init(
                     ApplicationSnapshot(
                         application: "counter", targetVersion: nil, ghosted: [], history: [],
-                        instances: [instance]),
+                        rollout: rollout, instances: [instance]),
                     firstPort: 4000, host: "host", now: MonotonicTime(nanoseconds: 7_500_000_000))
             ]
         ).term
@@ -28,7 +30,11 @@ import Transport
                 previous: DeployedRelease(
                     version: "0.1.0", hash: "", deployment: .fullDeployment),
                 isConnected: true, isStoppedByOperator: false, identity: identity,
-                startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0))
+                startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0),
+            rollout: RolloutSnapshot(
+                instance: 2, version: "0.1.2", phase: .awaitingReady,
+                begin: MonotonicTime(nanoseconds: 2_000_000_000),
+                deadline: MonotonicTime(nanoseconds: 37_900_000_000)))
         #expect(
             term.json == """
                 {
@@ -43,6 +49,13 @@ import Transport
                       "pinned_version": null,
                       "ghosted": [],
                       "problem": null,
+                      "rollout": {
+                        "instance": 2,
+                        "version": "0.1.2",
+                        "phase": "awaiting_ready",
+                        "seconds": 5,
+                        "seconds_left": 30
+                      },
                       "instances": [
                         {
                           "instance": 2,
@@ -134,7 +147,7 @@ import Transport
                 DeploymentOutcome(
                     version: "0.1.1", hash: "h", kind: .fullDeployment, instance: 1,
                     outcome: .failed, at: 1_700_000_000, milliseconds: 1_249,
-                    reason: "not ready")
+                    reason: "not ready", askedBy: "shell@host")
             ], instances: [])
         #expect(
             VersionsReport(node: "deployex@host", applications: [snapshot]).term.json == """
@@ -166,7 +179,8 @@ import Transport
                           "outcome": "failed",
                           "at": "2023-11-14T22:13:20Z",
                           "duration_seconds": 1.2,
-                          "reason": "not ready"
+                          "reason": "not ready",
+                          "asked_by": "shell@host"
                         }
                       ]
                     }

@@ -13,6 +13,8 @@ package struct TLSCertificate: Equatable, Sendable {
     /// In UTC: "2027-12-23 10:00:00 UTC".
     package var notBefore: String
     package var notAfter: String
+    /// ``notAfter`` in seconds since 1970; `nil` if it is no time.
+    package var expiry: Int?
 
     private static let maximumNames = 32
     private static let maximumTextLength = 255
@@ -23,6 +25,7 @@ package struct TLSCertificate: Equatable, Sendable {
         issuer = Self.text(of: X509_get_issuer_name(certificate))
         notBefore = Self.text(of: X509_get0_notBefore(certificate))
         notAfter = Self.text(of: X509_get0_notAfter(certificate))
+        expiry = Self.seconds(of: X509_get0_notAfter(certificate))
         alternativeNames = []
         guard let names = X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {
             return
@@ -67,6 +70,12 @@ package struct TLSCertificate: Equatable, Sendable {
             + " \(padded(parts.tm_hour)):\(padded(parts.tm_min)):\(padded(parts.tm_sec)) UTC"
     }
 
+    private static func seconds(of time: UnsafePointer<ASN1_TIME>?) -> Int? {
+        var parts = tm()
+        guard let time, ASN1_TIME_to_tm(time, &parts) == 1 else { return nil }
+        return timegm(&parts)
+    }
+
     /// The text made safe for a log and a terminal.
     private static func printable(_ text: String) -> String {
         var result = String.UnicodeScalarView()
@@ -75,6 +84,22 @@ package struct TLSCertificate: Equatable, Sendable {
             result.append(isControl ? "?" : scalar)
         }
         return String(result)
+    }
+}
+
+extension TLSCertificate {
+    /// Our own certificate: the first one in its file. It blocks.
+    /// - Returns: `nil` if none is configured.
+    package static func own(
+        _ configuration: TLSConfiguration
+    ) throws(TLSConfigurationError) -> TLSCertificate? {
+        guard let file = configuration.certificateFile else { return nil }
+        let holdsKey = configuration.keyFile == nil || configuration.keyFile == file
+        let certificates = try PEMFile(
+            .certificate, file, isSecret: holdsKey, owners: configuration.fileOwners
+        ).certificates()
+        defer { for certificate in certificates { X509_free(certificate) } }
+        return certificates.first.map { TLSCertificate($0) }
     }
 }
 

@@ -42,7 +42,7 @@ final class ObservedFiles: ForwardingFiles, @unchecked Sendable {
             } else if number(of: file) != nil, file.hasSuffix(".json"),
                 let record = try? JSONDecoder().decode(InstanceRecord.self, from: Data(bytes))
             {
-                world.invariants.recorded(record, hasSpace: !world.isFull)
+                world.invariants.recorded(record, world)
             }
         }
     }

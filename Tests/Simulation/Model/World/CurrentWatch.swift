@@ -7,6 +7,8 @@ final class CurrentWatch: Sendable {
         /// What stood there after the last operation; `nil` after something else has changed it.
         var standing: [InstanceNumber: StandingRelease] = [:]
         var deployed: Set<InstanceNumber> = []
+        /// Where nothing stands because somebody has removed it.
+        var removed: Set<InstanceNumber> = []
         var violation: String?
     }
 
@@ -14,8 +16,14 @@ final class CurrentWatch: Sendable {
 
     var violation: String? { state.withLock { $0.violation } }
 
-    /// The first deployment of an instance is complete.
-    func deployed(_ number: InstanceNumber) { state.withLock { _ = $0.deployed.insert(number) } }
+    /// The first deployment of an instance is complete. What it has put there may have been removed
+    /// before this was told.
+    func deployed(_ number: InstanceNumber) {
+        state.withLock { state in
+            guard !state.removed.contains(number) else { return }
+            state.deployed.insert(number)
+        }
+    }
 
     /// Whether a whole release stands in an instance's `current` from now on.
     func wasDeployed(_ number: InstanceNumber) -> Bool {
@@ -30,6 +38,7 @@ final class CurrentWatch: Sendable {
         state.withLock { state in
             state.standing[number] = nil
             state.deployed.remove(number)
+            state.removed.insert(number)
         }
     }
 
@@ -40,6 +49,7 @@ final class CurrentWatch: Sendable {
                     "instance \(number): \(standing) in current, after: \(operation)"
             }
             state.standing[number] = standing
+            if standing.version != nil { state.removed.remove(number) }
         }
     }
 }

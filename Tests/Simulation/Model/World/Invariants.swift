@@ -12,6 +12,8 @@ final class Invariants {
     private var ghosts: Set<ReleaseID> = []
     /// Those that the deployex that runs knows of.
     private var knownGhosts: Set<ReleaseID> = []
+    /// Those that it has let go of. A record that it had made before may be written after that.
+    private var absolved: Set<ReleaseID> = []
     /// Instances that an operator has asked to stop or to restart since they were last started.
     private var disturbed: Set<InstanceNumber> = []
     private var historyCount = 0
@@ -57,6 +59,7 @@ final class Invariants {
     // MARK: After every step
 
     func checkStep(_ world: SimulatedWorld) {
+        noteFaults(world)
         if let violation = watch?.violation { fail(violation) }
         let strays = world.disk.strayOperations
         check(strays.isEmpty, "outside its folders: \(strays.first.map { "\($0)" } ?? "")")
@@ -163,8 +166,10 @@ final class Invariants {
     }
 
     /// The record of an instance was written, perhaps when there was space for it.
-    func recorded(_ record: InstanceRecord, hasSpace: Bool) {
-        if hasSpace { recorded.insert(record.instance) }
+    func recorded(_ record: InstanceRecord, _ world: SimulatedWorld) {
+        noteFaults(world)
+        // A disk operation that has failed may be the one that kept space for the next time.
+        if !world.isFull, !hasJustFailed(world) { recorded.insert(record.instance) }
         leftOnRecord[record.instance, default: []].formUnion(record.others ?? [])
     }
 
@@ -172,16 +177,23 @@ final class Invariants {
     /// stay down for want of space, nor does one that is to stop run on.
     func logged(_ text: String, _ world: SimulatedWorld) {
         guard world.isFull, text.contains("record"), text.contains("space") else { return }
-        if world.disk.faultCount != faultCount {
-            faultCount = world.disk.faultCount
-            lastFault = world.now
-        }
+        noteFaults(world)
         // A disk operation that was to fail may be what this line is about.
-        guard lastFault.map({ world.now - $0 > .seconds(1) }) ?? true else { return }
+        guard !hasJustFailed(world) else { return }
         let name = "\(Scenario.application)-"
         for number in recorded where text.contains("\(name)\(number)") {
             fail("the record of instance \(number) is not written for want of space: \(text)")
         }
+    }
+
+    private func noteFaults(_ world: SimulatedWorld) {
+        guard world.disk.faultCount != faultCount else { return }
+        faultCount = world.disk.faultCount
+        lastFault = world.now
+    }
+
+    private func hasJustFailed(_ world: SimulatedWorld) -> Bool {
+        lastFault.map { world.now - $0 <= .seconds(1) } ?? false
     }
 
     func lingers(_ number: InstanceNumber, until time: MonotonicTime?) {
@@ -238,10 +250,11 @@ final class Invariants {
     /// deployex has begun with these ghosts.
     func loaded(_ ghosts: Set<ReleaseID>) {
         knownGhosts = ghosts
+        absolved = []
     }
 
     func saved(_ record: ApplicationRecord) {
-        ghosts.formUnion(record.ghosted.map(\.id))
+        ghosts.formUnion(Set(record.ghosted.map(\.id)).subtracting(absolved))
     }
 
     func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
@@ -302,7 +315,9 @@ final class Invariants {
     ) {
         // Only what this deployex knew as a ghost can it have let go of.
         let known = Set(record.ghosted.map(\.id))
-        ghosts.subtract(knownGhosts.subtracting(known))
+        absolved.formUnion(knownGhosts.subtracting(known))
+        absolved.subtract(known)
+        ghosts.subtract(absolved)
         knownGhosts = known
         let seconds = world.secondsSince1970
         guard let last = record.history.last, last.outcome == .succeeded,

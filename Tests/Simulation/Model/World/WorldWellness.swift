@@ -13,11 +13,16 @@ extension SimulatedWorld {
         guard deployex.unansweredCommands == 0 else { return "a command has no answer" }
         let snapshot = deployex.snapshot
         guard let wanted = store.named else { return "nothing is published" }
-        guard let target = snapshot.targetVersion else { return "there is no target" }
+        let isGhosted = snapshot.ghosted.contains { $0.id == wanted.release.id }
+        guard let target = snapshot.targetVersion else {
+            // Where the instances hold different releases, there may be none to go back to that each
+            // could have.
+            let held = Set(snapshot.instances.map { $0.current?.id })
+            return isGhosted && held.count > 1 ? nil : "there is no target"
+        }
         if let number = invariants.unnoticedReboot(self) {
             return "instance \(number) rebooted in place, and nobody noticed"
         }
-        let isGhosted = snapshot.ghosted.contains { $0.id == wanted.release.id }
         if wanted.isGood, !isGhosted, target != wanted.release.version {
             return "\(wanted.release.version) is good, and \(target) is the target"
         }
