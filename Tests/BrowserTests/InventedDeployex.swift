@@ -113,7 +113,10 @@ actor InventedDeployex {
         }
         let content = String(decoding: request.content, as: UTF8.self)
         let known = ["status", "versions", "host", "node/counter/1", "log/counter/1/both"]
-        streams[key]?.topics = Set(known.filter { content.contains("\"\($0)\"") })
+        let topics = Set(known.filter { content.contains("\"\($0)\"") })
+        streams[key]?.topics = topics
+        // A topic that comes back is told anew.
+        streams[key]?.told.formIntersection(topics)
         return HTTPServerResponse(204)
     }
 

@@ -55,6 +55,14 @@ import Transport
         return (response.status, bytes, response.fields)
     }
 
+    @Test func `all files but the terminal's together stay under 150 KB compressed`() {
+        let files = Asset.all().filter {
+            !$0.path.hasPrefix("script/terminal/") && $0.path != "style/terminal.css"
+        }
+        let count = files.reduce(0) { $0 + ($1.gzip ?? $1.bytes).count }
+        #expect((1..<150_000).contains(count))
+    }
+
     @Test func `every file of Assets is in the binary as it is`() async throws {
         let files = try Self.files
         #expect(files["index.html"] != nil)

@@ -136,7 +136,10 @@ export class InstanceCard {
       const details = await this.#context.api.get(`${path("apps", this.#app, "instances", String(this.#number))}/details`);
       if (key === this.#detailsKey) this.#showDetails(details, null);
     } catch (error) {
-      if (key === this.#detailsKey) this.#showDetails(null, error.isMissing ? "not available here" : error.message);
+      if (key !== this.#detailsKey) return;
+      this.#showDetails(null, error.isMissing ? "not available here" : error.message);
+      // The next status asks again.
+      if (!error.isMissing) this.#detailsKey = null;
     }
   }
 

@@ -12,12 +12,12 @@ export function rollout(app, versions) {
   const target = app.target_version;
   const wanted = (app.instances ?? []).filter((instance) => !instance.stopped_by_operator);
   if (!target) return { isGoing: false, isFailed: false, steps: [] };
-  const steps = wanted.map((instance) => step(instance, target, lastOutcome(versions, instance.instance)));
+  const steps = wanted.map((instance) => step(instance, app, lastOutcome(versions, instance.instance)));
   const failed = lastOfAll(versions)?.outcome === "failed";
   return { isGoing: steps.some((entry) => entry.state !== "done"), isFailed: failed, steps };
 }
 
-function step(instance, target, outcome) {
+function step(instance, { target_version: target, problem }, outcome) {
   const key = String(instance.instance);
   const name = `Instance ${key}`;
   const hasTarget = instance.version === target;
@@ -34,7 +34,7 @@ function step(instance, target, outcome) {
   }
   return {
     key, state: "waiting", title: instance.version ? `${name} still runs ${instance.version}` : `${name} runs nothing`,
-    text: instance.reason ?? "waits for its turn: instances change one after the other",
+    text: instance.reason ?? problem ?? "waits for its turn: instances change one after the other",
   };
 }
 

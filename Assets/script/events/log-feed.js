@@ -46,7 +46,7 @@ export class LogFeed {
     this.#end = this.#live.subscribe(topicOf(this.#source), {
       event: (event) => this.#event(event),
       joined: (cursor) => this.#joined(cursor),
-      refused: (status, message) => this.#listener.trouble(status === 404 ? "This log is not live here." : message),
+      refused: (status, message) => this.#refused(status, message),
     }, this.#from);
   }
 
@@ -75,6 +75,16 @@ export class LogFeed {
 
   get hasEarlier() {
     return this.#before !== null;
+  }
+
+  #refused(status, message) {
+    if (status !== 410) {
+      this.#listener.trouble(message);
+      return;
+    }
+    // The place where it went on was rotated away: what there is now is shown anew.
+    this.#end();
+    this.start();
   }
 
   #load(range) {

@@ -75,6 +75,11 @@ test("a rollout is a step for each instance", () => {
   ]);
 });
 
+test("what holds a rollout up is what the instances wait for", () => {
+  const app = { target_version: "2", problem: "the package of 2 is missing", instances: [instance(1, "1", "running")] };
+  equal(rollout(app, null).steps.map((step) => [step.state, step.text]), [["waiting", "the package of 2 is missing"]]);
+});
+
 test("when all run the target, no rollout goes on", () => {
   equal(rollout({ target_version: "2", instances: [instance(1, "2", "running")] }, versions).isGoing, false);
   equal(rollout({ target_version: null, instances: [] }, null), { isGoing: false, isFailed: false, steps: [] });
