@@ -111,7 +111,6 @@ private actor Client {
         limits.count = 3
         limits.countOfSession = 2
         limits.topicCount = 3
-        limits.keepAlive = .milliseconds(20)
         hub = EventHub(loop: loop, limits: limits)
         area = EventArea(hub: hub, areas: [CounterArea(counters: counters)])
     }
@@ -251,7 +250,14 @@ private actor Client {
 
     @Test func `a silent stream says a comment`() async throws {
         let client = Client()
-        let (_, task) = try await open(client, [], of: visitor(1))
+        var limits = EventHub.Limits()
+        limits.keepAlive = .milliseconds(20)
+        let hub = EventHub(loop: loop, limits: limits)
+        let output = EventOutput(
+            write: { await client.write($0) }, close: { await client.close() })
+        let task = Task { [visitor = visitor(1)] in
+            await hub.serve([], to: output, of: visitor, hasIDs: false)
+        }
         try await eventually { await client.count(of: ":\n\n") >= 3 }
         task.cancel()
         await task.value
