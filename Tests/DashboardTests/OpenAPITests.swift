@@ -43,6 +43,8 @@ import Transport
         var backends = Backends(deployments: EmptyBackend())
         backends.host = NoBackend()
         backends.nodes = NoBackend()
+        backends.logs = NoBackend()
+        backends.terminals = NoBackend()
         for child in Mirror(reflecting: backends).children {
             let value = Mirror(reflecting: child.value)
             let isThere = value.displayStyle != .optional || !value.children.isEmpty
@@ -113,8 +115,27 @@ import Transport
 }
 
 /// A backend that knows nothing: only the routes are asked for.
-private struct NoBackend: HostBackend, NodeBackend {
+private struct NoBackend: HostBackend, NodeBackend, LogBackend, TerminalBackend {
     private static let refusal = DashboardRefusal(.notFound, "there is nothing")
+
+    func logInventory() async throws(DashboardRefusal) -> [LogInventory] { [] }
+
+    func logs(of target: LogTarget) async throws(DashboardRefusal) -> [LogSource] {
+        throw Self.refusal
+    }
+
+    func watch(_ logs: [LogSource]) async -> WatchedLogs { fatalError("nobody asks") }
+
+    func change(
+        of logs: WatchedLogs, by observer: String, within limit: Duration
+    ) async throws(DashboardRefusal) { throw Self.refusal }
+
+    var permission: TerminalPermission { .nowhere }
+
+    func open(
+        _ instance: InstanceNumber, of application: String, size: TerminalSession.Size,
+        onEvent: @escaping @Sendable (TerminalSession.Event) -> Void
+    ) async throws(DashboardRefusal) -> any OpenedTerminal { throw Self.refusal }
 
     func host() async -> HostReport { fatalError("nobody asks") }
 

@@ -80,7 +80,7 @@ export class Page {
           screen.write(text);
           view.draw();
         },
-        ended: (status) => this.#finish(status === null ? "The terminal has ended." : `The shell has ended with status ${status}.`),
+        ended: (status) => this.#finish(status === null ? "The terminal has ended." : `The terminal has ended: ${status}.`),
         trouble: (text) => this.#say(visible(text)),
       });
     } catch (error) {

@@ -200,7 +200,7 @@ import Testing
                 "a prompt",
                 "document.querySelector('.terminal')?.textContent.includes('iex(counter-1@')")
             try await browser.press(
-                "IO.puts(\"live \" <> to_string(6 * 7) <> \" \\e]0;x\\a<b>\")\u{E007}")
+                "IO.puts(\"live \" <> to_string(6 * 7) <> \" <b>\")\u{E007}")
             try await browser.wait(
                 "the result",
                 "document.querySelector('.terminal').textContent.includes('live 42 <b>')")
@@ -236,6 +236,7 @@ import Testing
             try await browser.wait(
                 "the login",
                 "document.querySelector('main h1')?.textContent === 'Log in to deployex'")
+            try await Pictures.keep(browser, "login")
         }
     }
 
