@@ -20,7 +20,9 @@ build: ## build .build/release/deployex
 test: setup-tests ## run all tests, those against real Erlang nodes and releases included
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build --build-tests
-	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests --skip BrowserTests
+	swift test --skip-build --skip InteropTests --skip EndToEndTests --skip SimulationTests --skip BrowserTests \
+		--skip DeploymentTests --skip DashboardTests --skip HTTPTests
+	swift test --skip-build --filter DeploymentTests --filter DashboardTests --filter HTTPTests
 	swift test --skip-build --filter BrowserTests
 	swift test --skip-build --filter SimulationTests
 	swift test --skip-build --filter InteropTests

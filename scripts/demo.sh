@@ -277,11 +277,12 @@ storage=$folder/storage
 declare -a pids counters
 
 demo_begin=$(now)
-first_port='' epmd_port=''
+first_port='' epmd_port='' http_port=''
 for ((try = 0; try < 100; try++)); do
     first_port=$((20000 + RANDOM % 10000))
     epmd_port=$((first_port + replicas))
-    for ((port = first_port; port <= epmd_port; port++)); do
+    http_port=$((epmd_port + 1))
+    for ((port = first_port; port <= http_port; port++)); do
         if listens "$port"; then continue 2; fi
     done
     break
@@ -294,6 +295,7 @@ step "Building three packages of Examples/counter"
 for name in "${!DEPLOYEX@}" "${!RELEASE_@}"; do unset "$name"; done
 cat >"$folder/env" <<EOF
 export ERL_EPMD_PORT=$epmd_port
+export DEPLOYEX_PHX_PORT=$http_port
 export DEPLOYEX_MONITORED_APP_NAME=counter
 export DEPLOYEX_MONITORED_APP_PORT=$first_port
 export DEPLOYEX_MONITORED_REPLICAS=$replicas

@@ -434,7 +434,8 @@ actor SilentServer {
         let address = try #require(try await daemon.start(on: [.loopback(port: 0)]).first)
         let registrations = try (0..<100).map { number in
             try EPMDRegistration(
-                EPMDNodeInfo(name: "n\(number)", port: 1), at: address, loop: loop)
+                EPMDNodeInfo(name: "n\(number)", port: 1), at: address, loop: loop,
+                timeout: .seconds(50))
         }
         try await withThrowingTaskGroup { group in
             for registration in registrations {

@@ -30,8 +30,3 @@ export function actionButton(context, { label, name, className, question, run })
   });
   return button;
 }
-
-/** Whether it can be used now. */
-export function setUsable(button, isUsable) {
-  setState(button, "aria-disabled", isUsable ? null : "true");
-}

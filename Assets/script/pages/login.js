@@ -29,11 +29,8 @@ export class Login {
     this.#ways.replaceChildren();
     if (methods.includes("password")) this.#ways.append(this.#form());
     if (methods.includes("link")) {
-      this.#ways.append(element("p", { class: "dim" }, "deployex prints a link when it starts. For a new one, run ",
+      this.#ways.append(element("p", { class: "dim" }, "For a link, run ",
         element("code", {}, "deployex login-link"), " on its host."));
-    }
-    if (methods.length === 0) {
-      this.#say("Nobody can log in: set DEPLOYEX_ADMIN_PASSWORD_HASH or DEPLOYEX_VIEWER_PASSWORD_HASH.");
     }
     this.element.querySelector("#password")?.focus();
   }

@@ -241,7 +241,8 @@ export class Page {
       // The latest first are searched; what is found on top is earlier.
       if (before === null) this.#view.append(answer.matches);
       else this.#view.prepend(answer.matches);
-      const rest = answer.complete ? "" : ` The search ended early${answer.reason ? `: ${visible(answer.reason)}` : ""}.`;
+      const why = { limit: "there may be more matches", bytes: "64 MiB were read", work: "the pattern costs too much" };
+      const rest = answer.complete ? "" : ` The search goes no farther: ${why[answer.reason] ?? "not everything was searched"}.`;
       this.#found += answer.matches.length;
       this.#searched += answer.searched_bytes ?? 0;
       this.#say(`${count(this.#found)} ${this.#found === 1 ? "line matches" : "lines match"}, ${bytes(this.#searched)} searched.${rest}`);

@@ -18,7 +18,7 @@ package struct Metrics: Sendable {
 
     /// The figures of a status.
     package static func text(
-        _ report: StatusReport, process: [Sample] = [], nodes: [InstanceName: NodeFigures] = [:]
+        _ report: StatusReport, nodes: [InstanceName: NodeFigures] = [:]
     ) -> String {
         var metrics = Metrics()
         metrics.family(
@@ -40,31 +40,17 @@ package struct Metrics: Sendable {
         metrics.instances(applications)
         metrics.thresholds(applications)
         metrics.nodes(nodes)
-        for sample in process {
-            metrics.family(sample.name, sample.type, sample.help, [sample])
-        }
         return metrics.text
     }
 
     /// One line.
-    package struct Sample: Sendable {
-        var name = ""
-        var type = ""
-        var help = ""
+    struct Sample: Sendable {
         var labels: [(name: String, value: String)]
         var value: Double
 
         init(_ labels: KeyValuePairs<String, String>, _ value: Double) {
             self.labels = labels.map { (name: $0.key, value: $0.value) }
             self.value = value
-        }
-
-        /// A family of one sample without labels.
-        package init(_ name: String, _ type: String, _ help: String, _ value: Double) {
-            self.init([:], value)
-            self.name = name
-            self.type = type
-            self.help = help
         }
     }
 

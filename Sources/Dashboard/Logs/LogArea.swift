@@ -84,7 +84,7 @@ actor LogAnswers {
         let sources = inventory.map { application in
             Term.object([
                 ("app", .binary(application.application)),
-                ("configured", .atom(application.isConfigured ? "true" : "false")),
+                ("configured", application.isConfigured.term),
                 ("instances", .list(application.instances.map { .integer($0.value) })),
             ])
         }
@@ -192,7 +192,6 @@ actor LogAnswers {
             200,
             fields: [
                 HTTPField("Content-Type", "text/plain; charset=utf-8"), .noStore,
-                HTTPField("X-Content-Type-Options", "nosniff"),
                 HTTPField("Content-Disposition", "attachment; filename=\"\(name).log\""),
             ],
             content: .stream { [self] writer in await write(sources, to: writer) })
@@ -323,7 +322,7 @@ extension LogSearch {
     fileprivate var term: Term {
         .object([
             ("matches", .list(matches.map(\.term))),
-            ("complete", .atom(isComplete ? "true" : "false")),
+            ("complete", isComplete.term),
             ("reason", stop.map { .binary($0.rawValue) } ?? .null),
             ("searched_bytes", .integer(searchedByteCount)),
             ("before", .orNull(rest?.text)),

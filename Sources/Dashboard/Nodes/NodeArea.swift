@@ -66,10 +66,7 @@ package struct NodeArea: DashboardArea {
             let instance = try backend.instance(try request.instance(), of: request["app"])
             let term = try await answer(instance, request)
             // A hundred kilobytes and more: not on the loop.
-            let json = await offload { Array((term.json + "\n").utf8) }
-            return HTTPServerResponse(
-                200, fields: [HTTPField("Content-Type", "application/json"), .noStore],
-                content: .bytes(json))
+            return await offload { .json(200, term) }
         }
     }
 

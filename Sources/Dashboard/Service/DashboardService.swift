@@ -28,12 +28,10 @@ package actor DashboardService {
     ///   - access: who may do what; no other service has it.
     ///   - more: areas beside those of the backends.
     ///   - report: hears what belongs into deployex's log.
-    ///   - processFigures: figures of deployex's own process.
     package init(
         _ settings: Settings, access: DashboardAccess, backends: Backends, loop: EventLoop,
         adding more: [any DashboardArea] = [],
-        report: @escaping @Sendable (DashboardReport) -> Void = { _ in },
-        processFigures: @escaping @Sendable () -> [Metrics.Sample] = { [] }
+        report: @escaping @Sendable (DashboardReport) -> Void = { _ in }
     ) {
         self.settings = settings
         self.loop = loop
@@ -41,9 +39,7 @@ package actor DashboardService {
         let hub = EventHub(loop: loop)
         let all: [any DashboardArea] =
             [
-                FigureArea(
-                    backend: backends.deployments, nodes: backends.nodes,
-                    processFigures: processFigures),
+                FigureArea(backend: backends.deployments, nodes: backends.nodes),
                 SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
         routes = all.flatMap(\.routes)
@@ -72,7 +68,9 @@ package actor DashboardService {
 
     private func routed(_ request: HTTPServerRequest) async -> HTTPServerResponse {
         guard settings.hosts.allow(request.head.host) else {
-            return .text(421, "deployex is not known here under this name")
+            return .text(
+                421, "deployex does not answer under this name: DEPLOYEX_PHX_HOST names another one"
+            )
         }
         guard let path = RequestPath(request.head.path) else {
             return .error(404, "there is nothing here")

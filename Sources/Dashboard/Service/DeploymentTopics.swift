@@ -102,15 +102,9 @@ actor DeploymentNews {
     func versions(at revision: Int) async -> TopicNews {
         if let versions, versions.revision == revision { return versions.news }
         let json = await backend.versions(of: nil).term.compactJSON
-        let news = TopicNews(cursor: Self.digest(json), json: json)
+        let news = TopicNews(
+            cursor: Digest.text(Digest.sha256(Array(json.utf8)).prefix(8)), json: json)
         versions = Made(revision: revision, time: .now, news: news)
         return news
-    }
-
-    /// Differs where texts differ, short of bad luck. Source: FNV-1a of 64 bits.
-    private static func digest(_ text: String) -> String {
-        var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-        for byte in text.utf8 { hash = (hash ^ UInt64(byte)) &* 0x100_0000_01B3 }
-        return String(hash, radix: 16)
     }
 }

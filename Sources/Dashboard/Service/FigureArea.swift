@@ -7,8 +7,6 @@ internal import Supervisor
 struct FigureArea: DashboardArea {
     let backend: any DeploymentBackend
     var nodes: (any NodeBackend)?
-    /// Figures of deployex's own process.
-    let processFigures: @Sendable () -> [Metrics.Sample]
 
     var routes: [Route] {
         [
@@ -16,8 +14,7 @@ struct FigureArea: DashboardArea {
             Route("GET", "/metrics", .figures) { _ in
                 let report = await backend.status()
                 let text = Metrics.text(
-                    report, process: processFigures(),
-                    nodes: await nodes?.figures(of: report.connectedInstances) ?? [:])
+                    report, nodes: await nodes?.figures(of: report.connectedInstances) ?? [:])
                 return HTTPServerResponse(
                     200, fields: [HTTPField("Content-Type", Metrics.contentType), .noStore],
                     content: .bytes(Array(text.utf8)))

@@ -41,7 +41,7 @@ struct SessionArea: DashboardArea {
         let members: [(Atom, Term)] = [
             ("role", .binary(visitor.role?.rawValue ?? "")),
             ("terminal", access.mayOpenTerminals(visitor).term),
-            ("methods", access.methods.term), ("login", true.term),
+            ("methods", access.methods.term),
         ]
         return .object(members)
     }

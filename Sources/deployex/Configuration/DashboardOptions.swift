@@ -32,9 +32,6 @@ struct DashboardOptions: Equatable {
         return "\(scheme)://\(host)" + (address.port == usual ? "" : ":\(address.port)")
     }
 
-    /// Terminals are for this host, unless somebody says otherwise.
-    var allowsTerminals: Bool { terminal ?? address.isLoopback }
-
     /// A secret, and where it is.
     enum Secret: Equatable {
         case value(String, name: String)
@@ -100,7 +97,7 @@ struct DashboardOptions: Equatable {
         }
         access.administrator = try Self.hash(administratorHash)
         access.viewer = try Self.hash(viewerHash)
-        access.allowsTerminals = allowsTerminals
+        access.allowsTerminals = terminalPermission != .nowhere
         access.port = address.port
         return access
     }
