@@ -75,6 +75,15 @@ import Testing
         }
     }
 
+    @Test(arguments: ["((((()%)%)%)%)%", "(((((a{0})%)%)%)%)%", "((((((^)?)%)%)%)%)%"])
+    func `repeating what is empty costs nothing`(pattern: String) throws {
+        let pattern = pattern.replacing("%", with: "{1000}")
+        do {
+            _ = try LineProgram(LinePattern(parsing: pattern))
+        } catch LinePatternError.tooLarge {
+        }
+    }
+
     @Test func `the work is proportional to the line, whatever the pattern`() throws {
         // A backtracking engine needs 2 to the power of the length for these.
         for pattern in ["(a*)*b", "(a|aa)+$", "(a?){30}a{30}b", "(x+x+)+y", "((a{0,20}){0,20})c"] {

@@ -199,6 +199,25 @@ import Testing
         }
     }
 
+    @Test func `where another program has what localhost also means, nobody is led there`()
+        async throws
+    {
+        let (world, port) = try world([:])
+        let holder = try HeldPort(port, isOfIPv6: true)
+        try await attempt {
+            try await world.start()
+            try await world.waitForLog("HTTP: listening on [::1]:\(port)")
+            let refused = try await world.command("login-link")
+            #expect(refused.status == 1 && refused.stderr.contains("another program has its port"))
+            holder.release()
+            try await world.waitForLog("Access deployex at http://localhost:\(port)")
+            #expect(try await world.command("login-link").status == 0)
+            #expect(try await ask(port, "/health").status == 503)
+        } thenAlways: {
+            await world.end()
+        }
+    }
+
     @Test func `a token that is too short, and a file that others can read, are refused`()
         async throws
     {
@@ -226,19 +245,39 @@ import Testing
 private final class HeldPort: @unchecked Sendable {
     private var descriptor: Int32
 
-    init(_ port: Int) throws {
-        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    /// On 127.0.0.1, or on ::1.
+    init(_ port: Int, isOfIPv6: Bool = false) throws {
+        descriptor = socket(isOfIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        let code =
+            isOfIPv6
+            ? Self.bind(descriptor, Self.loopbackOfIPv6(port))
+            : Self.bind(descriptor, Self.loopback(port))
+        guard code == 0, listen(descriptor, 1) == 0 else {
+            throw TestFailure("port \(port) cannot be held")
+        }
+    }
+
+    private static func loopback(_ port: Int) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
         address.sin_port = in_port_t(UInt16(port).bigEndian)
         address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let code = withUnsafePointer(to: &address) {
+        return address
+    }
+
+    private static func loopbackOfIPv6(_ port: Int) -> sockaddr_in6 {
+        var address = sockaddr_in6()
+        address.sin6_family = sa_family_t(AF_INET6)
+        address.sin6_port = in_port_t(UInt16(port).bigEndian)
+        address.sin6_addr = in6addr_loopback
+        return address
+    }
+
+    private static func bind<Address>(_ descriptor: Int32, _ address: Address) -> Int32 {
+        withUnsafePointer(to: address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+                Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<Address>.size))
             }
-        }
-        guard code == 0, listen(descriptor, 1) == 0 else {
-            throw TestFailure("port \(port) cannot be held")
         }
     }
 

@@ -30,7 +30,8 @@ package struct AttemptLimit: Equatable, Sendable {
 
     /// How long the source has to wait; `nil` if it may try.
     package func wait(_ source: PeerSource, at now: MonotonicTime) -> Duration? {
-        if all.end > now, all.count >= limits.count { return all.end - now }
+        // This host's users have their own limit: strangers do not keep them out.
+        if !source.isLoopback, all.end > now, all.count >= limits.count { return all.end - now }
         guard let failures = ofSource[source], failures.end > now,
             failures.count >= limits.countOfSource
         else { return nil }

@@ -44,6 +44,11 @@ package actor DashboardAccess {
     private let clock: @Sendable () -> MonotonicTime
     private let work: PasswordWork
     private var attempts: AttemptLimit
+    /// Of the API's token: who guesses it keeps nobody from logging in.
+    private var tokenAttempts: AttemptLimit
+    /// Whether the dashboard's port is deployex's: otherwise a link would tell its secret to whoever
+    /// has it.
+    package var isServed = false
     private var sessions: Sessions
     private var links = LoginLinks()
     private var sweep: LoopTimer?
@@ -69,6 +74,7 @@ package actor DashboardAccess {
         cookie = SessionCookie(port: settings.port)
         work = PasswordWork(loop: loop)
         attempts = AttemptLimit(limits: settings.attempts)
+        tokenAttempts = AttemptLimit(limits: settings.attempts)
         sessions = Sessions(limits: settings.sessions)
     }
 
@@ -137,9 +143,9 @@ package actor DashboardAccess {
             throw .forbidden("set DEPLOYEX_API_TOKEN or DEPLOYEX_API_TOKEN_FILE to use a token")
         }
         let (source, now) = (source(of: request), clock())
-        if let wait = attempts.wait(source, at: now) { throw .tooManyAttempts(wait: wait) }
+        if let wait = tokenAttempts.wait(source, at: now) { throw .tooManyAttempts(wait: wait) }
         guard SecretComparison.areEqual(Array(given.utf8), Array(token.utf8)) else {
-            attempts.failed(source, at: now)
+            tokenAttempts.failed(source, at: now)
             report(.warning("A wrong token of the API from \(source)"))
             throw .unauthorized("the token is wrong")
         }
@@ -323,6 +329,8 @@ extension HTTPServerRequest {
         peer.isLoopback && head.fields.values("forwarded").isEmpty
             && head.fields.values("x-forwarded-for").isEmpty
             && head.fields.values("x-real-ip").isEmpty && head.fields.values("via").isEmpty
+            // A proxy that says nothing of this still names the host that it was asked for.
+            && AllowedHosts().allow(head.host)
     }
 
     /// `Authorization: Bearer TOKEN`. Source: RFC 6750, section 2.1.

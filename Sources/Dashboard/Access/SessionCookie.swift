@@ -8,7 +8,7 @@ struct SessionCookie: Equatable, Sendable {
     let port: UInt16
 
     /// So many cookies of that name are looked at: others of this host may set some as well.
-    private static let limit = 8
+    private static let limit = 200
 
     private func name(_ request: HTTPServerRequest) -> String {
         (RequestOrigin.isSecure(request) ? "__Host-" : "") + "deployex_\(port)"

@@ -6,7 +6,8 @@ package import Transport
 /// other programs of this host, whatever their ports. The token alone is worth nothing either.
 package struct Sessions: Sendable {
     package struct Limits: Equatable, Sendable {
-        /// Sessions at a time. The one that has rested longest makes room. Default: 64.
+        /// Sessions at a time. A viewer's that has rested longest makes
+        /// room, or else an administrator's. Default: 64.
         package var count = 64
         /// From the last request to the end. Default: 8 hours.
         package var idleTime: Duration = .seconds(8 * 3600)
@@ -59,8 +60,11 @@ package struct Sessions: Sendable {
         _ role: Visitor.Role, by method: Method, at now: MonotonicTime
     ) -> (begun: Begun, removed: Session?) {
         var removed: Session?
+        // Viewers do not throw administrators out.
+        let viewers = sessions.values.filter { $0.role == .viewer }
         if sessions.count >= limits.count,
-            let oldest = sessions.values.min(by: { $0.lastUse < $1.lastUse })
+            let oldest = (viewers.isEmpty ? Array(sessions.values) : viewers)
+                .min(by: { $0.lastUse < $1.lastUse })
         {
             removed = sessions.removeValue(forKey: oldest.id)
         }

@@ -39,7 +39,11 @@ extension Metrics {
             "The memory that the node has allocated for other things than processes.",
             samples {
                 let memory = $0.memory
-                let known = memory.atom + memory.binary + memory.code + memory.ets
+                // The node may say anything.
+                let known = [memory.atom, memory.binary, memory.code, memory.ets].reduce(0) {
+                    let (sum, overflows) = $0.addingReportingOverflow($1)
+                    return overflows ? .max : sum
+                }
                 return [
                     (("usage", "atom"), memory.atom), (("usage", "binary"), memory.binary),
                     (("usage", "code"), memory.code), (("usage", "ets"), memory.ets),

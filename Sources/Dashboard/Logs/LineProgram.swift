@@ -79,7 +79,13 @@ package struct LineProgram: Equatable, Sendable {
     private mutating func append(
         _ element: LinePattern, _ minimum: Int, _ maximum: Int?
     ) throws(LinePatternError) {
-        for _ in 0..<minimum { try append(element) }
+        for _ in 0..<minimum {
+            let before = instructions.count
+            try append(element)
+            // What has no instructions has none the next time either: repeating it would take time
+            // that the limit on instructions does not see.
+            if instructions.count == before { break }
+        }
         guard let maximum else {
             let split = instructions.count
             try append(.split(split + 1, 0))

@@ -56,6 +56,7 @@ actor LogAnswers {
     struct Limits: Equatable, Sendable {
         var searchCount = 2
         var downloadCount = 4
+        var pageCount = 4
     }
 
     private nonisolated let loop: EventLoop
@@ -63,6 +64,7 @@ actor LogAnswers {
     private let limits: Limits
     private var searchCount = 0
     private var downloadCount = 0
+    private var pageCount = 0
 
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()
@@ -103,6 +105,12 @@ actor LogAnswers {
         guard before == nil || after == nil else {
             throw DashboardRefusal(.malformed, "a page is before or after a cursor, not both")
         }
+        guard pageCount < limits.pageCount else {
+            throw DashboardRefusal(
+                .unavailable, "\(pageCount) pages are being read already: try again")
+        }
+        pageCount += 1
+        defer { pageCount -= 1 }
         do throws(LogReadingError) {
             return try await offload { () throws(LogReadingError) in
                 let page =
@@ -125,7 +133,7 @@ actor LogAnswers {
     {
         let fields = try request.query()
         let target = try Self.target(fields)
-        let query = try Self.query(fields)
+        let query = try await Self.query(fields)
         let cursor = try Self.cursor("before", fields)
         let sources = try await backend.logs(of: target)
         guard searchCount < limits.searchCount else {
@@ -153,7 +161,7 @@ actor LogAnswers {
         }
     }
 
-    private static func query(_ fields: FormFields) throws(DashboardRefusal) -> LogQuery {
+    private static func query(_ fields: FormFields) async throws(DashboardRefusal) -> LogQuery {
         guard let text = fields["q"], !text.isEmpty else {
             throw DashboardRefusal(.malformed, "\"q\" says what to search for")
         }
@@ -161,10 +169,12 @@ actor LogAnswers {
         let isPattern = try flag("regex", fields)
         let program: LineProgram
         do throws(LinePatternError) {
-            program = try LineProgram(
-                isPattern
-                    ? LinePattern(parsing: text, ignoringCase: ignoresCase)
-                    : LinePattern(literal: text, ignoringCase: ignoresCase))
+            program = try await offload { () throws(LinePatternError) in
+                try LineProgram(
+                    isPattern
+                        ? LinePattern(parsing: text, ignoringCase: ignoresCase)
+                        : LinePattern(literal: text, ignoringCase: ignoresCase))
+            }
         } catch {
             throw DashboardRefusal(.malformed, "the pattern: \(error)")
         }
@@ -199,6 +209,8 @@ actor LogAnswers {
 
     /// Writes the logs one after the other, each as far as it goes now.
     private func write(_ sources: [LogSource], to writer: HTTPContentWriter) async {
+        // Others may have begun since the answer's head was made.
+        guard downloadCount < limits.downloadCount else { return await writer.close() }
         downloadCount += 1
         defer { downloadCount -= 1 }
         for source in sources {

@@ -114,7 +114,10 @@ package enum LogMerge {
         return MergedPage(
             lines: lines, before: LogCursor(heads.map(\.begin)),
             after: LogCursor(heads.map(\.end)),
-            skippedByteCount: heads.reduce(0) { $0 + $1.skippedByteCount },
+            skippedByteCount: heads.reduce(0) {
+                // Names of files can say that any number was skipped.
+                min($0 + min($1.skippedByteCount, 1 << 50), 1 << 56)
+            },
             isLast: heads.allSatisfy { $0.isLast && $0.key == nil },
             hasUnfinishedLine: heads.contains(where: \.hasUnfinishedLine))
     }

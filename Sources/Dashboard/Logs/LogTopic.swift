@@ -8,7 +8,7 @@ struct LogTopic: EventTopicSource {
     let kind = "log"
     private let target: LogTarget
     private let backend: any LogBackend
-    private let observer = "event stream \(RandomToken.hexadecimal(byteCount: 8))"
+    private let observer = ObservationFeed.pagePrefix + RandomToken.hexadecimal(byteCount: 8)
 
     /// What one event has at most.
     private static let lineCount = 500

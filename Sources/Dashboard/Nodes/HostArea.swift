@@ -29,7 +29,7 @@ private struct HostTopic: EventTopicSource {
     let kind = "host"
     let backend: any HostBackend
     /// Each waits on its own.
-    private let observer = "event stream \(RandomToken.hexadecimal(byteCount: 8))"
+    private let observer = ObservationFeed.pagePrefix + RandomToken.hexadecimal(byteCount: 8)
 
     init(backend: any HostBackend) {
         self.backend = backend

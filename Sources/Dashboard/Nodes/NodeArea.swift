@@ -107,7 +107,7 @@ private struct NodeTopic: EventTopicSource {
     let backend: any NodeBackend
     let instance: InstanceName
     /// Each waits on its own.
-    private let observer = "event stream \(RandomToken.hexadecimal(byteCount: 8))"
+    private let observer = ObservationFeed.pagePrefix + RandomToken.hexadecimal(byteCount: 8)
 
     init(backend: any NodeBackend, instance: InstanceName) {
         self.backend = backend

@@ -7,7 +7,7 @@ struct StatusTopic: EventTopicSource {
     let backend: any DeploymentBackend
     let news: DeploymentNews
     /// Each waits on its own.
-    private let observer = "event stream \(RandomToken.hexadecimal(byteCount: 8))"
+    private let observer = ObservationFeed.pagePrefix + RandomToken.hexadecimal(byteCount: 8)
 
     init(backend: any DeploymentBackend, news: DeploymentNews) {
         self.backend = backend
@@ -31,7 +31,7 @@ struct VersionsTopic: EventTopicSource {
     let kind = "versions"
     let backend: any DeploymentBackend
     let news: DeploymentNews
-    private let observer = "event stream \(RandomToken.hexadecimal(byteCount: 8))"
+    private let observer = ObservationFeed.pagePrefix + RandomToken.hexadecimal(byteCount: 8)
 
     init(backend: any DeploymentBackend, news: DeploymentNews) {
         self.backend = backend

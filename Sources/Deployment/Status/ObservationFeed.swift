@@ -60,6 +60,9 @@ package actor ObservationFeed {
     /// The revision of all `topics` together, to be compared with a later one.
     package func revision(of topics: Set<ObservationTopic>) -> Int { register.revision(of: topics) }
 
+    /// How the names of observers begin that are topics of the dashboard's event streams.
+    package static let pagePrefix = "event stream "
+
     /// How many observers wait.
     var observerCount: Int { waiting.count }
 
@@ -155,7 +158,9 @@ package struct ObservationRegister: Equatable, Sendable {
 
     /// - Returns: `nil` if too many wait already.
     mutating func enter(_ topics: Set<ObservationTopic>, observer: String) -> Int? {
-        guard entries.count < limits.count,
+        // Pages do not keep commands from waiting, nor what deployex itself waits for.
+        let isPage = observer.hasPrefix(ObservationFeed.pagePrefix)
+        guard entries.count < (isPage ? limits.count * 3 / 4 : limits.count),
             entries(of: observer).count < limits.countOfObserver
         else { return nil }
         nextID += 1

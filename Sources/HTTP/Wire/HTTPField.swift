@@ -20,7 +20,9 @@ extension [HTTPField] {
     /// The elements of all fields of that name, whose values are lists (RFC 9110, section 5.6.1).
     package func elements(_ name: String) -> [String] {
         values(name).flatMap { value in
-            value.split(separator: ",").map(HTTPText.trimmed).filter { !$0.isEmpty }
+            // By bytes: what combines with a comma does not hide it.
+            value.utf8.split(separator: UInt8(ascii: ",")).map { HTTPText.trimmed(Substring($0)) }
+                .filter { !$0.isEmpty }
         }
     }
 }

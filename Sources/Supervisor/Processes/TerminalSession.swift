@@ -191,8 +191,11 @@ package final class TerminalSession: @unchecked Sendable {
         while !pending.isEmpty {
             let count = Glibc.write(terminal, pending, pending.count)
             if count < 0, clinux_errno() == EINTR { continue }
-            // EAGAIN: the program reads nothing at the moment.
-            guard count > 0 else { break }
+            guard count > 0 else {
+                // EAGAIN: the program reads nothing at the moment. Otherwise nobody ever will.
+                if count < 0, clinux_errno() != EAGAIN { pending = [] }
+                break
+            }
             pending.removeFirst(count)
         }
     }

@@ -29,6 +29,8 @@ package struct PeerSource: Hashable, Sendable, CustomStringConvertible {
         }
     }
 
+    package var isLoopback: Bool { kind == .loopback }
+
     package static func == (left: PeerSource, right: PeerSource) -> Bool { left.kind == right.kind }
 
     package func hash(into hasher: inout Hasher) { hasher.combine(kind) }

@@ -1,5 +1,6 @@
 internal import Dashboard
 internal import ErlDist
+internal import Glibc
 internal import HTTP
 internal import Transport
 
@@ -9,6 +10,9 @@ actor HTTPListening {
     private let options: DashboardOptions
     private let log: @Sendable (LogLevel, String) -> Void
     private let server: HTTPServer
+    /// The other address that `localhost` may mean: a program that had it would be taken for the
+    /// dashboard.
+    private let other: HTTPServer?
     private let access: DashboardAccess
     private var retry: LoopTimer?
     private var isStopped = false
@@ -28,6 +32,9 @@ actor HTTPListening {
         self.log = log
         self.access = access
         server = HTTPServer(loop: loop, tls: tls) { await service.answer($0) }
+        other =
+            options.address.isOfIPv4 && options.host == "localhost"
+            ? HTTPServer(loop: loop, tls: tls) { await service.answer($0) } : nil
     }
 
     /// Listens as soon as the port is free.
@@ -36,6 +43,8 @@ actor HTTPListening {
         do {
             // The server is on the same loop.
             try server.assumeIsolated { _ = try $0.start(on: options.address) }
+            try startOther()
+            access.assumeIsolated { $0.isServed = true }
             log(.info, "Access deployex at \(options.url)")
             showLink()
         } catch {
@@ -46,6 +55,18 @@ actor HTTPListening {
             retry = loop.schedule(after: Self.retryInterval) { [self] in
                 assumeIsolated { $0.start() }
             }
+        }
+    }
+
+    private func startOther() throws {
+        let address = SocketAddress.loopbackOfIPv6(port: options.address.port)
+        do {
+            try other?.assumeIsolated { _ = try $0.start(on: address) }
+        } catch let error as SystemError where [EADDRNOTAVAIL, EAFNOSUPPORT].contains(error.code) {
+            // This host has no IPv6.
+        } catch {
+            server.assumeIsolated { $0.stop() }
+            throw error
         }
     }
 
@@ -65,6 +86,8 @@ actor HTTPListening {
     func stop() {
         isStopped = true
         retry?.cancel()
+        access.assumeIsolated { $0.isServed = false }
         server.assumeIsolated { $0.stop() }
+        other?.assumeIsolated { $0.stop() }
     }
 }

@@ -613,6 +613,11 @@ actor Server {
                     throw ControlRefusal(
                         "deployex does not listen for HTTP here: DEPLOYEX_PHX_SERVER is false")
                 }
+                guard await access.isServed else {
+                    throw ControlRefusal(
+                        "deployex does not listen at \(url) at the moment: another program has its "
+                            + "port. See the log")
+                }
                 return "\(url)/login?\(await access.makeLink())"
             },
             stopAll: { caller in

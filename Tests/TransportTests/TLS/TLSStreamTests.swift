@@ -396,7 +396,10 @@ actor TLSEndpoint {
         let context = try TLSContext(files.configuration("node"), role: .server)
         let loop = loop
         let address = try await server.listen { tcp in
-            guard let stream = try? TLSStream(accepting: tcp, context, on: loop) else { return }
+            guard
+                let stream = try? TLSStream(
+                    accepting: tcp, context, on: loop, handshakeTimeout: .seconds(60))
+            else { return }
             server.assumeIsolated { $0.adopt(stream) }
         }
         let client = TLSEndpoint(loop: loop)
@@ -430,7 +433,8 @@ actor TLSEndpoint {
         let context = try TLSContext(files.configuration("node"), role: .server)
         let loop = loop
         let address = try await server.listen { tcp in
-            try? TLSStream(accepting: tcp, context, on: loop).close()
+            try? TLSStream(accepting: tcp, context, on: loop, handshakeTimeout: .seconds(60))
+                .close()
         }
         let client = TLSEndpoint(loop: loop)
         try await client.connect(
