@@ -247,7 +247,9 @@ private final class HeldPort: @unchecked Sendable {
 
     /// On 127.0.0.1, or on ::1.
     init(_ port: Int, isOfIPv6: Bool = false) throws {
-        descriptor = socket(isOfIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        // Programs of other tests must not inherit it.
+        descriptor = socket(
+            isOfIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
         let code =
             isOfIPv6
             ? Self.bind(descriptor, Self.loopbackOfIPv6(port))
