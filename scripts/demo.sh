@@ -310,7 +310,7 @@ EOF
 
 step "Starting deployex: no version is published yet" \
     "folders   $folder/{storage,varlib,log}" \
-    "ports     instances $first_port–$((first_port + replicas - 1)), port mapper (EPMD) $epmd_port" \
+    "ports     instances $first_port–$((first_port + replicas - 1)), port mapper (EPMD) $epmd_port, dashboard $http_port" \
     "log       $log"
 # In sessions of their own: Ctrl-C reaches this script only, which then stops them in order.
 setsid "$deployex" epmd >"$folder/epmd.log" 2>&1 </dev/null &
@@ -324,6 +324,8 @@ setsid "$deployex" start --sname deployex >>"$log" 2>&1 </dev/null &
 deployex_pid=$!
 await "an answer from deployex" answers
 say "deployex answers   OS pid $deployex_pid"
+await "the dashboard's address" grep -q 'Log in with ' "$log"
+say "dashboard          $(sed -n 's/.*Log in with \(http[^ ]*\).*/\1/p' "$log")   (logs you in once, within ten minutes)"
 step_log
 
 step "1. First deployment: 0.1.0 on $replicas instances"
@@ -393,6 +395,7 @@ cat <<EOF
 Everything keeps running until Ctrl-C. In another terminal:
   . $folder/env
   $deployex status
+  $deployex login-link        an address that logs you in at the dashboard
   $deployex rpc counter-1 erlang system_info '[otp_release]'
   curl -X POST http://127.0.0.1:$first_port/increment
   curl -X POST http://127.0.0.1:$first_port/crash

@@ -33,11 +33,13 @@ package actor Browser {
         executor.asUnownedSerialExecutor()
     }
 
+    private static let slots = Slots(2)
+
     /// Runs a browser for as long as `body` takes. Two exist at a time at most.
     package static func run<Result: Sendable>(
         _ look: Look = .desktop, _ body: @Sendable (Browser) async throws -> Result
     ) async throws -> Result {
-        await BrowserSlots.shared.take()
+        await slots.take()
         return try await attempt {
             let browser = try Browser()
             return try await attempt {
@@ -47,7 +49,7 @@ package actor Browser {
                 await browser.end()
             }
         } thenAlways: {
-            await BrowserSlots.shared.give()
+            await slots.give()
         }
     }
 
@@ -303,24 +305,4 @@ package actor Browser {
 package struct AccessibleNode: Equatable, Sendable {
     package var role: String
     package var name: String
-}
-
-/// Lets two browsers exist at a time.
-private actor BrowserSlots {
-    static let shared = BrowserSlots()
-
-    private var free = 2
-    private var waiters: [CheckedContinuation<Void, Never>] = []
-
-    func take() async {
-        guard free == 0 else {
-            free -= 1
-            return
-        }
-        await withCheckedContinuation { waiters.append($0) }
-    }
-
-    func give() {
-        if waiters.isEmpty { free += 1 } else { waiters.removeFirst().resume() }
-    }
 }

@@ -12,16 +12,19 @@ extension DeployexWorld {
         }
     }
 
+    /// A world is some virtual machines that boot.
+    private static let slots = Slots(2)
+
     /// Makes a world, starts it, and ends it also when `body` throws. Two exist at a time at most.
     static func run<Result: Sendable>(
         _ options: Options = Options(), isStarted: Bool = true,
         _ body: @Sendable (DeployexWorld) async throws -> Result
     ) async throws -> Result {
-        await WorldSlots.shared.take()
+        await slots.take()
         return try await attempt {
             try await runInSlot(options, isStarted: isStarted, body)
         } thenAlways: {
-            await WorldSlots.shared.give()
+            await slots.give()
         }
     }
 
@@ -71,25 +74,5 @@ extension Trait where Self == SharedWorld {
         _ options: DeployexWorld.Options = .init(), running version: String? = nil
     ) -> Self {
         SharedWorld(options: options, version: version)
-    }
-}
-
-/// Lets two worlds exist at a time: a world is some virtual machines that boot.
-private actor WorldSlots {
-    static let shared = WorldSlots()
-
-    private var free = 2
-    private var waiters: [CheckedContinuation<Void, Never>] = []
-
-    func take() async {
-        guard free == 0 else {
-            free -= 1
-            return
-        }
-        await withCheckedContinuation { waiters.append($0) }
-    }
-
-    func give() {
-        if waiters.isEmpty { free += 1 } else { waiters.removeFirst().resume() }
     }
 }
