@@ -7,8 +7,9 @@ import Testing
 @Suite(.timeLimit(.minutes(3))) struct HTTPAddressTests {
     private static let token = "a-token-of-sixteen-bytes"
 
-    private func world(_ variables: [String: String]) throws -> (DeployexWorld, port: Int) {
-        let port = FreePorts.take()
+    private func world(
+        _ variables: [String: String], port: Int = FreePorts.take()
+    ) throws -> (DeployexWorld, port: Int) {
         var options = DeployexWorld.Options()
         options.variables = [
             "DEPLOYEX_PHX_SERVER": "true", "DEPLOYEX_PHX_PORT": "\(port)",
@@ -183,8 +184,8 @@ import Testing
     }
 
     @Test func `a port that is taken is a warning, and is tried again`() async throws {
-        let (world, port) = try world([:])
-        let holder = try HeldPort(port)
+        let holder = try HeldPort()
+        let (world, port) = try world([:], port: holder.port)
         try await attempt {
             try await world.start()
             try await world.waitForLog("HTTP: listening on 127.0.0.1:\(port)")
@@ -202,8 +203,8 @@ import Testing
     @Test func `where another program has what localhost also means, nobody is led there`()
         async throws
     {
-        let (world, port) = try world([:])
-        let holder = try HeldPort(port, isOfIPv6: true)
+        let holder = try HeldPort(isOfIPv6: true)
+        let (world, port) = try world([:], port: holder.port)
         try await attempt {
             try await world.start()
             try await world.waitForLog("HTTP: listening on [::1]:\(port)")
@@ -243,20 +244,32 @@ import Testing
 
 /// A port that somebody else listens on.
 private final class HeldPort: @unchecked Sendable {
-    private var descriptor: Int32
+    let port: Int
+    private let descriptor: Int32
 
-    /// On 127.0.0.1, or on ::1.
-    init(_ port: Int, isOfIPv6: Bool = false) throws {
-        // Programs of other tests must not inherit it.
-        descriptor = socket(
-            isOfIPv6 ? AF_INET6 : AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
-        let code =
-            isOfIPv6
-            ? Self.bind(descriptor, Self.loopbackOfIPv6(port))
-            : Self.bind(descriptor, Self.loopback(port))
-        guard code == 0, listen(descriptor, 1) == 0 else {
-            throw TestFailure("port \(port) cannot be held")
+    /// On 127.0.0.1, or on ::1. Where the host's other programs are faster, the next port is tried.
+    init(isOfIPv6: Bool = false) throws {
+        var reason = ""
+        for _ in 0..<20 {
+            let port = FreePorts.take()
+            // Programs of other tests must not inherit it.
+            let raw = socket(
+                isOfIPv6 ? AF_INET6 : AF_INET,
+                Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+            // What an earlier test has connected to may still be in TIME_WAIT.
+            var yes: Int32 = 1
+            setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
+            let code =
+                isOfIPv6
+                ? Self.bind(raw, Self.loopbackOfIPv6(port)) : Self.bind(raw, Self.loopback(port))
+            if code == 0, listen(raw, 1) == 0 {
+                (self.port, descriptor) = (port, raw)
+                return
+            }
+            reason = "port \(port) cannot be held: \(String(cString: strerror(errno)))"
+            close(raw)
         }
+        throw TestFailure(reason)
     }
 
     private static func loopback(_ port: Int) -> sockaddr_in {

@@ -47,11 +47,9 @@ package enum FreePorts {
     }
 
     private static func isFree(_ port: Int) -> Bool {
-        withSocket { raw in
-            var yes: Int32 = 1
-            setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &yes, socklen_t(MemoryLayout<Int32>.size))
-            return withAddress(INADDR_ANY, port) { bind(raw, $0, $1) == 0 }
-        }
+        // Without SO_REUSEADDR: a port on which connections of an earlier user are still in TIME_WAIT
+        // is taken for a program that does not set that option.
+        withSocket { raw in withAddress(INADDR_ANY, port) { bind(raw, $0, $1) == 0 } }
     }
 
     /// Whether somebody listens on this port of 127.0.0.1.
