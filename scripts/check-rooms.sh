@@ -17,6 +17,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 rooms='
 ExternalTermFormat/.:
 Transport/Base:
+Transport/Crypto:
 Transport/Loop: Base
 Transport/Trust: Base
 Transport/TLS/Files: Base Trust

@@ -1,4 +1,5 @@
 internal import COpenSSL
+internal import Transport
 
 /// A password as it is kept: `scrypt:14:8:5:SALT:HASH`. The numbers are scrypt's cost (a power of
 /// two), block size and parallelization, and what follows is in hexadecimal.

@@ -1,5 +1,6 @@
 internal import CAssets
 internal import HTTP
+internal import Transport
 
 /// A file that browsers are served, in the two forms that they may have it in.
 struct Asset: Equatable, Sendable {
