@@ -60,7 +60,7 @@ Dashboard/Events: Access Routing
 Dashboard/Logs: Access Routing Events
 Dashboard/Nodes: Access Routing Events
 Dashboard/Terminal: Access Routing Events
-Dashboard/Pages: Access Routing Events
+Dashboard/Pages: Routing Events
 Dashboard/Service: Access Routing Figures Events Logs Nodes Terminal Pages
 deployex/Output:
 deployex/CommandLine: Output
