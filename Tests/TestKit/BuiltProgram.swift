@@ -8,8 +8,9 @@ package enum BuiltProgram {
         return "/" + parts.joined(separator: "/")
     }()
 
-    /// `deployex`, as it is built beside the tests.
-    package static let deployex = path("deployex")
+    /// `deployex`, as it is built beside the tests, or the one that `DEPLOYEX_TESTED` names: what
+    /// ships is optimized, and the compiler can be wrong there alone.
+    package static let deployex = ThisHost.environment["DEPLOYEX_TESTED"] ?? path("deployex")
 
     /// A program of the tests' own build, or of the last debug build.
     package static func path(_ name: String) -> String {
