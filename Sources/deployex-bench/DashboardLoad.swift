@@ -25,6 +25,7 @@ enum DashboardLoad {
     }
 
     private static func measure(_ site: DashboardSite, _ peers: Peers) async throws -> [Row] {
+        let paints = try await FirstPaint.measure(site.url)
         var sessions: [DashboardSite.Session] = []
         while sessions.count * streamsOfSession < streamCount {
             sessions.append(try await site.logIn())
@@ -76,7 +77,12 @@ enum DashboardLoad {
                 measure: "dashboard, " + measure, unit: unit, peer: "",
                 series: Series(ours: [value], peer: []), target: target)
         }
-        return [
+        let paint = paints.map { paints in
+            Row(
+                measure: "dashboard, first paint on loopback", unit: "ms", peer: "",
+                series: Series(ours: paints, peer: []), target: .oursBelow(100))
+        }
+        return (paint.map { [$0] } ?? []) + [
             row(
                 "99 % of the loop's turns within", "ms", after.turns(since: before) * 1000,
                 .oursBelow(5)),
@@ -160,6 +166,7 @@ struct DashboardSite: Sendable {
     }
 
     var logPath: String { site.logPath }
+    var url: String { "http://localhost:\(port)/" }
 
     func end() async {
         process.kill()
