@@ -17,13 +17,36 @@ export function rollout(app, versions) {
   return { isGoing: steps.some((entry) => entry.state !== "done"), isFailed: failed, steps };
 }
 
-function step(instance, { target_version: target, problem }, outcome) {
+const phaseNames = {
+  staging: "unpacking", preparing: "pre-commands", stopping: "stopping", moving: "changing folders",
+  upgrading: "hot upgrade", awaiting_ready: "becoming ready",
+};
+
+function phaseName(phase) {
+  return phaseNames[phase] ?? phase;
+}
+
+/** "unpacking 2.1 s, stopping 0.3 s" */
+export function phases(steps) {
+  return (steps ?? []).map((step) => `${phaseName(step.phase)} ${shortDuration(step.seconds)}`).join(", ");
+}
+
+function step(instance, app, outcome) {
+  const { target_version: target, problem } = app;
   const key = String(instance.instance);
   const name = `Instance ${key}`;
+  const going = app.rollout?.instance === instance.instance ? app.rollout : null;
+  if (going) {
+    const left = typeof going.seconds_left === "number" ? `, ${shortDuration(going.seconds_left)} left` : "";
+    return {
+      key, state: "working", title: `${name} goes to ${going.version}: ${phaseName(going.phase)}`,
+      text: [phases(going.steps) + left, instance.reason].filter(Boolean).join(" · "),
+    };
+  }
   const hasTarget = instance.version === target;
   if (hasTarget && instance.status === "running") {
     const how = outcome?.version === target && outcome.outcome === "succeeded"
-      ? `${deploymentName(outcome.kind)} in ${shortDuration(outcome.duration_seconds)}` : "";
+      ? [`${deploymentName(outcome.kind)} in ${shortDuration(outcome.duration_seconds)}`, phases(outcome.steps)].filter(Boolean).join(": ") : "";
     return { key, state: "done", title: `${name} runs ${target}`, text: how };
   }
   if (["failed", "unresponsive", "backoff"].includes(instance.status)) {

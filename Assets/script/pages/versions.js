@@ -7,6 +7,7 @@ import { actionButton } from "../components/action.js";
 import { Chooser } from "../components/chooser.js";
 import { deploymentName } from "../components/instance-card.js";
 import { lastLines } from "../components/last-lines.js";
+import { phases } from "../components/rollout.js";
 import { Table } from "../components/table.js";
 import { Timeline } from "../components/timeline.js";
 import { VersionsFeed } from "../events/versions-feed.js";
@@ -133,6 +134,7 @@ export class Page {
           nodes: (entry) => element("span", { class: `badge ${entry.outcome === "succeeded" ? "good" : "bad"}` }, visible(entry.outcome ?? "")),
         },
         { title: "Took", className: "number start", text: (entry) => shortDuration(entry.duration_seconds) },
+        { title: "Steps", text: (entry) => phases(entry.steps) },
         { title: "Asked by", text: (entry) => entry.by ?? entry.asked_by ?? "" },
         { title: "Reason", text: (entry) => entry.reason ?? "" },
       ],

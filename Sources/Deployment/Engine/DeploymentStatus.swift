@@ -41,27 +41,22 @@ package struct InstanceSnapshot: Equatable, Sendable {
 
 /// The change of one instance to another release, while it is under way.
 package struct RolloutSnapshot: Equatable, Sendable {
-    package enum Phase: String, Sendable, CaseIterable {
-        /// The package is fetched, checked and unpacked.
-        case staging
-        /// The pre-commands run.
-        case preparing
-        /// The process is to end.
-        case stopping
-        /// The folders change places.
-        case moving
-        /// The node is upgraded in place.
-        case upgrading
-        /// The release has been started, or upgraded to.
-        case awaitingReady = "awaiting_ready"
-    }
-
     package var instance: InstanceNumber
     package var version: String
-    package var phase: Phase
-    package var begin: MonotonicTime
+    /// The phases so far, each with its begin; the last is the present one.
+    package var steps: [Step]
     /// When the release has to be ready.
     package var deadline: MonotonicTime?
+
+    package struct Step: Equatable, Sendable {
+        package var phase: RolloutPhase
+        package var begin: MonotonicTime
+
+        package init(phase: RolloutPhase, begin: MonotonicTime) {
+            self.phase = phase
+            self.begin = begin
+        }
+    }
 }
 
 /// The state of one application, as ``DeploymentEngine/snapshot`` gives it.

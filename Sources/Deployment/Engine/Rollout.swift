@@ -20,8 +20,9 @@ internal import Transport
 struct Rollout: Equatable {
     let instance: InstanceNumber
     let release: Release
-    private let begin: MonotonicTime
     private var phase: Phase
+    /// The phases so far, each with its begin; the last is the present one.
+    private var steps: [RolloutSnapshot.Step]
 
     private enum Phase: Equatable {
         case staging
@@ -31,6 +32,30 @@ struct Rollout: Equatable {
         /// An earlier deployex began a resumed upgrade: its package is not staged any more.
         case upgrading(isResumed: Bool)
         case awaitingReady(DeploymentOutcome.Kind, deadline: MonotonicTime)
+
+        var name: RolloutPhase {
+            switch self {
+            case .staging: .staging
+            case .preparing: .preparing
+            case .stopping: .stopping
+            case .moving: .moving
+            case .upgrading: .upgrading
+            case .awaitingReady: .awaitingReady
+            }
+        }
+    }
+
+    /// - Parameter now: when the rollout begins.
+    private init(instance: InstanceNumber, release: Release, phase: Phase, now: MonotonicTime) {
+        self.instance = instance
+        self.release = release
+        self.phase = phase
+        steps = [.init(phase: phase.name, begin: now)]
+    }
+
+    private mutating func enter(_ next: Phase, _ now: MonotonicTime) {
+        phase = next
+        steps.append(.init(phase: next.name, begin: now))
     }
 
     private enum Move: Equatable {
@@ -100,18 +125,9 @@ extension Rollout {
     }
 
     var snapshot: RolloutSnapshot {
-        let phase: RolloutSnapshot.Phase =
-            switch phase {
-            case .staging: .staging
-            case .preparing: .preparing
-            case .stopping: .stopping
-            case .moving: .moving
-            case .upgrading: .upgrading
-            case .awaitingReady: .awaitingReady
-            }
-        return RolloutSnapshot(
-            instance: instance, version: release.version, phase: phase, begin: begin,
-            deadline: nextDeadline)
+        RolloutSnapshot(
+            instance: instance, version: release.version,
+            steps: steps, deadline: nextDeadline)
     }
 
     private var kind: DeploymentOutcome.Kind {
@@ -130,8 +146,18 @@ extension Rollout {
     ) -> DeploymentOutcome {
         DeploymentOutcome(
             version: release.version, hash: release.hash, kind: kind, instance: instance,
-            outcome: outcome, at: seconds, milliseconds: (now - begin).nanoseconds / 1_000_000,
-            reason: reason)
+            outcome: outcome, at: seconds, milliseconds: Self.milliseconds(steps[0].begin, now),
+            reason: reason, steps: pastSteps(now))
+    }
+
+    private func pastSteps(_ now: MonotonicTime) -> [DeploymentOutcome.Step] {
+        zip(steps, steps.dropFirst().map(\.begin) + [now]).map { step, end in
+            .init(phase: step.phase, milliseconds: Self.milliseconds(step.begin, end))
+        }
+    }
+
+    private static func milliseconds(_ begin: MonotonicTime, _ end: MonotonicTime) -> Int64 {
+        (end - begin).nanoseconds / 1_000_000
     }
 }
 
@@ -145,7 +171,7 @@ extension Rollout {
     ) -> (Rollout, [Action]) {
         let (number, running, record) = (instance.number, instance.current, around.plan.record)
         var rollout = Rollout(
-            instance: number, release: target, begin: around.now, phase: .staging)
+            instance: number, release: target, phase: .staging, now: around.now)
         let needed =
             "Update is needed at instance: \(number) from: \(running?.version ?? "none") to: "
             + "\(target.version)."
@@ -153,6 +179,8 @@ extension Rollout {
         if let running, instance.previous?.id == target.id,
             record.isGhosted(running.id) || !record.isInStore(target.id)
         {
+            // Nothing is staged.
+            rollout.steps = []
             actions = rollout.stop(for: .reversion, around)
         }
         return (rollout, [.log(.info, needed)] + actions)
@@ -168,7 +196,7 @@ extension Rollout {
             + "interrupted: asking the node what it runs"
         return (
             Rollout(
-                instance: number, release: to, begin: now, phase: .upgrading(isResumed: true)),
+                instance: number, release: to, phase: .upgrading(isResumed: true), now: now),
             [.log(.warning, told), .ask(.resumeHotUpgrade(number, from: from, to: to))]
         )
     }
@@ -180,10 +208,10 @@ extension Rollout {
         now: MonotonicTime
     ) -> Rollout {
         Rollout(
-            instance: number, release: release, begin: now,
+            instance: number, release: release,
             phase: .awaitingReady(
                 deployed.deployment == .hotUpgrade ? .hotUpgrade : .fullDeployment,
-                deadline: deadline))
+                deadline: deadline), now: now)
     }
 }
 
@@ -198,7 +226,7 @@ extension Rollout {
         guard count > 0, !around.plan.record.isPrepared(release.id) else {
             return [told] + deploy(decision, around)
         }
-        phase = .preparing(decision)
+        enter(.preparing(decision), around.now)
         return [
             told, .log(.info, "Running \(count) pre-commands of version \(version)"),
             .ask(.runPreCommands(instance, release)),
@@ -242,7 +270,7 @@ extension Rollout {
                 "Instance: \(instance): this hot upgrade has failed before: full deployment instead"
             return [.log(.warning, text)] + deployInFull(around)
         case .hotUpgrade(let from, _) where around.fleet[instance].isReady:
-            phase = .upgrading(isResumed: false)
+            enter(.upgrading(isResumed: false), around.now)
             return [.ask(.hotUpgrade(instance, from: from, to: release))]
         case .hotUpgrade:
             let text = "Instance: \(instance) is not ready: full deployment instead"
@@ -274,7 +302,7 @@ extension Rollout {
 extension Rollout {
     /// Stops the instance. The folders change places after that.
     private mutating func stop(for move: Move, _ around: Surroundings) -> [Action] {
-        phase = .stopping(for: move)
+        enter(.stopping(for: move), around.now)
         let pid = around.fleet[instance].identity?.pid
         let what = pid.map { "application pid: \($0)" } ?? "but application is not running."
         return [.log(.info, "Requested instance: \(instance) to stop \(what)"), .tell(.stop)]
@@ -379,7 +407,7 @@ extension Rollout {
             return upgradeFailed(reason, nodeIsUntouched: false, around)
         }
         let text = "Hot upgrade failed at instance: \(instance), running full deployment: \(reason)"
-        phase = .stopping(for: .promotion)
+        enter(.stopping(for: .promotion), around.now)
         return [.log(.error, text)] + noteFailed(reason, around) + [.tell(.kill)]
     }
 
@@ -415,7 +443,7 @@ extension Rollout {
 extension Rollout {
     private mutating func awaitReady(_ around: Surroundings) -> Action {
         let deadline = around.now + around.timings.readyTimeout
-        phase = .awaitingReady(kind, deadline: deadline)
+        enter(.awaitingReady(kind, deadline: deadline), around.now)
         return .tell(.beginTrial(until: deadline))
     }
 
@@ -431,7 +459,7 @@ extension Rollout {
             guard target?.id == release.id else {
                 return dropStaged + (here.current == nil ? [] : [.tell(.start)])
             }
-            phase = .moving(move)
+            enter(.moving(move), around.now)
             switch move {
             case .promotion: return [.ask(.promote(instance, release))]
             case .reversion: return [.ask(.revert(instance, release.id))]

@@ -37,6 +37,19 @@ package struct DeploymentOutcome: Codable, Equatable, Sendable {
     package var reason: String?
     /// Who asked for the release; `nil` when the catalog named it or another release failed.
     package var askedBy: String?
+    /// What it consisted of, in order; `nil` where an earlier deployex has written it.
+    package var steps: [Step]?
+
+    package struct Step: Codable, Equatable, Sendable {
+        /// A ``RolloutPhase``. A newer deployex may have others.
+        package var phase: String
+        package var milliseconds: Int64
+
+        package init(phase: RolloutPhase, milliseconds: Int64) {
+            self.phase = phase.rawValue
+            self.milliseconds = milliseconds
+        }
+    }
 }
 
 /// Who asked for a version.

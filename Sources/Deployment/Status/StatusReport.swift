@@ -48,12 +48,14 @@ package struct StatusReport: TermDocument {
         package var instance: Int?
         /// The version that the instance is being brought to.
         package var version: String?
-        /// One of ``RolloutSnapshot/Phase``.
+        /// A ``RolloutPhase``: what is under way.
         package var phase: String?
         /// How long it has been under way.
         package var seconds: Int?
         /// How long the release still has to become ready.
         package var secondsLeft: Int?
+        /// The phases so far, the present one included.
+        package var steps: [RolloutStep] = []
 
         package static let empty = Rollout()
 
@@ -61,7 +63,7 @@ package struct StatusReport: TermDocument {
             [
                 TermField("instance", \.instance), TermField("version", \.version),
                 TermField("phase", \.phase), TermField("seconds", \.seconds),
-                TermField("seconds_left", \.secondsLeft),
+                TermField("seconds_left", \.secondsLeft), TermField("steps", \.steps),
             ]
         }
     }
@@ -196,10 +198,19 @@ extension StatusReport.Application {
             rollout: snapshot.rollout.map { rollout in
                 .init(
                     instance: rollout.instance.value, version: rollout.version,
-                    phase: rollout.phase.rawValue,
-                    seconds: Int((now - rollout.begin).components.seconds),
+                    phase: rollout.steps.last?.phase.rawValue,
+                    seconds: rollout.steps.first.map {
+                        Int((now - $0.begin).components.seconds)
+                    },
                     secondsLeft: rollout.deadline.map {
                         max(0, Int(($0 - now).components.seconds))
+                    },
+                    steps: zip(
+                        rollout.steps, rollout.steps.dropFirst().map(\.begin) + [now]
+                    ).map { step, end in
+                        RolloutStep(
+                            phase: step.phase.rawValue,
+                            milliseconds: (end - step.begin).nanoseconds / 1_000_000)
                     })
             },
             instances: snapshot.instances.map { found in

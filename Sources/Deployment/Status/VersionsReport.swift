@@ -64,6 +64,8 @@ package struct VersionsReport: TermDocument {
         package var reason: String?
         /// Who asked for it; `null` when nobody has.
         package var askedBy: String?
+        /// What the change consisted of.
+        package var steps: [RolloutStep] = []
 
         package static let empty = Outcome()
 
@@ -73,7 +75,7 @@ package struct VersionsReport: TermDocument {
                 TermField("kind", \.kind), TermField("instance", \.instance),
                 TermField("outcome", \.outcome), TermField("at", \.at),
                 TermField("duration_seconds", \.durationSeconds), TermField("reason", \.reason),
-                TermField("asked_by", \.askedBy),
+                TermField("asked_by", \.askedBy), TermField("steps", \.steps),
             ]
         }
     }
@@ -114,6 +116,9 @@ extension VersionsReport.Outcome {
             instance: change.instance.value, outcome: change.outcome.rawValue,
             at: VersionsReport.text(unixSeconds: change.at),
             durationSeconds: (Double(change.milliseconds) / 100).rounded() / 10,
-            reason: change.reason, askedBy: change.askedBy)
+            reason: change.reason, askedBy: change.askedBy,
+            steps: (change.steps ?? []).map {
+                RolloutStep(phase: $0.phase, milliseconds: $0.milliseconds)
+            })
     }
 }

@@ -75,6 +75,20 @@ test("a rollout is a step for each instance", () => {
   ]);
 });
 
+test("the instance that is being changed shows its phases, and one that was how long they took", () => {
+  const steps = [{ phase: "staging", seconds: 2.14 }, { phase: "awaiting_ready", seconds: 3 }];
+  const app = {
+    target_version: "2", instances: [instance(1, "1", "starting", { reason: "nodedown" })],
+    rollout: { instance: 1, version: "2", phase: "awaiting_ready", seconds: 5, seconds_left: 30, steps },
+  };
+  equal(rollout(app, null).steps.map((step) => [step.state, step.title, step.text]), [
+    ["working", "Instance 1 goes to 2: becoming ready", "unpacking 2.1 s, becoming ready 3.0 s, 30.0 s left · nodedown"],
+  ]);
+  const done = { target_version: "2", instances: [instance(1, "2", "running")] };
+  const history = { history: [{ ...versions.history[0], steps }] };
+  equal(rollout(done, history).steps[0].text, "hot upgrade in 0.5 s: unpacking 2.1 s, becoming ready 3.0 s");
+});
+
 test("what holds a rollout up is what the instances wait for", () => {
   const app = { target_version: "2", problem: "the package of 2 is missing", instances: [instance(1, "1", "running")] };
   equal(rollout(app, null).steps.map((step) => [step.state, step.text]), [["waiting", "the package of 2 is missing"]]);

@@ -38,6 +38,11 @@ import Transport
         #expect(world.snapshot.history.map(\.kind) == [.hotUpgrade, .fullDeployment])
         #expect(world.snapshot.history.map(\.outcome) == [.failed, .succeeded])
         #expect(world.snapshot.history[0].reason == reason)
+        #expect(
+            world.snapshot.history.map { $0.steps?.map(\.phase) } == [
+                ["staging", "upgrading", "stopping"],
+                ["staging", "upgrading", "stopping", "moving", "awaiting_ready"],
+            ])
 
         world.tell(.staged(2, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
         #expect(world.take() == [.terminate(2)])

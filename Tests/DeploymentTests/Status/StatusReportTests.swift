@@ -32,8 +32,11 @@ import Transport
                 isConnected: true, isStoppedByOperator: false, identity: identity,
                 startedAt: MonotonicTime(nanoseconds: 0), crashRestarts: 1, forcedRestarts: 0),
             rollout: RolloutSnapshot(
-                instance: 2, version: "0.1.2", phase: .awaitingReady,
-                begin: MonotonicTime(nanoseconds: 2_000_000_000),
+                instance: 2, version: "0.1.2",
+                steps: [
+                    .init(phase: .staging, begin: MonotonicTime(nanoseconds: 2_000_000_000)),
+                    .init(phase: .awaitingReady, begin: MonotonicTime(nanoseconds: 4_560_000_000)),
+                ],
                 deadline: MonotonicTime(nanoseconds: 37_900_000_000)))
         #expect(
             term.json == """
@@ -54,7 +57,17 @@ import Transport
                         "version": "0.1.2",
                         "phase": "awaiting_ready",
                         "seconds": 5,
-                        "seconds_left": 30
+                        "seconds_left": 30,
+                        "steps": [
+                          {
+                            "phase": "staging",
+                            "seconds": 2.6
+                          },
+                          {
+                            "phase": "awaiting_ready",
+                            "seconds": 2.9
+                          }
+                        ]
                       },
                       "instances": [
                         {
@@ -148,7 +161,8 @@ import Transport
                 DeploymentOutcome(
                     version: "0.1.1", hash: "h", kind: .fullDeployment, instance: 1,
                     outcome: .failed, at: 1_700_000_000, milliseconds: 1_249,
-                    reason: "not ready", askedBy: "shell@host")
+                    reason: "not ready", askedBy: "shell@host",
+                    steps: [.init(phase: .moving, milliseconds: 1_249)])
             ], instances: [])
         #expect(
             VersionsReport(node: "deployex@host", applications: [snapshot]).term.json == """
@@ -181,7 +195,13 @@ import Transport
                           "at": "2023-11-14T22:13:20Z",
                           "duration_seconds": 1.2,
                           "reason": "not ready",
-                          "asked_by": "shell@host"
+                          "asked_by": "shell@host",
+                          "steps": [
+                            {
+                              "phase": "moving",
+                              "seconds": 1.2
+                            }
+                          ]
                         }
                       ]
                     }
