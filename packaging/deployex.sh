@@ -25,8 +25,11 @@ units=(deployex.service deployex-applications.service deployex-certificates.serv
 patience=${DEPLOYEX_INSTALL_TIMEOUT:-180}
 
 say() { printf 'deployex.sh: %s\n' "$1"; }
+# It ends the whole program, also from within $(…).
+trap 'exit 1' TERM
 fail() {
     printf 'deployex.sh: %s\n' "$@" >&2
+    ((BASHPID == $$)) || kill -TERM $$
     exit 1
 }
 usage() {
@@ -249,7 +252,11 @@ switch_to() {
     install -D -m 644 "$tree/share/completions/deployex.fish" \
         /usr/local/share/fish/vendor_completions.d/deployex.fish
     put 644 "$tree/share/needrestart.conf" /etc/needrestart/conf.d/deployex.conf
-    if [[ -d /etc/sudoers.d ]]; then put 440 "$tree/share/sudoers" /etc/sudoers.d/deployex; fi
+    if [[ -d /etc/sudoers.d ]]; then
+        put 440 "$tree/share/sudoers" /etc/sudoers.d/deployex
+        # sudo compares the name by which the PATH finds it.
+        sed -i "s|$opt/bin/deployex\$|&, /usr/local/bin/deployex|" /etc/sudoers.d/deployex
+    fi
     systemctl daemon-reload
 }
 # Whether deployex of $opt/current comes up; systemd waits for its READY=1.
