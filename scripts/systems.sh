@@ -131,7 +131,9 @@ UNIT
             first=$(pids | tr -d '[]' | cut -d , -f 1)
             ! tr '\0' '\n' <"/proc/$first/environ" | grep -E '^(NOTIFY_SOCKET|WATCHDOG)' ||
                 fail "an instance has the service manager's variables"
-            awk '/^NoNewPrivs/ { print "  NoNewPrivs of an instance: " $2 }' "/proc/$first/status"
+            grep -q '^NoNewPrivs:[[:space:]]0$' "/proc/$first/status" || fail "instances cannot use sudo"
+            [[ $(</proc/$first/oom_score_adj) == 0 ]] ||
+                fail "an instance has deployex's place among what the kernel kills last"
             systemctl reload deployex || fail "the reload"
             [[ $(systemctl show --property ActiveState --value deployex) == active ]] || fail "the reload"
 
@@ -176,6 +178,14 @@ UNIT
             ;;
         deb-booted)
             after_shutdown
+            cp /usr/share/doc/deployex/examples/hardening.conf /etc/systemd/system/deployex.service.d/
+            systemctl daemon-reload
+            systemctl restart deployex
+            deployex restart 1 >/dev/null || fail "an instance with examples/hardening.conf"
+            wait_until 60 "the instances with examples/hardening.conf" running 0.1.1
+            first=$(pids | tr -d '[]' | cut -d , -f 1)
+            grep -q '^NoNewPrivs:[[:space:]]1$' "/proc/$first/status" || fail "examples/hardening.conf"
+            systemd-analyze security --no-pager deployex 2>/dev/null | tail -n 1 || true
             dpkg --purge deployex >$keep/dpkg 2>&1 || { cat $keep/dpkg; fail "the purge"; }
             wait_until 10 "the end of everything after the purge" nothing_runs
             for left in /usr/bin/deployex /etc/deployex /var/lib/deployex /var/log/deployex; do
