@@ -387,6 +387,9 @@ make_root() { # SUITE
             options=(--components=main,universe "--keyring=$(ubuntu_keys)")
             ;;
     esac
+    PATH=$PATH:/usr/sbin:/sbin
+    command -v debootstrap >/dev/null || DEBIAN_FRONTEND=noninteractive apt-get install -q -y \
+        --no-install-recommends debootstrap >/dev/null || return 1
     rm -rf --one-file-system "$roots/$suite.partial"
     debootstrap --variant=minbase "${options[@]}" \
         --include="systemd,systemd-sysv,dbus,$libssl,zlib1g,libstdc++6,libgcc-s1,jq,procps,adduser,curl,openssl,man-db" \
