@@ -66,7 +66,9 @@ actor Server {
         configuration = try Self.configuration(configurationFile, environment: environment)
         if configuration.showsLogTimes { console.showTimes() }
         for application in configuration.applications {
-            try application.checkRights(hardLimit: conditions.descriptorHardLimit)
+            try application.checkRights(
+                hardLimit: conditions.descriptorHardLimit,
+                isProduction: configuration.keepsOwnLog)
         }
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
