@@ -281,14 +281,14 @@ activate() {
         return
     fi
     systemctl status --no-pager --lines 15 deployex.service >&2 || true
-    if [[ -z $previous || $previous == "$fetched" ]]; then
+    if [[ -z $previous || ($previous == "$fetched" && -z $kept_environment) ]]; then
         fail "deployex does not come up: see above, and journalctl -u deployex"
     fi
-    say "the new deployex does not come up: going back to $(basename "$previous")"
+    say "deployex does not come up: going back to $(basename "$previous") and the settings of before"
     switch_to "$previous"
     restore_environment
     comes_up || fail "neither the new deployex nor the one before comes up: see journalctl -u deployex"
-    rm -rf "$fetched"
+    [[ $fetched == "$previous" ]] || rm -rf "$fetched"
     fail "deployex is $(basename "$previous") as before; the applications were not touched"
 }
 # Only the program that runs and the one before are kept.

@@ -250,6 +250,12 @@ JSON
             "$installer" --install /root/deployex.json --dist $keep >$keep/installer 2>&1 ||
                 { cat $keep/installer; fail "the second installation"; }
             unchanged "$before" "a second installation"
+            jq '.replicas = 0' <(sed 's|//.*||; s|.*COUNTER_TEXT.*|"env": {}|' /root/deployex.json) \
+                >/root/wrong.json
+            cp /etc/deployex/deployex.env /root/env-before
+            refused "settings that deployex refuses" "as before" --install /root/wrong.json --dist $keep
+            cmp /root/env-before /etc/deployex/deployex.env || fail "the settings are not those of before"
+            unchanged "$before" "settings that deployex refuses"
 
             # Another program of the same version.
             mkdir -p /root/next
@@ -283,6 +289,9 @@ JSON
             [[ $(readlink -f /opt/deployex/current) == "$current" ]] || fail "it has not gone back"
             unchanged "$before" "a failed update"
             step "an update that does not come up has gone back"
+            deployex-certificates >/dev/null || fail "deployex-certificates"
+            as_group_member test -r /etc/deployex/certificates/deployex.key || fail "the key"
+            man --warnings -w deployex-certificates >/dev/null || fail "the manual page"
             shut_down booted
             ;;
         installer-booted)
