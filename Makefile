@@ -78,6 +78,8 @@ format: ## format all Swift sources in place
 
 bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS="--quick --json")
 	scripts/build-bench-peers.sh .build/bench
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
+	swift build -c release --product deployex
 	swift build -c release --product deployex-bench
 	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
 

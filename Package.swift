@@ -69,7 +69,8 @@ let package = Package(
         .executableTarget(
             name: "deployex-bench",
             dependencies: [
-                "CInstructions", "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "TestKit",
+                "Browser", "CInstructions", "Transport", "ExternalTermFormat", "EPMD", "ErlDist",
+                "TestKit",
             ],
             swiftSettings: strict),
         .target(name: "CInstructions"),

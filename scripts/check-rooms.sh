@@ -55,7 +55,7 @@ Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
 Dashboard/Access:
 Dashboard/Routing: Access
-Dashboard/Figures:
+Dashboard/Figures: Access
 Dashboard/Events: Access Routing
 Dashboard/Logs: Access Routing Events
 Dashboard/Nodes: Access Routing Events

@@ -7,6 +7,7 @@
 #   scripts/end-to-end.sh 27 29
 #   END_TO_END_FILTER=LifeTests    only the tests that match
 #   DEPLOYEX_OTP_ROOTS=FOLDER      27 and 29 are there instead of in .otp
+#   DEPLOYEX_TESTED=dist/deployex  this deployex is tested instead of the one built with the tests; in this repository
 #
 # Root starts it: it mounts, in a namespace of its own. The shells whose completions are tested are not there, nor is
 # Chromium, and
@@ -17,6 +18,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/otp.sh
 . scripts/otp.sh
 filter=${END_TO_END_FILTER:-EndToEndTests}
+tested=${DEPLOYEX_TESTED:+$(realpath "$DEPLOYEX_TESTED")}
 
 releases=("$@")
 ((${#releases[@]})) || releases=(27 29)
@@ -49,7 +51,7 @@ for release in "${releases[@]}"; do
     fi
     # shellcheck disable=SC2016 # the inner shell's
     unshare --mount --pid --fork --kill-child bash -euo pipefail -c '
-        folder=$1 root=$2 toolchain=$3 packages=$4 tests=$5 filter=$6
+        folder=$1 root=$2 toolchain=$3 packages=$4 tests=$5 filter=$6 tested=$7
         # Tests make namespaces themselves, for which / has to be a mount.
         mount --bind "$folder" "$folder"
         mount -t proc proc "$folder/proc"
@@ -62,8 +64,9 @@ for release in "${releases[@]}"; do
         done
         exec chroot "$folder" /usr/bin/env -i PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin \
             HOME=/root LANG=C.UTF-8 DEPLOYEX_EXAMPLE_PACKAGES="$packages" \
-            "$tests" --testing-library swift-testing --filter "$filter" "${@:7}"
+            ${tested:+"DEPLOYEX_TESTED=$tested"} \
+            "$tests" --testing-library swift-testing --filter "$filter" "${@:8}"
     ' end-to-end "$(realpath "$roots/$release")" "$PWD" "$toolchain" \
-        "${packages#"$roots/$release"}" "$tests" "$filter" "${skipped[@]}" || failures=$((failures + 1))
+        "${packages#"$roots/$release"}" "$tests" "$filter" "$tested" "${skipped[@]}" || failures=$((failures + 1))
 done
 ((failures == 0))

@@ -36,6 +36,7 @@ struct DeployexBench {
                 case .many: try await ManyConnections.measure(peers)
                 case .codec: try await Codecs.measure(peers)
                 case .idle: try await IdleNode.measure(peers)
+                case .dashboard: try await DashboardLoad.measure(peers)
                 }
             report.rows += rows
         }

@@ -166,6 +166,14 @@ private actor Backend: DeploymentBackend {
     @Test func `the figures are in Prometheus' format`() async throws {
         let text = try await ask("GET", "/metrics").text
         #expect(text.contains("deployex_build_info{version=\"1.0\"} 1\n"))
+        for name in [
+            "process_resident_memory_bytes ", "process_cpu_seconds_total ", "process_open_fds ",
+            "deployex_event_loop_turn_seconds_bucket{le=\"+Inf\"} ",
+            "deployex_event_loop_turn_seconds_bucket{le=\"0.005\"} ", "deployex_logins_total 0\n",
+            "deployex_failed_logins_total ",
+        ] {
+            #expect(text.contains("\n" + name), "\(name)")
+        }
         #expect(
             text.contains(
                 #"deployex_instance_status{app="we\"b\\\n",instance="1",status="running"} 1"#))

@@ -235,6 +235,41 @@ private actor Client {
         await task.value
     }
 
+    @Test func `the streams of one session, and all of them, follow so many topics`() async throws {
+        var limits = EventHub.Limits()
+        limits.topicCountOfSession = 3
+        limits.topicCountInAll = 4
+        let hub = EventHub(loop: loop, limits: limits)
+        let tooMany = DashboardRefusal(.unavailable, "too many topics are followed: try again")
+        let client = Client()
+        let task = Task {
+            await hub.serve(
+                ["a", "b"].map { .init(name: $0, source: Counter(), cursor: nil) },
+                to: EventOutput(write: { await client.write($0) }, close: {}), of: visitor(1),
+                hasIDs: false)
+        }
+        try await eventually { await hub.count == 1 }
+        await #expect(throws: tooMany) { try await hub.admit(visitor(1), topicCount: 2) }
+        await #expect(throws: tooMany) { try await hub.admit(visitor(2), topicCount: 3) }
+        try await hub.admit(visitor(1), topicCount: 1)
+        try await hub.admit(visitor(2), topicCount: 2)
+        // What a stream has does not count twice when it is replaced.
+        try await eventually { await client.text.contains("event: stream") }
+        let id = try #require(await client.text.split(separator: #"{"stream":""#).last?.prefix(32))
+        func replace(_ count: Int) async throws {
+            try await hub.replaceTopics(
+                of: String(id),
+                by: (0..<count).map { .init(name: "\($0)", source: Counter(), cursor: nil) },
+                for: visitor(1))
+        }
+        try await replace(3)
+        await #expect(throws: tooMany) { try await replace(4) }
+        await #expect(throws: tooMany) { try await hub.admit(visitor(1), topicCount: 1) }
+        task.cancel()
+        await task.value
+        try await hub.admit(visitor(1), topicCount: 3)
+    }
+
     @Test func `a topic that ends says why, and the stream goes on`() async throws {
         let client = Client()
         let (_, task) = try await open(client, [("a", nil), ("b", nil)], of: visitor(1))

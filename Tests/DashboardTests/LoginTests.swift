@@ -331,10 +331,26 @@ import Transport
         let token = [("Authorization", "Bearer 0123456789abcdef")]
         #expect(await ask(site, "POST", "/test/terminal", "", token).status == 403)
         #expect(await ask(site, "POST", "/test/act", "", token).status == 204)
-        let off = self.site { $0.allowsTerminals = false }
+        let off = self.site { $0.terminals = .nowhere }
         let other = await linked(off)
         #expect(other.json?["terminal"] == .bool(false))
         #expect(await ask(off, "POST", "/test/terminal", "", own(other)).status == 403)
+    }
+
+    @Test func `a terminal is not opened through a proxy unless that is configured`() async {
+        for (permission, isOpened) in [(TerminalPermission.onThisHost, false), (.everywhere, true)]
+        {
+            let site = site { $0.terminals = permission }
+            let login = await linked(site)
+            #expect(login.json?["terminal"] == .bool(true))
+            let proxied = own(login) + [("X-Forwarded-For", "192.0.2.1")]
+            // The page is told what it may do from where it is.
+            let session = await ask(site, "GET", "/api/v1/session", "", proxied)
+            #expect(session.json?["terminal"] == .bool(isOpened))
+            let answer = await ask(site, "POST", "/test/terminal", "", proxied)
+            #expect(answer.status == (isOpened ? 204 : 403))
+            #expect(await ask(site, "POST", "/test/terminal", "", own(login)).status == 204)
+        }
     }
 
     @Test func `over HTTPS the cookie is the host's alone`() async {

@@ -130,8 +130,6 @@ private struct NoBackend: HostBackend, NodeBackend, LogBackend, TerminalBackend 
         of logs: WatchedLogs, by observer: String, within limit: Duration
     ) async throws(DashboardRefusal) { throw Self.refusal }
 
-    var permission: TerminalPermission { .nowhere }
-
     func open(
         _ instance: InstanceNumber, of application: String, size: TerminalSession.Size,
         onEvent: @escaping @Sendable (TerminalSession.Event) -> Void

@@ -44,12 +44,10 @@ private final class Shell: OpenedTerminal, @unchecked Sendable {
 }
 
 private final class Backend: TerminalBackend, Sendable {
-    let permission: TerminalPermission
     private let loop: EventLoop
     private let opened = Guarded<[Shell]>([])
 
-    init(_ permission: TerminalPermission, loop: EventLoop) {
-        self.permission = permission
+    init(loop: EventLoop) {
         self.loop = loop
     }
 
@@ -80,7 +78,7 @@ private final class Backend: TerminalBackend, Sendable {
 
     init() throws {
         loop = try .onOwnThread()
-        backend = Backend(.onThisHost, loop: loop)
+        backend = Backend(loop: loop)
         area = TerminalArea(backend, loop: loop) { [reports] report in
             if case .info(let text) = report { reports.texts.withLock { $0.append(text) } }
         }
@@ -220,12 +218,6 @@ private final class Backend: TerminalBackend, Sendable {
     @Test func `one that cannot be started takes no place`() async throws {
         for _ in 0..<10 { #expect(try await open(app: "other").status == 404) }
         #expect(try await open().status == 201)
-    }
-
-    @Test func `a terminal is not opened through a proxy unless that is configured`() async throws {
-        let fields = [HTTPField("X-Forwarded-For", "192.0.2.1")]
-        #expect(try await open(fields: fields).status == 403)
-        #expect(backend.shells.isEmpty)
     }
 
     @Test func `sizes and input have limits`() async throws {

@@ -265,16 +265,16 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             ).dashboard.readAccess()
         }
         #expect(try access([:]).administrator == nil)
-        #expect(try access([:]).allowsTerminals)
+        #expect(try access([:]).terminals == .onThisHost)
         let found = try access([
             "DEPLOYEX_ADMIN_PASSWORD_HASH": hash, "DEPLOYEX_PHX_PORT": "6001",
             "DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_SECRET_KEY_BASE": "anything",
         ])
         #expect(found.administrator == PasswordHash(hash))
-        #expect(found.port == 6001 && !found.allowsTerminals && found.viewer == nil)
+        #expect(found.port == 6001 && found.terminals == .nowhere && found.viewer == nil)
         #expect(
             try access(["DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_TERMINAL": "true"])
-                .allowsTerminals)
+                .terminals == .everywhere)
         let folder = TemporaryFolder()
         let file = folder.path + "/hash"
         try (hash + "\n").write(toFile: file, atomically: true, encoding: .utf8)

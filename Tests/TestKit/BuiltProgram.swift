@@ -8,8 +8,15 @@ package enum BuiltProgram {
         return "/" + parts.joined(separator: "/")
     }()
 
-    /// `deployex`, as it is built beside the tests.
-    package static let deployex = path("deployex")
+    /// `deployex`, as it is built beside the tests, or the one that `DEPLOYEX_TESTED` names: what
+    /// ships is optimized, and the compiler can be wrong there alone.
+    package static let deployex: String = {
+        guard let name = ThisHost.environment["DEPLOYEX_TESTED"] else { return path("deployex") }
+        // Processes are known by the real path of their program.
+        guard let real = realpath(name, nil) else { return name }
+        defer { free(real) }
+        return String(cString: real)
+    }()
 
     /// A program of the tests' own build, or of the last debug build.
     package static func path(_ name: String) -> String {

@@ -11,8 +11,8 @@ package actor DashboardAccess {
         /// The passwords of the roles; without one, nobody logs in as that with a password.
         package var administrator: PasswordHash?
         package var viewer: PasswordHash?
-        /// Whether terminals may be opened at this address.
-        package var allowsTerminals = true
+        /// From where terminals may be opened.
+        package var terminals = TerminalPermission.everywhere
         /// The port that deployex listens on, for the cookie's name.
         package var port: UInt16 = 5001
         package var attempts = AttemptLimit.Limits()
@@ -52,6 +52,7 @@ package actor DashboardAccess {
     private var sessions: Sessions
     private var links = LoginLinks()
     private var sweep: LoopTimer?
+    private(set) var counts = LoginCounts()
     private var ended: @Sendable (SessionID) async -> Void = { _ in }
     private var inUse: @Sendable () async -> Set<SessionID> = { [] }
 
@@ -94,10 +95,22 @@ package actor DashboardAccess {
         settings.administrator == nil && settings.viewer == nil ? ["link"] : ["password", "link"]
     }
 
-    /// Whether this visitor may have terminals here, once it has proved itself.
-    nonisolated func mayOpenTerminals(_ visitor: Visitor) -> Bool {
+    /// Whether the visitor may have terminals from where it asks, once it has proved itself.
+    nonisolated func mayOpenTerminals(_ visitor: Visitor, from request: HTTPServerRequest) -> Bool {
         guard case .session = visitor.identity else { return false }
-        return settings.allowsTerminals && visitor.role == .administrator
+        return visitor.role == .administrator && terminalDenial(request) == nil
+    }
+
+    private nonisolated func terminalDenial(_ request: HTTPServerRequest) -> Denial? {
+        switch settings.terminals {
+        case .everywhere: nil
+        case .onThisHost where request.isOfThisHost: nil
+        case .onThisHost:
+            .forbidden(
+                "terminals are open to this host only: set DEPLOYEX_TERMINAL=true to allow them")
+        case .nowhere:
+            .forbidden("terminals are off at this address: DEPLOYEX_TERMINAL=true turns them on")
+        }
     }
 
     /// The secret of a new link that logs an administrator in.
@@ -146,6 +159,7 @@ package actor DashboardAccess {
         if let wait = tokenAttempts.wait(source, at: now) { throw .tooManyAttempts(wait: wait) }
         guard SecretComparison.areEqual(Array(given.utf8), Array(token.utf8)) else {
             tokenAttempts.failed(source, at: now)
+            counts.failures += 1
             report(.warning("A wrong token of the API from \(source)"))
             throw .unauthorized("the token is wrong")
         }
@@ -173,10 +187,7 @@ package actor DashboardAccess {
     private func proveAgain(
         _ session: Sessions.Session, _ request: HTTPServerRequest
     ) async throws(Denial) {
-        guard settings.allowsTerminals else {
-            throw .forbidden(
-                "terminals are off at this address: DEPLOYEX_TERMINAL=true turns them on")
-        }
+        if let denial = terminalDenial(request) { throw denial }
         guard session.method == .password, let hash = settings.administrator else { return }
         guard let password = Self.member("password", of: request) else {
             throw .forbidden("the password is needed again")
@@ -197,6 +208,7 @@ package actor DashboardAccess {
         if let link = Self.member("link", of: request) {
             guard links.use(link, at: now) else {
                 attempts.failed(source, at: now)
+                counts.failures += 1
                 report(.warning("A login link that is not valid, from \(source)"))
                 throw .unauthorized("the link has been used, or is older than ten minutes")
             }
@@ -241,6 +253,7 @@ package actor DashboardAccess {
         let matches = await PasswordWork.matches(password, hashes)
         if !matches.contains(true) {
             attempts.failed(source, at: clock())
+            counts.failures += 1
             report(.warning("A wrong password from \(source)"))
         }
         return .success(matches)
@@ -254,6 +267,7 @@ package actor DashboardAccess {
             await end(old.id, "is replaced by another login")
         }
         let (begun, removed) = sessions.begin(role, by: method, at: clock())
+        counts.successes += 1
         let visitor = Visitor(.session(begun.session.id), role, from: source(of: request))
         let way = method == .password ? "the password" : "a link"
         report(.info("Dashboard: login of \(visitor.description) with \(way)"))

@@ -34,7 +34,7 @@ struct EventArea: DashboardArea {
         let cursor = names.count == 1 ? request.http.field("last-event-id") : nil
         let subscriptions = try subscriptions(
             names.map { (String($0), cursor) }, of: request.visitor)
-        try await hub.admit(request.visitor)
+        try await hub.admit(request.visitor, topicCount: subscriptions.count)
         return HTTPServerResponse(
             200,
             fields: [

@@ -1,5 +1,6 @@
 package import Deployment
 package import Supervisor
+internal import Transport
 
 /// Figures in the text format of Prometheus.
 ///
@@ -18,7 +19,7 @@ package struct Metrics: Sendable {
 
     /// The figures of a status.
     package static func text(
-        _ report: StatusReport, nodes: [InstanceName: NodeFigures] = [:]
+        _ report: StatusReport, nodes: [InstanceName: NodeFigures] = [:], own: OwnFigures? = nil
     ) -> String {
         var metrics = Metrics()
         metrics.family(
@@ -40,6 +41,7 @@ package struct Metrics: Sendable {
         metrics.instances(applications)
         metrics.thresholds(applications)
         metrics.nodes(nodes)
+        if let own { metrics.own(own) }
         return metrics.text
     }
 
@@ -114,6 +116,20 @@ package struct Metrics: Sendable {
             }
             text += " \(Self.number(sample.value))\n"
         }
+    }
+
+    /// A histogram: each bucket counts all that took no longer than its bound.
+    mutating func histogram(_ name: String, _ help: String, _ times: TurnTimes) {
+        text += "# HELP \(name) \(help)\n# TYPE \(name) histogram\n"
+        var sum: UInt64 = 0
+        for (index, count) in times.counts.enumerated() {
+            sum += count
+            let bound =
+                index < TurnTimes.bounds.count
+                ? Self.number(TurnTimes.bounds[index].inSeconds) : "+Inf"
+            text += "\(name)_bucket{le=\"\(bound)\"} \(sum)\n"
+        }
+        text += "\(name)_sum \(Self.number(times.sum.inSeconds))\n\(name)_count \(sum)\n"
     }
 
     private static func number(_ value: Double) -> String {

@@ -39,7 +39,9 @@ package actor DashboardService {
         let hub = EventHub(loop: loop)
         let all: [any DashboardArea] =
             [
-                FigureArea(backend: backends.deployments, nodes: backends.nodes),
+                FigureArea(
+                    backend: backends.deployments, nodes: backends.nodes, access: access, loop: loop
+                ),
                 SessionArea(access: access), EventArea(hub: hub, areas: areas), PageArea(),
             ] + areas
         routes = all.flatMap(\.routes)

@@ -2,19 +2,26 @@ internal import Deployment
 internal import ExternalTermFormat
 internal import HTTP
 internal import Supervisor
+internal import Transport
 
 /// `/health` and `/metrics`.
 struct FigureArea: DashboardArea {
     let backend: any DeploymentBackend
     var nodes: (any NodeBackend)?
+    let access: DashboardAccess
+    let loop: EventLoop
 
     var routes: [Route] {
         [
             Route("GET", "/health", .open) { _ in Self.health(await backend.status()) },
             Route("GET", "/metrics", .figures) { _ in
                 let report = await backend.status()
+                let own = OwnFigures(
+                    process: await offload { ProcessUse.own() }, turns: loop.turnTimes,
+                    logins: await access.counts)
                 let text = Metrics.text(
-                    report, nodes: await nodes?.figures(of: report.connectedInstances) ?? [:])
+                    report, nodes: await nodes?.figures(of: report.connectedInstances) ?? [:],
+                    own: own)
                 return HTTPServerResponse(
                     200, fields: [HTTPField("Content-Type", Metrics.contentType), .noStore],
                     content: .bytes(Array(text.utf8)))

@@ -9,7 +9,7 @@ struct SessionArea: DashboardArea {
     var routes: [Route] {
         [
             Route("GET", Self.path, .viewer) { request in
-                .json(200, description(of: request.visitor))
+                .json(200, description(of: request))
             },
             Route("POST", Self.path, .open) { request in
                 do throws(DashboardAccess.Denial) {
@@ -19,7 +19,10 @@ struct SessionArea: DashboardArea {
                         .object([
                             ("token", .binary(login.token)),
                             ("role", .binary(login.visitor.role?.rawValue ?? "")),
-                            ("terminal", access.mayOpenTerminals(login.visitor).term),
+                            (
+                                "terminal",
+                                access.mayOpenTerminals(login.visitor, from: request.http).term
+                            ),
                         ]))
                     response.fields.append(login.cookie)
                     return response
@@ -37,10 +40,11 @@ struct SessionArea: DashboardArea {
 
     private static let path = "/api/v1/session"
 
-    private func description(of visitor: Visitor) -> Term {
+    private func description(of request: RoutedRequest) -> Term {
+        let visitor = request.visitor
         let members: [(Atom, Term)] = [
             ("role", .binary(visitor.role?.rawValue ?? "")),
-            ("terminal", access.mayOpenTerminals(visitor).term),
+            ("terminal", access.mayOpenTerminals(visitor, from: request.http).term),
             ("methods", access.methods.term),
         ]
         return .object(members)

@@ -9,7 +9,6 @@ internal import Transport
 /// A terminal belongs to the session that has opened it, and to nobody else.
 struct TerminalArea: DashboardArea {
     private let terminals: Terminals
-    private let permission: TerminalPermission
 
     /// - Parameter report: hears who has opened a terminal, and when it has ended.
     init(
@@ -17,7 +16,6 @@ struct TerminalArea: DashboardArea {
         limits: TerminalDesk<Visitor.Identity>.Limits = .init(),
         report: @escaping @Sendable (DashboardReport) -> Void
     ) {
-        permission = backend.permission
         terminals = Terminals(backend, limits: limits, loop: loop, report: report)
     }
 
@@ -60,17 +58,6 @@ struct TerminalArea: DashboardArea {
 
     private func open(_ request: RoutedRequest) async throws(DashboardRefusal) -> HTTPServerResponse
     {
-        let isAllowed =
-            switch permission {
-            case .nowhere: false
-            case .onThisHost: request.http.isOfThisHost
-            case .everywhere: true
-            }
-        guard isAllowed else {
-            throw DashboardRefusal(
-                .forbidden,
-                "terminals are open to this host only: set DEPLOYEX_TERMINAL=true to allow them")
-        }
         let id = try await terminals.open(
             try request.instance(), of: request["app"], size: Self.size(try request.json()),
             for: request.visitor)

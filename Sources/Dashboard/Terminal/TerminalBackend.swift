@@ -2,23 +2,12 @@ package import Supervisor
 
 /// Where the dashboard gets the remote shells of instances.
 package protocol TerminalBackend: Sendable {
-    /// Who may open terminals, beside what a session may do.
-    var permission: TerminalPermission { get }
-
     /// Starts the remote shell of an instance. Called on the loop's thread.
     /// - Parameter onEvent: called on the loop's thread.
     func open(
         _ instance: InstanceNumber, of application: String, size: TerminalSession.Size,
         onEvent: @escaping @Sendable (TerminalSession.Event) -> Void
     ) async throws(DashboardRefusal) -> any OpenedTerminal
-}
-
-/// Where terminals are allowed.
-package enum TerminalPermission: Equatable, Sendable {
-    case nowhere
-    /// For browsers of this host, and not through a proxy for others.
-    case onThisHost
-    case everywhere
 }
 
 /// A program on a terminal. Everything is called on the loop's thread.

@@ -70,19 +70,21 @@ package actor NodeSampler {
     package func figures(
         of instances: [InstanceName], within age: Duration
     ) async -> [InstanceName: NodeFigures] {
-        await withTaskGroup(of: (InstanceName, NodeFigures?).self) { group in
-            for instance in instances {
-                group.addTask {
-                    do throws(NodeError) {
-                        return (instance, try await self.figures(of: instance, within: age))
-                    } catch {
-                        return (instance, nil)
-                    }
-                }
-            }
-            var found: [InstanceName: NodeFigures] = [:]
-            for await (instance, figures) in group { found[instance] = figures }
-            return found
+        let questions = instances.map { instance in
+            (instance, Task { await self.recentFigures(of: instance, within: age) })
+        }
+        var found: [InstanceName: NodeFigures] = [:]
+        for (instance, question) in questions { found[instance] = await question.value }
+        return found
+    }
+
+    private func recentFigures(of instance: InstanceName, within age: Duration) async
+        -> NodeFigures?
+    {
+        do throws(NodeError) {
+            return try await figures(of: instance, within: age)
+        } catch {
+            return nil
         }
     }
 

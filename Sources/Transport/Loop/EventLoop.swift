@@ -46,6 +46,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var isStopping = false
     /// Counts the rounds of ``run()``. In each round every ready descriptor gets its turn.
     package private(set) var turn: UInt64 = 0
+    /// How long they have taken, without what was waited.
+    package private(set) var turnTimes = TurnTimes()
     /// What streams report about their reads and writes.
     var inflow = Inflow()
     /// Streams with bytes to hand to the kernel before the loop waits.
@@ -96,6 +98,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             expected: 0, desired: UInt(pthread_self()), ordering: .sequentiallyConsistent)
         precondition(wasFree, "An event loop runs once")
         var events = [epoll_event](repeating: epoll_event(), count: 256)
+        var begin = MonotonicTime.now
         while !isStopping {
             turn &+= 1
             runJobs()
@@ -104,8 +107,11 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             // Another thread's stop has woken the loop already, and does not do so again.
             if isStopping { break }
             // What has just fired may have enqueued jobs: then check for events without waiting.
-            let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: .now) : 0
+            let end = MonotonicTime.now
+            let timeout = localJobs.isEmpty ? timers.timeoutMilliseconds(now: end) : 0
+            turnTimes.add(end - begin)
             let count = wait(for: &events, timeout)
+            begin = .now
             if count < 0 {
                 precondition(clinux_errno() == EINTR, "epoll_wait failed")
                 continue

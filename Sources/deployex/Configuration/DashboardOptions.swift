@@ -97,9 +97,17 @@ struct DashboardOptions: Equatable {
         }
         access.administrator = try Self.hash(administratorHash)
         access.viewer = try Self.hash(viewerHash)
-        access.allowsTerminals = terminalPermission != .nowhere
+        access.terminals = terminalPermission
         access.port = address.port
         return access
+    }
+
+    var terminalPermission: TerminalPermission {
+        switch terminal {
+        case true?: .everywhere
+        case false?: .nowhere
+        case nil: address.isLoopback ? .onThisHost : .nowhere
+        }
     }
 
     private static func hash(_ secret: Secret?) throws(UsageError) -> PasswordHash? {

@@ -187,7 +187,7 @@ actor Server {
             module, basePath: configuration.basePath, tls: tls, loop: loop)
         await watchThresholds(module, nodes)
         let terminals = ShellTerminals(
-            configuration.dashboard.terminalPermission, applications, module,
+            applications, module,
             conditions: conditions, environment: environment, cookie: cookie,
             tlsOptionsFile: recordedTLS?.optionsFile, loop: loop)
         let logs = ServedLogs(

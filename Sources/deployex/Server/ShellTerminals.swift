@@ -9,7 +9,6 @@ internal import Transport
 /// The invariant behind `@unchecked Sendable`: the open terminals are touched on the loop's thread
 /// only.
 final class ShellTerminals: TerminalBackend, @unchecked Sendable {
-    let permission: TerminalPermission
     private let applications: [ServedApplication]
     private let module: ControlModule
     private let conditions: StartConditions
@@ -24,11 +23,10 @@ final class ShellTerminals: TerminalBackend, @unchecked Sendable {
     private var endWaiter: CheckedContinuation<Void, Never>?
 
     init(
-        _ permission: TerminalPermission, _ applications: [ServedApplication],
+        _ applications: [ServedApplication],
         _ module: ControlModule, conditions: StartConditions, environment: [String: String],
         cookie: String, tlsOptionsFile: String?, loop: EventLoop
     ) {
-        self.permission = permission
         self.applications = applications
         self.module = module
         self.conditions = conditions
@@ -87,16 +85,6 @@ final class ShellTerminals: TerminalBackend, @unchecked Sendable {
         await withCheckedContinuation { continuation in
             guard !sessions.isEmpty else { return continuation.resume() }
             endWaiter = continuation
-        }
-    }
-}
-
-extension DashboardOptions {
-    var terminalPermission: TerminalPermission {
-        switch terminal {
-        case true?: .everywhere
-        case false?: .nowhere
-        case nil: address.isLoopback ? .onThisHost : .nowhere
         }
     }
 }

@@ -1,6 +1,7 @@
 import Browser
 import TestKit
 import Testing
+import Transport
 
 /// The dashboard in a browser, before a deployex with a real release.
 @Suite(.serialized, .timeLimit(.minutes(15))) struct DashboardPagesTests {
@@ -261,6 +262,95 @@ import Testing
                 "the tables",
                 "document.querySelector('[role=tabpanel]').textContent.includes('ac_tab')")
             try await dashboard.expectNoFaults("node")
+        }
+    }
+
+    @Test
+    func `a page of the application reaches nothing, and a used link and guesses do not log in`()
+        async throws
+    {
+        let hasher = try ChildProcess(
+            BuiltProgram.deployex, ["hash-password"], input: .pipe, output: .pipe)
+        try hasher.write("correct horse battery\n")
+        hasher.closeInput()
+        let hash = try await offload { try hasher.wait().output }
+        let variables = [
+            "DEPLOYEX_ADMIN_PASSWORD_HASH": hash.filter { !$0.isWhitespace }
+        ]
+        try await run(replicas: 1, running: "0.1.0", variables) { world, browser, dashboard in
+            let before = try await world.status(of: 1).osPid
+            // Same host name, another port: the browser sends the cookie along.
+            try await browser.open("http://localhost:\(world.firstPort)/")
+            let answers: [String] = try await browser.evaluate(
+                """
+                const answers = [];
+                for (const [path, options] of [
+                    ["api/v1/status", {}], ["api/v1/events", {}], ["api/v1/session", {}],
+                    ["api/v1/apps/counter/instances/1/restart", { method: "POST" }],
+                    ["api/v1/session", { method: "DELETE" }],
+                    ["api/v1/apps/counter/instances/1/terminals", { method: "POST", body: "{}" }],
+                ]) {
+                    const answer = await fetch(given[0] + path, {
+                        credentials: "include", mode: "no-cors", ...options,
+                    }).then((response) => response.type, (error) => "refused");
+                    answers.push(answer);
+                    answers.push(await fetch(given[0] + path, {
+                        credentials: "include", headers: { "X-Deployex-Token": "0" }, ...options,
+                    }).then((response) => response.text(), () => "refused"));
+                }
+                return answers;
+                """, [dashboard.url("")])
+            // What is sent without asking comes back unreadable; what needs asking is not sent.
+            #expect(answers.allSatisfy { ["opaque", "refused"].contains($0) }, "\(answers)")
+            _ = try await browser.complaints()
+            try await browser.run(
+                """
+                const frame = document.createElement("iframe");
+                frame.src = given[0];
+                const loaded = new Promise((done) => { frame.onload = done; });
+                document.body.append(frame);
+                await loaded;
+                """, [dashboard.url("")])
+            try await eventually("the browser to refuse the frame") {
+                try await browser.complaints().contains { $0.contains("frame-ancestors") }
+            }
+            #expect(try await world.status(of: 1).osPid == before)
+            // The session is still there: nothing has ended it.
+            try await browser.open(dashboard.url(""))
+            try await browser.wait("the applications", "document.querySelector('article.instance')")
+            try await browser.click("Log out")
+            try await browser.wait("the form", "document.querySelector('#password')")
+            let link = try await world.command("login-link").stdout.filter { !$0.isWhitespace }
+            try await browser.open(link)
+            try await browser.wait("the applications", "document.querySelector('article.instance')")
+            try await browser.click("Log out")
+            try await browser.wait("the form", "document.querySelector('#password')")
+            try await browser.open(link)
+            try await browser.wait(
+                "the refusal of a used link",
+                "document.querySelector('[role=alert]')?.textContent.includes('not valid any more')"
+            )
+            try await browser.wait("the form", "document.querySelector('#password')")
+            // Ten within a minute: a slow browser takes longer, and needs more.
+            var text = ""
+            for number in 1...60 where !text.contains("too many failed attempts") {
+                try await browser.type("guess \(number)\u{E007}", into: "#password")
+                try await browser.wait(
+                    "the answer to guess \(number)",
+                    """
+                    !document.querySelector('form [aria-busy]')
+                        && document.querySelector('[role=alert]')?.checkVisibility()
+                    """)
+                text = try await browser.text("[role=alert]")
+            }
+            #expect(text.contains("too many failed attempts"))
+            try await browser.type("correct horse battery\u{E007}", into: "#password")
+            try await browser.wait(
+                "the right one to be refused as well",
+                """
+                !document.querySelector('form [aria-busy]')
+                    && document.querySelector('[role=alert]')?.textContent.includes('too many')
+                """)
         }
     }
 }
