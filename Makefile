@@ -3,7 +3,7 @@ export DEPLOYEX_EXAMPLE_PACKAGES := $(CURDIR)/.build/example-packages
 
 RELIABILITY_RUN ?= nice
 
-.PHONY: help setup setup-tests setup-otp build test test-as-user walk-through own-host-name interop end-to-end tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release tls-distribution-certs clean
+.PHONY: help setup setup-tests setup-otp build test test-as-user walk-through own-host-name interop end-to-end tsan asan fuzz simulate simulate-crashes lint format bench reliability demo release packages systems tls-distribution-certs clean
 
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-22s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -103,6 +103,14 @@ release: ## build dist/deployex: hardened, stripped, with Swift's libraries insi
 	mkdir -p dist
 	strip -o dist/deployex "$$($(RELEASE_BUILD) --show-bin-path)/deployex"
 	scripts/check-release.sh dist/deployex
+
+packages: release ## make dist/*.tar.gz and dist/*.deb of it, each with its sha256 and bill of materials
+	scripts/package.sh dist/deployex
+	scripts/check-packages.sh dist/deployex
+
+systems: setup-tests packages ## try the packages on Debian 12 and 13 and Ubuntu 22.04 and 24.04, each booted (root starts it)
+	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES" 0.1.1
+	@scripts/systems.sh dist "$$DEPLOYEX_EXAMPLE_PACKAGES" $(SYSTEMS)
 
 tls-distribution-certs: ## make certs/ca.crt once, and a node's certificate for mutual TLS
 	@scripts/make-certs.sh

@@ -27,6 +27,9 @@ needed=$(sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' <<<"$dynamic")
 known='^(libssl\.so\.3|libcrypto\.so\.3|libz\.so\.1|libstdc\+\+\.so\.6|libgcc_s\.so\.1|lib[cm]\.so\.6|ld-linux.*)$'
 ! grep -Evx "$known" <<<"$needed" || complain "it needs other libraries than the README says"
 glibc=$(objdump -T "$binary" | grep -o 'GLIBC_[0-9.]*' | sort -uV | tail -n 1)
-[[ $(printf '%s\nGLIBC_2.35\n' "$glibc" | sort -V | tail -n 1) == GLIBC_2.35 ]] ||
-    complain "it needs $glibc, and the README says 2.35"
+[[ $(printf '%s\nGLIBC_2.34\n' "$glibc" | sort -V | tail -n 1) == GLIBC_2.34 ]] ||
+    complain "it needs $glibc, and the README says 2.34 (see Sources/CLinux/OlderLibrary.c)"
+glibcxx=$(objdump -T "$binary" | grep -o 'GLIBCXX_[0-9.]*' | sort -uV | tail -n 1)
+[[ $(printf '%s\nGLIBCXX_3.4.29\n' "$glibcxx" | sort -V | tail -n 1) == GLIBCXX_3.4.29 ]] ||
+    complain "it needs $glibcxx, and the README says libstdc++ of GCC 11, which has 3.4.29"
 exit $failures

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The README's systemd unit, as it is printed: a systemd of its own starts it in namespaces of its own,
-# with its own /etc, /var, /tmp and network; root starts it.
+# The units of packaging/systemd, installed as the README prints it: a systemd of its own starts them in
+# namespaces of its own, with its own /etc, /var, /tmp and network; root starts it.
 #
 #   scripts/service.sh DEPLOYEX PACKAGES
 #
@@ -43,25 +43,27 @@ if [[ ${1-} == --inside ]]; then
     export HOME=/root
     mkdir -p "$keep/as-root/dist"
     cp "$keep/deployex" "$keep/as-root/dist/deployex"
+    cp -r "$root/packaging" "$keep/as-root/"
     cd "$keep/as-root"
     bash -euo pipefail <(block 1) || fail "the preparation"
-    block 2 >/etc/deployex.env
-    block 3 >/etc/systemd/system/deployex.service
-    systemd-analyze verify deployex.service || fail "systemd-analyze"
-    bash -euo pipefail <(block 4 | grep -v '^deployex status') || fail "the start"
+    block 2 >/etc/deployex/deployex.env
+    systemd-analyze verify --man=no deployex.service deployex-applications.service || fail "systemd-analyze"
+    bash -euo pipefail <(block 3 | grep -v '^deployex status') || fail "the start"
     wait_until 20 "an answer to root's command" deployex status
     [[ $(stat -c '%U %a' /var/lib/deployex /var/lib/deployex/node.json | tr '\n' ' ') == \
         'deployex 700 deployex 600 ' ]] || fail "the base folder is another's"
     runuser -u deployex -- deployex status >/dev/null || fail "the service user's command"
-    ! runuser -u nobody -- deployex status >/dev/null 2>&1 || fail "nobody is let in"
+    text=$(runuser -u nobody -- deployex status 2>&1) && fail "nobody is let in"
+    [[ $text == *'run `sudo -u deployex deployex …`'* ]] || fail "nobody is not told who may: $text"
     cp "$keep/packages/counter-0.1.1.tar.gz" /srv/deployex/dist/counter/
     echo '{"version":"0.1.1","hash":"local"}' >/srv/deployex/versions/counter/prod/current.json
     wait_until 60 "three instances" running 0.1.1
     # A host may forbid systemd to raise its own limit.
     limit() { awk '/^Max open files/ { print $5 }' "/proc/$1/limits"; }
-    wanted=$(($(limit 1) < 65536 ? $(limit 1) : 65536))
+    own=$(($(limit 1) < 1048576 ? $(limit 1) : 1048576))
+    wanted=$((own < 65536 ? own : 65536))
     first=$(pids | tr -d '[]' | cut -d , -f 1)
-    [[ "$(limit "$(main_pid)") $(limit "$first")" == "$wanted $wanted" ]] || fail "the limit of open files"
+    [[ "$(limit "$(main_pid)") $(limit "$first")" == "$own $wanted" ]] || fail "the limit of open files"
     before=$(pids)
 
     # A restart, and a failure after which systemd restarts it: the instances go on.
@@ -89,16 +91,29 @@ if [[ ${1-} == --inside ]]; then
     systemctl start deployex
     wait_until 60 "the instances of the next start" running 0.1.1
 
+    # What a shutdown of the host does first: the applications end in order, and deployex with them.
+    ended() { [[ $(systemctl show --property ActiveState --value deployex) == inactive ]]; }
+    for _ in 1 2; do
+        systemctl stop deployex-applications || fail "the end of the applications"
+        ! pgrep beam.smp || fail "an application goes on after the end of its unit"
+        wait_until 20 "the end of deployex after its applications" ended
+        systemctl start deployex
+        wait_until 60 "the instances of the next start" running 0.1.1
+        # The second time while deployex itself does not run.
+        systemctl stop deployex
+    done
+    systemctl start deployex-applications
+    wait_until 60 "the instances of the applications' unit" running 0.1.1
+
     # It ends for good when it is told to, and when its configuration is wrong.
     deployex stop --all >/dev/null || fail "stop --all"
-    ended() { [[ $(systemctl show --property ActiveState --value deployex) == inactive ]]; }
     wait_until 20 "the end after stop --all" ended
     sleep 4
     [[ $(systemctl show --property ActiveState,SubState --value deployex | tr '\n' ' ') == \
         'inactive dead ' ]] || fail "it does not stay stopped"
     nothing_runs >/dev/null || fail "something of it runs on"
-    echo 'DEPLOYEX_MONITORED_REPLICAS=many' >>/etc/deployex.env
-    systemctl start deployex
+    echo 'DEPLOYEX_MONITORED_REPLICAS=many' >>/etc/deployex/deployex.env
+    ! systemctl start deployex 2>/dev/null || fail "a wrong configuration starts"
     failed() { systemctl is-failed deployex; }
     wait_until 20 "the failure" failed
     sleep 4
@@ -122,9 +137,10 @@ PYTHON
     mkdir -p "$work"/{keep/root/scripts,keep/packages}
     cp "$SERVICE_DEPLOYEX" "$work/keep/deployex"
     cp "$root/README.md" "$work/keep/root/"
+    cp -r "$root/packaging" "$work/keep/root/"
     cp "$root/scripts/service.sh" "$work/keep/root/scripts/"
     cp "$SERVICE_PACKAGES"/counter-0.1.1.tar.gz "$work/keep/packages/"
-    for folder in etc usr/local srv var; do
+    for folder in etc usr/bin srv var; do
         mkdir -p "$work/upper/$folder" "$work/work/$folder"
         mount -t overlay -o "lowerdir=/$folder,upperdir=$work/upper/$folder,workdir=$work/work/$folder" \
             overlay "/$folder"

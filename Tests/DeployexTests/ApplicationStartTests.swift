@@ -34,6 +34,26 @@ import Transport
             ])
     }
 
+    @Test func `the first attempt has ended when it has failed, or when none is made`() async throws
+    {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let failing = ApplicationStart(loop: loop) { _, _ in }
+        let attempts = Task { await failing.run { throw Broken(description: "a") } }
+        await failing.firstAttemptEnded()
+        #expect(failing.problem == "a")
+        attempts.cancel()
+        await failing.firstAttemptEnded()
+        let cancelled = ApplicationStart(loop: loop) { _, _ in }
+        let none = Task {
+            while !Task.isCancelled { await Task.yield() }
+            await cancelled.run { Issue.record("It was cancelled") }
+        }
+        async let ended: Void = cancelled.firstAttemptEnded()
+        none.cancel()
+        await ended
+    }
+
     @Test func `whoever is cancelled tries no more`() async throws {
         let loop = try EventLoop.onOwnThread()
         defer { loop.stop() }

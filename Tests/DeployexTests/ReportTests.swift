@@ -345,6 +345,7 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         ("stdout", .binary("/var/log/counter/counter-2-stdout.log")),
         ("stderr", .binary("/var/log/counter/counter-2-stderr.log")),
         ("variables", [.binary("DATABASE_URL")]),
+        ("deleted_libraries", [.binary("libcrypto.so.3"), .binary("lib\u{1B}[2J.so")]),
         (
             "environment",
             [
@@ -377,6 +378,8 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
                 + "RELEASE_COOKIE=\"$(cat /etc/deployex/cookie)\" "
                 + "/var/lib/deployex/service/counter/2/current/bin/counter remote",
             "  (the configuration also sets DATABASE_URL)",
+            "  libraries   libcrypto.so.3, lib\\x{1B}[2J.so: replaced or removed since its start; "
+                + "a restart takes the newer ones",
         ] { #expect(lines.contains(line), "\(line)") }
         #expect(lines.contains { $0.contains("0.12.1") && $0.contains("hot_upgrade") })
         #expect(!lines.contains { $0.contains("0.12.0  ") && $0.contains("hot_upgrade") })

@@ -122,6 +122,32 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(application.timings.stopTimeout == .milliseconds(500))
     }
 
+    @Test func `on a server nothing runs as root unless that is said`() throws {
+        func problem(_ variables: [String: String], own: UInt32, isProduction: Bool) throws
+            -> String?
+        {
+            var variables = variables
+            variables["DEPLOYEX_MONITORED_APP_NAME"] = "calori"
+            let application = try ServerConfiguration(environment: variables).applications[0]
+            do throws(UsageError) {
+                try application.checkRights(
+                    own: own, hardLimit: 1 << 20, isProduction: isProduction)
+                return nil
+            } catch {
+                return error.message
+            }
+        }
+        let refusal = try #require(try problem([:], own: 0, isProduction: true))
+        #expect(refusal.contains("calori would run as root"))
+        #expect(refusal.contains("DEPLOYEX_MONITORED_APP_USER"))
+        #expect(try problem([:], own: 0, isProduction: false) == nil)
+        #expect(try problem([:], own: 1000, isProduction: true) == nil)
+        for user in ["root", "daemon"] {
+            let variables = ["DEPLOYEX_MONITORED_APP_USER": user]
+            #expect(try problem(variables, own: 0, isProduction: true) == nil)
+        }
+    }
+
     @Test func `health, rollback and logs have variables of their own`() throws {
         let configuration = try ServerConfiguration(environment: [
             "DEPLOYEX_ROLLBACK_CRASHES": "5", "DEPLOYEX_LIVENESS_INTERVAL": "2",

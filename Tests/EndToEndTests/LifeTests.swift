@@ -52,6 +52,7 @@ import Testing
     @Test func `SIGHUP opens deployex's own logs anew`() async throws {
         let variables = [
             "DEPLOYEX_CLOUD_ENVIRONMENT": "local", "DEPLOYEX_STORAGE_ADAPTER": "local",
+            "DEPLOYEX_MONITORED_APP_USER": "\(getuid())",
         ]
         try await DeployexWorld.run(.init(epmd: .deployex, variables: variables)) { world in
             let path = world.folder + "/log/deployex/deployex-stdout.log"

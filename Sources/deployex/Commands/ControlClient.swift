@@ -68,6 +68,11 @@ struct ControlClient {
                     + "DEPLOYEX_BASE_PATH); \(failure.message)")
         }
         guard local.record == nil else { return failure }
+        if let user = local.otherUser {
+            return CommandFailure(
+                unreachable: "the deployex of this host is \(user)'s, who may give it commands, as "
+                    + "root may: run `sudo -u \(user) deployex …` (\(failure.message))")
+        }
         let obstacle = local.obstacle.map { " (\($0))" } ?? ""
         return CommandFailure(
             unreachable: "\(failure.message); if deployex is not running, start it with "

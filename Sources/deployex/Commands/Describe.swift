@@ -75,6 +75,13 @@ struct InstanceDescription {
         add("port", details["port"]?.asInteger.map { "\($0)" })
         add("user", details["user"]?.asInteger.map { "uid \($0)" })
         add("release", details["folder"]?.asText)
+        let deleted = (details["deleted_libraries"]?.asList ?? []).compactMap(\.asText)
+        if !deleted.isEmpty {
+            add(
+                "libraries",
+                "\(deleted.joined(separator: ", ")): replaced or removed since its start; a restart "
+                    + "takes the newer ones")
+        }
         add("stdout", details["stdout"]?.asText)
         add("stderr", details["stderr"]?.asText)
         let own = history.filter { $0.instance == number }.suffix(Self.shownDeployments)

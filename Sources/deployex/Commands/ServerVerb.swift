@@ -76,9 +76,12 @@ struct Start: Command {
         let conditions = StartConditions.close()
         let console = ConsoleLog(journalStream: setting.environment["JOURNAL_STREAM"])
         defer { console.flush() }
+        var environment = setting.environment
+        let manager = ServiceManager(
+            ServiceManagerAccess(taking: &environment, pid: getpid()), loop: setting.loop)
         let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,
-            environment: setting.environment, conditions: conditions, console: console,
+            environment: environment, conditions: conditions, console: console, manager: manager,
             loop: setting.loop)
         return .exit(try await server.run())
     }

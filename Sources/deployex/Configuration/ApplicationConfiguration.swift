@@ -110,8 +110,18 @@ struct ApplicationConfiguration: Equatable {
 
     /// - Throws: ``UsageError`` if the programs cannot be started as the configured user, or with
     ///   that many descriptors.
-    func checkRights(own: UInt32 = TrustedUsers.own, hardLimit: UInt64) throws(UsageError) {
-        guard own != 0 else { return }
+    /// - Parameter isProduction: whether a cloud environment is set. There, nothing runs as root only
+    ///   because deployex does.
+    func checkRights(
+        own: UInt32 = TrustedUsers.own, hardLimit: UInt64, isProduction: Bool
+    ) throws(UsageError) {
+        guard own != 0 else {
+            guard isProduction, user == nil else { return }
+            throw UsageError(
+                "\(name) would run as root, as deployex does: name the user that it is to run as in "
+                    + "DEPLOYEX_MONITORED_APP_USER (in a file: user), or root if that is meant",
+                "start")
+        }
         if let user, user.id != own {
             throw UsageError(
                 "\(name) is to run as \(user.name), and deployex runs as \(UserDatabase.text(own)): "

@@ -49,6 +49,17 @@ enum CommandTrust {
     /// name in a folder on the way, as in `/tmp`, can make everything below it.
     static func owner(ofGivenFolder path: String) -> UInt32? {
         guard TrustedUsers.own == 0, path.hasPrefix("/") else { return nil }
+        return owner(ofPlacedFolder: path)
+    }
+
+    /// The other user whose deployex works in the base folder, if only root or the own user can have
+    /// put it there; `nil` for the own user, and for root, who may give every command. It blocks.
+    static func otherOwner(base: String) -> UInt32? {
+        guard TrustedUsers.own != 0, base.hasPrefix("/") else { return nil }
+        return owner(ofPlacedFolder: base).flatMap { $0 == TrustedUsers.own ? nil : $0 }
+    }
+
+    private static func owner(ofPlacedFolder path: String) -> UInt32? {
         var trust = PathTrust()
         trust.rule.acceptsStickyFolders = false
         do throws(PathTrustError) {

@@ -10,6 +10,8 @@ struct LocalDeployex: Sendable {
     let record: NodeRecord?
     /// Why what is in the folder is not believed.
     let obstacle: String?
+    /// Another user's name whose folder it is, so that this user's commands do not read it.
+    var otherUser: String?
 
     /// Looks where the configuration or the variables say, else in the default folders: first for
     /// a deployex that runs, then for what one has left. It blocks.
@@ -20,7 +22,13 @@ struct LocalDeployex: Sendable {
             switch NodeRecord.read(in: base, owners: CommandTrust.fileOwners(base: base)) {
             case .absent: continue
             case .refused(let text):
-                refused = refused ?? LocalDeployex(base: base, record: nil, obstacle: text)
+                refused =
+                    refused
+                    ?? LocalDeployex(
+                        base: base, record: nil, obstacle: text,
+                        otherUser: CommandTrust.otherOwner(base: base).flatMap {
+                            UserDatabase.user(id: $0)?.name
+                        })
             case .found(let record):
                 let found = LocalDeployex(base: base, record: record, obstacle: problem)
                 if record.process.isRunning { return found }
@@ -66,7 +74,8 @@ struct LocalDeployex: Sendable {
         guard hasEnded else { return self }
         do throws(UsageError) {
             guard try Cookie.ofHome(environment, owners) != nil else { return self }
-            return LocalDeployex(base: base, record: nil, obstacle: obstacle)
+            return LocalDeployex(
+                base: base, record: nil, obstacle: obstacle, otherUser: otherUser)
         } catch {
             // A file that nobody may take a cookie from is as good as none.
             return self

@@ -10,6 +10,8 @@ final class ApplicationStart: Sendable {
     private let log: @Sendable (LogLevel, String) -> Void
     private let onFailure: @Sendable (String) async -> Void
     private let failure = Guarded<String?>(nil)
+    /// Who waits for the end of the first attempt; `nil` when it has ended.
+    private let waiters = Guarded<[CheckedContinuation<Void, Never>]?>([])
 
     init(
         loop: EventLoop, backoff: Backoff = Backoff(),
@@ -28,6 +30,7 @@ final class ApplicationStart: Sendable {
 
     /// Returns when an attempt has succeeded or the task is cancelled.
     func run(_ attempt: () async throws -> Void) async {
+        defer { endFirstAttempt() }
         var count = 0
         while !Task.isCancelled {
             do {
@@ -36,9 +39,25 @@ final class ApplicationStart: Sendable {
             } catch {
                 await failed("\(error)")
             }
+            endFirstAttempt()
             count += 1
             await loop.sleep(for: backoff.delay(consecutiveCrashes: count))
         }
+    }
+
+    /// Returns when the first attempt has ended, well or not, or none will be made.
+    func firstAttemptEnded() async {
+        await withCheckedContinuation { continuation in
+            let waits = waiters.withLock { waiters in
+                waiters?.append(continuation)
+                return waiters != nil
+            }
+            if !waits { continuation.resume() }
+        }
+    }
+
+    private func endFirstAttempt() {
+        for waiter in waiters.withLock({ $0.take() }) ?? [] { waiter.resume() }
     }
 
     /// Logs each reason once.

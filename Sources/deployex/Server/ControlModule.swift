@@ -290,6 +290,12 @@ struct ControlModule: Sendable {
         if let user = served.configuration.otherUser {
             fields.append(("user", .integer(Int(user.id))))
         }
+        let instances = await feed.snapshot(of: instance.app)?.instances ?? []
+        let process = instances.first { $0.number == instance.number }?.identity
+        if let pid = process?.pid {
+            let deleted = await offload { DeletedLibraries.of(pid) }
+            fields.append(("deleted_libraries", deleted.term))
+        }
         return .object(fields)
     }
 

@@ -150,6 +150,11 @@ struct ServedApplication: Sendable {
         await beginning.run { try await deployer.start() }
     }
 
+    /// Returns when the first attempt to begin has ended, well or not.
+    func firstAttemptEnded() async {
+        if refusal == nil { await beginning.firstAttemptEnded() }
+    }
+
     /// Why the application has not begun; `nil` while no reason is known.
     var problem: String? { refusal ?? beginning.problem }
 

@@ -32,6 +32,7 @@ actor Server {
     private let directory: InstanceDirectory
     private let instanceTrust: InstanceTrust
     private let console: any ServerLog
+    private let manager: ServiceManager
     private let feed: ObservationFeed
     private let descriptors = DescriptorLimit.raised
     private let begin = MonotonicTime.now
@@ -57,14 +58,17 @@ actor Server {
     /// Checks everything that can be checked before anything is touched.
     init(
         configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
-        conditions: StartConditions, console: ConsoleLog, loop: EventLoop
+        conditions: StartConditions, console: ConsoleLog, manager: ServiceManager, loop: EventLoop
     ) async throws(UsageError) {
+        self.manager = manager
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
         if configuration.showsLogTimes { console.showTimes() }
         for application in configuration.applications {
-            try application.checkRights(hardLimit: conditions.descriptorHardLimit)
+            try application.checkRights(
+                hardLimit: conditions.descriptorHardLimit,
+                isProduction: configuration.keepsOwnLog)
         }
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
@@ -200,7 +204,10 @@ actor Server {
         for watcher in watchers { await watcher.start() }
         // Begin each on its own, so that a problem of one does not hold up another.
         let beginnings = applications.map { application in Task { await application.start() } }
+        let reports = Task(executorPreference: loop) { await self.reportToManager(applications) }
         await endRequested()
+        reports.cancel()
+        await manager.tell(.stopping)
         await module.thresholds.stop()
         await feed.close()
         await http?.stop()
@@ -215,9 +222,39 @@ actor Server {
         await listening.node.close()
         if endsEPMD { await endEPMD() }
         withExtendedLifetime(folders) {}
+        await manager.close()
         console.log(.info, "deployex has stopped")
         console.flush()
         return ExitCode.done
+    }
+
+    /// Tells the service manager that deployex supervises, once that is so, and from then on how the
+    /// applications are. Returns when the task is cancelled.
+    private func reportToManager(_ applications: [ServedApplication]) async {
+        await manager.feedWatchdog {
+            for application in applications { _ = await application.deployer.hasEngine }
+        }
+        for application in applications { await application.firstAttemptEnded() }
+        guard !Task.isCancelled, phase == .running else { return }
+        await manager.tell(.ready)
+        let topics = Set(applications.map { ObservationTopic.application($0.configuration.name) })
+        while !Task.isCancelled, phase == .running {
+            let seen = await feed.revision(of: topics)
+            var snapshots: [ApplicationSnapshot] = []
+            for application in applications {
+                let name = application.configuration.name
+                if let snapshot = await feed.snapshot(of: name) { snapshots.append(snapshot) }
+            }
+            await manager.tell(status: ServiceStatus.text(snapshots))
+            do {
+                _ = try await feed.change(
+                    of: topics, after: seen, by: "the service manager", within: .seconds(3600))
+            } catch {
+                return
+            }
+            // A rollout changes much at once.
+            await loop.sleep(for: .seconds(1))
+        }
     }
 
     private var logger: @Sendable (LogLevel, String) -> Void {
@@ -230,11 +267,15 @@ actor Server {
         let name = SignalName.of(number) ?? "signal \(number)"
         switch ServerSignal(number) {
         case .end: end(by: number)
-        case .reopenLogs where configuration.keepsOwnLog:
-            console.reopen()
-            console.log(.info, "\(name): deployex's own logs are opened anew")
         case .reopenLogs:
-            console.log(.info, "\(name): ignored; deployex has no log files of its own here")
+            manager.assumeIsolated { $0.tell(.reloading(since: .now)) }
+            if configuration.keepsOwnLog {
+                console.reopen()
+                console.log(.info, "\(name): deployex's own logs are opened anew")
+            } else {
+                console.log(.info, "\(name): ignored; deployex has no log files of its own here")
+            }
+            manager.assumeIsolated { $0.tell(.ready) }
         case .ignored:
             console.log(.warning, "\(name): ignored; it means nothing to deployex")
         }
@@ -255,6 +296,7 @@ actor Server {
             console.log(
                 .info,
                 "\(name): the applications go on running; `deployex stop --all` ends them")
+            manager.assumeIsolated { $0.tell(status: "Ending; the applications go on running") }
             end()
         case .stoppingAll, .ending:
             console.log(.info, "\(name): deployex is ending already; a second one ends it at once")
@@ -278,12 +320,16 @@ actor Server {
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances,
         for caller: Caller
     ) async throws(ControlRefusal) {
-        var isStarting = false
-        for application in applications where await application.isBeginning { isStarting = true }
-        guard !isStarting, phase != .ending else {
+        // A host that shuts down asks once.
+        let deadline = MonotonicTime.now + .seconds(20)
+        while await isBeginning(applications), MonotonicTime.now < deadline, phase == .running {
+            await loop.sleep(for: .milliseconds(100))
+        }
+        guard await !isBeginning(applications), phase != .ending else {
             throw ControlRefusal("deployex is starting or ending: try again")
         }
         phase = .stoppingAll
+        await manager.tell(status: "Stopping every application")
         for application in applications {
             guard let problem = application.problem else { continue }
             console.log(
@@ -308,6 +354,11 @@ actor Server {
         endsEPMD = true
         answeredNode = caller.node
         loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.end() } }
+    }
+
+    private func isBeginning(_ applications: [ServedApplication]) async -> Bool {
+        for application in applications where await application.isBeginning { return true }
+        return false
     }
 
     private func stop(_ record: InstanceRecord, of unconfigured: UnconfiguredInstances) async {
