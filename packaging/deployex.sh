@@ -117,6 +117,11 @@ environment() {
     [[ $app =~ ^[a-z][a-z0-9_]*$ ]] || fail "$config: app_name: the name of the release is wanted"
     adapter=$(setting release_adapter s3)
     [[ $adapter == s3 || $adapter == local ]] || fail "$config: release_adapter: s3 or local"
+    # Better now than when deployex starts.
+    [[ $adapter == local ]] ||
+        fail "$config: release_adapter: s3 is not available yet: set local, and release_path"
+    [[ $(setting secrets_adapter env) == env ]] ||
+        fail "$config: secrets_adapter: aws is not available yet: set env"
     echo "# Written by deployex.sh --install from $(basename "$config")"
     line DEPLOYEX_MONITORED_APP_NAME "$app"
     line DEPLOYEX_MONITORED_REPLICAS "$(setting replicas)"
