@@ -67,11 +67,12 @@ simulate-crashes: setup ## stop every change of the releases on disk at every op
 setup-otp: ## make .otp/27 and .otp/29 for make interop (Debians with Erlang; needs root)
 	@scripts/setup-otp.sh
 
-lint: ## check formatting, which target imports which, and which room uses which
+lint: ## check formatting, which target imports which, which room uses which, and the documents' links
 	swift format lint --strict -r Sources Tests Fuzz Package.swift
 	scripts/check-imports.sh
 	scripts/check-rooms.sh
 	scripts/list-assets.sh --check
+	scripts/check-links.sh
 
 format: ## format all Swift sources in place
 	swift format -i -r Sources Tests Fuzz Package.swift
