@@ -1,3 +1,4 @@
+internal import Deployment
 internal import Glibc
 internal import Supervisor
 package import Transport
@@ -41,7 +42,8 @@ package struct ProcessUse: Equatable, Sendable {
         let statm = String(decoding: ProcFile.read("/proc/self/statm") ?? [], as: UTF8.self)
         guard getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &used) == 0,
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0,
-            let pages = statm.split(separator: " ").dropFirst().first.flatMap({ Int($0) }),
+            let resident = HostLook.resident(
+                parsing: statm, pageByteCount: sysconf(Int32(_SC_PAGESIZE))),
             let folder = opendir("/proc/self/fd")
         else { return nil }
         defer { closedir(folder) }
@@ -51,7 +53,7 @@ package struct ProcessUse: Equatable, Sendable {
         func seconds(_ time: timeval) -> Double { Double(time.tv_sec) + Double(time.tv_usec) / 1e6 }
         return ProcessUse(
             processorSeconds: seconds(used.ru_utime) + seconds(used.ru_stime),
-            residentByteCount: pages * sysconf(Int32(_SC_PAGESIZE)), openDescriptorCount: count,
+            residentByteCount: resident, openDescriptorCount: count,
             maximumDescriptorCount: Int(clamping: limit.rlim_cur))
     }
 }
