@@ -48,7 +48,7 @@ Deployment/HotUpgrade: ReleaseFiles Remote
 Deployment/Store: JSON ReleaseFiles
 Deployment/State: ReleaseFiles Store
 Deployment/Engine: HotUpgrade Store State
-Deployment/Archive: ReleaseFiles State
+Deployment/Archive: ReleaseFiles Store State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
