@@ -139,6 +139,42 @@ import Transport
         }
     }
 
+    @Test func `TLS goes through a proxy's tunnel, with a login`() async throws {
+        let server = try await SecureServer()
+        let process = try ChildProcess(
+            "python3", ["-u", "-c", Self.tunnel], output: .pipe, errors: .null)
+        let line = try await offload { try process.line(containing: "port ") }
+        let port = try #require(line.split(separator: " ").last)
+        let client = HTTPClient(
+            loop: loop, trust: HTTPTrust(bundle: server.authority),
+            proxies: try HTTPProxies(environment: ["https_proxy": "http://a:b@127.0.0.1:\(port)"]))
+        let request = HTTPRequest("GET", try HTTPURL("https://localhost:\(server.port)/"))
+        let answer = try await client.send(request, within: .seconds(50), contentLimit: 100_000)
+        #expect(answer.status == 200)
+        let said = try await offload { try process.line(containing: "asked ") }
+        #expect(said.contains("CONNECT localhost:\(server.port) HTTP/1.1"))
+        #expect(said.contains("Basic YTpi"))
+    }
+
+    /// A proxy for one tunnel.
+    private static let tunnel = """
+        import socket, threading
+        l = socket.create_server(("127.0.0.1", 0))
+        print("port", l.getsockname()[1], flush=True)
+        c, _ = l.accept()
+        head = b""
+        while b"\\r\\n\\r\\n" not in head: head += c.recv(4096)
+        print("asked", repr(head), flush=True)
+        port = int(head.split()[1].split(b":")[1])
+        s = socket.create_connection(("127.0.0.1", port))
+        c.sendall(b"HTTP/1.1 200 OK\\r\\n\\r\\n")
+        def copy(a, b):
+            while d := a.recv(65536): b.sendall(d)
+            b.shutdown(socket.SHUT_WR)
+        threading.Thread(target=copy, args=(c, s)).start()
+        copy(s, c)
+        """
+
     @Test func `a proxy is asked for a tunnel, and a refusal is named`() async throws {
         let proxy = try await RawServer(loop: loop).listen(
             ["HTTP/1.1 407 Who\r\n\r\n"], closing: false)
