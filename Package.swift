@@ -51,6 +51,7 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        library("AWS", ["Deployment", "HTTP", "Transport"]),
         library(
             "Dashboard",
             [
@@ -63,7 +64,7 @@ let package = Package(
             name: "deployex",
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
-                "Deployment", "Dashboard",
+                "Deployment", "Dashboard", "AWS",
             ],
             swiftSettings: shipped),
         .executableTarget(

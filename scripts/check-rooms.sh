@@ -53,6 +53,8 @@ Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
+AWS/Signing:
+AWS/Credentials: Signing
 Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures: Access
