@@ -120,6 +120,9 @@ let package = Package(
                 "TestKit", "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
+        .testTarget(
+            name: "AWSTests", dependencies: ["AWS", "Deployment", "HTTP", "TestKit", "Transport"],
+            exclude: ["random-signatures.py"], swiftSettings: strict),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",
