@@ -16,7 +16,7 @@ import Testing
     func `a plain request is signed as AWS has published it`(
         method: String, path: String, signature: String
     ) throws {
-        var request = HTTPOutgoingRequest(
+        var request = HTTPRequest(
             method: method, url: try HTTPURL("https://example.amazonaws.com\(path)"))
         SignatureV4(region: "us-east-1", service: "service")
             .sign(&request, payload: .bytes([]), credentials: credentials, at: moment)

@@ -49,6 +49,21 @@ package enum UTCTime {
         return days * 86_400 + hour * 3_600 + minute * 60 + second - offset
     }
 
+    /// The seconds since 1970 of `Sun, 06 Nov 1994 08:49:37 GMT`; `nil` for anything else.
+    ///
+    /// Source: RFC 9110, section 5.6.7.
+    package static func seconds(httpDate text: String) -> Int? {
+        let words = text.split(separator: " ")
+        let names = [
+            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+        ]
+        guard words.count == 6, words[5] == "GMT", words[1].utf8.count == 2,
+            words[3].utf8.count == 4, words[4].utf8.count == 8,
+            let month = names.firstIndex(of: String(words[2]))
+        else { return nil }
+        return seconds("\(words[3])-\(digits(month + 1, 2))-\(words[1])T\(words[4])Z")
+    }
+
     private static func offset(_ bytes: [UInt8]) -> Int? {
         if bytes == [UInt8(ascii: "Z")] { return 0 }
         guard bytes.count == 6, bytes[3] == UInt8(ascii: ":"), let hours = number(bytes[1..<3]),
