@@ -17,7 +17,7 @@ import Testing
         method: String, path: String, signature: String
     ) throws {
         var request = HTTPRequest(
-            method: method, url: try HTTPURL("https://example.amazonaws.com\(path)"))
+            method, try HTTPURL("https://example.amazonaws.com\(path)"))
         SignatureV4(region: "us-east-1", service: "service")
             .sign(&request, payload: .bytes([]), credentials: credentials, at: moment)
         #expect(

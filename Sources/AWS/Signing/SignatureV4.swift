@@ -107,7 +107,7 @@ package struct SignatureV4: Equatable, Sendable {
                 return (name: parts[0], value: parts.count > 1 ? parts[1] : "")
             }
             .sorted {
-                $0.name == $1.name
+                $0.name.utf8.elementsEqual($1.name.utf8)
                     ? $0.value.utf8.lexicographicallyPrecedes($1.value.utf8)
                     : $0.name.utf8.lexicographicallyPrecedes($1.name.utf8)
             }
