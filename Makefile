@@ -82,6 +82,7 @@ bench: setup ## measure round trips and codecs beside Erlang's own (BENCH_FLAGS=
 	scripts/build-bench-peers.sh .build/bench
 	scripts/build-example.sh "$$DEPLOYEX_EXAMPLE_PACKAGES"
 	swift build -c release --product deployex
+	if command -v chromedriver >/dev/null; then swift build -c release --product first-paint; fi
 	swift build -c release --product deployex-bench
 	@"$$(swift build -c release --show-bin-path)/deployex-bench" $(BENCH_FLAGS)
 

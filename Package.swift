@@ -70,7 +70,7 @@ let package = Package(
         .executableTarget(
             name: "deployex-bench",
             dependencies: [
-                "Browser", "CInstructions", "Transport", "ExternalTermFormat", "EPMD", "ErlDist",
+                "CInstructions", "Transport", "ExternalTermFormat", "EPMD", "ErlDist",
                 "TestKit",
             ],
             swiftSettings: strict),
@@ -105,6 +105,9 @@ let package = Package(
         // A headless Chromium for tests.
         .target(
             name: "Browser", dependencies: ["TestKit"], path: "Tests/Browser",
+            swiftSettings: strict),
+        .executableTarget(
+            name: "first-paint", dependencies: ["Browser", "TestKit"], path: "Tests/FirstPaint",
             swiftSettings: strict),
         .testTarget(
             name: "BrowserTests", dependencies: ["Browser", "HTTP", "TestKit", "Transport"],

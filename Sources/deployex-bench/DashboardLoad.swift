@@ -24,8 +24,18 @@ enum DashboardLoad {
         }
     }
 
+    /// What `first-paint` prints; `nil` where there is no Chromium, or that was not built.
+    @concurrent private static func firstPaints(of url: String) async throws -> [Double]? {
+        let program = BuiltProgram.beside("first-paint")
+        guard (try? ThisHost.find("chromedriver")) != nil, access(program, X_OK) == 0 else {
+            return nil
+        }
+        return try ChildProcess.run(program, [url], errors: .inherited, within: .seconds(300))
+            .split(separator: "\n").compactMap { Double($0) }
+    }
+
     private static func measure(_ site: DashboardSite, _ peers: Peers) async throws -> [Row] {
-        let paints = try await FirstPaint.measure(site.url)
+        let paints = try await firstPaints(of: site.url)
         var sessions: [DashboardSite.Session] = []
         while sessions.count * streamsOfSession < streamCount {
             sessions.append(try await site.logIn())
