@@ -49,7 +49,7 @@ import Transport
                     accessKeyID: found.key, secretAccessKey: found.secret,
                     sessionToken: found.token),
                 at: found.seconds)
-            let ours = request.fields.values("authorization").first.map(String.init)
+            let ours = request.fields.values("authorization").first.map { "\($0)" }
             if ours != found.authorization {
                 differences.append("\(found.url) \(found.service): \(ours ?? "")")
             }

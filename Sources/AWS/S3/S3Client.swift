@@ -79,7 +79,8 @@ package actor S3Client {
         let fields = tag.map { [HTTPField("If-None-Match", $0)] } ?? []
         let answer: HTTPAnswer
         do throws(Failure) {
-            answer = try await ask("GET", key, fields) { [client, limits] request in
+            answer = try await ask("GET", key, fields) {
+                [client, limits] (request) async throws(HTTPError) in
                 try await client.send(
                     request, within: limits.deadline, contentLimit: byteLimit)
             }
@@ -90,7 +91,7 @@ package actor S3Client {
             throw error
         }
         if answer.status == 304, tag != nil { return .unchanged }
-        return .found(bytes: answer.content, tag: answer.fields.values("etag").first.map(String.init))
+        return .found(bytes: answer.content, tag: answer.fields.values("etag").first.map { "\($0)" })
     }
 
     /// Asks until there is an answer that counts.
@@ -107,7 +108,7 @@ package actor S3Client {
         var hasCorrected = false
         var hasRenewed = false
         while true {
-            let failure: Failure
+            var failure: Failure
             do {
                 let request = try await request(method, key, fields, object)
                 let answer = try await send(request)
