@@ -13,6 +13,7 @@ setup: ## check for Swift, and install the Debian packages that are missing
 
 setup-tests: ## install what the tests need beside that
 	@scripts/setup.sh tests
+	@scripts/setup-python.sh
 
 build: ## build .build/release/deployex
 	swift build -c release

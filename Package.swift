@@ -51,6 +51,7 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
+        library("AWS", ["Deployment", "HTTP", "Transport"]),
         library(
             "Dashboard",
             [
@@ -63,7 +64,7 @@ let package = Package(
             name: "deployex",
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
-                "Deployment", "Dashboard",
+                "Deployment", "Dashboard", "AWS",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -122,6 +123,9 @@ let package = Package(
                 "TestKit", "Transport", "deployex", "node-example",
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
+        .testTarget(
+            name: "AWSTests", dependencies: ["AWS", "Deployment", "HTTP", "TestKit", "Transport"],
+            exclude: ["random-signatures.py"], swiftSettings: strict),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",

@@ -48,11 +48,13 @@ Deployment/HotUpgrade: ReleaseFiles Remote
 Deployment/Store: JSON ReleaseFiles
 Deployment/State: ReleaseFiles Store
 Deployment/Engine: HotUpgrade Store State
-Deployment/Archive: ReleaseFiles State
+Deployment/Archive: ReleaseFiles Store State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
+AWS/Signing:
+AWS/Credentials: Signing
 Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures: Access

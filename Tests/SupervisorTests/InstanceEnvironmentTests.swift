@@ -9,6 +9,7 @@ import Transport
     private let third = InstanceName(app: "counter", number: 3)
     private let inherited = [
         "PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "k", "ERL_FLAGS": "+S 2",
+        "AWS_ACCESS_KEY_ID": "i", "AWS_SESSION_TOKEN": "t", "CREDENTIALS_DIRECTORY": "/c",
         "RELEASE_COOKIE": "c", "RELEASE_NODE_SUFFIX": "-9", "RELEASE_TMP": "/tmp",
         "RELEASE_NODE": "other@host", "RELEASE_DISTRIBUTION": "none",
         "DEPLOYEX_ERLANG_COOKIE": "c", "DEPLOYEX_SECRET_KEY_BASE": "s",
@@ -22,8 +23,8 @@ import Transport
         let environment = InstanceEnvironment(firstPort: 4000)
         #expect(
             environment.variables(of: third, inherited: inherited) == [
-                "PATH": "/bin", "HOME": "/root", "AWS_SECRET_ACCESS_KEY": "k",
-                "ERL_FLAGS": "+S 2", "DEPLOYEX_CLOUD_ENVIRONMENT": "prod",
+                "PATH": "/bin", "HOME": "/root", "ERL_FLAGS": "+S 2",
+                "DEPLOYEX_CLOUD_ENVIRONMENT": "prod",
                 "SECRET_KEY_BASE": "the application's", "LISTEN_ADDRESS": "0.0.0.0",
                 "RELEASE_NODE_SUFFIX": "-3", "PORT": "4002", "RELEASE_NODE": "counter-3",
                 "RELEASE_DISTRIBUTION": "sname",

@@ -49,17 +49,19 @@ package struct PackageUnpacker: Sendable {
     ///   - application: the application whose `bin/APP` must be there.
     ///   - version: the version that the package must hold.
     ///   - hash: if given, the folder records which release it holds.
+    ///   - sha256: what the package's SHA-256 must be, in lower-case hexadecimal digits.
     ///   - progress: called at the start, every megabyte and at the end, on another thread.
     package func unpack(
         _ package: String, into folder: String, application: String, version: String,
-        hash: String = "", progress: (@Sendable (UnpackProgress) -> Void)? = nil
+        hash: String = "", sha256: String? = nil,
+        progress: (@Sendable (UnpackProgress) -> Void)? = nil
     ) async throws(UnpackError) -> UnpackSummary {
         let cancellation = Cancellation()
         let job = UnpackJob(
             unpacker: self, package: package, staging: StagingFolder(path: folder, files: files),
             layout: ReleaseLayout(
                 application: application, version: version, program: program), hash: hash,
-            cancellation: cancellation, progress: progress)
+            sha256: sha256, cancellation: cancellation, progress: progress)
         let result = await withTaskCancellationHandler {
             await offload { Result { () throws(UnpackError) in try job.run() } }
         } onCancel: {

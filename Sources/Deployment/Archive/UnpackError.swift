@@ -20,6 +20,9 @@ package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible 
         case .wrongPackage(let expected, let found):
             "\(package) is not the release that was published: expected \(expected), found "
                 + "\(found); copy the right tar.gz there, or publish its version"
+        case .wrongDigest(let expected, let found):
+            "\(package) is refused: its sha256 is \(found), and current.json says \(expected); copy "
+                + "the right package there, or publish it again"
         case .system(let error): "unpacking \(package) failed (it is tried again): \(error)"
         case .cancelled: "unpacking \(package) was cancelled"
         }

@@ -15,6 +15,8 @@ package enum UnpackFailure: Error, Equatable, Sendable {
     case refused(entry: String, PolicyViolation)
     /// It is a good archive, but not of the published release.
     case wrongPackage(expected: String, found: String)
+    /// Its SHA-256 is not the one that was published with it.
+    case wrongDigest(expected: String, found: String)
     /// A system call failed: no space, no permission, …
     case system(FileSystemError)
     case cancelled

@@ -10,6 +10,7 @@ struct UnpackJob: Sendable {
     var staging: StagingFolder
     var layout: ReleaseLayout
     var hash: String
+    var sha256: String?
     var cancellation: Cancellation
     var progress: (@Sendable (UnpackProgress) -> Void)?
 
@@ -19,6 +20,11 @@ struct UnpackJob: Sendable {
 
     private func unpack() throws(UnpackFailure) -> UnpackSummary {
         var file = try PackageFile(package, owners: unpacker.packageOwners)
+        // Nothing of a package that is not the published one is looked at.
+        if sha256 != nil {
+            try check(digest(of: &file))
+            try file.rewind()
+        }
         let temporary = try converting(UnpackFailure.system, staging.makeTemporary())
         do throws(UnpackFailure) {
             let summary = try fill(temporary, from: &file)
@@ -45,14 +51,18 @@ struct UnpackJob: Sendable {
     ) throws(UnpackFailure) -> UnpackSummary {
         var extraction = ArchiveExtraction(
             writer: try FolderWriter(temporary), limits: unpacker.limits)
-        try uncompress(&file, into: &extraction)
+        var digest = Digest(.sha256)
+        try uncompress(&file, into: &extraction, &digest)
+        // Its owner may have written to it since the first look: what was unpacked counts.
+        try check(digest.value())
         try extraction.finish(expecting: layout)
         report(file, extraction.summary.entryCount)
         return extraction.summary
     }
 
     private func uncompress(
-        _ file: inout PackageFile, into extraction: inout ArchiveExtraction
+        _ file: inout PackageFile, into extraction: inout ArchiveExtraction,
+        _ digest: inout Digest
     ) throws(UnpackFailure) {
         var inflater = try converting(
             UnpackFailure.damaged, GzipInflater(limit: unpacker.limits.byteCount))
@@ -65,6 +75,7 @@ struct UnpackJob: Sendable {
             }
             var input = try file.read()
             guard !input.isEmpty else { break }
+            if sha256 != nil { input.withUnsafeBytes { digest.update($0) } }
             while true {
                 guard !cancellation.isCancelled.load(ordering: .relaxed) else {
                     throw .cancelled
@@ -76,6 +87,23 @@ struct UnpackJob: Sendable {
             }
         }
         try converting(UnpackFailure.damaged, inflater.finish())
+    }
+
+    /// The SHA-256 of the file, which is read to its end.
+    private func digest(of file: inout PackageFile) throws(UnpackFailure) -> [UInt8] {
+        var digest = Digest(.sha256)
+        while true {
+            guard !cancellation.isCancelled.load(ordering: .relaxed) else { throw .cancelled }
+            let bytes = try file.read()
+            guard !bytes.isEmpty else { return digest.value() }
+            bytes.withUnsafeBytes { digest.update($0) }
+        }
+    }
+
+    private func check(_ digest: [UInt8]) throws(UnpackFailure) {
+        guard let sha256 else { return }
+        let found = Digest.text(digest)
+        guard found == sha256 else { throw .wrongDigest(expected: sha256, found: found) }
     }
 
     private func report(_ file: borrowing PackageFile, _ entryCount: Int) {
@@ -110,6 +138,12 @@ struct PackageFile: ~Copyable {
         guard status.st_size > 0 else { throw .empty }
         self.descriptor = descriptor
         byteCount = Int64(status.st_size)
+    }
+
+    /// Goes back to the beginning of the same open file.
+    mutating func rewind() throws(UnpackFailure) {
+        guard lseek(descriptor.raw, 0, SEEK_SET) == 0 else { throw .last("reading it again") }
+        readByteCount = 0
     }
 
     /// The next bytes; none at the end.

@@ -81,7 +81,8 @@ extension Deployer {
                     program: startCommand?.program
                 ).unpack(
                     package.path, into: folder, application: layout.application,
-                    version: release.version, hash: release.hash)
+                    version: release.version, hash: release.hash,
+                    sha256: release.sha256)
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }

@@ -164,7 +164,8 @@ extension Deployer {
             on: effects.node(number),
             files: HotUpgradeFiles(
                 current: layout.current(number), staged: layout.new(number),
-                package: instance(number).package?.path ?? "", files: files),
+                package: instance(number).package?.path ?? "",
+                sha256: release.sha256, files: files),
             evaluation: .init(environment: variables(number)) { [self] in
                 try await evaluate(
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)

@@ -1,5 +1,6 @@
 internal import ExternalTermFormat
 package import Supervisor
+internal import Transport
 
 /// The work of a hot upgrade on the files of the release folder in which the node runs.
 ///
@@ -12,6 +13,8 @@ package struct HotUpgradeFiles: Sendable {
     package var staged: String
     /// The package itself, a `.tar.gz`.
     package var package: String
+    /// What its SHA-256 must be, if its publisher has said it.
+    package var sha256: String?
     package var files: any FileSystem
 }
 
@@ -26,6 +29,14 @@ extension HotUpgradeFiles {
         let folder = releaseFolder(plan.to)
         try files.makeFolder(folder, mode: 0o755)
         try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
+        guard let sha256 else { return }
+        // It may have changed since it was unpacked.
+        let found = Digest.text(try files.sha256("\(folder)/\(plan.name).tar.gz"))
+        guard found == sha256 else {
+            try removeRelease(plan)
+            throw .unusable(
+                "\(package) has changed: its sha256 is \(found), and current.json says \(sha256)")
+        }
     }
 
     /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look.

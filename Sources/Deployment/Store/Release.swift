@@ -5,20 +5,23 @@
 /// ```
 /// `version` becomes part of paths. It has 1 to 128 bytes of letters, digits and `._+~-`, begins
 /// with a letter or a digit, and has no `..`. `hash` names the publication. Deployex demands it;
-/// here a missing or null one is "". `pre_commands` may be missing. Other keys are ignored.
+/// here a missing or null one is "". `pre_commands` may be missing. `sha256`, if given, is the
+/// package's digest in 64 hexadecimal digits. Other keys are ignored.
 package struct Release: Equatable, Hashable, Sendable, Codable {
     package let version: String
     package let hash: String
     /// The commands to run with `bin/APP` before the release is started, in order.
     package let preCommands: [String]
+    /// The SHA-256 of the package in lower-case hexadecimal digits, if the publisher has said it.
+    package let sha256: String?
 
     private enum CodingKeys: String, CodingKey {
-        case version, hash
+        case version, hash, sha256
         case preCommands = "pre_commands"
     }
 
     package init(
-        version: String, hash: String = "", preCommands: [String] = []
+        version: String, hash: String = "", preCommands: [String] = [], sha256: String? = nil
     ) throws(ReleaseError) {
         guard !version.isEmpty else { throw .emptyVersion }
         guard Self.isVersion(version) else { throw .invalidVersion(printable(version.utf8)) }
@@ -28,7 +31,9 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
                 !command.isEmpty && command.utf8.count <= 4096 && Self.isPrintable(command)
             })
         else { throw .invalidPreCommands }
+        guard sha256.map(Self.isSHA256) ?? true else { throw .invalidSHA256 }
         self.version = version
+        self.sha256 = sha256?.lowercased()
         self.hash = hash
         self.preCommands = preCommands
     }
@@ -39,7 +44,8 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
         try self.init(
             version: try container.decode(String.self, forKey: .version),
             hash: try container.decodeIfPresent(String.self, forKey: .hash) ?? "",
-            preCommands: try container.decodeIfPresent([String].self, forKey: .preCommands) ?? [])
+            preCommands: try container.decodeIfPresent([String].self, forKey: .preCommands) ?? [],
+            sha256: try container.decodeIfPresent(String.self, forKey: .sha256))
     }
 
     /// The most bytes that a `current.json` may have.
@@ -63,7 +69,8 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
         guard case .object = json else { throw .notAnObject(found: json.kind) }
         try self.init(
             version: try Self.version(json["version"]), hash: try Self.hash(json["hash"]),
-            preCommands: try Self.preCommands(json["pre_commands"]))
+            preCommands: try Self.preCommands(json["pre_commands"]),
+            sha256: try Self.sha256(json["sha256"]))
     }
 
     private static func version(_ value: JSONValue?) throws(ReleaseError) -> String {
@@ -82,6 +89,23 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
         }
     }
 
+    private static func sha256(_ value: JSONValue?) throws(ReleaseError) -> String? {
+        switch value {
+        case nil, .null: return nil
+        case .string(let digest): return digest
+        case .some(let value): throw .wrongType(key: "sha256", found: value.kind)
+        }
+    }
+
+    /// Whether it is a SHA-256 in hexadecimal digits.
+    package static func isSHA256(_ text: String) -> Bool {
+        text.utf8.count == 64
+            && text.utf8.allSatisfy { byte in
+                (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)
+                    || (UInt8(ascii: "a")...UInt8(ascii: "f")).contains(byte | 0x20)
+            }
+    }
+
     private static func preCommands(_ value: JSONValue?) throws(ReleaseError) -> [String] {
         switch value {
         case nil, .null: return []
@@ -94,6 +118,24 @@ package struct Release: Equatable, Hashable, Sendable, Codable {
             }
         case .some(let value): throw .wrongType(key: "pre_commands", found: value.kind)
         }
+    }
+
+    /// The `current.json` that names it.
+    package var published: [UInt8] {
+        var members = [
+            #""version":\#(Self.quoted(version))"#, #""hash":\#(Self.quoted(hash))"#,
+        ]
+        if !preCommands.isEmpty {
+            let commands = preCommands.map(Self.quoted).joined(separator: ",")
+            members.append(#""pre_commands":[\#(commands)]"#)
+        }
+        if let sha256 { members.append(#""sha256":\#(Self.quoted(sha256))"#) }
+        return Array("{\(members.joined(separator: ","))}\n".utf8)
+    }
+
+    /// As a string in JSON. No text of a release has control characters.
+    private static func quoted(_ text: String) -> String {
+        "\"" + text.flatMap { $0 == "\"" || $0 == "\\" ? ["\\", $0] : [$0] } + "\""
     }
 
     /// Whether a version may become part of a path.
@@ -132,6 +174,8 @@ package enum ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
     case invalidHash
     /// There are too many, or one is too long, is empty, or has control characters.
     case invalidPreCommands
+    /// It is not 64 hexadecimal digits.
+    case invalidSHA256
 
     package var description: String {
         switch self {
@@ -151,6 +195,7 @@ package enum ReleaseError: Error, Equatable, Sendable, CustomStringConvertible {
         case .invalidPreCommands:
             "its `pre_commands` are more than 64, or one is empty, has control characters or more "
                 + "than 4096 bytes"
+        case .invalidSHA256: "its `sha256` is not 64 hexadecimal digits, as sha256sum prints them"
         }
     }
 }

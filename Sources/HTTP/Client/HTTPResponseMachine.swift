@@ -20,9 +20,14 @@ package struct HTTPResponseMachine: Sendable {
     private let limits: HTTPLimits
     private var parser: HTTPHeadParser<HTTPResponseHead>
     private var state = State.head(interimCount: 0)
+    private let isHead: Bool
+    /// Why the content ended without its end.
+    package private(set) var problem: HTTPParseError?
 
-    package init(limits: HTTPLimits = HTTPLimits()) {
+    /// - Parameter method: what is answered; the answer to HEAD has no content.
+    package init(limits: HTTPLimits = HTTPLimits(), answers method: String = "GET") {
         self.limits = limits
+        isHead = method == "HEAD"
         parser = HTTPHeadParser(limits: limits)
     }
 
@@ -31,14 +36,18 @@ package struct HTTPResponseMachine: Sendable {
         if case .body(let head, _) = state { head } else { nil }
     }
 
-    package mutating func received(_ bytes: [UInt8]) -> Action {
+    /// - Parameter take: gets the content, without the lines around chunks.
+    package mutating func received(
+        _ bytes: [UInt8], take: (ArraySlice<UInt8>) -> Void = { _ in }
+    ) -> Action {
         var rest = bytes[...]
         do throws(HTTPParseError) {
             while case .head(let interimCount) = state {
                 guard let head = try parser.parse(&rest) else { return .wait }
                 guard head.isInterim else {
                     let reader = HTTPBodyReader(
-                        try HTTPBodyFraming(head), limits: limits, acceptsBareLineFeed: true)
+                        isHead ? .none : try HTTPBodyFraming(head), limits: limits,
+                        acceptsBareLineFeed: true)
                     state = .body(head, reader)
                     break
                 }
@@ -54,12 +63,16 @@ package struct HTTPResponseMachine: Sendable {
             preconditionFailure("A finished response receives nothing")
         }
         do throws(HTTPParseError) {
-            try reader.read(&rest)
+            try reader.read(&rest, take: take)
         } catch {
+            problem = error
             return finish(.completeWithoutEnd(head))
         }
         if reader.isFinished { return finish(.complete(head)) }
-        if reader.byteCount >= limits.bodyByteCount { return finish(.completeWithoutEnd(head)) }
+        if reader.byteCount >= limits.bodyByteCount {
+            problem = .contentTooLong(limit: limits.bodyByteCount)
+            return finish(.completeWithoutEnd(head))
+        }
         state = .body(head, reader)
         return .wait
     }
@@ -74,6 +87,7 @@ package struct HTTPResponseMachine: Sendable {
                 try reader.connectionClosed()
                 return finish(.complete(head))
             } catch {
+                problem = error
                 return finish(.completeWithoutEnd(head))
             }
         case .finished: preconditionFailure("A finished response is not closed again")

@@ -74,6 +74,11 @@ package struct ActingFileSystem: FileSystem {
         return try HostFileSystem.isSame(open(first, attempt), open(second, attempt), attempt)
     }
 
+    package func sha256(_ path: String) throws(FileSystemError) -> [UInt8] {
+        let attempt = "reading \(path)"
+        return try HostFileSystem.sha256(open(path, attempt), attempt)
+    }
+
     /// Opens a file for reading.
     ///
     /// A file outside of the user's part is opened as ``PathTrust`` does: its owner could put a

@@ -12,6 +12,8 @@ package protocol FileSystem: Sendable {
     func read(_ path: String, limit: Int) throws(FileSystemError) -> [UInt8]
     /// Whether two files hold the same bytes, however many they are.
     func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool
+    /// The SHA-256 of a file, however long it is.
+    func sha256(_ path: String) throws(FileSystemError) -> [UInt8]
     /// Makes a file that must not exist yet and opens it for writing.
     func createFile(_ path: String, mode: UInt32) throws(FileSystemError) -> any NewFile
     /// Overwrites the first bytes of an existing file, durably. A file that is already that long
@@ -45,6 +47,11 @@ extension FileSystem {
     /// For a file system whose files fit into memory.
     package func isSame(_ first: String, _ second: String) throws(FileSystemError) -> Bool {
         try read(first, limit: .max) == read(second, limit: .max)
+    }
+
+    /// For a file system whose files fit into memory.
+    package func sha256(_ path: String) throws(FileSystemError) -> [UInt8] {
+        Digest.sha256(try read(path, limit: .max))
     }
 }
 

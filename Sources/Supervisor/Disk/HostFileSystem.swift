@@ -53,6 +53,24 @@ package struct HostFileSystem: FileSystem {
         }
     }
 
+    package func sha256(_ path: String) throws(FileSystemError) -> [UInt8] {
+        let attempt = "reading \(path)"
+        return try Self.sha256(openedFile(path, O_RDONLY | O_NOCTTY, attempt), attempt)
+    }
+
+    /// The SHA-256 of the rest of a file.
+    static func sha256(
+        _ file: borrowing FileDescriptor, _ attempt: String
+    ) throws(FileSystemError) -> [UInt8] {
+        var digest = Digest(.sha256)
+        var bytes = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = try converting(FileSystemError.system, file.read(into: &bytes, attempt))
+            guard count > 0 else { return digest.value() }
+            bytes[..<count].withUnsafeBytes { digest.update($0) }
+        }
+    }
+
     package func createFile(
         _ path: String, mode: UInt32
     ) throws(FileSystemError) -> any NewFile {

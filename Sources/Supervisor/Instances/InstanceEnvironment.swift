@@ -10,11 +10,12 @@ package import Transport
 /// - what systemd gave to deployex only: `NOTIFY_SOCKET`, `LISTEN_FDS`, `LISTEN_PID`,
 ///   `LISTEN_FDNAMES`, `WATCHDOG_USEC`, `WATCHDOG_PID`, `INVOCATION_ID`, `JOURNAL_STREAM`,
 ///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`;
-/// - ``Orphans/variable``, which is set where deployex itself is another deployex's instance.
+/// - ``Orphans/variable``, which is set where deployex itself is another deployex's instance;
+/// - deployex's own keys to AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
+///   and `CREDENTIALS_DIRECTORY`; an application gets its own by ``extra``.
 ///
-/// Everything else is passed on, also what is not UTF-8: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which deployex does not read,
-/// so it must be meant for the applications; and `AWS_*`, since the application runs on the same
-/// host and may need the same account.
+/// Everything else is passed on, also what is not UTF-8: `PATH`, `HOME`, `LANG`; `ERL_FLAGS`, which
+/// deployex does not read, so it must be meant for the applications; and `AWS_REGION`.
 ///
 /// Added are:
 /// - `RELEASE_NODE` and `RELEASE_DISTRIBUTION`: without them every instance of a release would take
@@ -82,7 +83,8 @@ package struct InstanceEnvironment: Equatable, Sendable {
     private static let removedNames: Set<String> = [
         "ELIXIR_ERL_OPTIONS", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID",
-        "SYSTEMD_EXEC_PID", "FDSTORE", Orphans.variable,
+        "SYSTEMD_EXEC_PID", "FDSTORE", "CREDENTIALS_DIRECTORY", "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", Orphans.variable,
     ]
     private static let secretWords = ["SECRET", "PASSWORD", "TOKEN", "COOKIE"]
 

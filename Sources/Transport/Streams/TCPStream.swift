@@ -259,6 +259,17 @@ package final class TCPStream: ByteStream, FlushedStream, @unchecked Sendable {
         if token == nil { start(receive: { _ in }, end: { _ in }) }
     }
 
+    /// Ends reading without an end of the stream, so that another owner can start it: TLS after a
+    /// proxy's answer. Nothing may be queued.
+    package func handOver() {
+        precondition(queuedByteCount == 0, "What is queued belongs to the former owner")
+        if let token { loop.unwatch(token) }
+        token = nil
+        receive = nil
+        end = nil
+        onDrain = nil
+    }
+
     package func close() {
         guard descriptor != nil else { return }
         cancelSendTimer()

@@ -11,6 +11,8 @@ struct Arguments: Equatable {
     var positional: [String] = []
     var flags: Set<String> = []
     var values: [String: String] = [:]
+    /// All values of each option, in order.
+    var lists: [String: [String]] = [:]
 
     func failure(_ message: String) -> UsageError { UsageError(message, name) }
 

@@ -42,7 +42,8 @@ struct Invocation: Sendable {
                 continue
             }
             let option = Self.longOptions[text] ?? text
-            let isAnswer = option == "--version" || option == "--help"
+            let isOwn = verb.ownOptions.contains { $0.name == text }
+            let isAnswer = !isOwn && (option == "--version" || option == "--help")
             if !isAnswer {
                 try Self.take(option, as: text, of: verb, &arguments, &distribution, &scanner)
             }
@@ -81,7 +82,9 @@ struct Invocation: Sendable {
         if known.value == nil {
             arguments.flags.insert(option)
         } else {
-            arguments.values[option] = try scanner.value(of: text)
+            let value = try scanner.value(of: text)
+            arguments.values[option] = value
+            arguments.lists[option, default: []].append(value)
         }
     }
 

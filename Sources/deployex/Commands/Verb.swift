@@ -55,7 +55,8 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + watching + describing + changing + logs + remote + login + nodes + epmd
+        server + showing + watching + describing + changing + publishing + logs + remote + login
+        + nodes + epmd
         + about
 
     /// What stands for every instance.

@@ -55,7 +55,7 @@ import Transport
             unpacker: PackageUnpacker(files: HostFileSystem()), package: package,
             staging: StagingFolder(path: new, files: HostFileSystem()),
             layout: ReleaseLayout(application: "app", version: "1.0.0"), hash: "local",
-            cancellation: Cancellation(), progress: nil)
+            sha256: nil, cancellation: Cancellation(), progress: nil)
         return try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
                 continuation.resume(
@@ -321,6 +321,47 @@ import Transport
     func unpackAfterCancellation() async throws -> UnpackSummary {
         while !Task.isCancelled { await Task.yield() }
         return try await unpack()
+    }
+
+    @Test func `a package with another digest than the published one is refused`() async throws {
+        let bytes = gzip(TarBuilder.release { _ in }.ended)
+        try writeFile(bytes, to: package)
+        let unpacker = PackageUnpacker(files: HostFileSystem())
+        let (digest, other) = (
+            Digest.text(Digest.sha256(bytes)), String(repeating: "0", count: 64)
+        )
+        await #expect(throws: error(.wrongDigest(expected: other, found: digest))) {
+            try await unpacker.unpack(
+                package, into: new, application: "app", version: "1.0.0", sha256: other)
+        }
+        #expect(access(folder / "service", F_OK) != 0)
+        _ = try await unpacker.unpack(
+            package, into: new, application: "app", version: "1.0.0", sha256: digest)
+        #expect(access(new + "/bin/app", F_OK) == 0)
+    }
+
+    @Test func `a package that changes after it was checked is not unpacked`() async throws {
+        let bytes = gzip(TarBuilder.release { $0.addFile("a", "good") }.ended)
+        let changed = gzip(TarBuilder.release { $0.addFile("a", "evil") }.ended)
+        try writeFile(bytes, to: package)
+        let package = package
+        let digest = Digest.text(Digest.sha256(bytes))
+        // The first report comes after the first look at it, before anything is unpacked.
+        let failure = await #expect(throws: UnpackError.self) {
+            try await PackageUnpacker(files: HostFileSystem()).unpack(
+                package, into: new, application: "app", version: "1.0.0", sha256: digest
+            ) { report in
+                guard report.readByteCount == 0 else { return }
+                let file = open(package, O_WRONLY | O_TRUNC)
+                _ = changed.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+                close(file)
+            }
+        }
+        #expect(
+            failure?.reason
+                == .wrongDigest(
+                    expected: digest, found: Digest.text(Digest.sha256(changed))))
+        #expect(try folder.contents(of: "service/app/1") == [])
     }
 
     @Test func `progress ends with the whole package`() async throws {

@@ -67,6 +67,16 @@ import Testing
             ),
             (#"{"version":"1","pre_commands":[""]}"#, .invalidPreCommands),
             (#"{"version":"1","pre_commands":["a\u0000"]}"#, .invalidPreCommands),
+            (#"{"version":"1","sha256":7}"#, .wrongType(key: "sha256", found: "a number")),
+            (#"{"version":"1","sha256":""}"#, .invalidSHA256),
+            (
+                #"{"version":"1","sha256":"\#(String(repeating: "a", count: 63))g"}"#,
+                .invalidSHA256
+            ),
+            (
+                #"{"version":"1","sha256":"\#(String(repeating: "a", count: 65))"}"#,
+                .invalidSHA256
+            ),
             (#"{"version":"1"} x"#, .notJSON(offset: 16)),
             (#"{"version":"1",}"#, .notJSON(offset: 15)),
             (#"{'version':'1'}"#, .notJSON(offset: 1)),
@@ -86,6 +96,25 @@ import Testing
                 try Release(
                     parsing: Array(#"{"version":""#.utf8) + [0xC3, 0x28] + Array("\"}".utf8))
             })
+    }
+
+    @Test func `a sha256 is taken in either case`() throws {
+        let digest = String(repeating: "aB", count: 32)
+        #expect(
+            try Self.parse(#"{"version":"1","sha256":"\#(digest)"}"#).sha256
+                == digest.lowercased())
+        #expect(try Self.parse(#"{"version":"1","sha256":null}"#).sha256 == nil)
+    }
+
+    @Test func `what is written is read again`() throws {
+        for release in [
+            try Release(version: "1"),
+            try Release(
+                version: "1.0.0", hash: #"a"\é"#, preCommands: [#"eval "A.b(\"x\")""#, "eval C"],
+                sha256: String(repeating: "0", count: 64)),
+        ] {
+            #expect(try Release(parsing: release.published) == release)
+        }
     }
 
     @Test func `every beginning of a file is half written`() {
