@@ -23,6 +23,9 @@ package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible 
         case .wrongDigest(let expected, let found):
             "\(package) is refused: its sha256 is \(found), and current.json says \(expected); copy "
                 + "the right package there, or publish it again"
+        case .signature(let problem): "\(package) is refused: \(problem)"
+        case .changed:
+            "\(package) is refused: it was changed while it was unpacked; copy the right package there"
         case .system(let error): "unpacking \(package) failed (it is tried again): \(error)"
         case .cancelled: "unpacking \(package) was cancelled"
         }

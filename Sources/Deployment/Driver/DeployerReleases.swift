@@ -29,6 +29,7 @@ extension Deployer {
                 of: release, into: layout.instanceFolder(number))
             instance(number).package = package
             let summary = try await effects.unpack(package, layout.new(number), release)
+            instance(number).packageSHA256 = summary.sha256
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
@@ -49,6 +50,7 @@ extension Deployer {
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
         instance(number).package = nil
+        instance(number).packageSHA256 = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }
@@ -165,7 +167,7 @@ extension Deployer {
             files: HotUpgradeFiles(
                 current: layout.current(number), staged: layout.new(number),
                 package: instance(number).package?.path ?? "",
-                sha256: release.sha256, files: files),
+                sha256: instance(number).packageSHA256 ?? release.sha256, files: files),
             evaluation: .init(environment: variables(number)) { [self] in
                 try await evaluate(
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)

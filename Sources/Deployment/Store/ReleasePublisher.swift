@@ -10,8 +10,12 @@ package protocol ReleasePublisher: Sendable {
     /// digits; `nil` if there is none.
     func publishedSHA256(of release: Release) async throws(PublishError) -> String?
 
+    /// The signature beside the package of that version that is there already, the content of the
+    /// `.minisig` file; `nil` if there is none.
+    func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]?
+
     /// Puts a package, and beside it its signature, completely or not at all. Ones that are there
-    /// are replaced.
+    /// are replaced, and a signature that is there goes if there is no new one.
     /// - Parameters:
     ///   - signature: the content of the `.minisig` file. It is there before the package is.
     ///   - progress: called now and then, on any thread, with the bytes that have been sent.
@@ -19,6 +23,9 @@ package protocol ReleasePublisher: Sendable {
         _ package: UploadedPackage, of release: Release, signature: [UInt8]?,
         progress: @escaping @Sendable (Int64) -> Void
     ) async throws(PublishError)
+
+    /// Puts a signature beside the package that is there already.
+    func uploadSignature(_ signature: [UInt8], of release: Release) async throws(PublishError)
 
     /// What `current.json` has now, and a token that names this content; `nil` if there is none.
     func readCurrent() async throws(PublishError) -> PublishedCurrent?
