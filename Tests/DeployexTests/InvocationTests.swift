@@ -122,6 +122,14 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
             "a node has one name: give --sname or --name"
         ),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
+        (
+            ["sign", "p", "-s", "k", "--app", "a b"],
+            "a b is no application: letters, digits and _ only"
+        ),
+        (
+            ["sign", "p", "-s", "k", "--version", "../1"],
+            "../1 is no version: letters, digits and ._+~- only"
+        ),
         (["sign", "a-1.tar.gz"], "no key: name the file with the secret key by --key"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
         (

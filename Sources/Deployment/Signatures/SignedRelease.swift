@@ -52,7 +52,8 @@ package struct SignedRelease: Equatable, Sendable {
         return zip(Self.names, values).map { "\($0):\($1)" }.joined(separator: " ")
     }
 
-    private static func isApplication(_ name: String) -> Bool {
+    /// Whether an application of this name can be signed.
+    package static func isApplication(_ name: String) -> Bool {
         (1...64).contains(name.utf8.count)
             && name.utf8.allSatisfy { byte in
                 (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte)

@@ -17,6 +17,8 @@ enum PasswordPrompt {
         var hidden = shown
         // Ctrl-C comes as a character, so that it cannot leave the terminal like this.
         hidden.c_lflag &= ~tcflag_t(ECHO | ISIG)
+        // It ends the line, or the terminal would keep it until Enter.
+        withUnsafeMutableBytes(of: &hidden.c_cc) { $0[Int(VEOL)] = interrupt }
         tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden)
         defer { tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown) }
         var answers: [String] = []

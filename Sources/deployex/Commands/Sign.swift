@@ -26,9 +26,19 @@ extension Verb {
             guard let key = arguments.values["--key"] else {
                 throw arguments.failure("no key: name the file with the secret key by --key")
             }
+            let (application, version) = (
+                arguments.values["--app"], arguments.values["--version"]
+            )
+            if let application, !SignedRelease.isApplication(application) {
+                throw arguments.failure(
+                    "\(application) is no application: letters, digits and _ only")
+            }
+            if let version, !Release.isVersion(version) {
+                throw arguments.failure("\(version) is no version: letters, digits and ._+~- only")
+            }
             return Sign(
                 package: arguments.positional[0], key: key,
-                application: arguments.values["--app"], version: arguments.values["--version"],
+                application: application, version: version,
                 preCommands: arguments.lists["--pre-command"] ?? [])
         }
     ]
