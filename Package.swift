@@ -130,7 +130,7 @@ let package = Package(
         tests(
             "DeployexTests",
             [
-                "deployex", "Dashboard", "Deployment", "ExternalTermFormat", "Supervisor",
+                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor",
                 "TestKit",
             ]),
         tests(
@@ -139,7 +139,7 @@ let package = Package(
                 "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
                 "Transport",
             ]),
-        tests("EndToEndTests", ["Browser", "TestKit", "deployex"]),
+        tests("EndToEndTests", ["Browser", "TestKit", "Transport", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(

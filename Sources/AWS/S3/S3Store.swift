@@ -58,9 +58,11 @@ package actor S3Store: ReleaseStore {
         self.reports = reports
     }
 
-    private nonisolated var currentKey: String {
-        "versions/\(application)/\(environment)/current.json"
-    }
+    private nonisolated var currentKey: String { Self.currentKey(of: application, environment) }
+
+    package nonisolated static func currentKey(
+        of application: String, _ environment: String
+    ) -> String { "versions/\(application)/\(environment)/current.json" }
 
     package nonisolated static func packageKey(of application: String, _ version: String) -> String {
         "dist/\(application)/\(application)-\(version).tar.gz"
@@ -102,6 +104,15 @@ package actor S3Store: ReleaseStore {
         let result = await fetch.value
         fetches[path] = nil
         return try result.get()
+    }
+
+    package func requirePackage(of release: Release) async throws(StoreError) {
+        let key = Self.packageKey(of: application, release.version)
+        do throws(S3Client.Failure) {
+            try await client.requireObject(key)
+        } catch {
+            throw StoreError(error)
+        }
     }
 
     /// The package cannot be used: the next call fetches it again.
@@ -197,18 +208,6 @@ package actor S3Store: ReleaseStore {
         } catch {
             throw .unavailable(address: path, reason: "\(error)")
         }
-    }
-}
-
-/// How far a package has come.
-package struct FetchProgress: Equatable, Sendable {
-    package var version: String
-    package var byteCount: Int64
-    package var totalByteCount: Int64?
-
-    package var text: String {
-        let total = totalByteCount.map { " of \($0 >> 20)" } ?? ""
-        return "\(byteCount >> 20)\(total) MiB"
     }
 }
 

@@ -1,3 +1,4 @@
+internal import AWS
 internal import Deployment
 internal import Glibc
 internal import Supervisor
@@ -88,10 +89,7 @@ struct Publish: Command {
         } catch {
             throw CommandFailure("this cannot be published: \(error)", exitCode: ExitCode.usage)
         }
-        let publisher = FolderPublisher(
-            store: FolderStore(
-                root: configuration.storage.path, application: configuration.name,
-                environment: configuration.storage.environment), files: HostFileSystem())
+        let publisher = try publisher(configuration, setting)
         do throws(PublishError) {
             try await publish(release, found, to: publisher, setting.loop) { text in
                 if isTerminal { progress.show(text) }
@@ -104,8 +102,26 @@ struct Publish: Command {
         return .done
     }
 
+    private func publisher(
+        _ configuration: ApplicationConfiguration, _ setting: CommandSetting
+    ) throws(UsageError) -> any ReleasePublisher {
+        let (name, environment) = (configuration.name, configuration.storage.environment)
+        switch configuration.storage.place {
+        case .folder(let path):
+            return FolderPublisher(
+                store: FolderStore(root: path, application: name, environment: environment),
+                files: HostFileSystem())
+        case .bucket(let bucket):
+            let amazon = try AmazonAccess(
+                setting.environment, region: bucket.region, loop: setting.loop)
+            return S3Publisher(
+                bucket, application: name, environment: environment,
+                client: amazon.client(of: bucket))
+        }
+    }
+
     private func publish(
-        _ release: Release, _ found: PackageInspection, to publisher: some ReleasePublisher,
+        _ release: Release, _ found: PackageInspection, to publisher: any ReleasePublisher,
         _ loop: EventLoop, show: @escaping (String) -> Void
     ) async throws(PublishError) {
         let before = try await publisher.readCurrent()
@@ -116,7 +132,7 @@ struct Publish: Command {
                     + "give the build another version, or --force to replace it")
         }
         if published == nil || published != release.sha256 {
-            show("copying \(found.byteCount >> 20) MiB to \(publisher.catalog)")
+            show("sending \(found.byteCount >> 20) MiB to \(publisher.catalog)")
             try await publisher.upload(
                 UploadedPackage(
                     path: package, byteCount: found.byteCount, sha256: found.sha256), of: release,
