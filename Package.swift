@@ -51,7 +51,7 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
-        library("AWS", ["Deployment", "HTTP", "Transport"]),
+        library("AWS", ["Deployment", "HTTP", "Supervisor", "Transport"]),
         library(
             "Dashboard",
             [
@@ -124,7 +124,8 @@ let package = Package(
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
         .testTarget(
-            name: "AWSTests", dependencies: ["AWS", "Deployment", "HTTP", "TestKit", "Transport"],
+            name: "AWSTests",
+            dependencies: ["AWS", "Deployment", "HTTP", "Supervisor", "TestKit", "Transport"],
             exclude: ["random-signatures.py"], swiftSettings: strict),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
