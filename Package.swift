@@ -51,7 +51,7 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
-        library("AWS", ["Deployment", "HTTP", "Supervisor", "Transport"]),
+        library("AWS", ["Deployment", "ErlDist", "HTTP", "Supervisor", "Transport"]),
         library(
             "Dashboard",
             [

@@ -14,6 +14,13 @@ package protocol ReleaseStore: Sendable {
     func package(
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage
+
+    /// The package could not be unpacked. A store that keeps copies gets it anew with the next call.
+    func discard(_ package: LocalPackage) async
+}
+
+extension ReleaseStore {
+    package func discard(_ package: LocalPackage) async {}
 }
 
 /// A package as a local file.

@@ -17,6 +17,13 @@ package struct Digest: ~Copyable {
         self.context = context
     }
 
+    /// Whether this host's rules on cryptography allow it; they may leave out MD5.
+    package static func isAvailable(_ algorithm: Algorithm) -> Bool {
+        guard let digest = EVP_MD_fetch(nil, algorithm.rawValue, nil) else { return false }
+        EVP_MD_free(digest)
+        return true
+    }
+
     deinit { EVP_MD_CTX_free(context) }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
