@@ -124,7 +124,8 @@ let package = Package(
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
         .testTarget(
-            name: "AWSTests", dependencies: ["AWS", "Deployment", "HTTP", "Supervisor", "TestKit", "Transport"],
+            name: "AWSTests",
+            dependencies: ["AWS", "Deployment", "HTTP", "Supervisor", "TestKit", "Transport"],
             exclude: ["random-signatures.py"], swiftSettings: strict),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
