@@ -51,7 +51,7 @@ let package = Package(
         library("Supervisor", ["CLinux", "Transport"]),
         library(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
-        library("AWS", ["Deployment", "HTTP", "Transport"]),
+        library("AWS", ["Deployment", "ErlDist", "HTTP", "Supervisor", "Transport"]),
         library(
             "Dashboard",
             [
@@ -124,13 +124,14 @@ let package = Package(
             ]),
         tests("HTTPTests", ["HTTP", "TestKit", "Transport"]),
         .testTarget(
-            name: "AWSTests", dependencies: ["AWS", "Deployment", "HTTP", "TestKit", "Transport"],
+            name: "AWSTests",
+            dependencies: ["AWS", "Deployment", "HTTP", "Supervisor", "TestKit", "Transport"],
             exclude: ["random-signatures.py"], swiftSettings: strict),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",
             [
-                "deployex", "Dashboard", "Deployment", "ExternalTermFormat", "Supervisor",
+                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor",
                 "TestKit",
             ]),
         tests(
@@ -139,7 +140,7 @@ let package = Package(
                 "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
                 "Transport",
             ]),
-        tests("EndToEndTests", ["Browser", "TestKit", "deployex"]),
+        tests("EndToEndTests", ["Browser", "TestKit", "Transport", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(

@@ -19,7 +19,7 @@ ErlDist: ExternalTermFormat Transport
 HTTP: Transport
 Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
-AWS: HTTP Deployment Transport
+AWS: HTTP ErlDist Supervisor Deployment Transport
 Dashboard: CAssets CZlib ExternalTermFormat HTTP Supervisor Deployment Transport
 TestKit: *
 deployex: *

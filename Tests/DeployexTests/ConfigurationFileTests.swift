@@ -65,7 +65,8 @@ private func one(_ text: String) -> String {
         #expect(counter.replicas == 2)
         #expect(counter.ports == 4000...4001)
         #expect(counter.variables == ["GREETING": "hello"])
-        #expect(counter.storage == .init(path: "/srv/packages", environment: "blue"))
+        #expect(counter.storage.place == .folder("/srv/packages"))
+        #expect(counter.storage.environment == "blue")
         #expect(counter.timings.pollInterval == .seconds(1))
         #expect(counter.timings.stopTimeout == .milliseconds(2500))
         #expect(counter.timings.preCommandTimeout == .seconds(3))
@@ -146,7 +147,7 @@ private func one(_ text: String) -> String {
         (one(#""storage":{"path":"x"}"#), "applications[0].storage.path: an absolute path"),
         (
             one(#""storage":{"adapter":"s3"}"#),
-            #"applications[0].storage.adapter: local, as s3 is not available in this version"#
+            "applications[0].storage.region is not set"
         ),
         (
             #"{"applications":[{"name":"a"},{"name":"a","first_port":5000}]}"#,

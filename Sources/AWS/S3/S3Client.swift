@@ -1,5 +1,7 @@
 internal import Glibc
+internal import Deployment
 package import HTTP
+package import Supervisor
 package import Transport
 
 /// Reads objects of a bucket. What is worth asking again is asked again: later, in the region that
@@ -14,6 +16,8 @@ package actor S3Client {
         package var downloadDeadline: Duration = .seconds(3600)
         /// How long a server may send nothing.
         package var idle: Duration = .seconds(30)
+        /// The longest object that is fetched.
+        package var packageByteCount = 4 << 30
         /// Before the second question; it doubles.
         package var firstPause: Duration = .milliseconds(500)
 
@@ -27,17 +31,26 @@ package actor S3Client {
         /// What the server has is not what was asked for.
         case wrong(object: String, reason: String)
         /// This host's disk.
-        case notWritten(object: String, SystemError)
+        case notWritten(object: String, FileSystemError)
 
-        package var description: String {
+        package var object: String {
             switch self {
-            case .refused(let failure, let object): failure.text(object)
-            case .unreachable(let object, let reason): "\(object): \(reason)"
-            case .credentials(let object, let error): "\(object): \(error)"
-            case .wrong(let object, let reason): "\(object): \(reason)"
-            case .notWritten(let object, let error): "\(object): \(error)"
+            case .refused(_, let object), .unreachable(let object, _), .credentials(let object, _),
+                .wrong(let object, _), .notWritten(let object, _):
+                object
             }
         }
+
+        package var reason: String {
+            switch self {
+            case .refused(let failure, _): failure.text
+            case .unreachable(_, let reason), .wrong(_, let reason): reason
+            case .credentials(_, let error): "\(error)"
+            case .notWritten(_, let error): "\(error)"
+            }
+        }
+
+        package var description: String { "\(object): \(reason)" }
     }
 
     package enum Object: Equatable, Sendable {
@@ -76,33 +89,153 @@ package actor S3Client {
     package func object(
         _ key: String, unless tag: String?, byteLimit: Int
     ) async throws(Failure) -> Object {
-        let fields = tag.map { [HTTPField("If-None-Match", $0)] } ?? []
+        let question = Question(
+            "GET", key, fields: tag.map { [HTTPField("If-None-Match", $0)] } ?? [])
         let answer: HTTPAnswer
         do throws(Failure) {
-            answer = try await ask("GET", key, fields) {
+            answer = try await ask(question) {
                 [client, limits] (request) async throws(HTTPError) in
                 try await client.send(
                     request, within: limits.deadline, contentLimit: byteLimit)
             }
         } catch {
-            if case .refused(let failure, _) = error, failure.code == "NoSuchKey" {
+            if case .refused(let failure, _) = error, failure.isMissing {
                 return .missing
             }
             throw error
         }
         if answer.status == 304, tag != nil { return .unchanged }
-        return .found(bytes: answer.content, tag: answer.fields.values("etag").first.map { "\($0)" })
+        return .found(bytes: answer.content, tag: answer.fields.values("etag").first)
+    }
+
+    /// Throws if the object cannot be read. An answer to GET says why; one to HEAD does not.
+    package func requireObject(_ key: String) async throws(Failure) {
+        let question = Question("GET", key, fields: [HTTPField("Range", "bytes=0-0")])
+        do throws(Failure) {
+            _ = try await ask(question) {
+                [client, limits] (request) async throws(HTTPError) in
+                try await client.send(request, within: limits.deadline, contentLimit: 64 << 10)
+            }
+        } catch {
+            // An empty object has no first byte.
+            if case .refused(let failure, _) = error, failure.status == 416 { return }
+            throw error
+        }
+    }
+
+    /// The SHA-256 that the server has of an object, in hexadecimal; "unknown" if it has none, `nil`
+    /// if there is no object.
+    func sha256(of key: String) async throws(Failure) -> String? {
+        let question = Question(
+            "HEAD", key, fields: [HTTPField("x-amz-checksum-mode", "ENABLED")])
+        let answer: HTTPAnswer
+        do throws(Failure) {
+            answer = try await ask(question) {
+                [client, limits] (request) async throws(HTTPError) in
+                try await client.send(request, within: limits.deadline, contentLimit: 0)
+            }
+        } catch {
+            // An answer to HEAD has no content that would say more.
+            if case .refused(let failure, _) = error, failure.status == 404 { return nil }
+            throw error
+        }
+        if let text = answer.fields.values("x-amz-checksum-sha256").first,
+            let bytes = Base64.bytes(text), bytes.count == 32
+        {
+            return Digest.text(bytes)
+        }
+        // What we have published says it also where the server keeps no checks.
+        let said = answer.fields.values("x-amz-meta-sha256").first
+        return said.flatMap { Release.isSHA256($0) ? $0 : nil } ?? "unknown"
+    }
+
+    /// Writes an object.
+    func put(_ question: Question) async throws(Failure) {
+        _ = try await ask(question) { [client, limits] (request) async throws(HTTPError) in
+            try await client.send(
+                request, within: limits.downloadDeadline, contentLimit: 64 << 10)
+        }
+    }
+
+    /// Fetches an object. After a cut it goes on where the file ends, if the object is still the
+    /// same; so does a later call with the same file.
+    package func fetch(_ key: String, into file: ObjectFile) async throws(Failure) {
+        let object = bucket.text(of: key)
+        var hasBegunAnew = false
+        while true {
+            do throws(Failure) {
+                try await fetchRest(of: key, into: file)
+                break
+            } catch {
+                // Another object has taken its place, or the server has no such part.
+                guard case .refused(let failure, _) = error, [412, 416].contains(failure.status),
+                    !hasBegunAnew
+                else { throw error }
+                hasBegunAnew = true
+                await loop.offload { file.discard() }
+            }
+        }
+        let finished = await loop.offload { () -> Result<String?, FileSystemError> in
+            Result { () throws(FileSystemError) in try file.finish() }
+        }
+        switch finished {
+        case .success(nil): return
+        case .success(let problem?): throw .wrong(object: object, reason: problem)
+        case .failure(let error): throw .notWritten(object: object, error)
+        }
+    }
+
+    private func fetchRest(of key: String, into file: ObjectFile) async throws(Failure) {
+        var question = Question("GET", key)
+        question.furthest = { file.furthest }
+        question.changingFields = { file.fields }
+        let download = HTTPDownload(
+            byteLimit: limits.packageByteCount, idle: limits.idle,
+            isWanted: { file.takes($0) }, write: { file.write($0) })
+        let answer = try await ask(question) {
+            [client, limits] (request) async throws(HTTPError) in
+            try await client.download(request, to: download, within: limits.downloadDeadline)
+        }
+        if let problem = file.problem {
+            await loop.offload { file.discard() }
+            throw .wrong(object: bucket.text(of: key), reason: problem)
+        }
+        guard [200, 206].contains(answer.status) else {
+            throw .wrong(
+                object: bucket.text(of: key), reason: "the server answers \(answer.status)")
+        }
+    }
+
+    /// What is asked of the server.
+    struct Question: Sendable {
+        var method: String
+        var key: String
+        var fields: [HTTPField]
+        var content = HTTPRequest.Content.none
+        /// Its SHA-256, in hexadecimal.
+        var hash: String?
+        /// More fields, which may be others with each attempt.
+        var changingFields: @Sendable () -> [HTTPField] = { [] }
+        /// How far it has come. Whoever comes further has all attempts again.
+        var furthest: @Sendable () -> Int64 = { 0 }
+
+        init(_ method: String, _ key: String, fields: [HTTPField] = []) {
+            self.method = method
+            self.key = key
+            self.fields = fields
+        }
     }
 
     /// Asks until there is an answer that counts.
     /// - Parameter send: sends the signed request.
     func ask(
-        _ method: String, _ key: String, _ fields: [HTTPField],
+        _ question: Question,
         _ send: @Sendable (HTTPRequest) async throws(HTTPError) -> HTTPAnswer
     ) async throws(Failure) -> HTTPAnswer {
-        let object = bucket.text(of: key)
+        let object = bucket.text(of: question.key)
         var attempt = 1
         var pause = limits.firstPause
+        var furthest = question.furthest()
         // Each of these is done once.
         var hasMoved = false
         var hasCorrected = false
@@ -110,7 +243,7 @@ package actor S3Client {
         while true {
             var failure: Failure
             do {
-                let request = try await request(method, key, fields, object)
+                let request = try await request(question, object)
                 let answer = try await send(request)
                 if answer.isSuccess || answer.status == 304 { return answer }
                 let refused = S3Failure(answer)
@@ -134,7 +267,11 @@ package actor S3Client {
             } catch let error as HTTPError {
                 switch error {
                 case .unusable(_, let reason): throw .wrong(object: object, reason: reason)
-                case .notWritten(_, let reason): throw .notWritten(object: object, reason)
+                case .badResponse(_, .contentTooLong(let limit)):
+                    throw .wrong(
+                        object: object, reason: "it has more than \(limit) bytes")
+                case .notWritten(_, let reason):
+                    throw .notWritten(object: object, .system(reason))
                 case .unreachable, .timedOut, .stalled, .badResponse, .stopped:
                     failure = .unreachable(object: object, reason: "\(error)")
                 }
@@ -142,6 +279,11 @@ package actor S3Client {
                 throw error
             } catch {
                 throw .unreachable(object: object, reason: "\(error)")
+            }
+            if question.furthest() > furthest {
+                furthest = question.furthest()
+                attempt = 0
+                pause = limits.firstPause
             }
             guard attempt < limits.attempts, !Task.isCancelled else { throw failure }
             attempt += 1
@@ -151,12 +293,10 @@ package actor S3Client {
         }
     }
 
-    private func request(
-        _ method: String, _ key: String, _ fields: [HTTPField], _ object: String
-    ) async throws -> HTTPRequest {
+    private func request(_ question: Question, _ object: String) async throws -> HTTPRequest {
         let url: HTTPURL
         do throws(HTTPURLError) {
-            url = try bucket.url(of: key)
+            url = try bucket.url(of: question.key)
         } catch {
             throw Failure.wrong(object: object, reason: "\(error)")
         }
@@ -166,9 +306,12 @@ package actor S3Client {
         } catch {
             throw Failure.credentials(object: object, error)
         }
-        var request = HTTPRequest(method, url, fields: fields)
+        var request = HTTPRequest(
+            question.method, url, fields: question.fields + question.changingFields(),
+            content: question.content)
         SignatureV4(region: bucket.region, service: "s3").sign(
-            &request, payload: .bytes([]), credentials: known, at: clock() + skew)
+            &request, payload: question.hash.map { .hash($0) } ?? .bytes([]), credentials: known,
+            at: clock() + skew)
         return request
     }
 }

@@ -62,7 +62,7 @@ package struct S3Failure: Error, Equatable, Sendable {
         case "RequestTimeTooSkewed": return serverTime.map { .correctClock($0) } ?? .giveUp
         case "ExpiredToken", "TokenRefreshRequired", "InvalidToken": return .newCredentials
         case "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout",
-            "OperationAborted":
+            "OperationAborted", "ConditionalRequestConflict":
             return .later
         default: break
         }
@@ -70,22 +70,25 @@ package struct S3Failure: Error, Equatable, Sendable {
         return status == 429 || status >= 500 ? .later : .giveUp
     }
 
-    /// One line that says what to do.
-    package func text(_ object: String) -> String {
+    /// Whether the bucket is there and the object is not.
+    var isMissing: Bool { code == "NoSuchKey" }
+
+    /// What it means, and what to do.
+    package var text: String {
         let told = message.isEmpty ? code : "\(code): \(message)"
         switch (status, code) {
-        case (_, "NoSuchBucket"): return "\(object): there is no such bucket (\(told))"
-        case (404, _): return "\(object): there is no such object (\(told))"
+        case (_, "NoSuchBucket"): return "there is no such bucket (\(told))"
+        case (404, _): return "there is no such object (\(told))"
         case (_, "RequestTimeTooSkewed"):
-            return "\(object): this host's clock differs from the server's: set it (\(told))"
+            return "this host's clock differs from the server's: set it (\(told))"
         case (_, "ExpiredToken"), (_, "TokenRefreshRequired"):
-            return "\(object): the credentials have expired (\(told))"
+            return "the credentials have expired (\(told))"
         case (_, "InvalidAccessKeyId"), (_, "SignatureDoesNotMatch"):
-            return "\(object): the credentials are not valid (\(told))"
+            return "the credentials are not valid (\(told))"
         case (403, _):
-            return "\(object): these credentials may not do that: they need s3:GetObject on the "
-                + "bucket's objects, and s3:ListBucket to tell a missing object (\(told))"
-        default: return "\(object): \(told)"
+            return "these credentials may not do that: they need s3:GetObject on the bucket's "
+                + "objects, and s3:ListBucket to tell a missing object (\(told))"
+        default: return told
         }
     }
 }

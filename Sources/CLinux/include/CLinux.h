@@ -29,6 +29,9 @@ const char *clinux_error_text(int code);
 /// Gives the calling thread a name, of the main thread the process's, of 15 bytes at most: PR_SET_NAME(2const).
 int clinux_set_name(const char *name);
 
+/// A close-on-exec pipe, whose reading end does not block. Returns -1 with errno set. Source: pipe(2).
+int clinux_pipe(int *reading, int *writing);
+
 /// An empty file that lives as long as its descriptors, close-on-exec. Returns -1 with errno set. Source:
 /// memfd_create(2).
 int clinux_memory_file(const char *name);

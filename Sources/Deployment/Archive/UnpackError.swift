@@ -30,4 +30,15 @@ package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible 
         case .cancelled: "unpacking \(package) was cancelled"
         }
     }
+
+    /// Whether an error says that another copy of the package may be better.
+    static func blamesPackage(_ error: any Error) -> Bool {
+        guard let error = error as? UnpackError else { return false }
+        switch error.reason {
+        case .system, .cancelled: return false
+        case .signature(.otherBytes): return true
+        case .signature: return false
+        default: return true
+        }
+    }
 }

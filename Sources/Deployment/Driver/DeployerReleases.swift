@@ -28,12 +28,18 @@ extension Deployer {
             let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
             instance(number).package = package
-            let summary = try await effects.unpack(package, layout.new(number), release)
+            let summary: UnpackSummary
+            do {
+                summary = try await effects.unpack(package, layout.new(number), release)
+            } catch {
+                if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
+                throw error
+            }
             instance(number).packageSHA256 = summary.sha256
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
-                    + "\(summary.byteCount >> 20) MiB in \(Self.text(loop.now - begin))")
+                    + "\(summary.byteCount >> 20) MiB in \((loop.now - begin).roughText)")
         } catch {
             await discardStaged(number)
             return tell(.stagingFailed(number, release, reason: "\(error)"))
@@ -216,10 +222,5 @@ extension Deployer {
             path, arguments, environment: environment, foreignVariables: foreignVariables,
             workingFolder: workingFolder, setting: effects.process, in: records.path,
             files: effects.files, timeout: timeout)
-    }
-
-    static func text(_ duration: Duration) -> String {
-        let tenths = Int((duration.inSeconds * 10).rounded())
-        return "\(tenths / 10).\(tenths % 10) s"
     }
 }

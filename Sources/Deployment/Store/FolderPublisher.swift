@@ -38,17 +38,6 @@ package struct FolderPublisher: ReleasePublisher {
         }
     }
 
-    package func uploadSignature(
-        _ signature: [UInt8], of release: Release
-    ) async throws(PublishError) {
-        let (files, path) = (files, signaturePath(of: release))
-        try await offload { () throws(PublishError) in
-            try Self.attempting { () throws(FileSystemError) in
-                try files.replaceFile(path, with: signature, mode: 0o644)
-            }
-        }
-    }
-
     private func signaturePath(of release: Release) -> String {
         LocalPackage.signaturePath(of: store.packagePath(of: release))
     }

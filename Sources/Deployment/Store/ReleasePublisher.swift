@@ -11,7 +11,7 @@ package protocol ReleasePublisher: Sendable {
     func publishedSHA256(of release: Release) async throws(PublishError) -> String?
 
     /// The signature beside the package of that version that is there already, the content of the
-    /// `.minisig` file; `nil` if there is none.
+    /// `.minisig` file; `nil` if there is none, or if it is not known.
     func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]?
 
     /// Puts a package, and beside it its signature, completely or not at all. Ones that are there
@@ -24,15 +24,19 @@ package protocol ReleasePublisher: Sendable {
         progress: @escaping @Sendable (Int64) -> Void
     ) async throws(PublishError)
 
-    /// Puts a signature beside the package that is there already.
-    func uploadSignature(_ signature: [UInt8], of release: Release) async throws(PublishError)
-
     /// What `current.json` has now, and a token that names this content; `nil` if there is none.
     func readCurrent() async throws(PublishError) -> PublishedCurrent?
 
     /// Replaces `current.json` in one step, if its content is still the one with the token; if
     /// `token` is `nil`, if there still is none. Otherwise it throws ``PublishError/conflict(_:)``.
     func swapCurrent(to bytes: [UInt8], expecting token: String?) async throws(PublishError)
+}
+
+extension ReleasePublisher {
+    /// It is not known: a signature is sent with its package each time.
+    package func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]? {
+        nil
+    }
 }
 
 /// A package on this host that is to be published. Its digest has been computed, so that what

@@ -14,6 +14,21 @@ package protocol ReleaseStore: Sendable {
     func package(
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage
+
+    /// Throws what ``package(of:into:)`` would at once, and fetches nothing.
+    func requirePackage(of release: Release) async throws(StoreError)
+
+    /// The package could not be unpacked. A store that keeps copies gets it anew with the next call.
+    func discard(_ package: LocalPackage) async
+}
+
+/// For a store whose packages are local files.
+extension ReleaseStore {
+    package func requirePackage(of release: Release) async throws(StoreError) {
+        _ = try await package(of: release, into: "")
+    }
+
+    package func discard(_ package: LocalPackage) async {}
 }
 
 /// A package as a local file.

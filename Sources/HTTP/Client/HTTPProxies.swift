@@ -1,3 +1,5 @@
+internal import Transport
+
 /// Which proxy leads to a server, by the variables that curl knows.
 ///
 /// `https_proxy` or `HTTPS_PROXY` for https, `http_proxy` for http: `HTTP_PROXY` is not read,
@@ -109,25 +111,5 @@ package enum HTTPProxyError: Error, Equatable, Sendable, CustomStringConvertible
             "\(variable): a proxy is reached over http:// only, and TLS goes through it"
         case .unusable(let variable, let error): "\(variable): \(error)"
         }
-    }
-}
-
-/// RFC 4648, section 4.
-enum Base64 {
-    static func text(_ bytes: [UInt8]) -> String {
-        let digits = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
-        var text: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: 3) {
-            let group = bytes[start..<min(start + 3, bytes.count)]
-            var value = 0
-            for byte in group { value = value << 8 | Int(byte) }
-            value <<= 8 * (3 - group.count)
-            for position in 0..<4 {
-                let isPadding = position > group.count
-                text.append(
-                    isPadding ? UInt8(ascii: "=") : digits[value >> (18 - 6 * position) & 63])
-            }
-        }
-        return String(decoding: text, as: UTF8.self)
     }
 }

@@ -76,8 +76,13 @@ package struct FileStatus: Equatable, Sendable {
     package var mode: UInt32
     /// The user id of the owner.
     package var owner: UInt32
+    /// When the content was changed last, in nanoseconds since 1970.
+    package var changedAt: Int64
 
-    package init(kind: Kind, byteCount: Int64, mode: UInt32, owner: UInt32) {
+    package init(
+        kind: Kind, byteCount: Int64, mode: UInt32, owner: UInt32, changedAt: Int64 = 0
+    ) {
+        self.changedAt = changedAt
         self.kind = kind
         self.byteCount = byteCount
         self.mode = mode

@@ -185,7 +185,9 @@ package struct HostFileSystem: FileSystem {
             }
         return FileStatus(
             kind: kind, byteCount: Int64(status.st_size), mode: status.st_mode & 0o7777,
-            owner: status.st_uid)
+            owner: status.st_uid,
+            changedAt: Int64(status.st_mtim.tv_sec) * 1_000_000_000
+                + Int64(status.st_mtim.tv_nsec))
     }
 
     package func copyFile(

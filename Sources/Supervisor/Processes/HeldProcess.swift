@@ -35,7 +35,7 @@ struct HeldProcess: ~Copyable {
                         program.folder.withCString { folder in
                             (start.path, start.directory) = (path, folder)
                             (start.argv, start.envp) = (argv, envp)
-                            (start.in, start.out) = (-1, out.raw)
+                            (start.in, start.out) = (-1, program.stdout ?? out.raw)
                             start.err = program.stderr ?? err.raw
                             if let terminal = program.terminal {
                                 (start.in, start.out, start.err) = (terminal, terminal, terminal)

@@ -16,7 +16,9 @@ package struct Program: Equatable, Sendable {
     /// Opened for append, and made with mode 0640 as the program's user's file; the folder exists.
     package var stdoutPath: String
     package var stderrPath: String
-    /// Used instead of `stderrPath`; the caller keeps it open until the start is over.
+    /// Used instead of `stdoutPath`; the caller keeps it open until the start is over.
+    package var stdout: Int32?
+    /// The same for `stderrPath`.
     package var stderr: Int32?
     /// Used instead of the log files, also as standard input: a terminal, which becomes that of the
     /// program's session. The caller keeps it open until the start is over.

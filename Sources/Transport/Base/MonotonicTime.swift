@@ -52,4 +52,10 @@ extension Duration {
     public var inSeconds: Double {
         Double(nanoseconds) / 1e9
     }
+
+    /// Seconds and tenths, for people.
+    package var roughText: String {
+        let tenths = Int((inSeconds * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
 }

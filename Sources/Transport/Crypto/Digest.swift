@@ -17,6 +17,13 @@ package struct Digest: ~Copyable {
         self.context = context
     }
 
+    /// Whether this host's rules on cryptography allow it; they may leave out MD5.
+    package static func isAvailable(_ algorithm: Algorithm) -> Bool {
+        guard let digest = EVP_MD_fetch(nil, algorithm.rawValue, nil) else { return false }
+        EVP_MD_free(digest)
+        return true
+    }
+
     deinit { EVP_MD_CTX_free(context) }
 
     package mutating func update(_ bytes: UnsafeRawBufferPointer) {
@@ -51,6 +58,15 @@ package struct Digest: ~Copyable {
             nil, "HMAC", nil, "SHA256", nil, key, key.count, bytes, bytes.count, &code, 32, &count)
         precondition(isDone != nil && count == 32, "OpenSSL has HMAC")
         return code
+    }
+
+    /// The bytes of a text in hexadecimal; empty if it is none.
+    package static func bytes(_ text: String) -> [UInt8] {
+        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count % 2 == 0, !digits.contains(nil) else { return [] }
+        return stride(from: 0, to: digits.count, by: 2).map { place in
+            UInt8((digits[place] ?? 0) << 4 | (digits[place + 1] ?? 0))
+        }
     }
 
     /// In hexadecimal.

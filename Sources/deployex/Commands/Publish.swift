@@ -1,3 +1,4 @@
+internal import AWS
 internal import Deployment
 internal import Supervisor
 internal import Transport
@@ -82,10 +83,7 @@ struct Publish: Command {
         let signature = try await signature(
             of: found, as: release, of: configuration.name, by: secretKey,
             publicKeys: server.publicKeys)
-        let publisher = FolderPublisher(
-            store: FolderStore(
-                root: configuration.storage.path, application: configuration.name,
-                environment: configuration.storage.environment), files: HostFileSystem())
+        let publisher = try publisher(configuration, setting)
         do throws(PublishError) {
             try await publish(
                 release, found, signature.map { Array($0.text.utf8) }, to: publisher
@@ -100,9 +98,27 @@ struct Publish: Command {
         return .done
     }
 
+    private func publisher(
+        _ configuration: ApplicationConfiguration, _ setting: CommandSetting
+    ) throws(UsageError) -> any ReleasePublisher {
+        let (name, environment) = (configuration.name, configuration.storage.environment)
+        switch configuration.storage.place {
+        case .folder(let path):
+            return FolderPublisher(
+                store: FolderStore(root: path, application: name, environment: environment),
+                files: HostFileSystem())
+        case .bucket(let bucket):
+            let amazon = try AmazonAccess(
+                setting.environment, region: bucket.region, loop: setting.loop)
+            return S3Publisher(
+                bucket, application: name, environment: environment,
+                client: amazon.client(of: bucket))
+        }
+    }
+
     private func publish(
         _ release: Release, _ found: PackageInspection, _ signature: [UInt8]?,
-        to publisher: some ReleasePublisher, show: @escaping (String) -> Void
+        to publisher: any ReleasePublisher, show: @escaping (String) -> Void
     ) async throws(PublishError) {
         let before = try await publisher.readCurrent()
         let published = try await publisher.publishedSHA256(of: release)
@@ -111,17 +127,17 @@ struct Publish: Command {
                 "\(release.version) is published already with other bytes (sha256 \(published)): "
                     + "give the build another version, or --force to replace it")
         }
-        if published == nil || published != release.sha256 {
-            show("copying \(found.byteCount >> 20) MiB to \(publisher.catalog)")
+        var isThere = published == release.sha256
+        if isThere, let signature {
+            isThere = try await publisher.publishedSignature(of: release) == signature
+        }
+        if !isThere {
+            show("sending \(found.byteCount >> 20) MiB to \(publisher.catalog)")
             try await publisher.upload(
                 UploadedPackage(
                     path: package, byteCount: found.byteCount, sha256: found.sha256), of: release,
                 signature: signature
             ) { _ in }
-        } else if let signature,
-            try await publisher.publishedSignature(of: release) != signature
-        {
-            try await publisher.uploadSignature(signature, of: release)
         }
         try await publisher.swapCurrent(to: release.published, expecting: before?.token)
     }

@@ -100,6 +100,10 @@ struct Setting: Equatable, Sendable {
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
     static let logTimestamps = Setting("log.timestamps", "DEPLOYEX_LOG_TIMESTAMPS", of: [.host])
     static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
+    static let storageRegion = Setting(
+        "storage.region", "AWS_REGION", of: [.host, .application])
+    static let storageEndpoint = Setting(
+        "storage.endpoint", "AWS_ENDPOINT_URL_S3", of: [.host, .application])
     // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
@@ -111,6 +115,7 @@ struct Setting: Equatable, Sendable {
         "start_command", "DEPLOYEX_MONITORED_APP_START_COMMAND", mayBeSecret: true)
     static let storageAdapter = Setting("storage.adapter", "DEPLOYEX_STORAGE_ADAPTER")
     static let storagePath = Setting("storage.path", "DEPLOYEX_STORAGE_PATH")
+    static let storageBucket = Setting("storage.bucket", "DEPLOYEX_S3_BUCKET")
     static let storageEnvironment = Setting("storage.environment", nil)
     static let pollInterval = Setting("timings.poll_interval", "DEPLOYEX_POLL_INTERVAL")
     static let stopTimeout = Setting("timings.stop_timeout", "DEPLOYEX_STOP_TIMEOUT")
@@ -150,7 +155,8 @@ struct Setting: Equatable, Sendable {
         logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,
-        startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
+        startCommand, storageAdapter, storagePath, storageBucket, storageRegion, storageEndpoint,
+        storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
         rollbackTimeout, rollbackCrashes,

@@ -14,6 +14,8 @@ actor Server {
     private let configuration: ServerConfiguration
     private let usesIPv6: Bool
     private let environment: [String: String]
+    /// For what is published in buckets; `nil` if nothing is.
+    private let amazon: AmazonAccess?
     private let conditions: StartConditions
     private let name: NodeName
     /// How the instances' nodes are named.
@@ -104,6 +106,9 @@ actor Server {
                     console.log(.warning, "HTTPS: \(report)")
                 }
             } : nil
+        amazon = try configuration.region.map { (region) throws(UsageError) in
+            try AmazonAccess(environment, region: region, loop: loop)
+        }
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -642,7 +647,8 @@ actor Server {
             ServedApplication(
                 application, of: configuration, node: node, naming: naming, host: name.host,
                 base: folders.base, processes: processes,
-                refusal: folders.refusals[application.name], inherited: environment,
+                refusal: folders.refusals[application.name], amazon: amazon,
+                inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,
                 log: { level, text in

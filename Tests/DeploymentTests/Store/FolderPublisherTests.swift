@@ -46,7 +46,7 @@ import Transport
         #expect(mode(folder / "store/dist/app") == 0o755)
     }
 
-    @Test func `a signature is replaced alone, and goes with the package that it signs`()
+    @Test func `a signature is replaced, and goes if there is no new one`()
         async throws
     {
         let package = try package("the package")
@@ -54,7 +54,7 @@ import Transport
         #expect(try await publisher.publishedSignature(of: release) == nil)
         try await publisher.upload(package, of: release, signature: Array("a".utf8)) { _ in }
         #expect(try await publisher.publishedSignature(of: release) == Array("a".utf8))
-        try await publisher.uploadSignature(Array("b".utf8), of: release)
+        try await publisher.upload(package, of: release, signature: Array("b".utf8)) { _ in }
         #expect(try await publisher.publishedSignature(of: release) == Array("b".utf8))
         #expect(mode(publisher.store.packagePath(of: release) + ".minisig") == 0o644)
         try await publisher.upload(package, of: release, signature: nil) { _ in }
