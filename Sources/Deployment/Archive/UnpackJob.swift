@@ -116,7 +116,8 @@ struct UnpackJob: Sendable {
         if let signature {
             try converting(
                 UnpackFailure.signature,
-                signature.text.verify(found.blake2b512, as: release, by: signature.keys))
+                signature.text.verify(
+                    found.blake2b512, as: release, by: signature.keys, mayOmitPreCommands: true))
         }
         return found.sha256
     }

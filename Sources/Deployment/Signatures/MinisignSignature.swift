@@ -112,9 +112,12 @@ package struct MinisignSignature: Equatable, Sendable {
     // MARK: Verification
 
     /// Throws unless one of the keys has signed these bytes as this release.
-    /// - Parameter blake2b512: the digest of the bytes.
+    /// - Parameters:
+    ///   - blake2b512: the digest of the bytes.
+    ///   - mayOmitPreCommands: see ``checkRelease(_:mayOmitPreCommands:)``.
     package func verify(
-        _ blake2b512: [UInt8], as release: SignedRelease, by keys: [MinisignPublicKey]
+        _ blake2b512: [UInt8], as release: SignedRelease, by keys: [MinisignPublicKey],
+        mayOmitPreCommands: Bool = false
     ) throws(SignatureProblem) {
         let named = keys.filter { $0.id == keyID }
         guard !named.isEmpty else {
@@ -131,12 +134,16 @@ package struct MinisignSignature: Equatable, Sendable {
                 Ed25519.isSignature(commentSignature, of: whole, by: $0.key)
             })
         else { throw .otherComment(key: MinisignFile.text(ofID: keyID)) }
-        try checkRelease(release)
+        try checkRelease(release, mayOmitPreCommands: mayOmitPreCommands)
     }
 
-    /// Throws unless the trusted comment names this release. Without ``verify(_:as:by:)`` anybody
-    /// may have written it.
-    package func checkRelease(_ release: SignedRelease) throws(SignatureProblem) {
+    /// Throws unless the trusted comment names this release. If the signature is not verified,
+    /// anybody may have written it.
+    /// - Parameter mayOmitPreCommands: whether the release may have none where some are signed:
+    ///   then none is run. A version that an operator names has none.
+    package func checkRelease(
+        _ release: SignedRelease, mayOmitPreCommands: Bool = false
+    ) throws(SignatureProblem) {
         guard let signed = SignedRelease(comment: trustedComment) else {
             throw .noRelease(comment: trustedComment)
         }
@@ -148,7 +155,8 @@ package struct MinisignSignature: Equatable, Sendable {
         guard signed.sha256 == release.sha256 else {
             throw .otherDigest(signed: signed.sha256, found: release.sha256)
         }
-        guard signed.preCommands == release.preCommands else {
+        let isWithout = mayOmitPreCommands && release.preCommands == nil
+        guard isWithout || signed.preCommands == release.preCommands else {
             throw .otherPreCommands(areSigned: signed.preCommands != nil)
         }
     }

@@ -124,8 +124,9 @@ struct SignedPackageTests {
         #expect(
             try await problem(preCommands: ["eval Evil.run"])
                 == .otherPreCommands(areSigned: true))
-        #expect(try await problem() == .otherPreCommands(areSigned: true))
         try await unpack(preCommands: ["eval App.migrate"])
+        // None is run.
+        try await unpack()
     }
 
     @Test func `without usable public keys nothing is unpacked`() async throws {
