@@ -22,14 +22,14 @@ import Transport
         try await DeployexWorld.run(options, isStarted: false) { world in
             let packages = try ExamplePackages.folder()
             let published = try await world.command(
-                "publish", "\(packages)/counter-0.1.0.tar.gz")
+                "publish", "\(packages)/counter-0.1.1.tar.gz")
             #expect(published.status == 0, "\(published.stderr)")
             #expect(
                 published.stdout.contains(
                     "at s3://counter-local-distribution/versions/counter/local/current.json"))
             await proxy.expect([])
             try await world.start()
-            try await world.waitUntilAllRun("0.1.0")
+            try await world.waitUntilAllRun("0.1.1")
             #expect(await proxy.packageRequests == 1)
             try await world.waitForLog("Fetched s3://counter-local-distribution/dist/counter/")
             for answer in try await world.answers() {
@@ -40,13 +40,13 @@ import Transport
 
             // What another build of a published version would do is refused.
             let other = try await world.command(
-                "publish", "\(packages)/counter-0.1.1.tar.gz", "--version", "0.1.0")
+                "publish", "\(packages)/counter-0.1.0.tar.gz", "--version", "0.1.1")
             #expect(other.status == 1)
 
             // A hot upgrade whose package comes in pieces.
-            let second = try await world.command("publish", "\(packages)/counter-0.1.1.tar.gz")
+            let second = try await world.command("publish", "\(packages)/counter-0.1.2.tar.gz")
             #expect(second.status == 0, "\(second.stderr)")
-            try await world.waitUntilAllRun("0.1.1")
+            try await world.waitUntilAllRun("0.1.2")
             let upgraded = try await world.status(of: 2)
             #expect(upgraded.lastDeployment == "hot_upgrade")
 
@@ -59,11 +59,11 @@ import Transport
                 "s3://counter-local-distribution/", "SlowDown", after: mark)
             #expect(line.hasPrefix("[error]"))
             let before = await world.answer(1)?.osPID
-            let going = try await world.command("deploy", "0.1.0", "--app", "counter")
+            let going = try await world.command("deploy", "0.1.1", "--app", "counter")
             #expect(going.status == 0, "\(going.stderr)")
-            try await eventually("0.1.0 without S3") {
+            try await eventually("0.1.1 without S3") {
                 try await world.status()?.instances.allSatisfy {
-                    $0.status == "running" && $0.version == "0.1.0"
+                    $0.status == "running" && $0.version == "0.1.1"
                 } ?? false
             }
             #expect(await world.answer(1)?.osPID != before)

@@ -94,6 +94,35 @@ import Testing
         }
     }
 
+    @Test func `a package that is exchanged after it was unpacked is no hot upgrade`() async throws
+    {
+        try await DeployexWorld.run(
+            .init(epmd: .deployex, variables: ["DEPLOYEX_PUBLIC_KEYS": keys])
+        ) { world in
+            let first = try await world.command(
+                "publish", package("0.1.1"), "--sign", desk("key.key"))
+            #expect(first.status == 0, "\(first)")
+            try await world.waitUntilAllRun("0.1.1")
+            // Its own pre-command does it, which comes after the unpacking.
+            let path = world.packagePath("0.1.2")
+            let command = #"eval 'File.write!(~s(\#(path)), ~s(evil))'"#
+            let package = try package("0.1.2")
+            let second = try await world.command(
+                "sign", package, "--key", desk("key.key"), "--pre-command", command)
+            #expect(second.status == 0, "\(second)")
+            for name in ["", ".minisig"] {
+                try world.site.write(Files.bytes(package + name), path + name)
+            }
+            // Without the sha256: only the signature says what the package has to be.
+            try await world.publish(
+                catalog: #"{"version":"0.1.2","hash":"x","pre_commands":["\#(command)"]}"#)
+            try await world.waitForLog("Hot upgrade failed", "has changed since it was unpacked")
+            // What was unpacked is deployed.
+            try await world.waitUntilAllRun("0.1.2")
+            #expect(try await world.status(of: 1).lastDeployment == "full_deployment")
+        }
+    }
+
     @Test func `public keys that cannot be used are one line, and exit 2`() async throws {
         try await DeployexWorld.runWithoutSlot { world in
             for (name, complaint) in [

@@ -96,14 +96,14 @@ package actor S3Store: ReleaseStore {
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage {
         let path = packages.path(of: release)
-        given.removeAll { $0 == path }
-        given = given.suffix(FetchedPackages.keptCount - 1) + [path]
-        if let fetch = fetches[path] { return try await fetch.value.get() }
-        let fetch = Task { await self.fetched(release, path) }
+        let fetch = fetches[path] ?? Task { await self.fetched(release, path) }
         fetches[path] = fetch
         let result = await fetch.value
         fetches[path] = nil
-        return try result.get()
+        let package = try result.get()
+        given.removeAll { $0 == package.path }
+        given = given.suffix(FetchedPackages.keptCount - 1) + [package.path]
+        return package
     }
 
     package func requirePackage(of release: Release) async throws(StoreError) {
@@ -131,14 +131,14 @@ package actor S3Store: ReleaseStore {
         _ release: Release, _ path: String
     ) async -> Result<LocalPackage, StoreError> {
         do throws(StoreError) {
-            let isThere = try await onDisk(path) {
+            let held = try await onDisk(path) {
                 [isPrepared, packages] () throws(FileSystemError) in
                 if !isPrepared { try packages.prepare() }
-                return try packages.holds(release)
+                return try packages.held(release)
             }
             isPrepared = true
-            if !isThere { try await fetch(release, path) }
-            return .success(LocalPackage(path: path))
+            if held == nil { try await fetch(release, path) }
+            return .success(LocalPackage(path: held ?? path))
         } catch {
             return .failure(error)
         }
@@ -146,7 +146,7 @@ package actor S3Store: ReleaseStore {
 
     private func fetch(_ release: Release, _ path: String) async throws(StoreError) {
         let packages = packages
-        let kept = Set(given)
+        let kept = Set(given.suffix(FetchedPackages.keptCount - 1))
         // What is left of others takes space that this one may need.
         for other in begun.keys where other != path {
             let file = begun.removeValue(forKey: other)
