@@ -55,7 +55,7 @@ let package = Package(
         library(
             "Dashboard",
             [
-                "CAssets", "COpenSSL", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
+                "CAssets", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
                 "Supervisor", "Transport",
             ]),
         // The files of Assets/, which the dashboard serves to browsers.

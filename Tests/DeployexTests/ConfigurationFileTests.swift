@@ -33,6 +33,7 @@ private func one(_ text: String) -> String {
             {
               "base_path": "/srv/state/", "log_path": "/srv/log", "cloud_environment": "prod",
               "cookie_file": "/etc/cookie",
+              "public_keys": "/etc/keys.pub",
               "distribution": {"interface": "::1", "port_min": 9100, "port_max": 9105,
                                "tick_time": 15},
               "log": {"max_bytes": 1000000, "files": 4},
@@ -55,6 +56,7 @@ private func one(_ text: String) -> String {
         #expect(found.basePath == "/srv/state")
         #expect(found.logPath == "/srv/log")
         #expect(found.cookieFile == "/etc/cookie")
+        #expect(found.publicKeys == PublicKeysFile("/etc/keys.pub"))
         #expect("\(found.listening.address(usesIPv6: false))" == "[::1]:0")
         #expect(found.listening.ports == 9100...9105)
         #expect(found.listening.tickTime == .seconds(15))

@@ -356,6 +356,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
     private static let wrong: [String: (text: String, json: String)?] = [
         "base_path": ("varlib", #""varlib""#), "log_path": ("../log", #""../log""#),
         "cloud_environment": ("a/b", "7"), "cookie_file": ("kept-secret", #""kept-secret""#),
+        "public_keys": ("keys.pub", #"["/etc/keys.pub"]"#),
         "trusted_users": ("nobody-has-this-name", #"["nobody-has-this-name"]"#),
         "distribution.interface": ("here", #""here""#),
         "distribution.networks": ("10.0.0.0/99", #"["10.0.0.0/99"]"#),

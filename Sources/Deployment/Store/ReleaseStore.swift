@@ -36,11 +36,23 @@ package struct LocalPackage: Equatable, Sendable {
     package var path: String
     /// The users who may own it.
     package var owners: TrustedUsers
+    /// The path of its signature, whether there is one or not.
+    package var signaturePath: String
 
-    package init(path: String, owners: TrustedUsers = TrustedUsers()) {
+    /// The most bytes that a signature may have.
+    package static let maximumSignatureByteCount = 16 << 10
+
+    /// - Parameter signaturePath: without it, the signature lies beside the package.
+    package init(
+        path: String, owners: TrustedUsers = TrustedUsers(), signaturePath: String? = nil
+    ) {
         self.path = path
         self.owners = owners
+        self.signaturePath = signaturePath ?? Self.signaturePath(of: path)
     }
+
+    /// Where the signature of a package lies: beside it.
+    package static func signaturePath(of package: String) -> String { "\(package).minisig" }
 }
 
 /// Why a store could not be read. The running version is not touched, and the read is tried again.

@@ -19,6 +19,8 @@ struct ServerConfiguration: Equatable {
     var cookieFile: String?
     /// The users whose files and sockets on this host are believed.
     var trustedUsers: TrustedUsers
+    /// The keys that packages must be signed with; `nil` if they need no signature.
+    var publicKeys: PublicKeysFile?
     /// The limits of deployex's own log.
     var logLimits: LogLimits
     /// Whether the lines on the console have the time.
@@ -72,6 +74,9 @@ struct ServerConfiguration: Equatable {
         keepsOwnLog = cloud != nil
         cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
+        publicKeys = try host.value(.publicKeys).map { (value) throws(UsageError) in
+            PublicKeysFile(try value.path())
+        }
         logLimits = try LogLimits(host)
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)

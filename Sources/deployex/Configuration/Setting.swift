@@ -53,6 +53,7 @@ struct Setting: Equatable, Sendable {
     static let cookieFile = Setting(
         "cookie_file", "DEPLOYEX_COOKIE_FILE", of: [.host], mayBeSecret: true)
     static let trustedUsers = Setting("trusted_users", "DEPLOYEX_TRUSTED_USERS", of: [.host])
+    static let publicKeys = Setting("public_keys", "DEPLOYEX_PUBLIC_KEYS", of: [.host])
     static let distributionInterface = Setting(
         "distribution.interface", "DEPLOYEX_DIST_INTERFACE", of: [.host],
         kernel: "inet_dist_use_interface")
@@ -145,8 +146,9 @@ struct Setting: Equatable, Sendable {
     static let all = single + thresholds
 
     private static let single = [
-        basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
-        distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
+        basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, publicKeys,
+        distributionInterface, distributionNetworks, distributionPortMinimum,
+        distributionPortMaximum, tickTime,
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
         dashboardTokenFile, administratorHash, administratorHashFile, viewerHash, viewerHashFile,
         dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, logMaximumBytes,

@@ -80,7 +80,7 @@ struct ServedApplication: Sendable {
                 layout, base: HostFileSystem(below: base.anchor),
                 publishers: server.trustedUsers),
             process: process, startCommand: configuration.startCommand,
-            node: instanceNode,
+            publicKeys: server.publicKeys, node: instanceNode,
             log: log)
         effects.foreignVariables = ProcessEnvironment.foreign
         effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }

@@ -72,6 +72,7 @@ actor Server {
                 hardLimit: conditions.descriptorHardLimit,
                 isProduction: configuration.keepsOwnLog)
         }
+        try Self.checkPublicKeys(configuration, console)
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
@@ -124,6 +125,18 @@ actor Server {
         var limits = ObservationRegister.Limits()
         limits.count = 1024
         feed = ObservationFeed(loop: loop, limits: limits)
+    }
+
+    private static func checkPublicKeys(
+        _ configuration: ServerConfiguration, _ console: ConsoleLog
+    ) throws(UsageError) {
+        guard let file = configuration.publicKeys else { return }
+        do throws(PublicKeysFile.Failure) {
+            let keys = try file.read().map(\.description).joined(separator: ", ")
+            console.log(.info, "Packages must be signed with the key \(keys) of \(file.path)")
+        } catch {
+            throw UsageError("\(error)", "start")
+        }
     }
 
     private static func configuration(
