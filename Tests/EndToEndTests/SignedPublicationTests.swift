@@ -1,5 +1,6 @@
 import TestKit
 import Testing
+import Transport
 
 /// With public keys, deployex runs nothing that is not signed as what it is published as.
 @Suite struct SignedPublicationTests {
@@ -120,6 +121,54 @@ import Testing
             // What was unpacked is deployed.
             try await world.waitUntilAllRun("0.1.2")
             #expect(try await world.status(of: 1).lastDeployment == "full_deployment")
+        }
+    }
+
+    @Test
+    func `from a bucket, too, only signed packages are taken, and also while nobody can be asked`()
+        async throws
+    {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let bucket = "counter-local-distribution"
+        let moto = try await offload { try MotoServer() }
+        try await offload { try moto.makeBucket(bucket) }
+        let proxy = FaultProxy(to: moto.port, loop: loop)
+        let port = try await proxy.listen()
+        let variables = moto.variables.merging([
+            "DEPLOYEX_STORAGE_ADAPTER": "s3", "DEPLOYEX_STORAGE_PATH": "",
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:\(port)", "DEPLOYEX_PUBLIC_KEYS": keys,
+        ]) { $1 }
+        try await DeployexWorld.run(.init(epmd: .deployex, variables: variables)) { world in
+            // Unsigned: it is not even fetched.
+            let package = try package("0.1.0")
+            desk.write(#"{"version":"0.1.0","hash":"x"}"#, "current.json")
+            try await offload {
+                try moto.put(package, at: "dist/counter/counter-0.1.0.tar.gz", in: bucket)
+                try moto.put(
+                    desk("current.json"), at: "versions/counter/local/current.json", in: bucket)
+            }
+            try await world.waitForLog(
+                "it is not signed, and public keys are configured: there is no "
+                    + "s3://\(bucket)/dist/counter/counter-0.1.0.tar.gz.minisig; ")
+            #expect(await proxy.requests.contains { $0.contains(".minisig") })
+            #expect(await !proxy.requests.contains { $0.contains(".tar.gz ") })
+
+            for version in ["0.1.0", "0.2.0"] {
+                let published = try await world.command(
+                    "publish", self.package(version), "--sign", desk("key.key"), "--force")
+                #expect(published.status == 0, "\(published)")
+                try await world.waitUntilAllRun(version)
+            }
+
+            // What is here is enough to go back.
+            let refusal = "HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\n\r\n"
+            await proxy.expect(Array(repeating: .answer(refusal), count: 10_000))
+            let mark = await world.logMark
+            let going = try await world.command("deploy", "0.1.0")
+            #expect(going.status == 0, "\(going)")
+            _ = try await world.waitForAnswer(version: "0.1.0")
+            try await world.waitForLog("taking the signature that is here", after: mark)
         }
     }
 

@@ -60,6 +60,8 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
     /// `current.json` is there but does not say what to deploy.
     case invalid(path: String, ReleaseError)
     case missingPackage(path: String)
+    /// Public keys are configured, and the package has no signature there.
+    case unsigned(address: String)
     /// A folder, a FIFO, a device, …
     case notAFile(path: String)
     /// Somebody who is not trusted can change what is published.
@@ -76,6 +78,9 @@ package enum StoreError: Error, Equatable, Sendable, CustomStringConvertible {
                 + #"{"version":"1.0.0","hash":"local"}"#
         case .missingPackage(let path):
             "no package at \(path): copy it there, or publish another version"
+        case .unsigned(let address):
+            "the package is refused: it is not signed, and public keys are configured: there is no "
+                + "\(address); sign it with `deployex sign`, and publish it again"
         case .notAFile(let path):
             "\(path) is not a regular file: replace it with one"
         case .untrusted(let error): error.description

@@ -55,7 +55,8 @@ struct ServedApplication: Sendable {
         logs = LogFiles(root: server.logPath, owners: owners)
         storage = ServedStorage(
             configuration, publishers: server.trustedUsers, amazon: amazon,
-            basePath: server.basePath, files: HostFileSystem(below: base.anchor), log: log
+            basePath: server.basePath, files: HostFileSystem(below: base.anchor),
+            needsSignatures: server.publicKeys != nil, log: log
         ) {
             feed.assumeIsolated { $0.publish(.application(name)) }
         }

@@ -22,10 +22,11 @@ final class ServedStorage: Sendable {
     ///   - publishers: who may own what is in a folder.
     ///   - amazon: for a bucket.
     ///   - files: the base folder's.
+    ///   - needsSignatures: whether packages must be signed.
     ///   - onProgress: called on the loop's thread whenever more has been fetched.
     init(
         _ configuration: ApplicationConfiguration, publishers: TrustedUsers,
-        amazon: AmazonAccess?, basePath: String, files: any FileSystem,
+        amazon: AmazonAccess?, basePath: String, files: any FileSystem, needsSignatures: Bool,
         log: @escaping @Sendable (LogLevel, String) -> Void,
         onProgress: @escaping @Sendable () -> Void
     ) {
@@ -40,16 +41,21 @@ final class ServedStorage: Sendable {
         case .bucket(let bucket):
             guard let amazon else { preconditionFailure("A bucket is asked through AmazonAccess") }
             folder = nil
-            store = S3Store(
-                bucket, application: name, environment: environment,
-                client: amazon.client(of: bucket),
-                packages: FetchedPackages(
-                    folder: "\(basePath)/packages/\(name)", application: name, files: files),
+            let client = amazon.client(of: bucket)
+            let packages = "\(basePath)/packages/\(name)"
+            let fetched = S3Store(
+                bucket, application: name, environment: environment, client: client,
+                packages: FetchedPackages(folder: packages, application: name, files: files),
                 loop: amazon.loop,
                 reports: .init(log: log) { progress in
                     fetch.progress.withLock { $0 = progress }
                     onProgress()
                 })
+            store =
+                needsSignatures
+                ? SignedBucket(
+                    store: fetched, bucket: bucket, application: name, client: client,
+                    packages: packages, files: files, log: log) : fetched
         }
     }
 }
