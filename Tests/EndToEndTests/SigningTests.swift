@@ -142,6 +142,8 @@ import Testing
         // A new signature instead.
         let published = try publish("--sign", desk("b.key"))
         #expect(published.status == 0, "\(published)")
+        var status = stat()
+        #expect(stat(desk("store/dist/counter"), &status) == 0 && status.st_mode & 0o777 == 0o755)
         #expect(
             desk.text("store/dist/counter/counter-0.1.0.tar.gz.minisig")?
                 .contains("trusted comment: app:counter version:0.1.0 sha256:") == true)

@@ -183,6 +183,7 @@ struct Publish: Command {
         }
     }
 
+    /// What the configuration file or the variables say.
     private func configuration(
         _ environment: [String: String], _ named: PackageName?
     ) async throws(UsageError) -> ServerConfiguration {

@@ -28,8 +28,8 @@ struct AmazonAccess: Sendable {
         self.loop = loop
     }
 
-    func client(of bucket: S3Bucket) -> S3Client {
-        S3Client(bucket, credentials: credentials, client: client, loop: loop)
+    func client(of bucket: S3Bucket, limits: S3Client.Limits = .init()) -> S3Client {
+        S3Client(bucket, credentials: credentials, client: client, loop: loop, limits: limits)
     }
 }
 

@@ -41,10 +41,10 @@ final class ServedStorage: Sendable {
         case .bucket(let bucket):
             guard let amazon else { preconditionFailure("A bucket is asked through AmazonAccess") }
             folder = nil
-            let client = amazon.client(of: bucket)
             let packages = "\(basePath)/packages/\(name)"
             let fetched = S3Store(
-                bucket, application: name, environment: environment, client: client,
+                bucket, application: name, environment: environment,
+                client: amazon.client(of: bucket),
                 packages: FetchedPackages(folder: packages, application: name, files: files),
                 loop: amazon.loop,
                 reports: .init(log: log) { progress in
@@ -54,7 +54,7 @@ final class ServedStorage: Sendable {
             store =
                 needsSignatures
                 ? SignedBucket(
-                    store: fetched, bucket: bucket, application: name, client: client,
+                    fetched, bucket, application: name, amazon: amazon,
                     packages: packages, files: files, log: log) : fetched
         }
     }

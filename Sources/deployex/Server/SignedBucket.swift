@@ -9,14 +9,30 @@ internal import Transport
 /// A package stays on this host, and so does its signature, for times when nobody can be asked.
 /// Otherwise it is asked for each time, as a package may be signed again.
 struct SignedBucket: ReleaseStore {
-    let store: S3Store
-    let bucket: S3Bucket
-    let application: String
-    let client: S3Client
-    /// Where the packages stay.
-    let packages: String
-    let files: any FileSystem
-    let log: @Sendable (LogLevel, String) -> Void
+    private let store: S3Store
+    private let bucket: S3Bucket
+    private let application: String
+    private let client: S3Client
+    private let kept: KeptSignatures
+    private let log: @Sendable (LogLevel, String) -> Void
+
+    /// - Parameters:
+    ///   - packages: where the packages stay.
+    ///   - files: for what is in there.
+    init(
+        _ store: S3Store, _ bucket: S3Bucket, application: String, amazon: AmazonAccess,
+        packages: String, files: any FileSystem, log: @escaping @Sendable (LogLevel, String) -> Void
+    ) {
+        self.store = store
+        self.bucket = bucket
+        self.application = application
+        // The signature that is here is not to wait for long, and whoever stages asks again.
+        var limits = S3Client.Limits()
+        limits.attempts = 2
+        client = amazon.client(of: bucket, limits: limits)
+        kept = KeptSignatures(packages: packages, files: files)
+        self.log = log
+    }
 
     var catalog: String { store.catalog }
 
@@ -35,9 +51,8 @@ struct SignedBucket: ReleaseStore {
         let found = await signature(of: release)
         if case .success(nil) = found { throw .unsigned(address: address(of: release)) }
         var package = try await store.package(of: release, into: folder)
-        let kept = KeptSignatures(packages: packages, files: files)
         package.signaturePath = kept.path(of: package)
-        let path = package.signaturePath
+        let (kept, path) = (kept, package.signaturePath)
         do throws(FileSystemError) {
             switch found {
             case .success(let bytes):
