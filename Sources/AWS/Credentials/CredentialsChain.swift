@@ -46,7 +46,8 @@ package actor CredentialsChain: CredentialsSource {
         let fetch = CredentialsFetch(
             environment: environment, region: region, owners: owners,
             servers: CredentialsServers(
-                client: client, direct: client.direct, clock: clock,
+                client: client,
+                direct: client.direct(believing: ListenerTrust(users: owners)), clock: clock,
                 sleep: { await loop.sleep(for: $0) }),
             run: { program throws(CollectedProgram.Failure) in
                 try await CollectedProgram.run(
