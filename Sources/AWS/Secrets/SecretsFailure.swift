@@ -51,6 +51,8 @@ struct SecretsFailure: Equatable, Sendable {
             return "the credentials are not valid (\(told))"
         case "ExpiredTokenException", "ExpiredToken":
             return "the credentials have expired (\(told))"
+        case "" where status == 401 || status == 403:
+            return "refused: the credentials may not be valid, or not be allowed to (\(told))"
         default: return told
         }
     }
