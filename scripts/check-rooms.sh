@@ -56,6 +56,7 @@ Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
 AWS/Signing:
 AWS/Credentials: Signing
+AWS/Secrets: Signing Credentials
 AWS/S3: Signing Credentials
 Dashboard/Access:
 Dashboard/Routing: Access

@@ -19,33 +19,36 @@ enum CommandWords {
         let (single, double) = (UInt8(ascii: "'"), UInt8(ascii: "\""))
         let backslash = UInt8(ascii: "\\")
         var words: [String] = []
-        var word: [UInt8]?
+        var word: [UInt8] = []
+        /// A word may be empty, in quotes.
+        var isInWord = false
         var quote: UInt8?
         var rest = text.utf8[...]
         while let byte = rest.popFirst() {
+            if quote == nil, " \t\r\n".utf8.contains(byte) {
+                if isInWord { words.append(String(decoding: word, as: UTF8.self)) }
+                word = []
+                isInWord = false
+                continue
+            }
+            isInWord = true
             if byte == backslash, quote != single {
                 guard let next = rest.popFirst() else {
                     throw quote == nil ? .nothingEscaped : .openQuote
                 }
                 // Within quotes a backslash is itself, except before what it has to escape.
-                let isKept = quote == double && next != double && next != backslash
-                word = (word ?? []) + (isKept ? [backslash, next] : [next])
+                if quote == double, next != double, next != backslash { word.append(backslash) }
+                word.append(next)
             } else if byte == quote {
                 quote = nil
-            } else if quote != nil {
-                word = (word ?? []) + [byte]
-            } else if byte == single || byte == double {
+            } else if quote == nil, byte == single || byte == double {
                 quote = byte
-                word = word ?? []
-            } else if " \t\r\n".utf8.contains(byte) {
-                if let ended = word { words.append(String(decoding: ended, as: UTF8.self)) }
-                word = nil
             } else {
-                word = (word ?? []) + [byte]
+                word.append(byte)
             }
         }
         guard quote == nil else { throw .openQuote }
-        if let word { words.append(String(decoding: word, as: UTF8.self)) }
+        if isInWord { words.append(String(decoding: word, as: UTF8.self)) }
         return words
     }
 }

@@ -22,6 +22,8 @@ package actor CredentialsChain: CredentialsSource {
     private let warn: @Sendable (String) -> Void
     private var refresh = CredentialsRefresh()
     private var fetching: Task<Void, Never>?
+    /// What the last question has led to.
+    private var last = CredentialsChain.stopped
     private var waiters: [Int: CheckedContinuation<Answer, Never>] = [:]
     private var nextWaiter = 0
     private var hasWarned = false
@@ -46,7 +48,8 @@ package actor CredentialsChain: CredentialsSource {
         let fetch = CredentialsFetch(
             environment: environment, region: region, owners: owners,
             servers: CredentialsServers(
-                client: client, direct: client.direct, clock: clock,
+                client: client,
+                direct: client.direct(believing: ListenerTrust(users: owners)), clock: clock,
                 sleep: { await loop.sleep(for: $0) }),
             run: { program throws(CollectedProgram.Failure) in
                 try await CollectedProgram.run(
@@ -120,6 +123,7 @@ package actor CredentialsChain: CredentialsSource {
                 )
             }
         }
+        last = result
         let waiting = waiters.values
         waiters = [:]
         for waiter in waiting { waiter.resume(returning: result) }
@@ -134,6 +138,8 @@ package actor CredentialsChain: CredentialsSource {
                 guard !Task.isCancelled else {
                     return continuation.resume(returning: Self.stopped)
                 }
+                // On the way here the runtime may have let others run, and it has ended.
+                guard isFetching else { return continuation.resume(returning: last) }
                 waiters[number] = continuation
             }
         } onCancel: {

@@ -12,7 +12,6 @@ struct CredentialsFetch: Sendable {
     var run: @Sendable (Program) async throws(CollectedProgram.Failure) -> CollectedProgram.Output
 
     private static let containerDeadline = Duration.seconds(2)
-    private static let containerAttempts = 3
 
     private var order: CredentialsOrder { CredentialsOrder(environment: environment) }
     private var files: CredentialFiles { CredentialFiles(order, owners: owners) }
@@ -56,7 +55,8 @@ struct CredentialsFetch: Sendable {
 
     private func securityTokenService() throws(CredentialsError) -> SecurityTokenService {
         SecurityTokenService(
-            endpoint: try order.stsEndpoint(region: region), region: region, servers: servers)
+            endpoint: try order.endpoint(of: .sts, region: region), region: region, servers: servers
+        )
     }
 
     // MARK: Container
@@ -77,11 +77,10 @@ struct CredentialsFetch: Sendable {
         }
         let answer: HTTPAnswer
         do throws(HTTPError) {
-            answer = try await servers.answer(
+            answer = try await servers.neighbour(within: Self.containerDeadline).answer(
                 HTTPRequest(
                     "GET", endpoint.url,
-                    fields: token.map { [HTTPField("Authorization", $0)] } ?? []),
-                directly: true, attempts: Self.containerAttempts, within: Self.containerDeadline)
+                    fields: token.map { [HTTPField("Authorization", $0)] } ?? []))
         } catch {
             throw CredentialsError("\(place): \(error)")
         }

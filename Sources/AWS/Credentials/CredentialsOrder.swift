@@ -84,24 +84,6 @@ struct CredentialsOrder: Sendable {
             "AWS_EC2_METADATA_SERVICE_ENDPOINT")
     }
 
-    /// STS of the region, or the server that takes its place.
-    func stsEndpoint(region: String) throws(CredentialsError) -> HTTPURL {
-        for name in ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"] {
-            if let text = value(name) { return try url(text, name) }
-        }
-        let isRegion =
-            1...32 ~= region.utf8.count
-            && region.utf8.allSatisfy {
-                UInt8(ascii: "a")...UInt8(ascii: "z") ~= $0
-                    || UInt8(ascii: "0")...UInt8(ascii: "9") ~= $0 || $0 == UInt8(ascii: "-")
-            }
-        guard isRegion else {
-            throw CredentialsError("a role needs a region: set AWS_REGION, such as eu-west-1")
-        }
-        let suffix = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
-        return try url("https://sts.\(region).\(suffix)", "AWS_REGION")
-    }
-
     func url(_ text: String, _ variable: String) throws(CredentialsError) -> HTTPURL {
         do throws(HTTPURLError) {
             return try HTTPURL(text)

@@ -10,30 +10,20 @@ struct CredentialsServers: Sendable {
     var clock: @Sendable () -> Int
     var sleep: @Sendable (Duration) async -> Void
 
-    /// Asks until the server answers something that counts: what it cannot do just now, and what
-    /// does not reach it, is asked again.
-    func answer(
-        _ request: HTTPRequest, directly: Bool, attempts: Int, within deadline: Duration
-    ) async throws(HTTPError) -> HTTPAnswer {
-        var attempt = 1
-        var pause = Duration.milliseconds(200)
-        while true {
-            do throws(HTTPError) {
-                let answer = try await (directly ? direct : client).send(
-                    request, within: deadline, contentLimit: CredentialsAnswer.byteLimit)
-                let isWorthAsking = answer.status >= 500 || answer.status == 429
-                guard isWorthAsking, attempt < attempts else { return answer }
-            } catch {
-                switch error {
-                case .unreachable, .timedOut, .stalled, .badResponse:
-                    guard attempt < attempts, !Task.isCancelled else { throw error }
-                case .unusable, .notWritten, .stopped: throw error
-                }
-            }
-            attempt += 1
-            await sleep(pause * Double.random(in: 0.5...1))
-            pause = pause * 2
-        }
+    private static let attempts = 3
+
+    /// For STS.
+    var service: AWSAsking {
+        AWSAsking(
+            client: client, clock: clock, sleep: sleep, attempts: Self.attempts,
+            deadline: .seconds(10), contentLimit: CredentialsAnswer.byteLimit)
+    }
+
+    /// For what stands beside this host.
+    func neighbour(within deadline: Duration) -> AWSAsking {
+        AWSAsking(
+            client: direct, clock: clock, sleep: sleep, attempts: Self.attempts,
+            deadline: deadline, contentLimit: CredentialsAnswer.byteLimit)
     }
 }
 
@@ -45,12 +35,5 @@ extension AWSCredentials {
             credentials.expiration = expiration - skew
         }
         return credentials
-    }
-}
-
-extension HTTPAnswer {
-    /// The server's clock less ours, in seconds; `nil` when it does not tell the time.
-    func skew(_ clock: Int) -> Int? {
-        fields.values("date").first.flatMap { UTCTime.seconds(httpDate: $0) }.map { $0 - clock }
     }
 }

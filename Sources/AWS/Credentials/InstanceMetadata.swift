@@ -9,7 +9,6 @@ struct InstanceMetadata: Sendable {
     var servers: CredentialsServers
 
     private static let deadline = Duration.seconds(1)
-    private static let attempts = 3
     /// In seconds: the longest that there is.
     private static let tokenLifetime = "21600"
     private static let rolesPath = "/latest/meta-data/iam/security-credentials/"
@@ -84,9 +83,8 @@ struct InstanceMetadata: Sendable {
         var url = endpoint
         url.path = (url.path.hasSuffix("/") ? String(url.path.dropLast()) : url.path) + path
         do throws(HTTPError) {
-            return try await servers.answer(
-                HTTPRequest(method, url, fields: [field]), directly: true,
-                attempts: Self.attempts, within: Self.deadline)
+            return try await servers.neighbour(within: Self.deadline).answer(
+                HTTPRequest(method, url, fields: [field]))
         } catch {
             if case .timedOut = error {
                 throw problem(

@@ -8,11 +8,6 @@ struct SecurityTokenService: Sendable {
     var region: String
     var servers: CredentialsServers
 
-    private static let deadline = Duration.seconds(10)
-    private static let attempts = 3
-    /// A clock that is wrong by less than that is no reason to refuse a signature, in seconds.
-    private static let tolerance = 240
-
     /// The role's credentials, asked for with those of `caller`.
     func assume(
         _ role: AssumedRole, as caller: AWSCredentials
@@ -42,39 +37,27 @@ struct SecurityTokenService: Sendable {
         let place = "taking the role \(CredentialsAnswer.shown(role.arn)) at \(endpoint)"
         let all = [("Action", action), ("Version", "2011-06-15")] + parameters
         let form = all.map { "\($0.0)=\(Self.encoded($0.1))" }.joined(separator: "&")
-        var skew = 0
-        while true {
-            var request = HTTPRequest(
-                "POST", endpoint,
-                fields: [
-                    HTTPField("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
-                ], content: .bytes(Array(form.utf8)))
+        let request = HTTPRequest(
+            "POST", endpoint,
+            fields: [
+                HTTPField("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+            ], content: .bytes(Array(form.utf8)))
+        let answer: HTTPAnswer
+        do throws(HTTPError) {
             if let signer {
-                SignatureV4(region: region, service: "sts").sign(
-                    &request, payload: .bytes(Array(form.utf8)), credentials: signer,
-                    at: servers.clock() + skew)
+                answer = try await servers.service.answer(
+                    request, signedBy: SignatureV4(region: region, service: "sts"), as: signer)
+            } else {
+                answer = try await servers.service.answer(request)
             }
-            let answer: HTTPAnswer
-            do throws(HTTPError) {
-                answer = try await servers.answer(
-                    request, directly: false, attempts: Self.attempts, within: Self.deadline)
-            } catch {
-                throw CredentialsError("\(place): \(error)")
-            }
-            let clock = servers.clock()
-            if answer.isSuccess {
-                return try CredentialsAnswer.ofSTS(answer.content, place)
-                    .expiring(by: answer, clock: clock)
-            }
-            // A signature is refused, under several names, when our clock is wrong.
-            if signer != nil, skew == 0, let found = answer.skew(clock),
-                abs(found) > Self.tolerance
-            {
-                skew = found
-                continue
-            }
+        } catch {
+            throw CredentialsError("\(place): \(error)")
+        }
+        guard answer.isSuccess else {
             throw CredentialsError("\(place): \(Self.problem(answer, isSigned: signer != nil))")
         }
+        return try CredentialsAnswer.ofSTS(answer.content, place)
+            .expiring(by: answer, clock: servers.clock())
     }
 
     private static func problem(_ answer: HTTPAnswer, isSigned: Bool) -> String {

@@ -57,14 +57,23 @@ package struct HTTPClient: HTTPSending {
         loop: EventLoop, limits: HTTPLimits = HTTPLimits(), trust: HTTPTrust = HTTPTrust(),
         proxies: HTTPProxies = HTTPProxies()
     ) {
-        self.loop = loop
-        self.limits = limits
-        connector = HTTPConnector(loop: loop, proxies: proxies, trust: trust)
+        self.init(
+            limits, HTTPConnector(loop: loop, proxies: proxies, trust: trust, listeners: nil))
     }
 
-    /// The same client without proxies, for servers beside this host.
-    package var direct: HTTPClient {
-        HTTPClient(loop: loop, limits: limits, trust: connector.trust)
+    private init(_ limits: HTTPLimits, _ connector: HTTPConnector) {
+        loop = connector.loop
+        self.limits = limits
+        self.connector = connector
+    }
+
+    /// The same client without proxies, for servers on this host or beside it.
+    /// - Parameter listeners: whose servers on this host may hear a secret, and are believed.
+    package func direct(believing listeners: ListenerTrust) -> HTTPClient {
+        HTTPClient(
+            limits,
+            HTTPConnector(
+                loop: loop, proxies: HTTPProxies(), trust: connector.trust, listeners: listeners))
     }
 
     /// The final response. Once its head has come, problems with the content are not errors.

@@ -5,6 +5,8 @@ struct HTTPConnector: Sendable {
     let loop: EventLoop
     let proxies: HTTPProxies
     let trust: HTTPTrust
+    /// Whose listeners on this host are believed; `nil` for everybody's.
+    var listeners: ListenerTrust?
 
     /// How long one of several addresses may take.
     private static let patience = Duration.seconds(10)
@@ -51,8 +53,11 @@ struct HTTPConnector: Sendable {
         // A name with very many addresses is not worth the time.
         for address in addresses.prefix(8) {
             do {
-                return try await TCPStream.connect(
-                    to: address, timeout: min(timeout, Self.patience), on: loop)
+                let timeout = min(timeout, Self.patience)
+                guard let listeners else {
+                    return try await TCPStream.connect(to: address, timeout: timeout, on: loop)
+                }
+                return try await listeners.connect(to: address, timeout: timeout, on: loop)
             } catch {
                 failure = error
             }

@@ -55,6 +55,18 @@ import Transport
         #expect(await source.count == 1)
     }
 
+    @Test func `an answer that comes at once reaches whoever has asked`() async throws {
+        for _ in 0..<200 {
+            let chain = CredentialsChain(
+                loop: loop, clock: { 1_000 },
+                fetch: { () async throws(CredentialsError) in
+                    AWSCredentials(accessKeyID: "a", secretAccessKey: "s")
+                })
+            let tasks = (0..<3).map { _ in Task { try await chain.credentials() } }
+            for task in tasks { #expect(try await task.value == credentials("a")) }
+        }
+    }
+
     @Test func `a failure reaches all who wait, and a cancelled one does not wait`() async throws {
         let source = Source()
         let chain = chain(source, Warnings())

@@ -207,6 +207,20 @@ import Transport
         #expect(broken.lines.count == 3)
     }
 
+    @Test(.enabled(if: Stranger.isPossible))
+    func `a stranger's server on this host does not get the token`() async throws {
+        let server = try await serve { _, _ in CredentialsServer.json("EVIL") }
+        try Stranger.takesOver(server.address)
+        var text = await refusal([
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI": server.url,
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN": "token",
+        ])
+        #expect(text.contains("uid \(Stranger.user)"), "\(text)")
+        text = await refusal(instance(server))
+        #expect(text.contains("uid \(Stranger.user)"), "\(text)")
+        #expect(server.lines == [])
+    }
+
     // MARK: Roles
 
     @Test func `a web identity asks for its role without a signature`() async throws {

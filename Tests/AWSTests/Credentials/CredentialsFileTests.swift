@@ -88,6 +88,16 @@ import Transport
         }
     }
 
+    @Test func `the largest files are read whole`() throws {
+        let limit = SharedConfigFile.byteLimit
+        let lines = "[a]\nk = v\n" + String(repeating: " v\n", count: limit / 3 - 10)
+        #expect(try file(lines).sections["a"]?["k"]?.utf8.count == 1 + 2 * (limit / 3 - 10))
+        let sections = (0..<20_000).map { "[s\($0)]\nk=\($0)" }.joined(separator: "\n")
+        #expect(try file(sections).sections.count == 20_000)
+        let word = String(repeating: "x", count: limit)
+        #expect(try CommandWords.split("'\(word)' y") == [word, "y"])
+    }
+
     /// Python's configparser, as botocore uses it, on random files. What it refuses is left out: it
     /// refuses some that we merge, as AWS's other tools do.
     @Test func `random files say what they say to botocore`() async throws {

@@ -235,7 +235,7 @@ import Testing
 
     @Test func `STS is the region's, unless the environment names another server`() throws {
         func endpoint(_ region: String, _ environment: [String: String] = [:]) throws -> String {
-            "\(try CredentialsOrder(environment: environment).stsEndpoint(region: region))"
+            "\(try CredentialsOrder(environment: environment).endpoint(of: .sts, region: region))"
         }
         #expect(try endpoint("eu-west-1") == "https://sts.eu-west-1.amazonaws.com/")
         #expect(try endpoint("cn-north-1") == "https://sts.cn-north-1.amazonaws.com.cn/")
