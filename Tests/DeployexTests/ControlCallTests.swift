@@ -59,6 +59,7 @@ private func refusal(
         ("restart", #"[<<"counter-2">>]"#, .command(application: "counter", .restart(2))),
         ("stop", "[counter,2]", .command(application: "counter", .stop(2))),
         ("start", #"["counter","2"]"#, .command(application: "counter", .start(2))),
+        ("verify", "[2]", .verify(second)),
         ("tail", "[2,stderr,5]", .tail(second, .stderr, lines: 5)),
         (
             "read_log", "[2,stdout,{last,7}]",

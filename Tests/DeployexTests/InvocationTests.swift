@@ -72,6 +72,8 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["logs", "deployex"], ShowLog(source: .deployex)),
         (["login-link"], LoginLink()), (["hash-password"], HashPassword()),
         (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
+        (["verify"], VerifyInstances(instance: nil)),
+        (["verify", "2", "--json"], VerifyInstances(instance: "2", asJSON: true)),
         (["sign", "a-1.tar.gz", "-s", "k"], Sign(package: "a-1.tar.gz", key: "k")),
         (
             [

@@ -60,6 +60,11 @@ import Transport
             #expect(published.status == 0, "\(published)")
             try await world.waitUntilAllRun("0.1.1")
 
+            let verified = try await world.command("verify", "1")
+            #expect(verified.status == 0, "\(verified)")
+            #expect(
+                verified.stdout.contains("signature   verified: app:counter version:0.1.1 sha256:"))
+
             // A hot upgrade, signed while it is published.
             let upgrade = try await world.command(
                 "publish", self.package("0.1.2"), "--sign", desk("key.key"))

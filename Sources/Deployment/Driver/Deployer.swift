@@ -190,6 +190,20 @@ package actor Deployer {
 
     package var snapshot: ApplicationSnapshot? { engine?.snapshot }
 
+    /// The files of the application's releases.
+    package nonisolated var files: any FileSystem { effects.files }
+
+    /// What is known of a release, or of the last publication of a version; and whether the store's
+    /// package of that version may hold it.
+    package func publication(
+        _ id: ReleaseID?, of version: String
+    ) -> (release: Release?, isInStore: Bool) {
+        guard let record = latestRecord else { return (nil, true) }
+        guard let id else { return (record.publication(of: version), true) }
+        let known = record.published + record.good + [record.pinned].compactMap { $0 }
+        return (known.first { $0.id == id }, record.isInStore(id))
+    }
+
     /// Recognises the sockets of an instance's processes; `nil` when there are none, or no such
     /// instance.
     package func sockets(ofInstance number: InstanceNumber) -> SessionSockets? {

@@ -21,6 +21,8 @@ enum ControlCall: Equatable {
     /// Several logs at once. Any of them ends the waiting.
     case readLogs([LogPart], within: Duration)
     case instance(InstanceName)
+    /// Compares an instance with its package.
+    case verify(InstanceName)
     /// A command. Its answer also says what to wait for.
     case request(application: String, EngineCommand)
     /// Waits until the goal's applications have another revision than this one.
@@ -56,7 +58,7 @@ enum ControlCall: Equatable {
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
         "status": 0, "watch_status": 3, "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4,
         "read_logs": 2,
-        "instance": 1,
+        "instance": 1, "verify": 1,
     ]
 
     /// The longest time that a call waits, in milliseconds: a caller that is gone is not waited for
@@ -142,6 +144,7 @@ enum ControlCall: Equatable {
         case "follow_log":
             .readLog(try logPart(instance, rest[0], rest[1]), within: try wait(rest[2]))
         case "instance": .instance(instance)
+        case "verify": .verify(instance)
         default: preconditionFailure("\(function) has an arity but no meaning")
         }
     }

@@ -32,4 +32,6 @@ enum ExitCode {
     static let refused: Int32 = 1
     static let usage: Int32 = 2
     static let unreachable: Int32 = 3
+    /// `verify`: nothing is wrong, but not all could be checked.
+    static let unverified: Int32 = 4
 }

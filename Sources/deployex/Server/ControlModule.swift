@@ -21,6 +21,8 @@ struct ControlModule: Sendable {
     let ownLogs: LogFiles?
     let usage: UsageSampler
     let thresholds: ThresholdKeeper
+    /// Lets one verification happen at a time, as each keeps much in memory.
+    let verifications = VerificationTurn()
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
     /// An address that logs an administrator in, once.
@@ -92,6 +94,9 @@ struct ControlModule: Sendable {
             return Self.ok(.list(try await read(parts, within: limit, caller)))
         case .instance(let instance):
             return Self.ok(await description(of: instance))
+        case .verify(let instance):
+            report(.info, "\(instance): verification asked for by \(caller.node)")
+            return Self.ok(try await verification(of: instance).term)
         }
     }
 

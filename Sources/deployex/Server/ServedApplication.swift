@@ -13,6 +13,8 @@ struct ServedApplication: Sendable {
     let deployer: Deployer
     /// The node of an instance of this number, whether it is connected or not.
     let node: @Sendable (InstanceNumber) -> InstanceNode
+    /// The keys that its packages must be signed with; `nil` if they need no signature.
+    let publicKeys: PublicKeysFile?
     private let ownership: ReleaseOwnership
     /// Why the application is not begun at all. It then counts as failed, whatever its instances
     /// do.
@@ -44,6 +46,7 @@ struct ServedApplication: Sendable {
         self.refusal = refusal.map { "\($0); then start deployex again" }
         self.log = log
         let name = configuration.name
+        publicKeys = server.publicKeys
         self.feed = feed
         beginning = ApplicationStart(loop: loop, log: log) { problem in
             await feed.publish(

@@ -10,6 +10,15 @@ final class ServedStorage: Sendable {
     /// The store, if it is a folder, which can be watched.
     let folder: FolderStore?
     private let fetch: Fetch
+    /// Where the packages of a bucket stay.
+    private let fetched: FetchedFolder?
+
+    fileprivate struct FetchedFolder {
+        var path: String
+        var application: String
+        var files: any FileSystem
+        var hasSignatures: Bool
+    }
 
     /// What is being fetched at the moment.
     var fetching: FetchProgress? { fetch.progress.withLock { $0 } }
@@ -38,10 +47,13 @@ final class ServedStorage: Sendable {
             let folder = FolderStore(
                 root: path, application: name, environment: environment, publishers: publishers)
             (store, self.folder) = (folder, folder)
+            fetched = nil
         case .bucket(let bucket):
             guard let amazon else { preconditionFailure("A bucket is asked through AmazonAccess") }
             folder = nil
             let packages = "\(basePath)/packages/\(name)"
+            self.fetched = FetchedFolder(
+                path: packages, application: name, files: files, hasSignatures: needsSignatures)
             let fetched = S3Store(
                 bucket, application: name, environment: environment,
                 client: amazon.client(of: bucket),
@@ -57,5 +69,31 @@ final class ServedStorage: Sendable {
                     fetched, bucket, application: name, amazon: amazon,
                     packages: packages, files: files, log: log) : fetched
         }
+    }
+
+    /// A release's package, if it is on this host: nothing is fetched. `nil` if it is not.
+    func localPackage(of release: Release) async throws(StoreError) -> LocalPackage? {
+        guard let fetched else {
+            do throws(StoreError) {
+                return try await folder?.package(of: release, into: "")
+            } catch {
+                if case .missingPackage = error { return nil }
+                throw error
+            }
+        }
+        return await offload { fetched.package(of: release) }
+    }
+}
+
+extension ServedStorage.FetchedFolder {
+    /// Named as `FetchedPackages` names it. It blocks.
+    fileprivate func package(of release: Release) -> LocalPackage? {
+        let build = Digest.text(Digest.sha256(Array(release.hash.utf8)).prefix(6))
+        let name = "\(application)-\(release.version)-\(build).tar.gz"
+        guard (try? files.status("\(path)/\(name)"))?.kind == .file else { return nil }
+        return LocalPackage(
+            path: "\(path)/\(name)",
+            signaturePath: hasSignatures
+                ? LocalPackage.signaturePath(of: "\(path)/signatures/\(name)") : nil)
     }
 }
