@@ -7,7 +7,8 @@ import Transport
 /// Releases that are published in S3, played by moto with signatures checked, with faults on the
 /// way.
 @Suite(.serialized) struct S3EndToEndTests {
-    @Test func `releases come from a bucket, each package once, through every fault`() async throws {
+    @Test func `releases come from a bucket, each package once, through every fault`() async throws
+    {
         let loop = try EventLoop.onOwnThread()
         defer { loop.stop() }
         let moto = try await offload { try MotoServer() }
@@ -50,6 +51,10 @@ import Transport
             let upgraded = try await world.status(of: 2)
             #expect(upgraded.lastDeployment == "hot_upgrade")
 
+            // The packages that were fetched are the ones to compare with.
+            let verified = try await world.command("verify")
+            #expect(verified.status == 0, "\(verified)")
+
             // Without S3 everything goes on: a restart of deployex, and going back.
             await proxy.refuseAll()
             #expect(try await world.endDeployex(SIGTERM) == 0)
@@ -67,6 +72,8 @@ import Transport
                 } ?? false
             }
             #expect(await world.answer(1)?.osPID != before)
+            let again = try await world.command("verify")
+            #expect(again.status == 0, "\(again)")
             #expect(!(await world.log).contains(moto.secret))
         }
     }

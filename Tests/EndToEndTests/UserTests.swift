@@ -36,6 +36,9 @@ struct UserTests {
             let third = try await world.waitForAnswer(version: "0.1.2", otherThan: second.osPID)
             try await world.waitUntilAllRun("0.1.2")
 
+            let verified = try await world.command("verify", "1")
+            #expect(verified.status == 0, "\(verified)")
+
             // Deployex goes, and the next one takes it over.
             #expect(try await world.endDeployex(SIGTERM) == 0)
             let mark = await world.logMark

@@ -27,6 +27,20 @@ import Testing
             #expect(third.status == 0, "\(third)")
             #expect(third.stdout.contains(#""result": "published""#), "\(third)")
 
+            // Back to what is left in the folder of the version before.
+            #expect(try await world.command("rollback").status == 0)
+            let back = try await world.command("verify", "1")
+            #expect(back.status == 0, "\(back)")
+            #expect(back.stdout.contains("counter-1  0.1.1\n"), "\(back)")
+            // What nobody has deployed excuses nothing.
+            let strange = "\(world.service(1, "current"))/releases/7.0"
+            try Files.makeFolders(strange)
+            try Files.write([1], strange + "/x")
+            let extra = try await world.command("verify", "1")
+            #expect(extra.status == 1, "\(extra)")
+            #expect(extra.stdout.contains("extra       releases/7.0/x\n"), "\(extra)")
+            Files.remove(strange + "/x")
+
             // A stopped instance runs no code that could be compared.
             #expect(try await world.command("stop", "1").status == 0)
             let stopped = try await world.command("verify", "1")
@@ -98,6 +112,29 @@ import Testing
             #expect(try await world.command("restart", "1").status == 0)
             let whole = try await world.command("verify", "1")
             #expect(whole.status == 4, "\(whole)")
+        }
+    }
+
+    @Test func `a package that was exchanged in the store is found by what was published of it`()
+        async throws
+    {
+        try await DeployexWorld.run { world in
+            let package = try ExamplePackages.folder() + "/counter-0.1.1.tar.gz"
+            #expect(try await world.command("publish", package).status == 0)
+            try await world.waitUntilAllRun("0.1.1")
+            let good = try await world.command("verify")
+            #expect(good.status == 0, "\(good)")
+            try world.site.write(
+                Files.bytes(ExamplePackages.folder() + "/counter-0.1.2.tar.gz"),
+                world.packagePath("0.1.1"))
+            let other = try await world.command("verify")
+            #expect(other.status == 1, "\(other)")
+            #expect(other.stdout.contains("wrong       the package's sha256 is "), "\(other)")
+            #expect(
+                other.stdout.contains("missing     releases/0.1.2/sys.config\n"), "\(other)")
+            let unknown = try await world.command("verify", "7")
+            #expect(unknown.status == 1)
+            #expect(unknown.stderr.contains("has no instance 7"))
         }
     }
 }

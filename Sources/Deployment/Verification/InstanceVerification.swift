@@ -8,6 +8,9 @@ package struct InstanceVerification: Sendable {
     package var application: String
     package var instance: InstanceName
     package var current: DeployedRelease
+    /// The versions that deployex has deployed to the instance before: what is left of them in the
+    /// folder after an upgrade in place, or a way back from one, is compared with their packages.
+    package var earlierVersions: Set<String>
     /// The release's folder.
     package var folder: String
     package var files: any FileSystem
@@ -37,17 +40,19 @@ package struct InstanceVerification: Sendable {
     }
 
     /// Packages of more earlier releases are not read.
-    private static let maximumEarlierCount = 10
+    private static let maximumEarlierCount = 5
 
     package init(
-        application: String, instance: InstanceName, current: DeployedRelease, folder: String,
-        files: any FileSystem, publicKeys: PublicKeysFile?,
+        application: String, instance: InstanceName, current: DeployedRelease,
+        earlierVersions: Set<String>, folder: String, files: any FileSystem,
+        publicKeys: PublicKeysFile?,
         source: @escaping @Sendable (ReleaseID?, _ version: String) async -> Source,
         node: Result<any RemoteNode, Obstacle>
     ) {
         self.application = application
         self.instance = instance
         self.current = current
+        self.earlierVersions = earlierVersions
         self.folder = folder
         self.files = files
         self.publicKeys = publicKeys
@@ -61,7 +66,8 @@ package struct InstanceVerification: Sendable {
         /// By version, after upgrades in place; `nil` for a package that is gone.
         var earlier: [String: PackageContents?] = [:]
         var installed = InstalledFiles()
-        /// The release's folder without links.
+        var holdsEmulator = false
+        /// The paths by which the node may know the release's folder.
         var folders: [String] = []
         var report: VerificationReport
 
@@ -77,14 +83,12 @@ package struct InstanceVerification: Sendable {
         report.deployment = current.deployment.rawValue
         let source = await source(current.id, current.version)
         var earlier: [String: Result<LocalPackage, Obstacle>] = [:]
-        if current.deployment == .hotUpgrade {
-            for version in await offload({ otherVersions() }) {
-                guard earlier.count < Self.maximumEarlierCount else {
-                    earlier[version] = .failure(Obstacle("it is one of too many"))
-                    continue
-                }
-                earlier[version] = await self.source(nil, version).package
+        for version in await offload({ otherVersions() }) {
+            guard earlier.count < Self.maximumEarlierCount else {
+                earlier[version] = .failure(Obstacle("it is one of too many"))
+                continue
             }
+            earlier[version] = await self.source(nil, version).package
         }
         let (begun, packages) = (report, earlier)
         let material = await offload { read(source, packages, begun) }
@@ -94,8 +98,7 @@ package struct InstanceVerification: Sendable {
             let comparison = await offload {
                 ModuleComparison(modules, with: material.code, folders: material.folders)
             }
-            report.add(
-                comparison, emulatorIsCompared: material.package?.holdsEmulator ?? false)
+            report.add(comparison, emulatorIsCompared: material.holdsEmulator)
         } catch let obstacle as Obstacle {
             report.unchecked.append("the loaded code: \(obstacle.text)")
         } catch {
@@ -107,11 +110,11 @@ package struct InstanceVerification: Sendable {
 
     // MARK: Reading, which blocks
 
-    /// The versions that the folder has had before this one.
+    /// The other versions that the folder has, as far as deployex has brought them there.
     private func otherVersions() -> [String] {
         guard let names = try? files.list("\(folder)/releases") else { return [] }
         return names.filter { name in
-            name != current.version && Release.isVersion(name)
+            name != current.version && earlierVersions.contains(name)
                 && fileKind(of: "\(folder)/releases/\(name)", files) == .folder
         }
     }
@@ -134,6 +137,7 @@ package struct InstanceVerification: Sendable {
             let contents = try PackageContents.read(package)
             material.report.sha256 = contents.sha256
             material.package = contents
+            material.holdsEmulator = contents.holdsEmulator
             check(contents, package, source.release, &material.report)
         } catch let obstacle as Obstacle {
             material.report.unchecked.append("the files: \(obstacle.text)")
@@ -144,7 +148,7 @@ package struct InstanceVerification: Sendable {
             [material.package].compactMap { $0 } + material.earlier.values.compactMap { $0 }
         material.installed = InstalledFiles.read(
             folder, files: files,
-            wantsCode: material.package == nil || current.deployment == .hotUpgrade
+            wantsCode: material.package == nil || !earlier.isEmpty
         ) { path in
             let name =
                 path.hasSuffix(FileComparison.pristineSuffix)

@@ -34,6 +34,7 @@ extension ControlModule {
         try await refuseRollout(of: instance)
         let verification = InstanceVerification(
             application: instance.app, instance: instance, current: current,
+            earlierVersions: await earlierVersions(of: instance),
             folder: served.layout.current(instance.number), files: served.deployer.files,
             publicKeys: served.publicKeys,
             source: { await served.source($0, version: $1) }, node: node(of: before, served))
@@ -48,6 +49,14 @@ extension ControlModule {
 
     private func snapshot(of instance: InstanceName) async -> InstanceSnapshot? {
         await feed.snapshot(of: instance.app)?.instances.first { $0.number == instance.number }
+    }
+
+    /// What was deployed to the instance, if some of it was upgraded in place.
+    private func earlierVersions(of instance: InstanceName) async -> Set<String> {
+        let history = await feed.snapshot(of: instance.app)?.history ?? []
+        let own = history.filter { $0.instance == instance.number }
+        guard own.contains(where: { $0.kind == .hotUpgrade }) else { return [] }
+        return Set(own.map(\.version))
     }
 
     private func refuseRollout(of instance: InstanceName) async throws(ControlRefusal) {
