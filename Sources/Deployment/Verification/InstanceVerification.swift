@@ -98,7 +98,8 @@ package struct InstanceVerification: Sendable {
             let comparison = await offload {
                 ModuleComparison(modules, with: material.code, folders: material.folders)
             }
-            report.add(comparison, emulatorIsCompared: material.holdsEmulator)
+            report.add(
+                comparison, emulatorIsCompared: material.package == nil || material.holdsEmulator)
         } catch let obstacle as Obstacle {
             report.unchecked.append("the loaded code: \(obstacle.text)")
         } catch {

@@ -81,19 +81,40 @@ final class ServedStorage: Sendable {
                 throw error
             }
         }
-        return await offload { fetched.package(of: release) }
+        do throws(FileSystemError) {
+            return try await offload { () throws(FileSystemError) in
+                try fetched.package(of: release)
+            }
+        } catch {
+            throw .unavailable(address: fetched.path, reason: "\(error)")
+        }
     }
 }
 
 extension ServedStorage.FetchedFolder {
-    /// Named as `FetchedPackages` names it. It blocks.
-    fileprivate func package(of release: Release) -> LocalPackage? {
-        let build = Digest.text(Digest.sha256(Array(release.hash.utf8)).prefix(6))
-        let name = "\(application)-\(release.version)-\(build).tar.gz"
-        guard (try? files.status("\(path)/\(name)"))?.kind == .file else { return nil }
+    /// Named as `FetchedPackages` names it. What an operator has asked for by its version alone has no
+    /// hash: then the only build of the version is meant. It blocks.
+    fileprivate func package(of release: Release) throws(FileSystemError) -> LocalPackage? {
+        func name(_ hash: String) -> String {
+            let build = Digest.text(Digest.sha256(Array(hash.utf8)).prefix(6))
+            return "\(application)-\(release.version)-\(build).tar.gz"
+        }
+        var found = name(release.hash)
+        if try files.status("\(path)/\(found)")?.kind != .file {
+            guard release.hash.isEmpty, try files.status(path) != nil else { return nil }
+            let prefix = "\(application)-\(release.version)-"
+            let builds = try files.list(path).filter { entry in
+                // A version may have dashes: what follows it must be a build.
+                entry.utf8.count == found.utf8.count && entry.hasPrefix(prefix)
+                    && entry.hasSuffix(".tar.gz")
+                    && !entry.dropFirst(prefix.count).dropLast(7).contains("-")
+            }
+            guard builds.count == 1 else { return nil }
+            found = builds[0]
+        }
         return LocalPackage(
-            path: "\(path)/\(name)",
+            path: "\(path)/\(found)",
             signaturePath: hasSignatures
-                ? LocalPackage.signaturePath(of: "\(path)/signatures/\(name)") : nil)
+                ? LocalPackage.signaturePath(of: "\(path)/signatures/\(found)") : nil)
     }
 }
