@@ -33,9 +33,11 @@ package struct InstalledFiles: Equatable, Sendable {
     /// Looks at everything in `folder`. It blocks.
     /// - Parameters:
     ///   - isWanted: whether a file's digest is wanted.
+    ///   - ignored: folders that are not listed.
     ///   - wantsCode: whether the digests of the modules' code are wanted, too.
     package static func read(
-        _ folder: String, files: any FileSystem, wantsCode: Bool, isWanted: (String) -> Bool
+        _ folder: String, files: any FileSystem, ignoring ignored: Set<String> = [],
+        wantsCode: Bool, isWanted: (String) -> Bool
     ) -> InstalledFiles {
         var found = InstalledFiles()
         var waiting: [(path: String, depth: Int)] = [("", 0)]
@@ -57,7 +59,7 @@ package struct InstalledFiles: Equatable, Sendable {
                 let entry = found.look(
                     path, in: folder, files, wantsCode: wantsCode, isWanted: isWanted(path))
                 found.entries[path] = entry
-                if entry == .folder { waiting.append((path, depth + 1)) }
+                if entry == .folder, !ignored.contains(path) { waiting.append((path, depth + 1)) }
             }
         }
         return found
@@ -65,11 +67,13 @@ package struct InstalledFiles: Equatable, Sendable {
 
     private mutating func look(
         _ path: String, in folder: String, _ files: any FileSystem, wantsCode: Bool, isWanted: Bool
-    ) -> Entry? {
+    ) -> Entry {
         let whole = "\(folder)/\(path)"
         do throws(FileSystemError) {
             switch try files.status(whole)?.kind {
-            case nil: return nil
+            // It was listed by that name.
+            case nil:
+                return .unreadable("it has gone meanwhile, or its name is not UTF-8")
             case .folder: return .folder
             case .symbolicLink: return .link(target: try Self.target(whole))
             case .other: return .other

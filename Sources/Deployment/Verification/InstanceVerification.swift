@@ -41,6 +41,8 @@ package struct InstanceVerification: Sendable {
 
     /// Packages of more earlier releases are not read.
     private static let maximumEarlierCount = 5
+    /// With more members of all packages together, no further package is read.
+    private static let maximumMemberCount = 200_000
 
     package init(
         application: String, instance: InstanceName, current: DeployedRelease,
@@ -129,9 +131,6 @@ package struct InstanceVerification: Sendable {
         if let resolved = Self.resolved(folder), resolved != folder {
             material.folders.append(resolved)
         }
-        for (version, package) in earlier {
-            material.earlier[version] = .some((try? package.get()).flatMap { try? .read($0) })
-        }
         do {
             let package = try source.package.get()
             material.report.package = package.path
@@ -145,10 +144,24 @@ package struct InstanceVerification: Sendable {
         } catch {
             material.report.unchecked.append("the files: \(error)")
         }
+        var memberCount = material.package?.members.count ?? 0
+        for (version, package) in earlier {
+            var contents: PackageContents?
+            if memberCount < Self.maximumMemberCount, let package = try? package.get() {
+                // One that cannot be read excuses nothing, as one that is gone.
+                contents = try? PackageContents.read(package)
+            }
+            memberCount += contents?.members.count ?? 0
+            material.earlier[version] = .some(contents)
+        }
         let packages =
             [material.package].compactMap { $0 } + material.earlier.values.compactMap { $0 }
+        // `RELEASE_TMP` comes and goes, and nobody publishes it.
+        let isTemporaryPublished = packages.contains { package in
+            package.members.keys.contains { $0.hasPrefix("tmp/") }
+        }
         material.installed = InstalledFiles.read(
-            folder, files: files,
+            folder, files: files, ignoring: isTemporaryPublished ? [] : ["tmp"],
             wantsCode: material.package == nil || !earlier.isEmpty
         ) { path in
             let name =

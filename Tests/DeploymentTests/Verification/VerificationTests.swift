@@ -1,4 +1,5 @@
 import ExternalTermFormat
+import Glibc
 import Supervisor
 import TestKit
 import Testing
@@ -262,5 +263,55 @@ import Transport
         tar.end()
         try Files.write(Array(gzip(tar.bytes).dropLast(9)), path)
         #expect(throws: UnpackError.self) { try PackageContents.read(LocalPackage(path: path)) }
+    }
+}
+
+@Suite struct InstalledFilesTests {
+    private let folder = TemporaryFolder("verify")
+
+    private func read(wantsCode: Bool = false) -> InstalledFiles {
+        InstalledFiles.read(
+            folder("current"), files: HostFileSystem(), ignoring: ["tmp"], wantsCode: wantsCode
+        ) { $0 == "lib/a.beam" || $0 == "bin" }
+    }
+
+    @Test func `what is wanted is read, and the rest is only listed`() throws {
+        try Files.makeFolders(folder("current/lib"))
+        try Files.makeFolders(folder("current/tmp/x"))
+        try Files.makeFolders(folder("current/releases"))
+        let beam = BeamFile.bytes(code: "1")
+        try Files.write(beam, folder("current/lib/a.beam"))
+        try Files.write([1], folder("current/lib/b.beam"))
+        try Files.write(Array("13.1 1.0".utf8), folder("current/releases/start_erl.data"))
+        #expect(symlink("../lib", folder("current/lib/link")) == 0)
+        #expect(mkfifo(folder("current/lib/pipe"), 0o600) == 0)
+        let found = read()
+        #expect(
+            found.entries == [
+                "lib": .folder, "tmp": .folder, "releases": .folder,
+                "lib/a.beam": .file(sha256: Digest.sha256(beam)), "lib/b.beam": .unread,
+                "releases/start_erl.data": .unread, "lib/link": .link(target: "../lib"),
+                "lib/pipe": .other,
+            ])
+        #expect(found.code == [:])
+        #expect(found.startErlData == Array("13.1 1.0".utf8))
+        #expect(found.obstacles == [])
+        #expect(read(wantsCode: true).code.keys.sorted() == ["lib/a.beam"])
+    }
+
+    @Test func `a name that is no text hides nothing, and a folder that is not there is said`()
+        throws
+    {
+        #expect(read().obstacles.count == 1)
+        try Files.makeFolders(folder("current/lib"))
+        let name = folder("current/lib/").utf8.map { CChar(bitPattern: $0) } + [-1, 0]
+        let file = open(name, O_CREAT | O_WRONLY, 0o600)
+        #expect(file >= 0)
+        close(file)
+        let found = read()
+        #expect(found.entries.count == 2)
+        let comparison = FileComparison(
+            found, with: PackageContents(), application: "app", version: "1.0")
+        #expect(comparison.unknown.count == 1)
     }
 }
