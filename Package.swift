@@ -131,7 +131,8 @@ let package = Package(
         tests(
             "DeployexTests",
             [
-                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor",
+                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP",
+                "Supervisor",
                 "TestKit",
             ]),
         tests(
