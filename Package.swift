@@ -55,7 +55,7 @@ let package = Package(
         library(
             "Dashboard",
             [
-                "CAssets", "COpenSSL", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
+                "CAssets", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
                 "Supervisor", "Transport",
             ]),
         // The files of Assets/, which the dashboard serves to browsers.
@@ -131,7 +131,7 @@ let package = Package(
         tests(
             "DeployexTests",
             [
-                "deployex", "Dashboard", "Deployment", "ExternalTermFormat", "Supervisor",
+                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor",
                 "TestKit",
             ]),
         tests(
@@ -140,7 +140,7 @@ let package = Package(
                 "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor", "TestKit",
                 "Transport",
             ]),
-        tests("EndToEndTests", ["Browser", "TestKit", "deployex"]),
+        tests("EndToEndTests", ["Browser", "TestKit", "Transport", "deployex"]),
         tests(
             "SimulationTests", ["Deployment", "Simulation", "Supervisor", "TestKit", "Transport"]),
         tests(

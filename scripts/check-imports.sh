@@ -20,7 +20,7 @@ HTTP: Transport
 Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
 AWS: HTTP ErlDist Supervisor Deployment Transport
-Dashboard: CAssets COpenSSL CZlib ExternalTermFormat HTTP Supervisor Deployment Transport
+Dashboard: CAssets CZlib ExternalTermFormat HTTP Supervisor Deployment Transport
 TestKit: *
 deployex: *
 deployex-bench: *

@@ -46,13 +46,14 @@ Deployment/Remote:
 Deployment/ReleaseFiles: JSON
 Deployment/HotUpgrade: ReleaseFiles Remote
 Deployment/Store: JSON ReleaseFiles
+Deployment/Signatures: Store
 Deployment/State: ReleaseFiles Store
 Deployment/Engine: HotUpgrade Store State
-Deployment/Archive: ReleaseFiles Store State
+Deployment/Archive: ReleaseFiles Store Signatures State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
-Deployment/Driver: ReleaseFiles Remote HotUpgrade Store State Engine Archive Health
+Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
 AWS/Signing:
 AWS/Credentials: Signing
 AWS/Secrets: Signing Credentials

@@ -15,8 +15,8 @@ case ${1:-} in
     tests)
         erlang+=(rebar3)
         # zsh and fish for their completions, Chromium and a font for the dashboard's pages
-        packages+=(logrotate nginx zsh fish chromium chromium-driver fonts-dejavu-core python3-venv)
-        tools+=(rebar3 logrotate nginx zsh fish chromedriver)
+        packages+=(logrotate minisign nginx zsh fish chromium chromium-driver fonts-dejavu-core python3-venv)
+        tools+=(rebar3 logrotate minisign nginx zsh fish chromedriver)
         ;;
     *)
         printf 'usage: %s [tests]\n' "$0" >&2

@@ -33,6 +33,7 @@ private func one(_ text: String) -> String {
             {
               "base_path": "/srv/state/", "log_path": "/srv/log", "cloud_environment": "prod",
               "cookie_file": "/etc/cookie",
+              "public_keys": "/etc/keys.pub",
               "distribution": {"interface": "::1", "port_min": 9100, "port_max": 9105,
                                "tick_time": 15},
               "log": {"max_bytes": 1000000, "files": 4},
@@ -55,6 +56,7 @@ private func one(_ text: String) -> String {
         #expect(found.basePath == "/srv/state")
         #expect(found.logPath == "/srv/log")
         #expect(found.cookieFile == "/etc/cookie")
+        #expect(found.publicKeys == PublicKeysFile("/etc/keys.pub"))
         #expect("\(found.listening.address(usesIPv6: false))" == "[::1]:0")
         #expect(found.listening.ports == 9100...9105)
         #expect(found.listening.tickTime == .seconds(15))
@@ -63,7 +65,8 @@ private func one(_ text: String) -> String {
         #expect(counter.replicas == 2)
         #expect(counter.ports == 4000...4001)
         #expect(counter.variables == ["GREETING": "hello"])
-        #expect(counter.storage == .init(path: "/srv/packages", environment: "blue"))
+        #expect(counter.storage.place == .folder("/srv/packages"))
+        #expect(counter.storage.environment == "blue")
         #expect(counter.timings.pollInterval == .seconds(1))
         #expect(counter.timings.stopTimeout == .milliseconds(2500))
         #expect(counter.timings.preCommandTimeout == .seconds(3))
@@ -144,7 +147,7 @@ private func one(_ text: String) -> String {
         (one(#""storage":{"path":"x"}"#), "applications[0].storage.path: an absolute path"),
         (
             one(#""storage":{"adapter":"s3"}"#),
-            #"applications[0].storage.adapter: local, as s3 is not available in this version"#
+            "applications[0].storage.region is not set"
         ),
         (
             #"{"applications":[{"name":"a"},{"name":"a","first_port":5000}]}"#,

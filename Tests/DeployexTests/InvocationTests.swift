@@ -72,6 +72,18 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["logs", "deployex"], ShowLog(source: .deployex)),
         (["login-link"], LoginLink()), (["hash-password"], HashPassword()),
         (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
+        (["sign", "a-1.tar.gz", "-s", "k"], Sign(package: "a-1.tar.gz", key: "k")),
+        (
+            [
+                "sign", "--key", "k", "p", "--app", "a", "--version", "1", "--pre-command",
+                "eval A",
+                "--pre-command", "eval B",
+            ],
+            Sign(
+                package: "p", key: "k", application: "a", version: "1",
+                preCommands: ["eval A", "eval B"])
+        ),
+        (["publish", "a-1.tar.gz", "--sign", "k"], Publish(package: "a-1.tar.gz", key: "k")),
         (["remote"], RemoteShell(instance: nil)),
         (["remote", "3"], RemoteShell(instance: "3")),
         (["completion", "instances"], ListWords(words: .instances)),
@@ -110,6 +122,15 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
             "a node has one name: give --sname or --name"
         ),
         (["ping", "a", "--timeout", "soon"], "--timeout takes seconds above 0, not soon"),
+        (
+            ["sign", "p", "-s", "k", "--app", "a b"],
+            "a b is no application: letters, digits and _ only"
+        ),
+        (
+            ["sign", "p", "-s", "k", "--version", "../1"],
+            "../1 is no version: letters, digits and ._+~- only"
+        ),
+        (["sign", "a-1.tar.gz"], "no key: name the file with the secret key by --key"),
         (["completion", "csh"], "no completion for csh: bash, zsh or fish"),
         (
             ["start", "app.js"],

@@ -1,6 +1,8 @@
+import AWS
 import Dashboard
 import Deployment
 import Foundation
+import HTTP
 import Supervisor
 import TestKit
 import Testing
@@ -32,7 +34,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(application.name == "myphoenixapp")
         #expect(application.replicas == 3)
         #expect(application.firstPort == 4000)
-        #expect(application.storage == .init(path: "/tmp/myphoenixapp", environment: "local"))
+        #expect(application.storage.place == .folder("/tmp/myphoenixapp"))
+        #expect(application.storage.environment == "local")
         #expect(application.timings.pollInterval == .seconds(5))
         #expect(application.timings.readyTimeout == .seconds(600))
         #expect(application.timings.maximumCrashes == 3)
@@ -117,7 +120,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(configuration.logPath == "/var/log")
         #expect(configuration.keepsOwnLog)
         let application = configuration.applications[0]
-        #expect(application.storage == .init(path: "/srv/packages", environment: "prod"))
+        #expect(application.storage.place == .folder("/srv/packages"))
+        #expect(application.storage.environment == "prod")
         #expect(application.replicas == 2)
         #expect(application.timings.stopTimeout == .milliseconds(500))
     }
@@ -208,7 +212,12 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         ),
         (["DEPLOYEX_COOKIE_FILE": "cookie"], "DEPLOYEX_COOKIE_FILE: an absolute path"),
         (["DEPLOYEX_STORAGE_ADAPTER": "ftp"], "DEPLOYEX_STORAGE_ADAPTER=ftp: local or s3"),
-        (["DEPLOYEX_STORAGE_ADAPTER": "s3"], "not available in this version"),
+        (["DEPLOYEX_STORAGE_ADAPTER": "s3"], "AWS_REGION is not set"),
+        (["DEPLOYEX_S3_BUCKET": "a-bucket"], "DEPLOYEX_S3_BUCKET is for s3"),
+        (
+            ["DEPLOYEX_STORAGE_ADAPTER": "s3", "DEPLOYEX_STORAGE_PATH": "/srv"],
+            "DEPLOYEX_STORAGE_PATH is for a folder"
+        ),
     ])
     func `a wrong value is one line that names the variable`(
         environment: [String: String], part: String
@@ -237,6 +246,35 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         #expect(
             try ServerConfiguration(file: file, environment: [:]).applications[0].startCommand
                 == StartCommand(program: "bin/a", arguments: ["b c"]))
+    }
+
+    @Test func `with a cloud environment releases come from the bucket of the application`() throws {
+        let found = try ServerConfiguration(environment: [
+            "DEPLOYEX_CLOUD_ENVIRONMENT": "prod", "DEPLOYEX_MONITORED_APP_NAME": "my_app",
+            "AWS_DEFAULT_REGION": "sa-east-1",
+        ]).applications[0].storage
+        #expect(
+            found.place == .bucket(S3Bucket(name: "my-app-prod-distribution", region: "sa-east-1")))
+        #expect(found.environment == "prod")
+        // In a file, what the host says of S3 holds for each application, and AWS's variables do.
+        let file = try ConfigurationFile(
+            path: "/d.json",
+            bytes: Array(
+                #"""
+                {"cloud_environment": "prod", "storage": {"endpoint": "http://127.0.0.1:9000"},
+                 "applications": [{"name": "a", "first_port": 1},
+                   {"name": "b", "first_port": 5,
+                    "storage": {"bucket": "else.where", "region": "eu-west-1"}}]}
+                """#.utf8))
+        let several = try ServerConfiguration(file: file, environment: ["AWS_REGION": "us-east-2"])
+            .applications.map(\.storage.place)
+        let endpoint = try HTTPURL("http://127.0.0.1:9000")
+        #expect(
+            several == [
+                .bucket(
+                    S3Bucket(name: "a-prod-distribution", region: "us-east-2", endpoint: endpoint)),
+                .bucket(S3Bucket(name: "else.where", region: "eu-west-1", endpoint: endpoint)),
+            ])
     }
 
     @Test func `an empty variable is an unset one`() throws {
@@ -318,6 +356,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
     private static let wrong: [String: (text: String, json: String)?] = [
         "base_path": ("varlib", #""varlib""#), "log_path": ("../log", #""../log""#),
         "cloud_environment": ("a/b", "7"), "cookie_file": ("kept-secret", #""kept-secret""#),
+        "public_keys": ("keys.pub", #"["/etc/keys.pub"]"#),
         "trusted_users": ("nobody-has-this-name", #"["nobody-has-this-name"]"#),
         "distribution.interface": ("here", #""here""#),
         "distribution.networks": ("10.0.0.0/99", #"["10.0.0.0/99"]"#),
@@ -329,6 +368,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "max_open_files": ("1", "1"),
         "start_command": ("/bin/sh --token kept-secret", #""/bin/sh --token kept-secret""#),
         "storage.adapter": ("gcs", #""gcs""#), "storage.path": ("a", "1"),
+        "storage.bucket": ("No", "7"), "storage.region": ("eu west", #""../x""#),
+        "storage.endpoint": ("nowhere", #""nowhere""#),
         "storage.environment": ("", #""../x""#), "timings.poll_interval": ("0", "0"),
         "timings.stop_timeout": ("x", #""x""#), "timings.pre_command_timeout": ("1h", "-1"),
         "timings.liveness_interval": ("0", "0"), "timings.liveness_timeout": ("0", "true"),
@@ -351,6 +392,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "dashboard.key": ("a.key", "1"), "dashboard.secret_key_base": nil,
     ]
 
+    private static let ofS3 = ["storage.bucket", "storage.region", "storage.endpoint"]
+
     @Test(arguments: Setting.all.map(\.key))
     func `a wrong value names its variable or key, and is not shown if it may be secret`(
         key: String
@@ -364,6 +407,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             if key == "readiness.http_timeout" {
                 environment["DEPLOYEX_READINESS_HTTP_PATH"] = "/health"
             }
+            if Self.ofS3.contains(key) { environment["DEPLOYEX_STORAGE_ADAPTER"] = "s3" }
             if key == "distribution.port_max" { environment["DEPLOYEX_DIST_PORT_MIN"] = "1" }
             let told = try #require(message(environment), "\(variable)=\(text) is accepted")
             #expect(told.hasPrefix(variable), "\(told)")
@@ -377,7 +421,10 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         if key == "readiness.http_timeout" {
             members = #""readiness": {"http_path": "/health", "http_timeout": 0}"#
         }
-        let isHost = setting.scopes.contains(.host)
+        if Self.ofS3.contains(key) {
+            members = #""storage": {"adapter": "s3", "\#(key.dropFirst(8))": \#(json)}"#[...]
+        }
+        let isHost = setting.scopes.contains(.host) && !Self.ofS3.contains(key)
         let name = key == "name" ? "" : #""name": "counter""#
         let application = [name, isHost ? "" : String(members)].filter { !$0.isEmpty }
             .joined(separator: ", ")

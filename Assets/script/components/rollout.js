@@ -1,7 +1,7 @@
 /** How far the deployment of an application's target version is: a step for each instance. */
 
 import { deploymentName } from "./instance-card.js";
-import { shortDuration } from "../base/format.js";
+import { bytes, shortDuration } from "../base/format.js";
 
 /**
  * @param app As in the status.
@@ -31,6 +31,12 @@ export function phases(steps) {
   return (steps ?? []).map((step) => `${phaseName(step.phase)} ${shortDuration(step.seconds)}`).join(", ");
 }
 
+/** "35.0 MiB of 120.0 MiB fetched", while a package is. */
+function fetched({ fetched_bytes: count, package_bytes: total }) {
+  if (typeof count !== "number") return "";
+  return `${bytes(count)}${typeof total === "number" ? ` of ${bytes(total)}` : ""} fetched`;
+}
+
 function step(instance, app, outcome) {
   const { target_version: target, problem } = app;
   const key = String(instance.instance);
@@ -40,7 +46,7 @@ function step(instance, app, outcome) {
     const left = typeof going.seconds_left === "number" ? `, ${shortDuration(going.seconds_left)} left` : "";
     return {
       key, state: "working", title: `${name} goes to ${going.version}: ${phaseName(going.phase)}`,
-      text: [phases(going.steps) + left, instance.reason].filter(Boolean).join(" · "),
+      text: [phases(going.steps) + left, fetched(going), instance.reason].filter(Boolean).join(" · "),
     };
   }
   const hasTarget = instance.version === target;

@@ -10,6 +10,7 @@ package struct FetchedPackages: Sendable {
     let files: any FileSystem
     /// How many are kept: what runs, what it can go back to, and what is being deployed.
     static let keptCount = 4
+    private static let suffix = ".tar.gz"
     private static let partSuffix = ".part"
 
     package init(folder: String, application: String, files: any FileSystem) {
@@ -18,17 +19,34 @@ package struct FetchedPackages: Sendable {
         self.files = files
     }
 
-    /// Where a release's package is, or will be. The name tells builds of one version apart.
+    /// Where a release's package will be. The name tells builds of one version apart.
     func path(of release: Release) -> String {
         let build = Digest.text(Digest.sha256(Array(release.hash.utf8)).prefix(6))
-        return "\(folder)/\(application)-\(release.version)-\(build).tar.gz"
+        return "\(prefix(release))\(build)\(Self.suffix)"
+    }
+
+    /// What the names of all builds of its version begin with.
+    private func prefix(_ release: Release) -> String {
+        "\(folder)/\(application)-\(release.version)-"
     }
 
     /// Where it is fetched to.
     func partPath(of release: Release) -> String { path(of: release) + Self.partSuffix }
 
-    func holds(_ release: Release) throws(FileSystemError) -> Bool {
-        try files.status(path(of: release))?.kind == .file
+    /// Where a release's package is, if it is here. Of a version without a hash, as `deploy VERSION`
+    /// asks for it, the newest build is meant.
+    func held(_ release: Release) throws(FileSystemError) -> String? {
+        let path = path(of: release)
+        if try files.status(path)?.kind == .file { return path }
+        guard release.hash.isEmpty else { return nil }
+        let prefix = prefix(release)
+        // A version may have dashes: what follows it must be a build.
+        let builds = try packages().filter { found in
+            found.path.hasPrefix(prefix)
+                && found.path.utf8.count == path.utf8.count
+                && !found.path.dropFirst(prefix.count).dropLast(Self.suffix.count).contains("-")
+        }
+        return builds.first?.path
     }
 
     /// Makes the folder, and removes what an earlier run has not fetched to its end.
@@ -53,17 +71,20 @@ package struct FetchedPackages: Sendable {
     /// Removes the oldest packages, but for those at `paths`.
     /// - Returns: the names of those that were removed.
     func clean(keeping paths: Set<String>) throws(FileSystemError) -> [String] {
-        var found: [(name: String, changedAt: Int64)] = []
-        for name in try files.list(folder) where !name.hasSuffix(Self.partSuffix) {
-            guard let status = try files.status("\(folder)/\(name)"), status.kind == .file else {
-                continue
-            }
-            found.append((name, status.changedAt))
+        let surplus = try packages().dropFirst(Self.keptCount).map(\.path)
+            .filter { !paths.contains($0) }
+        for path in surplus { try files.removeFile(path) }
+        return surplus.map { String($0.dropFirst(folder.count + 1)) }
+    }
+
+    /// All packages, the newest first.
+    private func packages() throws(FileSystemError) -> [(path: String, changedAt: Int64)] {
+        var found: [(path: String, changedAt: Int64)] = []
+        for name in try files.list(folder) where name.hasSuffix(Self.suffix) {
+            let path = "\(folder)/\(name)"
+            guard let status = try files.status(path), status.kind == .file else { continue }
+            found.append((path, status.changedAt))
         }
-        found.sort { ($0.changedAt, $0.name) > ($1.changedAt, $1.name) }
-        let surplus = found.dropFirst(Self.keptCount).map(\.name)
-            .filter { !paths.contains("\(folder)/\($0)") }
-        for name in surplus { try files.removeFile("\(folder)/\(name)") }
-        return Array(surplus)
+        return found.sorted { ($0.changedAt, $0.path) > ($1.changedAt, $1.path) }
     }
 }

@@ -1,4 +1,5 @@
 internal import Glibc
+internal import Deployment
 package import HTTP
 package import Supervisor
 package import Transport
@@ -105,6 +106,55 @@ package actor S3Client {
         }
         if answer.status == 304, tag != nil { return .unchanged }
         return .found(bytes: answer.content, tag: answer.fields.values("etag").first)
+    }
+
+    /// Throws if the object cannot be read. An answer to GET says why; one to HEAD does not.
+    package func requireObject(_ key: String) async throws(Failure) {
+        let question = Question("GET", key, fields: [HTTPField("Range", "bytes=0-0")])
+        do throws(Failure) {
+            _ = try await ask(question) {
+                [client, limits] (request) async throws(HTTPError) in
+                try await client.send(request, within: limits.deadline, contentLimit: 64 << 10)
+            }
+        } catch {
+            // An empty object has no first byte.
+            if case .refused(let failure, _) = error, failure.status == 416 { return }
+            throw error
+        }
+    }
+
+    /// The SHA-256 that the server has of an object, in hexadecimal; "unknown" if it has none, `nil`
+    /// if there is no object.
+    func sha256(of key: String) async throws(Failure) -> String? {
+        let question = Question(
+            "HEAD", key, fields: [HTTPField("x-amz-checksum-mode", "ENABLED")])
+        let answer: HTTPAnswer
+        do throws(Failure) {
+            answer = try await ask(question) {
+                [client, limits] (request) async throws(HTTPError) in
+                try await client.send(request, within: limits.deadline, contentLimit: 0)
+            }
+        } catch {
+            // An answer to HEAD has no content that would say more.
+            if case .refused(let failure, _) = error, failure.status == 404 { return nil }
+            throw error
+        }
+        if let text = answer.fields.values("x-amz-checksum-sha256").first,
+            let bytes = Base64.bytes(text), bytes.count == 32
+        {
+            return Digest.text(bytes)
+        }
+        // What we have published says it also where the server keeps no checks.
+        let said = answer.fields.values("x-amz-meta-sha256").first
+        return said.flatMap { Release.isSHA256($0) ? $0 : nil } ?? "unknown"
+    }
+
+    /// Writes an object.
+    func put(_ question: Question) async throws(Failure) {
+        _ = try await ask(question) { [client, limits] (request) async throws(HTTPError) in
+            try await client.send(
+                request, within: limits.downloadDeadline, contentLimit: 64 << 10)
+        }
     }
 
     /// Fetches an object. After a cut it goes on where the file ends, if the object is still the

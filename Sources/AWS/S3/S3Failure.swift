@@ -62,7 +62,7 @@ package struct S3Failure: Error, Equatable, Sendable {
         case "RequestTimeTooSkewed": return serverTime.map { .correctClock($0) } ?? .giveUp
         case "ExpiredToken", "TokenRefreshRequired", "InvalidToken": return .newCredentials
         case "SlowDown", "InternalError", "ServiceUnavailable", "RequestTimeout",
-            "OperationAborted":
+            "OperationAborted", "ConditionalRequestConflict":
             return .later
         default: break
         }

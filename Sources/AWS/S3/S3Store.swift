@@ -58,9 +58,11 @@ package actor S3Store: ReleaseStore {
         self.reports = reports
     }
 
-    private nonisolated var currentKey: String {
-        "versions/\(application)/\(environment)/current.json"
-    }
+    private nonisolated var currentKey: String { Self.currentKey(of: application, environment) }
+
+    package nonisolated static func currentKey(
+        of application: String, _ environment: String
+    ) -> String { "versions/\(application)/\(environment)/current.json" }
 
     package nonisolated static func packageKey(of application: String, _ version: String) -> String {
         "dist/\(application)/\(application)-\(version).tar.gz"
@@ -94,14 +96,23 @@ package actor S3Store: ReleaseStore {
         of release: Release, into folder: String
     ) async throws(StoreError) -> LocalPackage {
         let path = packages.path(of: release)
-        given.removeAll { $0 == path }
-        given = given.suffix(FetchedPackages.keptCount - 1) + [path]
-        if let fetch = fetches[path] { return try await fetch.value.get() }
-        let fetch = Task { await self.fetched(release, path) }
+        let fetch = fetches[path] ?? Task { await self.fetched(release, path) }
         fetches[path] = fetch
         let result = await fetch.value
         fetches[path] = nil
-        return try result.get()
+        let package = try result.get()
+        given.removeAll { $0 == package.path }
+        given = given.suffix(FetchedPackages.keptCount - 1) + [package.path]
+        return package
+    }
+
+    package func requirePackage(of release: Release) async throws(StoreError) {
+        let key = Self.packageKey(of: application, release.version)
+        do throws(S3Client.Failure) {
+            try await client.requireObject(key)
+        } catch {
+            throw StoreError(error)
+        }
     }
 
     /// The package cannot be used: the next call fetches it again.
@@ -120,14 +131,14 @@ package actor S3Store: ReleaseStore {
         _ release: Release, _ path: String
     ) async -> Result<LocalPackage, StoreError> {
         do throws(StoreError) {
-            let isThere = try await onDisk(path) {
+            let held = try await onDisk(path) {
                 [isPrepared, packages] () throws(FileSystemError) in
                 if !isPrepared { try packages.prepare() }
-                return try packages.holds(release)
+                return try packages.held(release)
             }
             isPrepared = true
-            if !isThere { try await fetch(release, path) }
-            return .success(LocalPackage(path: path))
+            if held == nil { try await fetch(release, path) }
+            return .success(LocalPackage(path: held ?? path))
         } catch {
             return .failure(error)
         }
@@ -135,7 +146,7 @@ package actor S3Store: ReleaseStore {
 
     private func fetch(_ release: Release, _ path: String) async throws(StoreError) {
         let packages = packages
-        let kept = Set(given)
+        let kept = Set(given.suffix(FetchedPackages.keptCount - 1))
         // What is left of others takes space that this one may need.
         for other in begun.keys where other != path {
             let file = begun.removeValue(forKey: other)
@@ -197,18 +208,6 @@ package actor S3Store: ReleaseStore {
         } catch {
             throw .unavailable(address: path, reason: "\(error)")
         }
-    }
-}
-
-/// How far a package has come.
-package struct FetchProgress: Equatable, Sendable {
-    package var version: String
-    package var byteCount: Int64
-    package var totalByteCount: Int64?
-
-    package var text: String {
-        let total = totalByteCount.map { " of \($0 >> 20)" } ?? ""
-        return "\(byteCount >> 20)\(total) MiB"
     }
 }
 

@@ -1,4 +1,3 @@
-internal import COpenSSL
 internal import Transport
 
 /// A password as it is kept: `scrypt:14:8:5:SALT:HASH`. The numbers are scrypt's cost (a power of
@@ -61,13 +60,11 @@ package struct PasswordHash: Equatable, Sendable {
     }
 
     private func derived(from password: String) -> [UInt8] {
-        var key = [UInt8](repeating: 0, count: hash.count)
-        let bytes = password.utf8.map { CChar(bitPattern: $0) }
-        // OpenSSL's own limit is 32 MiB, and a little comes on top of what is counted above.
-        let isDone = EVP_PBE_scrypt(
-            bytes, bytes.count, salt, salt.count, 1 << UInt64(exponent), UInt64(blockSize),
-            UInt64(parallelization), UInt64(Self.maximumMemory + 4 << 20), &key, key.count)
-        precondition(isDone == 1, "OpenSSL has scrypt, and memory for it")
+        let scrypt = Scrypt(
+            exponent: exponent, blockSize: blockSize, parallelization: parallelization)
+        guard
+            let key = scrypt.key(of: Array(password.utf8), salt: salt, byteCount: hash.count)
+        else { preconditionFailure("OpenSSL has scrypt, and memory for it") }
         return key
     }
 

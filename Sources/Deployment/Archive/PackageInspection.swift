@@ -7,6 +7,8 @@ package struct PackageInspection: Equatable, Sendable {
     package var byteCount: Int64
     /// In lower-case hexadecimal digits.
     package var sha256: String
+    /// What a signature signs.
+    package var blake2b512: [UInt8]
     /// The version that `releases/start_erl.data` names; `nil` for a shipment.
     package var version: String?
     /// The names of the executable files in `bin/`, at most a hundred.
@@ -66,7 +68,7 @@ package struct PackageInspection: Equatable, Sendable {
         guard fstat(file.raw, &status) == 0 else { throw .last("looking at it") }
         guard status.st_size > 0 else { throw .empty }
         let limits = ArchiveLimits()
-        var digest = Digest(.sha256)
+        var digests = PackageDigests()
         var found = FoundFiles(limits: limits)
         var inflater = try converting(
             UnpackFailure.damaged, GzipInflater(limit: limits.byteCount))
@@ -77,7 +79,7 @@ package struct PackageInspection: Equatable, Sendable {
             let count = try converting(
                 { UnpackFailure.system(.system($0)) }, file.read(into: &bytes, "reading it"))
             guard count > 0 else { break }
-            bytes[..<count].withUnsafeBytes { digest.update($0) }
+            bytes[..<count].withUnsafeBytes { digests.update($0) }
             readCount += Int64(count)
             var input = bytes[..<count]
             while true {
@@ -89,7 +91,9 @@ package struct PackageInspection: Equatable, Sendable {
             progress(readCount, Int64(status.st_size))
         }
         try converting(UnpackFailure.damaged, inflater.finish())
-        return try found.finish(byteCount: readCount, sha256: Digest.text(digest.value()))
+        let values = digests.values()
+        return try found.finish(
+            byteCount: readCount, sha256: values.sha256, blake2b512: values.blake2b512)
     }
 }
 
@@ -146,13 +150,13 @@ private struct FoundFiles: ~Copyable {
     }
 
     consuming func finish(
-        byteCount: Int64, sha256: String
+        byteCount: Int64, sha256: String, blake2b512: [UInt8]
     ) throws(UnpackFailure) -> PackageInspection {
         try converting(UnpackFailure.malformed, reader.finish())
         try policy.finish()
         return PackageInspection(
-            byteCount: byteCount, sha256: sha256, version: StartErlData(startErlData)?.release,
-            programs: programs, versions: versions,
+            byteCount: byteCount, sha256: sha256, blake2b512: blake2b512,
+            version: StartErlData(startErlData)?.release, programs: programs, versions: versions,
             isShipment: hasEntryPoint && versions.isEmpty && startErlData.isEmpty)
     }
 }

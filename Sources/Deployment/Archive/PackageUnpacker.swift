@@ -7,6 +7,8 @@ package struct UnpackSummary: Equatable, Sendable {
     package var entryCount: Int
     /// Bytes of all files.
     package var byteCount: Int64
+    /// The SHA-256 of the package; `nil` if nothing said what it must be.
+    package var sha256: String?
 
     package init(entryCount: Int, byteCount: Int64) {
         self.entryCount = entryCount
@@ -41,6 +43,8 @@ package struct PackageUnpacker: Sendable {
     package var packageOwners = TrustedUsers()
     /// The program in the release that starts it; `nil` for the usual one.
     package var program: String?
+    /// The keys that packages must be signed with; `nil` if they need no signature.
+    package var publicKeys: PublicKeysFile?
 
     /// Unpacks off the caller's executor; cancelling the calling task ends it soon.
     /// - Parameters:
@@ -50,18 +54,24 @@ package struct PackageUnpacker: Sendable {
     ///   - version: the version that the package must hold.
     ///   - hash: if given, the folder records which release it holds.
     ///   - sha256: what the package's SHA-256 must be, in lower-case hexadecimal digits.
+    ///   - signature: the path of its signature; by default it lies beside the package.
+    ///   - preCommands: the commands that belong to the release, which are signed with it.
     ///   - progress: called at the start, every megabyte and at the end, on another thread.
     package func unpack(
         _ package: String, into folder: String, application: String, version: String,
-        hash: String = "", sha256: String? = nil,
+        hash: String = "", sha256: String? = nil, signature: String? = nil,
+        preCommands: [String] = [],
         progress: (@Sendable (UnpackProgress) -> Void)? = nil
     ) async throws(UnpackError) -> UnpackSummary {
         let cancellation = Cancellation()
         let job = UnpackJob(
-            unpacker: self, package: package, staging: StagingFolder(path: folder, files: files),
+            unpacker: self, package: package,
+            signature: signature ?? LocalPackage.signaturePath(of: package),
+            staging: StagingFolder(path: folder, files: files),
             layout: ReleaseLayout(
                 application: application, version: version, program: program), hash: hash,
-            sha256: sha256, cancellation: cancellation, progress: progress)
+            sha256: sha256, preCommands: preCommands, cancellation: cancellation,
+            progress: progress)
         let result = await withTaskCancellationHandler {
             await offload { Result { () throws(UnpackError) in try job.run() } }
         } onCancel: {

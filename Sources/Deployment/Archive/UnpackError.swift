@@ -23,6 +23,9 @@ package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible 
         case .wrongDigest(let expected, let found):
             "\(package) is refused: its sha256 is \(found), and current.json says \(expected); copy "
                 + "the right package there, or publish it again"
+        case .signature(let problem): "\(package) is refused: \(problem)"
+        case .changed:
+            "\(package) is refused: it was changed while it was unpacked; copy the right package there"
         case .system(let error): "unpacking \(package) failed (it is tried again): \(error)"
         case .cancelled: "unpacking \(package) was cancelled"
         }
@@ -33,6 +36,8 @@ package struct UnpackError: Error, Equatable, Sendable, CustomStringConvertible 
         guard let error = error as? UnpackError else { return false }
         switch error.reason {
         case .system, .cancelled: return false
+        case .signature(.otherBytes): return true
+        case .signature: return false
         default: return true
         }
     }

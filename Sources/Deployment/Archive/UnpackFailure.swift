@@ -17,6 +17,10 @@ package enum UnpackFailure: Error, Equatable, Sendable {
     case wrongPackage(expected: String, found: String)
     /// Its SHA-256 is not the one that was published with it.
     case wrongDigest(expected: String, found: String)
+    /// It is not signed as the public keys demand.
+    case signature(SignatureProblem)
+    /// Somebody has written to it between its check and its unpacking.
+    case changed
     /// A system call failed: no space, no permission, …
     case system(FileSystemError)
     case cancelled

@@ -7,10 +7,13 @@ internal import Transport
 struct UnpackJob: Sendable {
     var unpacker: PackageUnpacker
     var package: String
+    /// The path of the package's signature.
+    var signature: String
     var staging: StagingFolder
     var layout: ReleaseLayout
     var hash: String
     var sha256: String?
+    var preCommands: [String] = []
     var cancellation: Cancellation
     var progress: (@Sendable (UnpackProgress) -> Void)?
 
@@ -21,13 +24,10 @@ struct UnpackJob: Sendable {
     private func unpack() throws(UnpackFailure) -> UnpackSummary {
         var file = try PackageFile(package, owners: unpacker.packageOwners)
         // Nothing of a package that is not the published one is looked at.
-        if sha256 != nil {
-            try check(digest(of: &file))
-            try file.rewind()
-        }
+        let approved = try approved(&file)
         let temporary = try converting(UnpackFailure.system, staging.makeTemporary())
         do throws(UnpackFailure) {
-            let summary = try fill(temporary, from: &file)
+            let summary = try fill(temporary, from: &file, approved)
             try converting(UnpackFailure.system, put(temporary))
             return summary
         } catch {
@@ -47,22 +47,24 @@ struct UnpackJob: Sendable {
     }
 
     private func fill(
-        _ temporary: String, from file: inout PackageFile
+        _ temporary: String, from file: inout PackageFile, _ approved: String?
     ) throws(UnpackFailure) -> UnpackSummary {
         var extraction = ArchiveExtraction(
             writer: try FolderWriter(temporary), limits: unpacker.limits)
-        var digest = Digest(.sha256)
+        var digest = approved == nil ? nil : Digest(.sha256)
         try uncompress(&file, into: &extraction, &digest)
         // Its owner may have written to it since the first look: what was unpacked counts.
-        try check(digest.value())
+        if let found = digest.take()?.value(), Digest.text(found) != approved { throw .changed }
         try extraction.finish(expecting: layout)
         report(file, extraction.summary.entryCount)
-        return extraction.summary
+        var summary = extraction.summary
+        summary.sha256 = approved
+        return summary
     }
 
     private func uncompress(
         _ file: inout PackageFile, into extraction: inout ArchiveExtraction,
-        _ digest: inout Digest
+        _ digest: inout Digest?
     ) throws(UnpackFailure) {
         var inflater = try converting(
             UnpackFailure.damaged, GzipInflater(limit: unpacker.limits.byteCount))
@@ -75,7 +77,7 @@ struct UnpackJob: Sendable {
             }
             var input = try file.read()
             guard !input.isEmpty else { break }
-            if sha256 != nil { input.withUnsafeBytes { digest.update($0) } }
+            input.withUnsafeBytes { digest?.update($0) }
             while true {
                 guard !cancellation.isCancelled.load(ordering: .relaxed) else {
                     throw .cancelled
@@ -89,21 +91,48 @@ struct UnpackJob: Sendable {
         try converting(UnpackFailure.damaged, inflater.finish())
     }
 
-    /// The SHA-256 of the file, which is read to its end.
-    private func digest(of file: inout PackageFile) throws(UnpackFailure) -> [UInt8] {
-        var digest = Digest(.sha256)
+    // MARK: Approval
+
+    /// The SHA-256 of the package, once it is the published one and signed; `nil` if it need be
+    /// neither. The file is then at its beginning.
+    private func approved(_ file: inout PackageFile) throws(UnpackFailure) -> String? {
+        guard sha256 != nil || unpacker.publicKeys != nil else { return nil }
+        let signature = try readSignature()
+        var digests = PackageDigests()
         while true {
             guard !cancellation.isCancelled.load(ordering: .relaxed) else { throw .cancelled }
             let bytes = try file.read()
-            guard !bytes.isEmpty else { return digest.value() }
-            bytes.withUnsafeBytes { digest.update($0) }
+            guard !bytes.isEmpty else { break }
+            bytes.withUnsafeBytes { digests.update($0) }
         }
+        try file.rewind()
+        let found = digests.values()
+        if let sha256, found.sha256 != sha256 {
+            throw .wrongDigest(expected: sha256, found: found.sha256)
+        }
+        let release = SignedRelease(
+            application: layout.application, version: layout.version, sha256: found.sha256,
+            preCommands: preCommands)
+        if let signature {
+            try converting(
+                UnpackFailure.signature,
+                signature.text.verify(
+                    found.blake2b512, as: release, by: signature.keys, mayOmitPreCommands: true))
+        }
+        return found.sha256
     }
 
-    private func check(_ digest: [UInt8]) throws(UnpackFailure) {
-        guard let sha256 else { return }
-        let found = Digest.text(digest)
-        guard found == sha256 else { throw .wrongDigest(expected: sha256, found: found) }
+    /// The package's signature and the keys that it may be by; `nil` if it needs none.
+    private func readSignature() throws(UnpackFailure) -> (
+        text: MinisignSignature, keys: [MinisignPublicKey]
+    )? {
+        guard let publicKeys = unpacker.publicKeys else { return nil }
+        do throws(SignatureProblem) {
+            let keys = try converting(SignatureProblem.keys, publicKeys.read())
+            return (try .read(signature, owners: unpacker.packageOwners), keys)
+        } catch {
+            throw .signature(error)
+        }
     }
 
     private func report(_ file: borrowing PackageFile, _ entryCount: Int) {

@@ -62,11 +62,12 @@ extension Deployer {
             ) async throws -> UnpackSummary
 
         /// The effects that unpack packages and read logs on this host.
+        /// - Parameter publicKeys: the keys that packages must be signed with, if they must be.
         package init(
             loop: any SerialLoop, processes: any ProcessHost, layout: DeploymentLayout,
             logs: LogFiles, instances: InstanceEnvironment, inherited: [String: String],
             store: any ReleaseStore, files: any FileSystem, process: ProcessSetting = .init(),
-            startCommand: StartCommand? = nil,
+            startCommand: StartCommand? = nil, publicKeys: PublicKeysFile? = nil,
             node: @escaping @Sendable (InstanceNumber) -> any RemoteNode,
             log: @escaping @Sendable (LogLevel, String) -> Void
         ) {
@@ -78,11 +79,12 @@ extension Deployer {
             unpack = { package, folder, release in
                 try await PackageUnpacker(
                     files: files, owner: process.user, packageOwners: package.owners,
-                    program: startCommand?.program
+                    program: startCommand?.program, publicKeys: publicKeys
                 ).unpack(
                     package.path, into: folder, application: layout.application,
                     version: release.version, hash: release.hash,
-                    sha256: release.sha256)
+                    sha256: release.sha256, signature: package.signaturePath,
+                    preCommands: release.preCommands)
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }

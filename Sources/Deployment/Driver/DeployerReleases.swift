@@ -35,6 +35,7 @@ extension Deployer {
                 if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
                 throw error
             }
+            instance(number).packageSHA256 = summary.sha256
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
@@ -55,6 +56,7 @@ extension Deployer {
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
         instance(number).package = nil
+        instance(number).packageSHA256 = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }
@@ -171,7 +173,7 @@ extension Deployer {
             files: HotUpgradeFiles(
                 current: layout.current(number), staged: layout.new(number),
                 package: instance(number).package?.path ?? "",
-                sha256: release.sha256, files: files),
+                sha256: instance(number).packageSHA256 ?? release.sha256, files: files),
             evaluation: .init(environment: variables(number)) { [self] in
                 try await evaluate(
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)

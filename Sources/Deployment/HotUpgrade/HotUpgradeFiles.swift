@@ -13,7 +13,7 @@ package struct HotUpgradeFiles: Sendable {
     package var staged: String
     /// The package itself, a `.tar.gz`.
     package var package: String
-    /// What its SHA-256 must be, if its publisher has said it.
+    /// What its SHA-256 must be, if it was checked when it was unpacked.
     package var sha256: String?
     package var files: any FileSystem
 }
@@ -35,7 +35,8 @@ extension HotUpgradeFiles {
         guard found == sha256 else {
             try removeRelease(plan)
             throw .unusable(
-                "\(package) has changed: its sha256 is \(found), and current.json says \(sha256)")
+                "\(package) has changed since it was unpacked: its sha256 is \(found), and it was "
+                    + sha256)
         }
     }
 

@@ -56,6 +56,9 @@ package struct StatusReport: TermDocument {
         package var secondsLeft: Int?
         /// The phases so far, the present one included.
         package var steps: [RolloutStep] = []
+        /// How much of the package has been fetched from a store on another host, while it is.
+        package var fetchedByteCount: Int?
+        package var packageByteCount: Int?
 
         package static let empty = Rollout()
 
@@ -64,6 +67,8 @@ package struct StatusReport: TermDocument {
                 TermField("instance", \.instance), TermField("version", \.version),
                 TermField("phase", \.phase), TermField("seconds", \.seconds),
                 TermField("seconds_left", \.secondsLeft), TermField("steps", \.steps),
+                TermField("fetched_bytes", \.fetchedByteCount),
+                TermField("package_bytes", \.packageByteCount),
             ]
         }
     }
@@ -169,6 +174,13 @@ extension StatusReport.Application {
             instances[index].processorPercent = found?.processorPercent
             instances[index].memoryByteCount = found?.memoryByteCount
         }
+    }
+
+    /// Adds how far the package of the rollout has come.
+    package mutating func add(_ fetch: FetchProgress?) {
+        guard let fetch, rollout?.version == fetch.version else { return }
+        rollout?.fetchedByteCount = Int(fetch.byteCount)
+        rollout?.packageByteCount = fetch.totalByteCount.map { Int($0) }
     }
 
     /// Adds where its instances stand against their thresholds.

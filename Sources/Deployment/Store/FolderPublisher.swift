@@ -28,6 +28,20 @@ package struct FolderPublisher: ReleasePublisher {
         }
     }
 
+    package func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]? {
+        let (files, path) = (files, signaturePath(of: release))
+        return try await offload { () throws(PublishError) in
+            try Self.attempting { () throws(FileSystemError) in
+                guard try files.status(path) != nil else { return nil }
+                return try files.read(path, limit: LocalPackage.maximumSignatureByteCount)
+            }
+        }
+    }
+
+    private func signaturePath(of release: Release) -> String {
+        LocalPackage.signaturePath(of: store.packagePath(of: release))
+    }
+
     package func upload(
         _ package: UploadedPackage, of release: Release, signature: [UInt8]?,
         progress: @escaping @Sendable (Int64) -> Void
@@ -50,8 +64,11 @@ package struct FolderPublisher: ReleasePublisher {
             let digest = try copy(package, to: temporary, progress)
             guard digest == package.sha256 else { throw .changed(path: package.path) }
             try Self.attempting { () throws(FileSystemError) in
+                let signaturePath = LocalPackage.signaturePath(of: path)
                 if let signature {
-                    try files.replaceFile("\(path).minisig", with: signature, mode: 0o644)
+                    try files.replaceFile(signaturePath, with: signature, mode: 0o644)
+                } else {
+                    try files.removeFile(signaturePath)
                 }
                 try files.rename(temporary, to: path)
                 try files.synchronizeFolder(store.packageFolder)

@@ -10,8 +10,12 @@ package protocol ReleasePublisher: Sendable {
     /// digits; `nil` if there is none.
     func publishedSHA256(of release: Release) async throws(PublishError) -> String?
 
+    /// The signature beside the package of that version that is there already, the content of the
+    /// `.minisig` file; `nil` if there is none, or if it is not known.
+    func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]?
+
     /// Puts a package, and beside it its signature, completely or not at all. Ones that are there
-    /// are replaced.
+    /// are replaced, and a signature that is there goes if there is no new one.
     /// - Parameters:
     ///   - signature: the content of the `.minisig` file. It is there before the package is.
     ///   - progress: called now and then, on any thread, with the bytes that have been sent.
@@ -26,6 +30,13 @@ package protocol ReleasePublisher: Sendable {
     /// Replaces `current.json` in one step, if its content is still the one with the token; if
     /// `token` is `nil`, if there still is none. Otherwise it throws ``PublishError/conflict(_:)``.
     func swapCurrent(to bytes: [UInt8], expecting token: String?) async throws(PublishError)
+}
+
+extension ReleasePublisher {
+    /// It is not known: a signature is sent with its package each time.
+    package func publishedSignature(of release: Release) async throws(PublishError) -> [UInt8]? {
+        nil
+    }
 }
 
 /// A package on this host that is to be published. Its digest has been computed, so that what

@@ -16,7 +16,7 @@ package actor StoreWatcher {
     package enum Watched: Sendable {
         /// `current.json`
         case catalog
-        /// `dist/APP/APP-….tar.gz`: once a writer has closed it, or it got its name.
+        /// `dist/APP/APP-….tar.gz` and its signature: once a writer has closed it, or it got its name.
         case packages
     }
 
@@ -209,9 +209,9 @@ package actor StoreWatcher {
     /// Whether an event in the last folder is about what is watched.
     private func isWatched(_ event: InotifyEvent) -> Bool {
         guard watched == .packages else { return chain.last?.name == event.name }
-        guard event.name.hasPrefix(application + "-"), event.name.hasSuffix(".tar.gz") else {
-            return false
-        }
+        guard event.name.hasPrefix(application + "-"),
+            event.name.hasSuffix(".tar.gz") || event.name.hasSuffix(".tar.gz.minisig")
+        else { return false }
         if event.mask & UInt32(IN_CLOSE_WRITE) != 0 || event.mask & UInt32(IN_MOVED_TO) != 0 {
             return true
         }

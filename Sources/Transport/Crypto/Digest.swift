@@ -60,6 +60,15 @@ package struct Digest: ~Copyable {
         return code
     }
 
+    /// The bytes of a text in hexadecimal; empty if it is none.
+    package static func bytes(_ text: String) -> [UInt8] {
+        let digits = text.utf8.map { Character(UnicodeScalar($0)).hexDigitValue }
+        guard digits.count % 2 == 0, !digits.contains(nil) else { return [] }
+        return stride(from: 0, to: digits.count, by: 2).map { place in
+            UInt8((digits[place] ?? 0) << 4 | (digits[place + 1] ?? 0))
+        }
+    }
+
     /// In hexadecimal.
     package static func text(_ digest: some Sequence<UInt8>) -> String {
         digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

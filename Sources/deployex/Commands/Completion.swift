@@ -43,7 +43,7 @@ enum Shell: String, CaseIterable {
                 fi
                 case "$previous" in
                     --app) words= asked=applications ;;
-                    --config|--tls-options) COMPREPLY=($(compgen -f -- "$word")); return ;;
+                    --config|--tls-options|--key|-s|--sign) COMPREPLY=($(compgen -f -- "$word")); return ;;
                 esac
                 case "$word" in
                     -*) asked= ;;
@@ -64,7 +64,7 @@ enum Shell: String, CaseIterable {
             let condition =
                 "-n '__fish_seen_subcommand_from \(names.joined(separator: " "))'"
             for name in names {
-                rules.append("-n __fish_use_subcommand -a \(name) -d '\(verb.summary)'")
+                rules.append("-n __fish_use_subcommand -a \(name) -d \(quoted(verb.summary))")
             }
             let own = verb.words()
             if !own.isEmpty { rules.append("\(condition) -a '\(own.joined(separator: " "))'") }
@@ -75,15 +75,21 @@ enum Shell: String, CaseIterable {
                 let value =
                     switch (option.name, option.value) {
                     case ("--app", _): " -r -a '\(asking(.applications))'"
-                    case ("--config", _), ("--tls-options", _): " -r -F"
+                    case ("--config", _), ("--tls-options", _), ("--key", _), ("--sign", _):
+                        " -r -F"
                     case (_, nil): ""
                     case (_, _?): " -r"
                     }
                 rules.append(
-                    "\(condition) -l \(option.name.dropFirst(2))\(value) -d '\(option.text)'")
+                    "\(condition) -l \(option.name.dropFirst(2))\(value) -d \(quoted(option.text))")
             }
         }
         return rules.map { "complete -c deployex \($0)" }.joined(separator: "\n")
+    }
+
+    /// As one word of fish.
+    private func quoted(_ text: String) -> String {
+        "'\(text.replacing("\\", with: "\\\\").replacing("'", with: "\\'"))'"
     }
 
     private func asking(_ words: CompletionWords) -> String {

@@ -26,7 +26,7 @@ struct Invocation: Sendable {
     /// Alternative spellings of options.
     private static let longOptions = [
         "-f": "--follow", "-n": "--lines", "-daemon": "--daemon", "-h": "--help",
-        "-w": "--watch", "-v": "--version", "-V": "--version",
+        "-w": "--watch", "-s": "--key", "-v": "--version", "-V": "--version",
     ]
 
     /// Parses the arguments after the program's name.

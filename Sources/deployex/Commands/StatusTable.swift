@@ -24,6 +24,7 @@ struct StatusTable {
             lines.append("")
             add(Self.heading(application))
             if let problem = application.problem { add("problem: \(problem)") }
+            if let rollout = application.rollout { add(Self.text(rollout)) }
             let usage = withUsage ? ["CPU", "MEMORY"] : []
             var table = Table(
                 header: Self.header + usage, expendable: Self.expendable + usage.reversed())
@@ -58,6 +59,19 @@ struct StatusTable {
         let ghosted = application.ghosted.map { self.text($0.version) }
         if !ghosted.isEmpty { text += "  ghosted \(ghosted.joined(separator: ", "))" }
         return text
+    }
+
+    /// "rollout: instance 1 to 0.1.1, staging for 3s, 35.0 MiB of 120.0 MiB fetched"
+    private static func text(_ rollout: StatusReport.Rollout) -> String {
+        var line = "rollout: instance \(text(rollout.instance)) to \(text(rollout.version))"
+        if let phase = rollout.phase {
+            line += ", \(phase.replacing("_", with: " ")) for \(duration(rollout.seconds))"
+        }
+        if let fetched = rollout.fetchedByteCount {
+            let total = rollout.packageByteCount.map { " of \(memory($0))" } ?? ""
+            line += ", \(memory(fetched))\(total) fetched"
+        }
+        return line
     }
 
     private static func row(_ instance: StatusReport.Instance) -> [Table.Cell] {

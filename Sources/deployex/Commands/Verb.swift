@@ -55,7 +55,8 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + watching + describing + changing + publishing + logs + remote + login
+        server + showing + watching + describing + changing + publishing + signing + logs + remote
+        + login
         + nodes + epmd
         + about
 

@@ -5,12 +5,6 @@ internal import Transport
 
 /// The configuration of one application.
 struct ApplicationConfiguration: Equatable {
-    struct Storage: Equatable {
-        /// The folder that holds `dist/` and `versions/`.
-        var path: String
-        /// The environment whose `current.json` counts; `local` when no cloud environment is set.
-        var environment: String
-    }
 
     /// An HTTP path that must answer 2xx before an instance counts as ready.
     struct HTTPCheck: Equatable {
@@ -30,7 +24,7 @@ struct ApplicationConfiguration: Equatable {
     var maximumOpenFiles: UInt64?
     /// The command that starts its releases; `nil` for a release's usual one.
     var startCommand: StartCommand?
-    var storage: Storage
+    var storage: StorageOptions
     var timings: EngineConfiguration.Timings
     var readiness: EngineConfiguration.ReadinessCriteria
     var httpCheck: HTTPCheck?
@@ -56,7 +50,7 @@ struct ApplicationConfiguration: Equatable {
         variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         startCommand = try settings.value(.startCommand)?.command()
-        storage = try Self.storage(settings, cloud: cloud, name: name)
+        storage = try StorageOptions(settings, cloud: cloud, application: name)
         timings = try Self.timings(settings)
         readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution =
@@ -167,34 +161,6 @@ struct ApplicationConfiguration: Equatable {
             variables[name] = text
         }
         return variables
-    }
-
-    private static func storage(
-        _ settings: Settings, cloud: String?, name: String
-    ) throws(UsageError) -> Storage {
-        if let value = settings.value(.storageAdapter) {
-            switch try value.text() {
-            case "local": break
-            case "s3": throw value.failure("local, as s3 is not available in this version")
-            default: throw value.failure("local or s3")
-            }
-        } else if cloud != nil {
-            throw UsageError(
-                "\(settings.name(of: .storageAdapter)) is not set: set local, as s3, which it "
-                    + "means with a cloud environment, is not available in this version", "start")
-        }
-        guard
-            let path = try settings.value(.storagePath)?.path()
-                ?? (cloud == nil ? "/tmp/\(name)" : nil)
-        else {
-            throw UsageError(
-                "\(settings.name(of: .storagePath)) is not set: name the folder with dist/ and "
-                    + "versions/", "start")
-        }
-        return Storage(
-            path: path,
-            environment: try settings.value(.storageEnvironment)?.pathComponent() ?? cloud
-                ?? "local")
     }
 
     private static func timings(

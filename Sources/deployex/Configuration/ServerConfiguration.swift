@@ -19,6 +19,8 @@ struct ServerConfiguration: Equatable {
     var cookieFile: String?
     /// The users whose files and sockets on this host are believed.
     var trustedUsers: TrustedUsers
+    /// The keys that packages must be signed with; `nil` if they need no signature.
+    var publicKeys: PublicKeysFile?
     /// The limits of deployex's own log.
     var logLimits: LogLimits
     /// Whether the lines on the console have the time.
@@ -33,6 +35,7 @@ struct ServerConfiguration: Equatable {
 
     /// - Throws: ``UsageError`` that names the variable or the key, its value and what it takes.
     init(file: ConfigurationFile? = nil, environment: [String: String]) throws(UsageError) {
+        let environment = Self.withAmazonsNames(environment)
         let hostFile = file.map {
             Settings.Source.file(path: $0.path, prefix: "", members: $0.host)
         }
@@ -46,12 +49,17 @@ struct ServerConfiguration: Equatable {
             for (index, members) in file.applications.enumerated() {
                 let own = Settings.Source.file(
                     path: file.path, prefix: ConfigurationFile.prefix(index), members: members)
-                // The host's settings for logs hold for applications that have none.
+                // The host's settings for logs and S3 hold for applications that have none.
                 let shared = Settings.Source.file(
                     path: file.path, prefix: "",
-                    members: file.host.filter { $0.key.hasPrefix("log.") })
+                    members: file.host.filter {
+                        $0.key.hasPrefix("log.") || $0.key.hasPrefix("storage.")
+                    })
+                // So do the variables that all programs of AWS's read.
+                let amazons = Settings.Source.variables(
+                    environment.filter { $0.key.hasPrefix("AWS_") })
                 applications.append(
-                    try ApplicationConfiguration(Settings([own, shared]), cloud: cloud))
+                    try ApplicationConfiguration(Settings([own, shared, amazons]), cloud: cloud))
             }
             try Self.refuseOverlaps(applications, in: file.path)
         } else {
@@ -66,11 +74,25 @@ struct ServerConfiguration: Equatable {
         keepsOwnLog = cloud != nil
         cookieFile = try host.value(.cookieFile)?.path()
         trustedUsers = try Self.trustedUsers(host)
+        publicKeys = try host.value(.publicKeys).map { (value) throws(UsageError) in
+            PublicKeysFile(try value.path())
+        }
         logLimits = try LogLimits(host)
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
         dashboard = try DashboardOptions(host)
         dashboard.isLocal = cloud == nil
+    }
+
+    /// The variables, with those of AWS's that have two names under the one that we read.
+    private static func withAmazonsNames(_ environment: [String: String]) -> [String: String] {
+        var environment = environment
+        for (name, other) in [
+            ("AWS_REGION", "AWS_DEFAULT_REGION"), ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"),
+        ] where environment[name]?.isEmpty ?? true {
+            environment[name] = environment[other]
+        }
+        return environment
     }
 
     /// Which users must be able to reach which releases.

@@ -53,6 +53,7 @@ struct Setting: Equatable, Sendable {
     static let cookieFile = Setting(
         "cookie_file", "DEPLOYEX_COOKIE_FILE", of: [.host], mayBeSecret: true)
     static let trustedUsers = Setting("trusted_users", "DEPLOYEX_TRUSTED_USERS", of: [.host])
+    static let publicKeys = Setting("public_keys", "DEPLOYEX_PUBLIC_KEYS", of: [.host])
     static let distributionInterface = Setting(
         "distribution.interface", "DEPLOYEX_DIST_INTERFACE", of: [.host],
         kernel: "inet_dist_use_interface")
@@ -99,6 +100,10 @@ struct Setting: Equatable, Sendable {
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
     static let logTimestamps = Setting("log.timestamps", "DEPLOYEX_LOG_TIMESTAMPS", of: [.host])
     static let logFiles = Setting("log.files", "DEPLOYEX_LOG_FILES", of: [.host, .application])
+    static let storageRegion = Setting(
+        "storage.region", "AWS_REGION", of: [.host, .application])
+    static let storageEndpoint = Setting(
+        "storage.endpoint", "AWS_ENDPOINT_URL_S3", of: [.host, .application])
     // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
@@ -110,6 +115,7 @@ struct Setting: Equatable, Sendable {
         "start_command", "DEPLOYEX_MONITORED_APP_START_COMMAND", mayBeSecret: true)
     static let storageAdapter = Setting("storage.adapter", "DEPLOYEX_STORAGE_ADAPTER")
     static let storagePath = Setting("storage.path", "DEPLOYEX_STORAGE_PATH")
+    static let storageBucket = Setting("storage.bucket", "DEPLOYEX_S3_BUCKET")
     static let storageEnvironment = Setting("storage.environment", nil)
     static let pollInterval = Setting("timings.poll_interval", "DEPLOYEX_POLL_INTERVAL")
     static let stopTimeout = Setting("timings.stop_timeout", "DEPLOYEX_STOP_TIMEOUT")
@@ -140,15 +146,17 @@ struct Setting: Equatable, Sendable {
     static let all = single + thresholds
 
     private static let single = [
-        basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, distributionInterface,
-        distributionNetworks, distributionPortMinimum, distributionPortMaximum, tickTime,
+        basePath, logPath, cloudEnvironment, cookieFile, trustedUsers, publicKeys,
+        distributionInterface, distributionNetworks, distributionPortMinimum,
+        distributionPortMaximum, tickTime,
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
         dashboardTokenFile, administratorHash, administratorHashFile, viewerHash, viewerHashFile,
         dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, logMaximumBytes,
         logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,
-        startCommand, storageAdapter, storagePath, storageEnvironment, pollInterval, stopTimeout,
+        startCommand, storageAdapter, storagePath, storageBucket, storageRegion, storageEndpoint,
+        storageEnvironment, pollInterval, stopTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
         rollbackTimeout, rollbackCrashes,

@@ -5,11 +5,14 @@ internal import Transport
 /// that have passed; elsewhere it is one line for each change. It is used on the loop's thread.
 final class Progress {
     private let loop: EventLoop
-    private let isTerminal = isatty(STDOUT_FILENO) == 1
+    private let isTerminal = Progress.isOnTerminal
     private let begin = MonotonicTime.now
     private var text = ""
     private var shown: String?
     private var timer: LoopTimer?
+
+    /// Whether it changes its line, instead of printing one for each change.
+    static var isOnTerminal: Bool { isatty(STDOUT_FILENO) == 1 }
 
     init(on loop: EventLoop) {
         self.loop = loop

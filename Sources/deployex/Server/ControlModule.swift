@@ -129,7 +129,7 @@ struct ControlModule: Sendable {
             let release = try? Release(version: version)
         else { return }
         do throws(StoreError) {
-            _ = try await served.store.package(of: release, into: served.layout.basePath)
+            try await served.storage.store.requirePackage(of: release)
         } catch {
             throw ControlRefusal("\(name) \(version) cannot be deployed: \(error)")
         }
@@ -249,6 +249,7 @@ struct ControlModule: Sendable {
                     of: InstanceName(app: snapshot.application, number: number))
             }
             application.add { states[$0] ?? [] }
+            application.add(served.storage.fetching)
             found.append(application)
         }
         return StatusReport(

@@ -9,7 +9,7 @@ struct ServedApplication: Sendable {
     let configuration: ApplicationConfiguration
     let layout: DeploymentLayout
     let logs: LogFiles
-    let store: FolderStore
+    let storage: ServedStorage
     let deployer: Deployer
     /// The node of an instance of this number, whether it is connected or not.
     let node: @Sendable (InstanceNumber) -> InstanceNode
@@ -29,14 +29,14 @@ struct ServedApplication: Sendable {
     ///   - processes: this host's.
     ///   - refusal: why the application is not begun.
     ///   - inherited: deployex's variables.
+    ///   - amazon: for what is published in a bucket.
     ///   - cookie: deployex's cookie.
     ///   - process: the user and the limits of its programs.
     ///   - feed: where its state is published, whenever it changes.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
-        refusal: FileSystemError?,
-        inherited: [String: String],
+        refusal: FileSystemError?, amazon: AmazonAccess?, inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
@@ -53,9 +53,13 @@ struct ServedApplication: Sendable {
         var owners = server.trustedUsers
         if let user = process.user { owners = owners.adding(user.id) }
         logs = LogFiles(root: server.logPath, owners: owners)
-        store = FolderStore(
-            root: configuration.storage.path, application: name,
-            environment: configuration.storage.environment, publishers: server.trustedUsers)
+        storage = ServedStorage(
+            configuration, publishers: server.trustedUsers, amazon: amazon,
+            basePath: server.basePath, files: HostFileSystem(below: base.anchor),
+            needsSignatures: server.publicKeys != nil, log: log
+        ) {
+            feed.assumeIsolated { $0.publish(.application(name)) }
+        }
         let ownership = ReleaseOwnership(user: process.user)
         self.ownership = ownership
         let engine = EngineConfiguration(
@@ -72,12 +76,12 @@ struct ServedApplication: Sendable {
                 firstPort: configuration.firstPort,
                 cookie: configuration.readiness.usesDistribution ? cookie : nil,
                 naming: naming, user: process.user, extra: configuration.variables),
-            inherited: inherited, store: store,
+            inherited: inherited, store: storage.store,
             files: ownership.files(
                 layout, base: HostFileSystem(below: base.anchor),
                 publishers: server.trustedUsers),
             process: process, startCommand: configuration.startCommand,
-            node: instanceNode,
+            publicKeys: server.publicKeys, node: instanceNode,
             log: log)
         effects.foreignVariables = ProcessEnvironment.foreign
         effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
@@ -197,6 +201,7 @@ struct ServedApplication: Sendable {
     /// Tells the deployer at once when the store may have another release, or a package that was
     /// missing.
     func watchStore(on loop: EventLoop) -> [StoreWatcher] {
+        guard let store = storage.folder else { return [] }
         let (deployer, log) = (deployer, log)
         return [
             StoreWatcher(

@@ -258,7 +258,7 @@ extension ControlModule {
     /// Those that were published with a version, as far as it is the one that is published now.
     fileprivate func preCommands(of application: String, version: String?) async -> [String] {
         do throws(StoreError) {
-            let release = try await served(application).store.current()
+            let release = try await served(application).storage.store.current()
             return release?.version == version ? release?.preCommands ?? [] : []
         } catch {
             // The status shows why the store cannot be read.

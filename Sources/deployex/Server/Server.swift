@@ -14,6 +14,8 @@ actor Server {
     private let configuration: ServerConfiguration
     private let usesIPv6: Bool
     private let environment: [String: String]
+    /// For what is published in buckets; `nil` if nothing is.
+    private let amazon: AmazonAccess?
     private let conditions: StartConditions
     private let name: NodeName
     /// How the instances' nodes are named.
@@ -70,6 +72,7 @@ actor Server {
                 hardLimit: conditions.descriptorHardLimit,
                 isProduction: configuration.keepsOwnLog)
         }
+        try Self.checkPublicKeys(configuration, console)
         let host = await HostName.current(usesLongNames: options.usesLongNames, on: loop)
         name = try host.nodeName(
             options.name ?? "deployex", usesLongNames: options.usesLongNames)
@@ -103,6 +106,9 @@ actor Server {
                     console.log(.warning, "HTTPS: \(report)")
                 }
             } : nil
+        amazon = try configuration.region.map { (region) throws(UsageError) in
+            try AmazonAccess(environment, region: region, loop: loop)
+        }
         self.environment = environment
         self.conditions = conditions
         self.console =
@@ -119,6 +125,18 @@ actor Server {
         var limits = ObservationRegister.Limits()
         limits.count = 1024
         feed = ObservationFeed(loop: loop, limits: limits)
+    }
+
+    private static func checkPublicKeys(
+        _ configuration: ServerConfiguration, _ console: ConsoleLog
+    ) throws(UsageError) {
+        guard let file = configuration.publicKeys else { return }
+        do throws(PublicKeysFile.Failure) {
+            let keys = try file.read().map(\.description).joined(separator: ", ")
+            console.log(.info, "Packages must be signed with the key \(keys) of \(file.path)")
+        } catch {
+            throw UsageError("\(error)", "start")
+        }
     }
 
     private static func configuration(
@@ -629,7 +647,8 @@ actor Server {
             ServedApplication(
                 application, of: configuration, node: node, naming: naming, host: name.host,
                 base: folders.base, processes: processes,
-                refusal: folders.refusals[application.name], inherited: environment,
+                refusal: folders.refusals[application.name], amazon: amazon,
+                inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
                 loop: loop,
                 log: { level, text in

@@ -22,8 +22,9 @@ struct TrustedFolders: Sendable {
         var refusals: [String: PathTrustError] = [:]
         for application in configuration.applications {
             do throws(PathTrustError) {
-                try FolderStore.trust(configuration.trustedUsers)
-                    .check(application.storage.path, as: .folder)
+                if case .folder(let path) = application.storage.place {
+                    try FolderStore.trust(configuration.trustedUsers).check(path, as: .folder)
+                }
                 try logs(configuration.trustedUsers)
                     .check(logFolder(application), as: .folder)
             } catch {

@@ -312,6 +312,23 @@ import Transport
         #expect("\(try #require(error))".contains("s3:ListBucket"))
     }
 
+    @Test func `a version without a hash is the newest build that is here`() async throws {
+        let world = try await World()
+        let store = try world.store()
+        _ = try await world.publishPackage("1.0.0", byteCount: 1000)
+        _ = try await store.package(of: Release(version: "1.0.0", hash: "a"), into: "/nowhere")
+        let other = try await world.publishPackage("1.0.0", byteCount: 1001)
+        let newest = try await store.package(
+            of: Release(version: "1.0.0", hash: "b"), into: "/nowhere"
+        ).path
+        _ = try await world.publishPackage("1.0.0-rc.1", byteCount: 1002)
+        _ = try await store.package(of: Release(version: "1.0.0-rc.1"), into: "/nowhere")
+        await world.proxy.expect([])
+        let path = try await store.package(of: Release(version: "1.0.0"), into: "/nowhere").path
+        #expect(path == newest && Files.bytes(path) == other)
+        #expect(await world.proxy.requests.isEmpty)
+    }
+
     @Test func `only the newest packages are kept, and what an earlier run left goes`()
         async throws
     {

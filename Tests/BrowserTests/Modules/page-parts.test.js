@@ -89,6 +89,16 @@ test("the instance that is being changed shows its phases, and one that was how 
   equal(rollout(done, history).steps[0].text, "hot upgrade in 0.5 s: unpacking 2.1 s, becoming ready 3.0 s");
 });
 
+test("a package that is being fetched shows how far it has come", () => {
+  const going = { instance: 1, version: "2", phase: "staging", seconds: 5, steps: [], fetched_bytes: 36700160 };
+  const text = (more) => rollout({
+    target_version: "2", instances: [instance(1, "1", "running")], rollout: { ...going, ...more },
+  }, null).steps[0].text;
+  equal(text({ package_bytes: 125829120 }), "35.0 MiB of 120 MiB fetched");
+  equal(text({ package_bytes: null }), "35.0 MiB fetched");
+  equal(text({ fetched_bytes: null }), "");
+});
+
 test("what holds a rollout up is what the instances wait for", () => {
   const app = { target_version: "2", problem: "the package of 2 is missing", instances: [instance(1, "1", "running")] };
   equal(rollout(app, null).steps.map((step) => [step.state, step.text]), [["waiting", "the package of 2 is missing"]]);

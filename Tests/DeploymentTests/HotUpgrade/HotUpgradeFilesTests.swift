@@ -2,6 +2,7 @@ import FaultyDisk
 import Glibc
 import Supervisor
 import Testing
+import Transport
 
 @testable import Deployment
 
@@ -37,6 +38,23 @@ struct HotUpgradeFilesTests {
         try steps.placePackage(plan)
         #expect(try tree.read(released + "/counter.tar.gz") == "package")
         #expect(try tree.files.status(tree.package) != nil)
+    }
+
+    @Test func `a package that is not the unpacked one any more is not placed`() throws {
+        var steps = steps
+        steps.sha256 = Digest.text(Digest.sha256(Array("package".utf8)))
+        try steps.placePackage(plan)
+        #expect(try tree.exists(released + "/counter.tar.gz"))
+        try tree.write(tree.package, "another")
+        let found = Digest.text(Digest.sha256(Array("another".utf8)))
+        #expect(
+            throws: FileSystemError.unusable(
+                "\(tree.package) has changed since it was unpacked: its sha256 is \(found), and it "
+                    + "was \(steps.sha256 ?? "")")
+        ) {
+            try steps.placePackage(plan)
+        }
+        #expect(try !tree.exists(released))
     }
 
     @Test func `placing removes what an earlier attempt has left, and nothing else`() throws {

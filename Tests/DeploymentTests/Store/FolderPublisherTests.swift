@@ -46,6 +46,21 @@ import Transport
         #expect(mode(folder / "store/dist/app") == 0o755)
     }
 
+    @Test func `a signature is replaced, and goes if there is no new one`()
+        async throws
+    {
+        let package = try package("the package")
+        let release = try Release(version: "1.0.0", sha256: package.sha256)
+        #expect(try await publisher.publishedSignature(of: release) == nil)
+        try await publisher.upload(package, of: release, signature: Array("a".utf8)) { _ in }
+        #expect(try await publisher.publishedSignature(of: release) == Array("a".utf8))
+        try await publisher.upload(package, of: release, signature: Array("b".utf8)) { _ in }
+        #expect(try await publisher.publishedSignature(of: release) == Array("b".utf8))
+        #expect(mode(publisher.store.packagePath(of: release) + ".minisig") == 0o644)
+        try await publisher.upload(package, of: release, signature: nil) { _ in }
+        #expect(try folder.contents(of: "store/dist/app") == ["app-1.0.0.tar.gz"])
+    }
+
     @Test func `of two that saw the same, only one publishes`() async throws {
         let (first, second) = (try Release(version: "1"), try Release(version: "2"))
         try await publisher.swapCurrent(to: first.published, expecting: nil)

@@ -147,6 +147,9 @@ import Transport
         try await expectCall("linked hard") {
             #expect(link(package, dist + "/app-1.0.3.tar.gz") == 0)
         }
+        try await expectCall("signed") {
+            try writeFile([1], to: dist + "/app-1.0.3.tar.gz.minisig")
+        }
         // Neither what is no package of it, nor one that goes.
         try writeFile([1], to: dist + "/notes.txt")
         try writeFile([1], to: dist + "/other-1.0.0.tar.gz")

@@ -1,0 +1,114 @@
+package import Deployment
+internal import HTTP
+internal import Transport
+
+/// Publishes into the bucket that an ``S3Store`` reads. `current.json` is changed only if it still
+/// is what was read before, so that two who publish at once cannot undo each other's work.
+///
+/// Source: "Conditional writes", Amazon S3 User Guide.
+package struct S3Publisher: ReleasePublisher {
+    private let bucket: S3Bucket
+    private let application: String
+    private let environment: String
+    private let client: S3Client
+
+    package init(
+        _ bucket: S3Bucket, application: String, environment: String, client: S3Client
+    ) {
+        self.bucket = bucket
+        self.application = application
+        self.environment = environment
+        self.client = client
+    }
+
+    private var currentKey: String { S3Store.currentKey(of: application, environment) }
+
+    package var catalog: String { bucket.text(of: currentKey) }
+
+    /// "unknown" for a package whose digest the server does not have.
+    package func publishedSHA256(of release: Release) async throws(PublishError) -> String? {
+        let key = S3Store.packageKey(of: application, release.version)
+        return try await asking { () async throws(S3Client.Failure) in
+            try await client.sha256(of: key)
+        }
+    }
+
+    package func upload(
+        _ package: UploadedPackage, of release: Release, signature: [UInt8]?,
+        progress: @escaping @Sendable (Int64) -> Void
+    ) async throws(PublishError) {
+        let key = S3Store.packageKey(of: application, release.version)
+        if let signature {
+            var question = S3Client.Question("PUT", key + ".minisig")
+            question.content = .bytes(signature)
+            question.hash = Digest.text(Digest.sha256(signature))
+            try await send(question)
+        }
+        var question = S3Client.Question(
+            "PUT", key,
+            fields: [
+                HTTPField("Content-Type", "application/gzip"),
+                HTTPField("x-amz-meta-sha256", package.sha256),
+                HTTPField("x-amz-checksum-sha256", Base64.text(Digest.bytes(package.sha256))),
+            ])
+        question.content = .file(
+            path: package.path, offset: 0, count: Int(package.byteCount))
+        // The server compares what it got with the signed digest: a file that was changed
+        // meanwhile is refused.
+        question.hash = package.sha256
+        try await send(question)
+        progress(package.byteCount)
+    }
+
+    package func readCurrent() async throws(PublishError) -> PublishedCurrent? {
+        let key = currentKey
+        let object = try await asking { () async throws(S3Client.Failure) in
+            try await client.object(key, unless: nil, byteLimit: Release.maximumByteCount)
+        }
+        guard case .found(let bytes, let tag) = object else { return nil }
+        guard let tag else {
+            throw .failed("\(catalog): the server sends no entity tag, by which changes are told")
+        }
+        return PublishedCurrent(bytes: bytes, token: tag)
+    }
+
+    package func swapCurrent(
+        to bytes: [UInt8], expecting token: String?
+    ) async throws(PublishError) {
+        var question = S3Client.Question(
+            "PUT", currentKey,
+            fields: [
+                HTTPField("Content-Type", "application/json"),
+                token.map { HTTPField("If-Match", $0) } ?? HTTPField("If-None-Match", "*"),
+            ])
+        question.content = .bytes(bytes)
+        question.hash = Digest.text(Digest.sha256(bytes))
+        do throws(PublishError) {
+            try await send(question)
+        } catch {
+            // An attempt may have done it, and its answer have been lost.
+            guard case .conflict = error, try await readCurrent()?.bytes == bytes else {
+                throw error
+            }
+        }
+    }
+
+    private func send(_ question: S3Client.Question) async throws(PublishError) {
+        _ = try await asking { () async throws(S3Client.Failure) in
+            try await client.put(question)
+        }
+    }
+
+    private func asking<Value>(
+        _ body: () async throws(S3Client.Failure) -> Value
+    ) async throws(PublishError) -> Value {
+        do throws(S3Client.Failure) {
+            return try await body()
+        } catch {
+            if case .refused(let failure, _) = error, failure.status == 412 {
+                throw .conflict(catalog)
+            }
+            throw .failed("\(error)")
+        }
+    }
+}
