@@ -154,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Dashboard", "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP",
+                "AWS", "Dashboard", "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP",
                 "Supervisor", "Transport", "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],

@@ -364,7 +364,7 @@ import Transport
         folder.write("[default]\ncredential_process = \(command)", "process")
         return [
             "AWS_CONFIG_FILE": folder("process"), "DEPLOYEX_ERLANG_COOKIE": "cookie",
-            "GIVEN": "given",
+            "GIVEN": "given", "NOTIFY_SOCKET": "/run/notify",
         ]
     }
 
@@ -376,7 +376,7 @@ import Transport
     @Test func `a program's words are its own, and no shell sees them`() async throws {
         let path = script(
             #"printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' "#
-                + #""$1.$#.$GIVEN.$DEPLOYEX_ERLANG_COOKIE""#)
+                + #""$1.$#.$GIVEN.$DEPLOYEX_ERLANG_COOKIE$NOTIFY_SOCKET""#)
         #expect(try await key(process("\(path) '$HOME;x' \"b\" c\\ d")) == "$HOME;x.3.given.")
         // By its name.
         let name = "printf '{\"Version\":1,\"AccessKeyId\":\"P\",\"SecretAccessKey\":\"s\"}'"
