@@ -248,7 +248,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
                 == StartCommand(program: "bin/a", arguments: ["b c"]))
     }
 
-    @Test func `with a cloud environment releases come from the bucket of the application`() throws {
+    @Test func `with a cloud environment releases come from the bucket of the application`() throws
+    {
         let found = try ServerConfiguration(environment: [
             "DEPLOYEX_CLOUD_ENVIRONMENT": "prod", "DEPLOYEX_MONITORED_APP_NAME": "my_app",
             "AWS_DEFAULT_REGION": "sa-east-1",
@@ -294,7 +295,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         ]).secrets
         #expect(named.name == "team/deployex" && named.isConfigured)
         #expect(
-            message(["DEPLOYEX_SECRETS_ADAPTER": "aws"])?.hasPrefix("AWS_REGION is not set") == true)
+            message(["DEPLOYEX_SECRETS_ADAPTER": "aws"])?.hasPrefix("AWS_REGION is not set") == true
+        )
         #expect(
             message(["DEPLOYEX_SECRETS_NAME": "x"])?.hasPrefix("DEPLOYEX_SECRETS_NAME is for aws")
                 == true)
@@ -341,7 +343,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         try (hash + "\n").write(toFile: file, atomically: true, encoding: .utf8)
         chmod(file, 0o600)
         #expect(
-            try access(["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file]).secrets.viewer == PasswordHash(hash))
+            try access(["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file]).secrets.viewer
+                == PasswordHash(hash))
         chmod(file, 0o644)
         for variables in [
             ["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file],

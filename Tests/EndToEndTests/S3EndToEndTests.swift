@@ -7,7 +7,8 @@ import Transport
 /// Releases that are published in S3, played by moto with signatures checked, with faults on the
 /// way.
 @Suite(.serialized) struct S3EndToEndTests {
-    @Test func `releases come from a bucket, each package once, through every fault`() async throws {
+    @Test func `releases come from a bucket, each package once, through every fault`() async throws
+    {
         let loop = try EventLoop.onOwnThread()
         defer { loop.stop() }
         let moto = try await offload { try MotoServer() }

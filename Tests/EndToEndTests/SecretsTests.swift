@@ -29,7 +29,8 @@ import Transport
         }
     }
 
-    @Test func `the cookie and a password come from Secrets Manager, again on SIGHUP`() async throws {
+    @Test func `the cookie and a password come from Secrets Manager, again on SIGHUP`() async throws
+    {
         let moto = try await offload { try MotoServer() }
         let options = DeployexWorld.Options(
             cookie: "",
@@ -61,7 +62,8 @@ import Transport
 
             try await store("another-cookie", "second-password")
             try await world.signalDeployex(SIGHUP)
-            try await world.waitForLog("secrets are read again, changed: the administrator's password")
+            try await world.waitForLog(
+                "secrets are read again, changed: the administrator's password")
             try await world.waitForLog("The cookie is another now")
             #expect(try await status(ofLogin: "second-password", at: port) == "200")
             #expect(try await status(ofLogin: "first-password", at: port) == "401")

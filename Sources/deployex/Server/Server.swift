@@ -62,7 +62,8 @@ actor Server {
     /// Checks everything that can be checked before anything is touched.
     init(
         configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
-        secrets: StartSecrets, conditions: StartConditions, console: ConsoleLog, manager: ServiceManager, loop: EventLoop
+        secrets: StartSecrets, conditions: StartConditions, console: ConsoleLog,
+        manager: ServiceManager, loop: EventLoop
     ) async throws(UsageError) {
         self.manager = manager
         self.secrets = secrets
@@ -110,8 +111,11 @@ actor Server {
                     console.log(.warning, "HTTPS: \(report)")
                 }
             } : nil
+        let owners = configuration.trustedUsers
         amazon = try configuration.region.map { (region) throws(UsageError) in
-            try AmazonAccess(environment, region: region, loop: loop)
+            try AmazonAccess(environment, region: region, owners: owners, loop: loop) {
+                console.log(.warning, "AWS credentials: \($0)")
+            }
         }
         self.environment = environment
         self.conditions = conditions
@@ -231,6 +235,7 @@ actor Server {
         reports.cancel()
         await manager.tell(.stopping)
         await module.thresholds.stop()
+        await amazon?.end()
         await feed.close()
         await http?.stop()
         await terminals.end()
@@ -318,7 +323,8 @@ actor Server {
                 )
             }
             let changes = await access?.take(settings.secrets) ?? []
-            let told = changes.isEmpty ? "none has changed" : "changed: " + changes.joined(separator: ", ")
+            let told =
+                changes.isEmpty ? "none has changed" : "changed: " + changes.joined(separator: ", ")
             console.log(.info, "\(signal): secrets are read again, \(told)")
             if cookieOrigin == .given, let cookie, cookie != self.cookie {
                 console.log(
@@ -368,8 +374,11 @@ actor Server {
     }
 
     private func endRequested() async {
-        guard phase != .ending else { return }
-        await withCheckedContinuation { endWaiter = $0 }
+        await withCheckedContinuation { continuation in
+            // Looked at here, as something else may run before this closure does.
+            guard phase != .ending else { return continuation.resume() }
+            endWaiter = continuation
+        }
     }
 
     /// Stops all instances. The server ends when the caller has disconnected with its answer, or

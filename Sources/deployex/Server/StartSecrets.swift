@@ -42,7 +42,7 @@ struct StartSecrets: Sendable {
     ) async throws -> [String: String] {
         let configuration = try await configuration()
         do throws(Failure) {
-            return try await read(configuration.secrets)
+            return try await read(configuration)
         } catch {
             switch error {
             case .usage(let error): throw error
@@ -51,7 +51,8 @@ struct StartSecrets: Sendable {
                 let left = await offload { NodeRecord.read(in: basePath) }
                 guard case .found = left, error.isTemporary else {
                     throw CommandFailure(
-                        "\(error); or set DEPLOYEX_SECRETS_ADAPTER=env, and give the secrets another way")
+                        "\(error); or set DEPLOYEX_SECRETS_ADAPTER=env, and give the secrets another way"
+                    )
                 }
                 log(.warning, "\(error): going on with the cookie that the last deployex has left")
                 return environment
@@ -63,7 +64,7 @@ struct StartSecrets: Sendable {
     func again() async throws -> ([String: String], ServerConfiguration) {
         let found: [String: String]
         do throws(Failure) {
-            found = try await read(try await configuration().secrets)
+            found = try await read(try await configuration())
         } catch {
             switch error {
             case .usage(let error): throw CommandFailure(error.message)
@@ -88,7 +89,10 @@ struct StartSecrets: Sendable {
         }
     }
 
-    private func read(_ options: SecretsOptions) async throws(Failure) -> [String: String] {
+    private func read(
+        _ configuration: ServerConfiguration
+    ) async throws(Failure) -> [String: String] {
+        let options = configuration.secrets
         var found = try await ofSystemd()
         func isGiven(_ name: String) -> Bool {
             [name, "\(name)_FILE"].contains { found[$0]?.isEmpty == false }
@@ -98,7 +102,7 @@ struct StartSecrets: Sendable {
         guard let name = options.name, options.isConfigured || !hasCookie else { return found }
         let secret: SecretValues
         do {
-            secret = try await manager(options.region).secret(name)
+            secret = try await manager(options.region, configuration.trustedUsers).secret(name)
         } catch let error as SecretsError {
             throw .secret(error)
         } catch let error as UsageError {
@@ -120,8 +124,8 @@ struct StartSecrets: Sendable {
         return found
     }
 
-    private func manager(_ region: String) throws -> SecretsManager {
-        let amazon = try AmazonAccess(environment, region: region, loop: loop)
+    private func manager(_ region: String, _ owners: TrustedUsers) throws -> SecretsManager {
+        let amazon = try AmazonAccess(environment, region: region, owners: owners, loop: loop)
         return try SecretsManager(
             environment: environment, region: region, credentials: amazon.credentials,
             client: amazon.client, loop: loop)

@@ -17,12 +17,13 @@ import Transport
     }
 
     private func chain(
-        _ environment: [String: String], region: String = "eu-west-1"
+        _ environment: [String: String], region: String = "eu-west-1",
+        neighbourDeadline: Duration = .seconds(100)
     ) -> CredentialsChain {
         let program = ["PATH": ThisHost.path, "HOME": folder.path]
         return CredentialsChain(
             environment: program.merging(environment) { $1 }, region: region,
-            client: HTTPClient(loop: loop), loop: loop)
+            client: HTTPClient(loop: loop), loop: loop, neighbourDeadline: neighbourDeadline)
     }
 
     private func key(
@@ -32,10 +33,12 @@ import Transport
     }
 
     private func refusal(
-        _ environment: [String: String], region: String = "eu-west-1"
+        _ environment: [String: String], region: String = "eu-west-1",
+        neighbourDeadline: Duration = .seconds(100)
     ) async -> String {
+        let chain = chain(environment, region: region, neighbourDeadline: neighbourDeadline)
         do throws(CredentialsError) {
-            return "\(try await chain(environment, region: region).credentials().accessKeyID)"
+            return "\(try await chain.credentials().accessKeyID)"
         } catch {
             return "\(error)"
         }
@@ -125,7 +128,7 @@ import Transport
     {
         let loop = loop
         let server = try await serve { _, _ in await CredentialsServer.silence(loop) }
-        let text = await refusal(instance(server))
+        let text = await refusal(instance(server), neighbourDeadline: .seconds(4))
         #expect(text.hasPrefix("no AWS credentials are configured"), "\(text)")
         #expect(text.contains("HttpPutResponseHopLimit"), "\(text)")
         #expect(server.lines.count == 3)
