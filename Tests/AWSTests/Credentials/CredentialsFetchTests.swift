@@ -108,7 +108,8 @@ import Transport
         let proxies = try HTTPProxies(environment: ["http_proxy": "http://127.0.0.1:1"])
         let chain = CredentialsChain(
             environment: instance(server), region: "eu-west-1",
-            client: HTTPClient(loop: loop, proxies: proxies), loop: loop)
+            client: HTTPClient(loop: loop, proxies: proxies), loop: loop,
+            neighbourDeadline: .seconds(100))
         #expect(try await chain.credentials().accessKeyID == "IMDS")
     }
 
