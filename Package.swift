@@ -131,7 +131,8 @@ let package = Package(
         tests(
             "DeployexTests",
             [
-                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP", "Supervisor",
+                "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP",
+                "Supervisor",
                 "TestKit",
             ]),
         tests(
@@ -153,7 +154,7 @@ let package = Package(
         .testTarget(
             name: "FuzzTests",
             dependencies: [
-                "Dashboard", "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP",
+                "AWS", "Dashboard", "Deployment", "EPMD", "ErlDist", "ExternalTermFormat", "HTTP",
                 "Supervisor", "Transport", "deployex",
             ],
             path: "Fuzz", exclude: ["Corpus", "Crashes", "Dictionaries", "LibFuzzer.swift"],

@@ -20,6 +20,7 @@ struct FuzzTarget: Sendable {
         FuzzTarget(name: "archive", check: ArchiveTarget.check),
         FuzzTarget(name: "json", check: JSONTarget.check),
         FuzzTarget(name: "signature", check: SignatureTarget.check),
+        FuzzTarget(name: "credentials", check: CredentialsTarget.check),
         FuzzTarget(name: "output", check: OutputTarget.check),
         FuzzTarget(name: "file-name", check: FileNameTarget.check),
         FuzzTarget(name: "terminal", check: TerminalTarget.check),

@@ -118,10 +118,8 @@ environment() {
     adapter=$(setting release_adapter s3)
     [[ $adapter == s3 || $adapter == local ]] || fail "$config: release_adapter: s3 or local"
     # Better now than when deployex starts.
-    [[ $adapter == local ]] ||
-        fail "$config: release_adapter: s3 is not available yet: set local, and release_path"
-    [[ $(setting secrets_adapter env) == env ]] ||
-        fail "$config: secrets_adapter: aws is not available yet: set env"
+    [[ $adapter == local || -n $(setting aws_region) ]] || fail "$config: aws_region: s3 needs it"
+    [[ $(setting secrets_adapter env) =~ ^(env|aws)$ ]] || fail "$config: secrets_adapter: aws or env"
     echo "# Written by deployex.sh --install from $(basename "$config")"
     line DEPLOYEX_MONITORED_APP_NAME "$app"
     line DEPLOYEX_MONITORED_REPLICAS "$(setting replicas)"
@@ -134,6 +132,7 @@ environment() {
         line DEPLOYEX_S3_BUCKET "$(setting release_bucket)"
     fi
     line DEPLOYEX_SECRETS_ADAPTER "$(setting secrets_adapter)"
+    [[ $(setting secrets_adapter env) == env ]] || line DEPLOYEX_SECRETS_NAME "$(setting secrets_path)"
     line AWS_REGION "$(setting aws_region)"
     line DEPLOYEX_ROLLBACK_TIMEOUT "$(seconds deploy_timeout_rollback_ms)"
     line DEPLOYEX_POLL_INTERVAL "$(seconds deploy_schedule_interval_ms)"
@@ -352,9 +351,6 @@ case $operation in
         read_config
         # A mistake in it ends here, before anything is touched.
         environment >/dev/null
-        [[ -z $(setting secrets_path) || $(setting secrets_adapter env) == env ||
-            $(setting secrets_path) == "deployex-$(setting app_name | tr _ -)-$(setting account_name prod)-secrets" ]] ||
-            fail "secrets_path: deployex reads deployex-APP-ENVIRONMENT-secrets only"
         install -d -m 755 "$opt"
         fetch
         make_user

@@ -14,7 +14,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seconds=${FUZZ_SECONDS:-60}
 build=.build-fuzz
 corpus=${FUZZ_CORPUS:-$build/corpus}
-all='term text handshake message epmd tls-options archive json signature output file-name terminal control http crash-dump pattern'
+all='term text handshake message epmd tls-options archive json signature credentials output file-name terminal control http crash-dump pattern'
 read -ra targets <<<"${FUZZ_TARGETS:-$all}"
 for target in "${targets[@]}"; do
     [[ " $all " == *" $target "* ]] || {
@@ -61,7 +61,7 @@ for source in Sources/CLinux/*.c; do
     objects+=("$object")
 done
 last=scripts/fuzz.sh
-for library in ExternalTermFormat Transport EPMD ErlDist HTTP Supervisor Deployment; do
+for library in ExternalTermFormat Transport EPMD ErlDist HTTP Supervisor Deployment AWS; do
     compile_library "$library"
 done
 # Of the dashboard what reads and matches the patterns of searches.

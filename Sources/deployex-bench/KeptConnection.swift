@@ -39,7 +39,7 @@ actor KeptConnection {
         bytes = []
         wanted = nil
         stream.send(Array(request.utf8))
-        if !isEnded { await withCheckedContinuation { waiter = $0 } }
+        await withCheckedContinuation { if isEnded { $0.resume() } else { waiter = $0 } }
         guard let wanted, bytes.count == wanted else {
             throw TestFailure("the server has closed the connection")
         }

@@ -117,7 +117,7 @@ private actor Backend: DeploymentBackend {
     init() throws {
         loop = try .onOwnThread()
         var access = DashboardAccess.Settings()
-        access.apiToken = Self.token
+        access.secrets.apiToken = Self.token
         access.attempts.countOfSource = 2
         service = DashboardService(
             .init(), access: DashboardAccess(access, loop: loop),

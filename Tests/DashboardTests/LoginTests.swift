@@ -74,9 +74,9 @@ import Transport
         _ change: (inout DashboardAccess.Settings) -> Void = { _ in }
     ) -> Site {
         var settings = DashboardAccess.Settings()
-        settings.administrator = administrator
-        settings.viewer = viewer
-        settings.apiToken = "0123456789abcdef"
+        settings.secrets.administrator = administrator
+        settings.secrets.viewer = viewer
+        settings.secrets.apiToken = "0123456789abcdef"
         change(&settings)
         let access = DashboardAccess(
             settings, loop: loop, report: { [log] in log.add($0) },
@@ -160,6 +160,29 @@ import Transport
         for secret in ["an administrator\"", "only a viewer", viewer.token, viewer.cookie] {
             #expect(!all.contains(secret))
         }
+    }
+
+    @Test func `a password that is changed logs out whoever has used it, and nobody else`() async {
+        let site = site()
+        let (administrator, viewer) = (
+            await logIn(site, "an administrator"), await logIn(site, "only a viewer")
+        )
+        let linked = await linked(site)
+        var secrets = DashboardSecrets()
+        (secrets.administrator, secrets.viewer) = (Self.viewer, Self.viewer)
+        secrets.apiToken = "0123456789abcdef"
+        #expect(await site.access.take(secrets) == ["the administrator's password"])
+        #expect(await ask(site, "GET", "/test/viewer", "", own(administrator)).status == 401)
+        #expect(await ask(site, "GET", "/test/viewer", "", own(viewer)).status == 200)
+        #expect(await ask(site, "POST", "/test/act", "", own(linked)).status == 204)
+        #expect(await logIn(site, "an administrator").status == 401)
+        secrets.apiToken = "another token of the API"
+        #expect(await site.access.take(secrets) == ["the API's token"])
+        let old = [("Authorization", "Bearer 0123456789abcdef")]
+        #expect(await ask(site, "GET", "/test/viewer", "", old).status == 401)
+        let new = [("Authorization", "Bearer another token of the API")]
+        #expect(await ask(site, "GET", "/test/viewer", "", new).status == 200)
+        #expect(await site.access.take(secrets) == [])
     }
 
     @Test func `there is no account until somebody makes one`() async {

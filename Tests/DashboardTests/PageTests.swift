@@ -35,7 +35,7 @@ import Transport
     init() throws {
         loop = try .onOwnThread()
         var access = DashboardAccess.Settings()
-        access.apiToken = Self.token
+        access.secrets.apiToken = Self.token
         service = DashboardService(
             .init(), access: DashboardAccess(access, loop: loop),
             backends: Backends(deployments: EmptyBackend()), loop: loop)

@@ -248,7 +248,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
                 == StartCommand(program: "bin/a", arguments: ["b c"]))
     }
 
-    @Test func `with a cloud environment releases come from the bucket of the application`() throws {
+    @Test func `with a cloud environment releases come from the bucket of the application`() throws
+    {
         let found = try ServerConfiguration(environment: [
             "DEPLOYEX_CLOUD_ENVIRONMENT": "prod", "DEPLOYEX_MONITORED_APP_NAME": "my_app",
             "AWS_DEFAULT_REGION": "sa-east-1",
@@ -277,6 +278,30 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             ])
     }
 
+    @Test func `secrets are AWS's where releases are, or where that is said`() throws {
+        let bucket = [
+            "DEPLOYEX_CLOUD_ENVIRONMENT": "prod", "DEPLOYEX_MONITORED_APP_NAME": "my_app",
+            "AWS_REGION": "sa-east-1",
+        ]
+        let usual = try ServerConfiguration(environment: bucket).secrets
+        #expect(usual.name == "deployex-my-app-prod-secrets" && usual.region == "sa-east-1")
+        #expect(!usual.isConfigured)
+        let none = bucket.merging(["DEPLOYEX_SECRETS_ADAPTER": "env"]) { $1 }
+        #expect(try ServerConfiguration(environment: none).secrets.name == nil)
+        #expect(try ServerConfiguration(environment: [:]).secrets.name == nil)
+        let named = try ServerConfiguration(environment: [
+            "DEPLOYEX_SECRETS_ADAPTER": "aws", "DEPLOYEX_SECRETS_NAME": "team/deployex",
+            "AWS_REGION": "us-east-1",
+        ]).secrets
+        #expect(named.name == "team/deployex" && named.isConfigured)
+        #expect(
+            message(["DEPLOYEX_SECRETS_ADAPTER": "aws"])?.hasPrefix("AWS_REGION is not set") == true
+        )
+        #expect(
+            message(["DEPLOYEX_SECRETS_NAME": "x"])?.hasPrefix("DEPLOYEX_SECRETS_NAME is for aws")
+                == true)
+    }
+
     @Test func `an empty variable is an unset one`() throws {
         let configuration = try ServerConfiguration(environment: [
             "DEPLOYEX_MONITORED_APP_PORT": "", "DEPLOYEX_CLOUD_ENVIRONMENT": "",
@@ -302,14 +327,14 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
                 environment: variables.merging(["DEPLOYEX_MONITORED_APP_NAME": "counter"]) { $1 }
             ).dashboard.readAccess()
         }
-        #expect(try access([:]).administrator == nil)
+        #expect(try access([:]).secrets.administrator == nil)
         #expect(try access([:]).terminals == .onThisHost)
         let found = try access([
             "DEPLOYEX_ADMIN_PASSWORD_HASH": hash, "DEPLOYEX_PHX_PORT": "6001",
             "DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_SECRET_KEY_BASE": "anything",
         ])
-        #expect(found.administrator == PasswordHash(hash))
-        #expect(found.port == 6001 && found.terminals == .nowhere && found.viewer == nil)
+        #expect(found.secrets.administrator == PasswordHash(hash))
+        #expect(found.port == 6001 && found.terminals == .nowhere && found.secrets.viewer == nil)
         #expect(
             try access(["DEPLOYEX_HTTP_ADDRESS": "0.0.0.0", "DEPLOYEX_TERMINAL": "true"])
                 .terminals == .everywhere)
@@ -318,7 +343,8 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         try (hash + "\n").write(toFile: file, atomically: true, encoding: .utf8)
         chmod(file, 0o600)
         #expect(
-            try access(["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file]).viewer == PasswordHash(hash))
+            try access(["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file]).secrets.viewer
+                == PasswordHash(hash))
         chmod(file, 0o644)
         for variables in [
             ["DEPLOYEX_VIEWER_PASSWORD_HASH_FILE": file],
@@ -368,6 +394,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "max_open_files": ("1", "1"),
         "start_command": ("/bin/sh --token kept-secret", #""/bin/sh --token kept-secret""#),
         "storage.adapter": ("gcs", #""gcs""#), "storage.path": ("a", "1"),
+        "secrets.adapter": ("vault", #""vault""#), "secrets.name": ("a b", "7"),
         "storage.bucket": ("No", "7"), "storage.region": ("eu west", #""../x""#),
         "storage.endpoint": ("nowhere", #""nowhere""#),
         "storage.environment": ("", #""../x""#), "timings.poll_interval": ("0", "0"),
@@ -407,6 +434,10 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             if key == "readiness.http_timeout" {
                 environment["DEPLOYEX_READINESS_HTTP_PATH"] = "/health"
             }
+            if key == "secrets.name" {
+                environment["DEPLOYEX_SECRETS_ADAPTER"] = "aws"
+                environment["AWS_REGION"] = "eu-central-1"
+            }
             if Self.ofS3.contains(key) { environment["DEPLOYEX_STORAGE_ADAPTER"] = "s3" }
             if key == "distribution.port_max" { environment["DEPLOYEX_DIST_PORT_MIN"] = "1" }
             let told = try #require(message(environment), "\(variable)=\(text) is accepted")
@@ -423,6 +454,9 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         }
         if Self.ofS3.contains(key) {
             members = #""storage": {"adapter": "s3", "\#(key.dropFirst(8))": \#(json)}"#[...]
+        }
+        if key == "secrets.name" {
+            members = #""storage": {"region": "a-1"}, "secrets": {"adapter": "aws", "name": 7}"#
         }
         let isHost = setting.scopes.contains(.host) && !Self.ofS3.contains(key)
         let name = key == "name" ? "" : #""name": "counter""#

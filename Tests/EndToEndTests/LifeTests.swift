@@ -31,7 +31,7 @@ import Testing
             let deployex = try #require(await world.deployexPID)
             let epmd = try #require(await world.strays.first)
             let signals = [
-                (SIGHUP, "SIGHUP"), (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"),
+                (SIGUSR1, "SIGUSR1"), (SIGUSR2, "SIGUSR2"),
                 (SIGALRM, "SIGALRM"), (SIGVTALRM, "SIGVTALRM"), (SIGPROF, "SIGPROF"),
                 (SIGIO, "SIGIO"), (SIGPWR, "SIGPWR"), (34, "signal 34"), (64, "signal 64"),
             ]

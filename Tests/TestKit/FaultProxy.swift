@@ -66,7 +66,9 @@ package actor FaultProxy {
                 return nil
             }
             head += bytes
-            guard !isBegun, let end = head.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
+            guard !isBegun, let end = head.firstRange(of: Array("\r\n\r\n".utf8)) else {
+                return nil
+            }
             isBegun = true
             return String(decoding: head[..<end.upperBound], as: UTF8.self)
         }

@@ -39,10 +39,13 @@ package actor CredentialsChain: CredentialsSource {
     ///   - region: where STS is asked for roles.
     ///   - client: servers beside this host are asked without its proxies.
     ///   - owners: whose files, programs and listeners on this host are believed.
+    ///   - neighbourDeadline: how long the metadata service and the like may take for an answer;
+    ///     `nil` for what is usual.
     ///   - warn: called on the loop's thread when a refresh fails and the old credentials are used.
     package init(
         environment: [String: String], region: String, client: HTTPClient, loop: EventLoop,
-        owners: TrustedUsers = TrustedUsers(), warn: @escaping @Sendable (String) -> Void = { _ in }
+        owners: TrustedUsers = TrustedUsers(), neighbourDeadline: Duration? = nil,
+        warn: @escaping @Sendable (String) -> Void = { _ in }
     ) {
         let clock: @Sendable () -> Int = { time(nil) }
         let fetch = CredentialsFetch(
@@ -50,7 +53,7 @@ package actor CredentialsChain: CredentialsSource {
             servers: CredentialsServers(
                 client: client,
                 direct: client.direct(believing: ListenerTrust(users: owners)), clock: clock,
-                sleep: { await loop.sleep(for: $0) }),
+                sleep: { await loop.sleep(for: $0) }, neighbourDeadline: neighbourDeadline),
             run: { program throws(CollectedProgram.Failure) in
                 try await CollectedProgram.run(
                     program, on: loop, limit: CredentialsAnswer.byteLimit,

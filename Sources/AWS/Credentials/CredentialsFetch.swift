@@ -122,8 +122,8 @@ struct CredentialsFetch: Sendable {
         return try CredentialsAnswer.ofProcess(output.standardOutput, place)
     }
 
-    /// What is deployex's alone, such as the cookie.
+    /// What is deployex's alone, such as the cookie and its service manager's socket.
     private static func isOwn(_ variable: String) -> Bool {
-        variable.hasPrefix("DEPLOYEX_") || variable == "RELEASE_COOKIE"
+        variable.hasPrefix("DEPLOYEX_") || InstanceEnvironment.isRemoved(variable)
     }
 }

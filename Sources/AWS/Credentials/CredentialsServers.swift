@@ -9,6 +9,8 @@ struct CredentialsServers: Sendable {
     /// The seconds since 1970.
     var clock: @Sendable () -> Int
     var sleep: @Sendable (Duration) async -> Void
+    /// How long an answer of what stands beside this host may take; `nil` for what is usual for each.
+    var neighbourDeadline: Duration?
 
     private static let attempts = 3
 
@@ -23,7 +25,7 @@ struct CredentialsServers: Sendable {
     func neighbour(within deadline: Duration) -> AWSAsking {
         AWSAsking(
             client: direct, clock: clock, sleep: sleep, attempts: Self.attempts,
-            deadline: deadline, contentLimit: CredentialsAnswer.byteLimit)
+            deadline: neighbourDeadline ?? deadline, contentLimit: CredentialsAnswer.byteLimit)
     }
 }
 

@@ -35,14 +35,16 @@ package struct S3Bucket: Equatable, Sendable {
     func url(of key: String) throws(HTTPURLError) -> HTTPURL {
         let path = "/" + Self.encoded(key)
         if let endpoint {
-            let base = endpoint.path.hasSuffix("/") ? String(endpoint.path.dropLast()) : endpoint.path
+            let base =
+                endpoint.path.hasSuffix("/") ? String(endpoint.path.dropLast()) : endpoint.path
             return try HTTPURL(
                 "\(endpoint.scheme.rawValue)://\(endpoint.authority)\(base)/\(name)\(path)")
         }
         let suffix = region.hasPrefix("cn-") ? "amazonaws.com.cn" : "amazonaws.com"
         let host = "s3.\(region).\(suffix)"
         return try HTTPURL(
-            name.contains(".") ? "https://\(host)/\(name)\(path)" : "https://\(name).\(host)\(path)")
+            name.contains(".") ? "https://\(host)/\(name)\(path)" : "https://\(name).\(host)\(path)"
+        )
     }
 
     /// The same object for people.

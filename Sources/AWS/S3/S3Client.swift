@@ -1,5 +1,5 @@
-internal import Glibc
 internal import Deployment
+internal import Glibc
 package import HTTP
 package import Supervisor
 package import Transport
@@ -74,7 +74,8 @@ package actor S3Client {
 
     package init(
         _ bucket: S3Bucket, credentials: any CredentialsSource, client: HTTPClient,
-        loop: EventLoop, limits: Limits = Limits(), clock: @escaping @Sendable () -> Int = { time(nil) }
+        loop: EventLoop, limits: Limits = Limits(),
+        clock: @escaping @Sendable () -> Int = { time(nil) }
     ) {
         self.bucket = bucket
         self.credentials = credentials

@@ -64,7 +64,8 @@ package actor S3Store: ReleaseStore {
         of application: String, _ environment: String
     ) -> String { "versions/\(application)/\(environment)/current.json" }
 
-    package nonisolated static func packageKey(of application: String, _ version: String) -> String {
+    package nonisolated static func packageKey(of application: String, _ version: String) -> String
+    {
         "dist/\(application)/\(application)-\(version).tar.gz"
     }
 

@@ -6,11 +6,7 @@ package import Transport
 /// Decides who a request comes from and what they may do: by the API's token, or by a session.
 package actor DashboardAccess {
     package struct Settings: Sendable {
-        /// The API's token; without it nobody has one.
-        package var apiToken: String?
-        /// The passwords of the roles; without one, nobody logs in as that with a password.
-        package var administrator: PasswordHash?
-        package var viewer: PasswordHash?
+        package var secrets = DashboardSecrets()
         /// From where terminals may be opened.
         package var terminals = TerminalPermission.everywhere
         /// The port that deployex listens on, for the cookie's name.
@@ -39,6 +35,7 @@ package actor DashboardAccess {
 
     private nonisolated let loop: EventLoop
     private nonisolated let settings: Settings
+    private nonisolated let secrets: Guarded<DashboardSecrets>
     private let cookie: SessionCookie
     private let report: @Sendable (DashboardReport) -> Void
     private let clock: @Sendable () -> MonotonicTime
@@ -69,6 +66,7 @@ package actor DashboardAccess {
         clock: @escaping @Sendable () -> MonotonicTime = { .now }
     ) {
         self.settings = settings
+        secrets = Guarded(settings.secrets)
         self.loop = loop
         self.report = report
         self.clock = clock
@@ -92,7 +90,9 @@ package actor DashboardAccess {
 
     /// The ways of logging in that there are.
     nonisolated var methods: [String] {
-        settings.administrator == nil && settings.viewer == nil ? ["link"] : ["password", "link"]
+        let secrets = secrets.withLock { $0 }
+        return secrets.administrator == nil && secrets.viewer == nil
+            ? ["link"] : ["password", "link"]
     }
 
     /// Whether the visitor may have terminals from where it asks, once it has proved itself.
@@ -115,6 +115,23 @@ package actor DashboardAccess {
 
     /// The secret of a new link that logs an administrator in.
     package func makeLink() -> String { links.make(at: clock()) }
+
+    /// Uses other secrets from now on. Whoever has logged in with a password that is another now is
+    /// logged out.
+    /// - Returns: what has changed.
+    package func take(_ new: DashboardSecrets) async -> [String] {
+        let old = secrets.withLock { secrets in
+            defer { secrets = new }
+            return secrets
+        }
+        for session in sessions.all where session.method == .password {
+            let isChanged =
+                session.role == .administrator
+                ? old.administrator != new.administrator : old.viewer != new.viewer
+            if isChanged { await end(session.id, "ends: its password is another now") }
+        }
+        return old.changes(to: new)
+    }
 
     // MARK: Requests
 
@@ -152,7 +169,7 @@ package actor DashboardAccess {
     private func admit(
         _ given: String, of request: HTTPServerRequest
     ) throws(Denial) -> Visitor {
-        guard let token = settings.apiToken else {
+        guard let token = secrets.withLock({ $0.apiToken }) else {
             throw .forbidden("set DEPLOYEX_API_TOKEN or DEPLOYEX_API_TOKEN_FILE to use a token")
         }
         let (source, now) = (source(of: request), clock())
@@ -188,7 +205,9 @@ package actor DashboardAccess {
         _ session: Sessions.Session, _ request: HTTPServerRequest
     ) async throws(Denial) {
         if let denial = terminalDenial(request) { throw denial }
-        guard session.method == .password, let hash = settings.administrator else { return }
+        guard session.method == .password,
+            let hash = secrets.withLock({ $0.administrator })
+        else { return }
         guard let password = Self.member("password", of: request) else {
             throw .forbidden("the password is needed again")
         }
@@ -218,7 +237,8 @@ package actor DashboardAccess {
             throw .malformed("a JSON object with a \"password\" or a \"link\" is expected")
         }
         let roles: [(role: Visitor.Role, hash: PasswordHash?)] = [
-            (.administrator, settings.administrator), (.viewer, settings.viewer),
+            (.administrator, secrets.withLock { $0.administrator }),
+            (.viewer, secrets.withLock { $0.viewer }),
         ]
         let known = roles.compactMap { role, hash in hash.map { (role: role, hash: $0) } }
         guard !known.isEmpty else {

@@ -55,6 +55,9 @@ package struct Sessions: Sendable {
 
     package var isEmpty: Bool { sessions.isEmpty }
 
+    /// In the order of their beginnings.
+    var all: [Session] { sessions.values.sorted { $0.id.number < $1.id.number } }
+
     /// - Returns: the new session, and the one that had to make room for it.
     package mutating func begin(
         _ role: Visitor.Role, by method: Method, at now: MonotonicTime

@@ -141,8 +141,10 @@ package actor Deployer {
         }
         tell(.shutdownRequested)
         await programs.stop()
-        guard !hasFinished, !isDetached else { return }
-        await withCheckedContinuation { finishWaiters.append($0) }
+        await withCheckedContinuation {
+            // Looked at here, as something else may run before this closure does.
+            if hasFinished || isDetached { $0.resume() } else { finishWaiters.append($0) }
+        }
     }
 
     /// Makes no more decisions; the instances go on. Returns when no folder is being changed, or

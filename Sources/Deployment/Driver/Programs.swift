@@ -22,8 +22,10 @@ final class Programs: @unchecked Sendable {
     nonisolated(nonsending) func stop() async {
         hasStopped = true
         for session in running.values { session.killSession() }
-        guard !running.isEmpty else { return }
-        await withCheckedContinuation { waiters.append($0) }
+        await withCheckedContinuation {
+            // Looked at here, as something else may run before this closure does.
+            if running.isEmpty { $0.resume() } else { waiters.append($0) }
+        }
     }
 
     private func ended(_ session: any RunningSession) {

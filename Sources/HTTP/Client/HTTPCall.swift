@@ -72,7 +72,10 @@ actor HTTPCall {
         await withTaskCancellationHandler {
             // This is not awaited: a cancelled caller need not wait for connect(2) or a resolver.
             Task { await begin(head, content, connect) }
-            if outcome == nil || isWriting { await withCheckedContinuation { waiter = $0 } }
+            await withCheckedContinuation {
+                // Looked at here, as something else may run before this closure does.
+                if outcome == nil || isWriting { waiter = $0 } else { $0.resume() }
+            }
         } onCancel: {
             Task { await self.cancel() }
         }
@@ -133,10 +136,18 @@ actor HTTPCall {
             } catch {
                 return end(.failure(.unusable(attempt: attempt, reason: "\(error)")))
             }
-            while outcome == nil, let stream, stream.queuedByteCount > Self.sentPartByteCount {
-                await withCheckedContinuation { drainWaiter = $0 }
+            while isSendingBehind {
+                await withCheckedContinuation {
+                    if isSendingBehind { drainWaiter = $0 } else { $0.resume() }
+                }
             }
         }
+    }
+
+    /// Whether the peer has much to take still.
+    private var isSendingBehind: Bool {
+        guard outcome == nil, let stream else { return false }
+        return stream.queuedByteCount > Self.sentPartByteCount
     }
 
     private static func part(

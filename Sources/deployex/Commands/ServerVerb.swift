@@ -15,7 +15,8 @@ extension Verb {
                 that --config or DEPLOYEX_CONFIG names (see docs/configuration.md), watches
                 current.json in the storage folder, and deploys what it names.
                 SIGTERM or Ctrl-C ends deployex, and the applications go on; the next start takes them
-                over. `deployex stop --all` ends them. SIGHUP opens deployex's own logs anew.
+                over. `deployex stop --all` ends them. SIGHUP opens deployex's own
+                logs anew, and reads secrets again.
                 `deployex start INSTANCE` starts an instance that `deployex stop` has stopped; an
                 APPLICATION is all its stopped instances, and all is every one.
                 """,
@@ -79,10 +80,12 @@ struct Start: Command {
         var environment = setting.environment
         let manager = ServiceManager(
             ServiceManagerAccess(taking: &environment, pid: getpid()), loop: setting.loop)
+        let secrets = StartSecrets(
+            configurationFile: configurationFile, environment: environment, loop: setting.loop)
         let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,
-            environment: environment, conditions: conditions, console: console, manager: manager,
-            loop: setting.loop)
+            environment: try await secrets.atStart { console.log($0, $1) }, secrets: secrets,
+            conditions: conditions, console: console, manager: manager, loop: setting.loop)
         return .exit(try await server.run())
     }
 

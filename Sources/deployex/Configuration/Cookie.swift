@@ -7,7 +7,8 @@ enum Cookie {
     private static let homeFile = "/.erlang.cookie"
 
     /// Finds the cookie. It looks, in this order, at the command line (`--cookie`, `-setcookie`),
-    /// at `DEPLOYEX_ERLANG_COOKIE`, at `file` or `DEPLOYEX_COOKIE_FILE`, at what the last
+    /// at `DEPLOYEX_ERLANG_COOKIE`, at `file`, `DEPLOYEX_COOKIE_FILE` or
+    /// `DEPLOYEX_ERLANG_COOKIE_FILE`, at what the last
     /// `deployex start` has left, and at the user's `~/.erlang.cookie`.
     ///
     /// What the last start has left comes before `~/.erlang.cookie`, since the instances that run
@@ -23,7 +24,10 @@ enum Cookie {
     ) throws(UsageError) -> String? {
         if let cookie = options.cookie, !cookie.isEmpty { return cookie }
         if let cookie = environment["DEPLOYEX_ERLANG_COOKIE"], !cookie.isEmpty { return cookie }
-        if let file = file ?? environment["DEPLOYEX_COOKIE_FILE"], !file.isEmpty {
+        let files = [
+            file, environment["DEPLOYEX_COOKIE_FILE"], environment["DEPLOYEX_ERLANG_COOKIE_FILE"],
+        ]
+        if let file = files.compactMap({ $0 }).first(where: { !$0.isEmpty }) {
             return try read(file, owners)
         }
         if let recorded { return recorded }

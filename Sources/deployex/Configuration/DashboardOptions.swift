@@ -93,10 +93,10 @@ struct DashboardOptions: Equatable {
     func readAccess() throws(UsageError) -> DashboardAccess.Settings {
         var access = DashboardAccess.Settings()
         if let (text, name) = try token?.read() {
-            access.apiToken = try Self.checked(text, name)
+            access.secrets.apiToken = try Self.checked(text, name)
         }
-        access.administrator = try Self.hash(administratorHash)
-        access.viewer = try Self.hash(viewerHash)
+        access.secrets.administrator = try Self.hash(administratorHash)
+        access.secrets.viewer = try Self.hash(viewerHash)
         access.terminals = terminalPermission
         access.port = address.port
         return access

@@ -27,6 +27,7 @@ struct ServerConfiguration: Equatable {
     var showsLogTimes: Bool
     var listening: ListeningOptions
     var dashboard: DashboardOptions
+    var secrets: SecretsOptions
 
     static let cloudBasePath = "/var/lib/deployex"
     static let localBasePath = "/tmp/deployex/varlib"
@@ -80,6 +81,7 @@ struct ServerConfiguration: Equatable {
         logLimits = try LogLimits(host)
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
+        secrets = try SecretsOptions(host, cloud: cloud, applications)
         dashboard = try DashboardOptions(host)
         dashboard.isLocal = cloud == nil
     }

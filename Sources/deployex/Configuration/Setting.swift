@@ -95,6 +95,8 @@ struct Setting: Equatable, Sendable {
     /// is read by nobody.
     static let secretKeyBase = Setting(
         "dashboard.secret_key_base", "DEPLOYEX_SECRET_KEY_BASE", of: [.host], mayBeSecret: true)
+    static let secretsAdapter = Setting("secrets.adapter", "DEPLOYEX_SECRETS_ADAPTER", of: [.host])
+    static let secretsName = Setting("secrets.name", "DEPLOYEX_SECRETS_NAME", of: [.host])
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
@@ -151,7 +153,8 @@ struct Setting: Equatable, Sendable {
         distributionPortMaximum, tickTime,
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
         dashboardTokenFile, administratorHash, administratorHashFile, viewerHash, viewerHashFile,
-        dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, logMaximumBytes,
+        dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, secretsAdapter,
+        secretsName, logMaximumBytes,
         logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,

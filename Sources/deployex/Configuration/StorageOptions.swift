@@ -82,10 +82,17 @@ struct StorageOptions: Equatable {
             }
             return S3Bucket(name: name, region: "us-east-1", endpoint: endpoint)
         }
-        let region = try value.text()
-        guard region.isMadeOfLettersDigits(and: "-"), region.count <= 32 else {
-            throw value.failure("a region such as eu-central-1")
+        return S3Bucket(name: name, region: try value.region(), endpoint: endpoint)
+    }
+}
+
+extension SettingValue {
+    /// A region of AWS, which becomes part of hosts' names.
+    func region() throws(UsageError) -> String {
+        let region = try text()
+        guard region.isMadeOfLettersDigits(and: "-"), 1...32 ~= region.count else {
+            throw failure("a region such as eu-central-1")
         }
-        return S3Bucket(name: name, region: region, endpoint: endpoint)
+        return region
     }
 }

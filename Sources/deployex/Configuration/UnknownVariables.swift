@@ -2,7 +2,8 @@
 enum UnknownVariables {
     /// The variables besides those of settings.
     private static let others = [
-        "DEPLOYEX_CONFIG", "DEPLOYEX_ERLANG_COOKIE", "DEPLOYEX_OTP_TLS_CERT_PATH",
+        "DEPLOYEX_CONFIG", "DEPLOYEX_ERLANG_COOKIE", "DEPLOYEX_ERLANG_COOKIE_FILE",
+        "DEPLOYEX_OTP_TLS_CERT_PATH",
         "DEPLOYEX_SIGNING_PASSWORD_FILE",
         // The mark of what an instance's deployex has started.
         "DEPLOYEX_INSTANCE_FOLDER",

@@ -14,6 +14,8 @@ actor Server {
     private let configuration: ServerConfiguration
     private let usesIPv6: Bool
     private let environment: [String: String]
+    private let secrets: StartSecrets
+    private let commandLine: DistributionOptions
     /// For what is published in buckets; `nil` if nothing is.
     private let amazon: AmazonAccess?
     private let conditions: StartConditions
@@ -60,9 +62,12 @@ actor Server {
     /// Checks everything that can be checked before anything is touched.
     init(
         configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
-        conditions: StartConditions, console: ConsoleLog, manager: ServiceManager, loop: EventLoop
+        secrets: StartSecrets, conditions: StartConditions, console: ConsoleLog,
+        manager: ServiceManager, loop: EventLoop
     ) async throws(UsageError) {
         self.manager = manager
+        self.secrets = secrets
+        commandLine = options
         let options = try options.merging(environment)
         usesIPv6 = options.usesIPv6 ?? false
         configuration = try Self.configuration(configurationFile, environment: environment)
@@ -106,8 +111,11 @@ actor Server {
                     console.log(.warning, "HTTPS: \(report)")
                 }
             } : nil
+        let owners = configuration.trustedUsers
         amazon = try configuration.region.map { (region) throws(UsageError) in
-            try AmazonAccess(environment, region: region, loop: loop)
+            try AmazonAccess(environment, region: region, owners: owners, loop: loop) {
+                console.log(.warning, "AWS credentials: \($0)")
+            }
         }
         self.environment = environment
         self.conditions = conditions
@@ -139,7 +147,7 @@ actor Server {
         }
     }
 
-    private static func configuration(
+    static func configuration(
         _ file: String?, environment: [String: String]
     ) throws(UsageError) -> ServerConfiguration {
         let variable = environment["DEPLOYEX_CONFIG"].flatMap { $0.isEmpty ? nil : $0 }
@@ -227,6 +235,7 @@ actor Server {
         reports.cancel()
         await manager.tell(.stopping)
         await module.thresholds.stop()
+        await amazon?.end()
         await feed.close()
         await http?.stop()
         await terminals.end()
@@ -290,12 +299,49 @@ actor Server {
             if configuration.keepsOwnLog {
                 console.reopen()
                 console.log(.info, "\(name): deployex's own logs are opened anew")
-            } else {
-                console.log(.info, "\(name): ignored; deployex has no log files of its own here")
             }
-            manager.assumeIsolated { $0.tell(.ready) }
+            Task {
+                await self.readSecretsAgain(name)
+                await self.manager.tell(.ready)
+            }
         case .ignored:
             console.log(.warning, "\(name): ignored; it means nothing to deployex")
+        }
+    }
+
+    /// Takes the dashboard's secrets as they are now. The cookie stays as long as deployex runs: the
+    /// instances have it.
+    private func readSecretsAgain(_ signal: String) async {
+        do {
+            let (environment, found) = try await secrets.again()
+            let (options, dashboard) = (commandLine, found.dashboard)
+            let (settings, cookie) = try await offload { () throws(UsageError) in
+                (
+                    try dashboard.readAccess(),
+                    try Cookie.lookFor(
+                        options, environment: environment, file: found.cookieFile, recorded: nil)
+                )
+            }
+            let changes = await access?.take(settings.secrets) ?? []
+            let told =
+                changes.isEmpty ? "none has changed" : "changed: " + changes.joined(separator: ", ")
+            console.log(.info, "\(signal): secrets are read again, \(told)")
+            if cookieOrigin == .given, let cookie, cookie != self.cookie {
+                console.log(
+                    .warning,
+                    "The cookie is another now: deployex and the instances take it when all of them start "
+                        + "anew (`deployex stop --all`, then start)")
+            }
+        } catch {
+            console.log(.warning, "\(signal): the secrets stay as they are: \(Self.text(error))")
+        }
+    }
+
+    private static func text(_ error: any Error) -> String {
+        switch error {
+        case let error as UsageError: error.message
+        case let error as CommandFailure: error.message
+        default: "\(error)"
         }
     }
 
@@ -328,8 +374,11 @@ actor Server {
     }
 
     private func endRequested() async {
-        guard phase != .ending else { return }
-        await withCheckedContinuation { endWaiter = $0 }
+        await withCheckedContinuation { continuation in
+            // Looked at here, as something else may run before this closure does.
+            guard phase != .ending else { return continuation.resume() }
+            endWaiter = continuation
+        }
     }
 
     /// Stops all instances. The server ends when the caller has disconnected with its answer, or

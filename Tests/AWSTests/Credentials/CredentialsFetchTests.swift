@@ -17,12 +17,13 @@ import Transport
     }
 
     private func chain(
-        _ environment: [String: String], region: String = "eu-west-1"
+        _ environment: [String: String], region: String = "eu-west-1",
+        neighbourDeadline: Duration = .seconds(100)
     ) -> CredentialsChain {
         let program = ["PATH": ThisHost.path, "HOME": folder.path]
         return CredentialsChain(
             environment: program.merging(environment) { $1 }, region: region,
-            client: HTTPClient(loop: loop), loop: loop)
+            client: HTTPClient(loop: loop), loop: loop, neighbourDeadline: neighbourDeadline)
     }
 
     private func key(
@@ -32,10 +33,12 @@ import Transport
     }
 
     private func refusal(
-        _ environment: [String: String], region: String = "eu-west-1"
+        _ environment: [String: String], region: String = "eu-west-1",
+        neighbourDeadline: Duration = .seconds(100)
     ) async -> String {
+        let chain = chain(environment, region: region, neighbourDeadline: neighbourDeadline)
         do throws(CredentialsError) {
-            return "\(try await chain(environment, region: region).credentials().accessKeyID)"
+            return "\(try await chain.credentials().accessKeyID)"
         } catch {
             return "\(error)"
         }
@@ -105,7 +108,8 @@ import Transport
         let proxies = try HTTPProxies(environment: ["http_proxy": "http://127.0.0.1:1"])
         let chain = CredentialsChain(
             environment: instance(server), region: "eu-west-1",
-            client: HTTPClient(loop: loop, proxies: proxies), loop: loop)
+            client: HTTPClient(loop: loop, proxies: proxies), loop: loop,
+            neighbourDeadline: .seconds(100))
         #expect(try await chain.credentials().accessKeyID == "IMDS")
     }
 
@@ -125,7 +129,7 @@ import Transport
     {
         let loop = loop
         let server = try await serve { _, _ in await CredentialsServer.silence(loop) }
-        let text = await refusal(instance(server))
+        let text = await refusal(instance(server), neighbourDeadline: .seconds(4))
         #expect(text.hasPrefix("no AWS credentials are configured"), "\(text)")
         #expect(text.contains("HttpPutResponseHopLimit"), "\(text)")
         #expect(server.lines.count == 3)
@@ -364,7 +368,7 @@ import Transport
         folder.write("[default]\ncredential_process = \(command)", "process")
         return [
             "AWS_CONFIG_FILE": folder("process"), "DEPLOYEX_ERLANG_COOKIE": "cookie",
-            "GIVEN": "given",
+            "GIVEN": "given", "NOTIFY_SOCKET": "/run/notify",
         ]
     }
 
@@ -376,7 +380,7 @@ import Transport
     @Test func `a program's words are its own, and no shell sees them`() async throws {
         let path = script(
             #"printf '{"Version":1,"AccessKeyId":"%s","SecretAccessKey":"s"}' "#
-                + #""$1.$#.$GIVEN.$DEPLOYEX_ERLANG_COOKIE""#)
+                + #""$1.$#.$GIVEN.$DEPLOYEX_ERLANG_COOKIE$NOTIFY_SOCKET""#)
         #expect(try await key(process("\(path) '$HOME;x' \"b\" c\\ d")) == "$HOME;x.3.given.")
         // By its name.
         let name = "printf '{\"Version\":1,\"AccessKeyId\":\"P\",\"SecretAccessKey\":\"s\"}'"

@@ -21,7 +21,7 @@ import Transport
     private func chain(_ environment: [String: String]) -> CredentialsChain {
         CredentialsChain(
             environment: environment, region: "eu-central-1", client: HTTPClient(loop: loop),
-            loop: loop)
+            loop: loop, neighbourDeadline: .seconds(100))
     }
 
     private func secrets(_ credentials: any CredentialsSource) throws -> SecretsManager {

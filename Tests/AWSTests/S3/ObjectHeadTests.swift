@@ -68,7 +68,9 @@ import Transport
 
     @Test func `a range is read, or refused`() {
         func range(_ text: String) -> [Int64]? {
-            ObjectHead.range(of: head(["Content-Range": text], 206)).map { [$0.begin, $0.byteCount] }
+            ObjectHead.range(of: head(["Content-Range": text], 206)).map {
+                [$0.begin, $0.byteCount]
+            }
         }
         #expect(range("bytes 5-9/10") == [5, 10])
         for text in [

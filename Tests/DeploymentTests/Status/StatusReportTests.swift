@@ -67,7 +67,9 @@ import Transport
                             "phase": "awaiting_ready",
                             "seconds": 2.9
                           }
-                        ]
+                        ],
+                        "fetched_bytes": null,
+                        "package_bytes": null
                       },
                       "instances": [
                         {
