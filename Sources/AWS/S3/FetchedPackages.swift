@@ -1,4 +1,4 @@
-internal import Deployment
+package import Deployment
 package import Supervisor
 internal import Transport
 
@@ -36,17 +36,21 @@ package struct FetchedPackages: Sendable {
     /// Where a release's package is, if it is here. Of a version without a hash, as `deploy VERSION`
     /// asks for it, the newest build is meant.
     func held(_ release: Release) throws(FileSystemError) -> String? {
+        try builds(of: release).first
+    }
+
+    /// Where the package of a release is; of one without a hash, all builds of its version that are
+    /// here, the newest first.
+    package func builds(of release: Release) throws(FileSystemError) -> [String] {
         let path = path(of: release)
-        if try files.status(path)?.kind == .file { return path }
-        guard release.hash.isEmpty else { return nil }
+        if try files.status(path)?.kind == .file { return [path] }
+        guard release.hash.isEmpty, try files.status(folder) != nil else { return [] }
         let prefix = prefix(release)
         // A version may have dashes: what follows it must be a build.
-        let builds = try packages().filter { found in
-            found.path.hasPrefix(prefix)
-                && found.path.utf8.count == path.utf8.count
-                && !found.path.dropFirst(prefix.count).dropLast(Self.suffix.count).contains("-")
+        return try packages().map(\.path).filter { found in
+            found.hasPrefix(prefix) && found.utf8.count == path.utf8.count
+                && !found.dropFirst(prefix.count).dropLast(Self.suffix.count).contains("-")
         }
-        return builds.first?.path
     }
 
     /// Makes the folder, and removes what an earlier run has not fetched to its end.

@@ -11,14 +11,8 @@ final class ServedStorage: Sendable {
     let folder: FolderStore?
     private let fetch: Fetch
     /// Where the packages of a bucket stay.
-    private let fetched: FetchedFolder?
-
-    fileprivate struct FetchedFolder {
-        var path: String
-        var application: String
-        var files: any FileSystem
-        var hasSignatures: Bool
-    }
+    private let fetched: FetchedPackages?
+    private let needsSignatures: Bool
 
     /// What is being fetched at the moment.
     var fetching: FetchProgress? { fetch.progress.withLock { $0 } }
@@ -41,6 +35,7 @@ final class ServedStorage: Sendable {
     ) {
         let fetch = Fetch()
         self.fetch = fetch
+        self.needsSignatures = needsSignatures
         let (name, environment) = (configuration.name, configuration.storage.environment)
         switch configuration.storage.place {
         case .folder(let path):
@@ -51,13 +46,13 @@ final class ServedStorage: Sendable {
         case .bucket(let bucket):
             guard let amazon else { preconditionFailure("A bucket is asked through AmazonAccess") }
             folder = nil
-            let packages = "\(basePath)/packages/\(name)"
-            self.fetched = FetchedFolder(
-                path: packages, application: name, files: files, hasSignatures: needsSignatures)
-            let fetched = S3Store(
+            let packages = FetchedPackages(
+                folder: "\(basePath)/packages/\(name)", application: name, files: files)
+            fetched = packages
+            let bucketStore = S3Store(
                 bucket, application: name, environment: environment,
                 client: amazon.client(of: bucket),
-                packages: FetchedPackages(folder: packages, application: name, files: files),
+                packages: packages,
                 loop: amazon.loop,
                 reports: .init(log: log) { progress in
                     fetch.progress.withLock { $0 = progress }
@@ -66,12 +61,13 @@ final class ServedStorage: Sendable {
             store =
                 needsSignatures
                 ? SignedBucket(
-                    fetched, bucket, application: name, amazon: amazon,
-                    packages: packages, files: files, log: log) : fetched
+                    bucketStore, bucket, application: name, amazon: amazon,
+                    packages: packages.folder, files: files, log: log) : bucketStore
         }
     }
 
-    /// A release's package, if it is on this host: nothing is fetched. `nil` if it is not.
+    /// A release's package, if it is on this host: nothing is fetched. `nil` if it is not, or if it
+    /// is not known which of several builds is meant.
     func localPackage(of release: Release) async throws(StoreError) -> LocalPackage? {
         guard let fetched else {
             do throws(StoreError) {
@@ -81,40 +77,19 @@ final class ServedStorage: Sendable {
                 throw error
             }
         }
+        let builds: [String]
         do throws(FileSystemError) {
-            return try await offload { () throws(FileSystemError) in
-                try fetched.package(of: release)
+            builds = try await offload { () throws(FileSystemError) in
+                try fetched.builds(of: release)
             }
         } catch {
-            throw .unavailable(address: fetched.path, reason: "\(error)")
+            throw .unavailable(address: fetched.folder, reason: "\(error)")
         }
-    }
-}
-
-extension ServedStorage.FetchedFolder {
-    /// Named as `FetchedPackages` names it. What an operator has asked for by its version alone has no
-    /// hash: then the only build of the version is meant. It blocks.
-    fileprivate func package(of release: Release) throws(FileSystemError) -> LocalPackage? {
-        func name(_ hash: String) -> String {
-            let build = Digest.text(Digest.sha256(Array(hash.utf8)).prefix(6))
-            return "\(application)-\(release.version)-\(build).tar.gz"
-        }
-        var found = name(release.hash)
-        if try files.status("\(path)/\(found)")?.kind != .file {
-            guard release.hash.isEmpty, try files.status(path) != nil else { return nil }
-            let prefix = "\(application)-\(release.version)-"
-            let builds = try files.list(path).filter { entry in
-                // A version may have dashes: what follows it must be a build.
-                entry.utf8.count == found.utf8.count && entry.hasPrefix(prefix)
-                    && entry.hasSuffix(".tar.gz")
-                    && !entry.dropFirst(prefix.count).dropLast(7).contains("-")
-            }
-            guard builds.count == 1 else { return nil }
-            found = builds[0]
-        }
+        guard builds.count == 1 else { return nil }
+        let name = builds[0].dropFirst(fetched.folder.count + 1)
         return LocalPackage(
-            path: "\(path)/\(found)",
-            signaturePath: hasSignatures
-                ? LocalPackage.signaturePath(of: "\(path)/signatures/\(found)") : nil)
+            path: builds[0],
+            signaturePath: needsSignatures
+                ? LocalPackage.signaturePath(of: "\(fetched.folder)/signatures/\(name)") : nil)
     }
 }
