@@ -27,6 +27,7 @@ struct ServerConfiguration: Equatable {
     var showsLogTimes: Bool
     var listening: ListeningOptions
     var dashboard: DashboardOptions
+    var notifications: NotificationOptions
 
     static let cloudBasePath = "/var/lib/deployex"
     static let localBasePath = "/tmp/deployex/varlib"
@@ -81,6 +82,7 @@ struct ServerConfiguration: Equatable {
         showsLogTimes = try host.value(.logTimestamps)?.boolean() ?? false
         listening = try ListeningOptions(host)
         dashboard = try DashboardOptions(host)
+        notifications = try NotificationOptions(host)
         dashboard.isLocal = cloud == nil
     }
 
