@@ -139,7 +139,7 @@ let package = Package(
             [
                 "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP",
                 "Supervisor",
-                "TestKit",
+                "Notifications", "TestKit",
             ]),
         tests(
             "DashboardTests",

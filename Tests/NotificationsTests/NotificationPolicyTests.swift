@@ -104,6 +104,19 @@ import Transport
         #expect(events.map(\.kind) == [.deploymentBegun, .deploymentDone])
     }
 
+    @Test func `an older version that was not forced upon us is a deployment`() {
+        var policy = NotificationPolicy(host: "h")
+        let past = [outcome("1", 1), outcome("2", 1, at: 2)]
+        let events = told(
+            &policy,
+            [
+                state("2", ["2"], history: past),
+                state("1", ["2"], rollout: "1", history: past),
+                state("1", ["1"], history: past + [outcome("1", 1, at: 3)]),
+            ])
+        #expect(events.map(\.kind) == [.deploymentBegun, .deploymentDone])
+    }
+
     @Test func `a restart of deployex tells nothing twice`() {
         let one = outcome("1", 1)
         var first = NotificationPolicy(host: "h")
@@ -112,7 +125,9 @@ import Transport
         // Before the first instance was done: the same event again, with the same id.
         var second = NotificationPolicy(host: "h")
         #expect(
-            told(&second, [state("1", [nil, nil], rollout: "1")]).map(\.id) == begun.map(\.id))
+            second.changed(
+                state("1", [nil, nil], rollout: "1"), at: 99, now: start + .seconds(99)
+            ).map(\.id) == begun.map(\.id))
         // Between two instances: only the end is told.
         var third = NotificationPolicy(host: "h")
         let rest = told(
