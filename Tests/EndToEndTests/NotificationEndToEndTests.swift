@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import TestKit
 import Testing
 import Transport
@@ -28,6 +29,18 @@ import Transport
             #expect(
                 await receiver.events.dropFirst(2).prefix(3) == [
                     "deployment_begun 0.1.3", "deployment_failed 0.1.3", "rolled_back 0.1.0",
+                ])
+            // A restart of deployex tells nothing again.
+            let told = await receiver.events.count
+            #expect(try await world.endDeployex(SIGTERM) == 0)
+            try await world.startDeployex()
+            try await world.publish("0.1.1")
+            try await eventually("the next version is told") {
+                await receiver.events.count >= told + 2
+            }
+            #expect(
+                await receiver.events.dropFirst(told) == [
+                    "deployment_begun 0.1.1", "deployment_done 0.1.1",
                 ])
             #expect(await receiver.signedCount == receiver.events.count)
             #expect(!(await world.log).contains("hidden"))
