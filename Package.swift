@@ -53,6 +53,9 @@ let package = Package(
             "Deployment", ["CZlib", "ExternalTermFormat", "ErlDist", "Supervisor", "Transport"]),
         library("AWS", ["Deployment", "ErlDist", "HTTP", "Supervisor", "Transport"]),
         library(
+            "Notifications",
+            ["Deployment", "ErlDist", "ExternalTermFormat", "HTTP", "Supervisor", "Transport"]),
+        library(
             "Dashboard",
             [
                 "CAssets", "CZlib", "Deployment", "ExternalTermFormat", "HTTP",
@@ -64,7 +67,7 @@ let package = Package(
             name: "deployex",
             dependencies: [
                 "Transport", "ExternalTermFormat", "EPMD", "ErlDist", "HTTP", "Supervisor",
-                "Deployment", "Dashboard", "AWS",
+                "Deployment", "Dashboard", "AWS", "Notifications",
             ],
             swiftSettings: shipped),
         .executableTarget(
@@ -127,13 +130,16 @@ let package = Package(
             name: "AWSTests",
             dependencies: ["AWS", "Deployment", "HTTP", "Supervisor", "TestKit", "Transport"],
             exclude: ["random-signatures.py"], swiftSettings: strict),
+        tests(
+            "NotificationsTests",
+            ["Deployment", "HTTP", "Notifications", "Supervisor", "TestKit", "Transport"]),
         tests("SupervisorTests", ["FaultyDisk", "Supervisor", "TestKit", "Transport"]),
         tests(
             "DeployexTests",
             [
                 "deployex", "AWS", "Dashboard", "Deployment", "ExternalTermFormat", "HTTP",
                 "Supervisor",
-                "TestKit",
+                "Notifications", "TestKit",
             ]),
         tests(
             "DashboardTests",

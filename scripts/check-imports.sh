@@ -20,6 +20,7 @@ HTTP: Transport
 Supervisor: CLinux Transport
 Deployment: CZlib ExternalTermFormat ErlDist Supervisor Transport
 AWS: HTTP ErlDist Supervisor Deployment Transport
+Notifications: ExternalTermFormat HTTP ErlDist Supervisor Deployment Transport
 Dashboard: CAssets CZlib ExternalTermFormat HTTP Supervisor Deployment Transport
 TestKit: *
 deployex: *

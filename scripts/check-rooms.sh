@@ -59,6 +59,7 @@ AWS/Signing:
 AWS/Credentials: Signing
 AWS/Secrets: Signing Credentials
 AWS/S3: Signing Credentials
+Notifications/.:
 Dashboard/Access:
 Dashboard/Routing: Access
 Dashboard/Figures: Access

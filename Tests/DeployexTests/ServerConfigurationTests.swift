@@ -417,6 +417,13 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "dashboard.viewer_password_hash_file": ("kept-secret", #""kept-secret""#),
         "dashboard.terminal": ("yes", "1"), "dashboard.certificate": ("a.crt", "1"),
         "dashboard.key": ("a.key", "1"), "dashboard.secret_key_base": nil,
+        "notifications.webhook_url": nil, "notifications.slack_url": nil,
+        "notifications.webhook_url_file": ("kept-secret", #""kept-secret""#),
+        "notifications.webhook_secret": nil, "notifications.pagerduty_token": nil,
+        "notifications.webhook_secret_file": ("kept-secret", #""kept-secret""#),
+        "notifications.slack_url_file": ("kept-secret", #""kept-secret""#),
+        "notifications.pagerduty_token_file": ("kept-secret", #""kept-secret""#),
+        "notifications.pagerduty_url": ("nowhere", #""nowhere""#),
     ]
 
     private static let ofS3 = ["storage.bucket", "storage.region", "storage.endpoint"]

@@ -78,7 +78,7 @@ struct DashboardOptions: Equatable {
         }
     }
 
-    private static func secret(
+    static func secret(
         _ value: Setting, _ file: Setting, _ settings: Settings
     ) throws(UsageError) -> Secret? {
         if let value = settings.value(value) {
@@ -149,7 +149,7 @@ struct DashboardOptions: Equatable {
 
 extension DashboardOptions.Secret {
     /// Its text, and where it stands.
-    fileprivate func read() throws(UsageError) -> (text: String, name: String) {
+    func read() throws(UsageError) -> (text: String, name: String) {
         switch self {
         case .value(let text, let name): return (text, name)
         case .file(let path, let name):

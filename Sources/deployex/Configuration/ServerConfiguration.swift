@@ -28,6 +28,7 @@ struct ServerConfiguration: Equatable {
     var listening: ListeningOptions
     var dashboard: DashboardOptions
     var secrets: SecretsOptions
+    var notifications: NotificationOptions
 
     static let cloudBasePath = "/var/lib/deployex"
     static let localBasePath = "/tmp/deployex/varlib"
@@ -83,6 +84,7 @@ struct ServerConfiguration: Equatable {
         listening = try ListeningOptions(host)
         secrets = try SecretsOptions(host, cloud: cloud, applications)
         dashboard = try DashboardOptions(host)
+        notifications = try NotificationOptions(host)
         dashboard.isLocal = cloud == nil
     }
 

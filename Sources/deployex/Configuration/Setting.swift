@@ -97,6 +97,30 @@ struct Setting: Equatable, Sendable {
         "dashboard.secret_key_base", "DEPLOYEX_SECRET_KEY_BASE", of: [.host], mayBeSecret: true)
     static let secretsAdapter = Setting("secrets.adapter", "DEPLOYEX_SECRETS_ADAPTER", of: [.host])
     static let secretsName = Setting("secrets.name", "DEPLOYEX_SECRETS_NAME", of: [.host])
+    // The names of the variables keep them from the instances.
+    static let webhookURL = Setting(
+        "notifications.webhook_url", "DEPLOYEX_WEBHOOK_SECRET_URL", of: [.host], mayBeSecret: true)
+    static let webhookURLFile = Setting(
+        "notifications.webhook_url_file", "DEPLOYEX_WEBHOOK_SECRET_URL_FILE", of: [.host],
+        mayBeSecret: true)
+    static let webhookSecret = Setting(
+        "notifications.webhook_secret", "DEPLOYEX_WEBHOOK_SECRET", of: [.host], mayBeSecret: true)
+    static let webhookSecretFile = Setting(
+        "notifications.webhook_secret_file", "DEPLOYEX_WEBHOOK_SECRET_FILE", of: [.host],
+        mayBeSecret: true)
+    static let slackURL = Setting(
+        "notifications.slack_url", "DEPLOYEX_SLACK_SECRET_URL", of: [.host], mayBeSecret: true)
+    static let slackURLFile = Setting(
+        "notifications.slack_url_file", "DEPLOYEX_SLACK_SECRET_URL_FILE", of: [.host],
+        mayBeSecret: true)
+    static let pagerDutyToken = Setting(
+        "notifications.pagerduty_token", "DEPLOYEX_PAGERDUTY_TOKEN", of: [.host],
+        mayBeSecret: true)
+    static let pagerDutyTokenFile = Setting(
+        "notifications.pagerduty_token_file", "DEPLOYEX_PAGERDUTY_TOKEN_FILE", of: [.host],
+        mayBeSecret: true)
+    static let pagerDutyURL = Setting(
+        "notifications.pagerduty_url", "DEPLOYEX_PAGERDUTY_URL", of: [.host])
     // Settings of the host that an application may override.
     static let logMaximumBytes = Setting(
         "log.max_bytes", "DEPLOYEX_LOG_MAX_BYTES", of: [.host, .application])
@@ -154,7 +178,10 @@ struct Setting: Equatable, Sendable {
         dashboardServed, dashboardAddress, dashboardPort, dashboardHost, dashboardToken,
         dashboardTokenFile, administratorHash, administratorHashFile, viewerHash, viewerHashFile,
         dashboardTerminal, dashboardCertificate, dashboardKey, secretKeyBase, secretsAdapter,
-        secretsName, logMaximumBytes,
+        secretsName,
+        webhookURL,
+        webhookURLFile, webhookSecret, webhookSecretFile, slackURL, slackURLFile, pagerDutyToken,
+        pagerDutyTokenFile, pagerDutyURL, logMaximumBytes,
         logFiles, logTimestamps, name, user, replicas,
         firstPort, environment,
         maximumOpenFiles,

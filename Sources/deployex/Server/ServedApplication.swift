@@ -35,11 +35,13 @@ struct ServedApplication: Sendable {
     ///   - cookie: deployex's cookie.
     ///   - process: the user and the limits of its programs.
     ///   - feed: where its state is published, whenever it changes.
+    ///   - notifier: who is told of it.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
         refusal: FileSystemError?, amazon: AmazonAccess?, inherited: [String: String],
-        cookie: String, process: ProcessSetting, feed: ObservationFeed, loop: EventLoop,
+        cookie: String, process: ProcessSetting, feed: ObservationFeed,
+        notifier: Notifier?, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
@@ -87,7 +89,10 @@ struct ServedApplication: Sendable {
             publicKeys: server.publicKeys, node: instanceNode,
             log: log)
         effects.foreignVariables = ProcessEnvironment.foreign
-        effects.onChange = { snapshot in feed.assumeIsolated { $0.publish(snapshot) } }
+        effects.onChange = { snapshot in
+            feed.assumeIsolated { $0.publish(snapshot) }
+            notifier?.assumeIsolated { $0.changed(snapshot) }
+        }
         effects.checkRelease = { folder in
             if let objection = try ownership.objection(to: folder) { throw SpawnError(objection) }
         }

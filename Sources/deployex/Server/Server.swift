@@ -18,6 +18,8 @@ actor Server {
     private let commandLine: DistributionOptions
     /// For what is published in buckets; `nil` if nothing is.
     private let amazon: AmazonAccess?
+    /// `nil` if nobody is to be told of anything.
+    private let notifier: Notifier?
     private let conditions: StartConditions
     private let name: NodeName
     /// How the instances' nodes are named.
@@ -126,6 +128,13 @@ actor Server {
             : console
         self.loop = loop
         let log = self.console
+        let sinks = try configuration.notifications.readSinks()
+        notifier =
+            sinks.isEmpty
+            ? nil
+            : try Notifier(
+                sinks, host: name.host, environment: environment, loop: loop,
+                log: { log.log($0, $1) })
         access =
             dashboard.isServed
             ? DashboardAccess(accessSettings, loop: loop, report: { $0.write(to: log) }) : nil
@@ -212,6 +221,7 @@ actor Server {
         let nodes = ServedNodes(
             module, basePath: configuration.basePath, tls: tls, loop: loop)
         await watchThresholds(module, nodes)
+        await notifier?.start(ownCertificates)
         let terminals = ShellTerminals(
             applications, module,
             conditions: conditions, environment: environment, cookie: cookie,
@@ -236,6 +246,7 @@ actor Server {
         await manager.tell(.stopping)
         await module.thresholds.stop()
         await amazon?.end()
+        await notifier?.stop()
         await feed.close()
         await http?.stop()
         await terminals.end()
@@ -699,6 +710,7 @@ actor Server {
                 refusal: folders.refusals[application.name], amazon: amazon,
                 inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
+                notifier: notifier,
                 loop: loop,
                 log: { level, text in
                     // If there are several applications, say whose instance it is.
@@ -720,7 +732,8 @@ actor Server {
             logWatch: LogWatch(feed: feed),
             ownLogs: configuration.keepsOwnLog ? LogFiles(root: configuration.logPath) : nil,
             usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
-            thresholds: ThresholdKeeper(configuration.applications, feed: feed, log: logger),
+            thresholds: ThresholdKeeper(
+                configuration.applications, feed: feed, notifier: notifier, log: logger),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {
@@ -786,6 +799,18 @@ actor Server {
                 return "\(error)"
             }
         }
+    }
+
+    /// The certificates of deployex's own that may expire.
+    private var ownCertificates: [TLSConfiguration] {
+        var own = tls.map { [$0.options.server] } ?? []
+        if let file = configuration.dashboard.certificateFile {
+            var https = TLSConfiguration()
+            https.certificateFile = file
+            https.keyFile = configuration.dashboard.keyFile
+            own.append(https)
+        }
+        return own
     }
 
     /// Answers machines over HTTP, where that is wanted.

@@ -20,15 +20,17 @@ actor ThresholdKeeper {
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private let interval: Duration
+    private let notifier: Notifier?
 
     init(
         _ applications: [ApplicationConfiguration], feed: ObservationFeed,
-        interval: Duration = .seconds(30),
+        interval: Duration = .seconds(30), notifier: Notifier? = nil,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.feed = feed
         self.log = log
         self.interval = interval
+        self.notifier = notifier
         loop = feed.loop
         rules = Dictionary(
             applications.filter { !$0.thresholds.isEmpty }.map { ($0.name, $0.thresholds) }
@@ -98,6 +100,9 @@ actor ThresholdKeeper {
             case .warn: log(.warning, "\(text), over the threshold")
             case .restart: log(.warning, "\(text), over the threshold of a restart")
             }
+            await notifier?.crossed(
+                InstanceName(app: application, number: number), kind.rawValue,
+                isOver: level != .ok, kind.sentence(percent))
         case .restart(let number, let kind, let percent):
             let name = InstanceName(app: application, number: number)
             guard let refusal = await restart(name, "a threshold: \(kind.sentence(percent))") else {

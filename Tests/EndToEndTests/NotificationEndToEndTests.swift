@@ -1,0 +1,97 @@
+import FoundationEssentials
+import Glibc
+import TestKit
+import Testing
+import Transport
+
+/// A webhook hears what becomes of deployments.
+@Suite struct NotificationEndToEndTests {
+    @Test func `a webhook hears of a deployment's begin and end, and of one that fails`()
+        async throws
+    {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let receiver = AgreeingReceiver(loop: loop)
+        let port = try await receiver.listen()
+        let options = DeployexWorld.Options(variables: [
+            "DEPLOYEX_WEBHOOK_SECRET_URL": "http://127.0.0.1:\(port)/hidden-path",
+            "DEPLOYEX_WEBHOOK_SECRET": "hidden-key", "DEPLOYEX_ROLLBACK_CRASHES": "1",
+        ])
+        try await DeployexWorld.run(options) { world in
+            try await world.bring(to: "0.1.0")
+            try await eventually("the first version is told") {
+                await receiver.events.count >= 2
+            }
+            #expect(
+                await receiver.events == ["deployment_begun 0.1.0", "deployment_done 0.1.0"])
+            try await world.publish("0.1.3")
+            try await eventually("the way back is told") { await receiver.events.count >= 5 }
+            #expect(
+                await receiver.events.dropFirst(2).prefix(3) == [
+                    "deployment_begun 0.1.3", "deployment_failed 0.1.3", "rolled_back 0.1.0",
+                ])
+            // A restart of deployex tells nothing again.
+            let told = await receiver.events.count
+            #expect(try await world.endDeployex(SIGTERM) == 0)
+            try await world.startDeployex()
+            try await world.publish("0.1.1")
+            try await eventually("the next version is told") {
+                await receiver.events.count >= told + 2
+            }
+            #expect(
+                await receiver.events.dropFirst(told) == [
+                    "deployment_begun 0.1.1", "deployment_done 0.1.1",
+                ])
+            #expect(await receiver.signedCount == receiver.events.count)
+            #expect(!(await world.log).contains("hidden"))
+            let instance = try #require(await world.answer(1)).osPID
+            for name in ["DEPLOYEX_WEBHOOK_SECRET_URL", "DEPLOYEX_WEBHOOK_SECRET"] {
+                #expect(ProcFolder.variable(name, of: instance) == nil)
+            }
+        }
+    }
+}
+
+/// Answers 200 to everybody, and keeps what was told.
+private actor AgreeingReceiver {
+    private nonisolated let loop: EventLoop
+    private var streams: [TCPStream] = []
+    private var texts: [ObjectIdentifier: String] = [:]
+    private(set) var events: [String] = []
+    private(set) var signedCount = 0
+
+    nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    init(loop: EventLoop) {
+        self.loop = loop
+    }
+
+    func listen() throws -> UInt16 {
+        let listener = try TCPListener(on: .loopback(port: 0), loop: loop)
+        try listener.start { stream in self.assumeIsolated { $0.accept(stream) } }
+        return listener.address.port
+    }
+
+    private func accept(_ stream: TCPStream) {
+        streams.append(stream)
+        stream.start(
+            receive: { bytes in
+                let text = String(decoding: [UInt8](copying: bytes), as: UTF8.self)
+                self.assumeIsolated { $0.received(text, stream) }
+            }, end: { _ in })
+    }
+
+    private func received(_ part: String, _ stream: TCPStream) {
+        let text = (texts[ObjectIdentifier(stream)] ?? "") + part
+        texts[ObjectIdentifier(stream)] = text
+        // The content is one line of JSON that ends with its object.
+        guard text.hasSuffix("}") else { return }
+        func value(_ key: String) -> Substring {
+            text.split(separator: "\"\(key)\":\"").dropFirst().first?.prefix { $0 != "\"" } ?? "-"
+        }
+        events.append("\(value("event")) \(value("version"))")
+        if text.contains("X-Deployex-Signature: sha256=") { signedCount += 1 }
+        stream.send(Array("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".utf8))
+        stream.finish()
+    }
+}
