@@ -30,6 +30,10 @@ package struct NotificationPolicy: Equatable, Sendable {
         var last: DeploymentOutcome?
         var open: Open?
         var failedVersion: String?
+        /// Those that are known to be ghosted, by version and hash.
+        var ghosts: Set<[String]> = []
+        /// The one whose failure was told when it became a ghost.
+        var toldGhost: [String]?
         var crashes: [InstanceNumber: Crashes] = [:]
     }
 
@@ -49,7 +53,8 @@ package struct NotificationPolicy: Equatable, Sendable {
         for outcome in Self.new(in: state.history, after: own.last) {
             own.last = outcome
             guard outcome.outcome == .failed,
-                outcome.kind != .hotUpgrade || state.isGhosted(outcome)
+                outcome.kind != .hotUpgrade || state.isGhosted(outcome),
+                own.toldGhost != [outcome.version, outcome.hash]
             else { continue }
             own.open = nil
             own.failedVersion = outcome.version
@@ -58,6 +63,7 @@ package struct NotificationPolicy: Equatable, Sendable {
                     .deploymentFailed, of: state, mark: Self.mark(outcome), at,
                     outcome.instance.value, outcome.version, outcome.reason))
         }
+        events += newGhosts(of: state, &own, at)
         if let open = own.open, state.isDone(open.version), own.last?.version == open.version,
             let last = own.last, last.outcome == .succeeded
         {
@@ -85,6 +91,28 @@ package struct NotificationPolicy: Equatable, Sendable {
         return events
     }
 
+    /// A version may fail when its rollout has ended well: it is on trial for a while longer.
+    private func newGhosts(
+        of state: ApplicationSnapshot, _ own: inout Followed, _ at: Int64
+    ) -> [NotificationEvent] {
+        let ghosts = state.ghosted.filter { !own.ghosts.contains([$0.version, $0.hash]) }
+        own.ghosts = Self.ghosts(of: state)
+        return ghosts.compactMap { ghost in
+            guard own.failedVersion != ghost.version, !ghost.isOperators else { return nil }
+            own.failedVersion = ghost.version
+            own.toldGhost = [ghost.version, ghost.hash]
+            if own.open?.version == ghost.version { own.open = nil }
+            return event(
+                .deploymentFailed, of: state, mark: "\(ghost.version) \(ghost.hash) \(ghost.at)",
+                at,
+                nil, ghost.version, ghost.reason)
+        }
+    }
+
+    private static func ghosts(of state: ApplicationSnapshot) -> Set<[String]> {
+        Set(state.ghosted.map { [$0.version, $0.hash] })
+    }
+
     /// To be called from time to time.
     package mutating func timePassed(at: Int64, now: MonotonicTime) -> [NotificationEvent] {
         var events: [NotificationEvent] = []
@@ -95,6 +123,8 @@ package struct NotificationPolicy: Equatable, Sendable {
                     crashes.times.last.map({ now - $0 >= Self.calm }) ?? true
                 else { continue }
                 crashes.isLoop = false
+                // They have been told of: only new ones are another loop.
+                crashes.times = []
                 own.crashes[number] = crashes
                 events.append(crashEvent(.crashLoopOver, name, number, crashes, nil, nil, at))
             }
@@ -155,9 +185,10 @@ package struct NotificationPolicy: Equatable, Sendable {
 
     private static func first(_ state: ApplicationSnapshot) -> Followed {
         var own = Followed(last: state.history.last)
-        // An earlier deployex has told that it began.
-        if let last = own.last, last.outcome == .succeeded, last.version == state.targetVersion,
-            !state.isDone(last.version)
+        own.ghosts = ghosts(of: state)
+        // An earlier deployex has told that it began. At the start the target is not known yet.
+        if let last = own.last, last.outcome == .succeeded,
+            [nil, last.version].contains(state.targetVersion), state.isUnderWay(last.version)
         {
             own.open = Open(version: last.version, isReturn: last.kind == .rollback)
         }
@@ -190,9 +221,20 @@ extension ApplicationSnapshot {
             && wanted.allSatisfy { $0.current?.version == version }
     }
 
+    /// Whether that version has begun to replace another.
+    fileprivate func isUnderWay(_ version: String) -> Bool {
+        rollout?.version == version
+            || instances.contains { !$0.isStoppedByOperator && $0.current?.version != version }
+    }
+
     /// Whether that version ran here before.
     fileprivate func knows(_ version: String) -> Bool {
         instances.contains { $0.current?.version == version || $0.previous?.version == version }
             || history.contains { $0.version == version && $0.outcome == .succeeded }
     }
+}
+
+extension GhostedRelease {
+    /// Whether an operator has taken it back, which is no failure.
+    fileprivate var isOperators: Bool { reason == Self.rolledBack }
 }

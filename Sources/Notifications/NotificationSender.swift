@@ -16,7 +16,8 @@ package actor NotificationSender {
     private var hasFailed = false
     private var isStopped = false
 
-    private static let contentLimit = 64 << 10
+    /// A receiver may answer with a page.
+    private static let contentLimit = 1 << 20
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {
         loop.asUnownedSerialExecutor()

@@ -84,7 +84,7 @@ import Transport
                 (["AWS_REGION": ""], "AWS_REGION is not set"),
                 (["DEPLOYEX_STORAGE_PATH": "/srv"], "DEPLOYEX_STORAGE_PATH is for a folder"),
                 (["DEPLOYEX_S3_BUCKET": "No"], "DEPLOYEX_S3_BUCKET=No: 3 to 63"),
-                (["AWS_ENDPOINT_URL": "nowhere"], "AWS_ENDPOINT_URL_S3=nowhere: an address"),
+                (["AWS_ENDPOINT_URL": "nowhere"], "AWS_ENDPOINT_URL_S3: an address"),
                 (["https_proxy": "https://x"], "a proxy is reached over http:// only"),
             ] {
                 let usual = [

@@ -79,7 +79,8 @@ import Transport
                 "DEPLOYEX_PHX_PORT": "\(port)",
                 "AWS_ENDPOINT_URL": "http://127.0.0.1:\(FreePorts.take(1))",
             ])
-            try await world.waitForLog("going on with the cookie that the last", after: mark)
+            try await world.waitForLog(
+                "and with the cookie that the last deployex has left", after: mark)
             try await world.waitUntilAllRun("0.1.0")
         }
     }

@@ -90,6 +90,30 @@ import Transport
         #expect(next.map(\.kind) == [.deploymentBegun])
     }
 
+    @Test func `a version that fails after its rollout is told once, by its ghost`() {
+        var policy = NotificationPolicy(host: "h")
+        let done = [outcome("1", 1), outcome("2", 1, at: 2)]
+        let events = told(
+            &policy,
+            [
+                state("1", ["1"], history: [done[0]]),
+                state("2", ["1"], rollout: "2", history: [done[0]]),
+                state("2", ["2"], history: done),
+                state("1", ["2"], history: done, ghosted: ["2"]),
+                state("1", ["2"], rollout: "1", history: done, ghosted: ["2"]),
+                state(
+                    "1", ["1"], history: done + [outcome("1", 1, kind: .rollback, at: 3)],
+                    ghosted: ["2"]),
+            ])
+        #expect(
+            events.map(\.kind) == [
+                .deploymentBegun, .deploymentDone, .deploymentFailed, .rolledBack,
+            ])
+        // A ghost of an earlier time says nothing.
+        var later = NotificationPolicy(host: "h")
+        #expect(told(&later, [state("1", ["1"], history: done, ghosted: ["2"])]).isEmpty)
+    }
+
     @Test func `a failed hot upgrade that goes on as a full deployment has not failed`() {
         var policy = NotificationPolicy(host: "h")
         let failed = [outcome("1", 1), outcome("2", 1, .failed, kind: .hotUpgrade)]
@@ -133,7 +157,8 @@ import Transport
         let rest = told(
             &third,
             [
-                state("1", ["1", nil], history: [one]),
+                // The target is known later.
+                state(nil, ["1", nil], history: [one]),
                 state("1", ["1", nil], rollout: "1", history: [one]),
                 state("1", ["1", "1"], history: [one, outcome("1", 2)]),
             ])
@@ -161,6 +186,8 @@ import Transport
         #expect(policy.timePassed(at: 8, now: start + .seconds(1_202)) == [])
         let over = policy.timePassed(at: 8, now: start + .seconds(1_203))
         #expect(over.map(\.kind) == [.crashLoopOver])
+        #expect(crashed(11, after: 1_204) == [])
+        #expect(policy.timePassed(at: 8, now: start + .seconds(1_400)) == [])
         #expect(policy.timePassed(at: 8, now: start + .seconds(1_300)) == [])
     }
 }

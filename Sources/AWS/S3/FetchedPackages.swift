@@ -43,8 +43,10 @@ package struct FetchedPackages: Sendable {
     /// here, the newest first.
     package func builds(of release: Release) throws(FileSystemError) -> [String] {
         let path = path(of: release)
-        if try files.status(path)?.kind == .file { return [path] }
-        guard release.hash.isEmpty, try files.status(folder) != nil else { return [] }
+        guard release.hash.isEmpty else {
+            return try files.status(path)?.kind == .file ? [path] : []
+        }
+        guard try files.status(folder) != nil else { return [] }
         let prefix = prefix(release)
         // A version may have dashes: what follows it must be a build.
         return try packages().map(\.path).filter { found in
@@ -53,9 +55,13 @@ package struct FetchedPackages: Sendable {
         }
     }
 
-    /// Makes the folder, and removes what an earlier run has not fetched to its end.
-    func prepare() throws(FileSystemError) {
+    /// Makes the folder. Somebody may have removed it at any time.
+    func makeFolder() throws(FileSystemError) {
         try files.makePrivateFolder(folder)
+    }
+
+    /// Removes what an earlier run has not fetched to its end.
+    func removeRemains() throws(FileSystemError) {
         for name in try files.list(folder) where name.hasSuffix(Self.partSuffix) {
             try files.removeFile("\(folder)/\(name)")
         }

@@ -95,6 +95,8 @@ package final class ObjectFile: @unchecked Sendable {
     }
 
     private func begin() throws(FileSystemError) {
+        // Without an answer's head nobody knows what the content must be like.
+        guard head != nil else { throw .unusable("writing \(path): it was discarded meanwhile") }
         file = nil
         try files.removeFile(path)
         file = try files.createFile(path, mode: 0o600)

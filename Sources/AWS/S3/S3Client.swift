@@ -12,8 +12,10 @@ package actor S3Client {
         package var attempts = 5
         /// For a question whose answer is collected.
         package var deadline: Duration = .seconds(20)
-        /// For one question for a package.
-        package var downloadDeadline: Duration = .seconds(3600)
+        /// For one question for a package. The next one asks for the rest.
+        package var downloadDeadline: Duration = .seconds(600)
+        /// For sending a package, which cannot be gone on with.
+        package var uploadDeadline: Duration = .seconds(3600)
         /// How long a server may send nothing.
         package var idle: Duration = .seconds(30)
         /// The longest object that is fetched.
@@ -58,6 +60,9 @@ package actor S3Client {
         case found(bytes: [UInt8], tag: String?)
         case missing
     }
+
+    /// An attempt that brings no more than that counts as one.
+    private static let trickle: Int64 = 256 << 10
 
     private nonisolated let loop: EventLoop
     private var bucket: S3Bucket
@@ -124,9 +129,15 @@ package actor S3Client {
         }
     }
 
-    /// The SHA-256 that the server has of an object, in hexadecimal; "unknown" if it has none, `nil`
-    /// if there is no object.
-    func sha256(of key: String) async throws(Failure) -> String? {
+    /// What the server says of an object without sending it.
+    struct Stored: Equatable, Sendable {
+        var tag: String?
+        /// In hexadecimal; `nil` if the server does not have it.
+        var sha256: String?
+    }
+
+    /// - Returns: `nil` if there is no object.
+    func stored(_ key: String) async throws(Failure) -> Stored? {
         let question = Question(
             "HEAD", key, fields: [HTTPField("x-amz-checksum-mode", "ENABLED")])
         let answer: HTTPAnswer
@@ -140,21 +151,25 @@ package actor S3Client {
             if case .refused(let failure, _) = error, failure.status == 404 { return nil }
             throw error
         }
-        if let text = answer.fields.values("x-amz-checksum-sha256").first,
-            let bytes = Base64.bytes(text), bytes.count == 32
+        func value(_ name: String) -> String? { answer.fields.values(name).first }
+        var stored = Stored(tag: value("etag"))
+        if let bytes = value("x-amz-checksum-sha256").flatMap({ Base64.bytes($0) }),
+            bytes.count == 32
         {
-            return Digest.text(bytes)
+            stored.sha256 = Digest.text(bytes)
+        } else if let said = value("x-amz-meta-sha256"), Release.isSHA256(said) {
+            // What we have published says it also where the server keeps no checks.
+            stored.sha256 = said
         }
-        // What we have published says it also where the server keeps no checks.
-        let said = answer.fields.values("x-amz-meta-sha256").first
-        return said.flatMap { Release.isSHA256($0) ? $0 : nil } ?? "unknown"
+        return stored
     }
 
     /// Writes an object.
     func put(_ question: Question) async throws(Failure) {
-        _ = try await ask(question) { [client, limits] (request) async throws(HTTPError) in
-            try await client.send(
-                request, within: limits.downloadDeadline, contentLimit: 64 << 10)
+        var deadline = limits.deadline
+        if case .file = question.content { deadline = limits.uploadDeadline }
+        _ = try await ask(question) { [client, deadline] (request) async throws(HTTPError) in
+            try await client.send(request, within: deadline, contentLimit: 64 << 10)
         }
     }
 
@@ -217,13 +232,18 @@ package actor S3Client {
         var hash: String?
         /// More fields, which may be others with each attempt.
         var changingFields: @Sendable () -> [HTTPField] = { [] }
-        /// How far it has come. Whoever comes further has all attempts again.
+        /// How far it has come. Whoever comes further than a trickle has all attempts again.
         var furthest: @Sendable () -> Int64 = { 0 }
 
-        init(_ method: String, _ key: String, fields: [HTTPField] = []) {
+        init(
+            _ method: String, _ key: String, fields: [HTTPField] = [],
+            content: HTTPRequest.Content = .none, sha256: String? = nil
+        ) {
             self.method = method
             self.key = key
             self.fields = fields
+            self.content = content
+            hash = sha256
         }
     }
 
@@ -281,7 +301,7 @@ package actor S3Client {
             } catch {
                 throw .unreachable(object: object, reason: "\(error)")
             }
-            if question.furthest() > furthest {
+            if question.furthest() > furthest + Self.trickle {
                 furthest = question.furthest()
                 attempt = 0
                 pause = limits.firstPause

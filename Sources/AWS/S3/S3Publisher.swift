@@ -27,9 +27,8 @@ package struct S3Publisher: ReleasePublisher {
 
     /// "unknown" for a package whose digest the server does not have.
     package func publishedSHA256(of release: Release) async throws(PublishError) -> String? {
-        let key = S3Store.packageKey(of: application, release.version)
-        return try await asking { () async throws(S3Client.Failure) in
-            try await client.sha256(of: key)
+        try await stored(S3Store.packageKey(of: application, release.version)).map {
+            $0.sha256 ?? "unknown"
         }
     }
 
@@ -39,25 +38,48 @@ package struct S3Publisher: ReleasePublisher {
     ) async throws(PublishError) {
         let key = S3Store.packageKey(of: application, release.version)
         if let signature {
-            var question = S3Client.Question("PUT", key + ".minisig")
-            question.content = .bytes(signature)
-            question.hash = Digest.text(Digest.sha256(signature))
-            try await send(question)
+            try await replace(
+                S3Client.Question(
+                    "PUT", key + ".minisig", content: .bytes(signature),
+                    sha256: Digest.text(Digest.sha256(signature))))
         }
-        var question = S3Client.Question(
-            "PUT", key,
-            fields: [
-                HTTPField("Content-Type", "application/gzip"),
-                HTTPField("x-amz-meta-sha256", package.sha256),
-                HTTPField("x-amz-checksum-sha256", Base64.text(Digest.bytes(package.sha256))),
-            ])
-        question.content = .file(
-            path: package.path, offset: 0, count: Int(package.byteCount))
         // The server compares what it got with the signed digest: a file that was changed
         // meanwhile is refused.
-        question.hash = package.sha256
-        try await send(question)
+        try await replace(
+            S3Client.Question(
+                "PUT", key, fields: [HTTPField("Content-Type", "application/gzip")],
+                content: .file(path: package.path, offset: 0, count: Int(package.byteCount)),
+                sha256: package.sha256))
         progress(package.byteCount)
+    }
+
+    /// Writes an object if it still is, or still is not, what it was a moment ago: two who publish
+    /// the same version at once do not mix their files.
+    private func replace(_ question: S3Client.Question) async throws(PublishError) {
+        let before = try await stored(question.key)
+        var question = question
+        let sha256 = question.hash ?? ""
+        question.fields += [
+            HTTPField("x-amz-meta-sha256", sha256),
+            HTTPField("x-amz-checksum-sha256", Base64.text(Digest.bytes(sha256))),
+        ]
+        if let before {
+            question.fields += before.tag.map { [HTTPField("If-Match", $0)] } ?? []
+        } else {
+            question.fields.append(HTTPField("If-None-Match", "*"))
+        }
+        do throws(PublishError) {
+            try await send(question)
+        } catch {
+            // An attempt may have done it, and its answer have been lost.
+            guard case .conflict = error, try await stored(question.key)?.sha256 == sha256 else {
+                throw error
+            }
+        }
+    }
+
+    private func stored(_ key: String) async throws(PublishError) -> S3Client.Stored? {
+        try await asking { () async throws(S3Client.Failure) in try await client.stored(key) }
     }
 
     package func readCurrent() async throws(PublishError) -> PublishedCurrent? {
@@ -75,14 +97,12 @@ package struct S3Publisher: ReleasePublisher {
     package func swapCurrent(
         to bytes: [UInt8], expecting token: String?
     ) async throws(PublishError) {
-        var question = S3Client.Question(
+        let question = S3Client.Question(
             "PUT", currentKey,
             fields: [
                 HTTPField("Content-Type", "application/json"),
                 token.map { HTTPField("If-Match", $0) } ?? HTTPField("If-None-Match", "*"),
-            ])
-        question.content = .bytes(bytes)
-        question.hash = Digest.text(Digest.sha256(bytes))
+            ], content: .bytes(bytes), sha256: Digest.text(Digest.sha256(bytes)))
         do throws(PublishError) {
             try await send(question)
         } catch {

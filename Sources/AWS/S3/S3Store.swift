@@ -99,15 +99,18 @@ package actor S3Store: ReleaseStore {
         let path = packages.path(of: release)
         let fetch = fetches[path] ?? Task { await self.fetched(release, path) }
         fetches[path] = fetch
-        let result = await fetch.value
-        fetches[path] = nil
-        let package = try result.get()
+        let package = try await fetch.value.get()
         given.removeAll { $0 == package.path }
         given = given.suffix(FetchedPackages.keptCount - 1) + [package.path]
         return package
     }
 
     package func requirePackage(of release: Release) async throws(StoreError) {
+        let packages = packages
+        let held = try await onDisk(packages.folder) { () throws(FileSystemError) in
+            try packages.held(release)
+        }
+        guard held == nil else { return }
         let key = Self.packageKey(of: application, release.version)
         do throws(S3Client.Failure) {
             try await client.requireObject(key)
@@ -131,10 +134,13 @@ package actor S3Store: ReleaseStore {
     private func fetched(
         _ release: Release, _ path: String
     ) async -> Result<LocalPackage, StoreError> {
+        // Whoever asks later begins another one.
+        defer { fetches[path] = nil }
         do throws(StoreError) {
             let held = try await onDisk(path) {
                 [isPrepared, packages] () throws(FileSystemError) in
-                if !isPrepared { try packages.prepare() }
+                try packages.makeFolder()
+                if !isPrepared { try packages.removeRemains() }
                 return try packages.held(release)
             }
             isPrepared = true
@@ -149,7 +155,7 @@ package actor S3Store: ReleaseStore {
         let packages = packages
         let kept = Set(given.suffix(FetchedPackages.keptCount - 1))
         // What is left of others takes space that this one may need.
-        for other in begun.keys where other != path {
+        for other in begun.keys where other != path && fetches[other] == nil {
             let file = begun.removeValue(forKey: other)
             await loop.offload { file?.discard() }
         }

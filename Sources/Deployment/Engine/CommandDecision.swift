@@ -77,7 +77,7 @@ struct CommandDesk {
         guard let good = plan.fallback(from: target.id, in: fleet) else {
             return .refused("there is no version before \(target.version) that was ready once")
         }
-        let told = plan.ghost(target.id, "rolled back by an operator", in: fleet, now: now)
+        let told = plan.ghost(target.id, GhostedRelease.rolledBack, in: fleet, now: now)
         return .done("going back from \(target.version) to \(good.version)", [.ask(told)])
     }
 

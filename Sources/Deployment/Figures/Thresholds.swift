@@ -61,6 +61,9 @@ package struct ThresholdWatch: Equatable, Sendable {
     package private(set) var warningCounts: [InstanceNumber: [ThresholdKind: Int]] = [:]
     package private(set) var restartCounts: [InstanceNumber: [ThresholdKind: Int]] = [:]
 
+    /// Also of instances that are not sampled at the moment.
+    private var levels: [InstanceNumber: [ThresholdKind: ThresholdState.Level]] = [:]
+
     /// A level ends so many points below where it begins, so that it does not come and go.
     static let hysteresis = 5.0
     /// An instance is not restarted again within this time: a limit that a fresh process reaches at
@@ -76,7 +79,8 @@ package struct ThresholdWatch: Equatable, Sendable {
     /// Whether there is anything to watch.
     package var isIdle: Bool { rules.isEmpty }
 
-    /// The instances that are not sampled are forgotten; their counts stay.
+    /// The figures of instances that are not sampled are forgotten; their counts and levels stay, so
+    /// that what was told of them is not told again, and its end is.
     /// - Parameters:
     ///   - samples: of the instances whose nodes have answered.
     ///   - ready: the instances that are ready.
@@ -90,8 +94,9 @@ package struct ThresholdWatch: Equatable, Sendable {
         for (number, sample) in samples.sorted(by: { $0.key.value < $1.key.value }) {
             for (kind, rule) in rules.sorted(by: { $0.key < $1.key }) {
                 guard let percent = sample.percents[kind] else { continue }
-                let before = states[number]?[kind]?.level ?? .ok
+                let before = levels[number]?[kind] ?? .ok
                 let level = Self.level(percent, rule, before: before)
+                levels[number, default: [:]][kind] = level
                 states[number, default: [:]][kind] = State(level: level, percent: percent)
                 guard level != before else { continue }
                 actions.append(.report(number, kind, percent: percent, level))

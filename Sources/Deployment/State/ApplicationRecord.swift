@@ -11,6 +11,9 @@ package struct GhostedRelease: Codable, Equatable, Sendable {
     package var at: Int64
 
     package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+
+    /// The reason of one that has not failed.
+    package static let rolledBack = "rolled back by an operator"
 }
 
 /// One instance's change of release, as it ended.

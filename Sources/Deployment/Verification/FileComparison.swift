@@ -52,8 +52,7 @@ package struct FileComparison: Equatable, Sendable {
             {
                 earlierCount += 1
             } else if Self.isSame(installed.entries[path + Self.pristineSuffix], member) {
-                // A hot upgrade is under way, or was cut off.
-                ownCount += 1
+                unknown.append("\(path): replaced for a hot upgrade that was cut off")
             } else if let reason {
                 unknown.append("\(path): \(reason)")
             } else {

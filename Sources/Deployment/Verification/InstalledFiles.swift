@@ -70,7 +70,8 @@ package struct InstalledFiles: Equatable, Sendable {
     ) -> Entry {
         let whole = "\(folder)/\(path)"
         do throws(FileSystemError) {
-            switch try files.status(whole)?.kind {
+            let status = try files.status(whole)
+            switch status?.kind {
             // It was listed by that name.
             case nil:
                 return .unreadable("it has gone meanwhile, or its name is not UTF-8")
@@ -78,6 +79,11 @@ package struct InstalledFiles: Equatable, Sendable {
             case .symbolicLink: return .link(target: try Self.target(whole))
             case .other: return .other
             case .file: break
+            }
+            // An application may make its files as long as it likes.
+            let limit = ArchiveLimits().byteCount
+            if let count = status?.byteCount, count > limit {
+                return .unreadable("it has \(count) bytes, more than any package")
             }
             if path == StartErlData.path {
                 startErlData = try files.read(whole, limit: StartErlData.maximumByteCount)

@@ -84,13 +84,14 @@ package struct InstanceVerification: Sendable {
         report.hash = current.hash
         report.deployment = current.deployment.rawValue
         let source = await source(current.id, current.version)
-        var earlier: [String: Result<LocalPackage, Obstacle>] = [:]
+        var earlier: [String: Source] = [:]
         for version in await offload({ otherVersions() }) {
             guard earlier.count < Self.maximumEarlierCount else {
-                earlier[version] = .failure(Obstacle("it is one of too many"))
+                earlier[version] = Source(
+                    release: nil, package: .failure(Obstacle("it is one of too many")))
                 continue
             }
-            earlier[version] = await self.source(nil, version).package
+            earlier[version] = await self.source(nil, version)
         }
         let (begun, packages) = (report, earlier)
         let material = await offload { read(source, packages, begun) }
@@ -123,7 +124,7 @@ package struct InstanceVerification: Sendable {
     }
 
     private func read(
-        _ source: Source, _ earlier: [String: Result<LocalPackage, Obstacle>],
+        _ source: Source, _ earlier: [String: Source],
         _ begun: VerificationReport
     ) -> Material {
         var material = Material(report: begun)
@@ -138,18 +139,23 @@ package struct InstanceVerification: Sendable {
             material.report.sha256 = contents.sha256
             material.package = contents
             material.holdsEmulator = contents.holdsEmulator
-            check(contents, package, source.release, &material.report)
+            check(contents, package, source.release, current.version, &material.report)
         } catch let obstacle as Obstacle {
             material.report.unchecked.append("the files: \(obstacle.text)")
         } catch {
             material.report.unchecked.append("the files: \(error)")
         }
         var memberCount = material.package?.members.count ?? 0
-        for (version, package) in earlier {
+        for (version, source) in earlier {
             var contents: PackageContents?
-            if memberCount < Self.maximumMemberCount, let package = try? package.get() {
-                // One that cannot be read excuses nothing, as one that is gone.
-                contents = try? PackageContents.read(package)
+            if memberCount < Self.maximumMemberCount, let package = try? source.package.get(),
+                let found = try? PackageContents.read(package)
+            {
+                // One that cannot be read, or is not the one that was published, excuses nothing, as
+                // one that is gone.
+                var checked = VerificationReport()
+                check(found, package, source.release, version, &checked)
+                if checked.problems.isEmpty { contents = found }
             }
             memberCount += contents?.members.count ?? 0
             material.earlier[version] = .some(contents)
@@ -185,7 +191,7 @@ package struct InstanceVerification: Sendable {
     /// Checks the package itself: by the digest that was published with it, and by its signature.
     private func check(
         _ contents: PackageContents, _ package: LocalPackage, _ release: Release?,
-        _ report: inout VerificationReport
+        _ version: String, _ report: inout VerificationReport
     ) {
         if let published = release?.sha256, published != contents.sha256 {
             report.problems.append(
@@ -202,7 +208,7 @@ package struct InstanceVerification: Sendable {
             try signature.verify(
                 contents.blake2b512,
                 as: SignedRelease(
-                    application: application, version: current.version, sha256: contents.sha256,
+                    application: application, version: version, sha256: contents.sha256,
                     preCommands: release?.preCommands ?? []),
                 by: keys, mayOmitPreCommands: true)
             report.signature = "verified: \(signature.trustedComment)"

@@ -153,7 +153,7 @@ actor HTTPCall {
     private static func part(
         of path: String, _ offset: Int, _ count: Int
     ) throws(SystemError) -> [UInt8] {
-        let raw = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
+        let raw = open(path, O_RDONLY | O_CLOEXEC)
         guard raw >= 0 else { throw .last("opening \(path)") }
         let file = FileDescriptor(owning: raw)
         guard lseek(file.raw, off_t(offset), SEEK_SET) >= 0 else { throw .last("reading \(path)") }

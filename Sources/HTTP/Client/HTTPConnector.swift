@@ -28,7 +28,8 @@ struct HTTPConnector: Sendable {
         }
         guard url.scheme == .https else { return tcp }
         if let proxy {
-            let answer = await ProxyTunnel(tcp, to: url, proxy, loop).open(within: timeout)
+            let answer = await ProxyTunnel(tcp, to: url, proxy, loop).open(
+                within: min(timeout, .seconds(30)))
             if let problem = answer {
                 throw ConnectFailure("the proxy \(proxy) \(problem)")
             }

@@ -81,7 +81,8 @@ struct Start: Command {
         let manager = ServiceManager(
             ServiceManagerAccess(taking: &environment, pid: getpid()), loop: setting.loop)
         let secrets = StartSecrets(
-            configurationFile: configurationFile, environment: environment, loop: setting.loop)
+            configurationFile: configurationFile, setting.invocation.distribution,
+            environment: environment, loop: setting.loop)
         let server = try await Server(
             configurationFile: configurationFile, setting.invocation.distribution,
             environment: try await secrets.atStart { console.log($0, $1) }, secrets: secrets,

@@ -20,7 +20,8 @@ struct NotificationOptions: Equatable {
                 throw value.failure("an address that begins with https://")
             }
         }
-        if webhook == nil, let key = settings.value(.webhookSecret) {
+        let key = settings.value(.webhookSecret) ?? settings.value(.webhookSecretFile)
+        if webhook == nil, let key {
             throw key.failure("a key is for a webhook, and no webhook's address is set")
         }
     }
@@ -28,20 +29,29 @@ struct NotificationOptions: Equatable {
     /// The receivers, with the secrets themselves. It blocks.
     func readSinks() throws(UsageError) -> [NotificationSink] {
         var sinks: [NotificationSink] = []
-        if let (text, name) = try webhook?.read() {
+        if let (text, name) = try Self.read(webhook) {
             let url = try Self.url(text, name, mayBePlain: true)
-            sinks.append(NotificationSink(.webhook(key: try webhookKey?.read().text), url: url))
+            sinks.append(NotificationSink(.webhook(key: try Self.read(webhookKey)?.text), url: url))
         }
-        if let (text, name) = try slack?.read() {
+        if let (text, name) = try Self.read(slack) {
             sinks.append(
                 NotificationSink(.slack, url: try Self.url(text, name, mayBePlain: false)))
         }
-        if let (text, _) = try pagerDuty?.read() {
+        if let (text, _) = try Self.read(pagerDuty) {
             let url = try Self.url(
                 pagerDutyURL, Setting.pagerDutyURL.variable ?? "", mayBePlain: false)
             sinks.append(NotificationSink(.pagerDuty(routingKey: text), url: url))
         }
         return sinks
+    }
+
+    /// An empty key would let anybody sign.
+    private static func read(
+        _ secret: DashboardOptions.Secret?
+    ) throws(UsageError) -> (text: String, name: String)? {
+        guard let found = try secret?.read() else { return nil }
+        guard !found.text.isEmpty else { throw UsageError("\(found.name): it is empty", "start") }
+        return found
     }
 
     private static func url(

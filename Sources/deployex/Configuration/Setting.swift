@@ -129,7 +129,7 @@ struct Setting: Equatable, Sendable {
     static let storageRegion = Setting(
         "storage.region", "AWS_REGION", of: [.host, .application])
     static let storageEndpoint = Setting(
-        "storage.endpoint", "AWS_ENDPOINT_URL_S3", of: [.host, .application])
+        "storage.endpoint", "AWS_ENDPOINT_URL_S3", of: [.host, .application], mayBeSecret: true)
     // Settings of an application.
     static let name = Setting("name", "DEPLOYEX_MONITORED_APP_NAME")
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")

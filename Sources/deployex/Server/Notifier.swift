@@ -12,7 +12,9 @@ actor Notifier {
     private let senders: [NotificationSender]
     private var policy: NotificationPolicy
     /// How near to its end a certificate was when that was told: see ``stage(_:)``.
-    private var stages: [String: Int] = [:]
+    private var stages: [String: (stage: Int, expiry: Int64)] = [:]
+    /// The thresholds that instances are over, by their names.
+    private var over: Set<String> = []
     private var work: Task<Void, Never>?
 
     nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -71,6 +73,10 @@ actor Notifier {
 
     /// - Parameter name: of the threshold.
     func crossed(_ instance: InstanceName, _ name: String, isOver: Bool, _ text: String) {
+        let key = "\(instance)/\(name)"
+        // From one level to another is nothing new.
+        guard isOver != over.contains(key) else { return }
+        if isOver { over.insert(key) } else { over.remove(key) }
         let now = loop.secondsSince1970
         post([
             NotificationEvent(
@@ -100,12 +106,14 @@ actor Notifier {
         else { return }
         let now = loop.secondsSince1970
         let stage = Self.stage(Int64(expiry) - now)
-        let before = stages[file] ?? 0
-        stages[file] = stage
-        guard stage > before || (stage == 0 && before > 0) else { return }
+        let before = stages[file] ?? (stage: 0, expiry: 0)
+        stages[file] = (stage, Int64(expiry))
+        // A certificate may be good for a few days only: a later one is what counts.
+        let isRenewed = before.stage > 0 && Int64(expiry) > before.expiry && stage < 3
+        guard isRenewed || stage > before.stage else { return }
         post([
             NotificationEvent(
-                stage > 0 ? .certificateExpiring : .certificateRenewed, host: host,
+                isRenewed ? .certificateRenewed : .certificateExpiring, host: host,
                 subject: "certificate/\(file)", mark: "\(expiry) \(stage)", at: now,
                 reason: "\(file), until \(certificate.notAfter)")
         ])

@@ -44,6 +44,8 @@ actor Server {
     private let begin = MonotonicTime.now
     private var phase = Phase.running
     private var signalCount = 0
+    private var isReadingSecrets = false
+    private var readsSecretsAgain = false
     private var endWaiter: CheckedContinuation<Void, Never>?
     /// The node that asked for `stop --all` and has not taken the answer yet.
     private var answeredNode: NodeName?
@@ -311,12 +313,26 @@ actor Server {
                 console.reopen()
                 console.log(.info, "\(name): deployex's own logs are opened anew")
             }
-            Task {
-                await self.readSecretsAgain(name)
-                await self.manager.tell(.ready)
-            }
+            rereadSecrets(name)
         case .ignored:
             console.log(.warning, "\(name): ignored; it means nothing to deployex")
+        }
+    }
+
+    /// One reading at a time; whoever asks meanwhile gets another one afterwards.
+    private func rereadSecrets(_ signal: String) {
+        guard !isReadingSecrets else {
+            readsSecretsAgain = true
+            return
+        }
+        isReadingSecrets = true
+        Task {
+            repeat {
+                readsSecretsAgain = false
+                await readSecretsAgain(signal)
+            } while readsSecretsAgain
+            isReadingSecrets = false
+            if phase == .running { await manager.tell(.ready) }
         }
     }
 
@@ -330,14 +346,16 @@ actor Server {
                 (
                     try dashboard.readAccess(),
                     try Cookie.lookFor(
-                        options, environment: environment, file: found.cookieFile, recorded: nil)
+                        options, environment: environment, file: found.cookieFile,
+                        // What is recorded is ours: another one is what somebody gives.
+                        recorded: "")
                 )
             }
             let changes = await access?.take(settings.secrets) ?? []
             let told =
                 changes.isEmpty ? "none has changed" : "changed: " + changes.joined(separator: ", ")
             console.log(.info, "\(signal): secrets are read again, \(told)")
-            if cookieOrigin == .given, let cookie, cookie != self.cookie {
+            if let cookie, !cookie.isEmpty, cookie != self.cookie {
                 console.log(
                     .warning,
                     "The cookie is another now: deployex and the instances take it when all of them start "

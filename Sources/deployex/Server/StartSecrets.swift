@@ -15,138 +15,135 @@ struct StartSecrets: Sendable {
     ]
     private static let maximumByteCount = 4096
 
-    enum Failure: Error {
-        case usage(UsageError)
-        case secret(SecretsError)
-    }
-
     private let configurationFile: String?
+    private let options: DistributionOptions
     private let environment: [String: String]
     private let loop: EventLoop
 
-    /// - Parameter environment: deployex's variables, as they were given.
+    /// - Parameters:
+    ///   - options: the command line, which may have the cookie.
+    ///   - environment: deployex's variables, as they were given.
     init(
-        configurationFile: String?, environment: [String: String], loop: EventLoop
+        configurationFile: String?, _ options: DistributionOptions, environment: [String: String],
+        loop: EventLoop
     ) {
         self.configurationFile = configurationFile
+        self.options = options
         self.environment = environment
         self.loop = loop
     }
 
     /// The variables with the secrets that were found, as the configuration is read from them.
     ///
-    /// Without an answer of Secrets Manager, a deployex whose instances may run goes on with the
-    /// cookie that the last one has left.
+    /// Without an answer of Secrets Manager, a deployex that has a cookie goes on: another one, or
+    /// that which the last deployex has left, whose instances may run.
     func atStart(
         log: (LogLevel, String) -> Void
     ) async throws -> [String: String] {
         let configuration = try await configuration()
-        do throws(Failure) {
-            return try await read(configuration)
-        } catch {
-            switch error {
-            case .usage(let error): throw error
-            case .secret(let error):
-                let basePath = configuration.basePath
-                let left = await offload { NodeRecord.read(in: basePath) }
-                guard case .found = left, error.isTemporary else {
-                    throw CommandFailure(
-                        "\(error); or set DEPLOYEX_SECRETS_ADAPTER=env, and give the secrets another way"
-                    )
-                }
-                log(.warning, "\(error): going on with the cookie that the last deployex has left")
-                return environment
+        let found = try await ofSystemd(configuration)
+        do {
+            return try await completed(found, configuration)
+        } catch let error as SecretsError {
+            let (basePath, options) = (configuration.basePath, configuration.secrets)
+            let left = await offload { NodeRecord.read(in: basePath) }
+            var hasLeft = false
+            if case .found = left { hasLeft = true }
+            let hasCookie = try !missing(configuration, found).contains(Self.cookie)
+            guard error.isTemporary, hasLeft || hasCookie else {
+                let other =
+                    options.isConfigured
+                    ? "" : "; or set DEPLOYEX_SECRETS_ADAPTER=env, and give the secrets another way"
+                throw CommandFailure("\(error)\(other)")
             }
+            let cookie = hasCookie ? "" : " and with the cookie that the last deployex has left"
+            log(.warning, "\(error): going on without what it has\(cookie)")
+            return found
         }
     }
 
     /// The variables with the secrets as they are now, and the configuration from them.
     func again() async throws -> ([String: String], ServerConfiguration) {
-        let found: [String: String]
-        do throws(Failure) {
-            found = try await read(try await configuration())
-        } catch {
-            switch error {
-            case .usage(let error): throw CommandFailure(error.message)
-            case .secret(let error): throw CommandFailure("\(error)")
-            }
-        }
+        let configuration = try await configuration()
+        let found = try await completed(try await ofSystemd(configuration), configuration)
         let file = configurationFile
-        let configuration = try await offload { () throws(UsageError) in
-            try Server.configuration(file, environment: found)
+        return try await offload { () throws(UsageError) in
+            (found, try Server.configuration(file, environment: found))
         }
-        return (found, configuration)
     }
 
-    private func configuration() async throws(Failure) -> ServerConfiguration {
+    private func configuration() async throws(UsageError) -> ServerConfiguration {
         let (file, environment) = (configurationFile, environment)
-        do throws(UsageError) {
-            return try await offload { () throws(UsageError) in
-                try Server.configuration(file, environment: environment)
-            }
-        } catch {
-            throw .usage(error)
+        return try await offload { () throws(UsageError) in
+            try Server.configuration(file, environment: environment)
         }
     }
 
-    private func read(
-        _ configuration: ServerConfiguration
-    ) async throws(Failure) -> [String: String] {
-        let options = configuration.secrets
-        var found = try await ofSystemd()
-        func isGiven(_ name: String) -> Bool {
-            [name, "\(name)_FILE"].contains { found[$0]?.isEmpty == false }
+    /// The secrets that neither the command line, a variable nor a file gives.
+    private func missing(
+        _ configuration: ServerConfiguration, _ found: [String: String]
+    ) throws(UsageError) -> [String] {
+        let dashboard = configuration.dashboard
+        let cookies = [
+            try options.merging(found).cookie, configuration.cookieFile, found[Self.cookie],
+            found["DEPLOYEX_COOKIE_FILE"], found["\(Self.cookie)_FILE"],
+        ]
+        return Self.names.filter { name in
+            guard found[name]?.isEmpty ?? true else { return false }
+            return switch name {
+            case Self.cookie: cookies.allSatisfy { $0?.isEmpty ?? true }
+            case "DEPLOYEX_API_TOKEN": dashboard.token == nil
+            case "DEPLOYEX_ADMIN_PASSWORD_HASH": dashboard.administratorHash == nil
+            default: dashboard.viewerHash == nil
+            }
         }
-        let hasCookie = isGiven(Self.cookie) || found["DEPLOYEX_COOKIE_FILE"]?.isEmpty == false
+    }
+
+    /// Adds what Secrets Manager has, if it is to be asked.
+    private func completed(
+        _ given: [String: String], _ configuration: ServerConfiguration
+    ) async throws -> [String: String] {
+        let options = configuration.secrets
+        let missing = try missing(configuration, given)
         // Who gives the cookie and has not asked for Secrets Manager need not have one.
-        guard let name = options.name, options.isConfigured || !hasCookie else { return found }
+        guard let name = options.name,
+            options.isConfigured ? !missing.isEmpty : missing.contains(Self.cookie)
+        else { return given }
+        let amazon = try AmazonAccess(
+            environment, region: options.region, owners: configuration.trustedUsers, loop: loop)
+        let manager = try SecretsManager(
+            environment: environment, region: options.region, credentials: amazon.credentials,
+            client: amazon.client, loop: loop)
         let secret: SecretValues
         do {
-            secret = try await manager(options.region, configuration.trustedUsers).secret(name)
-        } catch let error as SecretsError {
-            throw .secret(error)
-        } catch let error as UsageError {
-            throw .usage(error)
+            secret = try await manager.secret(name)
+            await amazon.end()
         } catch {
-            throw .usage(UsageError("\(error)", "start"))
+            await amazon.end()
+            throw error
         }
-        for name in Self.names where !isGiven(name) {
-            guard name != Self.cookie || !hasCookie else { continue }
-            do throws(SecretsError) {
-                found[name] = try secret.value(of: name) ?? found[name]
-            } catch {
-                throw .secret(error)
-            }
-        }
-        guard hasCookie || isGiven(Self.cookie) else {
-            throw .secret(SecretsError("\(secret): it has no \(Self.cookie)"))
+        var found = given
+        for name in missing { found[name] = try secret.value(of: name) ?? found[name] }
+        guard !missing.contains(Self.cookie) || found[Self.cookie]?.isEmpty == false else {
+            throw SecretsError("\(secret): it has no \(Self.cookie)")
         }
         return found
     }
 
-    private func manager(_ region: String, _ owners: TrustedUsers) throws -> SecretsManager {
-        let amazon = try AmazonAccess(environment, region: region, owners: owners, loop: loop)
-        return try SecretsManager(
-            environment: environment, region: region, credentials: amazon.credentials,
-            client: amazon.client, loop: loop)
-    }
-
     /// The variables with what systemd's folder has.
-    private func ofSystemd() async throws(Failure) -> [String: String] {
+    private func ofSystemd(
+        _ configuration: ServerConfiguration
+    ) async throws(UsageError) -> [String: String] {
         guard let folder = environment["CREDENTIALS_DIRECTORY"], folder.hasPrefix("/") else {
             return environment
         }
-        let given = environment
-        do throws(UsageError) {
-            return try await offload { () throws(UsageError) in
-                var found = given
-                for name in Self.names where given[name]?.isEmpty ?? true {
-                    found[name] = try Self.credential("\(folder)/\(name)") ?? given[name]
-                }
-                return found
+        let (given, missing) = (environment, try missing(configuration, environment))
+        return try await offload { () throws(UsageError) in
+            var found = given
+            for name in missing {
+                found[name] = try Self.credential("\(folder)/\(name)") ?? given[name]
             }
-        } catch {
-            throw .usage(error)
+            return found
         }
     }
 

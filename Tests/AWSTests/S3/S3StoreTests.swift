@@ -35,6 +35,30 @@ import Transport
 
         deinit { loop.stop() }
 
+        func publisher() throws -> S3Publisher {
+            let bucket = S3Bucket(
+                name: bucket, region: "eu-central-1",
+                endpoint: try HTTPURL("http://127.0.0.1:\(port)"))
+            var limits = S3Client.Limits()
+            limits.firstPause = .milliseconds(5)
+            limits.deadline = .seconds(100)
+            let client = S3Client(
+                bucket,
+                credentials: FixedCredentials(
+                    AWSCredentials(accessKeyID: moto.key, secretAccessKey: moto.secret)),
+                client: HTTPClient(loop: loop), loop: loop, limits: limits)
+            return S3Publisher(
+                bucket, application: "counter", environment: "prod", client: client)
+        }
+
+        /// A package on this host.
+        func package(_ bytes: [UInt8]) throws -> UploadedPackage {
+            try Files.write(bytes, folder("package"))
+            return UploadedPackage(
+                path: folder("package"), byteCount: Int64(bytes.count),
+                sha256: Digest.text(Digest.sha256(bytes)))
+        }
+
         func store(
             secret: String? = nil, clock: @escaping @Sendable () -> Int = { Int(time(nil)) },
             bucket name: String? = nil, idle: Duration = .seconds(100)
@@ -338,6 +362,86 @@ import Transport
         let path = try await store.package(of: Release(version: "1.0.0"), into: "/nowhere").path
         #expect(path == newest && Files.bytes(path) == other)
         #expect(await world.proxy.requests.isEmpty)
+    }
+
+    @Test func `a build that was fetched without a hash is not taken for the newest`() async throws
+    {
+        let world = try await World()
+        let store = try world.store()
+        _ = try await world.publishPackage("1.0.0", byteCount: 1000)
+        _ = try await store.package(of: Release(version: "1.0.0"), into: "/nowhere")
+        let newer = try await world.publishPackage("1.0.0", byteCount: 1001)
+        _ = try await store.package(of: Release(version: "1.0.0", hash: "b"), into: "/nowhere")
+        let path = try await store.package(of: Release(version: "1.0.0"), into: "/nowhere").path
+        #expect(Files.bytes(path) == newer)
+    }
+
+    @Test func `a folder that somebody removes is made again, and what is here needs no S3`()
+        async throws
+    {
+        let world = try await World()
+        let store = try world.store()
+        _ = try await world.publishPackage("1.0.0", byteCount: 1000)
+        let release = try Release(version: "1.0.0")
+        _ = try await store.package(of: release, into: "/nowhere")
+        Files.remove(world.folder("packages"))
+        _ = try await store.package(of: release, into: "/nowhere")
+        #expect(world.left.count == 1)
+        await world.proxy.expect([])
+        try await store.requirePackage(of: release)
+        #expect(await world.proxy.requests.isEmpty)
+        let missing = try Release(version: "9.9.9")
+        await #expect(throws: StoreError.self) { try await store.requirePackage(of: missing) }
+    }
+
+    @Test func `two who publish the same version at once do not mix their files`() async throws {
+        let world = try await World()
+        let publisher = try world.publisher()
+        let release = try Release(version: "1.0.0")
+        let theirs = [UInt8](repeating: 1, count: 2000)
+        try await publisher.upload(
+            world.package(theirs), of: release, signature: Array("theirs".utf8)
+        ) { _ in }
+        // Ours has seen nothing there, as the other one came in between.
+        let nothing = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n"
+        let ours = try world.package([UInt8](repeating: 2, count: 2000))
+        await world.proxy.expect([.answer(nothing)])
+        await #expect(throws: PublishError.conflict(publisher.catalog)) {
+            try await publisher.upload(ours, of: release, signature: nil) { _ in }
+        }
+        await world.proxy.expect([.answer(nothing)])
+        await #expect(throws: PublishError.conflict(publisher.catalog)) {
+            try await publisher.upload(ours, of: release, signature: Array("ours".utf8)) { _ in }
+        }
+        await world.proxy.expect([])
+        let there = Digest.text(Digest.sha256(theirs))
+        #expect(try await publisher.publishedSHA256(of: release) == there)
+        // The same bytes are no conflict: an answer may have been lost.
+        await world.proxy.expect([.answer(nothing)])
+        try await publisher.upload(world.package(theirs), of: release, signature: nil) { _ in }
+        // What is there may be replaced by whoever has seen it.
+        await world.proxy.expect([])
+        try await publisher.upload(
+            world.package([UInt8](repeating: 2, count: 2000)), of: release, signature: nil
+        ) { _ in }
+        #expect(try await publisher.publishedSHA256(of: release) != there)
+    }
+
+    @Test func `current.json is swapped only from what it was`() async throws {
+        let world = try await World()
+        let publisher = try world.publisher()
+        #expect(try await publisher.readCurrent() == nil)
+        try await publisher.swapCurrent(to: Array("1".utf8), expecting: nil)
+        let first = try #require(try await publisher.readCurrent())
+        await #expect(throws: PublishError.conflict(publisher.catalog)) {
+            try await publisher.swapCurrent(to: Array("2".utf8), expecting: nil)
+        }
+        try await publisher.swapCurrent(to: Array("2".utf8), expecting: first.token)
+        await #expect(throws: PublishError.conflict(publisher.catalog)) {
+            try await publisher.swapCurrent(to: Array("3".utf8), expecting: first.token)
+        }
+        // Ours is there: the answer was lost.
+        try await publisher.swapCurrent(to: Array("2".utf8), expecting: first.token)
     }
 
     @Test func `only the newest packages are kept, and what an earlier run left goes`()

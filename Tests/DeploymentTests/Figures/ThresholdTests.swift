@@ -111,14 +111,17 @@ import Transport
         #expect(actions.count == 4)
     }
 
-    @Test func `an instance that does not answer is forgotten, and its counts are not`() {
+    @Test func `of an instance that does not answer only the figures are forgotten`() {
         var watch = ThresholdWatch([.atoms: Threshold(warn: 75)])
         _ = watch.sampled(atoms([1: 80]), ready: all(2), isWhole: true, now: start)
         _ = watch.sampled([:], ready: all(2), isWhole: true, now: start)
         #expect(watch.states(of: 1).isEmpty)
         #expect(watch.warningCounts[1]?[.atoms] == 1)
         let again = watch.sampled(atoms([1: 80]), ready: all(2), isWhole: true, now: start)
-        #expect(again == [.report(1, .atoms, percent: 80, .warn)])
+        // It was told of already; its end is told, too.
+        #expect(again == [])
+        let restarted = watch.sampled(atoms([1: 10]), ready: all(2), isWhole: true, now: start)
+        #expect(restarted == [.report(1, .atoms, percent: 10, .ok)])
     }
 
     @Test func `what is not configured is not watched`() {
