@@ -14,7 +14,7 @@ import Transport
     ) async throws -> [String: String] {
         let loop = try EventLoop.onOwnThread()
         defer { loop.stop() }
-        for name in StartSecrets.names { folder.write("of systemd\n", name, mode: 0o400) }
+        for name in StartSecrets.names { folder.write("of systemd\n", name, mode: 0o600) }
         var options = DistributionOptions()
         options.cookie = cookie
         let path = try file.map { text in
