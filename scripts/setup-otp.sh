@@ -29,7 +29,7 @@ for release in "$@"; do
 done
 
 # What end-to-end tests need beside Erlang.
-tools=(python3 openssl curl)
+tools=(python3 openssl curl minisign)
 
 roots=${DEPLOYEX_OTP_ROOTS:-$(realpath "$(dirname "${BASH_SOURCE[0]}")/..")/.otp}
 
