@@ -55,7 +55,7 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + watching + describing + verifying + changing + publishing + signing
+        server + showing + watching + describing + verifying + [preflight] + changing + publishing + signing
         + logs + remote
         + login
         + nodes + epmd
