@@ -111,7 +111,7 @@ extension DeploymentEngine {
         case .staged(let number, let release, let decision):
             tellRollout(number, release, now: now) { $0.staged(decision, $1) }
         case .stagingFailed(let number, let release, let reason):
-            tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
+            tellRollout(number, release, now: now) { $0.stagingFailed(reason, $1) }
         case .preCommandsDone(let number, let release):
             plan.notePrepared(release.id)
             tellRollout(number, release, now: now) { $0.preCommandsDone($1) }
@@ -184,7 +184,8 @@ extension DeploymentEngine {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
-            history: plan.record.history, problem: plan.problem, rollout: rollout?.snapshot,
+            history: plan.record.history, good: plan.record.good.map(\.id), problem: plan.problem,
+            rollout: rollout?.snapshot,
             instances: fleet.map(\.snapshot))
     }
 

@@ -234,8 +234,10 @@ extension Rollout {
     }
 
     /// It may also be found out later that what was staged has gone.
-    func stagingFailed(_ reason: String) -> [Action] {
+    func stagingFailed(_ reason: String, _ around: Surroundings) -> [Action] {
         switch phase {
+        // A store gives up what is not wanted any more, and that is nobody's problem.
+        case .staging where around.target?.id != release.id: [.abandon]
         case .staging, .preparing: [.abandon, .postpone(reason: reason)]
         case .stopping, .moving, .upgrading, .awaitingReady: []
         }
