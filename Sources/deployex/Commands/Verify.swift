@@ -106,7 +106,7 @@ struct VerificationText {
         let kind = report.deployment == "hot_upgrade" ? ", upgraded in place" : ""
         fold("\(report.instance ?? "-")  \(report.version ?? "-")\(kind)", indent: 2)
         add("package", report.package)
-        add("sha256", report.sha256)
+        add("sha256", report.sha256.map { Self.text(sha256: $0, report.publishedSHA256) })
         add("signature", report.signature)
         add("files", report.files.map(Self.text))
         add("modules", report.modules.map(Self.text))
@@ -123,6 +123,14 @@ struct VerificationText {
         }
         for text in report.unchecked { add("unchecked", text) }
         add("result", Self.result(report))
+    }
+
+    private static func text(sha256: String, _ published: String?) -> String {
+        switch published {
+        case nil: "\(sha256); none was published to compare it with"
+        case sha256?: "\(sha256), as published"
+        default: sha256
+        }
     }
 
     private static func text(_ files: VerificationReport.Files) -> String {
