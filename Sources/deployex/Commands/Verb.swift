@@ -56,7 +56,7 @@ struct Verb: Sendable {
     /// In the order of the help.
     static let all: [Verb] =
         server + showing + watching + describing + verifying + changing + publishing + signing
-        + logs + remote
+        + notifying + logs + remote
         + login
         + nodes + epmd
         + about
