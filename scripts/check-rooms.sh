@@ -54,7 +54,7 @@ Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
-Deployment/Verification: ReleaseFiles Remote Store Signatures State Archive Status Figures
+Deployment/Verification: ReleaseFiles Remote Store Signatures State Archive Status
 AWS/Signing:
 AWS/Credentials: Signing
 AWS/Secrets: Signing Credentials

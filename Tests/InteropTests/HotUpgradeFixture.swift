@@ -119,7 +119,7 @@ final class HotUpgradeFixture: Sendable {
             .init(name: "counter", from: from, to: to),
             on: DistributedNode(peer, from: node),
             files: HotUpgradeFiles(
-                current: current, staged: staged, package: package(to), files: files),
+                current: current, staged: staged, files: files),
             evaluation: .init(environment: environment(greeting: greeting)) {
                 try await self.run($0, $1, $2, $3, isOfPeer: true)
             },
