@@ -753,6 +753,7 @@ actor Server {
             usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
             thresholds: ThresholdKeeper(
                 configuration.applications, feed: feed, notifier: notifier, log: logger),
+            libraries: LibraryWatch(loop: loop),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {
