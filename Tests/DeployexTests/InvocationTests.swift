@@ -70,6 +70,7 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["logs"], ShowLog(source: .all(of: nil))),
         (["logs", "counter", "-f"], ShowLog(source: .all(of: "counter"), follows: true)),
         (["logs", "deployex"], ShowLog(source: .deployex)),
+        (["notify-test", "--sink", "Slack"], NotifyTest(sink: "slack")),
         (["login-link"], LoginLink()), (["hash-password"], HashPassword()),
         (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
         (["verify"], VerifyInstances(instance: nil)),

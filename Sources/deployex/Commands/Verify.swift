@@ -114,7 +114,7 @@ struct VerificationText {
         let kind = report.deployment == "hot_upgrade" ? ", upgraded in place" : ""
         text.title("\(report.instance ?? "-")  \(report.version ?? "-")\(kind)")
         text.add("package", report.package)
-        text.add("sha256", report.sha256)
+        text.add("sha256", report.sha256.map { Self.text(sha256: $0, report.publishedSHA256) })
         text.add("signature", report.signature)
         text.add("files", report.files.map(Self.text))
         text.add("modules", report.modules.map(Self.text))
@@ -132,6 +132,14 @@ struct VerificationText {
         for unchecked in report.unchecked { text.add("unchecked", unchecked) }
         text.add("result", Self.result(report))
         lines = text.lines
+    }
+
+    private static func text(sha256: String, _ published: String?) -> String {
+        switch published {
+        case nil: "\(sha256); none was published to compare it with"
+        case sha256?: "\(sha256), as published"
+        default: sha256
+        }
     }
 
     private static func text(_ files: VerificationReport.Files) -> String {
