@@ -12,6 +12,8 @@ extension HotUpgrade {
         var relup: Term
         /// Those of the new release.
         var applications: [ReleaseContents.Application]
+        /// The folders in `lib/` that the running release consists of.
+        var runningLibraries: Set<String>
         /// Those whose supervisors may have new children after the upgrade.
         var changedApplications: [String]
         /// The code of the release that runs, and of the new one.
@@ -165,6 +167,7 @@ extension HotUpgrade.Preparation {
         (applications, changedApplications) = (
             comparison.new.applications, comparison.new.applications(changedSince: comparison.old)
         )
+        runningLibraries = Set(comparison.old.applications.compactMap(\.folderName))
         let answer = try StagedAnswer(output: output)
         relup = try Self.relup(answer, plan)
         let (before, after) = (codeBefore, codeAfter)
