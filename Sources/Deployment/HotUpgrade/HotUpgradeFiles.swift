@@ -37,6 +37,11 @@ extension HotUpgradeFiles {
             try copyTree("\(staged)/lib/\(library)", to: folder)
         }
         try copyTree("\(staged)/releases/\(plan.to)", to: releaseFolder(plan.to))
+        // A copy that `mix release` does not make, and `systools:make_tar` and Jellyfish do.
+        let copy = "releases/\(plan.name)-\(plan.to).rel"
+        if try files.status("\(staged)/\(copy)") != nil {
+            try copyTree("\(staged)/\(copy)", to: "\(current)/\(copy)")
+        }
         let relup = relupPath(plan)
         try files.removeFile(relup)
         try Self.write(ErlangFile.bytes([preparation.relup]), to: relup, mode: 0o644, files)
@@ -81,7 +86,6 @@ extension HotUpgradeFiles {
             try files.removeTree("\(current)/lib/\(library)")
         }
         try files.removeTree(releaseFolder(plan.to))
-        // Earlier versions of deployex have put a copy there.
         try files.removeFile("\(current)/releases/\(plan.name)-\(plan.to).rel")
     }
 

@@ -62,7 +62,9 @@ struct HotUpgradeFilesTests {
     @Test func `what the running release has not is placed beside it, with the relup`() throws {
         try tree.write(tree.staged + "/lib/counter-0.1.2/priv/deep/file", "text")
         try tree.write(tree.staged + "/lib/sasl-4.2/other", "not copied")
+        try tree.write(tree.staged + "/releases/counter-0.1.2.rel", "of Jellyfish")
         try place()
+        #expect(try tree.read(tree.current + "/releases/counter-0.1.2.rel") == "of Jellyfish")
         #expect(try tree.read(tree.current + "/lib/counter-0.1.2/priv/deep/file") == "text")
         #expect(try !tree.exists(tree.current + "/lib/sasl-4.2/other"))
         #expect(try tree.files.list(released) == ["counter.rel", "relup", "sys.config"])
