@@ -31,7 +31,7 @@ package actor Deployer {
     /// The application's record as it is to be on disk, and the task that writes it.
     private var unsavedRecord: ApplicationRecord?
     /// The last record that was to be on disk.
-    private var latestRecord: ApplicationRecord?
+    private(set) var latestRecord: ApplicationRecord?
     private var saving: Task<Void, Never>?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {

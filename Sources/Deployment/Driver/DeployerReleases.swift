@@ -47,12 +47,41 @@ extension Deployer {
             from: running, isConnected: isConnected, to: release.version, name: application,
             current: layout.current(number), staged: layout.new(number), files: effects.files,
             loop: loop)
+        // What pre-commands are still to change may be what the configuration is read from.
+        if case .hotUpgrade(let from, _) = decision,
+            release.preCommands.isEmpty || latestRecord?.isPrepared(release.id) == true
+        {
+            await prepareUpgrade(number, from: from, to: release)
+        }
         tell(.staged(number, release, decision))
+    }
+
+    /// Makes what the hot upgrade of an instance needs, while others are still being staged.
+    private func prepareUpgrade(
+        _ number: InstanceNumber, from: String, to release: Release
+    ) async {
+        let replaced = snapshot?.instances[number].current?.id
+        let result = await HotUpgrade.prepare(
+            plan(from: from, to: release), files: upgradeFiles(number),
+            evaluation: evaluation(number), loop: loop)
+        instance(number).prepared = .init(
+            from: replaced, to: release.id, at: loop.now, result: result)
+    }
+
+    /// What was prepared for a hot upgrade, if it still holds. It is used once.
+    private func takePrepared(
+        _ number: InstanceNumber, from: ReleaseID?, to: ReleaseID
+    ) -> HotUpgrade.Prepared? {
+        let prepared = instance(number).prepared.take()
+        return prepared.flatMap {
+            $0.holds(from: from, to: to, now: loop.now) ? $0.result : nil
+        }
     }
 
     /// Removes the remains of a staging that is over.
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
+        instance(number).prepared = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }
@@ -145,11 +174,11 @@ extension Deployer {
     func hotUpgrade(
         _ number: InstanceNumber, from: String, to release: Release, isResumed: Bool = false
     ) async {
-        let (layout, files) = (effects.layout, effects.files)
         let state = instance(number).state
         let replaced = snapshot?.instances[number].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
+        let prepared = takePrepared(number, from: replaced?.id, to: release.id)
         if !isResumed {
             do {
                 try await loop.offload { try state.beginHotUpgrade(to: deployed) }
@@ -159,20 +188,10 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
-        // The release's user can enter the staged folder, but not the folder of the output.
-        let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
         let outcome = await HotUpgrade.run(
-            .init(
-                name: application, from: from, to: release.version,
-                timings: effects.upgradeTimings),
-            on: effects.node(number),
-            files: HotUpgradeFiles(
-                current: layout.current(number), staged: layout.new(number), files: files),
-            evaluation: .init(environment: variables(number)) { [self] in
-                try await evaluate(
-                    $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
-            },
-            isResumed: isResumed, loop: loop, log: effects.log)
+            plan(from: from, to: release), on: effects.node(number), files: upgradeFiles(number),
+            evaluation: evaluation(number), prepared: prepared, isResumed: isResumed, loop: loop,
+            log: effects.log)
         var leftBehind = HotUpgrade.Remains()
         if case .succeededInPart(let remains) = outcome { leftBehind = remains }
         switch outcome {
@@ -207,14 +226,34 @@ extension Deployer {
         }
     }
 
+    private func plan(from: String, to release: Release) -> HotUpgrade.Plan {
+        .init(
+            name: application, from: from, to: release.version, timings: effects.upgradeTimings)
+    }
+
+    private func upgradeFiles(_ number: InstanceNumber) -> HotUpgradeFiles {
+        HotUpgradeFiles(
+            current: effects.layout.current(number), staged: effects.layout.new(number),
+            files: effects.files)
+    }
+
+    private func evaluation(_ number: InstanceNumber) -> HotUpgrade.Evaluation {
+        .init(environment: variables(number)) { [self] in
+            try await evaluate($0, $1, environment: $2, of: number, timeout: $3)
+        }
+    }
+
     /// Runs on the loop, as ``Programs`` requires.
     private func evaluate(
         _ path: String, _ arguments: [String], environment: [String: String],
-        workingFolder: String, timeout: Duration
+        of number: InstanceNumber, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
-        try await programs.collectingOutput(
+        // The release's user can enter the staged folder, but not the folder of the output.
+        let workingFolder =
+            effects.process.user == nil ? records.path : effects.layout.new(number)
+        return try await programs.collectingOutput(
             path, arguments, environment: environment, foreignVariables: foreignVariables,
             workingFolder: workingFolder, setting: effects.process, in: records.path,
-            files: effects.files, timeout: timeout)
+            for: instance(number).name, files: effects.files, timeout: timeout)
     }
 }
