@@ -22,6 +22,8 @@ package actor Deployer {
     var untold: [(number: InstanceNumber, event: ProcessSession.Event)] = []
     /// Whether the log has said that nothing is published; it does so once.
     var hasToldOfWaiting = false
+    /// The package that was unpacked last, or is being.
+    var unpacked: UnpackedRelease?
     private var timer: LoopTimer?
     private var hasFinished = false
     private var isDetached = false

@@ -27,17 +27,12 @@ extension Deployer {
             try await loop.offload { try state.completeMove() }
             let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
-            let summary: UnpackSummary
-            do {
-                summary = try await effects.unpack(package, layout.new(number), release)
-            } catch {
-                if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
-                throw error
-            }
+            let (summary, source) = try await unpack(package, of: release, for: number)
+            let copied = source.map { ", copied from instance: \($0)" } ?? ""
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
-                    + "\(summary.byteCount >> 20) MiB in \((loop.now - begin).roughText)")
+                    + "\(summary.byteCount >> 20) MiB in \((loop.now - begin).roughText)\(copied)")
         } catch {
             await discardStaged(number)
             return tell(.stagingFailed(number, release, reason: "\(error)"))
@@ -54,6 +49,61 @@ extension Deployer {
             await prepareUpgrade(number, from: from, to: release)
         }
         tell(.staged(number, release, decision))
+    }
+
+    /// Unpacks a package for an instance. What has been unpacked for another one, or is being, is
+    /// copied, which takes a fraction of the time.
+    /// - Returns: also the instance that it was copied from.
+    private func unpack(
+        _ package: LocalPackage, of release: Release, for number: InstanceNumber
+    ) async throws -> (UnpackSummary, InstanceNumber?) {
+        if let other = unpacked, other.number != number, other.release == release,
+            other.package == package, let summary = await copy(other, to: number)
+        {
+            return (summary, other.number)
+        }
+        let (effects, folder) = (effects, effects.layout.new(number))
+        let work = Task<Result<UnpackSummary, any Error>, Never>(executorPreference: loop) {
+            do {
+                return .success(try await effects.unpack(package, folder, release))
+            } catch {
+                return .failure(error)
+            }
+        }
+        unpacked = UnpackedRelease(
+            number: number, release: release, package: package, work: work)
+        do {
+            return (try await work.value.get(), nil)
+        } catch {
+            if unpacked?.number == number { unpacked = nil }
+            if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
+            throw error
+        }
+    }
+
+    /// Copies what is unpacked for another instance; `nil` if that is not possible.
+    private func copy(
+        _ other: UnpackedRelease, to number: InstanceNumber
+    ) async -> UnpackSummary? {
+        let (effects, release) = (effects, other.release)
+        let (source, folder) = (effects.layout.new(other.number), effects.layout.new(number))
+        let copying = Task<UnpackSummary?, Never>(executorPreference: loop) {
+            guard case .success(let summary) = await other.work.value else { return nil }
+            do {
+                try await effects.copyUnpacked(source, summary, folder, release)
+                return summary
+            } catch {
+                effects.log(.info, "Unpacking again instead of copying: \(error)")
+                return nil
+            }
+        }
+        // What is copied stays until then.
+        let before = instance(other.number).folderWork
+        instance(other.number).folderWork = begin { _ in
+            await before?.value
+            _ = await copying.value
+        }
+        return await copying.value
     }
 
     /// Makes what the hot upgrade of an instance needs, while others are still being staged.
@@ -82,6 +132,7 @@ extension Deployer {
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
         instance(number).prepared = nil
+        if unpacked?.number == number { unpacked = nil }
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }

@@ -45,3 +45,11 @@ final class DrivenInstance {
         keeper = InstanceRecordKeeper(InstanceRecord(name: name), in: records)
     }
 }
+
+/// A package that is unpacked in an instance's `new`, or is being.
+struct UnpackedRelease {
+    var number: InstanceNumber
+    var release: Release
+    var package: LocalPackage
+    var work: Task<Result<UnpackSummary, any Error>, Never>
+}
