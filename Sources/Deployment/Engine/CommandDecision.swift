@@ -106,7 +106,7 @@ struct CommandDesk {
             [told, .tell(number, .release), .tell(number, .restart)])
     }
 
-    /// What is staged for the instance, or is being staged, is discarded by ``Preparation``.
+    /// What is staged for the instance, or is being staged, is discarded by ``FleetStaging``.
     private func stop(_ number: InstanceNumber) -> CommandDecision {
         let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(

@@ -12,7 +12,7 @@ package import Transport
 /// - ``ReleasePlan`` names the target, the release that is to run: the one that an operator or else
 ///   the catalog names, or the last good release when that one is ghosted.
 /// - ``Fleet`` holds the instances, and says which of them serve and may be spared.
-/// - ``Preparation`` stages the target for all instances that need its package.
+/// - ``FleetStaging`` stages the target for all instances that need its package.
 /// - ``Rollout`` brings one instance to the target, once all of these are staged. The next one
 ///   begins when that instance is ready.
 ///
@@ -23,7 +23,7 @@ package struct DeploymentEngine {
     private let configuration: EngineConfiguration
     private var plan: ReleasePlan
     private var fleet = Fleet()
-    private var preparation = Preparation()
+    private var staging = FleetStaging()
     private var rollout: Rollout?
     private var life = Life.running
     /// The actions that the current event has led to so far.
@@ -111,10 +111,10 @@ extension DeploymentEngine {
         case .shutdownRequested: shutDown(now: now)
 
         case .staged(let number, let release, let decision):
-            preparation.staged(number, release, decision, now: now)
+            staging.staged(number, release, decision, now: now)
         case .stagingFailed(let number, let release, let reason):
-            if preparation.isStaging(number, release) {
-                preparation.failed(number, release, reason)
+            if staging.isStaging(number, release) {
+                staging.failed(number, release, reason)
             } else {
                 tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
             }
@@ -191,7 +191,7 @@ extension DeploymentEngine {
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
             history: plan.record.history, good: plan.record.good.map(\.id), problem: plan.problem,
-            rollout: rollout?.snapshot ?? preparation.snapshot, instances: fleet.map(\.snapshot))
+            rollout: rollout?.snapshot ?? staging.snapshot, instances: fleet.map(\.snapshot))
     }
 
     /// Passes the event to the rollout, if it concerns the rollout's instance and release.
@@ -231,7 +231,7 @@ extension DeploymentEngine {
     private mutating func settle(now: MonotonicTime) -> [EngineAction] {
         for number in fleet.numbers { tell(number, now: now) { $0.timePassed(now: now) } }
         if isShuttingDown {
-            perform(preparation.update(nil, now: now), now: now)
+            perform(staging.update(nil, now: now), now: now)
             finishIfStopped()
         } else {
             if plan.timePassed(now: now) { actions.append(.readCatalog) }
@@ -242,7 +242,7 @@ extension DeploymentEngine {
             if rollout == nil { resumeInterrupted(now: now) }
             prepare(now: now)
             if rollout == nil { beginRollout(now: now) }
-            if rollout == nil, !preparation.isUnderWay { startAwaiting(now: now) }
+            if rollout == nil, !staging.isUnderWay { startAwaiting(now: now) }
             for number in fleet.numbers { tell(number, now: now) { $0.probeIfDue(now: now) } }
         }
         for number in fleet.numbers {
@@ -283,10 +283,10 @@ extension DeploymentEngine {
 
     /// Stages the target wherever its package is needed, and discards what is staged elsewhere.
     private mutating func prepare(now: MonotonicTime) {
-        var wanted: Preparation.Wanted?
+        var wanted: FleetStaging.Wanted?
         // What would be fetched may be another publication of the version, if there is one by now.
         if let target, plan.record.isInStore(target.id) {
-            wanted = Preparation.Wanted(
+            wanted = FleetStaging.Wanted(
                 release: target,
                 instances: fleet.filter {
                     $0.number != rollout?.instance && !$0.isStoppedByOperator
@@ -296,7 +296,7 @@ extension DeploymentEngine {
                     && plan.mayBegin(target, in: fleet, now: now),
                 isIdle: rollout == nil, failureCount: plan.failureCount(of: target))
         }
-        perform(preparation.update(wanted, now: now), now: now)
+        perform(staging.update(wanted, now: now), now: now)
     }
 
     private mutating func beginRollout(now: MonotonicTime) {
@@ -309,10 +309,10 @@ extension DeploymentEngine {
         // The way back does not wait for what others need.
         let next = fleet.next {
             plan.isOutdated($0, target)
-                && (plan.isReverted($0, to: target) || preparation.mayDeploy($0.number))
+                && (plan.isReverted($0, to: target) || staging.mayDeploy($0.number))
         }
         guard let next else { return }
-        if let staged = preparation.take(next.number) {
+        if let staged = staging.take(next.number) {
             begin(
                 Rollout.deploying(target, staged, at: next.number, surroundings(now: now)),
                 now: now)
@@ -352,7 +352,7 @@ extension DeploymentEngine {
         }
     }
 
-    private mutating func perform(_ wanted: [Preparation.Action], now: MonotonicTime) {
+    private mutating func perform(_ wanted: [FleetStaging.Action], now: MonotonicTime) {
         for action in wanted {
             switch action {
             case .ask(let action): actions.append(action)

@@ -2,7 +2,7 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// One instance on its way to a release: from what ``Preparation`` has staged until the instance is
+/// One instance on its way to a release: from what ``FleetStaging`` has staged until the instance is
 /// ready with it, or the rollout ends early. There is at most one rollout at a time. It does no I/O
 /// and reads no clock.
 ///
@@ -52,7 +52,7 @@ struct Rollout: Equatable {
 
     /// Begins with what is staged, in a phase that has no step of its own yet.
     private init(
-        instance: InstanceNumber, release: Release, _ staged: Preparation.Staged,
+        instance: InstanceNumber, release: Release, _ staged: FleetStaging.Staged,
         now: MonotonicTime
     ) {
         self.instance = instance
@@ -183,12 +183,12 @@ extension Rollout {
         // Nothing is under way before that.
         rollout.steps = []
         let actions = rollout.stop(for: .reversion, around)
-        return (rollout, [.log(.info, Preparation.text(instance, target))] + actions)
+        return (rollout, [.log(.info, FleetStaging.text(instance, target))] + actions)
     }
 
     /// Brings an instance to `target`, which is staged there.
     static func deploying(
-        _ target: Release, _ staged: Preparation.Staged, at number: InstanceNumber,
+        _ target: Release, _ staged: FleetStaging.Staged, at number: InstanceNumber,
         _ around: Surroundings
     ) -> (Rollout, [Action]) {
         var rollout = Rollout(instance: number, release: target, staged, now: around.now)

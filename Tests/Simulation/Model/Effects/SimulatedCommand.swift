@@ -21,6 +21,7 @@ extension SimulatedProcess {
                 self = .evaluation(
                     folder: folder, running: program.environment["DEPLOYEX_RUNNING_RELEASE"],
                     output: program.stdoutPath)
+                world.invariants.evaluates(folder, world)
                 for path in [program.stdoutPath, program.stderrPath] { world.write([], to: path) }
                 return
             }

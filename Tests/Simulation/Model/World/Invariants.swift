@@ -262,6 +262,11 @@ final class Invariants {
         ghosts.formUnion(Set(record.ghosted.map(\.id)).subtracting(absolved))
     }
 
+    /// A release is asked for its configuration.
+    func evaluates(_ folder: String, _ world: SimulatedWorld) {
+        if let wrong = stagings.evaluated(folder, world) { fail(wrong) }
+    }
+
     func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
         guard succeeded else { return }
         preparedCount[id, default: 0] += 1
@@ -274,7 +279,9 @@ final class Invariants {
         _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
     ) {
         guard let deployer = world.deployex else { return }
-        if let wrong = stagings.examine(actions, after: event, deployer.snapshot) { fail(wrong) }
+        if let wrong = stagings.examine(actions, after: event, deployer.snapshot, at: world.now) {
+            fail(wrong)
+        }
         if case .promoted(let number, _) = event,
             world.disk.image.status(world.layout.instanceFolder(number) + "/journal.json") == nil
         {

@@ -9,6 +9,10 @@ struct Stagings {
     private var underWay: Set<InstanceNumber> = []
     private var staged: [InstanceNumber: ReleaseID] = [:]
     private var failed: [InstanceNumber: ReleaseID] = [:]
+    private var stagedAt: [InstanceNumber: MonotonicTime] = [:]
+    /// The hot upgrades under way for which everything was made when their release was staged: until
+    /// when that holds.
+    private var upgrading: [InstanceNumber: MonotonicTime] = [:]
     /// The rollout that was looked at last.
     private var seen: (instance: InstanceNumber, begin: MonotonicTime)?
     /// Since when something stands staged that nobody wants.
@@ -19,13 +23,18 @@ struct Stagings {
 
     /// Returns what is wrong with the decisions.
     mutating func examine(
-        _ actions: [EngineAction], after event: EngineEvent, _ snapshot: ApplicationSnapshot
+        _ actions: [EngineAction], after event: EngineEvent, _ snapshot: ApplicationSnapshot,
+        at now: MonotonicTime
     ) -> String? {
         var wrong: [String] = []
         switch event {
         case .staged(let number, let release, _):
             underWay.remove(number)
             staged[number] = release.id
+            stagedAt[number] = now
+        case .hotUpgraded(let number, _, _), .hotUpgradeFailed(let number, _, _, _),
+            .nodeRestarts(let number, _, _), .configurationFailed(let number, _, _, _):
+            upgrading[number] = nil
         case .stagingFailed(let number, let release, _):
             underWay.remove(number)
             staged[number] = nil
@@ -43,6 +52,9 @@ struct Stagings {
             case .promote(let number, let release), .hotUpgrade(let number, _, let release):
                 if staged[number] != release.id {
                     wrong.append("instance \(number): \(release.version) is not staged: \(action)")
+                }
+                if case .hotUpgrade = action, release.preCommands.isEmpty {
+                    upgrading[number] = stagedAt[number].map { $0 + .seconds(50) }
                 }
             default: break
             }
@@ -73,6 +85,14 @@ struct Stagings {
         }
     }
 
+    /// What the node waits for has been made before.
+    func evaluated(_ folder: String, _ world: SimulatedWorld) -> String? {
+        for (number, end) in upgrading where world.layout.new(number) == folder && world.now < end {
+            return "instance \(number): its configuration is asked for while it is upgraded"
+        }
+        return nil
+    }
+
     // MARK: On the disk
 
     mutating func logged(_ text: String) {
@@ -95,9 +115,14 @@ struct Stagings {
             let number = instance.number
             let standing = StandingRelease(
                 in: world.layout.new(number), of: Scenario.application, world.disk.image)
-            let isWanted =
-                !instance.isStoppedByOperator && standing.version == snapshot.targetVersion
-                && instance.current?.version != standing.version
+            var isWanted = false
+            if case .whole(let release) = standing, !instance.isStoppedByOperator {
+                // The same version with other bytes may be wanted, too.
+                isWanted =
+                    release.version == snapshot.targetVersion
+                    && instance.current?.id
+                        != ReleaseID(version: release.version, hash: release.hash)
+            }
             if standing == .nothing { stuck.remove(number) }
             guard standing != .nothing, !isWanted, !stuck.contains(number),
                 snapshot.rollout?.instance != number

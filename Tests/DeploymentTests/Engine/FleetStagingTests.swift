@@ -5,7 +5,7 @@ import Transport
 @testable import Deployment
 
 /// All instances are staged before the first of them is touched.
-@Suite struct PreparationTests {
+@Suite struct FleetStagingTests {
     private let hot = UpgradeDecision.hotUpgrade(from: "0.1.0", to: "0.1.1")
 
     /// So many instances that run 0.1.0 well, after 0.1.1 was published.

@@ -18,7 +18,7 @@ internal import Transport
 /// that have been staged go on. The others are tried again after them.
 ///
 /// What is not wanted any more is discarded as soon as no answer about it is under way.
-struct Preparation: Equatable {
+struct FleetStaging: Equatable {
     private var entries: [InstanceNumber: Entry] = [:]
 
     private struct Entry: Equatable {
@@ -77,7 +77,7 @@ struct Preparation: Equatable {
 
 // MARK: What it is
 
-extension Preparation {
+extension FleetStaging {
     /// Whether something is being staged.
     var isUnderWay: Bool { stagingCount > 0 }
 
@@ -116,7 +116,7 @@ extension Preparation {
 
 // MARK: What happens
 
-extension Preparation {
+extension FleetStaging {
     mutating func staged(
         _ number: InstanceNumber, _ release: Release, _ decision: UpgradeDecision,
         now: MonotonicTime
