@@ -44,6 +44,7 @@ Supervisor/Logs: Disk Instances
 Deployment/JSON:
 Deployment/Remote:
 Deployment/ReleaseFiles: JSON
+Deployment/RelupWriting: ReleaseFiles
 Deployment/HotUpgrade: ReleaseFiles Remote
 Deployment/Store: JSON ReleaseFiles
 Deployment/Signatures: Store

@@ -87,8 +87,8 @@ struct ReleaseComparison {
             let isRestarted = relup.starts(application.name, from: old.version)
             for module in changed where !isRestarted && !asked.contains(module) {
                 let path = "\(newFolder)/\(module).beam"
-                let bytes = try files.read(path, limit: BeamCode.maximumByteCount)
-                if try !BeamCode.behaviours(of: bytes).isDisjoint(with: Self.supervisors),
+                let bytes = try files.read(path, limit: BeamFile.maximumByteCount)
+                if try !BeamFile(bytes).behaviours().isDisjoint(with: Self.supervisors),
                     try files.status("\(oldFolder)/\(module).beam") != nil
                 {
                     return "\(application.name) \(application.version): the supervisor \(module) "
@@ -127,14 +127,7 @@ struct ReleaseComparison {
             let bytes = try ErlangFile.read(
                 path, limit: ReleaseContents.maximumByteCount, files: files)
         else { return nil }
-        guard let parts = try ErlangFile.terms(bytes).first?.asTuple, parts.count == 3 else {
-            return nil
-        }
-        for case .tuple(let pair) in parts[2].asList ?? []
-        where pair.count == 2 && pair[0] == .atom("mod") {
-            return pair[1]
-        }
-        return nil
+        return try ApplicationFile(bytes)["mod"]
     }
 
     // MARK: Files
@@ -183,7 +176,7 @@ struct ReleaseComparison {
             guard before.byteCount == after.byteCount else { return false }
             return try files.isSame(old, new)
         }
-        let limit = BeamCode.maximumByteCount
+        let limit = BeamFile.maximumByteCount
         let (first, second) = (
             try files.read(old, limit: limit), try files.read(new, limit: limit)
         )

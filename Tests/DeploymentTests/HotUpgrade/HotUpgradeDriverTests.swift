@@ -132,8 +132,8 @@ struct HotUpgradeDriverTests {
     {
         let tree = ReleaseTree()
         try tree.hotUpgrade()
-        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", BeamFile.bytes(code: "1"))
-        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", BeamFile.bytes(code: "2"))
+        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", SampleBeam.bytes(code: "1"))
+        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", SampleBeam.bytes(code: "2"))
         let node = PretendedNode(tree)
         expectFailure(
             [.finish(await run(node, tree))],
