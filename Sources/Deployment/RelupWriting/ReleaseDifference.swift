@@ -47,6 +47,13 @@ struct ReleaseDifference {
         guard count <= Self.maximumCount else { throw .tooManyModules(count: count) }
     }
 
+    /// Leaves aside all other modules, and what is removed.
+    mutating func keep(only names: Set<String>) {
+        changed = changed.filter { names.contains($0.key) }
+        added = added.filter { names.contains($0.key) }
+        removed = []
+    }
+
     private static func modules(
         of release: ReleaseCode
     ) throws(RelupRefusal) -> [String: (code: ModuleCode, place: Place)] {
@@ -116,6 +123,16 @@ extension ReleaseDifference {
             try checkVersion(of: name)
             // Here it is added; on the way back it is removed.
             guard code.hasAttributes else { throw .withoutAttributes(module: name) }
+        }
+    }
+
+    /// The same of some modules alone.
+    func check(only names: Set<String>) throws(RelupRefusal) {
+        for name in names.sorted() {
+            if let module = changed[name] { try check(name, module.old, module.new) }
+            if let code = added[name], !code.hasAttributes {
+                throw .withoutAttributes(module: name)
+            }
         }
     }
 

@@ -95,6 +95,24 @@ struct RelupSection {
         return steps
     }
 
+    /// The pieces for a relup that has its own instructions for everything else: what is read
+    /// before the point of no return, what is loaded behind it, what follows the other loads, and
+    /// what comes last.
+    func loadsAndProtocols() throws(RelupRefusal) -> (
+        before: [Term], loads: [Term], protocols: [Term], last: [Term]
+    ) {
+        let (changed, added) = (difference.changed, difference.added)
+        let order = ModuleOrder.sorted(Set(changed.keys).union(added.keys)) { name in
+            changed[name]?.new.uses ?? added[name]?.uses ?? []
+        }
+        return (
+            try objectCode(order) + configuration, try order.map(load),
+            exchangedProtocols(isBefore: true)
+                + (try loadProtocols(difference.protocols.sorted())),
+            exchangedProtocols(isBefore: false) + (try changedManifests())
+        )
+    }
+
     // MARK: Modules
 
     /// Reads all files before anything changes. A module of no application is a protocol that has
