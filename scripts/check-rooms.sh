@@ -45,7 +45,7 @@ Deployment/JSON:
 Deployment/Remote:
 Deployment/ReleaseFiles: JSON
 Deployment/RelupWriting: ReleaseFiles
-Deployment/HotUpgrade: ReleaseFiles Remote
+Deployment/HotUpgrade: ReleaseFiles Remote RelupWriting
 Deployment/Store: JSON ReleaseFiles
 Deployment/Signatures: Store
 Deployment/State: ReleaseFiles Store
@@ -55,7 +55,7 @@ Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
 Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
-Deployment/Verification: ReleaseFiles Remote Store Signatures State Archive Status Figures
+Deployment/Verification: ReleaseFiles RelupWriting Remote Store Signatures State Archive Status
 AWS/Signing:
 AWS/Credentials: Signing
 AWS/Secrets: Signing Credentials

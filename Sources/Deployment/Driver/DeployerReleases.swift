@@ -27,7 +27,6 @@ extension Deployer {
             try await loop.offload { try state.completeMove() }
             let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
-            instance(number).package = package
             let summary: UnpackSummary
             do {
                 summary = try await effects.unpack(package, layout.new(number), release)
@@ -35,7 +34,6 @@ extension Deployer {
                 if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
                 throw error
             }
-            instance(number).packageSHA256 = summary.sha256
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
@@ -47,16 +45,14 @@ extension Deployer {
         let isConnected = snapshot?.instances[number].isConnected ?? false
         let decision = await HotUpgrade.decide(
             from: running, isConnected: isConnected, to: release.version, name: application,
-            current: layout.current(number), staged: layout.new(number), files: effects.files,
-            loop: loop)
+            current: layout.current(number), staged: layout.new(number),
+            mode: configuration.hotUpgrade, files: effects.files, loop: loop)
         tell(.staged(number, release, decision))
     }
 
     /// Removes the remains of a staging that is over.
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
-        instance(number).package = nil
-        instance(number).packageSHA256 = nil
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }
@@ -168,12 +164,10 @@ extension Deployer {
         let outcome = await HotUpgrade.run(
             .init(
                 name: application, from: from, to: release.version,
-                timings: effects.upgradeTimings),
+                timings: effects.upgradeTimings, mode: configuration.hotUpgrade),
             on: effects.node(number),
             files: HotUpgradeFiles(
-                current: layout.current(number), staged: layout.new(number),
-                package: instance(number).package?.path ?? "",
-                sha256: instance(number).packageSHA256 ?? release.sha256, files: files),
+                current: layout.current(number), staged: layout.new(number), files: files),
             evaluation: .init(environment: variables(number)) { [self] in
                 try await evaluate(
                     $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)

@@ -17,11 +17,6 @@ final class DrivenInstance {
     var unsent: (session: any RunningSession, send: @Sendable (any RunningSession) -> Void)?
     /// The latest work on its folders.
     var folderWork: Task<Void, Never>?
-    /// The package of the staged release; a hot upgrade hands it to the node.
-    var package: LocalPackage?
-    /// The SHA-256 of the package that was unpacked, if it was checked.
-    var packageSHA256: String?
-
     /// The applications that its node must have started, and the version that needs them.
     var required: (version: String, applications: [String])?
 

@@ -34,7 +34,10 @@ struct ReleaseComparison {
     // MARK: What no relup can change
 
     /// What takes effect only with a start of the new release's own folder; `nil` if nothing does.
-    func obstacle() throws(FileSystemError) -> UpgradeDecision.Reason? {
+    /// - Parameter takesProtocols: whether the relup will load consolidated protocols.
+    func obstacle(
+        takesProtocols: Bool = false
+    ) throws(FileSystemError) -> UpgradeDecision.Reason? {
         for name in ["env.sh", "vm.args"] {
             let (before, after) = (
                 "\(current)/releases/\(old.version)/\(name)",
@@ -42,9 +45,10 @@ struct ReleaseComparison {
             )
             guard try isEqual(before, after) else { return .changedSetting(name) }
         }
-        if let path = try difference(
-            "\(current)/releases/\(old.version)/consolidated",
-            "\(staged)/releases/\(new.version)/consolidated", ofStagedOnly: false)
+        if !takesProtocols,
+            let path = try difference(
+                "\(current)/releases/\(old.version)/consolidated",
+                "\(staged)/releases/\(new.version)/consolidated", ofStagedOnly: false)
         {
             return .changedProtocol(Self.module(path))
         }
@@ -67,7 +71,11 @@ struct ReleaseComparison {
     // MARK: What this relup does not change
 
     /// Why `relup` would leave something of the old release running; `nil` if it does not.
-    func omission(in relup: Relup) throws(FileSystemError) -> String? {
+    /// - Parameter protocols: modules that mix has consolidated: they are not loaded from the
+    ///   applications.
+    func omission(
+        in relup: Relup, besides protocols: Set<String> = []
+    ) throws(FileSystemError) -> String? {
         let loaded = relup.loadedModules(from: old.version)
         let asked = relup.changedProcesses(from: old.version)
         for application in new.applications {
@@ -79,7 +87,7 @@ struct ReleaseComparison {
                 "\(current)/lib/\(application.name)-\(before)/ebin", "\(staged)/lib/\(library)/ebin"
             )
             let changed = try changedModules(oldFolder, newFolder)
-            let missed = changed.filter { !loaded.contains($0) }
+            let missed = changed.filter { !loaded.contains($0) && !protocols.contains($0) }
             guard missed.isEmpty else {
                 return "\(application.name) \(application.version): changed, and not loaded: "
                     + listed(missed.sorted())

@@ -1,4 +1,5 @@
 internal import Supervisor
+internal import Transport
 
 /// The part of a compiled module that runs: what `beam_lib:md5/1` and `Module:module_info(md5)`
 /// take the digest of. Debug information, documentation, line numbers and attributes are not in it,
@@ -13,8 +14,12 @@ struct BeamCode: Equatable, Sendable {
 
     private var chunks: [[UInt8]?]
 
-    /// The bytes whose MD5 is the module's.
-    var digested: [UInt8] { Array(chunks.compactMap { $0 }.joined()) }
+    /// What the node says that has loaded it: `Module:module_info(md5)`.
+    var digest: [UInt8] {
+        var digest = Digest(.md5)
+        for chunk in chunks.compactMap({ $0 }) { digest.update(chunk) }
+        return digest.value()
+    }
 
     /// - Throws: `FileSystemError.unusable` for bytes that are no beam file.
     init(_ file: [UInt8]) throws(FileSystemError) {

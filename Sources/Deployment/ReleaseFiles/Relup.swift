@@ -80,4 +80,22 @@ struct Relup: Equatable, Sendable {
                 }
         }
     }
+
+    /// The relup with one more instruction, which comes first on the way from `version`.
+    static func adding(
+        _ instruction: Term, to relup: Term, from version: String
+    ) throws(FileSystemError) -> Term {
+        guard var parts = relup.asTuple, parts.count == 3, let upgrades = parts[1].asList else {
+            throw .unusable("it is no relup")
+        }
+        parts[1] = .list(
+            upgrades.map { upgrade in
+                guard var fields = upgrade.asTuple, fields.count == 3,
+                    fields[0].asText == version, let instructions = fields[2].asList
+                else { return upgrade }
+                fields[2] = .list([instruction] + instructions)
+                return .tuple(fields)
+            })
+        return .tuple(parts)
+    }
 }

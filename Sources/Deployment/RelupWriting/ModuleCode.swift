@@ -1,5 +1,4 @@
 internal import Supervisor
-internal import Transport
 
 /// What a relup has to know of a compiled module.
 package struct ModuleCode: Equatable, Sendable {
@@ -114,7 +113,7 @@ extension ModuleCode {
         guard atoms.first == name else {
             throw .unusable("it holds the module \(shortened(atoms.first ?? "", to: 300))")
         }
-        digest = Digest.sha256(BeamCode(beam).digested)
+        digest = BeamCode(beam).digest
         hasAttributes = beam["Attr"] != nil
         behaviours = try beam.behaviours()
         exports = Set(

@@ -80,6 +80,12 @@ struct ReleaseDifference {
         inOrderOfStart(old.applications.filter { new.application($0.name) == nil }).reversed()
     }
 
+    /// The modules that are removed while their application goes on.
+    var removedWhileRunning: [String] {
+        let stopped = removedApplications.flatMap(\.modules.keys)
+        return removed.subtracting(stopped).sorted()
+    }
+
     /// The applications of the new release that have changed or new code, or need one that has.
     var applicationsToWaitFor: Set<String> {
         var found = Set(changed.keys.compactMap { places[$0]?.application })

@@ -23,6 +23,26 @@ package struct RelupCompletion: Sendable {
         return touched.subtracting(named).sorted()
     }
 
+    /// A relup of this one upgrade with what it leaves out. Its way back stays as it is.
+    package func completed(relup: Term) throws(RelupRefusal) -> Term {
+        guard var parts = relup.asTuple, parts.count == 3, let upgrades = parts[1].asList else {
+            return relup
+        }
+        var completed: [Term] = []
+        for upgrade in upgrades {
+            guard var fields = upgrade.asTuple, fields.count == 3,
+                fields[0].asText == difference.old.version, let own = fields[2].asList
+            else {
+                completed.append(upgrade)
+                continue
+            }
+            fields[2] = .list(try self.completed(own))
+            completed.append(.tuple(fields))
+        }
+        parts[1] = .list(completed)
+        return .tuple(parts)
+    }
+
     /// The instructions with what they leave out.
     ///
     /// Consolidated protocols belong to no application, so that no appup can name them: they are

@@ -38,7 +38,7 @@ package struct RelupWriter: Sendable {
                 difference: down, direction: .down, root: root, script: script,
                 configuration: configuration
             ).instructions(),
-            suspended: RelupSection.suspended(up), removed: up.removed.sorted())
+            suspended: RelupSection.suspended(up), removed: up.removedWhileRunning)
     }
 }
 
@@ -51,7 +51,7 @@ package struct WrittenRelup: Equatable, Sendable {
     /// The modules whose processes are suspended on the way up. A process that runs one of them,
     /// and that no supervisor's child names it for, is not found.
     package var suspended: [String]
-    /// The modules that are gone afterwards. A process that runs one of them ends with an error at
+    /// The modules of applications that stay that are gone afterwards. A process that runs one of them ends with an error at
     /// its next call, unless its supervisor's new children leave it out.
     package var removed: [String]
 

@@ -59,14 +59,6 @@ package struct PackageContents: Equatable, Sendable {
         return contents
     }
 
-    /// The digest of a module's code.
-    /// - Throws: for bytes that are no beam file.
-    static func codeDigest(_ bytes: [UInt8]) throws(FileSystemError) -> [UInt8] {
-        var digest = Digest(.md5)
-        digest.update(try BeamCode(bytes).digested)
-        return digest.value()
-    }
-
     /// The module that a file in an `ebin` folder, or in another one, holds.
     static func module(_ path: String) -> String? {
         guard path.hasSuffix(".beam") else { return nil }
@@ -158,7 +150,7 @@ private struct PackageReading: ~Copyable {
         guard isModule else { return }
         do throws(FileSystemError) {
             guard let module else { throw .tooLarge(path: path, limit: BeamFile.maximumByteCount) }
-            contents.code[path] = try PackageContents.codeDigest(module)
+            contents.code[path] = try BeamCode(module).digest
         } catch {
             contents.unreadableModules.append(path)
         }

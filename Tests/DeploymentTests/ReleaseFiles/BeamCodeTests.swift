@@ -2,6 +2,7 @@ import ExternalTermFormat
 import Supervisor
 import TestKit
 import Testing
+import Transport
 
 @testable import Deployment
 
@@ -59,7 +60,9 @@ enum SampleBeam {
         let bytes = SampleBeam.bytes([
             ("LitT", [7]), ("Code", [3]), ("AtU8", [2]), ("ImpT", [5]), ("StrT", [4]),
         ])
-        #expect(try BeamCode(bytes).digested == [2, 3, 4, 5, 7])
+        var expected = Digest(.md5)
+        expected.update([2, 3, 4, 5, 7])
+        #expect(try BeamCode(bytes).digest == expected.value())
     }
 
     @Test func `a module's behaviours are in its attributes`() throws {

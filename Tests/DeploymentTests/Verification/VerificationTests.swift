@@ -250,7 +250,7 @@ import Transport
         #expect(found.code.keys.sorted() == ["lib/m.beam"])
         #expect(
             try found.code["lib/m.beam"]
-                == PackageContents.codeDigest(SampleBeam.bytes(code: "1", debug: "b")))
+                == BeamCode(SampleBeam.bytes(code: "1", debug: "b")).digest)
         #expect(found.unreadableModules == ["lib/bad.beam"])
         #expect(found.startErlData == Array("13.1 1.0.0\n".utf8))
         #expect(

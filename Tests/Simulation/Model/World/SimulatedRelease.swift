@@ -74,18 +74,6 @@ package struct SimulatedRelease: Equatable, Sendable {
         try staging.put(temporary)
     }
 
-    /// Adds this version to the release in `folder`, as `unpack_release` does.
-    package func add(to folder: String, _ image: inout DiskImage) throws(FileSystemError) {
-        for (path, bytes) in versionFiles {
-            var parent = folder
-            for name in DiskImage.names(of: path).dropLast() {
-                parent += "/" + name
-                try image.makeFolder(parent, mode: 0o755)
-            }
-            try image.overwrite("\(folder)/\(path)", with: bytes)
-        }
-    }
-
     /// What `make_permanent` does: two files, each truncated and written anew, neither synced.
     package func makePermanent(
         in folder: String, _ image: inout DiskImage
