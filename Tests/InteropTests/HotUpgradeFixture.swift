@@ -113,10 +113,10 @@ final class HotUpgradeFixture: Sendable {
     }
 
     func upgrade(
-        from: String, to: String, greeting: String
+        from: String, to: String, greeting: String, mode: HotUpgrade.Mode = .appup
     ) async throws -> HotUpgrade.Outcome {
         await HotUpgrade.run(
-            .init(name: "counter", from: from, to: to),
+            .init(name: "counter", from: from, to: to, mode: mode),
             on: DistributedNode(peer, from: node),
             files: HotUpgradeFiles(
                 current: current, staged: staged, files: files),

@@ -133,6 +133,88 @@ struct HotUpgradeInteropTests {
         }
     }
 
+    @Test func `a package without an appup is upgraded by a relup of deployex's own, and back`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            let processID = try await fixture.processID()
+            try await fixture.unpack("0.2.0", into: fixture.staged)
+            func decision(_ mode: HotUpgrade.Mode) async -> UpgradeDecision {
+                await HotUpgrade.decide(
+                    from: "0.1.1", isConnected: true, to: "0.2.0", name: "counter",
+                    current: fixture.current, staged: fixture.staged, mode: mode,
+                    files: fixture.files, loop: fixture.loop)
+            }
+            #expect(await decision(.appup) == .fullDeployment(reason: .notOneAppup(paths: [])))
+            #expect(await decision(.off) == .fullDeployment(reason: .off))
+            #expect(await decision(.auto) == .hotUpgrade(from: "0.1.1", to: "0.2.0"))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.2.0", greeting: "after", mode: .auto)
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+            #expect(try await fixture.greeting() == "after")
+            #expect(try await fixture.releases() == ["0.2.0 permanent 12", "0.1.1 old 12"])
+            // Nobody looks for protocols where the old release has them.
+            let path = try await fixture.call("code", "get_path").asList?.compactMap(\.asText)
+            #expect(
+                path?.filter { $0.hasSuffix("consolidated") }
+                    == [fixture.current + "/releases/0.2.0/consolidated"])
+            let down = try await fixture.call(
+                "release_handler", "install_release", .charlist("0.1.1"),
+                [.tuple([.atom("update_paths"), true])])
+            #expect(down.asTuple?.first == .atom(.ok))
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+        }
+    }
+
+    @Test func `what an appup leaves out is loaded, too, and without that nothing is upgraded`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let server = "[{update, 'Elixir.Counter.Server', {advanced, []}}]"
+            let appup = "{\"0.1.2\", [{\"0.1.1\", \(server)}], [{\"0.1.1\", \(server)}]}.\n"
+            try fixture.files.replaceFile(
+                fixture.staged + "/lib/counter-0.1.2/ebin/counter.appup", with: Array(appup.utf8),
+                mode: 0o644)
+            let processID = try await fixture.processID()
+            let refused = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            guard case .failed(let reason, nodeIsUntouched: true) = refused else {
+                Issue.record("expected a failure, not \(refused)")
+                return
+            }
+            #expect(reason.contains("changed, and not loaded: Elixir.Counter.Pages"))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after", mode: .auto)
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+        }
+    }
+
+    @Test func `a process that no supervisor names is not upgraded by a relup of deployex's own`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.2.0", into: fixture.staged)
+            // Another server of the same module, with a state of its own.
+            _ = try await fixture.call(
+                "gen_server", "start", .atom("Elixir.Counter.Server"), [], [])
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.2.0", greeting: "after", mode: .auto)
+            guard case .failed(let reason, nodeIsUntouched: true) = outcome else {
+                Issue.record("expected a failure, not \(outcome)")
+                return
+            }
+            #expect(reason.hasSuffix("no supervisor names their module: Elixir.Counter.Server"))
+            #expect(try await fixture.report() == 3)
+            #expect(try await fixture.releases() == ["0.1.1 permanent 12"])
+        }
+    }
+
     @Test func `what another attempt has unpacked is replaced`() async throws {
         try await withRelease("0.1.1") { fixture, _ in
             try await fixture.unpack("0.1.2", into: fixture.staged)

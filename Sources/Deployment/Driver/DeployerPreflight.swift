@@ -42,7 +42,7 @@ extension Deployer {
         let decision = await HotUpgrade.decide(
             from: current?.version, isConnected: isConnected, to: release.version,
             name: application, current: layout.current(number), staged: folder,
-            files: effects.files, loop: loop)
+            mode: configuration.hotUpgrade, files: effects.files, loop: loop)
         guard case .hotUpgrade(let from, _) = decision else {
             if case .fullDeployment(let reason) = decision { report.reason = "\(reason)" }
             return report

@@ -40,8 +40,8 @@ extension Deployer {
         let isConnected = snapshot?.instances[number].isConnected ?? false
         let decision = await HotUpgrade.decide(
             from: running, isConnected: isConnected, to: release.version, name: application,
-            current: layout.current(number), staged: layout.new(number), files: effects.files,
-            loop: loop)
+            current: layout.current(number), staged: layout.new(number),
+            mode: configuration.hotUpgrade, files: effects.files, loop: loop)
         // What pre-commands are still to change may be what the configuration is read from.
         if case .hotUpgrade(let from, _) = decision,
             release.preCommands.isEmpty || latestRecord?.isPrepared(release.id) == true
@@ -281,7 +281,7 @@ extension Deployer {
         return (
             HotUpgrade.Plan(
                 name: application, from: from, to: release.version,
-                timings: effects.upgradeTimings),
+                timings: effects.upgradeTimings, mode: configuration.hotUpgrade),
             HotUpgradeFiles(
                 current: effects.layout.current(number), staged: staged, files: effects.files),
             HotUpgrade.Evaluation(environment: variables(number)) { [self] in

@@ -25,6 +25,7 @@ package enum HotUpgrade {
         /// The version that shall run.
         package var to: String
         package var timings = Timings()
+        package var mode = Mode.appup
     }
 
     /// How long each part may take.

@@ -38,10 +38,12 @@ extension HotUpgrade {
     /// - Parameters:
     ///   - running: the version that runs; `nil` when that is unknown or nothing runs.
     ///   - isConnected: whether the instance's node is connected, so that it can be called.
+    ///   - mode: when the application is upgraded in place.
     package nonisolated(nonsending) static func decide(
         from running: String?, isConnected: Bool, to version: String, name: String, current: String,
-        staged: String, files: any FileSystem, loop: any SerialLoop
+        staged: String, mode: Mode = .appup, files: any FileSystem, loop: any SerialLoop
     ) async -> UpgradeDecision {
+        guard mode != .off else { return .fullDeployment(reason: .off) }
         guard let from = running, !from.isEmpty else {
             return .fullDeployment(reason: .runningVersionUnknown)
         }
@@ -56,13 +58,27 @@ extension HotUpgrade {
                 let contents = try ReleaseContents.read(
                     current, name: name, version: from, files: files)
                 let decision = UpgradeDecision.between(
-                    from, in: contents, and: version, in: upgrade)
+                    from, in: contents, and: version, in: upgrade, mode: mode)
                 guard case .hotUpgrade = decision else { return decision }
                 let comparison = ReleaseComparison(
                     current: current, staged: staged, old: contents, new: upgrade.contents,
                     files: files)
                 path = staged
-                return try comparison.obstacle().map { .fullDeployment(reason: $0) } ?? decision
+                if let reason = try comparison.obstacle(takesProtocols: mode == .auto) {
+                    return .fullDeployment(reason: reason)
+                }
+                guard mode == .auto,
+                    !UpgradeDecision.appupsLead(
+                        from: from, in: contents, to: version, in: upgrade)
+                else { return decision }
+                let (old, new) = try ReleaseCode.read(
+                    from: from, in: current, to: version, in: staged, name: name, files: files)
+                do throws(RelupRefusal) {
+                    _ = try RelupWriter(root: current).relup(from: old, to: new)
+                    return decision
+                } catch {
+                    return .fullDeployment(reason: .noRelup(error))
+                }
             } catch {
                 return .fullDeployment(reason: .unreadable(path: path, reason: "\(error)"))
             }

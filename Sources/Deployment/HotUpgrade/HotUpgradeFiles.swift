@@ -45,6 +45,10 @@ extension HotUpgradeFiles {
         let relup = relupPath(plan)
         try files.removeFile(relup)
         try Self.write(ErlangFile.bytes([preparation.relup]), to: relup, mode: 0o644, files)
+        guard preparation.written != nil else { return }
+        let script = "\(releaseFolder(plan.to))/\(UpgradeScript.name)"
+        try files.removeFile(script)
+        try Self.write(Array(UpgradeScript.text.utf8), to: script, mode: 0o644, files)
     }
 
     private static func write(

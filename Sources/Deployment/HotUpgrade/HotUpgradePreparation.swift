@@ -20,6 +20,8 @@ extension HotUpgrade {
         var (codeBefore, codeAfter): (CodeDigests, CodeDigests)
         /// The modules that the relup loads, and those whose processes wait meanwhile.
         var (loadedModules, suspendedModules): ([String], [String])
+        /// What deployex has written itself; `nil` if `systools` has made the relup.
+        var written: WrittenRelup?
     }
 
     /// What came of preparing an upgrade. The node is untouched in each case.
@@ -169,7 +171,8 @@ extension HotUpgrade.Preparation {
         )
         runningLibraries = Set(comparison.old.applications.compactMap(\.folderName))
         let answer = try StagedAnswer(output: output)
-        relup = try Self.relup(answer, plan)
+        let protocols: Set<String>
+        (relup, written, protocols) = try Self.relup(answer, plan, files)
         let (before, after) = (codeBefore, codeAfter)
         do throws(FileSystemError) {
             configuration = try ResolvedConfiguration(answer, root: files.current) {
@@ -190,15 +193,43 @@ extension HotUpgrade.Preparation {
             guard !relup.restartsEmulator(from: plan.from) else {
                 throw .unusable("it restarts the emulator")
             }
-            if let omission = try comparison.omission(in: relup) { throw .unusable(omission) }
+            // What deployex writes leaves nothing out.
+            if written == nil,
+                let omission = try comparison.omission(in: relup, besides: protocols)
+            {
+                throw .unusable(omission)
+            }
         } catch {
             throw .unusable("the relup: \(error)")
         }
     }
 
+    /// The relup, what deployex has written of it, and the protocols that it takes from where mix
+    /// has consolidated them.
     private static func relup(
-        _ answer: StagedAnswer, _ plan: HotUpgrade.Plan
-    ) throws(FileSystemError) -> Term {
+        _ answer: StagedAnswer, _ plan: HotUpgrade.Plan, _ files: HotUpgradeFiles
+    ) throws(FileSystemError) -> (Term, written: WrittenRelup?, protocols: Set<String>) {
+        guard plan.mode == .auto else { return (try Self.made(answer), nil, []) }
+        let (old, new) = try ReleaseCode.read(
+            from: plan.from, in: files.current, to: plan.to, in: files.staged, name: plan.name,
+            files: files.files)
+        let writer = RelupWriter(root: files.current)
+        do throws(RelupRefusal) {
+            // Without an appup for each application that changes there is none.
+            guard answer.relup.asTuple?.first == .atom(.ok), let made = answer.relup.asTuple?.last
+            else {
+                let written = try writer.relup(from: old, to: new)
+                return (written.term, written, [])
+            }
+            let completion = try RelupCompletion(from: old, to: new, writer: writer)
+            return (try completion.completed(relup: made), nil, Set(new.consolidated.keys))
+        } catch {
+            throw .unusable("the relup: \(error)")
+        }
+    }
+
+    /// The relup that `systools` has made.
+    private static func made(_ answer: StagedAnswer) throws(FileSystemError) -> Term {
         guard let parts = answer.relup.asTuple, parts.count == 2 else {
             throw .unusable("the release printed no relup")
         }

@@ -42,6 +42,59 @@ struct Preflight {
         end.
         """, deadline: .seconds(20))
 
+    /// `{Hidden, Left}`: the modules whose processes are to stand still and are found by no
+    /// supervisor's child, and those that are to be removed while processes still run them.
+    ///
+    /// A process names the module that it is of by its initial call. The children of a supervisor
+    /// that changes are ended before their modules are removed, if it no longer names them.
+    private static let processes = RemoteScript(
+        """
+        fun(Suspended, Removed) ->
+            Known = fun(Names) ->
+                [M || N <- Names, M <- try [binary_to_existing_atom(N, utf8)] catch _:_ -> [] end]
+            end,
+            {Stopped, Gone} = {Known(Suspended), Known(Removed)},
+            Procs = release_handler_1:get_supervised_procs(),
+            Modules = maps:from_list([{Pid, Ms} || {_, _, Pid, Ms} <- Procs, is_list(Ms)]),
+            Names = fun(Pid, M) -> lists:member(M, maps:get(Pid, Modules, [])) end,
+            Ended = maps:from_list([{Pid, true} || {Supervisor, _, Pid, _} <- Procs, is_pid(Supervisor),
+                                    lists:any(fun(M) -> Names(Supervisor, M) end, Stopped)]),
+            Of = fun(Pid) ->
+                case process_info(Pid, dictionary) of
+                    {dictionary, Dictionary} ->
+                        case lists:keyfind('$initial_call', 1, Dictionary) of
+                            {_, {supervisor, M, 1}} -> M;
+                            {_, {M, _, _}} -> M;
+                            _ -> undefined
+                        end;
+                    _ -> undefined
+                end
+            end,
+            Found = case Stopped ++ Gone of [] -> []; _ -> [{Pid, Of(Pid)} || Pid <- processes()] end,
+            {lists:usort([M || {Pid, M} <- Found, lists:member(M, Stopped), not Names(Pid, M)]),
+             lists:usort([M || {Pid, M} <- Found, lists:member(M, Gone), not maps:is_key(Pid, Ended)])}
+        end.
+        """, deadline: .seconds(20))
+
+    /// Why a relup that deployex has written is not carried out.
+    private func refusal(_ relup: WrittenRelup) async throws(NodeError) -> String? {
+        let answer = try await Self.processes.run(
+            on: node,
+            [.list(relup.suspended.map { .binary($0) }), .list(relup.removed.map { .binary($0) })])
+        guard let parts = answer.value.asTuple(of: 2), let hidden = parts[0].asList,
+            let left = parts[1].asList
+        else { throw .unexpectedAnswer }
+        guard hidden.isEmpty else {
+            return "processes have a state that would have to change, and no supervisor names "
+                + "their module: " + listed(hidden.compactMap { $0.asAtom?.name })
+        }
+        guard left.isEmpty else {
+            return "modules are gone in the new release, and processes run them: "
+                + listed(left.compactMap { $0.asAtom?.name })
+        }
+        return nil
+    }
+
     func findings(_ preparation: HotUpgrade.Preparation) async -> Findings {
         var findings = Findings()
         do throws(NodeError) {
@@ -72,6 +125,9 @@ struct Preflight {
                 findings.refusal =
                     "processes still run the code before last, which an upgrade would kill: "
                     + listed(findings.lingering)
+            }
+            if findings.refusal == nil, let written = preparation.written {
+                findings.refusal = try await refusal(written)
             }
         } catch {
             findings.refusal =

@@ -42,7 +42,7 @@ struct CodeDigests: Equatable, Sendable {
         guard try files.status(folder)?.kind == .folder else { return found }
         for name in try files.list(folder) where name.hasSuffix(".beam") {
             let path = "\(folder)/\(name)"
-            let bytes = try files.read(path, limit: BeamCode.maximumByteCount)
+            let bytes = try files.read(path, limit: BeamFile.maximumByteCount)
             do throws(FileSystemError) {
                 found.insert(try BeamCode(bytes).digest, of: String(name.dropLast(5)))
             } catch {

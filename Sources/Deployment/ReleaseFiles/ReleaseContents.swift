@@ -6,10 +6,13 @@ struct ReleaseContents: Equatable, Sendable {
     struct Application: Equatable, Sendable {
         var name: String
         var version: String
-        /// Whether the node ends when the application ends: its type is `permanent`, or missing.
-        var isPermanent = true
+        /// How the release starts it; `nil` where the `.rel` file does not say.
+        var type: String?
         /// The applications that it includes, according to the `.rel` file.
         var included: [String] = []
+
+        /// Whether the node ends when the application ends.
+        var isPermanent: Bool { type ?? "permanent" == "permanent" }
 
         /// Its folder's name in `lib/`; `nil` for a name that must not be part of a path.
         var folderName: String? {
@@ -69,9 +72,7 @@ extension ReleaseContents {
             applications.append(
                 Application(
                     name: name.name, version: version,
-                    isPermanent: fields.dropFirst(2).allSatisfy {
-                        $0.asAtom.map { $0 == "permanent" } ?? true
-                    },
+                    type: fields.dropFirst(2).compactMap { $0.asAtom?.name }.first,
                     included: fields.dropFirst(2).flatMap {
                         ($0.asList ?? []).compactMap { $0.asAtom?.name }
                     }))

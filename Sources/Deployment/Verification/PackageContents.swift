@@ -125,7 +125,7 @@ private struct PackageReading: ~Copyable {
         guard var open = file.take() else { return }
         bytes.withUnsafeBytes { open.digest.update($0) }
         if let count = open.module?.count {
-            if count + bytes.count <= BeamCode.maximumByteCount {
+            if count + bytes.count <= BeamFile.maximumByteCount {
                 open.module?.append(contentsOf: bytes)
             } else {
                 open.module = nil
@@ -144,7 +144,7 @@ private struct PackageReading: ~Copyable {
         contents.members[path] = .file(sha256: open.end())
         guard isModule else { return }
         do throws(FileSystemError) {
-            guard let module else { throw .tooLarge(path: path, limit: BeamCode.maximumByteCount) }
+            guard let module else { throw .tooLarge(path: path, limit: BeamFile.maximumByteCount) }
             contents.code[path] = try BeamCode(module).digest
         } catch {
             contents.unreadableModules.append(path)

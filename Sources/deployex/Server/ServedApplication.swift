@@ -70,9 +70,10 @@ struct ServedApplication: Sendable {
         }
         let ownership = ReleaseOwnership(user: process.user)
         self.ownership = ownership
-        let engine = EngineConfiguration(
+        var engine = EngineConfiguration(
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
+        engine.hotUpgrade = configuration.hotUpgrade
         let instanceNode: @Sendable (InstanceNumber) -> InstanceNode = { number in
             InstanceNode(
                 alive: "\(InstanceName(app: name, number: number))", host: host, node: node)

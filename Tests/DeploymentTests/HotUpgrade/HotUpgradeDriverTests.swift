@@ -93,7 +93,7 @@ struct HotUpgradeDriverTests {
                     ("current/lib/counter-0.1.1", "1"), ("new/lib/counter-0.1.2", "2"),
                 ] {
                     try tree.write(
-                        "\(tree.root)/\(folder)/ebin/\(module).beam", BeamFile.bytes(code: code))
+                        "\(tree.root)/\(folder)/ebin/\(module).beam", SampleBeam.bytes(code: code))
                 }
             }
             let node = PretendedNode(tree, oldModules: modules, addedChild: child)
@@ -150,7 +150,7 @@ struct HotUpgradeDriverTests {
         let tree = ReleaseTree()
         try tree.hotUpgrade()
         for (folder, code) in [("current/lib/counter-0.1.1", "3"), ("new/lib/counter-0.1.2", "2")] {
-            try tree.write("\(tree.root)/\(folder)/ebin/a.beam", BeamFile.bytes(code: code))
+            try tree.write("\(tree.root)/\(folder)/ebin/a.beam", SampleBeam.bytes(code: code))
         }
         let node = PretendedNode(tree, oldModules: ["a", "of_no_release"])
         expectFailure(
@@ -207,8 +207,8 @@ struct HotUpgradeDriverTests {
     {
         let tree = ReleaseTree()
         try tree.hotUpgrade()
-        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", BeamFile.bytes(code: "1"))
-        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", BeamFile.bytes(code: "2"))
+        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", SampleBeam.bytes(code: "1"))
+        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", SampleBeam.bytes(code: "2"))
         let node = PretendedNode(tree)
         expectFailure(
             [.finish(await run(node, tree))],
@@ -366,7 +366,7 @@ private final class PretendedNode: RemoteNode {
         guard text.contains("erlang:loaded()") else { return .list(differingSettings) }
         return .list(
             oldModules.map { module in
-                let digest = try? BeamCode(BeamFile.bytes(code: "1")).digest
+                let digest = try? BeamCode(SampleBeam.bytes(code: "1")).digest
                 return .tuple([
                     .binary(module), .binary(digest ?? []), .binary(""), .atom("false"),
                 ])

@@ -17,7 +17,7 @@ struct HotUpgradeFilesTests {
         tree = ReleaseTree()
         try tree.hotUpgrade()
         for folder in [tree.current, tree.staged] {
-            try tree.write("\(folder)/lib/sasl-4.2/ebin/m.beam", BeamFile.bytes(code: "1"))
+            try tree.write("\(folder)/lib/sasl-4.2/ebin/m.beam", SampleBeam.bytes(code: "1"))
         }
     }
 
@@ -35,7 +35,7 @@ struct HotUpgradeFilesTests {
     ) throws -> HotUpgrade.Preparation {
         let function = Term.fun(
             Fun(
-                arity: 1, uniq: try BeamCode(BeamFile.bytes(code: "1")).digest, index: 0,
+                arity: 1, uniq: try BeamCode(SampleBeam.bytes(code: "1")).digest, index: 0,
                 module: "m", oldIndex: 0, oldUniq: 0,
                 pid: PID(node: "a@b", id: 1, serial: 0, creation: 1),
                 freeVariables: []))
