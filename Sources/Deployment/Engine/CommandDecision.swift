@@ -106,7 +106,7 @@ struct CommandDesk {
             [told, .tell(number, .release), .tell(number, .restart)])
     }
 
-    /// If a package is being fetched for the instance, the rollout drops it when the answer comes.
+    /// What is staged for the instance, or is being staged, is discarded by ``Preparation``.
     private func stop(_ number: InstanceNumber) -> CommandDecision {
         let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(

@@ -47,6 +47,15 @@ package struct RolloutSnapshot: Equatable, Sendable {
     package var steps: [Step]
     /// When the release has to be ready.
     package var deadline: MonotonicTime?
+    /// How far the staging for all instances has come, while it is under way.
+    package var staging: Staging?
+
+    package struct Staging: Equatable, Sendable {
+        /// Instances for which the release is staged.
+        package var stagedCount: Int
+        /// Instances that need it.
+        package var count: Int
+    }
 
     package struct Step: Equatable, Sendable {
         package var phase: RolloutPhase

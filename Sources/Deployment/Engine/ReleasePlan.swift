@@ -105,6 +105,14 @@ extension ReleasePlan {
             || instance.consecutiveCrashes > timings.maximumCrashes
     }
 
+    /// Whether an outdated instance goes back to its previous release, which is `target`.
+    func isReverted(_ instance: Instance, to target: Release) -> Bool {
+        guard let current = instance.current, instance.previous?.id == target.id else {
+            return false
+        }
+        return record.isGhosted(current.id) || !record.isInStore(target.id)
+    }
+
     /// The line that says that `target` stays out, because what runs is the same version and works.
     /// It is given once for each publication.
     mutating func takeIgnored(_ target: Release, in fleet: Fleet) -> EngineAction? {
@@ -167,7 +175,7 @@ extension ReleasePlan {
     }
 
     /// What is fetched from now on is what the store has by now.
-    mutating func rolloutBegins() {
+    mutating func stagingBegins() {
         hasNewPackages = false
     }
 

@@ -59,6 +59,10 @@ package struct StatusReport: TermDocument {
         /// How much of the package has been fetched from a store on another host, while it is.
         package var fetchedByteCount: Int?
         package var packageByteCount: Int?
+        /// For how many instances the version is staged, while it is staged for all that need it.
+        package var stagedCount: Int?
+        /// How many instances need it.
+        package var neededCount: Int?
 
         package static let empty = Rollout()
 
@@ -69,6 +73,8 @@ package struct StatusReport: TermDocument {
                 TermField("seconds_left", \.secondsLeft), TermField("steps", \.steps),
                 TermField("fetched_bytes", \.fetchedByteCount),
                 TermField("package_bytes", \.packageByteCount),
+                TermField("instances_staged", \.stagedCount),
+                TermField("instances_to_stage", \.neededCount),
             ]
         }
     }
@@ -235,7 +241,9 @@ extension StatusReport.Application {
                         RolloutStep(
                             phase: step.phase.rawValue,
                             milliseconds: (end - step.begin).nanoseconds / 1_000_000)
-                    })
+                    },
+                    stagedCount: rollout.staging?.stagedCount,
+                    neededCount: rollout.staging?.count)
             },
             instances: snapshot.instances.map { found in
                 let offset = found.number.offset

@@ -70,11 +70,15 @@ struct StatusTable {
         return text
     }
 
-    /// "rollout: instance 1 to 0.1.1, staging for 3s, 35.0 MiB of 120.0 MiB fetched"
+    /// "rollout: instance 1 to 0.1.1, staging for 3s, 0 of 3 instances staged, 35.0 MiB of 120.0 MiB
+    /// fetched"
     private static func text(_ rollout: StatusReport.Rollout) -> String {
         var line = "rollout: instance \(text(rollout.instance)) to \(text(rollout.version))"
         if let phase = rollout.phase {
             line += ", \(phase.replacing("_", with: " ")) for \(duration(rollout.seconds))"
+        }
+        if let staged = rollout.stagedCount, let count = rollout.neededCount {
+            line += ", \(staged) of \(count) instances staged"
         }
         if let fetched = rollout.fetchedByteCount {
             let total = rollout.packageByteCount.map { " of \(memory($0))" } ?? ""

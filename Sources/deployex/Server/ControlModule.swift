@@ -22,7 +22,7 @@ struct ControlModule: Sendable {
     let usage: UsageSampler
     let thresholds: ThresholdKeeper
     let libraries: LibraryWatch
-    /// Lets one verification happen at a time, as each keeps much in memory.
+    /// Lets one verification or preflight happen at a time, as each needs much memory or space.
     let verifications = VerificationTurn()
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
@@ -98,6 +98,9 @@ struct ControlModule: Sendable {
         case .verify(let instance):
             report(.info, "\(instance): verification asked for by \(caller.node)")
             return Self.ok(try await verification(of: instance).term)
+        case .preflight(let instance, let version):
+            report(.info, "\(instance): preflight of \(version) asked for by \(caller.node)")
+            return Self.ok(try await preflight(of: version, at: instance).term)
         }
     }
 

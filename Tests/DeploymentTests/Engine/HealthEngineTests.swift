@@ -192,7 +192,7 @@ import Transport
         world.boot(2, run: 1)
         world.tell(.catalogRead(release))
         _ = world.take()
-        world.tell(.staged(1, release, .fullDeployment(reason: .noMatchingVersions)))
+        world.stageAll()
         #expect(world.take() == [.runPreCommands(1, release)])
         #expect(world.status(1) == .running)
         world.tell(.preCommandsDone(1, release))
@@ -201,9 +201,7 @@ import Transport
         world.end(1, .code(0))
         world.tell(.promoted(1, release))
         world.boot(1, run: 2)
-        _ = world.take()
-        world.tell(.staged(2, release, .fullDeployment(reason: .noMatchingVersions)))
-        #expect(world.take() == [.terminate(2)])
+        #expect(world.take().last == .terminate(2))
     }
 
     @Test func `a failing pre-command leaves the old version running, and ghosts the new one`()
@@ -233,7 +231,7 @@ import Transport
             Issue.record("refused")
             return
         }
-        #expect(text == "version 0.1.2 is deployed after instance 1, which is changing to 0.1.1")
+        #expect(text == "version 0.1.2 is being deployed")
         world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         let pinned = try Release(version: "0.1.2")
         #expect(world.take() == [.discardStaged(1), .stage(1, pinned, running: "0.1.0")])
