@@ -10,6 +10,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
 }
 
 @Suite struct InvocationTests {
+    @Test(arguments: Shell.allCases)
+    func `completion offers the names of receivers`(shell: Shell) {
+        #expect(shell.completionScript.contains("webhook slack pagerduty"))
+    }
+
     @Test func `without a command it starts, with the node name given`() throws {
         let start = try invocation("--sname", "deployex", "--cookie=secret")
         #expect(start.command.isEqual(to: Start(configurationFile: nil)))
