@@ -54,7 +54,7 @@ Deployment/Archive: ReleaseFiles Store Signatures State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
-Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
+Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health Status
 Deployment/Verification: ReleaseFiles RelupWriting Remote Store Signatures State Archive Status
 AWS/Signing:
 AWS/Credentials: Signing
