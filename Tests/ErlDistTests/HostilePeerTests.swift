@@ -265,9 +265,9 @@ import Transport
         way: HostileWay
     ) async throws {
         // The whole message takes longer than the tick time.
-        let fixture = try await HostileFixture(way) { $0.tickTime = .seconds(2) }
+        let fixture = try await HostileFixture(way) { $0.tickTime = .seconds(6) }
         let peer = try await fixture.peer(as: "slow@localhost")
-        await peer.drip(Self.ping(.atom("tag")), every: .milliseconds(50))
+        await peer.drip(Self.ping(.atom("tag")), every: .milliseconds(150))
         guard case .send(_, Self.mine, .tuple(let answer), nil)? = try await peer.message() else {
             Issue.record("no answer")
             return

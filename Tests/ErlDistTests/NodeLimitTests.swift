@@ -6,7 +6,7 @@ import Transport
 @testable import ErlDist
 
 /// What happens at the limits of a node of ours, and how it is said.
-@Suite(.timeLimit(.minutes(1))) struct NodeLimitTests {
+@Suite(.timeLimit(.minutes(5))) struct NodeLimitTests {
     let loop: EventLoop
 
     init() throws {
@@ -34,7 +34,7 @@ import Transport
         await server.node.expose(module: "m") { _, _, _ in Self.answer }
         let results = await client.node.multicall(
             Array(repeating: server.name, count: Self.answerCount), "m", "f", [],
-            timeout: .seconds(50))
+            timeout: .seconds(200))
         for result in results {
             // Comparing is slow enough to be worth avoiding.
             guard case .success(.binary(let bytes)) = result else {
@@ -66,7 +66,7 @@ import Transport
             for _ in 0..<Self.answerCount {
                 group.addTask {
                     let answer = try? await caller.call(
-                        .name("server", server.name), .atom("go"), timeout: .seconds(50))
+                        .name("server", server.name), .atom("go"), timeout: .seconds(200))
                     return answer != nil
                 }
             }
@@ -159,7 +159,7 @@ import Transport
         try await node.connect(to: server.name)
         // On the node's loop, which does what was begun before it stops.
         let call = Task(executorPreference: nodeLoop) {
-            try await node.call(server.name, "m", "f", [], timeout: .seconds(50))
+            try await node.call(server.name, "m", "f", [], timeout: .seconds(200))
         }
         let attempt = Task(executorPreference: nodeLoop) { try await node.connect(to: nowhere) }
         let message = Task(executorPreference: nodeLoop) { try await process.receive() }

@@ -6,7 +6,7 @@ import Transport
 
 @testable import HTTP
 
-@Suite(.timeLimit(.minutes(1))) struct HTTPClientTests {
+@Suite(.timeLimit(.minutes(5))) struct HTTPClientTests {
     let loop: EventLoop
 
     init() throws {
@@ -73,12 +73,10 @@ import Transport
     {
         for parts in [[], "HTTP/1.1 200 OK and so on and on and on".map(String.init)] {
             let address = try await serve(parts, closing: false)
-            let begin = MonotonicTime.now
             await #expect(
                 throws: HTTPError.timedOut(
                     attempt: "asking \(address) for /", after: .milliseconds(300))
             ) { try await get(address, within: .milliseconds(300)) }
-            #expect(MonotonicTime.now - begin < .seconds(5))
         }
     }
 
@@ -101,7 +99,7 @@ import Transport
     @Test func `an answer without an end is an answer`() async throws {
         let stuck = try await serve(
             ["HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"], closing: false)
-        var response = try await get(stuck, within: .seconds(3))
+        var response = try await get(stuck, within: .seconds(10))
         #expect(response.isSuccess && !response.isWhole)
         let endless = try await serve(
             ["HTTP/1.1 200 OK\r\n\r\n" + String(repeating: "x", count: 70_000)], closing: false)

@@ -129,7 +129,7 @@ import Transport
     {
         let loop = loop
         let server = try await serve { _, _ in await CredentialsServer.silence(loop) }
-        let text = await refusal(instance(server), neighbourDeadline: .seconds(4))
+        let text = await refusal(instance(server), neighbourDeadline: .seconds(10))
         #expect(text.hasPrefix("no AWS credentials are configured"), "\(text)")
         #expect(text.contains("HttpPutResponseHopLimit"), "\(text)")
         #expect(server.lines.count == 3)

@@ -94,11 +94,12 @@ import Transport
             #expect(await !sampler.isMeasuring)
             await sampler.begin()
             var seen = 0
-            for _ in 0..<3 {
+            // A change may be of several looks.
+            while looks.withLock({ $0 < 3 }) {
+                await sampler.begin()
                 seen = try await feed.change(
                     of: [.host], after: seen, by: "a", within: .seconds(20))
             }
-            #expect(looks.withLock { $0 } >= 3)
             while await sampler.isMeasuring { try await Task.sleep(for: .milliseconds(1)) }
             let count = looks.withLock { $0 }
             #expect(await feed.revision(of: [.host]) == count)
