@@ -145,7 +145,7 @@ extension Deployer {
     func hotUpgrade(
         _ number: InstanceNumber, from: String, to release: Release, isResumed: Bool = false
     ) async {
-        let (layout, files) = (effects.layout, effects.files)
+        let layout = effects.layout
         let state = instance(number).state
         let replaced = snapshot?.instances[number].current
         let deployed = DeployedRelease(
@@ -159,20 +159,10 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
-        // The release's user can enter the staged folder, but not the folder of the output.
-        let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
+        let upgrade = upgrade(number, from: from, to: release, staged: layout.new(number))
         let outcome = await HotUpgrade.run(
-            .init(
-                name: application, from: from, to: release.version,
-                timings: effects.upgradeTimings, mode: configuration.hotUpgrade),
-            on: effects.node(number),
-            files: HotUpgradeFiles(
-                current: layout.current(number), staged: layout.new(number), files: files),
-            evaluation: .init(environment: variables(number)) { [self] in
-                try await evaluate(
-                    $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
-            },
-            isResumed: isResumed, loop: loop, log: effects.log)
+            upgrade.plan, on: effects.node(number), files: upgrade.files,
+            evaluation: upgrade.evaluation, isResumed: isResumed, loop: loop, log: effects.log)
         var leftBehind = HotUpgrade.Remains()
         if case .succeededInPart(let remains) = outcome { leftBehind = remains }
         switch outcome {
@@ -197,6 +187,25 @@ extension Deployer {
             await recordAbandoned(number)
             tell(.configurationFailed(number, release, reason: reason, isForeign: true))
         }
+    }
+
+    /// What an upgrade of an instance to the release in the folder `staged` works with.
+    func upgrade(
+        _ number: InstanceNumber, from: String, to release: Release, staged: String
+    ) -> (plan: HotUpgrade.Plan, files: HotUpgradeFiles, evaluation: HotUpgrade.Evaluation) {
+        // The release's user can enter the staged folder, but not the folder of the output.
+        let workingFolder = effects.process.user == nil ? records.path : staged
+        return (
+            HotUpgrade.Plan(
+                name: application, from: from, to: release.version,
+                timings: effects.upgradeTimings, mode: configuration.hotUpgrade),
+            HotUpgradeFiles(
+                current: effects.layout.current(number), staged: staged, files: effects.files),
+            HotUpgrade.Evaluation(environment: variables(number)) { [self] in
+                try await evaluate(
+                    $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
+            }
+        )
     }
 
     /// Records that a hot upgrade has ended without touching the node.

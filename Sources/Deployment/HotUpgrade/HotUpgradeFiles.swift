@@ -20,8 +20,9 @@ extension HotUpgradeFiles {
     /// Removes an earlier attempt's remains, then copies from the staged release what the running
     /// one has not: the libraries of other versions, and `releases/TO`, with the relup in it.
     ///
-    /// A library that is there is the same: ``ReleaseComparison`` has seen to it. What is copied is
-    /// durable after ``restoreConfiguration(_:)``, before the node may boot from it.
+    /// A library of the running release is the same in the new one: ``ReleaseComparison`` has seen to
+    /// it. Any other that is there may be half a copy, or have other content, and is replaced. What
+    /// is copied is durable after ``restoreConfiguration(_:)``, before the node may boot from it.
     package func placeRelease(
         _ plan: HotUpgrade.Plan, _ preparation: HotUpgrade.Preparation
     ) throws(FileSystemError) {
@@ -30,8 +31,9 @@ extension HotUpgradeFiles {
             guard let library = application.folderName else {
                 throw .unusable("\(application.name) does not belong into a path")
             }
+            guard !preparation.runningLibraries.contains(library) else { continue }
             let folder = "\(current)/lib/\(library)"
-            guard try files.status(folder) == nil else { continue }
+            try files.removeTree(folder)
             try copyTree("\(staged)/lib/\(library)", to: folder)
         }
         try copyTree("\(staged)/releases/\(plan.to)", to: releaseFolder(plan.to))

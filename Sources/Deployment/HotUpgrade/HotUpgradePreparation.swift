@@ -12,12 +12,14 @@ extension HotUpgrade {
         var relup: Term
         /// Those of the new release.
         var applications: [ReleaseContents.Application]
+        /// The folders in `lib/` that the running release consists of.
+        var runningLibraries: Set<String>
         /// Those whose supervisors may have new children after the upgrade.
         var changedApplications: [String]
         /// The code of the release that runs, and of the new one.
         var (codeBefore, codeAfter): (CodeDigests, CodeDigests)
-        /// The modules that the relup loads.
-        var loadedModules: [String]
+        /// The modules that the relup loads, and those whose processes wait meanwhile.
+        var (loadedModules, suspendedModules): ([String], [String])
         /// What deployex has written itself; `nil` if `systools` has made the relup.
         var written: WrittenRelup?
     }
@@ -167,6 +169,7 @@ extension HotUpgrade.Preparation {
         (applications, changedApplications) = (
             comparison.new.applications, comparison.new.applications(changedSince: comparison.old)
         )
+        runningLibraries = Set(comparison.old.applications.compactMap(\.folderName))
         let answer = try StagedAnswer(output: output)
         let protocols: Set<String>
         (relup, written, protocols) = try Self.relup(answer, plan, files)
@@ -180,7 +183,10 @@ extension HotUpgrade.Preparation {
         }
         do throws(FileSystemError) {
             let relup = try Relup(ErlangFile.bytes([relup]))
-            loadedModules = relup.loadedModules(from: plan.from).sorted()
+            (loadedModules, suspendedModules) = (
+                relup.loadedModules(from: plan.from).sorted(),
+                relup.suspendedModules(from: plan.from).sorted()
+            )
             guard relup.leads(from: plan.from) else {
                 throw .unusable("it does not lead from \(plan.from)")
             }

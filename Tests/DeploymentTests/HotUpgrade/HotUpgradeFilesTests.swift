@@ -97,6 +97,15 @@ struct HotUpgradeFilesTests {
         #expect(try tree.exists(tree.current + "/releases/0.1.1/counter.rel"))
     }
 
+    @Test func `a library that another release has left is placed anew`() throws {
+        // 0.1.0 once consisted of it; what is there now need not be whole.
+        try tree.release(tree.current, "0.1.0", counter: "0.1.2")
+        try tree.write(tree.current + "/lib/counter-0.1.2/ebin/half.beam", "half")
+        try place()
+        #expect(try !tree.exists(tree.current + "/lib/counter-0.1.2/ebin/half.beam"))
+        #expect(try tree.exists(tree.current + "/lib/counter-0.1.2/ebin/counter.app"))
+    }
+
     @Test func `libraries stay that any other release in the folder consists of`() throws {
         // 0.1.0 was upgraded from once, and shares a library with what is removed.
         try place()
