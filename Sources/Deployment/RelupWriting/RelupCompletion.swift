@@ -57,7 +57,7 @@ package struct RelupCompletion: Sendable {
         var rest = difference
         rest.keep(only: omitted)
         let section = RelupSection(
-            difference: rest, direction: .up, root: writer.root, script: "",
+            difference: rest, direction: .up, root: writer.root, path: "",
             configuration: writer.configuration)
         let (before, loads, protocols, last) = try section.loadsAndProtocols()
         guard let point = instructions.firstIndex(of: .atom("point_of_no_return")) else {

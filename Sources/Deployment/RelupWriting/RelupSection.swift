@@ -9,7 +9,7 @@ struct RelupSection {
     /// The folder of the release on the node.
     var root: String
     /// The path of ``UpgradeScript`` there.
-    var script: String
+    var path: String
     var configuration: [Term]
 
     /// The modules whose processes are suspended, those that others use last.
@@ -56,7 +56,7 @@ struct RelupSection {
         steps += exchangedProtocols(isBefore: true)
         steps += try loadProtocols(new)
         for application in early { steps += try start(application) }
-        if !supervisors.isEmpty { steps.append(try children(of: supervisors, phase: "before")) }
+        if !supervisors.isEmpty { steps.append(try script("before", of: supervisors)) }
         if !suspended.isEmpty {
             steps.append(.tuple([.atom("suspend"), .list(try suspended.map(Self.atom))]))
         }
@@ -78,7 +78,7 @@ struct RelupSection {
             steps.append(.tuple([.atom("resume"), .list(try suspended.reversed().map(Self.atom))]))
         }
         for application in late { steps += try start(application) }
-        if !supervisors.isEmpty { steps.append(try children(of: supervisors, phase: "afterwards")) }
+        if !supervisors.isEmpty { steps.append(try script("afterwards", of: supervisors)) }
         for application in difference.removedApplications {
             steps.append(try Self.apply("application", "stop", Self.atom(application.name)))
         }
@@ -92,7 +92,21 @@ struct RelupSection {
         }
         steps += exchangedProtocols(isBefore: false)
         steps += try changedManifests()
+        if showsViews { steps.append(try script("views")) }
         return steps
+    }
+
+    /// Whether code has changed that the pages of LiveView may show.
+    private var showsViews: Bool {
+        let library = "phoenix_live_view"
+        let names = Set(
+            difference.new.applications.filter {
+                $0.name == library || $0.needs.contains(library)
+            }.map(\.name))
+        return difference.new.application(library) != nil
+            && difference.changed.keys.contains { module in
+                difference.places[module].map { names.contains($0.application) } ?? false
+            }
     }
 
     /// The pieces for a relup that has its own instructions for everything else: what is read
@@ -233,9 +247,12 @@ struct RelupSection {
         return steps
     }
 
-    private func children(of supervisors: [String], phase: Atom) throws(RelupRefusal) -> Term {
+    /// Every variable of the script has a value in each phase: the node checks that before it begins.
+    private func script(
+        _ phase: Atom, of supervisors: [String] = []
+    ) throws(RelupRefusal) -> Term {
         Self.apply(
-            "file", "eval", .charlist(script),
+            "file", "eval", .charlist(path),
             [
                 .tuple([.atom("Phase"), .atom(phase)]),
                 .tuple([.atom("Supervisors"), .list(try supervisors.map(Self.atom))]),

@@ -31,11 +31,11 @@ package struct RelupWriter: Sendable {
         return WrittenRelup(
             from: old.version, to: new.version,
             up: try RelupSection(
-                difference: up, direction: .up, root: root, script: script,
+                difference: up, direction: .up, root: root, path: script,
                 configuration: configuration
             ).instructions(),
             down: try RelupSection(
-                difference: down, direction: .down, root: root, script: script,
+                difference: down, direction: .down, root: root, path: script,
                 configuration: configuration
             ).instructions(),
             suspended: RelupSection.suspended(up), removed: up.removedWhileRunning)

@@ -4,6 +4,10 @@
 /// A supervisor that is asked for its children again keeps the running ones, even those that it no
 /// longer names, and starts no new one. The script starts the new ones, and ends the others before
 /// their modules are removed. A child whose start calls another module than before is started anew.
+/// Pages that people look at are rendered again: a view asks its module only when something comes
+/// for it. The message for that also calls the module that compiles code on a developer's machine,
+/// which is put aside first.
+///
 /// The node evaluates the script in its release handler, twice. What goes wrong in it ends nothing:
 /// the children are looked at after the upgrade.
 ///
@@ -18,6 +22,23 @@ enum UpgradeScript {
         StartModule = fun({_, {M, _, _}, _, _, _, _}) -> M; (#{start := {M, _, _}}) -> M end,
         Identifier = fun(Spec) when is_map(Spec) -> maps:get(id, Spec); (Spec) -> element(1, Spec) end,
         case Phase of
+            views ->
+                Put = fun(#{socket := #{private := #{phoenix_reloader := _} = Private} = Socket} = State) ->
+                              State#{socket := Socket#{private := Private#{phoenix_reloader := {erlang, is_atom, []}}}};
+                         (State) -> State
+                      end,
+                lists:foreach(
+                  fun(Pid) ->
+                      case proc_lib:initial_call(Pid) of
+                          {'Elixir.Phoenix.LiveView.Channel', init, _} ->
+                              case catch sys:replace_state(Pid, Put, 1000) of
+                                  #{socket := #{private := #{phoenix_reloader := {erlang, is_atom, []}}}} ->
+                                      Pid ! {phoenix_live_reload, <<"deployex">>, <<"upgrade">>};
+                                  _ -> ok
+                              end;
+                          _ -> ok
+                      end
+                  end, processes());
             before ->
                 Found = [{Pid, Module} || {_, _, Pid, Modules} <- release_handler_1:get_supervised_procs(),
                                           is_list(Modules), Module <- Supervisors,

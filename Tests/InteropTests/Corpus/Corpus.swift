@@ -4,7 +4,9 @@ import Foundation
 
 /// Pairs of small releases, each with the one way in which its upgrade must end.
 enum Corpus {
-    static let pairs: [CorpusPair] = processes + modules + trees + applications + refusals
+    static let pairs: [CorpusPair] =
+        processes + failures + modules + protocols + trees
+        + applications + views + refusals
 
     private static let get = "gen_server:call(demo_server, get)"
 
@@ -30,6 +32,125 @@ enum Corpus {
             ["demo_server": CorpusSource.server(change: "{ok, State + 1}")],
             // On the way back the newer code is asked, too.
             .hot(expression: get, old: "5", new: "6", back: "7")),
+    ]
+
+    private static func machine(_ reply: String, _ change: String) -> String {
+        """
+        -module(demo_server). -behaviour(gen_statem).
+        -export([start_link/0, init/1, callback_mode/0, idle/3, code_change/4]).
+        start_link() -> gen_statem:start_link({local, demo_server}, demo_server, [], []).
+        callback_mode() -> state_functions.
+        init([]) -> {ok, idle, 1}.
+        idle({call, From}, set, _) -> {keep_state, 5, [{reply, From, ok}]};
+        idle({call, From}, get, Data) -> {keep_state_and_data, [{reply, From, \(reply)}]}.
+        code_change(Version, State, Data, _) -> _ = Version, \(change).
+        """
+    }
+
+    /// Servers that a supervisor starts one by one, each with its number.
+    private static func crowd(_ reply: String) -> [String: String] {
+        [
+            "demo_crowd": """
+            -module(demo_crowd). -behaviour(gen_server).
+            -export([start_link/1, init/1, handle_call/3, handle_cast/2, code_change/3]).
+            start_link(N) -> gen_server:start_link(demo_crowd, N, []).
+            init(N) -> {ok, N}.
+            handle_call(get, _, N) -> {reply, \(reply), N}.
+            handle_cast(_, N) -> {noreply, N}.
+            code_change(_, N, _) -> {ok, N}.
+            """,
+            "demo_pool": """
+            -module(demo_pool). -behaviour(supervisor). -export([start_link/0, init/1]).
+            start_link() -> supervisor:start_link({local, demo_pool}, demo_pool, []).
+            init([]) -> {ok, {#{strategy => simple_one_for_one},
+                [#{id => crowd, start => {demo_crowd, start_link, []}, restart => temporary}]}}.
+            """,
+            "demo_sup": CorpusSource.supervisor([
+                ("server", "demo_server"), ("pool", "demo_pool"),
+            ]),
+        ]
+    }
+
+    private static let sum = """
+        lists:usort([gen_server:call(P, get, 60000) || {_, P, _, _} <- supervisor:which_children(demo_pool)])
+        """
+
+    /// What fails on the node, and leaves the old version whole.
+    private static let failures: [CorpusPair] = [
+        CorpusPair(
+            "a state machine", ["demo_server": machine("Data", "{ok, State, Data}")],
+            ["demo_server": machine("{new, Data}", "{ok, State, Data}")],
+            .hot(expression: get, old: "5", new: "{new,5}", back: "5")),
+        CorpusPair(
+            "a huge state", [:],
+            ["demo_server": CorpusSource.server(reply: "length(State)")],
+            .hot(
+                expression:
+                    "length([X || X <- [sys:get_state(demo_server)], length(X) =:= 2000000])",
+                old: "1", new: "1", back: "1"),
+            before: "sys:replace_state(demo_server, fun(_) -> lists:seq(1, 2000000) end)"),
+        CorpusPair(
+            "20,000 processes of one module", crowd("old"), crowd("new"),
+            .hot(expression: sum, old: "[old]", new: "[new]", back: "[old]"),
+            before: "[{ok, _} = supervisor:start_child(demo_pool, [N]) || N <- lists:seq(1, 20000)]"
+        ),
+        CorpusPair(
+            "a code_change that fails", [:],
+            ["demo_server": CorpusSource.server(change: "exit(State)")], .restarted),
+        CorpusPair(
+            "a code_change that hangs", [:],
+            [
+                "demo_server": CorpusSource.server(
+                    change: "receive never -> {ok, State} end")
+            ], .restarted),
+        CorpusPair(
+            "a process that lingers in old code, for the second time",
+            [
+                "demo_text": CorpusSource.module(
+                    "demo_text", "loop/0", "loop() -> receive a -> loop() end.")
+            ],
+            [
+                "demo_text": CorpusSource.module(
+                    "demo_text", "loop/0", "loop() -> receive b -> loop() end.")
+            ],
+            .notBegun(reason: "{old_processes,demo_text}"),
+            before: "spawn(demo_text, loop, []), timer:sleep(100), code:load_file(demo_text)"),
+    ]
+
+    /// A protocol of Elixir is a module that knows who implements it; as mix consolidates it, in a
+    /// folder of the release.
+    private static func dispatch(_ clauses: String) -> String {
+        CorpusSource.module("proto", "value/1", "value(X) -> \(clauses).")
+    }
+
+    private static let protocols: [CorpusPair] = [
+        CorpusPair(
+            "a new implementation of a protocol", ["proto": dispatch("{slow, X}")],
+            [
+                "proto": dispatch("{slow, X}"),
+                "impl": CorpusSource.module("impl", "value/1", "value(X) -> {impl, X}."),
+            ],
+            .hot(
+                expression: "proto:value(1)", old: "{none,1}", new: "{impl,1}", back: "{none,1}"),
+            protocols: (
+                ["proto": dispatch("{none, X}")], ["proto": dispatch("impl:value(X)")]
+            )),
+        CorpusPair(
+            "a new protocol", ["other": CorpusSource.module("other", "a/0", "a() -> b.")],
+            [
+                "proto": dispatch("{slow, X}"),
+                "other": CorpusSource.module("other", "a/0", "a() -> b."),
+            ],
+            .hot(
+                expression: "erlang:module_loaded(proto) andalso proto:value(1)", old: "false",
+                new: "{fast,1}", back: "false"),
+            protocols: (
+                ["other": CorpusSource.module("other", "a/0", "a() -> a.")],
+                [
+                    "other": CorpusSource.module("other", "a/0", "a() -> a."),
+                    "proto": dispatch("{fast, X}"),
+                ]
+            )),
     ]
 
     private static let modules: [CorpusPair] = [
@@ -173,6 +294,12 @@ enum Corpus {
             new: [library("1.1", "new"), demo("2", needs: ["lib"])],
             end: .hot(expression: "lib:value()", old: "old", new: "new", back: "old")),
         CorpusPair(
+            name: "a new key of the environment", old: [demo("1")],
+            new: [demo("2", more: ", {env, [{a, 1}]}")],
+            end: .hot(
+                expression: "application:get_env(demo, a)", old: "undefined", new: "{ok,1}",
+                back: "undefined")),
+        CorpusPair(
             name: "a new library", old: [demo("1")],
             new: [
                 library("1", "new"),
@@ -194,6 +321,54 @@ enum Corpus {
             end: .hot(
                 expression: "{lib:value(), whereis(service) =/= undefined}", old: "{old,true}",
                 new: "{new,true}", back: "{old,true}")),
+    ]
+
+    /// LiveView in its shape: a process of the library, which calls the page's module.
+    private static let liveView = CorpusPair.Application(
+        name: "phoenix_live_view", version: "1.0.6",
+        modules: [
+            "Elixir.Phoenix.LiveView.Channel": """
+            -module('Elixir.Phoenix.LiveView.Channel'). -behaviour(gen_server).
+            -export([start_link/0, init/1, handle_call/3, handle_cast/2, handle_info/2, code_change/3]).
+            start_link() -> gen_server:start_link({local, view}, 'Elixir.Phoenix.LiveView.Channel', [], []).
+            init([]) -> {ok, #{rendered => first, socket => #{private => #{phoenix_reloader => {erlang, exit, []}}, count => 1}}}.
+            handle_call(get, _, #{rendered := R} = S) -> {reply, R, S}.
+            handle_cast(_, S) -> {noreply, S}.
+            handle_info({phoenix_live_reload, _, _}, #{socket := #{private := #{phoenix_reloader := {M, F, A}}} = Socket} = S) ->
+                apply(M, F, [endpoint | A]), {noreply, S#{rendered := demo_view:render(Socket)}}.
+            code_change(V, #{socket := Socket} = S, E) ->
+                {ok, New} = demo_view:code_change(V, Socket, E), {ok, S#{socket := New}}.
+            """
+        ], start: nil)
+
+    private static func view(_ text: String, _ count: String) -> String {
+        """
+        -module(demo_view). -behaviour('Elixir.Phoenix.LiveView'). -export([render/1, code_change/3]).
+        render(#{count := N}) -> {\(text), N}.
+        code_change(V, #{count := N} = S, _) -> _ = V, {ok, S#{count := \(count)}}.
+        """
+    }
+
+    private static func page(_ version: String, _ view: String) -> CorpusPair.Application {
+        demo(
+            version,
+            [
+                "demo_view": view,
+                "demo_sup": CorpusSource.supervisor([
+                    ("server", "demo_server"), ("view", "'Elixir.Phoenix.LiveView.Channel'"),
+                ]),
+            ], needs: ["phoenix_live_view"])
+    }
+
+    private static let views: [CorpusPair] = [
+        CorpusPair(
+            name: "a page of LiveView: its state is kept, and it is rendered again",
+            old: [liveView, page("1", view("old", "N"))],
+            new: [liveView, page("2", view("new", "N + 1"))],
+            end: .hot(
+                expression: "gen_server:call(view, get)", old: "first", new: "{new,2}",
+                // On the way back the newer module is asked, as with every process.
+                back: "{old,3}"))
     ]
 
     private static let refusals: [CorpusPair] = [

@@ -19,8 +19,8 @@ final class CorpusFolder: Sendable {
     private init(_ pairs: [CorpusPair]) async throws {
         shared = try SharedFolder()
         for (index, pair) in pairs.enumerated() {
-            try write(pair.old, version: "1", to: "\(index)/current")
-            try write(pair.new, version: "2", to: "\(index)/staged")
+            try write(pair.old, pair.oldProtocols, version: "1", to: "\(index)/current")
+            try write(pair.new, pair.newProtocols, version: "2", to: "\(index)/staged")
         }
         try shared.write(Array(Self.script.utf8), to: "build.script")
         let output = try await ErlangProcess.run(
@@ -32,7 +32,8 @@ final class CorpusFolder: Sendable {
     }
 
     private func write(
-        _ applications: [CorpusPair.Application], version: String, to folder: String
+        _ applications: [CorpusPair.Application], _ protocols: [String: String], version: String,
+        to folder: String
     ) throws {
         for application in applications {
             let library = "\(location)/\(folder)/lib/\(application.name)-\(application.version)"
@@ -55,13 +56,17 @@ final class CorpusFolder: Sendable {
                 "",
                 before: """
                     {application, \(application.name), [{description, "corpus"}, {vsn, "\(application.version)"},
-                      {modules, [\(application.modules.keys.sorted().joined(separator: ", "))]},
+                      {modules, [\(application.modules.keys.sorted().map { "'\($0)'" }.joined(separator: ", "))]},
                       {registered, []}, {applications, [\(needs)]}\(start)\(application.more)]}.
                     """, to: "\(library)/ebin/\(application.name).app")
         }
         let release = "\(location)/\(folder)/releases/\(version)"
         try files.makeFolders(release, mode: 0o755)
         try write("", before: "[].\n", to: "\(release)/sys.config")
+        for (name, source) in protocols {
+            try files.makeFolders("\(release)/consolidated", mode: 0o755)
+            try write("", before: source, to: "\(release)/consolidated/\(name).erl")
+        }
         let list = applications.map { "{\($0.name), \"\($0.version)\"}" }
         try write(
             "", before: "{\"\(version)\", [\(list.joined(separator: ", "))]}.\n",
@@ -96,6 +101,8 @@ final class CorpusFolder: Sendable {
                       {ok, _} -> ok; X -> throw({F, X}) end
                   || F <- filelib:wildcard(Lib ++ "/src/*.erl")]
              end || {A, V} <- Apps],
+            [{ok, _} = compile:file(F, [{outdir, Release ++ "/consolidated"}, report_errors])
+             || F <- filelib:wildcard(Release ++ "/consolidated/*.erl")],
             Rel = {release, {"demo", Version}, {erts, ERTS}, [{A, V} || {A, V, _} <- OTP] ++ Apps},
             ok = file:write_file(Release ++ "/demo.rel", io_lib:format("~p.~n", [Rel])),
             case systools:make_script(Release ++ "/demo", [silent, no_warn_sasl, {outdir, Release},

@@ -24,7 +24,9 @@ struct CorpusNode {
     }
 
     /// What the node says of the upgrade and the way back.
-    func upgrade(by relup: WrittenRelup, asking expression: String) async throws -> [String] {
+    func upgrade(
+        by relup: WrittenRelup, asking expression: String, before: String
+    ) async throws -> [String] {
         let release = "\(folder.location)/\(number)/staged/releases/2"
         for (name, bytes) in [
             ("relup", relup.text), (UpgradeScript.name, Array(UpgradeScript.text.utf8)),
@@ -37,7 +39,7 @@ struct CorpusNode {
             "\(old)/releases/RELEASES",
             with: ReleasesFile.text(
                 for: .read(old, name: "demo", version: "1", files: folder.files)), mode: 0o644)
-        let words = ["sh", "-c", Self.shell(current, staged, expression)]
+        let words = ["sh", "-c", Self.shell(current, staged, expression, before)]
         let output = try await offload {
             try ChildProcess.run(
                 words[0], Array(words.dropFirst()), errors: .inherited, within: .seconds(120))
@@ -48,15 +50,16 @@ struct CorpusNode {
 
     /// Copies the new release beside the old one, and starts the node.
     private static func shell(
-        _ current: String, _ staged: String, _ expression: String
+        _ current: String, _ staged: String, _ expression: String, _ before: String
     ) -> String {
         let erlang = script.replacingOccurrences(of: "EXPRESSION", with: expression)
+            .replacingOccurrences(of: "BEFORE", with: before)
             .replacingOccurrences(of: "\n", with: " ")
         let inner = """
             cp -Rn \(staged)/lib/. \(current)/lib/ && cp -R \(staged)/releases/2 \(current)/releases/ &&
             cd \(current) && set -- erts-* && export ROOTDIR=\(current) BINDIR=\(current)/$1/bin EMU=beam PROGNAME=erl &&
             exec $BINDIR/erlexec -boot \(current)/releases/1/start -config \(current)/releases/1/sys \
-            -mode embedded -noshell -noinput -kernel logger_level critical -eval "$SCRIPT"
+            -pa \(current)/releases/1/consolidated -mode embedded -noshell -noinput -kernel logger_level critical -eval "$SCRIPT"
             """
         guard let root = OTPRelease.current.root else {
             return "SCRIPT='\(erlang)'\n\(inner)"
@@ -73,8 +76,11 @@ struct CorpusNode {
         {ok, Root} = file:get_cwd(),
         Rel = fun(V) -> {ok, [{release, _, _, Apps}]} = file:consult("releases/" ++ V ++ "/demo.rel"),
                         [{element(1, A), element(2, A)} || A <- Apps] end,
-        Files = fun(V) -> [F || {A, N} <- Rel(V), not lists:member(A, [kernel, stdlib, sasl]),
-                                F <- filelib:wildcard(lists:concat(["lib/", A, "-", N, "/ebin/*.beam"]))] end,
+        Protocols = fun(V) -> filelib:wildcard("releases/" ++ V ++ "/consolidated/*.beam") end,
+        Base = fun(F) -> filename:basename(F) end,
+        Files = fun(V) -> Protocols(V) ++ [F || {A, N} <- Rel(V), not lists:member(A, [kernel, stdlib, sasl]),
+                                F <- filelib:wildcard(lists:concat(["lib/", A, "-", N, "/ebin/*.beam"])),
+                                not lists:member(Base(F), [Base(P) || P <- Protocols(V)])] end,
         Name = fun(F) -> list_to_atom(filename:basename(F, ".beam")) end,
         Check = fun(V, Other) ->
             Stale = [Name(F) || F <- Files(V), {ok, {_, D}} <- [beam_lib:md5(F)],
@@ -87,13 +93,16 @@ struct CorpusNode {
         Ask = fun() -> EXPRESSION end,
         Server = whereis(demo_server),
         ok = gen_server:call(demo_server, set),
+        BEFORE,
         Say({old, Ask()}),
         {ok, "2"} = release_handler:set_unpacked(Root ++ "/releases/2/demo.rel",
             [{A, V, Root ++ "/lib"} || {A, V} <- Rel("2")]),
         Say(release_handler:check_install_release("2")),
         file:write_file(Marker, ""),
-        Say(release_handler:install_release("2", [{update_paths, true}])),
+        Installed = release_handler:install_release("2", [{update_paths, true}]),
+        Say(Installed),
         Say({new, Ask()}),
+        case Installed of {error, {old_processes, _}} -> halt(0); _ -> ok end,
         Say({Server =:= whereis(demo_server), Check("2", "1")}),
         ok = release_handler:make_permanent("2"),
         Say(release_handler:install_release("1", [{update_paths, true}])),

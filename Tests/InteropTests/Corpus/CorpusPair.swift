@@ -24,6 +24,10 @@ struct CorpusPair: Sendable, CustomTestStringConvertible {
         /// The release is upgraded and brought back while it runs. Each time the expression has
         /// this value: before, with the new version, with the old one again.
         case hot(expression: String, old: String, new: String, back: String)
+        /// The node restarts itself on the old version: some process could not change its code.
+        case restarted
+        /// The node does not begin, for this reason, and goes on as before.
+        case notBegun(reason: String)
         /// No relup is written, for this reason.
         case refused(RelupRefusal)
     }
@@ -32,6 +36,11 @@ struct CorpusPair: Sendable, CustomTestStringConvertible {
     var old: [Application]
     var new: [Application]
     var end: End
+    /// What is done on the node before the upgrade.
+    var before = "ok"
+    /// The protocols, by name, that mix would have consolidated.
+    var oldProtocols: [String: String] = [:]
+    var newProtocols: [String: String] = [:]
 
     var testDescription: String { name }
 }
@@ -87,7 +96,8 @@ extension CorpusPair {
     /// A pair of an application that has a supervisor and a server, and other modules besides.
     init(
         _ name: String, _ old: [String: String], _ new: [String: String], _ end: End,
-        oldVersion: String = "1", newVersion: String = "2"
+        oldVersion: String = "1", newVersion: String = "2", before: String = "ok",
+        protocols: (old: [String: String], new: [String: String]) = ([:], [:])
     ) {
         let base = [
             "demo_app": CorpusSource.application, "demo_sup": CorpusSource.supervisor(),
@@ -98,6 +108,7 @@ extension CorpusPair {
         }
         self.init(
             name: name, old: [Application(version: oldVersion, modules: merged(old))],
-            new: [Application(version: newVersion, modules: merged(new))], end: end)
+            new: [Application(version: newVersion, modules: merged(new))], end: end,
+            before: before, oldProtocols: protocols.old, newProtocols: protocols.new)
     }
 }
