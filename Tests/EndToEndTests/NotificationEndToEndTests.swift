@@ -50,6 +50,36 @@ import Transport
             }
         }
     }
+
+    @Test func `notify-test sends a test to each receiver, and says what each answers`()
+        async throws
+    {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let receiver = AgreeingReceiver(loop: loop)
+        let port = try await receiver.listen()
+        let folder = TemporaryFolder("notify")
+        folder.write("http://127.0.0.1:\(port)/hidden-path\n", "webhook", mode: 0o600)
+        let refused = FreePorts.take()
+        func test(_ arguments: String..., file: Bool = false) throws -> (Int32?, String) {
+            var variables = ["PATH": ThisHost.path, "HOME": folder.path]
+            if file { variables["DEPLOYEX_WEBHOOK_SECRET_URL_FILE"] = folder("webhook") }
+            variables["DEPLOYEX_SLACK_SECRET_URL"] = "http://127.0.0.1:\(refused)/hidden-path"
+            let result = try ChildProcess(
+                BuiltProgram.deployex, ["notify-test"] + arguments, environment: variables,
+                output: .pipe
+            ).wait()
+            return (result.status, result.output)
+        }
+        let (status, output) = try test(file: true)
+        #expect(status == 1)
+        #expect(output.contains("webhook: taken (status 200)"), "\(output)")
+        #expect(output.contains("Slack: ") && !output.contains("hidden"), "\(output)")
+        #expect(try test("--sink", "webhook", file: true).0 == 0)
+        #expect(await receiver.events == ["test -", "test -"])
+        let missing = try test("--sink", "pagerduty")
+        #expect(missing.0 == 2 && missing.1.contains("not configured"), "\(missing)")
+    }
 }
 
 /// Answers 200 to everybody, and keeps what was told.

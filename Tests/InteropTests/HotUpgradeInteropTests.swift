@@ -184,6 +184,68 @@ struct HotUpgradeInteropTests {
         }
     }
 
+    @Test func `a local function in the configuration is there after the upgrade, and works`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            try fixture.files.replaceFile(
+                fixture.staged + "/releases/0.1.2/runtime.exs",
+                with: Array(
+                    """
+                    import Config
+                    # As in an Ecto configuration with TLS.
+                    match = :public_key.pkix_verify_hostname_match_fun(:https)
+                    config :counter, greeting: "after", ssl: [customize: [match_fun: match]]
+                    """.utf8))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(outcome == .succeeded)
+            #expect(fixture.logLines.withLock { $0.count } == 3, "no setting differs")
+            #expect(try await fixture.greeting() == "after")
+            let setting = try await fixture.call(
+                "application", "get_env", .atom("counter"), .atom("ssl"))
+            let function = setting.asTuple?.last?.asList?.first?.asTuple?.last?.asList?.first?
+                .asTuple?.last
+            guard case .fun(let fun)? = function else {
+                Issue.record("\(setting)")
+                return
+            }
+            #expect(fun.module == "public_key")
+            // A name and a wildcard that it matches.
+            let matches = try await fixture.call(
+                "erlang", "apply", .fun(fun),
+                [
+                    .tuple([.atom("dns_id"), .charlist("shop.example.com")]),
+                    .tuple([.atom("dNSName"), .charlist("*.example.com")]),
+                ])
+            #expect(matches == .atom("true"))
+            let folder = fixture.current + "/releases/0.1.2"
+            #expect(try fixture.files.status(folder + "/relup.pristine") == nil)
+            let relup = try fixture.files.read(folder + "/relup", limit: 1 << 20)
+            #expect(!String(decoding: relup, as: UTF8.self).contains("binary_to_term"))
+        }
+    }
+
+    @Test func `code that was loaded by hand keeps the upgrade from beginning`() async throws {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            // What a developer does in a remote shell.
+            let path = fixture.staged + "/lib/counter-0.1.2/ebin/Elixir.Counter.Pages"
+            let loaded = try await fixture.call("code", "load_abs", .charlist(path))
+            #expect(loaded == .tuple([.atom("module"), .atom("Elixir.Counter.Pages")]))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(
+                outcome
+                    == .failed(
+                        reason:
+                            "the node runs other code than its release has: Elixir.Counter.Pages",
+                        nodeIsUntouched: true))
+            #expect(try await fixture.releases() == ["0.1.1 permanent 12"])
+        }
+    }
+
     @Test func `what providers resolve by rebooting the emulator is in effect, too`() async throws {
         try await withRelease("0.1.1") { fixture, _ in
             try await fixture.unpack("0.1.2", into: fixture.staged)

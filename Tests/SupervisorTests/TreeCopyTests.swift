@@ -8,12 +8,12 @@ import Testing
 @Suite struct TreeCopyTests {
     private let folder = TemporaryFolder()
     private let copy = TreeCopy(owners: [geteuid()], omitting: ["tmp"])
-    private var source: String { folder / "source" }
-    private var destination: String { folder / "destination" }
+    private var source: String { folder.path + "/source" }
+    private var destination: String { folder.path + "/destination" }
 
     init() throws {
-        try Files.makeFolders(folder / "source/lib/empty")
-        try Files.makeFolders(folder / "destination")
+        try Files.makeFolders(folder.path + "/source/lib/empty")
+        try Files.makeFolders(folder.path + "/destination")
     }
 
     private func mode(_ path: String) throws -> mode_t {
@@ -56,8 +56,8 @@ import Testing
 
     /// Its owner may have put it there to be shown what it must not read.
     @Test func `a file with another name, or of another user, is not copied`() throws {
-        try Files.write(Array("a secret".utf8), folder / "elsewhere")
-        try #require(link(folder / "elsewhere", source + "/lib/hard") == 0)
+        try Files.write(Array("a secret".utf8), folder.path + "/elsewhere")
+        try #require(link(folder.path + "/elsewhere", source + "/lib/hard") == 0)
         #expect(throws: FileSystemError.self) { try copy.copy(source, to: destination) }
         try #require(unlink(source + "/lib/hard") == 0)
         let strict = TreeCopy(owners: [geteuid() + 1])

@@ -111,9 +111,10 @@ extension Deployer {
         _ number: InstanceNumber, from: String, to release: Release
     ) async {
         let replaced = snapshot?.instances[number].current?.id
+        let upgrade = upgrade(
+            number, from: from, to: release, staged: effects.layout.new(number))
         let result = await HotUpgrade.prepare(
-            plan(from: from, to: release), files: upgradeFiles(number),
-            evaluation: evaluation(number), loop: loop)
+            upgrade.plan, files: upgrade.files, evaluation: upgrade.evaluation, loop: loop)
         instance(number).prepared = .init(
             from: replaced, to: release.id, at: loop.now, result: result)
     }
@@ -239,9 +240,11 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
+        let upgrade = upgrade(
+            number, from: from, to: release, staged: effects.layout.new(number))
         let outcome = await HotUpgrade.run(
-            plan(from: from, to: release), on: effects.node(number), files: upgradeFiles(number),
-            evaluation: evaluation(number), prepared: prepared, isResumed: isResumed, loop: loop,
+            upgrade.plan, on: effects.node(number), files: upgrade.files,
+            evaluation: upgrade.evaluation, prepared: prepared, isResumed: isResumed, loop: loop,
             log: effects.log)
         var leftBehind = HotUpgrade.Remains()
         if case .succeededInPart(let remains) = outcome { leftBehind = remains }
@@ -269,6 +272,25 @@ extension Deployer {
         }
     }
 
+    /// What an upgrade of an instance to the release in the folder `staged` works with.
+    func upgrade(
+        _ number: InstanceNumber, from: String, to release: Release, staged: String
+    ) -> (plan: HotUpgrade.Plan, files: HotUpgradeFiles, evaluation: HotUpgrade.Evaluation) {
+        // The release's user can enter the staged folder, but not the folder of the output.
+        let workingFolder = effects.process.user == nil ? records.path : staged
+        return (
+            HotUpgrade.Plan(
+                name: application, from: from, to: release.version,
+                timings: effects.upgradeTimings),
+            HotUpgradeFiles(
+                current: effects.layout.current(number), staged: staged, files: effects.files),
+            HotUpgrade.Evaluation(environment: variables(number)) { [self] in
+                try await evaluate(
+                    $0, $1, environment: $2, of: number, workingFolder: workingFolder, timeout: $3)
+            }
+        )
+    }
+
     /// Records that a hot upgrade has ended without touching the node.
     private func recordAbandoned(_ number: InstanceNumber) async {
         let state = instance(number).state
@@ -277,32 +299,12 @@ extension Deployer {
         }
     }
 
-    private func plan(from: String, to release: Release) -> HotUpgrade.Plan {
-        .init(
-            name: application, from: from, to: release.version, timings: effects.upgradeTimings)
-    }
-
-    private func upgradeFiles(_ number: InstanceNumber) -> HotUpgradeFiles {
-        HotUpgradeFiles(
-            current: effects.layout.current(number), staged: effects.layout.new(number),
-            files: effects.files)
-    }
-
-    private func evaluation(_ number: InstanceNumber) -> HotUpgrade.Evaluation {
-        .init(environment: variables(number)) { [self] in
-            try await evaluate($0, $1, environment: $2, of: number, timeout: $3)
-        }
-    }
-
     /// Runs on the loop, as ``Programs`` requires.
     private func evaluate(
         _ path: String, _ arguments: [String], environment: [String: String],
-        of number: InstanceNumber, timeout: Duration
+        of number: InstanceNumber, workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
-        // The release's user can enter the staged folder, but not the folder of the output.
-        let workingFolder =
-            effects.process.user == nil ? records.path : effects.layout.new(number)
-        return try await programs.collectingOutput(
+        try await programs.collectingOutput(
             path, arguments, environment: environment, foreignVariables: foreignVariables,
             workingFolder: workingFolder, setting: effects.process, in: records.path,
             for: instance(number).name, files: effects.files, timeout: timeout)

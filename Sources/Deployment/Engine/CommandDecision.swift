@@ -112,7 +112,7 @@ struct CommandDesk {
         return .done(
             "instance \(number) is being stopped, and stays stopped until it is started",
             [.log("Stop requested for instance: \(number)")]
-                + (isAwaited ? [.endRollout(reason: "stopped by an operator")] : [])
+                + (isAwaited ? [.endRollout(reason: DeploymentOutcome.stoppedByOperator)] : [])
                 + [.tell(number, .stayStopped)])
     }
 

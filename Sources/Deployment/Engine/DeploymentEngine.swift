@@ -190,7 +190,7 @@ extension DeploymentEngine {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
-            history: plan.record.history, problem: plan.problem,
+            history: plan.record.history, good: plan.record.good.map(\.id), problem: plan.problem,
             rollout: rollout?.snapshot ?? staging.snapshot, instances: fleet.map(\.snapshot))
     }
 

@@ -79,6 +79,8 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     package var ghosted: [GhostedRelease] = []
     /// The oldest first.
     package var history: [DeploymentOutcome] = []
+    /// Those that were ready on some instance, the latest first.
+    package var good: [ReleaseID] = []
     /// Why the deployment of the target does not go on at the moment, or why the catalog cannot be
     /// read.
     package var problem: String?

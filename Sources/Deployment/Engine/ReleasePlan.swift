@@ -385,12 +385,17 @@ extension ReleasePlan {
         }
     }
 
-    /// Runs this version from now on, whatever the catalog names.
+    /// Runs this version from now on, whatever the catalog names. If it is known how the version was
+    /// published last, it has to be that publication: its bytes are compared with that digest.
     /// - Returns: why that is not possible; `nil` when it is done.
     mutating func pin(_ version: String) -> String? {
         let release: Release
         do throws(ReleaseError) {
-            release = try Release(version: version)
+            if let known = record.publication(of: version) {
+                release = known
+            } else {
+                release = try Release(version: version)
+            }
         } catch {
             return "\(version) cannot be deployed: \(error)"
         }

@@ -96,7 +96,7 @@ extension HotUpgrade {
         case .failed(let reason): return .failed(reason: reason, nodeIsUntouched: true)
         case nil: preconditionFailure("It has been prepared")
         }
-        if let refusal = await Preflight(node: node).refusal(preparation) {
+        if let refusal = await Preflight(node: node).findings(preparation).refusal {
             return .failed(reason: refusal, nodeIsUntouched: true)
         }
         let supervisors = UnstartedChildren(

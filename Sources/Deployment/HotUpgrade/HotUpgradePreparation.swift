@@ -16,8 +16,8 @@ extension HotUpgrade {
         var changedApplications: [String]
         /// The code of the release that runs, and of the new one.
         var (codeBefore, codeAfter): (CodeDigests, CodeDigests)
-        /// The modules that the relup loads.
-        var loadedModules: [String]
+        /// The modules that the relup loads, and those whose processes wait meanwhile.
+        var (loadedModules, suspendedModules): ([String], [String])
     }
 
     /// What came of preparing an upgrade. The node is untouched in each case.
@@ -177,7 +177,10 @@ extension HotUpgrade.Preparation {
         }
         do throws(FileSystemError) {
             let relup = try Relup(ErlangFile.bytes([relup]))
-            loadedModules = relup.loadedModules(from: plan.from).sorted()
+            (loadedModules, suspendedModules) = (
+                relup.loadedModules(from: plan.from).sorted(),
+                relup.suspendedModules(from: plan.from).sorted()
+            )
             guard relup.leads(from: plan.from) else {
                 throw .unusable("it does not lead from \(plan.from)")
             }

@@ -11,46 +11,73 @@ internal import ExternalTermFormat
 struct Preflight {
     var node: any RemoteNode
 
-    /// `{Processes, Lingering}`: how many supervised processes there are, and which of the modules
-    /// have old code that some process still runs. Old code that no process runs is purged, as
+    /// What the node says.
+    struct Findings: Equatable, Sendable {
+        /// Why the upgrade is not begun; `nil` if nothing speaks against it.
+        var refusal: String?
+        /// How many processes its supervisors have, and how many of them wait while code is
+        /// exchanged.
+        var supervised: Int?
+        var suspended: Int?
+        /// The modules whose old code some process still runs.
+        var lingering: [String] = []
+    }
+
+    /// `{Processes, Suspended, Lingering}`. Old code that no process runs is purged, as
     /// `release_handler` does every ten seconds.
     private static let walk = RemoteScript(
         """
-        fun(Modules) ->
-            {length(release_handler_1:get_supervised_procs()),
-             [Module || Name <- Modules,
-                        Module <- try [binary_to_existing_atom(Name, utf8)] catch _:_ -> [] end,
+        fun(Loaded, Suspended) ->
+            Atoms = fun(Names) ->
+                [Atom || Name <- Names,
+                         Atom <- try [binary_to_existing_atom(Name, utf8)] catch _:_ -> [] end]
+            end,
+            Waiting = maps:from_keys(Atoms(Suspended), true),
+            Processes = release_handler_1:get_supervised_procs(),
+            {length(Processes),
+             length([Pid || {_, _, Pid, Modules} <- Processes, is_list(Modules),
+                            lists:any(fun(M) -> is_map_key(M, Waiting) end, Modules)]),
+             [Module || Module <- Atoms(Loaded),
                         erlang:check_old_code(Module), not code:soft_purge(Module)]}
         end.
         """, deadline: .seconds(20))
 
-    /// Why the upgrade is not begun; `nil` if nothing speaks against it.
-    func refusal(_ preparation: HotUpgrade.Preparation) async -> String? {
+    func findings(_ preparation: HotUpgrade.Preparation) async -> Findings {
+        var findings = Findings()
         do throws(NodeError) {
             let changed = try await LoadedModule.all(of: node).filter { module in
                 module.digest.map { preparation.codeBefore.contradicts(module.name, $0) } ?? false
             }
-            guard changed.isEmpty else {
-                return "the node runs other code than its release has: "
+            if !changed.isEmpty {
+                findings.refusal =
+                    "the node runs other code than its release has: "
                     + listed(changed.map(\.name).sorted())
+                return findings
             }
         } catch {
-            return "whether the node runs the code of its release is not known: \(error)"
+            findings.refusal =
+                "whether the node runs the code of its release is not known: \(error)"
+            return findings
         }
         do throws(NodeError) {
-            let modules = Term.list(preparation.loadedModules.map { .binary($0) })
-            let answer = try await Self.walk.run(on: node, [modules])
-            guard let parts = answer.value.asTuple(of: 2), parts[0].asNatural != nil,
-                let lingering = parts[1].asList
+            let names = [preparation.loadedModules, preparation.suspendedModules]
+            let answer = try await Self.walk.run(
+                on: node, names.map { .list($0.map { .binary($0) }) })
+            guard let parts = answer.value.asTuple(of: 3), let count = parts[0].asNatural,
+                let suspended = parts[1].asNatural, let lingering = parts[2].asList
             else { throw .unexpectedAnswer }
-            guard lingering.isEmpty else {
-                return "processes still run the code before last, which an upgrade would kill: "
-                    + listed(lingering.compactMap { $0.asAtom?.name }.sorted())
+            (findings.supervised, findings.suspended) = (count, suspended)
+            findings.lingering = lingering.compactMap { $0.asAtom?.name }.sorted()
+            if !findings.lingering.isEmpty {
+                findings.refusal =
+                    "processes still run the code before last, which an upgrade would kill: "
+                    + listed(findings.lingering)
             }
         } catch {
-            return "the tree of supervisors cannot be walked, which an upgrade has to do: \(error)"
+            findings.refusal =
+                "the tree of supervisors cannot be walked, which an upgrade has to do: \(error)"
         }
-        return nil
+        return findings
     }
 
     /// The modules that run other code than the new release has, after the upgrade.

@@ -17,6 +17,16 @@ struct CodeDigests: Equatable, Sendable {
         digests[module].map { !$0.contains(digest) } ?? false
     }
 
+    /// The modules that come, change and go with `other`. They are sorted.
+    func changes(to other: CodeDigests) -> (added: [String], changed: [String], removed: [String]) {
+        let (old, new) = (digests, other.digests)
+        return (
+            new.keys.filter { old[$0] == nil }.sorted(),
+            new.filter { old[$0.key].map { [new = $0.value] in $0 != new } ?? false }.keys.sorted(),
+            old.keys.filter { new[$0] == nil }.sorted()
+        )
+    }
+
     mutating func insert(_ digest: [UInt8], of module: String) {
         digests[module, default: []].insert(digest)
     }

@@ -43,6 +43,17 @@ struct Relup: Equatable, Sendable {
             })
     }
 
+    /// The modules whose processes wait while code is exchanged, on the way from `version`.
+    func suspendedModules(from version: String) -> Set<String> {
+        Set(
+            instructions(from: version).flatMap { parts -> [String] in
+                guard parts.first == .atom("suspend"), let modules = parts.last?.asList else {
+                    return []
+                }
+                return modules.compactMap { ($0.asTuple?.first ?? $0).asAtom?.name }
+            })
+    }
+
     /// The modules whose processes change their code on the way from `version`: a supervisor then
     /// asks its module for its children again.
     func changedProcesses(from version: String) -> Set<String> {

@@ -119,6 +119,8 @@ package struct StatusReport: TermDocument {
         package var memoryByteCount: Int?
         /// Those that are configured, as far as its node tells: see ``ThresholdWatch``.
         package var thresholds: [ThresholdState] = []
+        /// The host's libraries that it uses and that were replaced or removed since its start.
+        package var deletedLibraries: [String] = []
 
         package static let empty = Instance()
 
@@ -138,6 +140,7 @@ package struct StatusReport: TermDocument {
                 TermField("cpu_percent", \.processorPercent),
                 TermField("memory_bytes", \.memoryByteCount),
                 TermField("thresholds", \.thresholds),
+                TermField("deleted_libraries", \.deletedLibraries),
             ]
         }
 
@@ -195,6 +198,15 @@ extension StatusReport.Application {
             guard let number = instances[index].number.flatMap({ InstanceNumber(rawValue: $0) })
             else { continue }
             instances[index].thresholds = thresholds(number)
+        }
+    }
+
+    /// Adds the libraries that only a new process replaces.
+    package mutating func addDeletedLibraries(_ libraries: (InstanceNumber) -> [String]) {
+        for index in instances.indices {
+            guard let number = instances[index].number.flatMap({ InstanceNumber(rawValue: $0) })
+            else { continue }
+            instances[index].deletedLibraries = libraries(number)
         }
     }
 

@@ -77,31 +77,26 @@ private struct PackageReading: ~Copyable {
         consuming func end() -> [UInt8] { digest.value() }
     }
 
-    private var reader: TarReader
-    private var policy: ArchivePolicy
+    private var members: ArchiveMembers
     private var file: File?
     private var contents = PackageContents()
 
     init(limits: ArchiveLimits) {
-        reader = TarReader(limits: limits)
-        policy = ArchivePolicy(limits: limits)
+        members = ArchiveMembers(limits: limits)
     }
 
     mutating func take(_ bytes: ArraySlice<UInt8>) throws(UnpackFailure) {
         var piece = bytes
-        while let event = try converting(UnpackFailure.malformed, reader.next(&piece)) {
+        while let event = try members.next(&piece) {
             switch event {
-            case .entry(let entry): try begin(entry)
+            case .member(_, let placement): begin(placement)
             case .contents(let bytes): append(bytes)
-            case .endOfEntry: endFile()
-            case .endOfArchive: break
+            case .endOfMember: endFile()
             }
         }
     }
 
-    private mutating func begin(_ entry: TarEntry) throws(UnpackFailure) {
-        let placement = try converting(
-            { UnpackFailure.refused(entry: printable(entry.path), $0) }, policy.admit(entry))
+    private mutating func begin(_ placement: ArchivePolicy.Placement) {
         switch placement {
         case .root: break
         case .folder(let path, _): contents.members[path.text] = .folder
@@ -157,8 +152,7 @@ private struct PackageReading: ~Copyable {
     }
 
     consuming func finish() throws(UnpackFailure) -> PackageContents {
-        try converting(UnpackFailure.malformed, reader.finish())
-        try policy.finish()
+        try members.finish()
         return contents
     }
 }

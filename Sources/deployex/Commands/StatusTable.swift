@@ -30,14 +30,23 @@ struct StatusTable {
                 header: Self.header + usage, expendable: Self.expendable + usage.reversed())
             for instance in application.instances {
                 var row = Self.row(instance)
+                // A line below says why.
+                if !instance.deletedLibraries.isEmpty { row[1].text += "*" }
                 if withUsage { row += Self.usage(instance) }
                 if !usesColours { row[1].colour = nil }
                 table.append(row)
             }
             lines += table.lines(within: columns)
             for instance in application.instances {
-                guard let reason = instance.reason else { continue }
-                add("instance \(Self.text(instance.number)): \(reason)")
+                if let reason = instance.reason {
+                    add("instance \(Self.text(instance.number)): \(reason)")
+                }
+                let deleted = instance.deletedLibraries
+                if !deleted.isEmpty {
+                    add(
+                        "instance \(Self.text(instance.number))*: \(deleted.joined(separator: ", ")) "
+                            + "replaced or removed since its start; a restart takes the newer ones")
+                }
             }
         }
         self.lines = lines

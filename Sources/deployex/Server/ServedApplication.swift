@@ -22,6 +22,7 @@ struct ServedApplication: Sendable {
     private let beginning: ApplicationStart
     private let rotator: LogRotator
     private let feed: ObservationFeed
+    private let notifier: Notifier?
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -50,9 +51,11 @@ struct ServedApplication: Sendable {
         let name = configuration.name
         publicKeys = server.publicKeys
         self.feed = feed
+        self.notifier = notifier
         beginning = ApplicationStart(loop: loop, log: log) { problem in
             await feed.publish(
                 .failed(name, replicas: configuration.replicas, problem: problem))
+            await notifier?.isHindered(name, problem)
         }
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
@@ -151,6 +154,7 @@ struct ServedApplication: Sendable {
             await feed.publish(
                 .failed(
                     configuration.name, replicas: configuration.replicas, problem: refusal))
+            await notifier?.isHindered(configuration.name, refusal)
             return log(.error, "Application is not begun: \(refusal)")
         }
         await rotator.setInstances(

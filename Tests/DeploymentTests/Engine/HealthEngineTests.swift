@@ -242,6 +242,34 @@ import Transport
         #expect(world.command(.deploy(version: "../x")).isRefused)
     }
 
+    @Test func `a pinned version is the publication that the catalog named last`() throws {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        let sha256 = String(repeating: "a", count: 64)
+        let earlier = try Release(version: "0.1.2", hash: "b7", sha256: sha256)
+        world.tell(.catalogRead(earlier))
+        world.tell(.stagingFailed(1, earlier, reason: "no package"))
+        world.tell(.catalogRead(.one))
+        _ = world.take()
+        _ = world.command(.deploy(version: "0.1.2"))
+        #expect(world.take() == [.stage(1, earlier, running: "0.1.0")])
+        #expect(world.saved?.pinned == earlier)
+    }
+
+    @Test func `staging that fails when another release is wanted leads to that one at once`()
+        throws
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.two))
+        _ = world.take()
+        let three = try Release(version: "0.1.3", hash: "c")
+        world.tell(.catalogRead(three))
+        world.tell(.stagingFailed(1, .two, reason: "stopped"))
+        #expect(world.take() == [.stage(1, three, running: "0.1.0")])
+        #expect(world.snapshot.problem == nil)
+    }
+
     @Test func `a restart is counted as asked for, and refused while the instance is changed`() {
         var world = EngineTranscript(found: [.running(.one)])
         world.boot(1, run: 1)

@@ -362,7 +362,7 @@ private final class PretendedNode: RemoteNode {
     private func script(_ arguments: [Term]) -> Term {
         let bindings = (arguments.last?.asList ?? []).compactMap(\.asTuple)
         let text = bindings.first { $0.first == .atom("Text") }?.last?.asText ?? ""
-        if text.contains("get_supervised_procs") { return .tuple([3, .list(lingering)]) }
+        if text.contains("get_supervised_procs") { return .tuple([3, 1, .list(lingering)]) }
         guard text.contains("erlang:loaded()") else { return .list(differingSettings) }
         return .list(
             oldModules.map { module in

@@ -93,7 +93,8 @@ import Transport
                           "forced_restarts": 0,
                           "cpu_percent": null,
                           "memory_bytes": null,
-                          "thresholds": []
+                          "thresholds": [],
+                          "deleted_libraries": []
                         }
                       ]
                     }

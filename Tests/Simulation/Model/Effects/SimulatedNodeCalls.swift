@@ -108,7 +108,7 @@ extension SimulatedWorld {
 private func script(_ arguments: [Term]) -> Term {
     let bindings = arguments.last?.asList ?? []
     let text = bindings.compactMap(\.asTuple).first { $0.first == .atom("Text") }?.last?.asText
-    return text?.contains("get_supervised_procs") == true ? .tuple([0, []]) : []
+    return text?.contains("get_supervised_procs") == true ? .tuple([0, 0, []]) : []
 }
 
 /// The release_handler of a simulated node.

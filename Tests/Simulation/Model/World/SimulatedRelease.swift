@@ -46,8 +46,12 @@ package struct SimulatedRelease: Equatable, Sendable {
         Array("#!/bin/sh\n# \(application) \(version) \(hash) #\n".utf8)
     }
 
+    private static let libraries = ["kernel-8.5.3", "stdlib-4.2", "sasl-4.2"]
+
     private var files: [(path: String, bytes: [UInt8])] {
-        [("bin/\(application)", program), ("releases/start_erl.data", startData)] + versionFiles
+        [("bin/\(application)", program), ("releases/start_erl.data", startData)]
+            + Self.libraries.map { ("lib/\($0)/ebin/\($0.prefix { $0 != "-" }).app", []) }
+            + versionFiles
     }
 
     /// Does to the disk what unpacking a package does.
@@ -83,7 +87,7 @@ package struct SimulatedRelease: Equatable, Sendable {
     }
 
     private var releasesFile: [UInt8] {
-        let libraries = ["kernel-8.5.3", "stdlib-4.2", "sasl-4.2", "\(application)-\(version)"]
+        let libraries = (Self.libraries + ["\(application)-\(version)"])
             .map { name in
                 let parts = name.split(separator: "-")
                 return "{\(parts[0]),\"\(parts[1])\",\"lib/\(name)\"}"
