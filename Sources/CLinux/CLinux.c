@@ -66,6 +66,76 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+int clinux_pidfd_getfd(int pidfd, int number) {
+    return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+}
+
+int clinux_peer_credentials(int socket, pid_t *pid, uid_t *user) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+    *pid = credentials.pid;
+    *user = credentials.uid;
+    return 0;
+}
+
+ssize_t clinux_send_descriptor(int socket, const uint8_t *bytes, size_t count, int passed) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (passed >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        control.head.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.head), &passed, sizeof(int));
+    }
+    ssize_t sent;
+    do sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+ssize_t clinux_receive_descriptor(int socket, uint8_t *bytes, size_t count, int *passed) {
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    // Room for more than one: what has no room is closed by the kernel, and told of by MSG_CTRUNC.
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    *passed = -1;
+    ssize_t got;
+    do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return -1;
+    int is_bad = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+        size_t descriptors = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t index = 0; index < descriptors; index++) {
+            int found;
+            memcpy(&found, CMSG_DATA(head) + index * sizeof(int), sizeof(int));
+            if (*passed < 0) {
+                *passed = found;
+            } else {
+                close(found);
+                is_bad = 1;
+            }
+        }
+    }
+    if (!is_bad) return got;
+    if (*passed >= 0) close(*passed);
+    *passed = -1;
+    errno = EMSGSIZE;
+    return -1;
+}
+
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 int clinux_is_delegated_group(const char *folder) {
@@ -119,6 +189,15 @@ static int set_limit(int resource, const struct clinux_limit *limit) {
     return setrlimit(resource, &value);
 }
 
+/// Writes this process's pid, in digits. Nothing of the C library's printing is async-signal-safe.
+static void write_pid(char *text) {
+    char digits[CLINUX_PID_BYTES];
+    int count = 0;
+    for (pid_t left = getpid(); left > 0; left /= 10) digits[count++] = (char)('0' + left % 10);
+    for (int index = 0; index < count; index++) text[index] = digits[count - 1 - index];
+    text[count] = 0;
+}
+
 /// The child's side of clinux_spawn_held. Only async-signal-safe calls: the parent has threads.
 ///
 /// Every source in `in`, `out`, `err`, `passed` and the gate itself are above all targets, so that
@@ -128,6 +207,7 @@ static void become(const struct clinux_program *program, int in, int out, int er
     int gate = 3;
     for (size_t index = 0; index < program->passed_count; index++)
         if (program->passed[index].target >= gate) gate = program->passed[index].target + 1;
+    if (program->pid_text) write_pid(program->pid_text);
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || dup2(source, gate) < 0)
         fail(source, CLINUX_STAGE_SETUP);
     for (int number = 3; number < gate; number++) {

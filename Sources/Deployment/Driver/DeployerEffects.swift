@@ -41,6 +41,9 @@ extension Deployer {
         package var startCommand: StartCommand?
         /// Makes the folders above those of the instances, if somebody has removed them. It blocks.
         package var prepareBase: (@Sendable () throws -> Void)?
+        /// The listening sockets that an instance inherits, just before it is started; throws if there is
+        /// one that cannot be opened.
+        package var sockets: (@Sendable (InstanceNumber) async throws -> InheritedSockets)?
         /// Checks what an instance needs besides its node to be ready, such as an answer by HTTP at
         /// its port.
         package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?

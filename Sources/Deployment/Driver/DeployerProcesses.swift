@@ -260,6 +260,8 @@ extension Deployer {
             }
             try await loop.offload { try check?(layout.current(number)) }
             let stopTimeout = configuration.timings.stopTimeout
+            let sockets = try await effects.sockets?(number)
+            sockets?.give(to: &program)
             let session = try await effects.processes.start(
                 program,
                 record: { identity in
@@ -270,6 +272,7 @@ extension Deployer {
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }
                 })
+            withExtendedLifetime(sockets) {}
             instance.session = session
             tell(.spawned(number, session.identity))
             await attempt("recording the start of \(name)") {

@@ -18,6 +18,8 @@ struct ApplicationConfiguration: Equatable {
     var replicas: Int
     /// The port of instance 1; instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
+    /// Where deployex listens for its instances.
+    var listening: [ListeningAddress]
     /// Variables that its instances get beyond those that they inherit.
     var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
@@ -47,6 +49,7 @@ struct ApplicationConfiguration: Equatable {
             throw value.failure(
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
+        listening = try ListenOptions.read(settings, replicas: replicas)
         variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         startCommand = try settings.value(.startCommand)?.command()
@@ -58,6 +61,7 @@ struct ApplicationConfiguration: Equatable {
         readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
         readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
+        try ListenOptions.refuseCheck(httpCheck, listening, settings)
         logLimits = try LogLimits(settings)
         thresholds = try Self.thresholds(settings)
     }
@@ -152,7 +156,10 @@ struct ApplicationConfiguration: Equatable {
                 throw value.failure("a variable's name is letters, digits and _")
             }
             // deployex sets these itself, and finds the instances again by them.
-            guard name != "RELEASE_NODE_SUFFIX", name != "PORT" else {
+            guard
+                !["RELEASE_NODE_SUFFIX", "PORT", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"]
+                    .contains(name), !name.hasPrefix(InstanceEnvironment.listenPrefix)
+            else {
                 throw value.failure("deployex itself sets this variable")
             }
             guard !text.contains("\0"), variables[name] == nil else {

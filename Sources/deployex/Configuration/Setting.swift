@@ -135,6 +135,7 @@ struct Setting: Equatable, Sendable {
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
     static let replicas = Setting("replicas", "DEPLOYEX_MONITORED_REPLICAS")
     static let firstPort = Setting("first_port", "DEPLOYEX_MONITORED_APP_PORT")
+    static let listen = Setting("listen", "DEPLOYEX_LISTEN")
     static let environment = Setting("environment", nil, mayBeSecret: true)
     static let maximumOpenFiles = Setting("max_open_files", "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES")
     static let startCommand = Setting(
@@ -183,7 +184,7 @@ struct Setting: Equatable, Sendable {
         webhookURLFile, webhookSecret, webhookSecretFile, slackURL, slackURLFile, pagerDutyToken,
         pagerDutyTokenFile, pagerDutyURL, logMaximumBytes,
         logFiles, logTimestamps, name, user, replicas,
-        firstPort, environment,
+        firstPort, listen, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageBucket, storageRegion, storageEndpoint,
         storageEnvironment, pollInterval, stopTimeout,

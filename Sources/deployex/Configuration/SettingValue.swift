@@ -131,6 +131,14 @@ enum SettingValue {
         return members.map { ($0.key, .json($0.value, file: file, key: "\(key).\($0.key)")) }
     }
 
+    /// The elements of a list, which only the file can hold.
+    func elements() throws(UsageError) -> [SettingValue] {
+        guard case .json(.array(let elements), let file, let key) = self else {
+            throw failure("a list")
+        }
+        return elements.enumerated().map { .json($1, file: file, key: "\(key)[\($0)]") }
+    }
+
     private var number: String? {
         switch self {
         case .text(let text, _), .json(.number(let text), _, _): text

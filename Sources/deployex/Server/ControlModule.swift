@@ -255,6 +255,7 @@ struct ControlModule: Sendable {
             }
             application.add { states[$0] ?? [] }
             application.add(served.storage.fetching)
+            application.add(served.configuration.listening)
             found.append(application)
         }
         return StatusReport(

@@ -36,12 +36,13 @@ struct ServedApplication: Sendable {
     ///   - process: the user and the limits of its programs.
     ///   - feed: where its state is published, whenever it changes.
     ///   - notifier: who is told of it.
+    ///   - sockets: what its instances inherit.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
         refusal: FileSystemError?, amazon: AmazonAccess?, inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed,
-        notifier: Notifier?, loop: EventLoop,
+        notifier: Notifier?, sockets: HeldSockets, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
@@ -102,6 +103,9 @@ struct ServedApplication: Sendable {
                 await Self.check(
                     http, port: port ?? firstPort + UInt16(number.offset), loop: loop)
             }
+        }
+        if !configuration.listening.isEmpty {
+            effects.sockets = { try await sockets.sockets(of: $0, application: name) }
         }
         effects.prepareBase = { try base.renew(for: name) }
         if let user = process.user {
