@@ -420,13 +420,13 @@ static int is_wanted(const uint8_t *address, size_t length, const uint8_t (*want
     return 0;
 }
 
-// One dump: how many listeners there are, or -1 with errno set, EAGAIN when the table has changed
-// meanwhile.
-static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16],
-                          size_t wanted_count, struct clinux_socket *found, int limit) {
+// One dump: how many sockets in these states have the port as their own, at any address if none is wanted;
+// or -1 with errno set, EAGAIN when the table has changed meanwhile.
+static int dump_sockets(int family, uint32_t states, uint16_t port, const uint8_t (*wanted)[16],
+                        size_t wanted_count, struct clinux_socket *found, int limit) {
     struct tcp_question question;
     memset(&question, 0, sizeof question);
-    question.body.idiag_states = 1u << TCP_LISTEN;
+    question.body.idiag_states = states;
     question.body.id.idiag_sport = htons(port);
     int fd = ask_of_tcp(&question, family, NLM_F_DUMP);
     if (fd < 0) return -1;
@@ -455,7 +455,9 @@ static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16]
                 code = failure_of(head);
             } else {
                 const struct inet_diag_msg *socket = NLMSG_DATA(head);
-                if (socket->idiag_state != TCP_LISTEN || ntohs(socket->id.idiag_sport) != port ||
+                if (!(states >> socket->idiag_state & 1) || ntohs(socket->id.idiag_sport) != port)
+                    continue;
+                if (wanted_count > 0 &&
                     !is_wanted((const uint8_t *)socket->id.idiag_src, family == AF_INET ? 4 : 16,
                                wanted, wanted_count))
                     continue;
@@ -473,14 +475,24 @@ static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16]
     return code == 0 ? count : -1;
 }
 
-int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
-                     struct clinux_socket *found, int limit) {
+static int look_up_sockets(int family, uint32_t states, uint16_t port, const uint8_t (*wanted)[16],
+                           size_t wanted_count, struct clinux_socket *found, int limit) {
     int count = -1;
     for (int attempt = 0; attempt < 4; attempt++) {
-        count = dump_listeners(family, port, wanted, wanted_count, found, limit);
+        count = dump_sockets(family, states, port, wanted, wanted_count, found, limit);
         if (count >= 0 || errno != EAGAIN) break;
     }
     return count;
+}
+
+int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
+                     struct clinux_socket *found, int limit) {
+    return look_up_sockets(family, 1u << TCP_LISTEN, port, wanted, wanted_count, found, limit);
+}
+
+int clinux_connections(int family, uint16_t port, struct clinux_socket *found, int limit) {
+    uint32_t states = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
+    return look_up_sockets(family, states, port, NULL, 0, found, limit);
 }
 
 int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,

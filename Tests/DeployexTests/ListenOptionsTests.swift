@@ -137,6 +137,22 @@ import Transport
         }
     }
 
+    @Test func `who accepts connections of a held socket has time to answer them`() throws {
+        func stopTimeout(_ variables: [String: String]) throws -> Duration {
+            try ServerConfiguration(environment: variables).applications[0].timings.stopTimeout
+        }
+        let listen = ["DEPLOYEX_LISTEN": "http=127.0.0.1:1"]
+        func more(_ name: String, _ value: String) -> [String: String] {
+            listen.merging([name: value]) { $1 }
+        }
+        #expect(try stopTimeout([:]) == .seconds(10))
+        #expect(try stopTimeout(listen) == .seconds(15))
+        #expect(try stopTimeout(more("DEPLOYEX_STOP_TIMEOUT", "30")) == .seconds(30))
+        #expect(try stopTimeout(more("DEPLOYEX_DRAIN_TIMEOUT", "0")) == .seconds(10))
+        #expect(try stopTimeout(more("DEPLOYEX_DRAIN_TIMEOUT", "60")) == .seconds(60))
+        #expect(try stopTimeout(["DEPLOYEX_DRAIN_TIMEOUT": "20"]) == .seconds(20))
+    }
+
     @Test func `each instance of a listener's own gets the next port`() throws {
         let own = try listening(text: "http=127.0.0.1:4000/own")[0]
         #expect("\(own.address(of: 3))" == "127.0.0.1:4002")

@@ -62,6 +62,10 @@ int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, con
 int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
                      struct clinux_socket *found, int limit);
 
+/// The connections of a family whose own port is `port`, and which the peer has not been told the end of: as
+/// above. Those that nobody has accepted yet have no inode.
+int clinux_connections(int family, uint16_t port, struct clinux_socket *found, int limit);
+
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
 int clinux_pidfd_open(pid_t pid);

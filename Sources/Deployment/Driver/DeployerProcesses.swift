@@ -415,6 +415,14 @@ extension Deployer {
         }
     }
 
+    /// Logs how many connections an instance still has that is about to be killed.
+    func tellOfConnections(_ number: InstanceNumber) async {
+        guard let count = effects.connectionCount, let sockets = instance(number).session?.sockets,
+            let open = await count(number, sockets), open > 0
+        else { return }
+        log(.warning, "Instance: \(number) is killed while \(open) of its connections are open")
+    }
+
     // MARK: Probing
 
     func probe(_ number: InstanceNumber, run: Int, _ kind: ProbeKind) async {

@@ -27,7 +27,10 @@ struct ApplicationConfiguration: Equatable {
     /// The command that starts its releases; `nil` for a release's usual one.
     var startCommand: StartCommand?
     var storage: StorageOptions
+    /// From SIGTERM to SIGKILL it is never less than ``drainTimeout``.
     var timings: EngineConfiguration.Timings
+    /// How long an instance that is to stop may answer what it has accepted.
+    var drainTimeout: Duration
     var readiness: EngineConfiguration.ReadinessCriteria
     var httpCheck: HTTPCheck?
     var logLimits: LogLimits
@@ -55,6 +58,11 @@ struct ApplicationConfiguration: Equatable {
         startCommand = try settings.value(.startCommand)?.command()
         storage = try StorageOptions(settings, cloud: cloud, application: name)
         timings = try Self.timings(settings)
+        drainTimeout =
+            try settings.value(.drainTimeout)?.durationOrNone()
+            ?? (listening.isEmpty ? .zero : Self.usualDrainTimeout)
+        // SIGTERM is what takes an instance with a held socket out of traffic.
+        timings.stopTimeout = max(timings.stopTimeout, drainTimeout)
         readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution =
             try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
@@ -65,6 +73,8 @@ struct ApplicationConfiguration: Equatable {
         logLimits = try LogLimits(settings)
         thresholds = try Self.thresholds(settings)
     }
+
+    private static let usualDrainTimeout = Duration.seconds(15)
 
     private static func name(_ settings: Settings, cloud: String?) throws(UsageError) -> String {
         guard let value = settings.value(.name) else {

@@ -146,6 +146,7 @@ struct Setting: Equatable, Sendable {
     static let storageEnvironment = Setting("storage.environment", nil)
     static let pollInterval = Setting("timings.poll_interval", "DEPLOYEX_POLL_INTERVAL")
     static let stopTimeout = Setting("timings.stop_timeout", "DEPLOYEX_STOP_TIMEOUT")
+    static let drainTimeout = Setting("timings.drain_timeout", "DEPLOYEX_DRAIN_TIMEOUT")
     static let preCommandTimeout = Setting(
         "timings.pre_command_timeout", "DEPLOYEX_PRE_COMMAND_TIMEOUT")
     static let livenessInterval = Setting("timings.liveness_interval", "DEPLOYEX_LIVENESS_INTERVAL")
@@ -187,7 +188,7 @@ struct Setting: Equatable, Sendable {
         firstPort, listen, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageBucket, storageRegion, storageEndpoint,
-        storageEnvironment, pollInterval, stopTimeout,
+        storageEnvironment, pollInterval, stopTimeout, drainTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
         rollbackTimeout, rollbackCrashes,

@@ -59,6 +59,15 @@ enum SettingValue {
         return .seconds(seconds)
     }
 
+    /// As ``duration()``, or 0.
+    func durationOrNone() throws(UsageError) -> Duration {
+        if let number, Double(number) == 0 { return .zero }
+        guard let number, let seconds = Double(number), seconds >= 0.05, seconds <= 86_400 else {
+            throw failure("0, or seconds from 0.05 to 86400")
+        }
+        return .seconds(seconds)
+    }
+
     func boolean() throws(UsageError) -> Bool {
         switch self {
         case .text("true", _), .json(.bool(true), _, _): return true

@@ -106,6 +106,14 @@ struct ServedApplication: Sendable {
         }
         if !configuration.listening.isEmpty {
             effects.sockets = { try await sockets.sockets(of: $0, application: name) }
+            let listening = configuration.listening
+            effects.connectionCount = { number, held in
+                let addresses = listening.map { $0.address(of: number) }
+                // A figure for the log: without it the log says nothing.
+                return try? await offload { () throws(SystemError) in
+                    try AcceptedConnections.count(at: addresses, of: held)
+                }
+            }
         }
         effects.prepareBase = { try base.renew(for: name) }
         if let user = process.user {
