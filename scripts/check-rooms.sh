@@ -45,7 +45,8 @@ Supervisor/Sockets: Processes Instances
 Deployment/JSON:
 Deployment/Remote:
 Deployment/ReleaseFiles: JSON
-Deployment/HotUpgrade: ReleaseFiles Remote
+Deployment/RelupWriting: ReleaseFiles
+Deployment/HotUpgrade: ReleaseFiles Remote RelupWriting
 Deployment/Store: JSON ReleaseFiles
 Deployment/Signatures: Store
 Deployment/State: ReleaseFiles Store
@@ -54,8 +55,8 @@ Deployment/Archive: ReleaseFiles Store Signatures State
 Deployment/Health: Remote Engine
 Deployment/Status: Store State Engine
 Deployment/Figures: Remote Status
-Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health
-Deployment/Verification: ReleaseFiles Remote Store Signatures State Archive Status Figures
+Deployment/Driver: ReleaseFiles Remote HotUpgrade Store Signatures State Engine Archive Health Status
+Deployment/Verification: ReleaseFiles RelupWriting Remote Store Signatures State Archive Status
 AWS/Signing:
 AWS/Credentials: Signing
 AWS/Secrets: Signing Credentials

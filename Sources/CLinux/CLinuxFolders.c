@@ -36,6 +36,10 @@ ssize_t clinux_link_target(int descriptor, char *buffer, size_t size) {
     return readlinkat(descriptor, "", buffer, size);
 }
 
+ssize_t clinux_copy_bytes(int input, int output, size_t count) {
+    return copy_file_range(input, NULL, output, NULL, count, 0);
+}
+
 ssize_t clinux_access_list(int descriptor, void *buffer, size_t size) {
     // By this name, as fgetxattr(2) does not take a descriptor that was opened with O_PATH.
     char name[64];

@@ -16,6 +16,8 @@ package struct NotificationEvent: Equatable, Sendable {
         case thresholdLeft = "threshold_left"
         case certificateExpiring = "certificate_expiring"
         case certificateRenewed = "certificate_renewed"
+        case problem
+        case problemOver = "problem_over"
         case test
     }
 
@@ -57,8 +59,10 @@ package struct NotificationEvent: Equatable, Sendable {
 
     package var alert: Alert {
         switch kind {
-        case .deploymentFailed, .crashLoop, .thresholdCrossed, .certificateExpiring: .trigger
-        case .deploymentDone, .crashLoopOver, .thresholdLeft, .certificateRenewed: .resolve
+        case .deploymentFailed, .crashLoop, .thresholdCrossed, .certificateExpiring, .problem:
+            .trigger
+        case .deploymentDone, .crashLoopOver, .thresholdLeft, .certificateRenewed, .problemOver:
+            .resolve
         case .deploymentBegun, .rolledBack, .test: .none
         }
     }
@@ -80,6 +84,10 @@ package struct NotificationEvent: Equatable, Sendable {
             case .thresholdLeft: "\(place) is below the threshold again"
             case .certificateExpiring: "a certificate is about to expire"
             case .certificateRenewed: "a certificate is renewed"
+            case .problem:
+                version.map { "the deployment of version \($0) of \(name) does not go on" }
+                    ?? "\(name) has a problem"
+            case .problemOver: "\(name) has its problem no more"
             case .test: "this is a test of deployex's notifications"
             }
         return "\(host): \(text)" + (reason.map { ": \(SafeText.line($0))" } ?? "")

@@ -13,6 +13,10 @@ package struct NotificationPolicy: Equatable, Sendable {
     package static let crashCount = 3
     package static let crashWindow = Duration.seconds(600)
     package static let calm = Duration.seconds(300)
+    /// A problem that lasts so long is told: a package may only be late.
+    package static let patience = Duration.seconds(60)
+    /// More of one application's problems, one after the other, say nothing new.
+    private static let maximumProblems = 5
 
     private struct Open: Equatable {
         var version: String
@@ -24,6 +28,14 @@ package struct NotificationPolicy: Equatable, Sendable {
         var times: [MonotonicTime] = []
         var isLoop = false
         var isRunning = false
+    }
+
+    private struct Problem: Equatable {
+        var text: String
+        var version: String?
+        var begin: MonotonicTime
+        /// Those that were told since the application had none.
+        var told: [String] = []
     }
 
     private struct Followed: Equatable {
@@ -39,6 +51,7 @@ package struct NotificationPolicy: Equatable, Sendable {
 
     private let host: String
     private var followed: [String: Followed] = [:]
+    private var problems: [String: Problem] = [:]
 
     package init(host: String) {
         self.host = host
@@ -53,6 +66,7 @@ package struct NotificationPolicy: Equatable, Sendable {
         for outcome in Self.new(in: state.history, after: own.last) {
             own.last = outcome
             guard outcome.outcome == .failed,
+                outcome.reason != DeploymentOutcome.stoppedByOperator,
                 outcome.kind != .hotUpgrade || state.isGhosted(outcome),
                 own.toldGhost != [outcome.version, outcome.hash]
             else { continue }
@@ -64,22 +78,27 @@ package struct NotificationPolicy: Equatable, Sendable {
                     outcome.instance.value, outcome.version, outcome.reason))
         }
         events += newGhosts(of: state, &own, at)
-        if let open = own.open, state.isDone(open.version), own.last?.version == open.version,
-            let last = own.last, last.outcome == .succeeded
+        // A version that failed goes on being restarted where there is no other, and one that an
+        // operator has stopped is started again: what counts then is that all are ready.
+        if let version = own.open?.version ?? own.failedVersion, state.isDone(version),
+            let last = own.last, last.version == version,
+            last.outcome == .succeeded || state.isReady && !state.isGhosted(last)
         {
-            let isReturn = open.isReturn || last.kind == .rollback
+            let isReturn = own.open?.isReturn == true || last.kind == .rollback
             own.open = nil
             own.failedVersion = nil
             events.append(
                 event(
                     isReturn ? .rolledBack : .deploymentDone, of: state, mark: Self.mark(last), at,
-                    nil, open.version))
+                    nil, version))
         }
         if let version = state.rollout?.version, own.open?.version != version {
             let isReturn =
                 own.failedVersion != nil && own.failedVersion != version && state.knows(version)
             own.open = Open(version: version, isReturn: isReturn)
-            if !isReturn {
+            // What has failed, and works after all, goes on to the other instances.
+            let goesOn = own.failedVersion == version && state.runs(version)
+            if !isReturn, !goesOn {
                 let mark = version + " " + (own.last.map(Self.mark) ?? "first")
                 events.append(event(.deploymentBegun, of: state, mark: mark, at, nil, version))
             }
@@ -89,6 +108,45 @@ package struct NotificationPolicy: Equatable, Sendable {
         }
         followed[state.application] = own
         return events
+            + hindered(state.application, state.problem, state.targetVersion, at: at, now: now)
+    }
+
+    /// Takes note of why an application's deployment does not go on, or of why the application is
+    /// not begun.
+    /// - Parameter reason: `nil` if it has no problem.
+    package mutating func hindered(
+        _ application: String, _ reason: String?, _ version: String? = nil, at: Int64,
+        now: MonotonicTime
+    ) -> [NotificationEvent] {
+        guard let reason else {
+            guard let old = problems.removeValue(forKey: application), !old.told.isEmpty
+            else { return [] }
+            return [problemEvent(.problemOver, application, version, nil, at)]
+        }
+        var problem = problems[application] ?? Problem(text: reason, begin: now)
+        (problem.text, problem.version) = (reason, version)
+        problems[application] = problem
+        return lasting(application, at, now).map { [$0] } ?? []
+    }
+
+    /// The application's problem, if it has lasted and was not told yet.
+    private mutating func lasting(
+        _ application: String, _ at: Int64, _ now: MonotonicTime
+    ) -> NotificationEvent? {
+        guard let problem = problems[application], now - problem.begin >= Self.patience,
+            !problem.told.contains(problem.text), problem.told.count < Self.maximumProblems
+        else { return nil }
+        problems[application]?.told.append(problem.text)
+        return problemEvent(.problem, application, problem.version, problem.text, at)
+    }
+
+    private func problemEvent(
+        _ kind: NotificationEvent.Kind, _ application: String, _ version: String?,
+        _ reason: String?, _ at: Int64
+    ) -> NotificationEvent {
+        NotificationEvent(
+            kind, host: host, subject: "\(application)/problem", mark: "\(at) \(reason ?? "")",
+            at: at, application: application, version: version, reason: reason)
     }
 
     /// A version may fail when its rollout has ended well: it is on trial for a while longer.
@@ -115,7 +173,7 @@ package struct NotificationPolicy: Equatable, Sendable {
 
     /// To be called from time to time.
     package mutating func timePassed(at: Int64, now: MonotonicTime) -> [NotificationEvent] {
-        var events: [NotificationEvent] = []
+        var events = problems.keys.sorted().compactMap { lasting($0, at, now) }
         for name in followed.keys.sorted() {
             guard var own = followed[name] else { continue }
             for number in own.crashes.keys.sorted() {
@@ -192,7 +250,11 @@ package struct NotificationPolicy: Equatable, Sendable {
         {
             own.open = Open(version: last.version, isReturn: last.kind == .rollback)
         }
-        if let last = own.last, last.outcome == .failed { own.failedVersion = last.version }
+        if let last = own.last, last.outcome == .failed, !state.good.contains(last.id),
+            last.reason != DeploymentOutcome.stoppedByOperator
+        {
+            own.failedVersion = last.version
+        }
         return own
     }
 
@@ -212,6 +274,16 @@ package struct NotificationPolicy: Equatable, Sendable {
 extension ApplicationSnapshot {
     fileprivate func isGhosted(_ outcome: DeploymentOutcome) -> Bool {
         ghosted.contains { $0.version == outcome.version && $0.hash == outcome.hash }
+    }
+
+    /// Whether everything that is to run is ready.
+    fileprivate var isReady: Bool {
+        instances.allSatisfy { $0.isStoppedByOperator || $0.status == .running }
+    }
+
+    /// Whether an instance has that version.
+    fileprivate func runs(_ version: String) -> Bool {
+        instances.contains { $0.current?.version == version }
     }
 
     /// Whether everything that is to run has that version.

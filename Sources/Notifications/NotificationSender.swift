@@ -6,7 +6,7 @@ package import Transport
 /// Sends events to one receiver, one after the other. Whoever posts one never waits.
 package actor NotificationSender {
     private nonisolated let loop: EventLoop
-    private let sink: NotificationSink
+    private var sink: NotificationSink
     private let client: any HTTPSending
     private let log: @Sendable (LogLevel, String) -> Void
     private let deadline: Duration
@@ -53,6 +53,11 @@ package actor NotificationSender {
         }
         guard work == nil else { return }
         work = Task(executorPreference: loop) { await self.run() }
+    }
+
+    /// Sends to this receiver from now on, also what waits.
+    package func take(_ sink: NotificationSink) {
+        self.sink = sink
     }
 
     /// What waits is lost.
@@ -126,7 +131,7 @@ package actor NotificationSender {
 
 extension HTTPError {
     /// Without the attempt, whose address may be a secret.
-    fileprivate var reason: String {
+    var reason: String {
         switch self {
         case .unusable(_, let reason), .unreachable(_, let reason): reason
         case .timedOut(_, let after): "no response within \(after)"

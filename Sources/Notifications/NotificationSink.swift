@@ -20,6 +20,11 @@ package struct NotificationSink: Equatable, Sendable, CustomStringConvertible {
         self.url = url
     }
 
+    /// Whether both are the same kind of receiver: there is at most one of each.
+    package func isSameReceiver(_ other: NotificationSink) -> Bool {
+        description == other.description
+    }
+
     /// Its name, which is all of it that a log may show.
     package var description: String {
         switch form {

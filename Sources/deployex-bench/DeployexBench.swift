@@ -37,6 +37,7 @@ struct DeployexBench {
                 case .codec: try await Codecs.measure(peers)
                 case .idle: try await IdleNode.measure(peers)
                 case .dashboard: try await DashboardLoad.measure(peers)
+                case .hotUpgrade: try await HotUpgrades.measure(peers)
                 }
             report.rows += rows
         }

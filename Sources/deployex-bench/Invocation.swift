@@ -12,7 +12,7 @@ enum Invocation {
         usage: deployex-bench [--quick] [--json] [--unpinned] [--only MEASURE[,MEASURE…]] [--peers FOLDER]
 
         Measures calls, messages, connecting, the term codec, thousands of connections, an idle
-        node and a busy dashboard, mostly in turns with the same done by libei or by a BEAM, and prints both and their ratios.
+        node, a busy dashboard and hot upgrades, mostly in turns with the same done by libei or by a BEAM, and prints both and their ratios.
 
           --quick          a few seconds, to see that everything works; the figures mean little
           --json           print the result as JSON
@@ -55,6 +55,7 @@ enum Invocation {
 /// What can be measured, in the order in which it is.
 enum Measure: String, CaseIterable {
     case calls, concurrency, small, connect, large, many, codec, idle, dashboard
+    case hotUpgrade = "hot-upgrade"
 
     var summary: String {
         switch self {
@@ -67,6 +68,7 @@ enum Measure: String, CaseIterable {
         case .codec: "decoding and encoding"
         case .idle: "an idle node"
         case .dashboard: "the dashboard with all that it may have open"
+        case .hotUpgrade: "hot upgrades"
         }
     }
 }
@@ -103,15 +105,16 @@ struct Effort: Sendable {
     var nodeStarts: Int
     /// How long the dashboard is asked.
     var dashboardSeconds: Int
+    var hotUpgradeRounds: Int
 
     static let full = Effort(
         rounds: 21, callRounds: 81, callCount: 250, messageCount: 30_000, largeRounds: 15,
         largeMessageCount: 32, connectCount: 40, tlsConnectCount: 5, manyConnections: 2000,
-        codecTurn: .milliseconds(60), nodeStarts: 7, dashboardSeconds: 20)
+        codecTurn: .milliseconds(60), nodeStarts: 7, dashboardSeconds: 20, hotUpgradeRounds: 5)
     static let quick = Effort(
         rounds: 3, callRounds: 5, callCount: 100, messageCount: 5000, largeRounds: 3,
         largeMessageCount: 8, connectCount: 10, tlsConnectCount: 3, manyConnections: 100,
-        codecTurn: .milliseconds(10), nodeStarts: 1, dashboardSeconds: 3)
+        codecTurn: .milliseconds(10), nodeStarts: 1, dashboardSeconds: 3, hotUpgradeRounds: 1)
 }
 
 /// What `idle` takes, and `dial` for the node that it connects to.

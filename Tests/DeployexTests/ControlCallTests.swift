@@ -60,6 +60,7 @@ private func refusal(
         ("stop", "[counter,2]", .command(application: "counter", .stop(2))),
         ("start", #"["counter","2"]"#, .command(application: "counter", .start(2))),
         ("verify", "[2]", .verify(second)),
+        ("preflight", "[2, <<\"1.2.3\">>]", .preflight(second, version: "1.2.3")),
         ("tail", "[2,stderr,5]", .tail(second, .stderr, lines: 5)),
         (
             "read_log", "[2,stdout,{last,7}]",

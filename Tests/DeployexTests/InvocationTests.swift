@@ -10,6 +10,11 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
 }
 
 @Suite struct InvocationTests {
+    @Test(arguments: Shell.allCases)
+    func `completion offers the names of receivers`(shell: Shell) {
+        #expect(shell.completionScript.contains("webhook slack pagerduty"))
+    }
+
     @Test func `without a command it starts, with the node name given`() throws {
         let start = try invocation("--sname", "deployex", "--cookie=secret")
         #expect(start.command.isEqual(to: Start(configurationFile: nil)))
@@ -70,9 +75,15 @@ private func invocation(_ arguments: String...) throws(UsageError) -> Invocation
         (["logs"], ShowLog(source: .all(of: nil))),
         (["logs", "counter", "-f"], ShowLog(source: .all(of: "counter"), follows: true)),
         (["logs", "deployex"], ShowLog(source: .deployex)),
+        (["notify-test", "--sink", "Slack"], NotifyTest(sink: "slack")),
         (["login-link"], LoginLink()), (["hash-password"], HashPassword()),
         (["describe", "counter-2"], DescribeInstance(instance: "counter-2")),
         (["verify"], VerifyInstances(instance: nil)),
+        (["preflight", "1.2.3"], PreflightVersion(version: "1.2.3")),
+        (
+            ["preflight", "1.2.3", "--instance", "2", "--json"],
+            PreflightVersion(version: "1.2.3", instance: "2", asJSON: true)
+        ),
         (["verify", "2", "--json"], VerifyInstances(instance: "2", asJSON: true)),
         (["sign", "a-1.tar.gz", "-s", "k"], Sign(package: "a-1.tar.gz", key: "k")),
         (

@@ -1,7 +1,9 @@
 import Foundation
 import Glibc
+import Supervisor
 import TestKit
 import Testing
+import Transport
 
 @testable import Notifications
 @testable import deployex
@@ -51,9 +53,35 @@ import Testing
         #expect(!text.contains("kept"), "\(text)")
     }
 
-    @Test func `a certificate's end comes nearer in three steps`() {
-        let day: Int64 = 86_400
-        #expect([31, 30, 29, 7, 6, 0].map { Notifier.stage($0 * day) } == [0, 0, 1, 1, 2, 2])
-        #expect(Notifier.stage(-1) == 3)
+    @Test func `receivers change with their secrets, each by its kind`() async throws {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let notifier = try Notifier([], host: "h", environment: [:], loop: loop) { _, _ in }
+        func taken(_ variables: [String: String]) async throws -> [String] {
+            try await notifier.take(sinks(variables))
+        }
+        let slack = ["DEPLOYEX_SLACK_SECRET_URL": "https://hooks.example.org/1"]
+        #expect(try await taken(slack) == ["Slack"])
+        #expect(try await taken(slack) == [])
+        #expect(
+            try await taken([
+                "DEPLOYEX_SLACK_SECRET_URL": "https://hooks.example.org/2",
+                "DEPLOYEX_PAGERDUTY_TOKEN": "R",
+            ]) == ["Slack", "PagerDuty"])
+        #expect(try await taken([:]) == ["Slack", "PagerDuty"])
+        #expect(try await taken([:]) == [])
+        await notifier.stop()
+    }
+
+    @Test func `what was told of certificates is kept in the base folder`() throws {
+        let folder = TemporaryFolder("told")
+        let file = CertificateWatchFile(basePath: folder.path, files: HostFileSystem())
+        #expect(file.read() == nil)
+        var watch = CertificateWatch()
+        _ = watch.looked(at: "/c", begin: 0, expiry: 1, "1970", host: "h", now: 2)
+        try file.write(watch)
+        #expect(file.read() == watch)
+        try Files.write(Array("{".utf8), folder("certificates.json"))
+        #expect(file.read() == nil)
     }
 }

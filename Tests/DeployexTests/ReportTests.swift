@@ -15,6 +15,20 @@ private func map(_ pairs: (Atom, Term)...) -> Term {
         #expect(table.lines(within: nil).map(\.text) == ["A      LONG", "value  x"])
     }
 
+    @Test func `an instance with replaced libraries is marked, and they are text only`() {
+        var instance = StatusReport.Instance.empty
+        (instance.number, instance.status) = (1, "running")
+        instance.deletedLibraries = ["libssl.so.3", "lib\u{1B}[2J.so"]
+        let report = StatusReport(
+            node: "n", applications: [.init(name: "counter", instances: [instance])])
+        let lines = StatusTable(report).lines.map(\.text)
+        #expect(lines.contains { $0.hasPrefix("1         running*") }, "\(lines)")
+        #expect(
+            lines.last == #"instance 1*: libssl.so.3, lib\x{1B}[2J.so replaced or removed since "#
+                + "its start; a restart takes the newer ones")
+        #expect(StatusReport(reading: report.term) == report)
+    }
+
     @Test func `a table that is too wide leaves out what matters least, and at last cuts`() {
         var table = Table(header: ["A", "B", "C"], expendable: ["B", "A"])
         table.append(["first", "second", "third"])

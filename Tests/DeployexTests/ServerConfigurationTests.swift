@@ -160,9 +160,12 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             "DEPLOYEX_READINESS_HTTP_TIMEOUT": "1.5", "DEPLOYEX_DISTRIBUTION": "false",
             "DEPLOYEX_READINESS_ALIVE": "20", "DEPLOYEX_PRE_COMMAND_TIMEOUT": "60",
             "DEPLOYEX_LOG_MAX_BYTES": "0", "DEPLOYEX_LOG_FILES": "7",
+            "DEPLOYEX_HOT_UPGRADE": "auto",
         ])
         let application = configuration.applications[0]
         #expect(application.timings.maximumCrashes == 5)
+        #expect(application.hotUpgrade == .auto)
+        #expect(try ServerConfiguration(environment: [:]).applications[0].hotUpgrade == .appup)
         #expect(application.timings.livenessInterval == .seconds(2))
         #expect(application.timings.livenessTimeout == .milliseconds(500))
         #expect(application.timings.livenessFailures == 3)
@@ -198,6 +201,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
             "-kernel net_ticktime=0: a whole number from 1"
         ),
         (["DEPLOYEX_DISTRIBUTION": "no"], "DEPLOYEX_DISTRIBUTION=no: true or false"),
+        (["DEPLOYEX_HOT_UPGRADE": "on"], "DEPLOYEX_HOT_UPGRADE=on: appup, auto or off"),
         (["DEPLOYEX_LIVENESS_FAILURES": "0"], "DEPLOYEX_LIVENESS_FAILURES=0: a whole number"),
         (["DEPLOYEX_READINESS_HTTP_PATH": "health"], "a path such as /health"),
         (
@@ -406,6 +410,7 @@ private func listening(_ environment: [String: String]) throws -> ListeningOptio
         "readiness.alive_seconds": ("-1", "-1"), "readiness.applications": nil,
         "readiness.http_path": ("health?token=kept-secret", #""health?token=kept-secret""#),
         "readiness.http_timeout": ("0", "0"), "rollback.timeout": ("", "null"),
+        "hot_upgrade": ("always", "true"),
         "rollback.crashes": ("1001", "-1"), "dashboard.server": ("yes", "1"),
         "dashboard.address": ("here", #""here""#), "dashboard.port": ("0", "70000"),
         "dashboard.host": ("a b", "1"), "dashboard.api_token": nil,

@@ -52,6 +52,19 @@ import Testing
             ])
     }
 
+    @Test func `it is said whether there was a digest to compare the package with`() {
+        func line(_ published: String?) -> String? {
+            var report = report
+            (report.sha256, report.publishedSHA256) = ("ab12", published)
+            return VerificationText(report, within: nil).lines.map(\.text)
+                .first { $0.contains("sha256  ") }
+        }
+        #expect(line("ab12") == "  sha256      ab12, as published")
+        #expect(line("cd34") == "  sha256      ab12")
+        #expect(
+            line(nil) == "  sha256      ab12; none was published to compare it with")
+    }
+
     @Test func `a report survives its way to another deployex`() {
         #expect(VerificationReport(reading: report.term) == report)
     }

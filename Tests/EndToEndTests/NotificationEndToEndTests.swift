@@ -50,6 +50,62 @@ import Transport
             }
         }
     }
+
+    @Test func `an address in systemd's folder is read again on SIGHUP`() async throws {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let (first, second) = (AgreeingReceiver(loop: loop), AgreeingReceiver(loop: loop))
+        let folder = TemporaryFolder("credentials")
+        @Sendable func name(_ receiver: AgreeingReceiver) async throws {
+            folder.write(
+                "http://127.0.0.1:\(try await receiver.listen())/hidden-path\n",
+                "DEPLOYEX_WEBHOOK_SECRET_URL", mode: 0o600)
+        }
+        try await name(first)
+        let options = DeployexWorld.Options(variables: ["CREDENTIALS_DIRECTORY": folder.path])
+        try await DeployexWorld.run(options) { world in
+            try await world.bring(to: "0.1.0")
+            try await eventually("the first is told") { await first.events.count >= 2 }
+            try await name(second)
+            try await world.signalDeployex(SIGHUP)
+            try await world.waitForLog("SIGHUP: secrets are read again, changed: webhook")
+            try await world.bring(to: "0.1.1")
+            try await eventually("the second is told") { await second.events.count >= 2 }
+            #expect(await second.events == ["deployment_begun 0.1.1", "deployment_done 0.1.1"])
+            #expect(await first.events.count == 2)
+            #expect(!(await world.log).contains("hidden"))
+        }
+    }
+
+    @Test func `notify-test sends a test to each receiver, and says what each answers`()
+        async throws
+    {
+        let loop = try EventLoop.onOwnThread()
+        defer { loop.stop() }
+        let receiver = AgreeingReceiver(loop: loop)
+        let port = try await receiver.listen()
+        let folder = TemporaryFolder("notify")
+        folder.write("http://127.0.0.1:\(port)/hidden-path\n", "webhook", mode: 0o600)
+        let refused = FreePorts.take()
+        func test(_ arguments: String..., file: Bool = false) throws -> (Int32?, String) {
+            var variables = ["PATH": ThisHost.path, "HOME": folder.path]
+            if file { variables["DEPLOYEX_WEBHOOK_SECRET_URL_FILE"] = folder("webhook") }
+            variables["DEPLOYEX_SLACK_SECRET_URL"] = "http://127.0.0.1:\(refused)/hidden-path"
+            let result = try ChildProcess(
+                BuiltProgram.deployex, ["notify-test"] + arguments, environment: variables,
+                output: .pipe
+            ).wait()
+            return (result.status, result.output)
+        }
+        let (status, output) = try test(file: true)
+        #expect(status == 1)
+        #expect(output.contains("webhook: taken (status 200)"), "\(output)")
+        #expect(output.contains("Slack: ") && !output.contains("hidden"), "\(output)")
+        #expect(try test("--sink", "webhook", file: true).0 == 0)
+        #expect(await receiver.events == ["test -", "test -"])
+        let missing = try test("--sink", "pagerduty")
+        #expect(missing.0 == 2 && missing.1.contains("not configured"), "\(missing)")
+    }
 }
 
 /// Answers 200 to everybody, and keeps what was told.

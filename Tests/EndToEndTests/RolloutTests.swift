@@ -115,6 +115,10 @@ struct RolloutTests {
         ] {
             #expect(log.contains(words))
         }
+        // All three are staged before the first of them is touched.
+        let touched = try #require(log.firstRange(of: "HOT UPGRADE version DETECTED"))
+        #expect(log[..<touched.lowerBound].split(separator: "Update is needed").count == 4)
+        #expect(!log[touched.upperBound...].contains("Update is needed"))
         for instance in 1...3 {
             #expect(
                 log.contains(

@@ -113,13 +113,13 @@ final class HotUpgradeFixture: Sendable {
     }
 
     func upgrade(
-        from: String, to: String, greeting: String
+        from: String, to: String, greeting: String, mode: HotUpgrade.Mode = .appup
     ) async throws -> HotUpgrade.Outcome {
         await HotUpgrade.run(
-            .init(name: "counter", from: from, to: to),
+            .init(name: "counter", from: from, to: to, mode: mode),
             on: DistributedNode(peer, from: node),
             files: HotUpgradeFiles(
-                current: current, staged: staged, package: package(to), files: files),
+                current: current, staged: staged, files: files),
             evaluation: .init(environment: environment(greeting: greeting)) {
                 try await self.run($0, $1, $2, $3, isOfPeer: true)
             },

@@ -133,6 +133,88 @@ struct HotUpgradeInteropTests {
         }
     }
 
+    @Test func `a package without an appup is upgraded by a relup of deployex's own, and back`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            let processID = try await fixture.processID()
+            try await fixture.unpack("0.2.0", into: fixture.staged)
+            func decision(_ mode: HotUpgrade.Mode) async -> UpgradeDecision {
+                await HotUpgrade.decide(
+                    from: "0.1.1", isConnected: true, to: "0.2.0", name: "counter",
+                    current: fixture.current, staged: fixture.staged, mode: mode,
+                    files: fixture.files, loop: fixture.loop)
+            }
+            #expect(await decision(.appup) == .fullDeployment(reason: .notOneAppup(paths: [])))
+            #expect(await decision(.off) == .fullDeployment(reason: .off))
+            #expect(await decision(.auto) == .hotUpgrade(from: "0.1.1", to: "0.2.0"))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.2.0", greeting: "after", mode: .auto)
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+            #expect(try await fixture.greeting() == "after")
+            #expect(try await fixture.releases() == ["0.2.0 permanent 12", "0.1.1 old 12"])
+            // Nobody looks for protocols where the old release has them.
+            let path = try await fixture.call("code", "get_path").asList?.compactMap(\.asText)
+            #expect(
+                path?.filter { $0.hasSuffix("consolidated") }
+                    == [fixture.current + "/releases/0.2.0/consolidated"])
+            let down = try await fixture.call(
+                "release_handler", "install_release", .charlist("0.1.1"),
+                [.tuple([.atom("update_paths"), true])])
+            #expect(down.asTuple?.first == .atom(.ok))
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+        }
+    }
+
+    @Test func `what an appup leaves out is loaded, too, and without that nothing is upgraded`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            let server = "[{update, 'Elixir.Counter.Server', {advanced, []}}]"
+            let appup = "{\"0.1.2\", [{\"0.1.1\", \(server)}], [{\"0.1.1\", \(server)}]}.\n"
+            try fixture.files.replaceFile(
+                fixture.staged + "/lib/counter-0.1.2/ebin/counter.appup", with: Array(appup.utf8),
+                mode: 0o644)
+            let processID = try await fixture.processID()
+            let refused = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            guard case .failed(let reason, nodeIsUntouched: true) = refused else {
+                Issue.record("expected a failure, not \(refused)")
+                return
+            }
+            #expect(reason.contains("changed, and not loaded: Elixir.Counter.Pages"))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after", mode: .auto)
+            #expect(outcome == .succeeded)
+            #expect(try await fixture.processID() == processID)
+            #expect(try await fixture.report() == 3)
+        }
+    }
+
+    @Test func `a process that no supervisor names is not upgraded by a relup of deployex's own`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.2.0", into: fixture.staged)
+            // Another server of the same module, with a state of its own.
+            _ = try await fixture.call(
+                "gen_server", "start", .atom("Elixir.Counter.Server"), [], [])
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.2.0", greeting: "after", mode: .auto)
+            guard case .failed(let reason, nodeIsUntouched: true) = outcome else {
+                Issue.record("expected a failure, not \(outcome)")
+                return
+            }
+            #expect(reason.hasSuffix("no supervisor names their module: Elixir.Counter.Server"))
+            #expect(try await fixture.report() == 3)
+            #expect(try await fixture.releases() == ["0.1.1 permanent 12"])
+        }
+    }
+
     @Test func `what another attempt has unpacked is replaced`() async throws {
         try await withRelease("0.1.1") { fixture, _ in
             try await fixture.unpack("0.1.2", into: fixture.staged)
@@ -180,6 +262,68 @@ struct HotUpgradeInteropTests {
                 #expect(!reason.contains("secret"))
             }
             #expect(try await fixture.greeting() == "before")
+            #expect(try await fixture.releases() == ["0.1.1 permanent 12"])
+        }
+    }
+
+    @Test func `a local function in the configuration is there after the upgrade, and works`()
+        async throws
+    {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            try fixture.files.replaceFile(
+                fixture.staged + "/releases/0.1.2/runtime.exs",
+                with: Array(
+                    """
+                    import Config
+                    # As in an Ecto configuration with TLS.
+                    match = :public_key.pkix_verify_hostname_match_fun(:https)
+                    config :counter, greeting: "after", ssl: [customize: [match_fun: match]]
+                    """.utf8))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(outcome == .succeeded)
+            #expect(fixture.logLines.withLock { $0.count } == 3, "no setting differs")
+            #expect(try await fixture.greeting() == "after")
+            let setting = try await fixture.call(
+                "application", "get_env", .atom("counter"), .atom("ssl"))
+            let function = setting.asTuple?.last?.asList?.first?.asTuple?.last?.asList?.first?
+                .asTuple?.last
+            guard case .fun(let fun)? = function else {
+                Issue.record("\(setting)")
+                return
+            }
+            #expect(fun.module == "public_key")
+            // A name and a wildcard that it matches.
+            let matches = try await fixture.call(
+                "erlang", "apply", .fun(fun),
+                [
+                    .tuple([.atom("dns_id"), .charlist("shop.example.com")]),
+                    .tuple([.atom("dNSName"), .charlist("*.example.com")]),
+                ])
+            #expect(matches == .atom("true"))
+            let folder = fixture.current + "/releases/0.1.2"
+            #expect(try fixture.files.status(folder + "/relup.pristine") == nil)
+            let relup = try fixture.files.read(folder + "/relup", limit: 1 << 20)
+            #expect(!String(decoding: relup, as: UTF8.self).contains("binary_to_term"))
+        }
+    }
+
+    @Test func `code that was loaded by hand keeps the upgrade from beginning`() async throws {
+        try await withRelease("0.1.1") { fixture, _ in
+            try await fixture.unpack("0.1.2", into: fixture.staged)
+            // What a developer does in a remote shell.
+            let path = fixture.staged + "/lib/counter-0.1.2/ebin/Elixir.Counter.Pages"
+            let loaded = try await fixture.call("code", "load_abs", .charlist(path))
+            #expect(loaded == .tuple([.atom("module"), .atom("Elixir.Counter.Pages")]))
+            let outcome = try await fixture.upgrade(
+                from: "0.1.1", to: "0.1.2", greeting: "after")
+            #expect(
+                outcome
+                    == .failed(
+                        reason:
+                            "the node runs other code than its release has: Elixir.Counter.Pages",
+                        nodeIsUntouched: true))
             #expect(try await fixture.releases() == ["0.1.1 permanent 12"])
         }
     }

@@ -21,9 +21,8 @@ struct LeftBehindInteropTests {
             where name.hasSuffix(".beam") {
                 let path = "\(fixture.staged)/\(ebin)/\(name)"
                 let code = try BeamCode(fixture.files.read(path, limit: 1 << 24))
-                let copy = "\(fixture.folder)/\(name).digested"
-                try fixture.files.replaceFile(copy, with: code.digested)
-                pairs.append("{\"\(path)\",\"\(copy)\"}")
+                let digest = code.digest.map { "\($0)" }.joined(separator: ",")
+                pairs.append("{\"\(path)\",<<\(digest)>>}")
             }
         }
         #expect(pairs.count > 6)
@@ -32,10 +31,9 @@ struct LeftBehindInteropTests {
             [
                 "-noshell", "-eval",
                 """
-                Same = fun({Beam, Copy}) ->
-                    {ok, {_, Digest}} = beam_lib:md5(Beam),
-                    {ok, Bytes} = file:read_file(Copy),
-                    erlang:md5(Bytes) =:= Digest
+                Same = fun({Beam, Digest}) ->
+                    {ok, {_, Expected}} = beam_lib:md5(Beam),
+                    Expected =:= Digest
                 end,
                 io:format("~p", [lists:usort(lists:map(Same, [\(pairs.joined(separator: ","))]))]),
                 halt().

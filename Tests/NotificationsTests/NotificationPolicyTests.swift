@@ -114,6 +114,98 @@ import Transport
         #expect(told(&later, [state("1", ["1"], history: done, ghosted: ["2"])]).isEmpty)
     }
 
+    @Test func `a version that failed and is ready later is done, once, also over a restart`() {
+        var policy = NotificationPolicy(host: "h")
+        let failed = [outcome("1", 1, .failed, reason: "not ready in time")]
+        var starting = state("1", ["1", nil], history: failed)
+        starting.instances[0].status = .starting
+        starting.instances[1].isStoppedByOperator = true
+        var ready = starting
+        ready.instances[0].status = .running
+        let events = told(
+            &policy,
+            [state("1", [nil, nil], rollout: "1"), starting, ready, starting, ready, ready])
+        #expect(events.map(\.kind) == [.deploymentBegun, .deploymentFailed, .deploymentDone])
+        // The next deployex finds the same, and knows that it was good.
+        var later = NotificationPolicy(host: "h")
+        starting.good = [ReleaseID(version: "1", hash: "h")]
+        ready.good = starting.good
+        #expect(told(&later, [starting, ready]) == [])
+    }
+
+    @Test func `a version that failed first and works goes on to the others without a new begin`() {
+        var policy = NotificationPolicy(host: "h")
+        let failed = [outcome("1", 1, .failed)]
+        var starting = state("1", ["1", nil], history: failed)
+        starting.instances[0].status = .starting
+        let events = told(
+            &policy,
+            [
+                state("1", [nil, nil], rollout: "1"), starting,
+                state("1", ["1", nil], rollout: "1", history: failed),
+                state("1", ["1", "1"], history: failed + [outcome("1", 2, at: 2)]),
+            ])
+        #expect(events.map(\.kind) == [.deploymentBegun, .deploymentFailed, .deploymentDone])
+    }
+
+    @Test func `an operator's stop during a trial is no failure, and the start is the end`() {
+        var policy = NotificationPolicy(host: "h")
+        let stop = [
+            outcome("1", 1, .failed, reason: DeploymentOutcome.stoppedByOperator)
+        ]
+        var stopped = state("1", ["1"], history: stop)
+        stopped.instances[0].isStoppedByOperator = true
+        stopped.instances[0].status = .idle
+        var starting = state("1", ["1"], history: stop)
+        starting.instances[0].status = .starting
+        let events = told(
+            &policy,
+            [
+                state("1", [nil], rollout: "1"), stopped, stopped, starting,
+                state("1", ["1"], history: stop),
+            ])
+        #expect(events.map(\.kind) == [.deploymentBegun, .deploymentDone])
+    }
+
+    @Test func `a problem is told once when it lasts, and its end`() throws {
+        var policy = NotificationPolicy(host: "h")
+        func changed(_ problem: String?, after seconds: Int) -> [NotificationEvent] {
+            var found = state("2", ["1"], history: [outcome("1", 1)])
+            found.problem = problem
+            return policy.changed(found, at: 7, now: start + .seconds(seconds))
+        }
+        // One that goes within a minute is none.
+        #expect(changed("late", after: 0) == [] && changed(nil, after: 59) == [])
+        #expect(changed("it is not signed", after: 100) == [])
+        #expect(policy.timePassed(at: 8, now: start + .seconds(159)) == [])
+        let told = policy.timePassed(at: 8, now: start + .seconds(160))
+        #expect(told.map(\.kind) == [.problem])
+        let first = try #require(told.first)
+        #expect(first.reason == "it is not signed" && first.version == "2")
+        #expect(first.alert == .trigger)
+        #expect(policy.timePassed(at: 8, now: start + .seconds(900)) == [])
+        #expect(changed("it is not signed", after: 901) == [])
+        #expect(changed("it has other bytes", after: 902).map(\.kind) == [.problem])
+        #expect(changed("it is not signed", after: 903) == [])
+        for number in 1...9 { _ = changed("reason \(number)", after: 904) }
+        #expect(changed("reason 10", after: 905) == [])
+        let over = changed(nil, after: 906)
+        #expect(over.map(\.kind) == [.problemOver] && over.first?.alert == .resolve)
+        #expect(over.first?.subject == first.subject)
+        #expect(changed(nil, after: 907) == [])
+    }
+
+    @Test func `an application that is not begun has a problem until it is`() {
+        var policy = NotificationPolicy(host: "h")
+        #expect(policy.hindered("counter", "no folder", at: 7, now: start) == [])
+        let later = start + .seconds(60)
+        #expect(policy.timePassed(at: 8, now: later).map(\.kind) == [.problem])
+        // Its history is older than that.
+        let past = [outcome("1", 1), outcome("2", 1, .failed), outcome("1", 1, kind: .rollback)]
+        let begun = policy.changed(state("1", ["1"], history: past), at: 9, now: later)
+        #expect(begun.map(\.kind) == [.problemOver])
+    }
+
     @Test func `a failed hot upgrade that goes on as a full deployment has not failed`() {
         var policy = NotificationPolicy(host: "h")
         let failed = [outcome("1", 1), outcome("2", 1, .failed, kind: .hotUpgrade)]

@@ -20,6 +20,7 @@ import Testing
              (deleted)
             """
         #expect(DeletedLibraries.names(in: maps) == ["libssl.so.3", "nif.so"])
+        #expect(DeletedLibraries.names(in: maps, exceptIn: "/srv/a b") == ["libssl.so.3"])
         #expect(DeletedLibraries.names(in: "") == [])
         let many = (0..<50).map { "1-2 r-xp 0 0 1 /l\($0).so (deleted)" }.joined(separator: "\n")
         #expect(DeletedLibraries.names(in: many).count == DeletedLibraries.maximumCount)

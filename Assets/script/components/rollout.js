@@ -18,7 +18,7 @@ export function rollout(app, versions) {
 }
 
 const phaseNames = {
-  staging: "unpacking", preparing: "pre-commands", stopping: "stopping", moving: "changing folders",
+  staging: "unpacking", waiting: "waiting for others", preparing: "pre-commands", stopping: "stopping", moving: "changing folders",
   upgrading: "hot upgrade", awaiting_ready: "becoming ready",
 };
 
@@ -29,6 +29,11 @@ function phaseName(phase) {
 /** "unpacking 2.1 s, stopping 0.3 s" */
 export function phases(steps) {
   return (steps ?? []).map((step) => `${phaseName(step.phase)} ${shortDuration(step.seconds)}`).join(", ");
+}
+
+/** "1 of 3 instances unpacked", while the package is unpacked for all that need it. */
+function staged({ instances_staged: count, instances_to_stage: total }) {
+  return typeof count === "number" && typeof total === "number" ? `${count} of ${total} instances unpacked` : "";
 }
 
 /** "35.0 MiB of 120.0 MiB fetched", while a package is. */
@@ -46,7 +51,7 @@ function step(instance, app, outcome) {
     const left = typeof going.seconds_left === "number" ? `, ${shortDuration(going.seconds_left)} left` : "";
     return {
       key, state: "working", title: `${name} goes to ${going.version}: ${phaseName(going.phase)}`,
-      text: [phases(going.steps) + left, fetched(going), instance.reason].filter(Boolean).join(" · "),
+      text: [phases(going.steps) + left, staged(going), fetched(going), instance.reason].filter(Boolean).join(" · "),
     };
   }
   const hasTarget = instance.version === target;

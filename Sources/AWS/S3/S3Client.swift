@@ -18,6 +18,8 @@ package actor S3Client {
         package var uploadDeadline: Duration = .seconds(3600)
         /// How long a server may send nothing.
         package var idle: Duration = .seconds(30)
+        /// How long a server may take nothing of a package, or leave the whole one unanswered.
+        package var uploadIdle: Duration = .seconds(60)
         /// The longest object that is fetched.
         package var packageByteCount = 4 << 30
         /// Before the second question; it doubles.
@@ -166,10 +168,15 @@ package actor S3Client {
 
     /// Writes an object.
     func put(_ question: Question) async throws(Failure) {
-        var deadline = limits.deadline
-        if case .file = question.content { deadline = limits.uploadDeadline }
-        _ = try await ask(question) { [client, deadline] (request) async throws(HTTPError) in
-            try await client.send(request, within: deadline, contentLimit: 64 << 10)
+        let sent = question.sent
+        _ = try await ask(question) { [client, limits] (request) async throws(HTTPError) in
+            guard case .file = request.content else {
+                return try await client.send(
+                    request, within: limits.deadline, contentLimit: 64 << 10)
+            }
+            return try await client.upload(
+                request, within: limits.uploadDeadline, idle: limits.uploadIdle,
+                contentLimit: 64 << 10, sent: sent)
         }
     }
 
@@ -234,6 +241,8 @@ package actor S3Client {
         var changingFields: @Sendable () -> [HTTPField] = { [] }
         /// How far it has come. Whoever comes further than a trickle has all attempts again.
         var furthest: @Sendable () -> Int64 = { 0 }
+        /// Hears how much of a file has been sent; an attempt begins again.
+        var sent: @Sendable (Int64) -> Void = { _ in }
 
         init(
             _ method: String, _ key: String, fields: [HTTPField] = [],

@@ -17,24 +17,14 @@ package struct S3Failure: Error, Equatable, Sendable {
     static let contentLimit = 16 << 10
 
     package init(_ answer: HTTPAnswer) {
-        let text = String(decoding: answer.content.prefix(Self.contentLimit), as: UTF8.self)
+        let content = answer.content.prefix(Self.contentLimit)
         status = answer.status
-        code = Self.element("Code", in: text) ?? "status \(answer.status)"
-        message = Self.element("Message", in: text) ?? ""
+        code = XMLElement.text("Code", in: content) ?? "status \(answer.status)"
+        message = XMLElement.text("Message", in: content) ?? ""
         region =
             answer.fields.values("x-amz-bucket-region").first.flatMap(Self.region)
-            ?? Self.element("Region", in: text).flatMap(Self.region)
+            ?? XMLElement.text("Region", in: content).flatMap(Self.region)
         serverTime = answer.fields.values("date").first.flatMap { UTCTime.seconds(httpDate: $0) }
-    }
-
-    /// The content of the first element of that name, if it is short and plain.
-    private static func element(_ name: String, in text: String) -> String? {
-        guard let open = text.firstRange(of: "<\(name)>"),
-            let close = text[open.upperBound...].firstRange(of: "</\(name)>")
-        else { return nil }
-        let content = text[open.upperBound..<close.lowerBound]
-        guard content.utf8.count <= 512, !content.contains("<") else { return nil }
-        return String(content)
     }
 
     /// A region becomes part of a host's name.

@@ -45,11 +45,12 @@ package struct S3Publisher: ReleasePublisher {
         }
         // The server compares what it got with the signed digest: a file that was changed
         // meanwhile is refused.
-        try await replace(
-            S3Client.Question(
-                "PUT", key, fields: [HTTPField("Content-Type", "application/gzip")],
-                content: .file(path: package.path, offset: 0, count: Int(package.byteCount)),
-                sha256: package.sha256))
+        var question = S3Client.Question(
+            "PUT", key, fields: [HTTPField("Content-Type", "application/gzip")],
+            content: .file(path: package.path, offset: 0, count: Int(package.byteCount)),
+            sha256: package.sha256)
+        question.sent = progress
+        try await replace(question)
         progress(package.byteCount)
     }
 

@@ -85,12 +85,27 @@ package actor S3Store: ReleaseStore {
             known = nil
             return nil
         case .found(let bytes, let tag):
+            let before = known?.release
             known = nil
             let release = try converting(
                 { StoreError.invalid(path: catalog, $0) }, Release(parsing: bytes))
             known = tag.map { ($0, release) }
+            if let before { giveUp(before, for: release) }
             return release
         }
+    }
+
+    /// Another release is published: what is fetched of the one before need not come any more. Who
+    /// still wants it asks again, and the fetch goes on where it has stopped.
+    private func giveUp(_ before: Release, for release: Release) {
+        let path = packages.path(of: before)
+        guard before.id != release.id, path != packages.path(of: release),
+            let fetch = fetches[path]
+        else { return }
+        reports.log(
+            .info,
+            "Fetching \(before.version) is given up: \(release.version) is published")
+        fetch.cancel()
     }
 
     package func package(

@@ -21,6 +21,11 @@ int clinux_rename_exchange_at(int first_folder, const char *first, int second_fo
 /// a final zero. Returns its length, or -1 with errno set. Source: readlinkat(2).
 ssize_t clinux_link_target(int descriptor, char *buffer, size_t size);
 
+/// Copies up to `count` bytes from where `input` is read to where `output` is written, within the
+/// kernel; file systems that can let both share the blocks. Returns how many, 0 at the end, or -1
+/// with errno set. Source: copy_file_range(2).
+ssize_t clinux_copy_bytes(int input, int output, size_t count);
+
 /// The access control list of what `descriptor`, opened in any way, stands for, as the kernel keeps
 /// it. Returns its length, 0 when the mode bits are all there is, or -1 with errno set.
 /// Source: getxattr(2), acl(5).

@@ -11,42 +11,38 @@ struct ArchiveExtraction: ~Copyable {
     }
 
     private var writer: FolderWriter
-    private var reader: TarReader
-    private var policy: ArchivePolicy
+    private var members: ArchiveMembers
     private var file: OpenFile?
     private(set) var summary = UnpackSummary(entryCount: 0, byteCount: 0)
 
     init(writer: consuming FolderWriter, limits: ArchiveLimits) {
         self.writer = writer
-        reader = TarReader(limits: limits)
-        policy = ArchivePolicy(limits: limits)
+        members = ArchiveMembers(limits: limits)
     }
 
     mutating func take(_ bytes: ArraySlice<UInt8>) throws(UnpackFailure) {
         var piece = bytes
-        while let event = try converting(UnpackFailure.malformed, reader.next(&piece)) {
+        while let event = try members.next(&piece) {
             switch event {
-            case .entry(let entry): try begin(entry)
+            case .member(let entry, let placement): try begin(entry, placement)
             case .contents(let bytes): try append(bytes)
-            case .endOfEntry: try endFile()
-            case .endOfArchive: break
+            case .endOfMember: try endFile()
             }
         }
     }
 
     /// Ends the archive's bytes, and makes the checks that need the whole archive.
     mutating func finish(expecting layout: ReleaseLayout) throws(UnpackFailure) {
-        try converting(UnpackFailure.malformed, reader.finish())
-        try policy.finish()
+        try members.finish()
         try layout.check(writer.descriptor)
         guard fchmod(writer.descriptor, 0o755) == 0 else {
             throw .last("setting the mode of the new folder")
         }
     }
 
-    private mutating func begin(_ entry: TarEntry) throws(UnpackFailure) {
-        let placement = try converting(
-            { UnpackFailure.refused(entry: printable(entry.path), $0) }, policy.admit(entry))
+    private mutating func begin(
+        _ entry: TarEntry, _ placement: ArchivePolicy.Placement
+    ) throws(UnpackFailure) {
         summary.entryCount += 1
         switch placement {
         case .root: break

@@ -101,8 +101,7 @@ package struct PackageInspection: Equatable, Sendable {
 private struct FoundFiles: ~Copyable {
     private static let maximumCount = 100
 
-    private var reader: TarReader
-    private var policy: ArchivePolicy
+    private var members: ArchiveMembers
     private var programs: Set<String> = []
     private var versions: Set<String> = []
     private var hasEntryPoint = false
@@ -111,27 +110,23 @@ private struct FoundFiles: ~Copyable {
     private var isStartErlData = false
 
     init(limits: ArchiveLimits) {
-        reader = TarReader(limits: limits)
-        policy = ArchivePolicy(limits: limits)
+        members = ArchiveMembers(limits: limits)
     }
 
     mutating func take(_ bytes: ArraySlice<UInt8>) throws(UnpackFailure) {
         var piece = bytes
-        while let event = try converting(UnpackFailure.malformed, reader.next(&piece)) {
+        while let event = try members.next(&piece) {
             switch event {
-            case .entry(let entry): try begin(entry)
+            case .member(let entry, _): begin(entry)
             case .contents(let bytes):
                 guard isStartErlData, startErlData.count < 4096 else { continue }
                 startErlData += bytes.prefix(4096)
-            case .endOfEntry: isStartErlData = false
-            case .endOfArchive: break
+            case .endOfMember: isStartErlData = false
             }
         }
     }
 
-    private mutating func begin(_ entry: TarEntry) throws(UnpackFailure) {
-        _ = try converting(
-            { UnpackFailure.refused(entry: printable(entry.path), $0) }, policy.admit(entry))
+    private mutating func begin(_ entry: TarEntry) {
         let path = String(decoding: entry.path, as: UTF8.self)
         let parts = path.split(separator: "/").filter { $0 != "." }.map(String.init)
         if parts == ["releases", "start_erl.data"] {
@@ -152,8 +147,7 @@ private struct FoundFiles: ~Copyable {
     consuming func finish(
         byteCount: Int64, sha256: String, blake2b512: [UInt8]
     ) throws(UnpackFailure) -> PackageInspection {
-        try converting(UnpackFailure.malformed, reader.finish())
-        try policy.finish()
+        try members.finish()
         return PackageInspection(
             byteCount: byteCount, sha256: sha256, blake2b512: blake2b512,
             version: StartErlData(startErlData)?.release, programs: programs, versions: versions,

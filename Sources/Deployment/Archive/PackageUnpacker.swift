@@ -81,6 +81,31 @@ package struct PackageUnpacker: Sendable {
     }
 }
 
+extension PackageUnpacker {
+    /// Makes `folder` a copy of a release that was unpacked in another one. Off the caller's
+    /// executor.
+    /// - Parameters:
+    ///   - unpacked: that folder. It may have been handed over to the owner since.
+    ///   - folder: the path that becomes the release; an existing one is replaced.
+    ///   - byteCount: of all files that were unpacked.
+    package func copy(
+        _ unpacked: String, into folder: String, application: String, version: String,
+        hash: String = "", byteCount: Int64
+    ) async throws(FileSystemError) {
+        let job = UnpackJob(
+            unpacker: self, package: "", signature: "",
+            staging: StagingFolder(path: folder, files: files),
+            layout: ReleaseLayout(
+                application: application, version: version, program: program), hash: hash,
+            sha256: nil, cancellation: Cancellation(), progress: nil)
+        try await offload {
+            Result { () throws(FileSystemError) in
+                try job.copy(unpacked, byteCount: byteCount)
+            }
+        }.get()
+    }
+}
+
 final class Cancellation: Sendable {
     let isCancelled = Atomic(false)
 }

@@ -37,6 +37,26 @@ struct UnpackJob: Sendable {
         }
     }
 
+    /// Fills the folder with a copy of what was unpacked in another one, and checked there.
+    /// - Parameter byteCount: of all files that were unpacked there.
+    func copy(_ unpacked: String, byteCount: Int64) throws(FileSystemError) {
+        let temporary = try staging.makeTemporary()
+        do throws(FileSystemError) {
+            var owners: Set<UInt32> = [geteuid()]
+            if let user = unpacker.owner { owners.insert(user.id) }
+            let copy = TreeCopy(owners: owners, omitting: [ReleaseMarker.name, "tmp"])
+            guard try copy.copy(unpacked, to: temporary) == byteCount else {
+                throw .unusable("\(unpacked) is not as it was unpacked")
+            }
+            try FolderAccess.set(temporary, mode: 0o755)
+            try put(temporary)
+        } catch {
+            // The first error is the important one; the next start removes a leftover.
+            try? unpacker.files.removeTree(temporary)
+            throw error
+        }
+    }
+
     private func put(_ temporary: String) throws(FileSystemError) {
         let release = DeployedRelease(
             version: layout.version, hash: hash, deployment: .fullDeployment)

@@ -22,6 +22,8 @@ package actor Deployer {
     var untold: [(number: InstanceNumber, event: ProcessSession.Event)] = []
     /// Whether the log has said that nothing is published; it does so once.
     var hasToldOfWaiting = false
+    /// The package that was unpacked last, or is being.
+    var unpacked: UnpackedRelease?
     private var timer: LoopTimer?
     private var hasFinished = false
     private var isDetached = false
@@ -31,7 +33,7 @@ package actor Deployer {
     /// The application's record as it is to be on disk, and the task that writes it.
     private var unsavedRecord: ApplicationRecord?
     /// The last record that was to be on disk.
-    private var latestRecord: ApplicationRecord?
+    private(set) var latestRecord: ApplicationRecord?
     private var saving: Task<Void, Never>?
 
     package nonisolated var unownedExecutor: UnownedSerialExecutor {

@@ -15,6 +15,9 @@ extension Deployer {
         /// Checks a package and unpacks it. Afterwards the folder either holds a whole release or
         /// does not exist.
         package var unpack: Unpack
+        /// The same, by a copy of what was unpacked in another folder. It fails if that does not
+        /// stand there whole any more.
+        package var copyUnpacked: CopyUnpacked
         /// Makes the folder of the logs. It blocks.
         package var prepareLogFolder: @Sendable () throws -> Void
         /// The last lines of a log, by path. It blocks.
@@ -66,6 +69,11 @@ extension Deployer {
                 _ package: LocalPackage, _ folder: String, _ release: Release
             ) async throws -> UnpackSummary
 
+        package typealias CopyUnpacked =
+            @Sendable (
+                _ unpacked: String, _ summary: UnpackSummary, _ folder: String, _ release: Release
+            ) async throws -> Void
+
         /// The effects that unpack packages and read logs on this host.
         /// - Parameter publicKeys: the keys that packages must be signed with, if they must be.
         package init(
@@ -90,6 +98,13 @@ extension Deployer {
                     version: release.version, hash: release.hash,
                     sha256: release.sha256, signature: package.signaturePath,
                     preCommands: release.preCommands)
+            }
+            copyUnpacked = { unpacked, summary, folder, release in
+                try await PackageUnpacker(
+                    files: files, owner: process.user, program: startCommand?.program
+                ).copy(
+                    unpacked, into: folder, application: layout.application,
+                    version: release.version, hash: release.hash, byteCount: summary.byteCount)
             }
             prepareLogFolder = { try logs.prepare(app: layout.application) }
             logTail = { try LogFiles.tail(path: $0, lines: $1, owners: logs.owners) }

@@ -27,19 +27,12 @@ extension Deployer {
             try await loop.offload { try state.completeMove() }
             let package = try await effects.store.package(
                 of: release, into: layout.instanceFolder(number))
-            instance(number).package = package
-            let summary: UnpackSummary
-            do {
-                summary = try await effects.unpack(package, layout.new(number), release)
-            } catch {
-                if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
-                throw error
-            }
-            instance(number).packageSHA256 = summary.sha256
+            let (summary, source) = try await unpack(package, of: release, for: number)
+            let copied = source.map { ", copied from instance: \($0)" } ?? ""
             log(
                 .info,
                 "Unpacked \(package.path): \(summary.entryCount) entries, "
-                    + "\(summary.byteCount >> 20) MiB in \((loop.now - begin).roughText)")
+                    + "\(summary.byteCount >> 20) MiB in \((loop.now - begin).roughText)\(copied)")
         } catch {
             await discardStaged(number)
             return tell(.stagingFailed(number, release, reason: "\(error)"))
@@ -47,16 +40,100 @@ extension Deployer {
         let isConnected = snapshot?.instances[number].isConnected ?? false
         let decision = await HotUpgrade.decide(
             from: running, isConnected: isConnected, to: release.version, name: application,
-            current: layout.current(number), staged: layout.new(number), files: effects.files,
-            loop: loop)
+            current: layout.current(number), staged: layout.new(number),
+            mode: configuration.hotUpgrade, files: effects.files, loop: loop)
+        // What pre-commands are still to change may be what the configuration is read from.
+        if case .hotUpgrade(let from, _) = decision,
+            release.preCommands.isEmpty || latestRecord?.isPrepared(release.id) == true
+        {
+            await prepareUpgrade(number, from: from, to: release)
+        }
         tell(.staged(number, release, decision))
+    }
+
+    /// Unpacks a package for an instance. What has been unpacked for another one, or is being, is
+    /// copied, which takes a fraction of the time.
+    /// - Returns: also the instance that it was copied from.
+    private func unpack(
+        _ package: LocalPackage, of release: Release, for number: InstanceNumber
+    ) async throws -> (UnpackSummary, InstanceNumber?) {
+        if let other = unpacked, other.number != number, other.release == release,
+            other.package == package, let summary = await copy(other, to: number)
+        {
+            return (summary, other.number)
+        }
+        let (effects, folder) = (effects, effects.layout.new(number))
+        let work = Task<Result<UnpackSummary, any Error>, Never>(executorPreference: loop) {
+            do {
+                return .success(try await effects.unpack(package, folder, release))
+            } catch {
+                return .failure(error)
+            }
+        }
+        unpacked = UnpackedRelease(
+            number: number, release: release, package: package, work: work)
+        do {
+            return (try await work.value.get(), nil)
+        } catch {
+            if unpacked?.number == number { unpacked = nil }
+            if UnpackError.blamesPackage(error) { await effects.store.discard(package) }
+            throw error
+        }
+    }
+
+    /// Copies what is unpacked for another instance; `nil` if that is not possible.
+    private func copy(
+        _ other: UnpackedRelease, to number: InstanceNumber
+    ) async -> UnpackSummary? {
+        let (effects, release) = (effects, other.release)
+        let (source, folder) = (effects.layout.new(other.number), effects.layout.new(number))
+        let copying = Task<UnpackSummary?, Never>(executorPreference: loop) {
+            guard case .success(let summary) = await other.work.value else { return nil }
+            do {
+                try await effects.copyUnpacked(source, summary, folder, release)
+                return summary
+            } catch {
+                effects.log(.info, "Unpacking again instead of copying: \(error)")
+                return nil
+            }
+        }
+        // What is copied stays until then.
+        let before = instance(other.number).folderWork
+        instance(other.number).folderWork = begin { _ in
+            await before?.value
+            _ = await copying.value
+        }
+        return await copying.value
+    }
+
+    /// Makes what the hot upgrade of an instance needs, while others are still being staged.
+    private func prepareUpgrade(
+        _ number: InstanceNumber, from: String, to release: Release
+    ) async {
+        let replaced = snapshot?.instances[number].current?.id
+        let upgrade = upgrade(
+            number, from: from, to: release, staged: effects.layout.new(number))
+        let result = await HotUpgrade.prepare(
+            upgrade.plan, files: upgrade.files, evaluation: upgrade.evaluation, loop: loop)
+        instance(number).prepared = .init(
+            from: replaced, to: release.id, at: loop.now, result: result)
+    }
+
+    /// What was prepared for a hot upgrade, if it still holds. It is used once.
+    private func takePrepared(
+        _ number: InstanceNumber, from: ReleaseID?, to: ReleaseID
+    ) -> HotUpgrade.Prepared? {
+        let prepared = instance(number).prepared.take()
+        return prepared.flatMap {
+            $0.holds(from: from, to: to, now: loop.now) ? $0.result : nil
+        }
     }
 
     /// Removes the remains of a staging that is over.
     func discardStaged(_ number: InstanceNumber) async {
         let state = instance(number).state
-        instance(number).package = nil
-        instance(number).packageSHA256 = nil
+        instance(number).prepared = nil
+        if unpacked?.number == number { unpacked = nil }
         await attempt("removing what was staged for instance: \(number)") {
             try state.discardStaged()
         }
@@ -149,11 +226,11 @@ extension Deployer {
     func hotUpgrade(
         _ number: InstanceNumber, from: String, to release: Release, isResumed: Bool = false
     ) async {
-        let (layout, files) = (effects.layout, effects.files)
         let state = instance(number).state
         let replaced = snapshot?.instances[number].current
         let deployed = DeployedRelease(
             version: release.version, hash: release.hash, deployment: .hotUpgrade)
+        let prepared = takePrepared(number, from: replaced?.id, to: release.id)
         if !isResumed {
             do {
                 try await loop.offload { try state.beginHotUpgrade(to: deployed) }
@@ -163,22 +240,12 @@ extension Deployer {
                         number, release, reason: "\(error)", nodeIsUntouched: true))
             }
         }
-        // The release's user can enter the staged folder, but not the folder of the output.
-        let workingFolder = effects.process.user == nil ? records.path : layout.new(number)
+        let upgrade = upgrade(
+            number, from: from, to: release, staged: effects.layout.new(number))
         let outcome = await HotUpgrade.run(
-            .init(
-                name: application, from: from, to: release.version,
-                timings: effects.upgradeTimings),
-            on: effects.node(number),
-            files: HotUpgradeFiles(
-                current: layout.current(number), staged: layout.new(number),
-                package: instance(number).package?.path ?? "",
-                sha256: instance(number).packageSHA256 ?? release.sha256, files: files),
-            evaluation: .init(environment: variables(number)) { [self] in
-                try await evaluate(
-                    $0, $1, environment: $2, workingFolder: workingFolder, timeout: $3)
-            },
-            isResumed: isResumed, loop: loop, log: effects.log)
+            upgrade.plan, on: effects.node(number), files: upgrade.files,
+            evaluation: upgrade.evaluation, prepared: prepared, isResumed: isResumed, loop: loop,
+            log: effects.log)
         var leftBehind = HotUpgrade.Remains()
         if case .succeededInPart(let remains) = outcome { leftBehind = remains }
         switch outcome {
@@ -205,6 +272,25 @@ extension Deployer {
         }
     }
 
+    /// What an upgrade of an instance to the release in the folder `staged` works with.
+    func upgrade(
+        _ number: InstanceNumber, from: String, to release: Release, staged: String
+    ) -> (plan: HotUpgrade.Plan, files: HotUpgradeFiles, evaluation: HotUpgrade.Evaluation) {
+        // The release's user can enter the staged folder, but not the folder of the output.
+        let workingFolder = effects.process.user == nil ? records.path : staged
+        return (
+            HotUpgrade.Plan(
+                name: application, from: from, to: release.version,
+                timings: effects.upgradeTimings, mode: configuration.hotUpgrade),
+            HotUpgradeFiles(
+                current: effects.layout.current(number), staged: staged, files: effects.files),
+            HotUpgrade.Evaluation(environment: variables(number)) { [self] in
+                try await evaluate(
+                    $0, $1, environment: $2, of: number, workingFolder: workingFolder, timeout: $3)
+            }
+        )
+    }
+
     /// Records that a hot upgrade has ended without touching the node.
     private func recordAbandoned(_ number: InstanceNumber) async {
         let state = instance(number).state
@@ -216,11 +302,11 @@ extension Deployer {
     /// Runs on the loop, as ``Programs`` requires.
     private func evaluate(
         _ path: String, _ arguments: [String], environment: [String: String],
-        workingFolder: String, timeout: Duration
+        of number: InstanceNumber, workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
         try await programs.collectingOutput(
             path, arguments, environment: environment, foreignVariables: foreignVariables,
             workingFolder: workingFolder, setting: effects.process, in: records.path,
-            files: effects.files, timeout: timeout)
+            for: instance(number).name, files: effects.files, timeout: timeout)
     }
 }

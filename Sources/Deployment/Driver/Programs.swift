@@ -63,10 +63,10 @@ final class Programs: @unchecked Sendable {
     nonisolated(nonsending) func collectingOutput(
         _ path: String, _ arguments: [String], environment: [String: String],
         foreignVariables: [ForeignVariable], workingFolder: String, setting: ProcessSetting,
-        in folder: String,
+        in folder: String, for name: InstanceName,
         files: any FileSystem, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
-        let stem = "\(folder)/run-\(loop.now.nanoseconds)"
+        let stem = "\(folder)/run-\(name)-\(loop.now.nanoseconds)"
         let (standardOutput, standardError) = (stem + "-stdout", stem + "-stderr")
         let result: Result<HotUpgrade.ProgramOutput, any Error>
         do {

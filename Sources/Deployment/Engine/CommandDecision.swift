@@ -106,13 +106,13 @@ struct CommandDesk {
             [told, .tell(number, .release), .tell(number, .restart)])
     }
 
-    /// If a package is being fetched for the instance, the rollout drops it when the answer comes.
+    /// What is staged for the instance, or is being staged, is discarded by ``FleetStaging``.
     private func stop(_ number: InstanceNumber) -> CommandDecision {
         let isAwaited = rollout?.isAwaitingReady(number) == true
         return .done(
             "instance \(number) is being stopped, and stays stopped until it is started",
             [.log("Stop requested for instance: \(number)")]
-                + (isAwaited ? [.endRollout(reason: "stopped by an operator")] : [])
+                + (isAwaited ? [.endRollout(reason: DeploymentOutcome.stoppedByOperator)] : [])
                 + [.tell(number, .stayStopped)])
     }
 

@@ -12,8 +12,9 @@ package import Transport
 /// - ``ReleasePlan`` names the target, the release that is to run: the one that an operator or else
 ///   the catalog names, or the last good release when that one is ghosted.
 /// - ``Fleet`` holds the instances, and says which of them serve and may be spared.
-/// - ``Rollout`` brings one instance to the target. The next one begins when that instance is
-///   ready.
+/// - ``FleetStaging`` stages the target for all instances that need its package.
+/// - ``Rollout`` brings one instance to the target, once all of these are staged. The next one
+///   begins when that instance is ready.
 ///
 /// The engine never takes down the last ready instance while another is on its way. It ghosts a
 /// release that does not become ready in time, or crashes again and again while it is new. Then
@@ -22,6 +23,7 @@ package struct DeploymentEngine {
     private let configuration: EngineConfiguration
     private var plan: ReleasePlan
     private var fleet = Fleet()
+    private var staging = FleetStaging()
     private var rollout: Rollout?
     private var life = Life.running
     /// The actions that the current event has led to so far.
@@ -109,9 +111,13 @@ extension DeploymentEngine {
         case .shutdownRequested: shutDown(now: now)
 
         case .staged(let number, let release, let decision):
-            tellRollout(number, release, now: now) { $0.staged(decision, $1) }
+            staging.staged(number, release, decision, now: now)
         case .stagingFailed(let number, let release, let reason):
-            tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
+            if staging.isStaging(number, release) {
+                staging.failed(number, release, reason)
+            } else {
+                tellRollout(number, release, now: now) { told, _ in told.stagingFailed(reason) }
+            }
         case .preCommandsDone(let number, let release):
             plan.notePrepared(release.id)
             tellRollout(number, release, now: now) { $0.preCommandsDone($1) }
@@ -184,8 +190,8 @@ extension DeploymentEngine {
         ApplicationSnapshot(
             application: configuration.application, targetVersion: target?.version,
             pinnedVersion: plan.record.pinned?.version, ghosted: plan.record.ghosted,
-            history: plan.record.history, problem: plan.problem, rollout: rollout?.snapshot,
-            instances: fleet.map(\.snapshot))
+            history: plan.record.history, good: plan.record.good.map(\.id), problem: plan.problem,
+            rollout: rollout?.snapshot ?? staging.snapshot, instances: fleet.map(\.snapshot))
     }
 
     /// Passes the event to the rollout, if it concerns the rollout's instance and release.
@@ -225,6 +231,7 @@ extension DeploymentEngine {
     private mutating func settle(now: MonotonicTime) -> [EngineAction] {
         for number in fleet.numbers { tell(number, now: now) { $0.timePassed(now: now) } }
         if isShuttingDown {
+            perform(staging.update(nil, now: now), now: now)
             finishIfStopped()
         } else {
             if plan.timePassed(now: now) { actions.append(.readCatalog) }
@@ -233,8 +240,9 @@ extension DeploymentEngine {
             }
             restartDoubtful(now: now)
             if rollout == nil { resumeInterrupted(now: now) }
+            prepare(now: now)
             if rollout == nil { beginRollout(now: now) }
-            if rollout == nil { startAwaiting(now: now) }
+            if rollout == nil, !staging.isUnderWay { startAwaiting(now: now) }
             for number in fleet.numbers { tell(number, now: now) { $0.probeIfDue(now: now) } }
         }
         for number in fleet.numbers {
@@ -273,6 +281,24 @@ extension DeploymentEngine {
         }
     }
 
+    /// Stages the target wherever its package is needed, and discards what is staged elsewhere.
+    private mutating func prepare(now: MonotonicTime) {
+        var wanted: FleetStaging.Wanted?
+        // What would be fetched may be another publication of the version, if there is one by now.
+        if let target, plan.record.isInStore(target.id) {
+            wanted = FleetStaging.Wanted(
+                release: target,
+                instances: fleet.filter {
+                    $0.number != rollout?.instance && !$0.isStoppedByOperator
+                        && plan.isOutdated($0, target) && !plan.isReverted($0, to: target)
+                },
+                mayStage: rollout == nil && !fleet.contains(where: \.health.isUnheard)
+                    && plan.mayBegin(target, in: fleet, now: now),
+                isIdle: rollout == nil, failureCount: plan.failureCount(of: target))
+        }
+        perform(staging.update(wanted, now: now), now: now)
+    }
+
     private mutating func beginRollout(now: MonotonicTime) {
         guard let target, !fleet.contains(where: \.health.isUnheard) else { return }
         if let told = plan.takeIgnored(target, in: fleet) { actions.append(told) }
@@ -280,14 +306,22 @@ extension DeploymentEngine {
             plan.noteTargetGood(target)
         }
         guard plan.mayBegin(target, in: fleet, now: now) else { return }
-        guard let next = fleet.next(where: { plan.isOutdated($0, target) }) else {
-            return
+        // The way back does not wait for what others need.
+        let next = fleet.next {
+            plan.isOutdated($0, target)
+                && (plan.isReverted($0, to: target) || staging.mayDeploy($0.number))
         }
-        begin(Rollout.begin(next, target, surroundings(now: now)), now: now)
+        guard let next else { return }
+        if let staged = staging.take(next.number) {
+            begin(
+                Rollout.deploying(target, staged, at: next.number, surroundings(now: now)),
+                now: now)
+        } else {
+            begin(Rollout.reverting(next, to: target, surroundings(now: now)), now: now)
+        }
     }
 
     private mutating func begin(_ begun: (Rollout, [Rollout.Action]), now: MonotonicTime) {
-        plan.rolloutBegins()
         rollout = begun.0
         perform(begun.1, of: begun.0, now: now)
         // If there is no process to stop, the rollout goes on at once.
@@ -314,6 +348,17 @@ extension DeploymentEngine {
                 plan.noteFailedUpgrade(of: rollout, from: from, reason: reason, now: now)
             case .postpone(let reason):
                 actions.append(plan.postpone(rollout.release, reason, now: now))
+            }
+        }
+    }
+
+    private mutating func perform(_ wanted: [FleetStaging.Action], now: MonotonicTime) {
+        for action in wanted {
+            switch action {
+            case .ask(let action): actions.append(action)
+            case .begin: plan.stagingBegins()
+            case .postpone(let release, let reason):
+                actions.append(plan.postpone(release, reason, now: now))
             }
         }
     }

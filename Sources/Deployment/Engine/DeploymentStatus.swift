@@ -47,6 +47,15 @@ package struct RolloutSnapshot: Equatable, Sendable {
     package var steps: [Step]
     /// When the release has to be ready.
     package var deadline: MonotonicTime?
+    /// How far the staging for all instances has come, while it is under way.
+    package var staging: Staging?
+
+    package struct Staging: Equatable, Sendable {
+        /// Instances for which the release is staged.
+        package var stagedCount: Int
+        /// Instances that need it.
+        package var count: Int
+    }
 
     package struct Step: Equatable, Sendable {
         package var phase: RolloutPhase
@@ -70,6 +79,8 @@ package struct ApplicationSnapshot: Equatable, Sendable {
     package var ghosted: [GhostedRelease] = []
     /// The oldest first.
     package var history: [DeploymentOutcome] = []
+    /// Those that were ready on some instance, the latest first.
+    package var good: [ReleaseID] = []
     /// Why the deployment of the target does not go on at the moment, or why the catalog cannot be
     /// read.
     package var problem: String?

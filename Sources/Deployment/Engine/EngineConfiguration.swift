@@ -7,6 +7,7 @@ package struct EngineConfiguration: Equatable, Sendable {
     package var replicas: Int
     package var timings: Timings
     package var readiness: ReadinessCriteria
+    package var hotUpgrade = HotUpgrade.Mode.appup
 
     package init(
         application: String, replicas: Int, timings: Timings = Timings(),

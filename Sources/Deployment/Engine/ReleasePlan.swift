@@ -105,6 +105,14 @@ extension ReleasePlan {
             || instance.consecutiveCrashes > timings.maximumCrashes
     }
 
+    /// Whether an outdated instance goes back to its previous release, which is `target`.
+    func isReverted(_ instance: Instance, to target: Release) -> Bool {
+        guard let current = instance.current, instance.previous?.id == target.id else {
+            return false
+        }
+        return record.isGhosted(current.id) || !record.isInStore(target.id)
+    }
+
     /// The line that says that `target` stays out, because what runs is the same version and works.
     /// It is given once for each publication.
     mutating func takeIgnored(_ target: Release, in fleet: Fleet) -> EngineAction? {
@@ -167,7 +175,7 @@ extension ReleasePlan {
     }
 
     /// What is fetched from now on is what the store has by now.
-    mutating func rolloutBegins() {
+    mutating func stagingBegins() {
         hasNewPackages = false
     }
 
@@ -377,12 +385,17 @@ extension ReleasePlan {
         }
     }
 
-    /// Runs this version from now on, whatever the catalog names.
+    /// Runs this version from now on, whatever the catalog names. If it is known how the version was
+    /// published last, it has to be that publication: its bytes are compared with that digest.
     /// - Returns: why that is not possible; `nil` when it is done.
     mutating func pin(_ version: String) -> String? {
         let release: Release
         do throws(ReleaseError) {
-            release = try Release(version: version)
+            if let known = record.publication(of: version) {
+                release = known
+            } else {
+                release = try Release(version: version)
+            }
         } catch {
             return "\(version) cannot be deployed: \(error)"
         }

@@ -2,13 +2,12 @@ internal import ErlDist
 internal import Supervisor
 internal import Transport
 
-/// One instance on its way to a release: from the fetch of the package until the instance is ready
-/// with it, or the rollout ends early. There is at most one rollout at a time. It does no I/O and
-/// reads no clock.
+/// One instance on its way to a release: from what ``FleetStaging`` has staged until the instance is
+/// ready with it, or the rollout ends early. There is at most one rollout at a time. It does no I/O
+/// and reads no clock.
 ///
 /// | phase           | what is under way | the instance |
 /// |-----------------|---|---|
-/// | `staging`       | the package is fetched, checked and unpacked | goes on |
 /// | `preparing`     | the pre-commands run | goes on |
 /// | `stopping`      | the process is to end; then the folders change places | ends |
 /// | `moving`        | the folders change places | is stopped |
@@ -25,7 +24,6 @@ struct Rollout: Equatable {
     private var steps: [RolloutSnapshot.Step]
 
     private enum Phase: Equatable {
-        case staging
         case preparing(UpgradeDecision)
         case stopping(for: Move)
         case moving(Move)
@@ -35,7 +33,6 @@ struct Rollout: Equatable {
 
         var name: RolloutPhase {
             switch self {
-            case .staging: .staging
             case .preparing: .preparing
             case .stopping: .stopping
             case .moving: .moving
@@ -51,6 +48,18 @@ struct Rollout: Equatable {
         self.release = release
         self.phase = phase
         steps = [.init(phase: phase.name, begin: now)]
+    }
+
+    /// Begins with what is staged, in a phase that has no step of its own yet.
+    private init(
+        instance: InstanceNumber, release: Release, _ staged: FleetStaging.Staged,
+        now: MonotonicTime
+    ) {
+        self.instance = instance
+        self.release = release
+        phase = .preparing(staged.decision)
+        steps = [.init(phase: .staging, begin: staged.begin)]
+        if staged.end < now { steps.append(.init(phase: .waiting, begin: staged.end)) }
     }
 
     private mutating func enter(_ next: Phase, _ now: MonotonicTime) {
@@ -105,7 +114,7 @@ extension Rollout {
     /// restarted.
     func isChanging(_ number: InstanceNumber) -> Bool {
         switch phase {
-        case .staging, .preparing, .awaitingReady: false
+        case .preparing, .awaitingReady: false
         case .stopping, .moving, .upgrading: number == instance
         }
     }
@@ -132,7 +141,7 @@ extension Rollout {
 
     private var kind: DeploymentOutcome.Kind {
         switch phase {
-        case .staging, .preparing, .stopping(for: .promotion), .moving(.promotion): .fullDeployment
+        case .preparing, .stopping(for: .promotion), .moving(.promotion): .fullDeployment
         case .stopping(for: .reversion), .moving(.reversion): .rollback
         case .upgrading: .hotUpgrade
         case .awaitingReady(let kind, _): kind
@@ -164,26 +173,27 @@ extension Rollout {
 // MARK: How it begins
 
 extension Rollout {
-    /// Brings `instance` to `target`: by its previous release if that is the target and must be
-    /// reverted to, otherwise by the package.
-    static func begin(
-        _ instance: Instance, _ target: Release, _ around: Surroundings
+    /// Brings an instance to `target` by its previous release, which is the target.
+    static func reverting(
+        _ instance: Instance, to target: Release, _ around: Surroundings
     ) -> (Rollout, [Action]) {
-        let (number, running, record) = (instance.number, instance.current, around.plan.record)
         var rollout = Rollout(
-            instance: number, release: target, phase: .staging, now: around.now)
-        let needed =
-            "Update is needed at instance: \(number) from: \(running?.version ?? "none") to: "
-            + "\(target.version)."
-        var actions: [Action] = [.ask(.stage(number, target, running: running?.version))]
-        if let running, instance.previous?.id == target.id,
-            record.isGhosted(running.id) || !record.isInStore(target.id)
-        {
-            // Nothing is staged.
-            rollout.steps = []
-            actions = rollout.stop(for: .reversion, around)
-        }
-        return (rollout, [.log(.info, needed)] + actions)
+            instance: instance.number, release: target, phase: .stopping(for: .reversion),
+            now: around.now)
+        // Nothing is under way before that.
+        rollout.steps = []
+        let actions = rollout.stop(for: .reversion, around)
+        return (rollout, [.log(.info, FleetStaging.text(instance, target))] + actions)
+    }
+
+    /// Brings an instance to `target`, which is staged there.
+    static func deploying(
+        _ target: Release, _ staged: FleetStaging.Staged, at number: InstanceNumber,
+        _ around: Surroundings
+    ) -> (Rollout, [Action]) {
+        var rollout = Rollout(instance: number, release: target, staged, now: around.now)
+        let actions = rollout.deploy(afterPreCommands: staged.decision, around)
+        return (rollout, [.log(.warning, staged.decision.logLine)] + actions)
     }
 
     /// Asks an instance's node for the outcome of the upgrade that an earlier deployex began.
@@ -215,28 +225,27 @@ extension Rollout {
     }
 }
 
-// MARK: Staging and pre-commands
+// MARK: Pre-commands
 
 extension Rollout {
-    mutating func staged(_ decision: UpgradeDecision, _ around: Surroundings) -> [Action] {
-        guard phase == .staging else { return [] }
-        guard isStillWanted(around) else { return dropStaged }
-        let told = Action.log(.warning, decision.logLine)
+    private mutating func deploy(
+        afterPreCommands decision: UpgradeDecision, _ around: Surroundings
+    ) -> [Action] {
         let (count, version) = (release.preCommands.count, release.version)
         guard count > 0, !around.plan.record.isPrepared(release.id) else {
-            return [told] + deploy(decision, around)
+            return deploy(decision, around)
         }
         enter(.preparing(decision), around.now)
         return [
-            told, .log(.info, "Running \(count) pre-commands of version \(version)"),
+            .log(.info, "Running \(count) pre-commands of version \(version)"),
             .ask(.runPreCommands(instance, release)),
         ]
     }
 
-    /// It may also be found out later that what was staged has gone.
+    /// It was found out that what was staged has gone.
     func stagingFailed(_ reason: String) -> [Action] {
         switch phase {
-        case .staging, .preparing: [.abandon, .postpone(reason: reason)]
+        case .preparing: [.abandon, .postpone(reason: reason)]
         case .stopping, .moving, .upgrading, .awaitingReady: []
         }
     }
@@ -451,7 +460,7 @@ extension Rollout {
     mutating func timePassed(_ around: Surroundings) -> [Action] {
         let (here, target) = (around.fleet[instance], around.target)
         switch phase {
-        case .staging, .preparing, .moving, .upgrading:
+        case .preparing, .moving, .upgrading:
             return []
         case .stopping(let move):
             guard here.status == .idle else { return [] }

@@ -3,9 +3,15 @@ internal import ExternalTermFormat
 /// Upgrades a running release in place through its `release_handler`: the operating system's
 /// process, its Erlang processes and their state stay.
 ///
-/// ``UpgradeDecision`` says whether a staged package allows this. ``HotUpgradeMachine`` decides the
-/// order of the steps. ``HotUpgradeFiles`` and ``ResolvedConfiguration`` do the part outside the
-/// node. ``HotUpgrade/run(_:on:files:evaluation:isResumed:loop:log:)`` puts them together.
+/// ``UpgradeDecision`` says whether a staged package allows this. Then an upgrade has three parts:
+///
+/// | part | what it does | if it fails |
+/// |---|---|---|
+/// | ``HotUpgrade/prepare(_:files:evaluation:loop:)`` | asks the staged release for its configuration and the relup, reads the code of both releases | nothing has been touched |
+/// | ``Preflight`` | asks the node whether it runs what its files say, and whether the upgrade can go through | nothing has been touched |
+/// | ``HotUpgradeMachine`` | puts the files beside the running ones, registers, checks, installs, makes permanent | the files are removed again; from the installation on the node says what it runs |
+///
+/// ``HotUpgrade/run(_:on:files:evaluation:prepared:isResumed:loop:log:)`` puts them together.
 ///
 /// Source: "Release Handling", OTP Design Principles; `release_handler` and `systools`, SASL.
 package enum HotUpgrade {
@@ -19,13 +25,14 @@ package enum HotUpgrade {
         /// The version that shall run.
         package var to: String
         package var timings = Timings()
+        package var mode = Mode.appup
     }
 
     /// How long each part may take.
     package struct Timings: Equatable, Sendable {
-        /// Running the new release's configuration providers.
+        /// Running the new release's configuration providers, and writing the relup.
         package var evaluation: Duration = .seconds(60)
-        /// Unpacking on the node and writing the relup.
+        /// Registering the new release on the node, and checking it.
         package var preparation: Duration = .seconds(120)
         /// The installation itself, including every `code_change`.
         package var installation: Duration = .seconds(120)
@@ -65,19 +72,12 @@ package enum HotUpgrade {
 
     /// The work on files between the calls. Each step is safe to repeat.
     package enum FileStep: Equatable, Sendable {
-        /// Run the staged release's configuration providers and keep their result in memory.
-        case evaluateConfiguration
-        /// Remove an earlier attempt's remains of the new version. Then copy the package to
-        /// `releases/TO/NAME.tar.gz`, where `release_handler:unpack_release/1` looks for it.
-        case placePackage
-        /// Make sure that `releases/NAME-FROM.rel` and `releases/NAME-TO.rel` exist for `systools`.
-        case copyReleaseResources
-        /// Fail if the relup that `systools` wrote restarts the emulator, or leaves changed modules
-        /// as they are.
-        case inspectRelup
+        /// Remove an earlier attempt's remains of the new version. Then put its files and its relup
+        /// beside those of the running one.
+        case placeRelease
         /// Keep the pristine `releases/TO/sys.config`, and put the resolved one in its place.
         case writeConfiguration
-        /// Put the pristine `releases/TO/sys.config` back.
+        /// Put the pristine `releases/TO/sys.config` back, and make the new version durable.
         case restoreConfiguration
         /// Remove the new version's files, except those that another release needs.
         case removeRelease

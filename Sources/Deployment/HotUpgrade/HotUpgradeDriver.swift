@@ -38,10 +38,12 @@ extension HotUpgrade {
     /// - Parameters:
     ///   - running: the version that runs; `nil` when that is unknown or nothing runs.
     ///   - isConnected: whether the instance's node is connected, so that it can be called.
+    ///   - mode: when the application is upgraded in place.
     package nonisolated(nonsending) static func decide(
         from running: String?, isConnected: Bool, to version: String, name: String, current: String,
-        staged: String, files: any FileSystem, loop: any SerialLoop
+        staged: String, mode: Mode = .appup, files: any FileSystem, loop: any SerialLoop
     ) async -> UpgradeDecision {
+        guard mode != .off else { return .fullDeployment(reason: .off) }
         guard let from = running, !from.isEmpty else {
             return .fullDeployment(reason: .runningVersionUnknown)
         }
@@ -56,13 +58,27 @@ extension HotUpgrade {
                 let contents = try ReleaseContents.read(
                     current, name: name, version: from, files: files)
                 let decision = UpgradeDecision.between(
-                    from, in: contents, and: version, in: upgrade)
+                    from, in: contents, and: version, in: upgrade, mode: mode)
                 guard case .hotUpgrade = decision else { return decision }
                 let comparison = ReleaseComparison(
                     current: current, staged: staged, old: contents, new: upgrade.contents,
                     files: files)
                 path = staged
-                return try comparison.obstacle().map { .fullDeployment(reason: $0) } ?? decision
+                if let reason = try comparison.obstacle(takesProtocols: mode == .auto) {
+                    return .fullDeployment(reason: reason)
+                }
+                guard mode == .auto,
+                    !UpgradeDecision.appupsLead(
+                        from: from, in: contents, to: version, in: upgrade)
+                else { return decision }
+                let (old, new) = try ReleaseCode.read(
+                    from: from, in: current, to: version, in: staged, name: name, files: files)
+                do throws(RelupRefusal) {
+                    _ = try RelupWriter(root: current).relup(from: old, to: new)
+                    return decision
+                } catch {
+                    return .fullDeployment(reason: .noRelup(error))
+                }
             } catch {
                 return .fullDeployment(reason: .unreadable(path: path, reason: "\(error)"))
             }
@@ -71,20 +87,54 @@ extension HotUpgrade {
 
     /// Carries out a hot upgrade on `node` and returns how it ended. It never throws: every failure
     /// is an outcome.
-    /// - Parameter isResumed: an earlier deployex was cut off in it: see
-    ///   ``HotUpgradeMachine/resume()``.
+    /// - Parameters:
+    ///   - prepared: what ``prepare(_:files:evaluation:loop:)`` has made; `nil` to make it now.
+    ///   - isResumed: an earlier deployex was cut off in it: see ``HotUpgradeMachine/resume()``.
     package nonisolated(nonsending) static func run(
         _ plan: Plan, on node: some RemoteNode, files: HotUpgradeFiles, evaluation: Evaluation,
-        isResumed: Bool = false, loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
+        prepared: Prepared? = nil, isResumed: Bool = false, loop: any SerialLoop,
+        log: @Sendable (LogLevel, String) -> Void
     ) async -> Outcome {
-        var machine = HotUpgradeMachine(plan: plan)
-        let leftBehind = LeftBehind(
-            node: node,
-            applications: isResumed ? [] : await changedApplications(plan, files, loop),
-            loop: loop, moduleTimeout: plan.timings.question)
-        let unstarted = isResumed ? nil : await leftBehind.unstartedChildren()
-        var configuration: [UInt8] = []
-        var actions = isResumed ? machine.resume() : machine.start()
+        guard !isResumed else {
+            var machine = HotUpgradeMachine(plan: plan, root: files.current, applications: [])
+            return await drive(
+                &machine, machine.resume(), plan, on: node, files, nil, loop: loop, log: log)
+        }
+        let preparation: Preparation
+        var made = prepared
+        if made == nil {
+            made = await prepare(plan, files: files, evaluation: evaluation, loop: loop)
+        }
+        switch made {
+        case .ready(let ready): preparation = ready
+        case .cannotBoot(let reason): return .cannotBoot(reason: reason)
+        case .hindered(let reason): return .hindered(reason: reason)
+        case .failed(let reason): return .failed(reason: reason, nodeIsUntouched: true)
+        case nil: preconditionFailure("It has been prepared")
+        }
+        if let refusal = await Preflight(node: node).findings(preparation).refusal {
+            return .failed(reason: refusal, nodeIsUntouched: true)
+        }
+        let supervisors = UnstartedChildren(
+            node: node, applications: preparation.changedApplications, loop: loop)
+        let unstarted = await supervisors.find()
+        var machine = HotUpgradeMachine(
+            plan: plan, root: files.current, applications: preparation.applications)
+        let outcome = await drive(
+            &machine, machine.start(), plan, on: node, files, preparation, loop: loop, log: log)
+        guard outcome == .succeeded else { return outcome }
+        let remains = await remains(supervisors, besides: unstarted, preparation, log)
+        return remains == Remains() ? .succeeded : .succeededInPart(leftBehind: remains)
+    }
+
+    /// Does what the machine says until it ends.
+    /// - Parameter preparation: `nil` for an upgrade that is resumed.
+    private nonisolated(nonsending) static func drive(
+        _ machine: inout HotUpgradeMachine, _ begin: [HotUpgradeMachine.Action], _ plan: Plan,
+        on node: some RemoteNode, _ files: HotUpgradeFiles, _ preparation: Preparation?,
+        loop: any SerialLoop, log: @Sendable (LogLevel, String) -> Void
+    ) async -> Outcome {
+        var actions = begin
         while true {
             var next: [HotUpgradeMachine.Action] = []
             for action in actions {
@@ -102,18 +152,8 @@ extension HotUpgrade {
                     }
                 case .file(let step):
                     do throws(FileSystemError) {
-                        if step == .evaluateConfiguration {
-                            switch try await evaluate(plan, files, evaluation, loop) {
-                            case .text(let text): configuration = text
-                            case .failed(let reason, let isForeign):
-                                next = machine.evaluationFailed(reason, ofRunningToo: isForeign)
-                                continue
-                            }
-                        } else {
-                            let text = configuration
-                            try await loop.offload { () throws(FileSystemError) in
-                                try perform(step, plan, files, text)
-                            }
+                        try await loop.offload { () throws(FileSystemError) in
+                            try perform(step, plan, files, preparation)
                         }
                         next = machine.fileDone()
                     } catch {
@@ -122,10 +162,6 @@ extension HotUpgrade {
                 case .pause(let duration):
                     await loop.sleep(for: duration)
                     next = machine.pauseEnded()
-                case .finish(.succeeded):
-                    let remains = await remains(leftBehind, besides: unstarted, log)
-                    return remains == Remains()
-                        ? .succeeded : .succeededInPart(leftBehind: remains)
                 case .finish(let outcome): return outcome
                 }
             }
@@ -133,146 +169,55 @@ extension HotUpgrade {
         }
     }
 
-    /// The applications whose supervisors may have new children after the upgrade.
-    private nonisolated(nonsending) static func changedApplications(
-        _ plan: Plan, _ files: HotUpgradeFiles, _ loop: any SerialLoop
-    ) async -> [String] {
-        await loop.offload { () -> [String] in
-            do throws(FileSystemError) {
-                let old = try ReleaseContents.read(
-                    files.current, name: plan.name, version: plan.from, files: files.files)
-                let new = try ReleaseContents.read(
-                    files.staged, name: plan.name, version: plan.to, files: files.files)
-                return new.applications(changedSince: old)
-            } catch {
-                // The upgrade needs both, and tells of it.
-                return [plan.name]
-            }
-        }
-    }
-
     /// What the node has of the old release after the upgrade.
-    /// - Parameter unstarted: the children that had no process before; `nil` if that is not known.
+    /// - Parameter unstarted: the children that had no process before.
     private nonisolated(nonsending) static func remains(
-        _ leftBehind: LeftBehind, besides unstarted: LeftBehind.Unstarted?,
-        _ log: @Sendable (LogLevel, String) -> Void
+        _ supervisors: UnstartedChildren, besides unstarted: UnstartedChildren.Found,
+        _ preparation: Preparation, _ log: @Sendable (LogLevel, String) -> Void
     ) async -> Remains {
+        let node = supervisors.node
         var remains = Remains(modules: nil)
-        do throws(RemoteCallError) {
-            remains.modules = try await leftBehind.modifiedModules()
+        do throws(NodeError) {
+            remains.modules = try await Preflight.modified(on: node, preparation)
         } catch {
             log(.warning, "Whether all modules run the new code is not known: \(error)")
         }
-        if let unstarted {
-            let after = await leftBehind.unstartedChildren()
-            // One that was not seen before may be meant to have no process.
-            let new = unstarted.isWhole ? after.children.subtracting(unstarted.children) : []
-            remains.children = new.map(\.text).sorted()
-            if !unstarted.isWhole || !after.isWhole {
+        do throws(NodeError) {
+            let settings = try await Preflight.differingSettings(on: node, preparation)
+            if !settings.isEmpty {
                 log(
                     .warning,
-                    "Whether all new children are started is not known: the supervisors are too "
-                        + "many or too slow to ask them all")
+                    "These settings are not as a start of the new release would set them: "
+                        + listed(settings))
             }
+        } catch {
+            log(.warning, "Whether the new configuration is in effect is not known: \(error)")
+        }
+        let after = await supervisors.find()
+        // One that was not seen before may be meant to have no process.
+        let new = unstarted.isWhole ? after.children.subtracting(unstarted.children) : []
+        remains.children = new.map(\.text).sorted()
+        if !unstarted.isWhole || !after.isWhole {
+            log(
+                .warning,
+                "Whether all new children are started is not known: the supervisors are too "
+                    + "many or too slow to ask them all")
         }
         return remains
     }
 
     private static func perform(
-        _ step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ configuration: [UInt8]
+        _ step: FileStep, _ plan: Plan, _ files: HotUpgradeFiles, _ preparation: Preparation?
     ) throws(FileSystemError) {
+        func prepared() -> Preparation {
+            guard let preparation else { preconditionFailure("A resumed upgrade installs nothing") }
+            return preparation
+        }
         switch step {
-        case .evaluateConfiguration: preconditionFailure("The evaluation runs a program")
-        case .placePackage: try files.placePackage(plan)
-        case .copyReleaseResources: try files.copyReleaseResources(plan)
-        case .inspectRelup: try files.inspectRelup(plan)
-        case .writeConfiguration: try files.writeConfiguration(configuration, plan)
+        case .placeRelease: try files.placeRelease(plan, prepared())
+        case .writeConfiguration: try files.writeConfiguration(plan, prepared())
         case .restoreConfiguration: try files.restoreConfiguration(plan)
         case .removeRelease: try files.removeRelease(plan)
         }
-    }
-
-    /// The result of evaluating the new release's configuration.
-    private enum Evaluated {
-        /// Its `sys.config` as its providers would leave it.
-        case text([UInt8])
-        /// It ends in an error; with `isForeign` the running release does, too.
-        case failed(String, isForeign: Bool)
-    }
-
-    private nonisolated(nonsending) static func evaluate(
-        _ plan: Plan, _ files: HotUpgradeFiles, _ evaluation: Evaluation, _ loop: any SerialLoop
-    ) async throws(FileSystemError) -> Evaluated {
-        let first = try await evaluate(plan, in: files.staged, evaluation)
-        if let reason = failure(of: first) {
-            let command = try await loop.offload { () throws(FileSystemError) in
-                try StartCommand.find(in: files.staged, application: plan.name, files: files.files)
-            }
-            // Only a script of `mix release` evaluates Elixir in a program of its own.
-            guard command.arguments == ["start"] else { throw .unusable(reason) }
-        }
-        if let reason = failure(of: first), await fails(plan, in: files.current, evaluation) {
-            return .failed(reason, isForeign: true)
-        }
-        // Something that both need may have been missing for a moment, so a release that fails is
-        // asked again.
-        let output =
-            failure(of: first) == nil
-            ? first : try await evaluate(plan, in: files.staged, evaluation)
-        if let reason = failure(of: output) { return .failed(reason, isForeign: false) }
-        let current = files.current
-        return .text(
-            try await loop.offload { () throws(FileSystemError) in
-                try ResolvedConfiguration(output: output.standardOutput, root: current).text
-            })
-    }
-
-    /// Asks the release in `folder` for its configuration after its providers have run.
-    private nonisolated(nonsending) static func evaluate(
-        _ plan: Plan, in folder: String, _ evaluation: Evaluation
-    ) async throws(FileSystemError) -> ProgramOutput {
-        let program = "\(folder)/bin/\(plan.name)"
-        let output: ProgramOutput
-        do {
-            output = try await evaluation.run(
-                program, ["eval", ResolvedConfiguration.expression], evaluation.environment,
-                plan.timings.evaluation)
-        } catch {
-            throw .unusable("running \(program) eval: \(error)")
-        }
-        // It took too long, or the host ended it: that says nothing about the release.
-        guard output.exitStatus < 128 else {
-            throw .unusable("\(program) eval was killed: status \(output.exitStatus)")
-        }
-        return output
-    }
-
-    /// Whether the release in `folder` cannot be asked for its configuration.
-    private nonisolated(nonsending) static func fails(
-        _ plan: Plan, in folder: String, _ evaluation: Evaluation
-    ) async -> Bool {
-        do throws(FileSystemError) {
-            return failure(of: try await evaluate(plan, in: folder, evaluation)) != nil
-        } catch {
-            return true
-        }
-    }
-
-    /// How a release ended that did not print its configuration.
-    private static func failure(of output: ProgramOutput) -> String? {
-        guard output.exitStatus != 0 else { return nil }
-        let exception = exceptionName(output.standardError).map { " (\($0))" } ?? ""
-        return "it ended with status \(output.exitStatus)\(exception)"
-    }
-
-    /// The name of the Elixir exception that ended a program: `** (System.EnvError) …`. The rest of
-    /// that line may hold a secret.
-    private static func exceptionName(_ standardError: [UInt8]) -> String? {
-        let text = String(decoding: standardError.prefix(65_536), as: UTF8.self)
-        guard let start = text.firstRange(of: "** (")?.upperBound else { return nil }
-        let name = text[start...].prefix {
-            $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "." || $0 == "_")
-        }
-        return name.isEmpty ? nil : String(name)
     }
 }

@@ -1,6 +1,5 @@
 internal import ExternalTermFormat
 package import Supervisor
-internal import Transport
 
 /// The work of a hot upgrade on the files of the release folder in which the node runs.
 ///
@@ -11,71 +10,72 @@ package struct HotUpgradeFiles: Sendable {
     package var current: String
     /// The folder in which the new release is unpacked, `new/`.
     package var staged: String
-    /// The package itself, a `.tar.gz`.
-    package var package: String
-    /// What its SHA-256 must be, if it was checked when it was unpacked.
-    package var sha256: String?
     package var files: any FileSystem
 }
 
 extension HotUpgradeFiles {
-    /// Removes an earlier attempt's remains, then copies the package to where `unpack_release`
-    /// expects it.
+    /// How deep the folders of a release are.
+    private static let maximumDepth = 64
+
+    /// Removes an earlier attempt's remains, then copies from the staged release what the running
+    /// one has not: the libraries of other versions, and `releases/TO`, with the relup in it.
     ///
-    /// `unpack_release` keeps files that are there already, so another package's files would
-    /// silently stay.
-    package func placePackage(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
+    /// A library of the running release is the same in the new one: ``ReleaseComparison`` has seen to
+    /// it. Any other that is there may be half a copy, or have other content, and is replaced. What
+    /// is copied is durable after ``restoreConfiguration(_:)``, before the node may boot from it.
+    package func placeRelease(
+        _ plan: HotUpgrade.Plan, _ preparation: HotUpgrade.Preparation
+    ) throws(FileSystemError) {
         try removeRelease(plan)
-        let folder = releaseFolder(plan.to)
-        try files.makeFolder(folder, mode: 0o755)
-        try files.copyFile(package, to: "\(folder)/\(plan.name).tar.gz", mode: 0o644)
-        guard let sha256 else { return }
-        // It may have changed since it was unpacked.
-        let found = Digest.text(try files.sha256("\(folder)/\(plan.name).tar.gz"))
-        guard found == sha256 else {
-            try removeRelease(plan)
-            throw .unusable(
-                "\(package) has changed since it was unpacked: its sha256 is \(found), and it was "
-                    + sha256)
+        for application in preparation.applications {
+            guard let library = application.folderName else {
+                throw .unusable("\(application.name) does not belong into a path")
+            }
+            guard !preparation.runningLibraries.contains(library) else { continue }
+            let folder = "\(current)/lib/\(library)"
+            try files.removeTree(folder)
+            try copyTree("\(staged)/lib/\(library)", to: folder)
         }
+        try copyTree("\(staged)/releases/\(plan.to)", to: releaseFolder(plan.to))
+        // A copy that `mix release` does not make, and `systools:make_tar` and Jellyfish do.
+        let copy = "releases/\(plan.name)-\(plan.to).rel"
+        if try files.status("\(staged)/\(copy)") != nil {
+            try copyTree("\(staged)/\(copy)", to: "\(current)/\(copy)")
+        }
+        let relup = relupPath(plan)
+        try files.removeFile(relup)
+        try Self.write(ErlangFile.bytes([preparation.relup]), to: relup, mode: 0o644, files)
+        guard preparation.written != nil else { return }
+        let script = "\(releaseFolder(plan.to))/\(UpgradeScript.name)"
+        try files.removeFile(script)
+        try Self.write(Array(UpgradeScript.text.utf8), to: script, mode: 0o644, files)
     }
 
-    /// Copies both `.rel` files to `releases/NAME-VERSION.rel`, where `make_relup` is told to look.
-    /// Also copies the new one back to `releases/TO/`, because `unpack_release` has deleted it
-    /// there.
-    package func copyReleaseResources(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
-        let name = plan.name
-        try copyIfMissing(
-            "\(releaseFolder(plan.from))/\(name).rel",
-            to: "\(current)/releases/\(name)-\(plan.from).rel")
-        let staged = "\(staged)/releases/\(plan.to)/\(name).rel"
-        try copyIfMissing(staged, to: "\(current)/releases/\(name)-\(plan.to).rel")
-        try copyIfMissing(staged, to: "\(releaseFolder(plan.to))/\(name).rel")
+    private static func write(
+        _ bytes: [UInt8], to path: String, mode: UInt32, _ files: any FileSystem
+    ) throws(FileSystemError) {
+        let file = try files.createFile(path, mode: mode)
+        try file.write(bytes[...])
+        try file.finish()
     }
 
-    /// Throws when the relup that `systools` has written restarts the emulator, does not lead from
-    /// FROM, or leaves something of FROM running.
-    func inspectRelup(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
-        let path = "\(releaseFolder(plan.to))/relup"
-        let relup: Relup
-        do throws(FileSystemError) {
-            let bytes = try ErlangFile.read(
-                path, limit: Relup.maximumByteCount, files: files)
-            guard let bytes else { throw .unusable("it was not written") }
-            relup = try Relup(bytes)
-        } catch {
-            throw .unusable("\(path): \(error)")
+    private func copyTree(
+        _ source: String, to destination: String, depth: Int = 0
+    ) throws(FileSystemError) {
+        guard depth < Self.maximumDepth else { throw .tooDeep(path: source) }
+        guard let status = try files.status(source) else {
+            throw .unusable("\(source) does not exist")
         }
-        guard relup.leads(from: plan.from) else {
-            throw .unusable("it does not lead from \(plan.from)")
+        switch status.kind {
+        case .file: try files.copyFile(source, to: destination, mode: status.mode)
+        case .folder:
+            try files.makeFolder(destination, mode: status.mode)
+            for name in try files.list(source) {
+                try copyTree("\(source)/\(name)", to: "\(destination)/\(name)", depth: depth + 1)
+            }
+        case .symbolicLink: throw .unusable("\(source) is a symbolic link")
+        case .other: throw .unusable("\(source) is no file")
         }
-        guard !relup.restartsEmulator(from: plan.from) else {
-            throw .unusable("it restarts the emulator")
-        }
-        let comparison = try ReleaseComparison.read(
-            current: current, staged: staged, name: plan.name, from: plan.from, to: plan.to,
-            files: files)
-        if let omission = try comparison.omission(in: relup) { throw .unusable(omission) }
     }
 
     /// Removes the new version's folder and the libraries that no other release here uses.
@@ -119,16 +119,11 @@ extension HotUpgradeFiles {
             }
     }
 
-    private func copyIfMissing(
-        _ source: String, to destination: String
-    ) throws(FileSystemError) {
-        guard try files.status(destination) == nil else { return }
-        try files.copyFile(source, to: destination, mode: 0o644)
-    }
-
     private func releaseFolder(_ version: String) -> String {
         "\(current)/releases/\(version)"
     }
+
+    private func relupPath(_ plan: HotUpgrade.Plan) -> String { "\(releaseFolder(plan.to))/relup" }
 }
 
 // MARK: - Configuration
@@ -136,31 +131,44 @@ extension HotUpgradeFiles {
 extension HotUpgradeFiles {
     private static let pristineSuffix = ".pristine"
 
-    /// Replaces the new version's `sys.config` by `text`, and keeps the pristine file beside it.
+    /// The files that the installation reads and that hold secrets meanwhile.
+    private static let replaced = ["sys.config", "relup"]
+
+    /// Replaces the new version's `sys.config` by the resolved one, and keeps the pristine file
+    /// beside it. The relup is replaced, too, if it is to bring terms that no text can hold.
     ///
     /// The copy of the pristine file is durable before anything changes, so an interruption loses
     /// nothing.
     package func writeConfiguration(
-        _ text: [UInt8], _ plan: HotUpgrade.Plan
+        _ plan: HotUpgrade.Plan, _ preparation: HotUpgrade.Preparation
     ) throws(FileSystemError) {
-        let path = "\(releaseFolder(plan.to))/sys.config"
+        let folder = releaseFolder(plan.to)
+        let configuration = preparation.configuration
+        try replace("\(folder)/sys.config", with: configuration.text)
+        guard let hook = configuration.hook else { return }
+        let relup = try Relup.adding(hook, to: preparation.relup, from: plan.from)
+        try replace("\(folder)/relup", with: ErlangFile.bytes([relup]))
+    }
+
+    private func replace(_ path: String, with text: [UInt8]) throws(FileSystemError) {
         let pristine = path + Self.pristineSuffix
         if try files.status(pristine) == nil {
             let bytes = try files.read(path, limit: ResolvedConfiguration.maximumByteCount)
             try files.replaceFile(pristine, with: bytes, mode: 0o644)
         }
         try files.replaceFile(path, with: text, mode: 0o600)
-        // The node has synced none of the files that it unpacked, and is to boot from them soon.
-        try files.synchronizeFileSystem(holding: releaseFolder(plan.to))
     }
 
-    /// Puts the pristine `sys.config` of the new version back, if there is one beside it.
+    /// Puts the pristine files of the new version back, if there are some beside them, and makes
+    /// the new version durable: the node is to boot from it soon.
     package func restoreConfiguration(_ plan: HotUpgrade.Plan) throws(FileSystemError) {
-        try Self.restoreConfiguration(releaseFolder(plan.to), files)
+        let folder = releaseFolder(plan.to)
+        try Self.restoreConfiguration(folder, files)
+        guard try files.status(folder)?.kind == .folder else { return }
+        try files.synchronizeFileSystem(holding: folder)
     }
 
-    /// Puts back every pristine `sys.config` that an interrupted hot upgrade has left in a release
-    /// folder.
+    /// Puts back every pristine file that an interrupted hot upgrade has left in a release folder.
     ///
     /// Call it before the release in `folder` is started. It may be repeated, and does nothing if
     /// there is no such file.
@@ -177,9 +185,13 @@ extension HotUpgradeFiles {
     private static func restoreConfiguration(
         _ folder: String, _ files: any FileSystem
     ) throws(FileSystemError) {
-        let path = "\(folder)/sys.config"
-        guard try files.status(path + pristineSuffix)?.kind == .file else { return }
-        try files.rename(path + pristineSuffix, to: path)
-        try files.synchronizeFolder(folder)
+        var isChanged = false
+        for name in replaced {
+            let path = "\(folder)/\(name)"
+            guard try files.status(path + pristineSuffix)?.kind == .file else { continue }
+            try files.rename(path + pristineSuffix, to: path)
+            isChanged = true
+        }
+        if isChanged { try files.synchronizeFolder(folder) }
     }
 }

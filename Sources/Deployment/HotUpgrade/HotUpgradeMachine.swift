@@ -27,12 +27,18 @@ package struct HotUpgradeMachine: Sendable {
     }
 
     let plan: HotUpgrade.Plan
+    /// The folder of the running release.
+    let root: String
+    /// Those of the new release.
+    let applications: [ReleaseContents.Application]
     var state = State.idle
     /// Whether the one repetition after `existing_release` has not been used yet.
-    var mayUnpackAgain = true
+    var mayRegisterAgain = true
 
-    package init(plan: HotUpgrade.Plan) {
+    init(plan: HotUpgrade.Plan, root: String, applications: [ReleaseContents.Application]) {
         self.plan = plan
+        self.root = root
+        self.applications = applications
     }
 }
 
@@ -50,9 +56,7 @@ extension HotUpgradeMachine {
     enum Call {
         case listing
         case unregistering(Then)
-        case unpacking
-        case findingRoot
-        case makingRelup
+        case registering
         case checking
         case installing
         case makingPermanent
@@ -95,11 +99,10 @@ extension HotUpgradeMachine {
 // MARK: - Events
 
 extension HotUpgradeMachine {
-    /// Begins. The running node is not needed yet.
+    /// Begins an upgrade that is prepared.
     package mutating func start() -> [Action] {
         guard case .idle = state else { preconditionFailure("A hot upgrade starts once") }
-        // The configuration comes first: it most often forbids a hot upgrade, and costs nothing.
-        return perform(.evaluateConfiguration)
+        return whichReleases(.listing)
     }
 
     /// Resumes an upgrade in which an earlier deployex was cut off at an unknown point. Asks the
@@ -117,9 +120,7 @@ extension HotUpgradeMachine {
         switch call {
         case .listing: return listed(answer)
         case .unregistering(let then): return unregistered(answer, then: then)
-        case .unpacking: return unpacked(answer)
-        case .findingRoot: return rootFound(answer)
-        case .makingRelup: return relupMade(answer)
+        case .registering: return registered(answer)
         case .checking: return checked(answer)
         case .installing: return installed(answer)
         case .makingPermanent: return madePermanent(answer)
@@ -134,9 +135,7 @@ extension HotUpgradeMachine {
         switch call {
         case .listing: return fail("asking the node for its releases: \(reason)")
         case .unregistering(let then): return notUnregistered(reason, then: then)
-        case .unpacking: return unpackingFailed(reason, isCertain: false)
-        case .findingRoot: return abandon("asking the node for its root folder: \(reason)")
-        case .makingRelup: return abandon(failed: "systools:make_relup", reason)
+        case .registering: return registrationFailed(reason, isCertain: false)
         case .checking:
             return abandon(failed: "release_handler:check_install_release", reason)
         case .installing:
@@ -157,16 +156,18 @@ extension HotUpgradeMachine {
             preconditionFailure("No step is under way")
         }
         switch step {
-        case .evaluateConfiguration: return whichReleases(.listing)
-        case .placePackage:
+        case .placeRelease:
+            let libraries = applications.map { application -> Term in
+                .tuple([
+                    .atom(Atom(shortEnough: application.name)), .charlist(application.version),
+                    // Relative to the root of the release, as `unpack_release` has them: so
+                    // `RELEASES` stays right when the folder is renamed.
+                    .charlist("lib"),
+                ])
+            }
+            let file = "\(root)/releases/\(plan.to)/\(plan.name).rel"
             return call(
-                .unpacking, "unpack_release", [.charlist("\(plan.to)/\(plan.name)")],
-                plan.timings.preparation)
-        case .copyReleaseResources:
-            return call(.findingRoot, module: "code", "root_dir", [], plan.timings.question)
-        case .inspectRelup:
-            return call(
-                .checking, "check_install_release", [.charlist(plan.to)],
+                .registering, "set_unpacked", [.charlist(file), .list(libraries)],
                 plan.timings.preparation)
         case .writeConfiguration:
             let options: Term = [.tuple([.atom("update_paths"), true])]
@@ -183,10 +184,8 @@ extension HotUpgradeMachine {
             preconditionFailure("No step is under way")
         }
         switch step {
-        case .evaluateConfiguration: return fail("the configuration of \(plan.to): \(reason)")
-        case .placePackage: return remove("placing the package: \(reason)", nodeIsUntouched: true)
-        case .copyReleaseResources: return abandon("finding the .rel files: \(reason)")
-        case .inspectRelup: return abandon("the relup: \(reason)")
+        case .placeRelease:
+            return remove("placing the release: \(reason)", nodeIsUntouched: true)
         case .writeConfiguration: return abandon("writing the resolved configuration: \(reason)")
         case .restoreConfiguration:
             // The installed release does not suffer, and the next start tries again.
@@ -197,17 +196,6 @@ extension HotUpgradeMachine {
             return [.log(.warning, "Files of \(plan.to) are left behind, reason: \(reason)")]
                 + follow(then)
         }
-    }
-
-    /// The new release has ended in an error when it was asked for its configuration.
-    /// - Parameter isSo: whether the running release does so, too.
-    package mutating func evaluationFailed(_ reason: String, ofRunningToo isSo: Bool) -> [Action] {
-        guard case .doing(.evaluateConfiguration, _) = state else {
-            preconditionFailure("No configuration is evaluated")
-        }
-        let text = "the configuration of \(plan.to): \(reason)"
-        guard isSo else { return finish(.cannotBoot(reason: text)) }
-        return finish(.hindered(reason: "\(text); that of \(plan.from), which runs, fails alike"))
     }
 
     /// The pause is over.
@@ -225,7 +213,7 @@ extension HotUpgradeMachine {
     mutating func follow(_ then: Then?) -> [Action] {
         switch then {
         case nil: preconditionFailure("Something follows a step that is needed in several places")
-        case .place: return perform(.placePackage)
+        case .place: return perform(.placeRelease)
         case .makePermanent: return makePermanent()
         case .succeed:
             return [.log(.info, "Made release permanent: \(plan.to)")] + finish(.succeeded)
@@ -284,7 +272,7 @@ extension HotUpgradeMachine {
         }
     }
 
-    /// Ends an upgrade after unpacking and before installing.
+    /// Ends an upgrade after registering and before installing.
     mutating func abandon(_ reason: String) -> [Action] {
         unregister(then: .remove(reason: reason, nodeIsUntouched: true))
     }

@@ -34,7 +34,10 @@ struct ReleaseComparison {
     // MARK: What no relup can change
 
     /// What takes effect only with a start of the new release's own folder; `nil` if nothing does.
-    func obstacle() throws(FileSystemError) -> UpgradeDecision.Reason? {
+    /// - Parameter takesProtocols: whether the relup will load consolidated protocols.
+    func obstacle(
+        takesProtocols: Bool = false
+    ) throws(FileSystemError) -> UpgradeDecision.Reason? {
         for name in ["env.sh", "vm.args"] {
             let (before, after) = (
                 "\(current)/releases/\(old.version)/\(name)",
@@ -42,9 +45,10 @@ struct ReleaseComparison {
             )
             guard try isEqual(before, after) else { return .changedSetting(name) }
         }
-        if let path = try difference(
-            "\(current)/releases/\(old.version)/consolidated",
-            "\(staged)/releases/\(new.version)/consolidated", ofStagedOnly: false)
+        if !takesProtocols,
+            let path = try difference(
+                "\(current)/releases/\(old.version)/consolidated",
+                "\(staged)/releases/\(new.version)/consolidated", ofStagedOnly: false)
         {
             return .changedProtocol(Self.module(path))
         }
@@ -67,7 +71,11 @@ struct ReleaseComparison {
     // MARK: What this relup does not change
 
     /// Why `relup` would leave something of the old release running; `nil` if it does not.
-    func omission(in relup: Relup) throws(FileSystemError) -> String? {
+    /// - Parameter protocols: modules that mix has consolidated: they are not loaded from the
+    ///   applications.
+    func omission(
+        in relup: Relup, besides protocols: Set<String> = []
+    ) throws(FileSystemError) -> String? {
         let loaded = relup.loadedModules(from: old.version)
         let asked = relup.changedProcesses(from: old.version)
         for application in new.applications {
@@ -79,7 +87,7 @@ struct ReleaseComparison {
                 "\(current)/lib/\(application.name)-\(before)/ebin", "\(staged)/lib/\(library)/ebin"
             )
             let changed = try changedModules(oldFolder, newFolder)
-            let missed = changed.filter { !loaded.contains($0) }
+            let missed = changed.filter { !loaded.contains($0) && !protocols.contains($0) }
             guard missed.isEmpty else {
                 return "\(application.name) \(application.version): changed, and not loaded: "
                     + listed(missed.sorted())
@@ -87,8 +95,8 @@ struct ReleaseComparison {
             let isRestarted = relup.starts(application.name, from: old.version)
             for module in changed where !isRestarted && !asked.contains(module) {
                 let path = "\(newFolder)/\(module).beam"
-                let bytes = try files.read(path, limit: BeamCode.maximumByteCount)
-                if try !BeamCode.behaviours(of: bytes).isDisjoint(with: Self.supervisors),
+                let bytes = try files.read(path, limit: BeamFile.maximumByteCount)
+                if try !BeamFile(bytes).behaviours().isDisjoint(with: Self.supervisors),
                     try files.status("\(oldFolder)/\(module).beam") != nil
                 {
                     return "\(application.name) \(application.version): the supervisor \(module) "
@@ -127,14 +135,7 @@ struct ReleaseComparison {
             let bytes = try ErlangFile.read(
                 path, limit: ReleaseContents.maximumByteCount, files: files)
         else { return nil }
-        guard let parts = try ErlangFile.terms(bytes).first?.asTuple, parts.count == 3 else {
-            return nil
-        }
-        for case .tuple(let pair) in parts[2].asList ?? []
-        where pair.count == 2 && pair[0] == .atom("mod") {
-            return pair[1]
-        }
-        return nil
+        return try ApplicationFile(bytes)["mod"]
     }
 
     // MARK: Files
@@ -183,7 +184,7 @@ struct ReleaseComparison {
             guard before.byteCount == after.byteCount else { return false }
             return try files.isSame(old, new)
         }
-        let limit = BeamCode.maximumByteCount
+        let limit = BeamFile.maximumByteCount
         let (first, second) = (
             try files.read(old, limit: limit), try files.read(new, limit: limit)
         )

@@ -1,7 +1,5 @@
 internal import ExternalTermFormat
-internal import FoundationEssentials
 internal import Supervisor
-internal import Transport
 
 /// The configuration with which a release would boot: its `sys.config`, changed by `runtime.exs`
 /// and the other configuration providers.
@@ -10,13 +8,18 @@ internal import Transport
 /// runs no provider. So deployex asks the new release beforehand, in its own folder, with its own
 /// code and the instance's environment, and puts the answer where the installation reads it.
 ///
+/// What no text can hold, such as the local function in an Ecto TLS configuration, comes with the
+/// first instruction of the relup (``hook``).
+///
 /// It holds secrets: it goes through files that only their owner reads, and into no log. That is
 /// why it has no description.
 ///
 /// Source: `change_appl_data`, `release_handler`, SASL; `Config.Provider`, Elixir.
-struct ResolvedConfiguration: Sendable {
+struct ResolvedConfiguration: Equatable, Sendable {
     /// `[{Application, [{Key, Value}]}]`.
     let applications: Term
+    /// The settings among them that no text can hold, in the same form.
+    let carried: Term
 
     /// The limit for bytes of output, and of terms: more than a very large application's
     /// configuration.
@@ -24,109 +27,141 @@ struct ResolvedConfiguration: Sendable {
 }
 
 extension ResolvedConfiguration {
-    private static let marker = "deployex-configuration:"
-
-    /// The expression that the new release evaluates.
-    ///
-    /// By then `bin/NAME eval` has run the providers, as every boot does, and has started nothing.
-    /// The expression takes the environments of the applications in the `.rel` file. It loads the
-    /// applications: if the providers make the emulator reboot, their result reaches an application
-    /// only by loading. Loading brings the defaults of the `.app` files; they are left out, because
-    /// `release_handler` adds them by itself. `kernel` and `stdlib` set more for themselves: of
-    /// these only configured settings count. (Providers configure these two only with a reboot, and
-    /// their result is then in a file. If that is pruned, these settings keep the values of
-    /// `sys.config` until the next boot; both read most of them only then.)
-    static let expression = #"""
-        root = System.fetch_env!("RELEASE_ROOT")
-        name = System.fetch_env!("RELEASE_NAME")
-        folder = Path.join([root, "releases", System.fetch_env!("RELEASE_VSN")])
-        consult = fn path -> with {:ok, [term]} <- :file.consult(path), do: term, else: (_ -> []) end
-        {:ok, [pristine]} = :file.consult(Path.join(folder, "sys.config"))
-        {:release, _, _, parts} = consult.(Path.join(folder, name <> ".rel"))
-        booted = consult.(System.get_env("RELEASE_SYS_CONFIG", "") <> ".config")
-        apps = Enum.map(parts, &elem(&1, 0)) ++ Keyword.keys(pristine) ++ Keyword.keys(booted)
-        Enum.each(apps, &:application.load/1)
-        config =
-          for app <- Enum.uniq(apps),
-              given = Keyword.get(pristine, app, []) ++ Keyword.get(booted, app, []),
-              defaults =
-                (with path when is_list(path) <- :code.where_is_file(:erlang.atom_to_list(app) ++ [?., ?a, ?p, ?p]),
-                      {:application, _, properties} <- consult.(path) do
-                   Keyword.get(properties, :env, [])
-                 else
-                   _ -> []
-                 end),
-              env =
-                (for {key, value} <- :application.get_all_env(app),
-                     key != :config_provider_booted,
-                     Keyword.has_key?(given, key) or
-                       (app not in [:kernel, :stdlib] and {key, value} not in defaults),
-                     do: {key, value}),
-              env != [],
-              do: {app, env}
-        IO.puts(["\ndeployex-configuration:", Base.encode64(:erlang.term_to_binary({root, config}))])
-        """#
-
-    /// Reads the result of ``expression`` from the program's output, which may hold other text,
-    /// too.
-    ///
     /// Paths into the folder of the staged release become paths into `root`, which holds the same
     /// files once the release is installed.
-    init(output: [UInt8], root: String) throws(FileSystemError) {
-        let marker = Array(Self.marker.utf8)
-        let line = output.split(separator: UInt8(ascii: "\n")).last { $0.starts(with: marker) }
-        guard let line else { throw .unusable("the release printed no configuration") }
-        guard let bytes = Data(base64Encoded: Data(line.dropFirst(marker.count))) else {
-            throw .unusable("the release printed a damaged configuration")
+    /// - Parameter keeps: whether the code of a module, given by its digest, is the same in both
+    ///   releases, so that functions of it can be carried.
+    init(
+        _ answer: StagedAnswer, root: String, keeps: (_ module: String, _ digest: [UInt8]) -> Bool
+    ) throws(FileSystemError) {
+        let moved = Relocation(from: answer.root, to: Array(root.utf8))
+            .apply(to: answer.configuration)
+        guard let list = Self.read(moved) else {
+            throw .unusable("the release printed what is no configuration")
         }
-        let term = try converting(
-            { (_: TermError) in
-                FileSystemError.unusable("the release printed a configuration that is no term")
-            }, Term(decoding: Array(bytes)))
-        guard let parts = term.asTuple, parts.count == 2, let staged = parts[0].asBinary,
-            staged.count > 1, let settings = Self.settings(parts[1])
-        else { throw .unusable("the release printed what is no configuration") }
-        if let setting = settings.first(where: { !$0.value.isExpressible }) {
-            throw .unusable(
-                "\(setting.key) holds a pid, reference, port or local function, which no file can "
-                    + "hold")
+        var carried: [Term] = []
+        for (application, settings) in list {
+            var kept: [Term] = []
+            for (key, value) in settings {
+                switch value.carriage(keeps: keeps) {
+                case .text: continue
+                case .term: kept.append(.tuple([.atom(key), value]))
+                case .none(let what): throw .unusable("\(application.name).\(key.name) \(what)")
+                }
+            }
+            if !kept.isEmpty { carried.append(.tuple([.atom(application), .list(kept)])) }
         }
-        applications = Relocation(from: staged, to: Array(root.utf8)).apply(to: parts[1])
+        (applications, self.carried) = (moved, .list(carried))
     }
 
-    /// The content of a `sys.config`.
-    var text: [UInt8] { ErlangFile.bytes([applications]) }
+    /// The content of a `sys.config`: what text can hold.
+    var text: [UInt8] {
+        let carried = Self.read(carried) ?? []
+        guard !carried.isEmpty else { return ErlangFile.bytes([applications]) }
+        let list = (Self.read(applications) ?? []).map { application, settings -> Term in
+            let left = Set(carried.first { $0.0 == application }?.1.map(\.0) ?? [])
+            let kept = settings.filter { !left.contains($0.0) }
+            return .tuple([
+                .atom(application), .list(kept.map { .tuple([.atom($0.0), $0.1]) }),
+            ])
+        }
+        return ErlangFile.bytes([.list(list)])
+    }
 
-    /// The settings of all applications, each as `application.key`; `nil` if the term is not a
-    /// configuration.
-    private static func settings(_ term: Term) -> [(key: String, value: Term)]? {
+    /// An instruction of a relup that sets what text cannot hold, as an external term in a binary;
+    /// `nil` if there is nothing.
+    ///
+    /// `release_handler` applies it right after it has set the environment from `sys.config`, before
+    /// any code is loaded: `{apply, {erl_eval, exprs, [Expressions, Bindings]}}`, for
+    /// `application:set_env(erlang:binary_to_term(Configuration))`.
+    var hook: Term? {
+        guard carried.asList?.isEmpty == false else { return nil }
+        func call(_ module: Atom, _ function: Atom, _ argument: Term) -> Term {
+            .tuple([
+                .atom("call"), 0,
+                .tuple([
+                    .atom("remote"), 0, .tuple([.atom("atom"), 0, .atom(module)]),
+                    .tuple([.atom("atom"), 0, .atom(function)]),
+                ]), [argument],
+            ])
+        }
+        let name: Term = .atom("Configuration")
+        let expression = call(
+            "application", "set_env",
+            call("erlang", "binary_to_term", .tuple([.atom("var"), 0, name])))
+        let bindings: Term = [.tuple([name, .binary(carried.encoded())])]
+        return .tuple([
+            .atom("apply"),
+            .tuple([.atom("erl_eval"), .atom("exprs"), [[expression], bindings]]),
+        ])
+    }
+
+    /// The settings of all applications; `nil` if the term is not a configuration.
+    private static func read(_ term: Term) -> [(Atom, [(Atom, Term)])]? {
         guard let applications = term.asList else { return nil }
-        var settings: [(key: String, value: Term)] = []
+        var found: [(Atom, [(Atom, Term)])] = []
         for application in applications {
             guard let parts = application.asTuple, parts.count == 2, let name = parts[0].asAtom,
                 let environment = parts[1].asList
             else { return nil }
+            var settings: [(Atom, Term)] = []
             for entry in environment {
                 guard let pair = entry.asTuple, pair.count == 2, let key = pair[0].asAtom
                 else { return nil }
-                settings.append(("\(name.name).\(key.name)", pair[1]))
+                settings.append((key, pair[1]))
             }
+            found.append((name, settings))
         }
-        return settings
+        return found
     }
 }
 
+/// How a term reaches the node.
+private enum Carriage: Equatable {
+    /// `file:consult/1` can read it back.
+    case text
+    /// As an external term.
+    case term
+    /// Not at all; the text continues a sentence that begins with what holds it.
+    case none(String)
+}
+
 extension Term {
-    /// Whether `file:consult/1` can read it back.
-    fileprivate var isExpressible: Bool {
+    fileprivate func carriage(keeps: (String, [UInt8]) -> Bool) -> Carriage {
         switch self {
-        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: true
-        case .pid, .port, .reference, .record, .fun: false
-        case .tuple(let elements): elements.allSatisfy(\.isExpressible)
-        case .list(let elements): elements.allSatisfy(\.isExpressible)
+        case .integer, .bigInteger, .float, .atom, .binary, .bitstring, .export: return .text
+        case .pid: return .none("holds a pid")
+        case .port: return .none("holds a port")
+        case .reference: return .none("holds a reference, as a compiled regular expression does")
+        case .record: return .none("holds a record that only its own node has")
+        case .fun(let fun):
+            guard keeps(fun.module.name, fun.uniq) else {
+                return .none("holds a local function of \(fun.module.name), whose code changes")
+            }
+            if case .none(let what) = Self.carriage(fun.freeVariables, keeps) {
+                return .none(what)
+            }
+            return .term
+        case .tuple(let elements): return Self.carriage(elements, keeps)
+        case .list(let elements): return Self.carriage(elements, keeps)
         case .improperList(let elements, let tail):
-            elements.allSatisfy(\.isExpressible) && tail.isExpressible
-        case .map(let map): map.pairs.allSatisfy { $0.key.isExpressible && $0.value.isExpressible }
+            return Self.carriage(Array(elements) + [tail], keeps)
+        case .map(let map):
+            return Self.carriage(map.pairs.flatMap { [$0.key, $0.value] }, keeps)
         }
+    }
+
+    private static func carriage(
+        _ elements: some Sequence<Term>, _ keeps: (String, [UInt8]) -> Bool
+    ) -> Carriage {
+        var found = Carriage.text
+        for element in elements {
+            switch element.carriage(keeps: keeps) {
+            case .text: continue
+            case .term: found = .term
+            case .none(let what): return .none(what)
+            }
+        }
+        return found
     }
 }

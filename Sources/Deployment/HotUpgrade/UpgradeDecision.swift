@@ -8,6 +8,8 @@ package enum UpgradeDecision: Equatable, Sendable {
     case fullDeployment(reason: Reason)
 
     package enum Reason: Equatable, Sendable {
+        /// The application is always deployed in full.
+        case off
         case runningVersionUnknown
         case notConnected
         case sameVersion(String)
@@ -35,16 +37,22 @@ package enum UpgradeDecision: Equatable, Sendable {
         /// A file of an application has changed, and the application's version has not: the node
         /// would keep what it has. The path is within the package.
         case changedFile(String)
+        /// No appup leads to the package, and deployex writes no relup.
+        case noRelup(RelupRefusal)
     }
 
     /// Whether the release that runs in `current` can be upgraded to version `version` in `staged`.
     static func between(
         _ from: String, in current: ReleaseContents, and version: String,
-        in staged: StagedUpgrade
+        in staged: StagedUpgrade, mode: HotUpgrade.Mode = .appup
     ) -> UpgradeDecision {
-        let reason =
-            staged.appups.obstacle(from: from, to: version, in: current, staged)
-            ?? obstacle(between: current, and: staged)
+        var reason: Reason?
+        if mode != .auto {
+            reason = staged.appups.obstacle(from: from, to: version, in: current, staged)
+        }
+        reason = reason ?? obstacle(between: current, and: staged)
+        if mode != .auto { reason = reason ?? missingAppup(between: current, and: staged) }
+        reason = reason ?? (staged.relupRestartsEmulator ? .emulatorRestart : nil)
         guard let reason else { return .hotUpgrade(from: from, to: version) }
         return .fullDeployment(reason: reason)
     }
@@ -69,14 +77,29 @@ package enum UpgradeDecision: Equatable, Sendable {
                     name: name, running: old ?? "none", staged: new ?? "none")
             }
         }
-        // An application that is new or gone needs no appup.
-        for new in staged.applications {
+        return nil
+    }
+
+    /// An application whose code cannot be exchanged for want of an appup. One that is new or gone
+    /// needs none.
+    private static func missingAppup(
+        between current: ReleaseContents, and upgrade: StagedUpgrade
+    ) -> Reason? {
+        for new in upgrade.contents.applications {
             guard let old = current.version(of: new.name), old != new.version else { continue }
             guard upgrade.upgradableApplications.contains(new.name) else {
                 return .withoutAppup(name: new.name, running: old, staged: new.version)
             }
         }
-        return upgrade.relupRestartsEmulator ? .emulatorRestart : nil
+        return nil
+    }
+
+    /// Whether appups lead from the one release to the other, so that `systools` makes the relup.
+    static func appupsLead(
+        from: String, in current: ReleaseContents, to version: String, in staged: StagedUpgrade
+    ) -> Bool {
+        staged.appups.obstacle(from: from, to: version, in: current, staged) == nil
+            && missingAppup(between: current, and: staged) == nil
     }
 }
 
@@ -96,6 +119,7 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
     /// Three of the reasons read as Deployex prints them, in Elixir's syntax.
     package var description: String {
         switch self {
+        case .off: "hot upgrades are off"
         case .runningVersionUnknown: "the running version is unknown"
         case .notConnected: "{:error, :not_connecting}"
         case .sameVersion(let version): "version \(version) runs already"
@@ -116,6 +140,7 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
             "the consolidated protocol \(name) has changed, and only a start loads it"
         case .changedFile(let path):
             "\(path) is not as in the running release, and its application has the same version"
+        case .noRelup(let refusal): refusal.description
         }
     }
 }

@@ -6,10 +6,13 @@ struct ReleaseContents: Equatable, Sendable {
     struct Application: Equatable, Sendable {
         var name: String
         var version: String
-        /// Whether the node ends when the application ends: its type is `permanent`, or missing.
-        var isPermanent = true
+        /// How the release starts it; `nil` where the `.rel` file does not say.
+        var type: String?
         /// The applications that it includes, according to the `.rel` file.
         var included: [String] = []
+
+        /// Whether the node ends when the application ends.
+        var isPermanent: Bool { type ?? "permanent" == "permanent" }
 
         /// Its folder's name in `lib/`; `nil` for a name that must not be part of a path.
         var folderName: String? {
@@ -69,9 +72,7 @@ extension ReleaseContents {
             applications.append(
                 Application(
                     name: name.name, version: version,
-                    isPermanent: fields.dropFirst(2).allSatisfy {
-                        $0.asAtom.map { $0 == "permanent" } ?? true
-                    },
+                    type: fields.dropFirst(2).compactMap { $0.asAtom?.name }.first,
                     included: fields.dropFirst(2).flatMap {
                         ($0.asList ?? []).compactMap { $0.asAtom?.name }
                     }))
@@ -82,34 +83,39 @@ extension ReleaseContents {
     }
 
     /// Reads the contents of the release `version` in `folder`.
-    ///
-    /// Its `.rel` file is `releases/VERSION/NAME.rel`. After a hot upgrade it is
-    /// `releases/NAME-VERSION.rel`, because `unpack_release` deletes the former.
     static func read(
         _ folder: String, name: String, version: String, files: any FileSystem
     ) throws(FileSystemError) -> ReleaseContents {
+        let path = try path(folder, name: name, version: version, files: files)
+        do throws(FileSystemError) {
+            guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files)
+            else { throw .unusable("it does not exist") }
+            var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
+            let erts = "\(folder)/erts-\(contents.ertsVersion)"
+            if isPathComponent(contents.ertsVersion) {
+                contents.includesERTS = fileKind(of: erts, files) == .folder
+            }
+            return contents
+        } catch {
+            throw .unusable("\(path): \(error)")
+        }
+    }
+
+    /// The path of the `.rel` file of the release `version` in `folder`.
+    ///
+    /// That is `releases/VERSION/NAME.rel`; or `releases/NAME-VERSION.rel` after a hot upgrade by
+    /// `unpack_release`, which deletes the former.
+    static func path(
+        _ folder: String, name: String, version: String, files: any FileSystem
+    ) throws(FileSystemError) -> String {
         guard isPathComponent(name), isPathComponent(version) else {
             throw .unusable("\(name) \(version) does not belong into a path")
         }
-        let candidates = [
-            "\(folder)/releases/\(version)/\(name).rel",
-            "\(folder)/releases/\(name)-\(version).rel",
-        ]
-        for path in candidates {
-            guard let bytes = try ErlangFile.read(path, limit: maximumByteCount, files: files)
-            else { continue }
-            do throws(FileSystemError) {
-                var contents = try ReleaseContents(relFile: bytes, includesERTS: false)
-                let erts = "\(folder)/erts-\(contents.ertsVersion)"
-                if isPathComponent(contents.ertsVersion) {
-                    contents.includesERTS = fileKind(of: erts, files) == .folder
-                }
-                return contents
-            } catch {
-                throw .unusable("\(path): \(error)")
-            }
-        }
-        throw .unusable("\(candidates[0]) does not exist")
+        let first = "\(folder)/releases/\(version)/\(name).rel"
+        let second = "\(folder)/releases/\(name)-\(version).rel"
+        if try files.status(first) != nil { return first }
+        guard try files.status(second) != nil else { throw .unusable("\(first) does not exist") }
+        return second
     }
 }
 

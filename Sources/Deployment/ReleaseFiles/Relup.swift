@@ -43,6 +43,17 @@ struct Relup: Equatable, Sendable {
             })
     }
 
+    /// The modules whose processes wait while code is exchanged, on the way from `version`.
+    func suspendedModules(from version: String) -> Set<String> {
+        Set(
+            instructions(from: version).flatMap { parts -> [String] in
+                guard parts.first == .atom("suspend"), let modules = parts.last?.asList else {
+                    return []
+                }
+                return modules.compactMap { ($0.asTuple?.first ?? $0).asAtom?.name }
+            })
+    }
+
     /// The modules whose processes change their code on the way from `version`: a supervisor then
     /// asks its module for its children again.
     func changedProcesses(from version: String) -> Set<String> {
@@ -79,5 +90,23 @@ struct Relup: Equatable, Sendable {
                     $0 == .atom("restart_new_emulator") || $0 == .atom("restart_emulator")
                 }
         }
+    }
+
+    /// The relup with one more instruction, which comes first on the way from `version`.
+    static func adding(
+        _ instruction: Term, to relup: Term, from version: String
+    ) throws(FileSystemError) -> Term {
+        guard var parts = relup.asTuple, parts.count == 3, let upgrades = parts[1].asList else {
+            throw .unusable("it is no relup")
+        }
+        parts[1] = .list(
+            upgrades.map { upgrade in
+                guard var fields = upgrade.asTuple, fields.count == 3,
+                    fields[0].asText == version, let instructions = fields[2].asList
+                else { return upgrade }
+                fields[2] = .list([instruction] + instructions)
+                return .tuple(fields)
+            })
+        return .tuple(parts)
     }
 }

@@ -27,22 +27,10 @@ struct RequiredApplications: Equatable, Sendable {
                     "\(folder)/lib/\(library)/ebin/\(application.name).app",
                     limit: ReleaseContents.maximumByteCount, files: files)
             else { continue }
-            included.formUnion(includedApplications(try ErlangFile.terms(bytes)))
+            included.formUnion(try ApplicationFile(bytes).names("included_applications"))
         }
         return RequiredApplications(
             names: contents.applications.filter { $0.isPermanent && !included.contains($0.name) }
                 .map(\.name))
-    }
-
-    /// The `included_applications` of an `.app` file: `{application, Name, [{Key, Value}…]}.`
-    private static func includedApplications(_ terms: [Term]) -> [String] {
-        guard let parts = terms.first?.asTuple, parts.count == 3, let keys = parts[2].asList else {
-            return []
-        }
-        for case .tuple(let pair) in keys
-        where pair.count == 2 && pair[0] == .atom("included_applications") {
-            return (pair[1].asList ?? []).compactMap { $0.asAtom?.name }
-        }
-        return []
     }
 }

@@ -28,6 +28,11 @@ package struct DeploymentOutcome: Codable, Equatable, Sendable {
         case succeeded, failed
     }
 
+    /// The reason of one that an operator has ended, which is no fault of the release.
+    package static let stoppedByOperator = "stopped by an operator"
+
+    package var id: ReleaseID { ReleaseID(version: version, hash: hash) }
+
     package var version: String
     package var hash: String
     package var kind: Kind

@@ -36,6 +36,8 @@ package struct DeploymentLayout: Equatable, Sendable {
 
     /// The release that is being staged.
     package func new(_ instance: InstanceNumber) -> String { instanceFolder(instance) + "/new" }
+    /// A release that is only looked at. By its name the next start removes what a kill leaves of it.
+    func trial(_ instance: InstanceNumber) -> String { new(instance) + ".tmp-preflight" }
     /// The release that runs, or that the next start boots.
     package func current(_ instance: InstanceNumber) -> String {
         instanceFolder(instance) + "/current"

@@ -2,6 +2,8 @@
 package enum RolloutPhase: String, Sendable, CaseIterable {
     /// The package is fetched, checked and unpacked.
     case staging
+    /// The release is staged here, and the instances before this one are being changed.
+    case waiting
     /// The pre-commands run.
     case preparing
     /// The process is to end.

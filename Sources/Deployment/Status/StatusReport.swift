@@ -75,6 +75,10 @@ package struct StatusReport: TermDocument {
         /// How much of the package has been fetched from a store on another host, while it is.
         package var fetchedByteCount: Int?
         package var packageByteCount: Int?
+        /// For how many instances the version is staged, while it is staged for all that need it.
+        package var stagedCount: Int?
+        /// How many instances need it.
+        package var neededCount: Int?
 
         package static let empty = Rollout()
 
@@ -85,6 +89,8 @@ package struct StatusReport: TermDocument {
                 TermField("seconds_left", \.secondsLeft), TermField("steps", \.steps),
                 TermField("fetched_bytes", \.fetchedByteCount),
                 TermField("package_bytes", \.packageByteCount),
+                TermField("instances_staged", \.stagedCount),
+                TermField("instances_to_stage", \.neededCount),
             ]
         }
     }
@@ -129,6 +135,8 @@ package struct StatusReport: TermDocument {
         package var memoryByteCount: Int?
         /// Those that are configured, as far as its node tells: see ``ThresholdWatch``.
         package var thresholds: [ThresholdState] = []
+        /// The host's libraries that it uses and that were replaced or removed since its start.
+        package var deletedLibraries: [String] = []
 
         package static let empty = Instance()
 
@@ -148,6 +156,7 @@ package struct StatusReport: TermDocument {
                 TermField("cpu_percent", \.processorPercent),
                 TermField("memory_bytes", \.memoryByteCount),
                 TermField("thresholds", \.thresholds),
+                TermField("deleted_libraries", \.deletedLibraries),
             ]
         }
 
@@ -215,6 +224,15 @@ extension StatusReport.Application {
         }
     }
 
+    /// Adds the libraries that only a new process replaces.
+    package mutating func addDeletedLibraries(_ libraries: (InstanceNumber) -> [String]) {
+        for index in instances.indices {
+            guard let number = instances[index].number.flatMap({ InstanceNumber(rawValue: $0) })
+            else { continue }
+            instances[index].deletedLibraries = libraries(number)
+        }
+    }
+
     /// - Parameters:
     ///   - firstPort: instance I listens on `firstPort + I - 1`, unless `ports` says otherwise.
     ///   - ports: the ports of the processes, in the order of the instances.
@@ -246,7 +264,9 @@ extension StatusReport.Application {
                         RolloutStep(
                             phase: step.phase.rawValue,
                             milliseconds: (end - step.begin).nanoseconds / 1_000_000)
-                    })
+                    },
+                    stagedCount: rollout.staging?.stagedCount,
+                    neededCount: rollout.staging?.count)
             },
             instances: snapshot.instances.map { found in
                 let offset = found.number.offset

@@ -132,6 +132,7 @@ package struct FileComparison: Equatable, Sendable {
             return [
                 "releases/\(application)-\(version).rel", "\(folder)/\(application).rel",
                 "\(folder)/\(application).tar.gz", "\(folder)/relup",
+                "\(folder)/\(UpgradeScript.name)",
                 "\(folder)/sys.config\(pristineSuffix)",
             ].contains(path)
         }

@@ -89,9 +89,9 @@ package struct InstalledFiles: Equatable, Sendable {
                 startErlData = try files.read(whole, limit: StartErlData.maximumByteCount)
             }
             if wantsCode, PackageContents.module(path) != nil {
-                let bytes = try files.read(whole, limit: BeamCode.maximumByteCount)
+                let bytes = try files.read(whole, limit: BeamFile.maximumByteCount)
                 // Something that is no beam file has no code.
-                code[path] = try? PackageContents.codeDigest(bytes)
+                code[path] = try? BeamCode(bytes).digest
                 return .file(sha256: Digest.sha256(bytes))
             }
             return isWanted ? .file(sha256: try files.sha256(whole)) : .unread

@@ -193,6 +193,7 @@ package struct InstanceVerification: Sendable {
         _ contents: PackageContents, _ package: LocalPackage, _ release: Release?,
         _ version: String, _ report: inout VerificationReport
     ) {
+        report.publishedSHA256 = release?.sha256
         if let published = release?.sha256, published != contents.sha256 {
             report.problems.append(
                 "the package's sha256 is \(contents.sha256), and \(published) was published")

@@ -59,14 +59,6 @@ package struct PackageContents: Equatable, Sendable {
         return contents
     }
 
-    /// The digest of a module's code.
-    /// - Throws: for bytes that are no beam file.
-    static func codeDigest(_ bytes: [UInt8]) throws(FileSystemError) -> [UInt8] {
-        var digest = Digest(.md5)
-        digest.update(try BeamCode(bytes).digested)
-        return digest.value()
-    }
-
     /// The module that a file in an `ebin` folder, or in another one, holds.
     static func module(_ path: String) -> String? {
         guard path.hasSuffix(".beam") else { return nil }
@@ -85,31 +77,26 @@ private struct PackageReading: ~Copyable {
         consuming func end() -> [UInt8] { digest.value() }
     }
 
-    private var reader: TarReader
-    private var policy: ArchivePolicy
+    private var members: ArchiveMembers
     private var file: File?
     private var contents = PackageContents()
 
     init(limits: ArchiveLimits) {
-        reader = TarReader(limits: limits)
-        policy = ArchivePolicy(limits: limits)
+        members = ArchiveMembers(limits: limits)
     }
 
     mutating func take(_ bytes: ArraySlice<UInt8>) throws(UnpackFailure) {
         var piece = bytes
-        while let event = try converting(UnpackFailure.malformed, reader.next(&piece)) {
+        while let event = try members.next(&piece) {
             switch event {
-            case .entry(let entry): try begin(entry)
+            case .member(_, let placement): begin(placement)
             case .contents(let bytes): append(bytes)
-            case .endOfEntry: endFile()
-            case .endOfArchive: break
+            case .endOfMember: endFile()
             }
         }
     }
 
-    private mutating func begin(_ entry: TarEntry) throws(UnpackFailure) {
-        let placement = try converting(
-            { UnpackFailure.refused(entry: printable(entry.path), $0) }, policy.admit(entry))
+    private mutating func begin(_ placement: ArchivePolicy.Placement) {
         switch placement {
         case .root: break
         case .folder(let path, _): contents.members[path.text] = .folder
@@ -138,7 +125,7 @@ private struct PackageReading: ~Copyable {
         guard var open = file.take() else { return }
         bytes.withUnsafeBytes { open.digest.update($0) }
         if let count = open.module?.count {
-            if count + bytes.count <= BeamCode.maximumByteCount {
+            if count + bytes.count <= BeamFile.maximumByteCount {
                 open.module?.append(contentsOf: bytes)
             } else {
                 open.module = nil
@@ -157,16 +144,15 @@ private struct PackageReading: ~Copyable {
         contents.members[path] = .file(sha256: open.end())
         guard isModule else { return }
         do throws(FileSystemError) {
-            guard let module else { throw .tooLarge(path: path, limit: BeamCode.maximumByteCount) }
-            contents.code[path] = try PackageContents.codeDigest(module)
+            guard let module else { throw .tooLarge(path: path, limit: BeamFile.maximumByteCount) }
+            contents.code[path] = try BeamCode(module).digest
         } catch {
             contents.unreadableModules.append(path)
         }
     }
 
     consuming func finish() throws(UnpackFailure) -> PackageContents {
-        try converting(UnpackFailure.malformed, reader.finish())
-        try policy.finish()
+        try members.finish()
         return contents
     }
 }

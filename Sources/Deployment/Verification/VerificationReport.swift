@@ -12,6 +12,8 @@ package struct VerificationReport: TermDocument {
     /// The package's path.
     package var package: String?
     package var sha256: String?
+    /// The one that was published; `nil` if there is none to compare the package with.
+    package var publishedSHA256: String?
     /// What the signature says of the package.
     package var signature: String?
     package var files: Files?
@@ -28,7 +30,8 @@ package struct VerificationReport: TermDocument {
             TermField("result", \.result), TermField("instance", \.instance),
             TermField("version", \.version), TermField("hash", \.hash),
             TermField("deployment", \.deployment), TermField("package", \.package),
-            TermField("sha256", \.sha256), TermField("signature", \.signature),
+            TermField("sha256", \.sha256),
+            TermField("published_sha256", \.publishedSHA256), TermField("signature", \.signature),
             TermField("files", \.files), TermField("modules", \.modules),
             TermField("problems", \.problems), TermField("unchecked", \.unchecked),
         ]

@@ -22,11 +22,15 @@ actor HTTPCall {
     private let sink: HTTPSink
     private let deadline: Duration
     private let idle: Duration?
+    private let sent: (@Sendable (Int64) -> Void)?
     private var machine: HTTPResponseMachine
     private var stream: (any ByteStream)?
     private var timer: LoopTimer?
     private var idleTimer: LoopTimer?
     private var lastHeard = MonotonicTime.now
+    /// Of the content; some of it may wait for the peer.
+    private var sentByteCount = 0
+    private var lastQueuedByteCount = 0
     private var outcome: Result<Outcome, HTTPError>?
     private var waiter: CheckedContinuation<Void, Never>?
     private var drainWaiter: CheckedContinuation<Void, Never>?
@@ -46,12 +50,13 @@ actor HTTPCall {
 
     init(
         _ attempt: String, method: String, limits: HTTPLimits, sink: HTTPSink, deadline: Duration,
-        idle: Duration? = nil, loop: EventLoop
+        idle: Duration? = nil, loop: EventLoop, sent: (@Sendable (Int64) -> Void)? = nil
     ) {
         self.attempt = attempt
         self.sink = sink
         self.deadline = deadline
         self.idle = idle
+        self.sent = sent
         self.loop = loop
         var limits = limits
         switch sink {
@@ -118,9 +123,9 @@ actor HTTPCall {
     }
 
     private func sendFile(_ path: String, _ offset: Int, _ count: Int) async {
-        var sent = 0
-        while sent < count, outcome == nil {
-            let (start, length) = (offset + sent, min(Self.sentPartByteCount, count - sent))
+        while sentByteCount < count, outcome == nil {
+            let start = offset + sentByteCount
+            let length = min(Self.sentPartByteCount, count - sentByteCount)
             do throws(SystemError) {
                 let part = try await offload { () throws(SystemError) in
                     try Self.part(of: path, start, length)
@@ -131,8 +136,9 @@ actor HTTPCall {
                         .failure(.unusable(attempt: attempt, reason: "\(path) became shorter")))
                 }
                 stream.send(part)
-                sent += part.count
+                sentByteCount += part.count
                 lastHeard = .now
+                tellSent()
             } catch {
                 return end(.failure(.unusable(attempt: attempt, reason: "\(error)")))
             }
@@ -142,6 +148,11 @@ actor HTTPCall {
                 }
             }
         }
+    }
+
+    private func tellSent() {
+        guard outcome == nil, let stream else { return }
+        sent?(Int64(max(0, sentByteCount - stream.queuedByteCount)))
     }
 
     /// Whether the peer has much to take still.
@@ -164,6 +175,7 @@ actor HTTPCall {
 
     private func drained() {
         lastHeard = .now
+        tellSent()
         drainWaiter.take()?.resume()
     }
 
@@ -271,6 +283,10 @@ actor HTTPCall {
 
     private func watchForSilence() {
         guard let idle, outcome == nil else { return }
+        // Who takes slowly what we send is not silent.
+        let queued = stream?.queuedByteCount ?? 0
+        if queued != lastQueuedByteCount { lastHeard = .now }
+        lastQueuedByteCount = queued
         let silence = MonotonicTime.now - lastHeard
         // While this side's disk is slow the server is not to blame.
         if silence >= idle, !isWriting {

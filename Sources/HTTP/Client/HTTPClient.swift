@@ -106,6 +106,18 @@ package struct HTTPClient: HTTPSending {
         try await run(request, .collected(limit: contentLimit), within: deadline)
     }
 
+    /// The same for a request whose content takes long to send.
+    /// - Parameters:
+    ///   - idle: how long the server may neither take nor send anything.
+    ///   - sent: called on the loop's thread with how many bytes of the content have left.
+    package func upload(
+        _ request: HTTPRequest, within deadline: Duration, idle: Duration, contentLimit: Int,
+        sent: @escaping @Sendable (Int64) -> Void
+    ) async throws(HTTPError) -> HTTPAnswer {
+        try await run(
+            request, .collected(limit: contentLimit), within: deadline, idle: idle, sent: sent)
+    }
+
     /// Sends the request and writes the content as it comes. Reading waits for the disk.
     /// - Returns: the answer. Its content is empty when it was written.
     /// - Throws: also when not all of the content came. What came has been written then.
@@ -119,7 +131,8 @@ package struct HTTPClient: HTTPSending {
     }
 
     private func run(
-        _ request: HTTPRequest, _ sink: HTTPSink, within deadline: Duration, idle: Duration? = nil
+        _ request: HTTPRequest, _ sink: HTTPSink, within deadline: Duration, idle: Duration? = nil,
+        sent: (@Sendable (Int64) -> Void)? = nil
     ) async throws(HTTPError) -> HTTPAnswer {
         let url = request.url
         let attempt = "\(request.method) \(url)"
@@ -127,7 +140,7 @@ package struct HTTPClient: HTTPSending {
         let proxy = url.scheme == .http ? connector.proxies.proxy(for: url) : nil
         let call = HTTPCall(
             attempt, method: request.method, limits: limits, sink: sink, deadline: deadline,
-            idle: idle, loop: loop)
+            idle: idle, loop: loop, sent: sent)
         let outcome = try await call.run(
             head: request.head(throughProxy: proxy?.fields), content: request.content
         ) { [connector] in

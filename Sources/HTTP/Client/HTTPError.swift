@@ -6,7 +6,7 @@ package enum HTTPError: Error, Equatable, Sendable, CustomStringConvertible {
     case unusable(attempt: String, reason: String)
     case unreachable(attempt: String, reason: String)
     case timedOut(attempt: String, after: Duration)
-    /// The server began to answer and then sent nothing for that long.
+    /// The server sent nothing for that long, nor took anything of what was to be sent.
     case stalled(attempt: String, after: Duration)
     case badResponse(attempt: String, HTTPParseError)
     /// The content could not be written on this side.

@@ -39,7 +39,8 @@ package protocol FileSystem: Sendable {
     func list(_ path: String) throws(FileSystemError) -> [String]
     /// What is at `path`, without following a symbolic link there; `nil` when there is nothing.
     func status(_ path: String) throws(FileSystemError) -> FileStatus?
-    /// Copies a file to a new one and makes its content durable.
+    /// Copies a file to a new one. Its content is durable after
+    /// ``synchronizeFileSystem(holding:)``: copies are made of many files at once.
     func copyFile(_ source: String, to destination: String, mode: UInt32) throws(FileSystemError)
 }
 

@@ -198,7 +198,7 @@ package struct HostFileSystem: FileSystem {
         try Self.copy(input, to: createFile(destination, mode: mode), attempt)
     }
 
-    /// Copies the rest of `input`, and finishes `output`.
+    /// Copies the rest of `input`.
     static func copy(
         _ input: borrowing FileDescriptor, to output: any NewFile, _ attempt: String
     ) throws(FileSystemError) {
@@ -209,7 +209,6 @@ package struct HostFileSystem: FileSystem {
             if count == 0 { break }
             try output.write(chunk[..<count])
         }
-        try output.finish()
     }
 
     private func check(_ result: Int32, _ attempt: String) throws(FileSystemError) {

@@ -43,6 +43,7 @@ enum Shell: String, CaseIterable {
                 fi
                 case "$previous" in
                     --app) words= asked=applications ;;
+                    --sink) words="\(NotifyTest.names.joined(separator: " "))" asked= ;;
                     --config|--tls-options|--key|-s|--sign) COMPREPLY=($(compgen -f -- "$word")); return ;;
                 esac
                 case "$word" in
@@ -74,6 +75,7 @@ enum Shell: String, CaseIterable {
             for option in verb.options {
                 let value =
                     switch (option.name, option.value) {
+                    case ("--sink", _): " -r -a '\(NotifyTest.names.joined(separator: " "))'"
                     case ("--app", _): " -r -a '\(asking(.applications))'"
                     case ("--config", _), ("--tls-options", _), ("--key", _), ("--sign", _):
                         " -r -F"

@@ -12,7 +12,7 @@ extension Verb {
             details: """
                 PACKAGE is the tar.gz of a release. Its name, APP-VERSION.tar.gz, says the application and
                 the version if no option does; both are compared with its contents. The storage folder
-                and the environment come from the same variables or file as for `deployex start`.
+                or bucket and the environment come from the same variables or file as for `deployex start`.
                 It copies the package first, and then replaces current.json, with the package's sha256. A
                 signature beside the package, PACKAGE.minisig, goes along: see `deployex sign`.
                 """,
@@ -87,7 +87,7 @@ struct Publish: Command {
         do throws(PublishError) {
             try await publish(
                 release, found, signature.map { Array($0.text.utf8) }, to: publisher
-            ) { text in
+            ) { (text: @escaping () -> String) in
                 if Progress.isOnTerminal { progress.show(text) }
             }
         } catch {
@@ -118,7 +118,7 @@ struct Publish: Command {
 
     private func publish(
         _ release: Release, _ found: PackageInspection, _ signature: [UInt8]?,
-        to publisher: any ReleasePublisher, show: @escaping (String) -> Void
+        to publisher: any ReleasePublisher, show: (@escaping () -> String) -> Void
     ) async throws(PublishError) {
         let before = try await publisher.readCurrent()
         let published = try await publisher.publishedSHA256(of: release)
@@ -132,12 +132,15 @@ struct Publish: Command {
             isThere = try await publisher.publishedSignature(of: release) == signature
         }
         if !isThere {
-            show("sending \(found.byteCount >> 20) MiB to \(publisher.catalog)")
+            let catalog = publisher.catalog
+            let sent = Guarded<Int64>(0)
+            let total = found.byteCount >> 20
+            show { "sending \(sent.withLock { $0 } >> 20) of \(total) MiB to \(catalog)" }
             try await publisher.upload(
                 UploadedPackage(
                     path: package, byteCount: found.byteCount, sha256: found.sha256), of: release,
                 signature: signature
-            ) { _ in }
+            ) { count in sent.withLock { $0 = count } }
         }
         try await publisher.swapCurrent(to: release.published, expecting: before?.token)
     }

@@ -13,7 +13,7 @@ extension Verb {
             details: """
                 Reads DEPLOYEX_MONITORED_APP_NAME and the other DEPLOYEX_ variables, or the JSON file
                 that --config or DEPLOYEX_CONFIG names (see docs/configuration.md), watches
-                current.json in the storage folder, and deploys what it names.
+                current.json in the storage folder or bucket, and deploys what it names.
                 SIGTERM or Ctrl-C ends deployex, and the applications go on; the next start takes them
                 over. `deployex stop --all` ends them. SIGHUP opens deployex's own
                 logs anew, and reads secrets again.

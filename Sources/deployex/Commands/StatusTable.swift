@@ -31,14 +31,23 @@ struct StatusTable {
                 header: Self.header + usage, expendable: Self.expendable + usage.reversed())
             for instance in application.instances {
                 var row = Self.row(instance)
+                // A line below says why.
+                if !instance.deletedLibraries.isEmpty { row[1].text += "*" }
                 if withUsage { row += Self.usage(instance) }
                 if !usesColours { row[1].colour = nil }
                 table.append(row)
             }
             lines += table.lines(within: columns)
             for instance in application.instances {
-                guard let reason = instance.reason else { continue }
-                add("instance \(Self.text(instance.number)): \(reason)")
+                if let reason = instance.reason {
+                    add("instance \(Self.text(instance.number)): \(reason)")
+                }
+                let deleted = instance.deletedLibraries
+                if !deleted.isEmpty {
+                    add(
+                        "instance \(Self.text(instance.number))*: \(deleted.joined(separator: ", ")) "
+                            + "replaced or removed since its start; a restart takes the newer ones")
+                }
             }
         }
         self.lines = lines
@@ -71,11 +80,15 @@ struct StatusTable {
         return "listening: \(texts.joined(separator: ", "))"
     }
 
-    /// "rollout: instance 1 to 0.1.1, staging for 3s, 35.0 MiB of 120.0 MiB fetched"
+    /// "rollout: instance 1 to 0.1.1, staging for 3s, 0 of 3 instances staged, 35.0 MiB of 120.0 MiB
+    /// fetched"
     private static func text(_ rollout: StatusReport.Rollout) -> String {
         var line = "rollout: instance \(text(rollout.instance)) to \(text(rollout.version))"
         if let phase = rollout.phase {
             line += ", \(phase.replacing("_", with: " ")) for \(duration(rollout.seconds))"
+        }
+        if let staged = rollout.stagedCount, let count = rollout.neededCount {
+            line += ", \(staged) of \(count) instances staged"
         }
         if let fetched = rollout.fetchedByteCount {
             let total = rollout.packageByteCount.map { " of \(memory($0))" } ?? ""

@@ -55,8 +55,8 @@ struct Verb: Sendable {
 
     /// In the order of the help.
     static let all: [Verb] =
-        server + showing + watching + describing + verifying + changing + publishing + signing
-        + logs + remote
+        server + showing + watching + describing + verifying + [preflight] + changing
+        + publishing + signing + notifying + logs + remote
         + login
         + nodes + epmd
         + about

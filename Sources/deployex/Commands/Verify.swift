@@ -35,18 +35,7 @@ struct VerifyInstances: Command {
 
     func run(_ setting: CommandSetting) async throws -> Ending {
         let client = try await setting.client()
-        let application = setting.invocation.application
-        var calls: [(name: String, arguments: [Term])] = []
-        if let instance {
-            calls.append((instance, [application, instance].compactMap { $0?.term }))
-        } else {
-            for found in try await client.status(of: application).applications {
-                for instance in found.instances {
-                    guard let name = found.name, let number = instance.number else { continue }
-                    calls.append(("\(name)-\(number)", [name.term, number.term]))
-                }
-            }
-        }
+        let calls = try await setting.instances(instance, client)
         var reports: [Term] = []
         var status = ExitCode.done
         for (name, arguments) in calls {
@@ -95,34 +84,62 @@ struct VerifyInstances: Command {
     }
 }
 
+extension CommandSetting {
+    /// What a question about an instance, or about all of them, is called for, and its arguments.
+    /// - Parameter instance: `2` or `counter-2`; `nil` for all.
+    func instances(
+        _ instance: String?, _ client: ControlClient
+    ) async throws(CommandFailure) -> [(name: String, arguments: [Term])] {
+        let application = invocation.application
+        if let instance {
+            return [(instance, [application, instance].compactMap { $0?.term })]
+        }
+        var calls: [(name: String, arguments: [Term])] = []
+        for found in try await client.status(of: application).applications {
+            for instance in found.instances {
+                guard let name = found.name, let number = instance.number else { continue }
+                calls.append(("\(name)-\(number)", [name.term, number.term]))
+            }
+        }
+        return calls
+    }
+}
+
 /// What was found of one instance, for people.
 struct VerificationText {
     private(set) var lines: [StyledLine] = []
-    private let columns: Int?
-    private static let labelWidth = 12
 
     init(_ report: VerificationReport, within columns: Int?) {
-        self.columns = columns
+        var text = LabelledLines(within: columns)
         let kind = report.deployment == "hot_upgrade" ? ", upgraded in place" : ""
-        fold("\(report.instance ?? "-")  \(report.version ?? "-")\(kind)", indent: 2)
-        add("package", report.package)
-        add("sha256", report.sha256)
-        add("signature", report.signature)
-        add("files", report.files.map(Self.text))
-        add("modules", report.modules.map(Self.text))
-        for problem in report.problems { add("wrong", problem) }
+        text.title("\(report.instance ?? "-")  \(report.version ?? "-")\(kind)")
+        text.add("package", report.package)
+        text.add("sha256", report.sha256.map { Self.text(sha256: $0, report.publishedSHA256) })
+        text.add("signature", report.signature)
+        text.add("files", report.files.map(Self.text))
+        text.add("modules", report.modules.map(Self.text))
+        for problem in report.problems { text.add("wrong", problem) }
         if let files = report.files {
-            for path in files.missing { add("missing", path) }
-            for path in files.changed { add("changed", path) }
-            for path in files.extra { add("extra", path) }
+            for path in files.missing { text.add("missing", path) }
+            for path in files.changed { text.add("changed", path) }
+            for path in files.extra { text.add("extra", path) }
         }
         if let modules = report.modules {
-            for module in modules.changed { add("other code", module) }
-            for module in modules.unpublished { add("unpublished", module) }
-            for module in modules.elsewhere { add("elsewhere", module) }
+            for module in modules.changed { text.add("other code", module) }
+            for module in modules.unpublished { text.add("unpublished", module) }
+            for module in modules.elsewhere { text.add("elsewhere", module) }
         }
-        for text in report.unchecked { add("unchecked", text) }
-        add("result", Self.result(report))
+        for unchecked in report.unchecked { text.add("unchecked", unchecked) }
+        text.add("result", Self.result(report))
+        lines = text.lines
+    }
+
+    private static func text(sha256: String, _ published: String?) -> String {
+        switch published {
+        case nil: "\(sha256); none was published to compare it with"
+        case sha256?: "\(sha256), as published"
+        default: sha256
+        }
     }
 
     private static func text(_ files: VerificationReport.Files) -> String {
@@ -153,16 +170,5 @@ struct VerificationText {
         case "different"?: "not as published"
         case let other: other ?? "-"
         }
-    }
-
-    private mutating func add(_ label: String, _ text: String?) {
-        guard let text, !text.isEmpty else { return }
-        let space = String(repeating: " ", count: max(1, Self.labelWidth - label.count))
-        fold("  \(label)\(space)\(text)", indent: 2 + Self.labelWidth)
-    }
-
-    private mutating func fold(_ text: String, indent: Int) {
-        lines += TextColumns.fold(StyledLine(text).text, to: columns, indent: indent)
-            .map { StyledLine($0) }
     }
 }

@@ -33,6 +33,8 @@ struct ApplicationConfiguration: Equatable {
     var drainTimeout: Duration
     var readiness: EngineConfiguration.ReadinessCriteria
     var httpCheck: HTTPCheck?
+    /// When it is upgraded in place.
+    var hotUpgrade: HotUpgrade.Mode
     var logLimits: LogLimits
     /// What is watched against its limit.
     var thresholds: [ThresholdKind: Threshold]
@@ -70,6 +72,7 @@ struct ApplicationConfiguration: Equatable {
         readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
         try ListenOptions.refuseCheck(httpCheck, listening, settings)
+        hotUpgrade = try Self.hotUpgrade(settings)
         logLimits = try LogLimits(settings)
         thresholds = try Self.thresholds(settings)
     }
@@ -89,6 +92,14 @@ struct ApplicationConfiguration: Equatable {
         guard name.isMadeOfLettersDigits(and: "_"), name.first?.isLetter == true, name.count <= 64
         else { throw value.failure("letters, digits and _ only, a letter first, 64 at most") }
         return name
+    }
+
+    private static func hotUpgrade(_ settings: Settings) throws(UsageError) -> HotUpgrade.Mode {
+        guard let value = settings.value(.hotUpgrade) else { return .appup }
+        guard let mode = HotUpgrade.Mode(rawValue: try value.text()) else {
+            throw value.failure("appup, auto or off")
+        }
+        return mode
     }
 
     private static func thresholds(

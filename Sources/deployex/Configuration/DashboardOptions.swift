@@ -148,6 +148,13 @@ struct DashboardOptions: Equatable {
 }
 
 extension DashboardOptions.Secret {
+    /// Where it is configured.
+    var name: String {
+        switch self {
+        case .value(_, let name), .file(_, let name): name
+        }
+    }
+
     /// Its text, and where it stands.
     func read() throws(UsageError) -> (text: String, name: String) {
         switch self {

@@ -3,10 +3,10 @@ internal import Notifications
 
 /// Who hears of deployments, crashes and the like. Addresses and keys are secrets.
 struct NotificationOptions: Equatable {
-    private var webhook: DashboardOptions.Secret?
-    private var webhookKey: DashboardOptions.Secret?
-    private var slack: DashboardOptions.Secret?
-    private var pagerDuty: DashboardOptions.Secret?
+    private(set) var webhook: DashboardOptions.Secret?
+    private(set) var webhookKey: DashboardOptions.Secret?
+    private(set) var slack: DashboardOptions.Secret?
+    private(set) var pagerDuty: DashboardOptions.Secret?
     private var pagerDutyURL = "https://events.pagerduty.com/v2/enqueue"
 
     init(_ settings: Settings) throws(UsageError) {
@@ -20,10 +20,6 @@ struct NotificationOptions: Equatable {
                 throw value.failure("an address that begins with https://")
             }
         }
-        let key = settings.value(.webhookSecret) ?? settings.value(.webhookSecretFile)
-        if webhook == nil, let key {
-            throw key.failure("a key is for a webhook, and no webhook's address is set")
-        }
     }
 
     /// The receivers, with the secrets themselves. It blocks.
@@ -32,6 +28,10 @@ struct NotificationOptions: Equatable {
         if let (text, name) = try Self.read(webhook) {
             let url = try Self.url(text, name, mayBePlain: true)
             sinks.append(NotificationSink(.webhook(key: try Self.read(webhookKey)?.text), url: url))
+        } else if let webhookKey {
+            throw UsageError(
+                "\(webhookKey.name): a key is for a webhook, and no webhook's address is set",
+                "start")
         }
         if let (text, name) = try Self.read(slack) {
             sinks.append(

@@ -160,6 +160,7 @@ struct Setting: Equatable, Sendable {
         "readiness.http_path", "DEPLOYEX_READINESS_HTTP_PATH", mayBeSecret: true)
     static let readinessHTTPTimeout = Setting(
         "readiness.http_timeout", "DEPLOYEX_READINESS_HTTP_TIMEOUT")
+    static let hotUpgrade = Setting("hot_upgrade", "DEPLOYEX_HOT_UPGRADE")
     static let rollbackTimeout = Setting("rollback.timeout", "DEPLOYEX_ROLLBACK_TIMEOUT")
     static let rollbackCrashes = Setting("rollback.crashes", "DEPLOYEX_ROLLBACK_CRASHES")
 
@@ -191,6 +192,6 @@ struct Setting: Equatable, Sendable {
         storageEnvironment, pollInterval, stopTimeout, drainTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
-        rollbackTimeout, rollbackCrashes,
+        hotUpgrade, rollbackTimeout, rollbackCrashes,
     ]
 }

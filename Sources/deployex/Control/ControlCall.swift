@@ -23,6 +23,8 @@ enum ControlCall: Equatable {
     case instance(InstanceName)
     /// Compares an instance with its package.
     case verify(InstanceName)
+    /// Says what would happen if a version came to an instance.
+    case preflight(InstanceName, version: String)
     /// A command. Its answer also says what to wait for.
     case request(application: String, EngineCommand)
     /// Waits until the goal's applications have another revision than this one.
@@ -58,7 +60,7 @@ enum ControlCall: Equatable {
         "deploy": 1, "auto": 0, "rollback": 0, "unghost": 1, "restart": 1, "stop": 1, "start": 1,
         "status": 0, "watch_status": 3, "versions": 0, "tail": 3, "read_log": 3, "follow_log": 4,
         "read_logs": 2,
-        "instance": 1, "verify": 1,
+        "instance": 1, "verify": 1, "preflight": 2,
     ]
 
     /// The longest time that a call waits, in milliseconds: a caller that is gone is not waited for
@@ -145,6 +147,7 @@ enum ControlCall: Equatable {
             .readLog(try logPart(instance, rest[0], rest[1]), within: try wait(rest[2]))
         case "instance": .instance(instance)
         case "verify": .verify(instance)
+        case "preflight": .preflight(instance, version: try version(rest[0]))
         default: preconditionFailure("\(function) has an arity but no meaning")
         }
     }

@@ -7,7 +7,7 @@ final class Progress {
     private let loop: EventLoop
     private let isTerminal = Progress.isOnTerminal
     private let begin = MonotonicTime.now
-    private var text = ""
+    private var text: () -> String = { "" }
     private var shown: String?
     private var timer: LoopTimer?
 
@@ -18,8 +18,12 @@ final class Progress {
         self.loop = loop
     }
 
-    func show(_ text: String) {
-        self.text = text
+    func show(_ text: String) { show { text } }
+
+    /// Shows a text that changes by itself.
+    func show(_ source: @escaping () -> String) {
+        self.text = source
+        let text = source()
         let seconds = Int((MonotonicTime.now - begin).components.seconds)
         let line = isTerminal && seconds > 0 ? "\(text) (\(seconds) s)" : text
         if line != shown {

@@ -21,7 +21,8 @@ struct ControlModule: Sendable {
     let ownLogs: LogFiles?
     let usage: UsageSampler
     let thresholds: ThresholdKeeper
-    /// Lets one verification happen at a time, as each keeps much in memory.
+    let libraries: LibraryWatch
+    /// Lets one verification or preflight happen at a time, as each needs much memory or space.
     let verifications = VerificationTurn()
     /// Logs what a caller wants, as far as there is room for it. Called on the loop's thread.
     let report: @Sendable (LogLevel, String) -> Void
@@ -97,6 +98,9 @@ struct ControlModule: Sendable {
         case .verify(let instance):
             report(.info, "\(instance): verification asked for by \(caller.node)")
             return Self.ok(try await verification(of: instance).term)
+        case .preflight(let instance, let version):
+            report(.info, "\(instance): preflight of \(version) asked for by \(caller.node)")
+            return Self.ok(try await preflight(of: version, at: instance).term)
         }
     }
 
@@ -256,11 +260,29 @@ struct ControlModule: Sendable {
             application.add { states[$0] ?? [] }
             application.add(served.storage.fetching)
             application.add(served.configuration.listening)
+            let deleted = await deletedLibraries(of: snapshot)
+            application.addDeletedLibraries { deleted[$0] ?? [] }
             found.append(application)
         }
         return StatusReport(
             node: name.text, version: ProgramVersion.text, usesTLS: usesTLS, uptime: now - begin,
             applications: found)
+    }
+
+    private func deletedLibraries(
+        of snapshot: ApplicationSnapshot
+    ) async -> [InstanceNumber: [String]] {
+        let folder = served(snapshot.application).layout.applicationFolder
+        var processes: [ProcessIdentity: String] = [:]
+        for instance in snapshot.instances {
+            if let identity = instance.identity { processes[identity] = folder }
+        }
+        let found = await libraries.libraries(of: processes)
+        var result: [InstanceNumber: [String]] = [:]
+        for instance in snapshot.instances {
+            result[instance.number] = instance.identity.flatMap { found[$0] }
+        }
+        return result
     }
 
     func versionsReport(of application: String?) async -> VersionsReport {
@@ -298,10 +320,10 @@ struct ControlModule: Sendable {
             fields.append(("user", .integer(Int(user.id))))
         }
         let instances = await feed.snapshot(of: instance.app)?.instances ?? []
-        let process = instances.first { $0.number == instance.number }?.identity
-        if let pid = process?.pid {
-            let deleted = await offload { DeletedLibraries.of(pid) }
-            fields.append(("deleted_libraries", deleted.term))
+        if let process = instances.first(where: { $0.number == instance.number })?.identity {
+            let deleted = await libraries.libraries(
+                of: [process: served.layout.applicationFolder])
+            fields.append(("deleted_libraries", (deleted[process] ?? []).term))
         }
         return .object(fields)
     }

@@ -23,7 +23,7 @@ extension ControlModule {
         of instance: InstanceName
     ) async throws(ControlRefusal) -> VerificationReport {
         guard verifications.begin() else {
-            throw ControlRefusal("deployex verifies another instance at the moment: try again")
+            throw Self.busy
         }
         defer { verifications.end() }
         let served = served(instance.app)
@@ -45,6 +45,29 @@ extension ControlModule {
             throw ControlRefusal("\(instance) has changed while it was verified: try again")
         }
         return report
+    }
+
+    private static let busy = ControlRefusal(
+        "deployex looks at another package or instance at the moment: try again")
+
+    /// What would happen if the version came to the instance.
+    func preflight(
+        of version: String, at instance: InstanceName
+    ) async throws(ControlRefusal) -> PreflightReport {
+        guard verifications.begin() else { throw Self.busy }
+        defer { verifications.end() }
+        let served = served(instance.app)
+        if let problem = served.problem {
+            throw ControlRefusal("\(instance.app) is failed: \(problem)")
+        }
+        try await refuseRollout(of: instance)
+        let known = await served.deployer.publication(nil, of: version).release
+        do {
+            let release = try known ?? Release(version: version)
+            return try await served.deployer.preflight(of: release, at: instance.number)
+        } catch {
+            throw ControlRefusal("\(instance.app) \(version) cannot be looked at: \(error)")
+        }
     }
 
     private func snapshot(of instance: InstanceName) async -> InstanceSnapshot? {

@@ -22,6 +22,7 @@ struct ServedApplication: Sendable {
     private let beginning: ApplicationStart
     private let rotator: LogRotator
     private let feed: ObservationFeed
+    private let notifier: Notifier?
     private let log: @Sendable (LogLevel, String) -> Void
 
     /// - Parameters:
@@ -51,9 +52,11 @@ struct ServedApplication: Sendable {
         let name = configuration.name
         publicKeys = server.publicKeys
         self.feed = feed
+        self.notifier = notifier
         beginning = ApplicationStart(loop: loop, log: log) { problem in
             await feed.publish(
                 .failed(name, replicas: configuration.replicas, problem: problem))
+            await notifier?.isHindered(name, problem)
         }
         layout = DeploymentLayout(basePath: server.basePath, application: name)
         var owners = server.trustedUsers
@@ -68,9 +71,10 @@ struct ServedApplication: Sendable {
         }
         let ownership = ReleaseOwnership(user: process.user)
         self.ownership = ownership
-        let engine = EngineConfiguration(
+        var engine = EngineConfiguration(
             application: name, replicas: configuration.replicas, timings: configuration.timings,
             readiness: configuration.readiness)
+        engine.hotUpgrade = configuration.hotUpgrade
         let instanceNode: @Sendable (InstanceNumber) -> InstanceNode = { number in
             InstanceNode(
                 alive: "\(InstanceName(app: name, number: number))", host: host, node: node)
@@ -163,6 +167,7 @@ struct ServedApplication: Sendable {
             await feed.publish(
                 .failed(
                     configuration.name, replicas: configuration.replicas, problem: refusal))
+            await notifier?.isHindered(configuration.name, refusal)
             return log(.error, "Application is not begun: \(refusal)")
         }
         await rotator.setInstances(

@@ -18,8 +18,7 @@ actor Server {
     private let commandLine: DistributionOptions
     /// For what is published in buckets; `nil` if nothing is.
     private let amazon: AmazonAccess?
-    /// `nil` if nobody is to be told of anything.
-    private let notifier: Notifier?
+    private let notifier: Notifier
     private let conditions: StartConditions
     private let name: NodeName
     /// How the instances' nodes are named.
@@ -131,12 +130,9 @@ actor Server {
         self.loop = loop
         let log = self.console
         let sinks = try configuration.notifications.readSinks()
-        notifier =
-            sinks.isEmpty
-            ? nil
-            : try Notifier(
-                sinks, host: name.host, environment: environment, loop: loop,
-                log: { log.log($0, $1) })
+        notifier = try Notifier(
+            sinks, host: name.host, environment: environment, loop: loop,
+            log: { log.log($0, $1) })
         access =
             dashboard.isServed
             ? DashboardAccess(accessSettings, loop: loop, report: { $0.write(to: log) }) : nil
@@ -225,7 +221,11 @@ actor Server {
         let nodes = ServedNodes(
             module, basePath: configuration.basePath, tls: tls, loop: loop)
         await watchThresholds(module, nodes)
-        await notifier?.start(ownCertificates)
+        await notifier.start(
+            ownCertificates,
+            CertificateWatchFile(
+                basePath: configuration.basePath,
+                files: HostFileSystem(below: folders.base.anchor)))
         let terminals = ShellTerminals(
             applications, module,
             conditions: conditions, environment: environment, cookie: cookie,
@@ -250,7 +250,7 @@ actor Server {
         await manager.tell(.stopping)
         await module.thresholds.stop()
         await amazon?.end()
-        await notifier?.stop()
+        await notifier.stop()
         await feed.close()
         await http?.stop()
         await terminals.end()
@@ -339,22 +339,23 @@ actor Server {
         }
     }
 
-    /// Takes the dashboard's secrets as they are now. The cookie stays as long as deployex runs: the
+    /// Takes the secrets of the dashboard and of notifications as they are now. The cookie stays as long as deployex runs: the
     /// instances have it.
     private func readSecretsAgain(_ signal: String) async {
         do {
             let (environment, found) = try await secrets.again()
             let (options, dashboard) = (commandLine, found.dashboard)
-            let (settings, cookie) = try await offload { () throws(UsageError) in
+            let (settings, sinks, cookie) = try await offload { () throws(UsageError) in
                 (
-                    try dashboard.readAccess(),
+                    try dashboard.readAccess(), try found.notifications.readSinks(),
                     try Cookie.lookFor(
                         options, environment: environment, file: found.cookieFile,
                         // What is recorded is ours: another one is what somebody gives.
                         recorded: "")
                 )
             }
-            let changes = await access?.take(settings.secrets) ?? []
+            let receivers = try await notifier.take(sinks)
+            let changes = (await access?.take(settings.secrets) ?? []) + receivers
             let told =
                 changes.isEmpty ? "none has changed" : "changed: " + changes.joined(separator: ", ")
             console.log(.info, "\(signal): secrets are read again, \(told)")
@@ -767,6 +768,7 @@ actor Server {
             usage: UsageSampler(of: configuration.applications.map(\.name), feed: feed),
             thresholds: ThresholdKeeper(
                 configuration.applications, feed: feed, notifier: notifier, log: logger),
+            libraries: LibraryWatch(loop: loop),
             report: { level, text in
                 // A caller that asks again and again must not fill the log.
                 node.assumeIsolated {

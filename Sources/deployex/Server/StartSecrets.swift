@@ -11,7 +11,8 @@ struct StartSecrets: Sendable {
     private static let cookie = "DEPLOYEX_ERLANG_COOKIE"
     static let names = [
         cookie, "DEPLOYEX_API_TOKEN", "DEPLOYEX_ADMIN_PASSWORD_HASH",
-        "DEPLOYEX_VIEWER_PASSWORD_HASH",
+        "DEPLOYEX_VIEWER_PASSWORD_HASH", "DEPLOYEX_WEBHOOK_SECRET_URL", "DEPLOYEX_WEBHOOK_SECRET",
+        "DEPLOYEX_SLACK_SECRET_URL", "DEPLOYEX_PAGERDUTY_TOKEN",
     ]
     private static let maximumByteCount = 4096
 
@@ -84,6 +85,7 @@ struct StartSecrets: Sendable {
         _ configuration: ServerConfiguration, _ found: [String: String]
     ) throws(UsageError) -> [String] {
         let dashboard = configuration.dashboard
+        let notifications = configuration.notifications
         let cookies = [
             try options.merging(found).cookie, configuration.cookieFile, found[Self.cookie],
             found["DEPLOYEX_COOKIE_FILE"], found["\(Self.cookie)_FILE"],
@@ -94,7 +96,11 @@ struct StartSecrets: Sendable {
             case Self.cookie: cookies.allSatisfy { $0?.isEmpty ?? true }
             case "DEPLOYEX_API_TOKEN": dashboard.token == nil
             case "DEPLOYEX_ADMIN_PASSWORD_HASH": dashboard.administratorHash == nil
-            default: dashboard.viewerHash == nil
+            case "DEPLOYEX_VIEWER_PASSWORD_HASH": dashboard.viewerHash == nil
+            case "DEPLOYEX_WEBHOOK_SECRET_URL": notifications.webhook == nil
+            case "DEPLOYEX_WEBHOOK_SECRET": notifications.webhookKey == nil
+            case "DEPLOYEX_SLACK_SECRET_URL": notifications.slack == nil
+            default: notifications.pagerDuty == nil
             }
         }
     }

@@ -35,13 +35,14 @@ import Transport
 
         deinit { loop.stop() }
 
-        func publisher() throws -> S3Publisher {
+        func publisher(idle: Duration = .seconds(100)) throws -> S3Publisher {
             let bucket = S3Bucket(
                 name: bucket, region: "eu-central-1",
                 endpoint: try HTTPURL("http://127.0.0.1:\(port)"))
             var limits = S3Client.Limits()
             limits.firstPause = .milliseconds(5)
             limits.deadline = .seconds(100)
+            limits.uploadIdle = idle
             let client = S3Client(
                 bucket,
                 credentials: FixedCredentials(
@@ -392,6 +393,51 @@ import Transport
         #expect(await world.proxy.requests.isEmpty)
         let missing = try Release(version: "9.9.9")
         await #expect(throws: StoreError.self) { try await store.requirePackage(of: missing) }
+    }
+
+    @Test func `a fetch is given up when another release is published, and gone on with if wanted`()
+        async throws
+    {
+        let world = try await World()
+        let store = try world.store()
+        let bytes = try await world.publishPackage("1.0.0")
+        try await world.publish(#"{"version":"1.0.0","hash":"a"}"#)
+        let release = try #require(try await store.current())
+        await world.proxy.expect([.stall(after: 1_000_000)])
+        let fetch = Task { try await store.package(of: release, into: "/nowhere") }
+        try await eventually("a part has come") {
+            world.progress.withLock { $0.last?.byteCount ?? 0 } > 900_000
+        }
+        // The same again is no reason.
+        _ = try await store.current()
+        try await world.publish(#"{"version":"1.0.1","hash":"b"}"#)
+        #expect(try await store.current()?.version == "1.0.1")
+        await #expect(throws: StoreError.self) { try await fetch.value }
+        #expect(world.log.withLock { $0.contains { $0.contains("1.0.0 is given up: 1.0.1") } })
+        await world.proxy.expect([])
+        let path = try await store.package(of: release, into: "/nowhere").path
+        #expect(Files.bytes(path) == bytes)
+        #expect(await world.proxy.requests.count == 1)
+        #expect(await world.proxy.requests.first?.contains("bytes=") == true)
+    }
+
+    @Test func `an upload says how far it is, and one that nobody answers is sent again`()
+        async throws
+    {
+        let world = try await World()
+        let publisher = try world.publisher(idle: .seconds(2))
+        let release = try Release(version: "1.0.0")
+        let package = try world.package([UInt8](repeating: 1, count: 3_000_000))
+        let told = Guarded<[Int64]>([])
+        // The question whether there is one; then the package, whose answer never comes.
+        await world.proxy.expect([.pass, .stall(after: 0)])
+        try await publisher.upload(package, of: release, signature: nil) { count in
+            told.withLock { $0.append(count) }
+        }
+        #expect(await world.proxy.requests.filter { $0.hasPrefix("PUT") }.count >= 2)
+        #expect(try await publisher.publishedSHA256(of: release) == package.sha256)
+        let counts = told.withLock { $0 }
+        #expect(counts.last == 3_000_000 && Set(counts).count > 3, "\(counts)")
     }
 
     @Test func `two who publish the same version at once do not mix their files`() async throws {

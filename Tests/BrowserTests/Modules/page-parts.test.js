@@ -99,6 +99,12 @@ test("a package that is being fetched shows how far it has come", () => {
   equal(text({ fetched_bytes: null }), "");
 });
 
+test("a version that is unpacked for all instances shows for how many it is", () => {
+  const going = { instance: 3, version: "2", phase: "staging", seconds: 5, steps: [], instances_staged: 2, instances_to_stage: 3 };
+  const app = { target_version: "2", instances: [instance(3, "1", "running")], rollout: going };
+  equal(rollout(app, null).steps[0].text, "2 of 3 instances unpacked");
+});
+
 test("what holds a rollout up is what the instances wait for", () => {
   const app = { target_version: "2", problem: "the package of 2 is missing", instances: [instance(1, "1", "running")] };
   equal(rollout(app, null).steps.map((step) => [step.state, step.text]), [["waiting", "the package of 2 is missing"]]);

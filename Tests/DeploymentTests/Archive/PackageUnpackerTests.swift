@@ -101,6 +101,33 @@ import Transport
         #expect(try readFile(new + "/lib/link") == Array("#!/bin/sh\n".utf8))
     }
 
+    @Test func `an unpacked release is copied for another instance, and only whole`() async throws {
+        try writeFile(gzip(TarBuilder.release().ended), to: package)
+        let summary = try await unpack()
+        // What has been started there may have left something that is its own.
+        try makeFolders(new + "/tmp")
+        try writeFile([1], to: new + "/tmp/secret")
+        let other = folder / "service/app/2/new"
+        let unpacker = PackageUnpacker(files: HostFileSystem())
+        func copy() async throws(FileSystemError) {
+            try await unpacker.copy(
+                new, into: other, application: "app", version: "1.0.0", hash: "b",
+                byteCount: summary.byteCount)
+        }
+        try await copy()
+        let names = try folder.contents(of: "service/app/1").filter { !$0.hasPrefix("new/tmp") }
+        #expect(try folder.contents(of: "service/app/2") == names)
+        #expect(try readFile(other + "/bin/app") == readFile(new + "/bin/app"))
+        #expect(
+            try ReleaseMarker.read(in: other, files: HostFileSystem())
+                == DeployedRelease(version: "1.0.0", hash: "b", deployment: .fullDeployment))
+        // Somebody has removed a part of it meanwhile.
+        try HostFileSystem().removeTree(other)
+        try HostFileSystem().removeFile(new + "/releases/start_erl.data")
+        await #expect(throws: FileSystemError.self) { try await copy() }
+        #expect(try folder.contents(of: "service/app/2") == [])
+    }
+
     @Test func `what was in the folder is replaced as a whole`() async throws {
         try makeFolders(new + "/old/folder")
         try writeFile([1], to: new + "/old/file")

@@ -50,10 +50,9 @@ import Transport
             world.take() == [.spawn(1, run: 1), .spawn(2, run: 1), .spawn(3, run: 1), .readCatalog])
         for number in InstanceNumber.first(3) { world.boot(number, run: 1) }
         world.tell(.catalogRead(.two))
-        _ = world.take()
+        world.stageAll()
+        #expect(world.take().suffix(2) == [.stage(3, .two, running: "0.1.0"), .terminate(1)])
         for number in InstanceNumber.first(3) {
-            world.tell(.staged(number, .two, .fullDeployment(reason: .noMatchingVersions)))
-            #expect(world.take() == [.terminate(number)])
             world.tell(.exited(number, .code(0)))
             #expect(world.take() == [], "the session's other processes may hold the port")
             world.tell(.sessionEnded(number))
@@ -65,7 +64,7 @@ import Transport
             world.tell(.probed(number, run: 2, .ready))
             let next = number.advanced(by: 1)
             #expect(
-                world.take() == (number < 3 ? [.stage(next, .two, running: "0.1.0")] : []))
+                world.take() == (number < 3 ? [.terminate(next)] : []))
         }
         #expect(world.snapshot.instances.allSatisfy { $0.current?.version == "0.1.1" })
         #expect(world.snapshot.instances.allSatisfy { $0.previous?.version == "0.1.0" })
@@ -157,7 +156,7 @@ import Transport
         world.boot(1, run: 1)
         world.boot(2, run: 1)
         world.tell(.catalogRead(.two))
-        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
+        world.stageAll()
         world.end(1, .code(0))
         world.tell(.promoted(1, .two))
         world.spawn(1)
@@ -166,8 +165,12 @@ import Transport
         _ = world.take()
         world.publish(.three)
         // The broken instance comes first; the healthy one is not touched before it is mended.
-        #expect(world.take() == [.readCatalog, .stage(1, .three, running: "0.1.1")])
-        world.tell(.staged(1, .three, .fullDeployment(reason: .noMatchingVersions)))
+        #expect(
+            world.take() == [
+                .readCatalog, .discardStaged(2), .stage(1, .three, running: "0.1.1"),
+                .stage(2, .three, running: "0.1.0"),
+            ])
+        world.stageAll()
         #expect(world.take() == [.promote(1, .three)])
         world.tell(.promoted(1, .three))
         #expect(world.take() == [.spawn(1, run: 3)])
@@ -179,14 +182,14 @@ import Transport
         world.boot(1, run: 1)
         world.boot(2, run: 1)
         world.tell(.catalogRead(.two))
-        world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
+        world.stageAll()
         world.end(1, .code(0))
         world.tell(.promoted(1, .two))
         world.spawn(1)
         _ = world.take()
         world.advance(.seconds(600))
         #expect(world.log.contains { $0.contains("is not ready after 600 s") })
-        #expect(!world.take().contains(.stage(2, .two, running: "0.1.0")))
+        #expect(!world.take().contains(.terminate(2)))
         #expect(world.status(2) == .running)
     }
 

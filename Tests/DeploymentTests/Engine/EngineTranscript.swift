@@ -17,6 +17,8 @@ struct EngineTranscript {
     var saved: ApplicationRecord?
     private var nextCommand: UInt64 = 0
     private var nextPID: Int32 = 100
+    /// What is to be staged and has no answer yet.
+    private var unstaged: [(number: InstanceNumber, release: Release)] = []
 
     init(
         replicas: Int = 1, found: [DeploymentEngine.Found]? = nil,
@@ -35,6 +37,11 @@ struct EngineTranscript {
     }
 
     mutating func tell(_ event: EngineEvent) {
+        switch event {
+        case .staged(let number, let release, _), .stagingFailed(let number, let release, _):
+            unstaged.removeAll { $0 == (number, release) }
+        default: break
+        }
         collect(engine.handle(event, now: now))
     }
 
@@ -56,6 +63,9 @@ struct EngineTranscript {
             case .logCrash(_, let text): log.append("[error] \(text)")
             case .note(let number, let note): notes[number] = note
             case .save(let record): saved = record
+            case .stage(let number, let release, _):
+                unstaged.append((number, release))
+                actions.append(action)
             default: actions.append(action)
             }
         }
@@ -104,9 +114,23 @@ struct EngineTranscript {
         tell(.sessionEnded(number))
     }
 
+    /// Answers everything that is to be staged, also what comes after it.
+    mutating func stageAll(
+        _ decision: UpgradeDecision = .fullDeployment(reason: .noMatchingVersions)
+    ) {
+        while let (number, release) = unstaged.first { tell(.staged(number, release, decision)) }
+    }
+
+    /// Lets everything fail that is being staged.
+    mutating func stageNone(reason: String) {
+        for (number, release) in unstaged {
+            tell(.stagingFailed(number, release, reason: reason))
+        }
+    }
+
     /// Brings an instance that is ready to `release` by full deployment, up to its start.
     mutating func replace(_ number: InstanceNumber, with release: Release) {
-        tell(.staged(number, release, .fullDeployment(reason: .noMatchingVersions)))
+        stageAll()
         if status(number) != .idle { end(number, .code(0)) }
         tell(.promoted(number, release))
     }

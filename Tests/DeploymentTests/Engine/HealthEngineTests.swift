@@ -192,7 +192,7 @@ import Transport
         world.boot(2, run: 1)
         world.tell(.catalogRead(release))
         _ = world.take()
-        world.tell(.staged(1, release, .fullDeployment(reason: .noMatchingVersions)))
+        world.stageAll()
         #expect(world.take() == [.runPreCommands(1, release)])
         #expect(world.status(1) == .running)
         world.tell(.preCommandsDone(1, release))
@@ -201,9 +201,7 @@ import Transport
         world.end(1, .code(0))
         world.tell(.promoted(1, release))
         world.boot(1, run: 2)
-        _ = world.take()
-        world.tell(.staged(2, release, .fullDeployment(reason: .noMatchingVersions)))
-        #expect(world.take() == [.terminate(2)])
+        #expect(world.take().last == .terminate(2))
     }
 
     @Test func `a failing pre-command leaves the old version running, and ghosts the new one`()
@@ -233,7 +231,7 @@ import Transport
             Issue.record("refused")
             return
         }
-        #expect(text == "version 0.1.2 is deployed after instance 1, which is changing to 0.1.1")
+        #expect(text == "version 0.1.2 is being deployed")
         world.tell(.staged(1, .two, .fullDeployment(reason: .noMatchingVersions)))
         let pinned = try Release(version: "0.1.2")
         #expect(world.take() == [.discardStaged(1), .stage(1, pinned, running: "0.1.0")])
@@ -242,6 +240,34 @@ import Transport
             world.command(.deploy(version: nil))
                 == .done("the published version is followed again: 0.1.1"))
         #expect(world.command(.deploy(version: "../x")).isRefused)
+    }
+
+    @Test func `a pinned version is the publication that the catalog named last`() throws {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        let sha256 = String(repeating: "a", count: 64)
+        let earlier = try Release(version: "0.1.2", hash: "b7", sha256: sha256)
+        world.tell(.catalogRead(earlier))
+        world.tell(.stagingFailed(1, earlier, reason: "no package"))
+        world.tell(.catalogRead(.one))
+        _ = world.take()
+        _ = world.command(.deploy(version: "0.1.2"))
+        #expect(world.take() == [.stage(1, earlier, running: "0.1.0")])
+        #expect(world.saved?.pinned == earlier)
+    }
+
+    @Test func `staging that fails when another release is wanted leads to that one at once`()
+        throws
+    {
+        var world = EngineTranscript(found: [.running(.one)])
+        world.boot(1, run: 1)
+        world.tell(.catalogRead(.two))
+        _ = world.take()
+        let three = try Release(version: "0.1.3", hash: "c")
+        world.tell(.catalogRead(three))
+        world.tell(.stagingFailed(1, .two, reason: "stopped"))
+        #expect(world.take() == [.stage(1, three, running: "0.1.0")])
+        #expect(world.snapshot.problem == nil)
     }
 
     @Test func `a restart is counted as asked for, and refused while the instance is changed`() {

@@ -120,7 +120,7 @@ import Transport
         _ = world.take()
         // What it waited for has come: the rollout goes on.
         world.tell(.probed(1, run: 1, .ready))
-        #expect(world.take().contains(.stage(2, .one, running: nil)))
+        #expect(world.take().contains(.promote(2, .one)))
     }
 
     @Test func `the same version with another hash may be deployed, and replaces the ghost`() throws

@@ -6,8 +6,6 @@ import Transport
 
 /// What the simulation found: decisions that were right when they were prepared, and are no longer.
 @Suite struct RolloutSafetyTests {
-    private let full = UpgradeDecision.fullDeployment(reason: .noMatchingVersions)
-
     /// Two instances that are ready, the first one on its way to the next release.
     private func staging() -> EngineTranscript {
         var world = EngineTranscript(replicas: 2, found: [.running(.one), .running(.one)])
@@ -21,26 +19,22 @@ import Transport
         var world = staging()
         world.end(2, .signal(11))
         _ = world.take()
-        world.tell(.staged(1, .two, full))
-        #expect(
-            world.take().filter { $0 == .terminate(1) || $0 == .discardStaged(1) }
-                == [.discardStaged(1)])
+        world.stageAll()
         // The other one serves nobody: it comes first.
-        world.advance(.seconds(5))
-        #expect(world.take().contains(.stage(2, .two, running: "0.1.0")))
+        #expect(world.take() == [.promote(2, .two)])
     }
 
     @Test func `one that is being stopped does not count as one that serves`() {
         var world = staging()
         world.tell(.commanded(1, .restart(2)))
         _ = world.take()
-        world.tell(.staged(1, .two, full))
+        world.stageAll()
         #expect(!world.take().contains(.terminate(1)))
     }
 
     @Test func `a failed hot upgrade does not stop the last ready instance`() {
         var world = staging()
-        world.tell(.staged(1, .two, .hotUpgrade(from: "0.1.0", to: "0.1.1")))
+        world.stageAll(.hotUpgrade(from: "0.1.0", to: "0.1.1"))
         world.end(2, .signal(11))
         _ = world.take()
         world.tell(.hotUpgradeFailed(1, .two, reason: "no", nodeIsUntouched: true))

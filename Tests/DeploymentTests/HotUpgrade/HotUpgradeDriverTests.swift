@@ -24,25 +24,36 @@ struct HotUpgradeDriverTests {
 
     private func run(
         _ node: PretendedNode, _ tree: ReleaseTree, files: (any FileSystem)? = nil,
-        exitStatus: Int32 = 0, runningExitStatus: Int32 = 0, standardError: String = ""
+        exitStatus: Int32 = 0, runningExitStatus: Int32 = 0, standardError: String = "",
+        loading modules: [String] = []
     ) async -> HotUpgrade.Outcome {
         let configuration: Term = [
             .tuple([.atom("counter"), [.tuple([.atom("key"), .binary("s3cret")])]])
         ]
-        let printed = Term.tuple([.binary(tree.staged), configuration]).encoded()
+        let purge = Term.atom("brutal_purge")
+        let loads = modules.map { name -> Term in
+            .tuple([.atom("load"), .tuple([.atom(Atom(shortEnough: name)), purge, purge])])
+        }
+        let steps: Term = [.tuple([.charlist("0.1.1"), [], .list(loads)])]
+        let relup = Term.tuple([.atom(.ok), .tuple([.charlist("0.1.2"), steps, steps])])
+        let printed = Term.tuple([.binary(tree.staged), configuration, relup]).encoded()
         let output = "deployex-configuration:\(Data(printed).base64EncodedString())\n"
         let log = log
         return await HotUpgrade.run(
             plan, on: node,
             files: HotUpgradeFiles(
-                current: tree.current, staged: tree.staged, package: tree.package,
-                files: files ?? tree.files),
+                current: tree.current, staged: tree.staged, files: files ?? tree.files),
             evaluation: .init(environment: ["GREETING": "s3cret"]) {
                 program, arguments, environment, _ in
                 let isRunning = program == tree.current + "/bin/counter"
                 #expect(isRunning || program == tree.staged + "/bin/counter")
-                #expect(arguments == ["eval", ResolvedConfiguration.expression])
-                #expect(environment == ["GREETING": "s3cret"])
+                #expect(arguments == ["eval", StagedAnswer.expression])
+                var expected = ["GREETING": "s3cret"]
+                if !isRunning {
+                    expected["DEPLOYEX_RUNNING_ROOT"] = tree.current
+                    expected["DEPLOYEX_RUNNING_RELEASE"] = tree.current + "/releases/0.1.1/counter"
+                }
+                #expect(environment == expected)
                 return .init(
                     exitStatus: isRunning ? runningExitStatus : exitStatus,
                     standardOutput: Array(output.utf8),
@@ -77,8 +88,17 @@ struct HotUpgradeDriverTests {
         ] as [([String], Term?, String)] {
             let tree = ReleaseTree()
             try tree.hotUpgrade()
-            let node = PretendedNode(tree, modifiedModules: modules, addedChild: child)
-            guard case .succeededInPart(let remains) = await run(node, tree) else {
+            for module in modules {
+                for (folder, code) in [
+                    ("current/lib/counter-0.1.1", "1"), ("new/lib/counter-0.1.2", "2"),
+                ] {
+                    try tree.write(
+                        "\(tree.root)/\(folder)/ebin/\(module).beam", SampleBeam.bytes(code: code))
+                }
+            }
+            let node = PretendedNode(tree, oldModules: modules, addedChild: child)
+            let outcome = await run(node, tree, loading: modules)
+            guard case .succeededInPart(let remains) = outcome else {
                 Issue.record("nothing is left")
                 return
             }
@@ -117,14 +137,69 @@ struct HotUpgradeDriverTests {
     @Test func `questions to supervisors have a time limit for all of them`() async throws {
         let tree = ReleaseTree()
         let node = PretendedNode(tree)
-        var leftBehind = LeftBehind(
-            node: node, applications: ["counter"], loop: loop, moduleTimeout: .seconds(1))
-        var found = await leftBehind.unstartedChildren()
+        var supervisors = UnstartedChildren(node: node, applications: ["counter"], loop: loop)
+        var found = await supervisors.find()
         #expect(found.isWhole && found.children.count == 1)
-        leftBehind.totalTimeout = .zero
-        found = await leftBehind.unstartedChildren()
+        supervisors.totalTimeout = .zero
+        found = await supervisors.find()
         #expect(!found.isWhole && found.children.isEmpty)
         #expect(node.askedFor == ["counter"])
+    }
+
+    @Test func `a node that runs other code than its release is left alone`() async throws {
+        let tree = ReleaseTree()
+        try tree.hotUpgrade()
+        for (folder, code) in [("current/lib/counter-0.1.1", "3"), ("new/lib/counter-0.1.2", "2")] {
+            try tree.write("\(tree.root)/\(folder)/ebin/a.beam", SampleBeam.bytes(code: code))
+        }
+        let node = PretendedNode(tree, oldModules: ["a", "of_no_release"])
+        expectFailure(
+            [.finish(await run(node, tree, loading: ["a"]))],
+            reason: "the node runs other code than its release has: a", nodeIsUntouched: true)
+        #expect(node.installedConfiguration == nil)
+        #expect(try !tree.exists(tree.current + "/releases/0.1.2"))
+    }
+
+    @Test func `a process in the code before last is not killed by an upgrade`() async throws {
+        let tree = ReleaseTree()
+        try tree.hotUpgrade()
+        let node = PretendedNode(tree, lingering: [.atom("a")])
+        expectFailure(
+            [.finish(await run(node, tree))],
+            reason: "processes still run the code before last, which an upgrade would kill: a",
+            nodeIsUntouched: true)
+        #expect(try !tree.exists(tree.current + "/releases/0.1.2"))
+    }
+
+    @Test func `settings that differ afterwards are named, without their values`() async throws {
+        let tree = ReleaseTree()
+        try tree.hotUpgrade()
+        let node = PretendedNode(
+            tree, differingSettings: [.tuple([.atom("counter"), .atom("key")])])
+        #expect(await run(node, tree) == .succeeded)
+        #expect(
+            log.lines.contains(
+                "[warning] These settings are not as a start of the new release would set them: "
+                    + "counter.key"))
+    }
+
+    @Test func `what was prepared is used, and nothing is prepared again`() async throws {
+        let tree = ReleaseTree()
+        try tree.hotUpgrade()
+        for (prepared, expected) in [
+            (.cannotBoot(reason: "x"), .cannotBoot(reason: "x")),
+            (.hindered(reason: "x"), .hindered(reason: "x")),
+            (.failed(reason: "x"), .failed(reason: "x", nodeIsUntouched: true)),
+        ] as [(HotUpgrade.Prepared, HotUpgrade.Outcome)] {
+            let outcome = await HotUpgrade.run(
+                plan, on: PretendedNode(tree),
+                files: HotUpgradeFiles(
+                    current: tree.current, staged: tree.staged, files: tree.files),
+                evaluation: .init(environment: [:]) { _, _, _, _ in
+                    throw FileSystemError.stopped
+                }, prepared: prepared, loop: loop, log: { _, _ in })
+            #expect(outcome == expected)
+        }
     }
 
     @Test func `a module that has changed and is not loaded ends the upgrade before it begins`()
@@ -132,8 +207,8 @@ struct HotUpgradeDriverTests {
     {
         let tree = ReleaseTree()
         try tree.hotUpgrade()
-        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", BeamFile.bytes(code: "1"))
-        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", BeamFile.bytes(code: "2"))
+        try tree.write(tree.current + "/lib/counter-0.1.1/ebin/a.beam", SampleBeam.bytes(code: "1"))
+        try tree.write(tree.staged + "/lib/counter-0.1.2/ebin/a.beam", SampleBeam.bytes(code: "2"))
         let node = PretendedNode(tree)
         expectFailure(
             [.finish(await run(node, tree))],
@@ -156,8 +231,7 @@ struct HotUpgradeDriverTests {
         #expect(reason.contains("code_change_failed"))
         #expect(try tree.filesHolding("s3cret") == [])
         #expect(
-            try Set(tree.files.list(tree.current + "/releases"))
-                == Set(before + ["counter-0.1.1.rel"]))
+            try tree.files.list(tree.current + "/releases") == before)
     }
 
     @Test func `what fails while the configuration is resolved is named without its text`()
@@ -236,9 +310,13 @@ private final class PretendedNode: RemoteNode {
 
     private let tree: ReleaseTree
     private let installAnswer: Term
-    /// What it says after the upgrade.
-    private let modifiedModules: [String]
+    /// They run the code `1`.
+    private let oldModules: [String]
     private let addedChild: Term?
+    /// Modules whose old code a process runs.
+    private let lingering: [Term]
+    /// What is not as it was configured.
+    private let differingSettings: [Term]
     /// The application that has supervisors.
     private let supervised: Atom
     private let state = Guarded(State())
@@ -251,11 +329,14 @@ private final class PretendedNode: RemoteNode {
 
     init(
         _ tree: ReleaseTree, installAnswer: Term = ok(.charlist("0.1.1"), []),
-        modifiedModules: [String] = [], addedChild: Term? = nil, supervised: Atom = "counter"
+        oldModules: [String] = [], addedChild: Term? = nil, supervised: Atom = "counter",
+        lingering: [Term] = [], differingSettings: [Term] = []
     ) {
+        self.lingering = lingering
+        self.differingSettings = differingSettings
         self.tree = tree
         self.supervised = supervised
-        self.modifiedModules = modifiedModules
+        self.oldModules = oldModules
         self.addedChild = addedChild
         self.installAnswer = installAnswer
     }
@@ -268,11 +349,28 @@ private final class PretendedNode: RemoteNode {
             state.withLock { $0.askedFor.append(application.name) }
             guard application == supervised else { return .atom("undefined") }
         }
+        if function == "exprs" {
+            return .tuple([.atom("value"), .tuple([script(arguments), 1]), []])
+        }
         do {
             return try answer(function.name)
         } catch {
             throw .exception("\(error)")
         }
+    }
+
+    private func script(_ arguments: [Term]) -> Term {
+        let bindings = (arguments.last?.asList ?? []).compactMap(\.asTuple)
+        let text = bindings.first { $0.first == .atom("Text") }?.last?.asText ?? ""
+        if text.contains("get_supervised_procs") { return .tuple([3, 1, .list(lingering)]) }
+        guard text.contains("erlang:loaded()") else { return .list(differingSettings) }
+        return .list(
+            oldModules.map { module in
+                let digest = try? BeamCode(SampleBeam.bytes(code: "1")).digest
+                return .tuple([
+                    .binary(module), .binary(digest ?? []), .binary(""), .atom("false"),
+                ])
+            })
     }
 
     /// A supervisor with a child that has never had a process.
@@ -308,23 +406,13 @@ private final class PretendedNode: RemoteNode {
                         ])
                     })
             }
-        case "unpack_release":
-            guard try tree.exists(folder + "/counter.tar.gz") else {
-                return refusal("no_such_file")
-            }
-            try tree.release(tree.current, "0.1.2")
-            try tree.write(tree.current + "/releases/start_erl.data", "13.1.5 0.1.1")
-            try tree.files.removeFile(folder + "/counter.rel")
-            try tree.files.removeFile(folder + "/counter.tar.gz")
+        case "set_unpacked":
+            guard try tree.exists(folder + "/counter.rel"), try tree.exists(folder + "/relup")
+            else { return refusal("no_such_file") }
             state.withLock { $0.status.insert(("0.1.2", "unpacked"), at: 0) }
             return ok(.charlist("0.1.2"))
-        case "root_dir": return .charlist(tree.current)
-        case "modified_modules": return .list(modifiedModules.map { .atom(Atom(shortEnough: $0)) })
         case "get_master", "get_child", "get_callback_module", "count_children", "which_children":
             return supervision(function)
-        case "make_relup":
-            try tree.write(folder + "/relup", #"{"0.1.2",[{"0.1.1",[],[]}],[{"0.1.1",[],[]}]}."#)
-            return .atom(.ok)
         case "check_install_release": return ok(.charlist("0.1.1"), [])
         case "install_release":
             let configuration = try tree.read(folder + "/sys.config")

@@ -1,4 +1,6 @@
+import ExternalTermFormat
 import FaultyDisk
+import Foundation
 import Glibc
 import Supervisor
 import Testing
@@ -14,67 +16,101 @@ struct HotUpgradeFilesTests {
     init() throws {
         tree = ReleaseTree()
         try tree.hotUpgrade()
+        for folder in [tree.current, tree.staged] {
+            try tree.write("\(folder)/lib/sasl-4.2/ebin/m.beam", SampleBeam.bytes(code: "1"))
+        }
     }
 
     private var steps: HotUpgradeFiles { steps(tree.files) }
 
     private func steps(_ files: any FileSystem) -> HotUpgradeFiles {
-        HotUpgradeFiles(
-            current: tree.current, staged: tree.staged, package: tree.package, files: files)
+        HotUpgradeFiles(current: tree.current, staged: tree.staged, files: files)
     }
 
     private var released: String { tree.current + "/releases/0.1.2" }
 
-    /// What `unpack_release` does, as far as it matters here.
-    private func unpack() throws {
-        try tree.release(tree.current, "0.1.2")
-        try tree.files.removeFile(released + "/counter.rel")
-        try tree.files.removeFile(released + "/counter.tar.gz")
+    /// What is placed, with a configuration of one setting.
+    private func preparation(
+        _ value: Term = .binary("secret"), relup: String? = nil
+    ) throws -> HotUpgrade.Preparation {
+        let function = Term.fun(
+            Fun(
+                arity: 1, uniq: try BeamCode(SampleBeam.bytes(code: "1")).digest, index: 0,
+                module: "m", oldIndex: 0, oldUniq: 0,
+                pid: PID(node: "a@b", id: 1, serial: 0, creation: 1),
+                freeVariables: []))
+        let text = relup ?? #"{"0.1.2",[{"0.1.1",[],[point_of_no_return]}],[{"0.1.1",[],[]}]}."#
+        let relup = try #require(try ErlangFile.terms(Array(text.utf8)).first)
+        let settings: Term = [
+            .tuple([.atom("key"), value == .atom("function") ? function : value])
+        ]
+        let printed = Term.tuple([
+            .binary(tree.staged), [.tuple([.atom("counter"), settings])],
+            .tuple([.atom(.ok), relup]),
+        ]).encoded()
+        let output = "deployex-configuration:\(Data(printed).base64EncodedString())\n"
+        return try HotUpgrade.Preparation(plan, steps, Array(output.utf8))
+    }
+
+    /// Places it as an upgrade does.
+    private func place() throws {
+        try steps.placeRelease(plan, preparation())
     }
 
     // MARK: Placing and removing
 
-    @Test func `the package is placed where the release handler looks for it`() throws {
-        try steps.placePackage(plan)
-        #expect(try tree.read(released + "/counter.tar.gz") == "package")
-        #expect(try tree.files.status(tree.package) != nil)
+    @Test func `what the running release has not is placed beside it, with the relup`() throws {
+        try tree.write(tree.staged + "/lib/counter-0.1.2/priv/deep/file", "text")
+        try tree.write(tree.staged + "/lib/sasl-4.2/other", "not copied")
+        try tree.write(tree.staged + "/releases/counter-0.1.2.rel", "of Jellyfish")
+        try place()
+        #expect(try tree.read(tree.current + "/releases/counter-0.1.2.rel") == "of Jellyfish")
+        #expect(try tree.read(tree.current + "/lib/counter-0.1.2/priv/deep/file") == "text")
+        #expect(try !tree.exists(tree.current + "/lib/sasl-4.2/other"))
+        #expect(try tree.files.list(released) == ["counter.rel", "relup", "sys.config"])
+        #expect(
+            try tree.read(released + "/relup").contains(#"{"0.1.1",[],[point_of_no_return]}"#))
+        #expect(try tree.read(tree.current + "/releases/start_erl.data") == "13.1.5 0.1.1")
     }
 
-    @Test func `a package that is not the unpacked one any more is not placed`() throws {
-        var steps = steps
-        steps.sha256 = Digest.text(Digest.sha256(Array("package".utf8)))
-        try steps.placePackage(plan)
-        #expect(try tree.exists(released + "/counter.tar.gz"))
-        try tree.write(tree.package, "another")
-        let found = Digest.text(Digest.sha256(Array("another".utf8)))
-        #expect(
-            throws: FileSystemError.unusable(
-                "\(tree.package) has changed since it was unpacked: its sha256 is \(found), and it "
-                    + "was \(steps.sha256 ?? "")")
-        ) {
-            try steps.placePackage(plan)
-        }
+    @Test func `a link in a library is named, and nothing of it stays`() throws {
+        let path = tree.staged + "/lib/counter-0.1.2/priv"
+        #expect(symlink("/etc/passwd", path) == 0)
+        #expect(throws: FileSystemError.unusable("\(path) is a symbolic link")) { try place() }
+        try steps.removeRelease(plan)
+        #expect(try !tree.exists(tree.current + "/lib/counter-0.1.2"))
         #expect(try !tree.exists(released))
     }
 
     @Test func `placing removes what an earlier attempt has left, and nothing else`() throws {
-        try unpack()
-        try tree.write(released + "/relup", "old")
+        try place()
+        try tree.write(released + "/old", "old")
         try tree.write(tree.current + "/releases/counter-0.1.2.rel", "old")
         try tree.write(tree.current + "/lib/counter-0.1.2/ebin/old.beam", "old")
-        try steps.placePackage(plan)
-        #expect(try tree.files.list(released) == ["counter.tar.gz"])
+        try place()
+        #expect(try tree.files.list(released) == ["counter.rel", "relup", "sys.config"])
         #expect(try !tree.exists(tree.current + "/releases/counter-0.1.2.rel"))
+        #expect(try !tree.exists(tree.current + "/lib/counter-0.1.2/ebin/old.beam"))
         #expect(
             try tree.files.list(tree.current + "/lib") == [
-                "counter-0.1.1", "elixir-1.14.0", "kernel-8.5.3", "sasl-4.2", "stdlib-4.2",
+                "counter-0.1.1", "counter-0.1.2", "elixir-1.14.0", "kernel-8.5.3", "sasl-4.2",
+                "stdlib-4.2",
             ])
         #expect(try tree.exists(tree.current + "/releases/0.1.1/counter.rel"))
     }
 
+    @Test func `a library that another release has left is placed anew`() throws {
+        // 0.1.0 once consisted of it; what is there now need not be whole.
+        try tree.release(tree.current, "0.1.0", counter: "0.1.2")
+        try tree.write(tree.current + "/lib/counter-0.1.2/ebin/half.beam", "half")
+        try place()
+        #expect(try !tree.exists(tree.current + "/lib/counter-0.1.2/ebin/half.beam"))
+        #expect(try tree.exists(tree.current + "/lib/counter-0.1.2/ebin/counter.app"))
+    }
+
     @Test func `libraries stay that any other release in the folder consists of`() throws {
         // 0.1.0 was upgraded from once, and shares a library with what is removed.
-        try unpack()
+        try place()
         try tree.release(tree.current, "0.1.0", counter: "0.1.2")
         try steps.removeRelease(plan)
         #expect(try tree.exists(tree.current + "/lib/counter-0.1.2"))
@@ -82,7 +118,7 @@ struct HotUpgradeFilesTests {
     }
 
     @Test func `libraries stay when it is unknown what the running release consists of`() throws {
-        try unpack()
+        try place()
         try tree.write(tree.current + "/releases/0.1.1/counter.rel", "garbage")
         try steps.removeRelease(plan)
         #expect(try tree.exists(tree.current + "/lib/counter-0.1.2"))
@@ -105,32 +141,6 @@ struct HotUpgradeFilesTests {
         #expect(try tree.exists(tree.current + "/releases/0.1.1/counter.rel"))
     }
 
-    // MARK: .rel files
-
-    @Test func `the rel files are where systools is told to look`() throws {
-        try unpack()
-        try steps.copyReleaseResources(plan)
-        let old = try tree.read(tree.current + "/releases/0.1.1/counter.rel")
-        let new = try tree.read(tree.staged + "/releases/0.1.2/counter.rel")
-        #expect(try tree.read(tree.current + "/releases/counter-0.1.1.rel") == old)
-        #expect(try tree.read(tree.current + "/releases/counter-0.1.2.rel") == new)
-        // The release handler has deleted it, and the next hot upgrade begins with it.
-        #expect(try tree.read(released + "/counter.rel") == new)
-    }
-
-    @Test func `the copies that Jellyfish makes stay`() throws {
-        try unpack()
-        try tree.write(tree.current + "/releases/counter-0.1.1.rel", "of Jellyfish")
-        try steps.copyReleaseResources(plan)
-        #expect(try tree.read(tree.current + "/releases/counter-0.1.1.rel") == "of Jellyfish")
-    }
-
-    @Test func `a rel file that is nowhere is an error`() throws {
-        try unpack()
-        try tree.files.removeFile(tree.current + "/releases/0.1.1/counter.rel")
-        #expect(throws: FileSystemError.self) { try steps.copyReleaseResources(plan) }
-    }
-
     // MARK: The relup
 
     @Test(
@@ -142,31 +152,25 @@ struct HotUpgradeFilesTests {
                 "it restarts the emulator"
             ),
             (#"{"0.1.2",[{"0.1.0",[],[]}],[]}."#, "it does not lead from 0.1.1"),
-            (#"{"0.1.2",[{"0.1.1",[]}],[]}."#, "it is no relup"), ("", "it is no relup"),
+            (#"{"0.1.2",[{"0.1.1",[]}],[]}."#, "it is no relup"),
         ] as [(String, String?)])
     func `a relup is inspected before anything is installed`(text: String, reason: String?) throws {
-        try tree.write(released + "/relup", text)
-        do throws(FileSystemError) {
-            try steps.inspectRelup(plan)
+        do {
+            _ = try preparation(relup: text)
             #expect(reason == nil)
         } catch {
-            #expect(error.description.hasSuffix(reason ?? "no error"))
-        }
-    }
-
-    @Test func `a relup that was not written is an error`() {
-        #expect(throws: FileSystemError.unusable("\(released)/relup: it was not written")) {
-            try steps.inspectRelup(plan)
+            #expect("\(error)".hasSuffix(reason ?? "no error"))
         }
     }
 
     // MARK: Configuration
 
     @Test func `the resolved configuration is private, and the pristine one comes back`() throws {
-        try unpack()
+        try place()
         let pristine = try tree.read(released + "/sys.config")
-        try steps.writeConfiguration(Array("secret".utf8), plan)
-        #expect(try tree.read(released + "/sys.config") == "secret")
+        try steps.writeConfiguration(plan, preparation())
+        let text = "%% coding: utf-8\n[{counter,[{key,<<\"secret\">>}]}].\n"
+        #expect(try tree.read(released + "/sys.config") == text)
         #expect(try tree.files.status(released + "/sys.config")?.mode == 0o600)
         #expect(try tree.read(released + "/sys.config.pristine") == pristine)
         try steps.restoreConfiguration(plan)
@@ -177,11 +181,32 @@ struct HotUpgradeFilesTests {
         #expect(try tree.read(released + "/sys.config") == pristine)
     }
 
+    @Test func `what no text can hold comes with the relup, which is private meanwhile`() throws {
+        try place()
+        let (pristine, relup) = (
+            try tree.read(released + "/sys.config"), try tree.read(released + "/relup")
+        )
+        try steps.writeConfiguration(plan, preparation(.atom("function")))
+        #expect(try tree.read(released + "/sys.config") == "%% coding: utf-8\n[{counter,[]}].\n")
+        let changed = try tree.read(released + "/relup")
+        #expect(
+            changed.contains(
+                "{apply,{erl_eval,exprs,[[{call,0,{remote,0,{atom,0,application},{atom,0,set_env}},"
+                    + "[{call,0,{remote,0,{atom,0,erlang},{atom,0,binary_to_term}},"
+                    + "[{var,0,'Configuration'}]}]}],[{'Configuration',<<131,"))
+        #expect(changed.contains("point_of_no_return"))
+        #expect(try tree.files.status(released + "/relup")?.mode == 0o600)
+        try steps.restoreConfiguration(plan)
+        #expect(try tree.read(released + "/sys.config") == pristine)
+        #expect(try tree.read(released + "/relup") == relup)
+        #expect(try tree.files.list(released) == ["counter.rel", "relup", "sys.config"])
+    }
+
     @Test func `writing twice keeps the pristine configuration`() throws {
-        try unpack()
+        try place()
         let pristine = try tree.read(released + "/sys.config")
-        try steps.writeConfiguration(Array("first".utf8), plan)
-        try steps.writeConfiguration(Array("second".utf8), plan)
+        try steps.writeConfiguration(plan, preparation(.binary("first")))
+        try steps.writeConfiguration(plan, preparation(.binary("second")))
         #expect(try tree.read(released + "/sys.config.pristine") == pristine)
     }
 
@@ -189,22 +214,26 @@ struct HotUpgradeFilesTests {
     func `wherever writing and restoring stop, the next start has the pristine configuration`()
         throws
     {
-        try unpack()
+        try place()
         let pristine = try tree.read(released + "/sys.config")
         let counting = FaultInjectingFileSystem(tree.files)
-        try steps(counting).writeConfiguration(Array("secret".utf8), plan)
+        try steps(counting).writeConfiguration(plan, preparation(.atom("function")))
         try steps(counting).restoreConfiguration(plan)
         #expect(counting.operationCount > 8)
+        let prepared = try preparation(.atom("function"))
+        let relup = try tree.read(released + "/relup")
         for target in 1...counting.operationCount {
             let stopping = FaultInjectingFileSystem(tree.files, at: target)
             do throws(FileSystemError) {
-                try steps(stopping).writeConfiguration(Array("secret".utf8), plan)
+                try steps(stopping).writeConfiguration(plan, prepared)
                 try steps(stopping).restoreConfiguration(plan)
                 Issue.record("operation \(target) was not reached")
             } catch {}
             try HotUpgradeFiles.restorePristineConfiguration(tree.current, files: tree.files)
             #expect(try tree.read(released + "/sys.config") == pristine)
             #expect(try !tree.exists(released + "/sys.config.pristine"))
+            #expect(try tree.read(released + "/relup") == relup)
+            #expect(try !tree.exists(released + "/relup.pristine"))
         }
     }
 

@@ -12,16 +12,23 @@ struct ResolvedConfigurationTests {
     }
 
     private func printed(_ environment: Term, root: String = "/srv/new") -> Term {
-        .tuple([.binary(root), environment])
+        .tuple([.binary(root), environment, .atom("nil")])
+    }
+
+    private func resolved(
+        _ output: [UInt8], keeping module: String? = nil
+    ) throws(FileSystemError) -> ResolvedConfiguration {
+        try ResolvedConfiguration(StagedAnswer(output: output), root: "/srv/current") { name, _ in
+            name == module
+        }
     }
 
     private func configuration(
         _ pairs: [(Atom, Term)], root: String = "/srv/new"
     ) throws(FileSystemError) -> Term {
         let environment = Term.list(pairs.map { .tuple([.atom($0.0), $0.1]) })
-        return try ResolvedConfiguration(
-            output: output(printed([.tuple([.atom("counter"), environment])], root: root)),
-            root: "/srv/current"
+        return try resolved(
+            output(printed([.tuple([.atom("counter"), environment])], root: root))
         ).applications
     }
 
@@ -33,8 +40,7 @@ struct ResolvedConfigurationTests {
             printed(environment), before: "12:00:01 [info] provider\n\u{1b}[0m",
             after: "bye\ndeployex-con")
         #expect(
-            try ResolvedConfiguration(output: bytes, root: "/srv/current").applications
-                == environment)
+            try resolved(bytes).applications == environment)
     }
 
     @Test(arguments: [
@@ -44,7 +50,7 @@ struct ResolvedConfigurationTests {
     ])
     func `what is no configuration is refused`(text: String) {
         #expect(throws: FileSystemError.self) {
-            try ResolvedConfiguration(output: Array(text.utf8), root: "/srv/current")
+            try resolved(Array(text.utf8))
         }
     }
 
@@ -56,30 +62,70 @@ struct ResolvedConfigurationTests {
         ] as [Term])
     func `terms of another shape are refused`(term: Term) {
         #expect(throws: FileSystemError.unusable("the release printed what is no configuration")) {
-            try ResolvedConfiguration(output: output(printed(term)), root: "/srv/current")
+            try resolved(output(printed(term)))
         }
     }
 
-    @Test func `a value that no file can hold is refused by the name of its key`() {
-        let pid = PID(node: "a@b", id: 1, serial: 0, creation: 1)
-        let fun = Fun(
-            arity: 1, uniq: Array(repeating: 0, count: 16), index: 0, module: "m", oldIndex: 0,
-            oldUniq: 0, pid: pid, freeVariables: [])
-        let values: [Term] = [
-            .pid(pid), .port(Port(node: "a@b", id: 1, creation: 1)),
-            .reference(Reference(node: "a@b", creation: 1, words: [1, 2, 3])), .fun(fun),
-            [.tuple([.atom("match_fun"), .map(TermMap([(key: .atom("k"), value: .fun(fun))]))])],
-            .list([.integer(1)], tail: .pid(pid)), .map(TermMap([(key: .pid(pid), value: [])])),
+    private let pid = PID(node: "a@b", id: 1, serial: 0, creation: 1)
+
+    private func function(_ module: Atom, holding values: [Term] = []) -> Term {
+        .fun(
+            Fun(
+                arity: 1, uniq: Array(repeating: 0, count: 16), index: 0, module: module,
+                oldIndex: 0, oldUniq: 0, pid: pid, freeVariables: values))
+    }
+
+    @Test func `a value that cannot reach the node is refused by the name of its key`() {
+        let reference = Term.reference(Reference(node: "a@b", creation: 1, words: [1, 2, 3]))
+        let values: [(Term, String)] = [
+            (.pid(pid), "a pid"), (.port(Port(node: "a@b", id: 1, creation: 1)), "a port"),
+            (reference, "a reference, as a compiled regular expression does"),
+            (function("m"), "a local function of m, whose code changes"),
+            (
+                [.tuple([.atom("f"), .map(TermMap([(key: .atom("k"), value: function("m"))]))])],
+                "a local function of m, whose code changes"
+            ),
+            (function("kept", holding: [.tuple([reference])]), "a reference, as a compiled"),
+            (.list([.integer(1)], tail: .pid(pid)), "a pid"),
+            (.map(TermMap([(key: .pid(pid), value: [])])), "a pid"),
         ]
-        for value in values {
-            #expect(
-                throws: FileSystemError.unusable(
-                    "counter.handler holds a pid, reference, port or local function, which no file can hold"
-                )
-            ) {
-                _ = try configuration([("port", .integer(1)), ("handler", value)])
+        for (value, what) in values {
+            let environment: Term = [
+                .tuple([.atom("port"), .integer(1)]), .tuple([.atom("handler"), value]),
+            ]
+            do throws(FileSystemError) {
+                _ = try resolved(
+                    output(printed([.tuple([.atom("counter"), environment])])), keeping: "kept")
+                Issue.record("\(what) is taken")
+            } catch {
+                #expect("\(error)".hasPrefix("counter.handler holds \(what)"))
             }
         }
+    }
+
+    @Test func `a local function of unchanged code comes with the relup`() throws {
+        let handler = Term.tuple([.atom("handler"), [function("kept", holding: [.integer(7)])]])
+        let configuration = try resolved(
+            output(
+                printed([
+                    .tuple([.atom("counter"), [.tuple([.atom("port"), .integer(1)]), handler]]),
+                    .tuple([.atom("other"), [.tuple([.atom("key"), .integer(2)])]]),
+                ])), keeping: "kept")
+        #expect(
+            try ErlangFile.terms(configuration.text) == [
+                [
+                    .tuple([.atom("counter"), [.tuple([.atom("port"), .integer(1)])]]),
+                    .tuple([.atom("other"), [.tuple([.atom("key"), .integer(2)])]]),
+                ]
+            ])
+        let carried: Term = [.tuple([.atom("counter"), [handler]])]
+        #expect(configuration.carried == carried)
+        let call = try #require(configuration.hook?.asTuple?.last?.asTuple)
+        #expect(call.prefix(2) == [.atom("erl_eval"), .atom("exprs")])
+        #expect(
+            call.last?.asList?.last
+                == [.tuple([.atom("Configuration"), .binary(carried.encoded())])])
+        #expect(try resolved(output(printed([]))).hook == nil)
     }
 
     @Test func `a function of a module can be written down`() throws {
@@ -144,8 +190,7 @@ struct ResolvedConfigurationTests {
                 ],
             ])
         ]
-        let configuration = try ResolvedConfiguration(
-            output: output(printed(environment)), root: "/srv/current")
+        let configuration = try resolved(output(printed(environment)))
         #expect(try ErlangFile.terms(configuration.text) == [environment])
         #expect(configuration.text.starts(with: Array("%% coding: utf-8\n".utf8)))
     }

@@ -199,33 +199,34 @@ struct UpgradeDecisionTests {
         }
         let (old, new) = (path("0.1.1", "Elixir.P"), path("0.1.2", "Elixir.P"))
         try differ(
-            old, new, BeamFile.bytes(code: "1", debug: "a"), BeamFile.bytes(code: "1", debug: "b"))
+            old, new, SampleBeam.bytes(code: "1", debug: "a"),
+            SampleBeam.bytes(code: "1", debug: "b"))
         #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
-        try differ(old, new, nil, BeamFile.bytes(code: "2"))
+        try differ(old, new, nil, SampleBeam.bytes(code: "2"))
         #expect(await decide() == .fullDeployment(reason: .changedProtocol("Elixir.P")))
-        try differ(old, new, nil, BeamFile.bytes(code: "1"))
-        try differ(old, path("0.1.2", "Elixir.Q"), nil, BeamFile.bytes(code: "1"))
+        try differ(old, new, nil, SampleBeam.bytes(code: "1"))
+        try differ(old, path("0.1.2", "Elixir.Q"), nil, SampleBeam.bytes(code: "1"))
         #expect(await decide() == .fullDeployment(reason: .changedProtocol("Elixir.Q")))
     }
 
     @Test func `what changes under an unchanged version needs a full deployment`() async throws {
         let beam = "lib/elixir-1.14.0/ebin/a.beam"
         try differ(
-            beam, beam, BeamFile.bytes(code: "1", debug: "a"), BeamFile.bytes(code: "1"))
+            beam, beam, SampleBeam.bytes(code: "1", debug: "a"), SampleBeam.bytes(code: "1"))
         try differ("lib/elixir-1.14.0/ebin/elixir.appup", "x", [1], nil)
         #expect(await decide() == .hotUpgrade(from: "0.1.1", to: "0.1.2"))
-        try differ(beam, beam, nil, BeamFile.bytes(code: "2"))
+        try differ(beam, beam, nil, SampleBeam.bytes(code: "2"))
         #expect(await decide() == .fullDeployment(reason: .changedFile(beam)))
         // Of damaged code nobody knows whether it is the same.
         try differ(beam, beam, nil, [1, 2, 3])
         #expect(result(await decide()).contains("it is no beam file"))
-        try differ(beam, beam, nil, BeamFile.bytes(code: "1"))
+        try differ(beam, beam, nil, SampleBeam.bytes(code: "1"))
         let image = "lib/elixir-1.14.0/priv/static/logo.png"
         try differ(image, image, [1], [2])
         #expect(await decide() == .fullDeployment(reason: .changedFile(image)))
         try differ(image, image, nil, [1])
         let added = "lib/sasl-4.2/ebin/added.beam"
-        try differ(added, added, nil, BeamFile.bytes(code: "1"))
+        try differ(added, added, nil, SampleBeam.bytes(code: "1"))
         #expect(await decide() == .fullDeployment(reason: .changedFile(added)))
     }
 
@@ -243,7 +244,7 @@ struct UpgradeDecisionTests {
     @Test func `a file of any size is compared`() async throws {
         let model = "lib/elixir-1.14.0/priv/model"
         try differ(model, model, [1], [1])
-        let byteCount = BeamCode.maximumByteCount + 1
+        let byteCount = BeamFile.maximumByteCount + 1
         for root in [tree.current, tree.staged] {
             #expect(truncate("\(root)/\(model)", byteCount) == 0)
         }
@@ -276,7 +277,7 @@ struct UpgradeDecisionTests {
         ] as [(String, String?, String?)] {
             try differ(
                 "\(folder).1/ebin/\(name).beam", "\(folder).2/ebin/\(name).beam",
-                before.map { BeamFile.bytes(code: $0) }, after.map { BeamFile.bytes(code: $0) })
+                before.map { SampleBeam.bytes(code: $0) }, after.map { SampleBeam.bytes(code: $0) })
         }
         let both = "{load,{changed,p,p}},{load,{added,p,p}}"
         #expect(try omission(both) == nil)
@@ -287,7 +288,7 @@ struct UpgradeDecisionTests {
         // A supervisor that is only loaded does not ask for its children again.
         let attributes: Term = [.tuple([.atom("behaviour"), [.atom("supervisor")]])]
         func supervisor(_ code: UInt8) -> [UInt8] {
-            BeamFile.bytes([("Code", [code]), ("Attr", attributes.encoded())])
+            SampleBeam.bytes([("Code", [code]), ("Attr", attributes.encoded())])
         }
         try differ(
             "\(folder).1/ebin/sup.beam", "\(folder).2/ebin/sup.beam", supervisor(1), supervisor(2))
@@ -307,7 +308,7 @@ struct UpgradeDecisionTests {
         #expect(try omission(both) == untold)
         #expect(try omission("\(both),\(restart)") == nil)
         try start("0.1.2", "[]")
-        try differ("x", "\(folder).2/ebin/app.beam", nil, BeamFile.bytes(code: "2"))
+        try differ("x", "\(folder).2/ebin/app.beam", nil, SampleBeam.bytes(code: "2"))
         #expect(try omission("\(both),{load,{app,p,p}}") == untold)
         #expect(try omission("\(both),{load,{app,p,p}},\(restart)") == nil)
     }

@@ -37,7 +37,8 @@ import Transport
                     .init(phase: .staging, begin: MonotonicTime(nanoseconds: 2_000_000_000)),
                     .init(phase: .awaitingReady, begin: MonotonicTime(nanoseconds: 4_560_000_000)),
                 ],
-                deadline: MonotonicTime(nanoseconds: 37_900_000_000)))
+                deadline: MonotonicTime(nanoseconds: 37_900_000_000),
+                staging: .init(stagedCount: 1, count: 3)))
         #expect(
             term.json == """
                 {
@@ -69,7 +70,9 @@ import Transport
                           }
                         ],
                         "fetched_bytes": null,
-                        "package_bytes": null
+                        "package_bytes": null,
+                        "instances_staged": 1,
+                        "instances_to_stage": 3
                       },
                       "listen": [],
                       "instances": [
@@ -91,7 +94,8 @@ import Transport
                           "forced_restarts": 0,
                           "cpu_percent": null,
                           "memory_bytes": null,
-                          "thresholds": []
+                          "thresholds": [],
+                          "deleted_libraries": []
                         }
                       ]
                     }

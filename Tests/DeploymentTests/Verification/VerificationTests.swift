@@ -233,7 +233,7 @@ import Transport
     }
 
     @Test func `each member's digest is found, the last of its name`() throws {
-        let beam = BeamFile.bytes(code: "1", debug: "a")
+        let beam = SampleBeam.bytes(code: "1", debug: "a")
         let found = try contents(
             TarBuilder.release { tar in
                 tar.addFile("./a", "old")
@@ -250,7 +250,7 @@ import Transport
         #expect(found.code.keys.sorted() == ["lib/m.beam"])
         #expect(
             try found.code["lib/m.beam"]
-                == PackageContents.codeDigest(BeamFile.bytes(code: "1", debug: "b")))
+                == BeamCode(SampleBeam.bytes(code: "1", debug: "b")).digest)
         #expect(found.unreadableModules == ["lib/bad.beam"])
         #expect(found.startErlData == Array("13.1 1.0.0\n".utf8))
         #expect(
@@ -280,7 +280,7 @@ import Transport
         try Files.makeFolders(folder("current/lib"))
         try Files.makeFolders(folder("current/tmp/x"))
         try Files.makeFolders(folder("current/releases"))
-        let beam = BeamFile.bytes(code: "1")
+        let beam = SampleBeam.bytes(code: "1")
         try Files.write(beam, folder("current/lib/a.beam"))
         try Files.write([1], folder("current/lib/b.beam"))
         try Files.write(Array("13.1 1.0".utf8), folder("current/releases/start_erl.data"))

@@ -385,7 +385,7 @@ actor DeployexWorld {
     }
 
     private func request(_ method: String, _ path: String, _ instance: Int) -> CounterAnswer? {
-        guard let body = HTTPClient.request(method, path, port: firstPort + instance - 1) else {
+        guard let body = LoopbackHTTP.request(method, path, port: firstPort + instance - 1) else {
             return nil
         }
         return try? JSONDecoder().decode(CounterAnswer.self, from: Data(body.utf8))

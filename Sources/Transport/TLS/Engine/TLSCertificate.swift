@@ -15,6 +15,8 @@ package struct TLSCertificate: Equatable, Sendable {
     package var notAfter: String
     /// ``notAfter`` in seconds since 1970; `nil` if it is no time.
     package var expiry: Int?
+    /// ``notBefore`` in seconds since 1970; `nil` if it is no time.
+    package var begin: Int?
 
     private static let maximumNames = 32
     private static let maximumTextLength = 255
@@ -26,6 +28,7 @@ package struct TLSCertificate: Equatable, Sendable {
         notBefore = Self.text(of: X509_get0_notBefore(certificate))
         notAfter = Self.text(of: X509_get0_notAfter(certificate))
         expiry = Self.seconds(of: X509_get0_notAfter(certificate))
+        begin = Self.seconds(of: X509_get0_notBefore(certificate))
         alternativeNames = []
         guard let names = X509_get_ext_d2i(certificate, NID_subject_alt_name, nil, nil) else {
             return

@@ -9,7 +9,7 @@ extension SimulatedProcess {
     /// A program that runs beside the instances, and ends by itself.
     enum Command {
         /// `bin/APP eval …` of what is staged, which prints its configuration.
-        case evaluation(folder: String, output: String)
+        case evaluation(folder: String, running: String?, output: String)
         /// A pre-command of the release that is staged.
         case preCommand(of: ReleaseID?, content: SimulatedRelease?)
 
@@ -18,7 +18,10 @@ extension SimulatedProcess {
             guard program.arguments.first == "eval" else { return nil }
             let folder = program.path.split(separator: "/").dropLast(2).map { "/" + $0 }.joined()
             if program.arguments.contains(where: { $0.contains("deployex-configuration:") }) {
-                self = .evaluation(folder: folder, output: program.stdoutPath)
+                self = .evaluation(
+                    folder: folder, running: program.environment["DEPLOYEX_RUNNING_RELEASE"],
+                    output: program.stdoutPath)
+                world.invariants.evaluates(folder, world)
                 for path in [program.stdoutPath, program.stderrPath] { world.write([], to: path) }
                 return
             }
@@ -34,13 +37,13 @@ extension SimulatedProcess {
 
         func begin(_ identity: ProcessIdentity, _ world: SimulatedWorld) {
             switch self {
-            case .evaluation(let folder, let output):
+            case .evaluation(let folder, let running, let output):
                 world.after(.milliseconds(50) ... .milliseconds(300)) { [unowned world] in
                     guard world.host[identity] != nil else { return }
                     guard world.hasWhatConfigurationsNeed() else {
                         return world.end(identity, .code(1))
                     }
-                    world.write(Self.printed(folder), to: output)
+                    world.write(Self.printed(folder, running, world), to: output)
                     world.end(identity, .code(0))
                 }
             case .preCommand(let id, let content):
@@ -56,13 +59,33 @@ extension SimulatedProcess {
             }
         }
 
-        private static func printed(_ folder: String) -> [UInt8] {
+        /// - Parameter running: …/releases/VERSION/NAME of what runs, if a relup is wanted.
+        private static func printed(
+            _ folder: String, _ running: String?, _ world: SimulatedWorld
+        ) -> [UInt8] {
             let configuration: Term = [
                 .tuple([.atom(Atom(shortEnough: Scenario.application)), []])
             ]
-            let term = Term.tuple([.binary(Array(folder.utf8)), configuration])
+            let term = Term.tuple([
+                .binary(Array(folder.utf8)), configuration, relup(folder, running, world),
+            ])
             let text = Data(term.encoded()).base64EncodedString()
             return Array("deployex-configuration:\(text)\n".utf8)
+        }
+
+        /// What `systools` makes: the way from what runs to what is staged.
+        private static func relup(
+            _ folder: String, _ running: String?, _ world: SimulatedWorld
+        ) -> Term {
+            guard let running else { return .atom("nil") }
+            let standing = StandingRelease(
+                in: folder, of: Scenario.application, world.disk.image)
+            guard case .whole(let new) = standing,
+                !world.random.chance(world.scenario.failingUpgrades),
+                let old = running.split(separator: "/").dropLast().last.map(String.init)
+            else { return .tuple([.atom("error"), .binary("simulated")]) }
+            let steps: Term = [.tuple([.charlist(old), [], []])]
+            return .tuple([.atom("ok"), .tuple([.charlist(new.version), steps, steps])])
         }
     }
 }

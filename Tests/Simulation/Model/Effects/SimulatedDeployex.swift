@@ -45,6 +45,7 @@ final class SimulatedDeployex: @unchecked Sendable {
                 world.invariants.logged(text, world)
             })
         effects.unpack = { try await publication.unpack($0, into: $1, $2) }
+        effects.copyUnpacked = { try await publication.copy($0, into: $2, $3) }
         effects.prepareLogFolder = { [unowned self] in
             if world.sabotage == .leavesFoldersRemoved, hasMadeLogFolder { return }
             hasMadeLogFolder = true

@@ -94,14 +94,21 @@ extension SimulatedWorld {
                 (names + (isStarted ? [Atom(shortEnough: Scenario.application)] : [])).map {
                     .tuple([.atom($0), .charlist(""), .charlist(node.running.version)])
                 })
-        // Nothing is ever left behind.
-        case "modified_modules": return .list([])
+        case "exprs": return .tuple([.atom("value"), .tuple([script(arguments), 1]), []])
         case "get_master": return .atom("undefined")
         default:
             note("  node \(number): \(function)")
             return ReleaseHandler(self, identity, number).answer(function, arguments, node)
         }
     }
+}
+
+/// What a script answers that is sent to the node: no module is loaded from a file, the tree of supervisors
+/// can be walked, and every setting is as it should be.
+private func script(_ arguments: [Term]) -> Term {
+    let bindings = arguments.last?.asList ?? []
+    let text = bindings.compactMap(\.asTuple).first { $0.first == .atom("Text") }?.last?.asText
+    return text?.contains("get_supervised_procs") == true ? .tuple([0, 0, []]) : []
 }
 
 /// The release_handler of a simulated node.
@@ -123,15 +130,14 @@ private struct ReleaseHandler {
         let fails = world.random.chance(world.scenario.failingUpgrades)
         switch function {
         case "which_releases": return Self.list(of: node)
-        case "root_dir": return .charlist(folder)
-        case "make_relup": return fails ? .atom("error") : makeRelup(arguments)
         default: break
         }
         guard let text = arguments.first?.asText else {
             preconditionFailure("\(function) has no version: \(arguments)")
         }
-        // `unpack_release` is given the package's name, NAME-VERSION or VERSION/NAME.
-        let version = text.split(separator: "/").first.map(String.init) ?? text
+        // `set_unpacked` is given a path, …/releases/VERSION/NAME.rel.
+        let names = text.split(separator: "/")
+        let version = names.count > 1 ? String(names[names.count - 2]) : text
         switch function {
         case "set_removed":
             guard world.host[identity]?.node?.unpacked.removeValue(forKey: version) != nil else {
@@ -140,7 +146,7 @@ private struct ReleaseHandler {
                 ])
             }
             return .atom("ok")
-        case "unpack_release": return unpack(version, node, fails: fails)
+        case "set_unpacked": return register(version, node, fails: fails)
         case "check_install_release":
             return fails ? Self.failure : installed(node)
         case "install_release": return install(version, node, fails: fails)
@@ -172,37 +178,20 @@ private struct ReleaseHandler {
         return .list(entries)
     }
 
-    /// What `systools` writes: the way from what runs to what is unpacked.
-    private func makeRelup(_ arguments: [Term]) -> Term {
-        func version(_ term: Term?) -> String? {
-            term?.asText?.split(separator: "-").last.map(String.init)
-        }
-        guard let new = version(arguments.first),
-            let old = version(arguments.dropFirst().first?.asList?.first)
-        else { return .atom("error") }
-        let step = "[{\"\(old)\",[],[]}]"
-        world.write(
-            Array("{\"\(new)\",\(step),\(step)}.\n".utf8),
-            to: "\(folder)/releases/\(new)/relup")
-        return .atom("ok")
-    }
-
-    private func unpack(_ version: String, _ node: SimulatedNode, fails: Bool) -> Term {
+    /// The files are there already.
+    private func register(_ version: String, _ node: SimulatedNode, fails: Bool) -> Term {
         let staged = StandingRelease(
             in: world.layout.new(number), of: Scenario.application, world.disk.image)
-        guard case .whole(let release) = staged, release.version == version, !fails else {
-            return Self.failure
-        }
+        guard case .whole(let release) = staged, release.version == version, !fails,
+            release.versionFiles.allSatisfy({ path, bytes in
+                (try? world.disk.image.read("\(folder)/\(path)", limit: .max)) == bytes
+            })
+        else { return Self.failure }
         guard node.unpacked[version] == nil else {
             return .tuple([
                 .atom("error"), .tuple([.atom("existing_release"), .charlist(version)]),
             ])
         }
-        var image = world.disk.image
-        do throws(FileSystemError) { try release.add(to: folder, &image) } catch {
-            return Self.failure
-        }
-        world.disk.image = image
         world.host[identity]?.node?.unpacked[version] = release
         return .tuple([.atom("ok"), .charlist(version)])
     }

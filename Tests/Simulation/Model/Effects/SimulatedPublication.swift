@@ -58,16 +58,34 @@ final class SimulatedPublication: ReleaseStore, @unchecked Sendable {
         }
     }
 
+    func copy(_ unpacked: String, into folder: String, _ release: Release) async throws {
+        try await loop.offload { [self] in
+            let standing = StandingRelease(
+                in: unpacked, of: Scenario.application, world.disk.image)
+            guard case .whole(let content) = standing,
+                let package = world.store.contents[content.hash]
+            else { throw unavailable("\(standing) is unpacked") }
+            try stage(content, package, in: folder, release)
+        }
+    }
+
     private func stage(_ folder: String, _ release: Release) throws -> UnpackSummary {
         guard let package = world.store.packages[release.version], !package.isBroken else {
             throw unavailable("the package is broken")
         }
         let content = SimulatedRelease(
             application: Scenario.application, version: release.version, hash: package.content)
+        try stage(content, package, in: folder, release)
+        return UnpackSummary(entryCount: 1, byteCount: 1)
+    }
+
+    private func stage(
+        _ content: SimulatedRelease, _ package: SimulatedPackage, in folder: String,
+        _ release: Release
+    ) throws {
         try content.stage(
             in: folder, as: release, deployex.files,
             appup: package.upgradesInPlace ? Scenario.versions : [],
             syncs: world.sabotage != .stagesWithoutSync)
-        return UnpackSummary(entryCount: 1, byteCount: 1)
     }
 }

@@ -38,6 +38,8 @@ final class Invariants {
     private var faultCount = 0
     private var lastFault: MonotonicTime?
 
+    private var stagings = Stagings()
+
     private struct Reboot {
         var identity: ProcessIdentity
         var crashRestarts: Int
@@ -63,6 +65,7 @@ final class Invariants {
         if let violation = watch?.violation { fail(violation) }
         let strays = world.disk.strayOperations
         check(strays.isEmpty, "outside its folders: \(strays.first.map { "\($0)" } ?? "")")
+        if let wrong = stagings.leftBehind(in: world) { fail(wrong) }
     }
 
     // MARK: deployex as a process
@@ -176,6 +179,7 @@ final class Invariants {
     /// A record that was written once is written on a full disk, too: an instance that has crashed does not
     /// stay down for want of space, nor does one that is to stop run on.
     func logged(_ text: String, _ world: SimulatedWorld) {
+        stagings.logged(text)
         guard world.isFull, text.contains("record"), text.contains("space") else { return }
         noteFaults(world)
         // A disk operation that was to fail may be what this line is about.
@@ -251,10 +255,16 @@ final class Invariants {
     func loaded(_ ghosts: Set<ReleaseID>) {
         knownGhosts = ghosts
         absolved = []
+        stagings = Stagings()
     }
 
     func saved(_ record: ApplicationRecord) {
         ghosts.formUnion(Set(record.ghosted.map(\.id)).subtracting(absolved))
+    }
+
+    /// A release is asked for its configuration.
+    func evaluates(_ folder: String, _ world: SimulatedWorld) {
+        if let wrong = stagings.evaluated(folder, world) { fail(wrong) }
     }
 
     func ranPreCommands(_ id: ReleaseID, succeeded: Bool, _ world: SimulatedWorld) {
@@ -269,6 +279,9 @@ final class Invariants {
         _ actions: [EngineAction], after event: EngineEvent, _ world: SimulatedWorld
     ) {
         guard let deployer = world.deployex else { return }
+        if let wrong = stagings.examine(actions, after: event, deployer.snapshot, at: world.now) {
+            fail(wrong)
+        }
         if case .promoted(let number, _) = event,
             world.disk.image.status(world.layout.instanceFolder(number) + "/journal.json") == nil
         {

@@ -46,8 +46,12 @@ package struct SimulatedRelease: Equatable, Sendable {
         Array("#!/bin/sh\n# \(application) \(version) \(hash) #\n".utf8)
     }
 
+    private static let libraries = ["kernel-8.5.3", "stdlib-4.2", "sasl-4.2"]
+
     private var files: [(path: String, bytes: [UInt8])] {
-        [("bin/\(application)", program), ("releases/start_erl.data", startData)] + versionFiles
+        [("bin/\(application)", program), ("releases/start_erl.data", startData)]
+            + Self.libraries.map { ("lib/\($0)/ebin/\($0.prefix { $0 != "-" }).app", []) }
+            + versionFiles
     }
 
     /// Does to the disk what unpacking a package does.
@@ -74,18 +78,6 @@ package struct SimulatedRelease: Equatable, Sendable {
         try staging.put(temporary)
     }
 
-    /// Adds this version to the release in `folder`, as `unpack_release` does.
-    package func add(to folder: String, _ image: inout DiskImage) throws(FileSystemError) {
-        for (path, bytes) in versionFiles {
-            var parent = folder
-            for name in DiskImage.names(of: path).dropLast() {
-                parent += "/" + name
-                try image.makeFolder(parent, mode: 0o755)
-            }
-            try image.overwrite("\(folder)/\(path)", with: bytes)
-        }
-    }
-
     /// What `make_permanent` does: two files, each truncated and written anew, neither synced.
     package func makePermanent(
         in folder: String, _ image: inout DiskImage
@@ -95,7 +87,7 @@ package struct SimulatedRelease: Equatable, Sendable {
     }
 
     private var releasesFile: [UInt8] {
-        let libraries = ["kernel-8.5.3", "stdlib-4.2", "sasl-4.2", "\(application)-\(version)"]
+        let libraries = (Self.libraries + ["\(application)-\(version)"])
             .map { name in
                 let parts = name.split(separator: "-")
                 return "{\(parts[0]),\"\(parts[1])\",\"lib/\(name)\"}"

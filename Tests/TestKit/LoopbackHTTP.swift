@@ -1,10 +1,9 @@
-import Glibc
-import TestKit
+internal import Glibc
 
 /// One HTTP/1.1 request to a port of 127.0.0.1, blocking, for tests only.
-enum HTTPClient {
+package enum LoopbackHTTP {
     /// The body of the answer; `nil` when there is none within the timeout.
-    static func request(
+    package static func request(
         _ method: String = "GET", _ path: String = "/", port: Int, timeoutSeconds: Int = 2
     ) -> String? {
         let raw = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)

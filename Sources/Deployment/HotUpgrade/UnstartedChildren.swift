@@ -2,10 +2,11 @@ internal import ErlDist
 internal import ExternalTermFormat
 internal import Transport
 
-/// Asks a node what a hot upgrade has left behind: only the node knows it.
-struct LeftBehind {
+/// Asks a node's supervisors for children that have no process: a hot upgrade makes a new child
+/// known, and does not start it.
+struct UnstartedChildren {
     /// A child of a supervisor, known and without a process.
-    struct UnstartedChild: Hashable, Sendable {
+    struct Child: Hashable, Sendable {
         var supervisor: Term
         var child: Term
         /// For people.
@@ -13,8 +14,8 @@ struct LeftBehind {
     }
 
     /// The children without a process that were found.
-    struct Unstarted: Sendable {
-        var children: Set<UnstartedChild> = []
+    struct Found: Sendable {
+        var children: Set<Child> = []
         /// Whether there was time enough to ask all supervisors, and there were not too many.
         var isWhole = true
     }
@@ -27,26 +28,14 @@ struct LeftBehind {
     var timeout: Duration = .seconds(2)
     /// The time limit of all these questions together, each time.
     var totalTimeout: Duration = .seconds(20)
-    /// The time limit of the question about all modules.
-    var moduleTimeout: Duration
 
     /// How many supervisors are asked, and how many children one of them may have.
     private static let maximumSupervisors = 500
     private static let maximumChildren = 2_000
 
-    /// The loaded modules that differ from their files.
-    /// - Throws: when the node does not say.
-    func modifiedModules() async throws(RemoteCallError) -> [String] {
-        let answer = try await call("code", "modified_modules", [], moduleTimeout)
-        guard let modules = answer.asList else {
-            throw .exception("code:modified_modules answered \(shortened(answer))")
-        }
-        return modules.compactMap { $0.asAtom?.name }.sorted()
-    }
-
     /// The children in the applications' trees of supervisors that have no process. Some may be
     /// meant to have none, so they are looked for before and after.
-    func unstartedChildren() async -> Unstarted {
+    func find() async -> Found {
         let deadline = loop.now + totalTimeout
         func answer(_ module: Atom, _ function: Atom, _ argument: Term) async -> Term? {
             let left = deadline - loop.now
@@ -57,7 +46,7 @@ struct LeftBehind {
                 return nil
             }
         }
-        var found = Unstarted()
+        var found = Found()
         var waiting: [Term] = []
         for application in applications {
             let name = Term.atom(Atom(shortEnough: application))
@@ -83,7 +72,7 @@ struct LeftBehind {
                 if fields[1] == .atom("undefined") {
                     let id = fields[0].erlangText(maximumByteCount: 100)
                     found.children.insert(
-                        UnstartedChild(
+                        Child(
                             supervisor: supervisor, child: fields[0],
                             text: "\(id) of \(module.name)"))
                 } else if fields[2] == .atom("supervisor") {
