@@ -41,6 +41,7 @@ Supervisor/Disk:
 Supervisor/Processes: Disk
 Supervisor/Instances: Disk Processes
 Supervisor/Logs: Disk Instances
+Supervisor/Sockets: Processes Instances
 Deployment/JSON:
 Deployment/Remote:
 Deployment/ReleaseFiles: JSON
@@ -75,7 +76,8 @@ deployex/CommandLine: Output
 deployex/Configuration: Output CommandLine
 deployex/PortMapper: Output Configuration
 deployex/Control:
-deployex/Server: Output CommandLine Configuration PortMapper Control
+deployex/Sockets:
+deployex/Server: Output CommandLine Configuration PortMapper Control Sockets
 deployex/Commands: Output CommandLine Configuration PortMapper Control Server
 deployex/.: Output CommandLine Configuration Commands
 deployex-bench/.:

@@ -66,6 +66,76 @@ int clinux_pidfd_send_signal(int pidfd, int signal) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
+int clinux_pidfd_getfd(int pidfd, int number) {
+    return (int)syscall(SYS_pidfd_getfd, pidfd, number, 0);
+}
+
+int clinux_peer_credentials(int socket, pid_t *pid, uid_t *user) {
+    struct ucred credentials;
+    socklen_t length = sizeof credentials;
+    if (getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &length) != 0) return -1;
+    *pid = credentials.pid;
+    *user = credentials.uid;
+    return 0;
+}
+
+ssize_t clinux_send_descriptor(int socket, const uint8_t *bytes, size_t count, int passed) {
+    struct iovec part = {.iov_base = (void *)bytes, .iov_len = count};
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1};
+    if (passed >= 0) {
+        message.msg_control = control.bytes;
+        message.msg_controllen = sizeof control.bytes;
+        control.head.cmsg_level = SOL_SOCKET;
+        control.head.cmsg_type = SCM_RIGHTS;
+        control.head.cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(&control.head), &passed, sizeof(int));
+    }
+    ssize_t sent;
+    do sent = sendmsg(socket, &message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent;
+}
+
+ssize_t clinux_receive_descriptor(int socket, uint8_t *bytes, size_t count, int *passed) {
+    struct iovec part = {.iov_base = bytes, .iov_len = count};
+    // Room for more than one: what has no room is closed by the kernel, and told of by MSG_CTRUNC.
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(4 * sizeof(int))];
+    } control;
+    struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes,
+                             .msg_controllen = sizeof control.bytes};
+    *passed = -1;
+    ssize_t got;
+    do got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+    while (got < 0 && errno == EINTR);
+    if (got < 0) return -1;
+    int is_bad = (message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0;
+    for (struct cmsghdr *head = CMSG_FIRSTHDR(&message); head; head = CMSG_NXTHDR(&message, head)) {
+        if (head->cmsg_level != SOL_SOCKET || head->cmsg_type != SCM_RIGHTS) continue;
+        size_t descriptors = (head->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (size_t index = 0; index < descriptors; index++) {
+            int found;
+            memcpy(&found, CMSG_DATA(head) + index * sizeof(int), sizeof(int));
+            if (*passed < 0) {
+                *passed = found;
+            } else {
+                close(found);
+                is_bad = 1;
+            }
+        }
+    }
+    if (!is_bad) return got;
+    if (*passed >= 0) close(*passed);
+    *passed = -1;
+    errno = EMSGSIZE;
+    return -1;
+}
+
 int clinux_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); }
 
 int clinux_is_delegated_group(const char *folder) {
@@ -119,6 +189,15 @@ static int set_limit(int resource, const struct clinux_limit *limit) {
     return setrlimit(resource, &value);
 }
 
+/// Writes this process's pid, in digits. Nothing of the C library's printing is async-signal-safe.
+static void write_pid(char *text) {
+    char digits[CLINUX_PID_BYTES];
+    int count = 0;
+    for (pid_t left = getpid(); left > 0; left /= 10) digits[count++] = (char)('0' + left % 10);
+    for (int index = 0; index < count; index++) text[index] = digits[count - 1 - index];
+    text[count] = 0;
+}
+
 /// The child's side of clinux_spawn_held. Only async-signal-safe calls: the parent has threads.
 ///
 /// Every source in `in`, `out`, `err`, `passed` and the gate itself are above all targets, so that
@@ -128,6 +207,7 @@ static void become(const struct clinux_program *program, int in, int out, int er
     int gate = 3;
     for (size_t index = 0; index < program->passed_count; index++)
         if (program->passed[index].target >= gate) gate = program->passed[index].target + 1;
+    if (program->pid_text) write_pid(program->pid_text);
     if (dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 || dup2(source, gate) < 0)
         fail(source, CLINUX_STAGE_SETUP);
     for (int number = 3; number < gate; number++) {
@@ -340,13 +420,13 @@ static int is_wanted(const uint8_t *address, size_t length, const uint8_t (*want
     return 0;
 }
 
-// One dump: how many listeners there are, or -1 with errno set, EAGAIN when the table has changed
-// meanwhile.
-static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16],
-                          size_t wanted_count, struct clinux_socket *found, int limit) {
+// One dump: how many sockets in these states have the port as their own, at any address if none is wanted;
+// or -1 with errno set, EAGAIN when the table has changed meanwhile.
+static int dump_sockets(int family, uint32_t states, uint16_t port, const uint8_t (*wanted)[16],
+                        size_t wanted_count, struct clinux_socket *found, int limit) {
     struct tcp_question question;
     memset(&question, 0, sizeof question);
-    question.body.idiag_states = 1u << TCP_LISTEN;
+    question.body.idiag_states = states;
     question.body.id.idiag_sport = htons(port);
     int fd = ask_of_tcp(&question, family, NLM_F_DUMP);
     if (fd < 0) return -1;
@@ -375,7 +455,9 @@ static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16]
                 code = failure_of(head);
             } else {
                 const struct inet_diag_msg *socket = NLMSG_DATA(head);
-                if (socket->idiag_state != TCP_LISTEN || ntohs(socket->id.idiag_sport) != port ||
+                if (!(states >> socket->idiag_state & 1) || ntohs(socket->id.idiag_sport) != port)
+                    continue;
+                if (wanted_count > 0 &&
                     !is_wanted((const uint8_t *)socket->id.idiag_src, family == AF_INET ? 4 : 16,
                                wanted, wanted_count))
                     continue;
@@ -393,14 +475,24 @@ static int dump_listeners(int family, uint16_t port, const uint8_t (*wanted)[16]
     return code == 0 ? count : -1;
 }
 
-int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
-                     struct clinux_socket *found, int limit) {
+static int look_up_sockets(int family, uint32_t states, uint16_t port, const uint8_t (*wanted)[16],
+                           size_t wanted_count, struct clinux_socket *found, int limit) {
     int count = -1;
     for (int attempt = 0; attempt < 4; attempt++) {
-        count = dump_listeners(family, port, wanted, wanted_count, found, limit);
+        count = dump_sockets(family, states, port, wanted, wanted_count, found, limit);
         if (count >= 0 || errno != EAGAIN) break;
     }
     return count;
+}
+
+int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
+                     struct clinux_socket *found, int limit) {
+    return look_up_sockets(family, 1u << TCP_LISTEN, port, wanted, wanted_count, found, limit);
+}
+
+int clinux_connections(int family, uint16_t port, struct clinux_socket *found, int limit) {
+    uint32_t states = 1u << TCP_ESTABLISHED | 1u << TCP_CLOSE_WAIT;
+    return look_up_sockets(family, states, port, NULL, 0, found, limit);
 }
 
 int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, const uint8_t *remote,

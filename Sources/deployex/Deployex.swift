@@ -10,6 +10,7 @@ struct Deployex {
         OwnProcess.openStandardDescriptors()
         // This comes before everything else that may fail, so that later observers see no cookie.
         let arguments = ArgumentSecrets.take()
+        if arguments.dropFirst().first == HolderProcess.verb { exit(HoldSockets.run()) }
         let invocation: Invocation
         do throws(UsageError) {
             invocation = try Invocation(arguments: Array(arguments.dropFirst()))

@@ -62,9 +62,30 @@ int clinux_tcp_holder(int family, const uint8_t *local, uint16_t local_port, con
 int clinux_listeners(int family, uint16_t port, const uint8_t (*wanted)[16], size_t wanted_count,
                      struct clinux_socket *found, int limit);
 
+/// The connections of a family whose own port is `port`, and which the peer has not been told the end of: as
+/// above. Those that nobody has accepted yet have no inode.
+int clinux_connections(int family, uint16_t port, struct clinux_socket *found, int limit);
+
 /// Opens a descriptor that becomes readable when the process `pid` exits; close-on-exec.
 /// Returns -1 with errno set. Source: pidfd_open(2).
 int clinux_pidfd_open(pid_t pid);
+
+/// A copy of the descriptor `number` of another process, close-on-exec. The caller must be allowed to trace
+/// that process. Returns -1 with errno set. Source: pidfd_getfd(2).
+int clinux_pidfd_getfd(int pidfd, int number);
+
+/// Who is at the other end of a local socket: who connected, or who listened. Returns -1 with errno set.
+/// Source: SO_PEERCRED in unix(7).
+int clinux_peer_credentials(int socket, pid_t *pid, uid_t *user);
+
+/// Sends a packet, and with it a descriptor unless `passed` is -1. Returns the count of bytes, or -1 with
+/// errno set. Source: SCM_RIGHTS in unix(7).
+ssize_t clinux_send_descriptor(int socket, const uint8_t *bytes, size_t count, int passed);
+
+/// Receives a packet, and the descriptor that came with it, close-on-exec; `passed` is -1 for none. What is
+/// beyond `count` bytes or beyond one descriptor is an error, EMSGSIZE, and is closed. Returns the count of
+/// bytes, 0 at the end, or -1 with errno set.
+ssize_t clinux_receive_descriptor(int socket, uint8_t *bytes, size_t count, int *passed);
 
 /// Sends `signal` through a pidfd, so that a reused pid is never hit. Source: pidfd_send_signal(2).
 int clinux_pidfd_send_signal(int pidfd, int signal);
@@ -94,6 +115,9 @@ enum {
 /// How many descriptors can be passed, and below which number each has to be.
 enum { CLINUX_MAXIMUM_PASSED = 64, CLINUX_MAXIMUM_TARGET = 256 };
 
+/// A pid in digits with the NUL at the end.
+enum { CLINUX_PID_BYTES = 12 };
+
 /// A resource limit. Source: setrlimit(2).
 struct clinux_limit {
     /// Otherwise the child has ours.
@@ -116,6 +140,8 @@ struct clinux_program {
     const char *path;
     char *const *argv;
     char *const *envp;
+    /// Where in `envp` the child writes its own pid, in digits: room for CLINUX_PID_BYTES; NULL for nowhere.
+    char *pid_text;
     /// The working directory, entered with the user's rights.
     const char *directory;
     /// Standard input; -1 for /dev/null.

@@ -264,7 +264,11 @@ package actor Deployer {
             // `current` moves only while no process is to run.
             begin { await $0.spawn(number) }
         case .terminate(let number): begin { await $0.signal(number) { $0.terminate() } }
-        case .killSession(let number): begin { await $0.signal(number) { $0.killSession() } }
+        case .killSession(let number):
+            begin { deployer in
+                await deployer.tellOfConnections(number)
+                await deployer.signal(number) { $0.killSession() }
+            }
         case .probe(let number, let run, let kind):
             begin { await $0.probe(number, run: run, kind) }
         case .finish: finish()

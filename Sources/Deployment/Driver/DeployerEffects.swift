@@ -44,6 +44,11 @@ extension Deployer {
         package var startCommand: StartCommand?
         /// Makes the folders above those of the instances, if somebody has removed them. It blocks.
         package var prepareBase: (@Sendable () throws -> Void)?
+        /// The listening sockets that an instance inherits, just before it is started; throws if there is
+        /// one that cannot be opened.
+        package var sockets: (@Sendable (InstanceNumber) async throws -> InheritedSockets)?
+        /// How many connections an instance has accepted and not closed; `nil` if that is not known.
+        package var connectionCount: (@Sendable (InstanceNumber, SessionSockets) async -> Int?)?
         /// Checks what an instance needs besides its node to be ready, such as an answer by HTTP at
         /// its port.
         package var checkReadiness: (@Sendable (InstanceNumber, UInt16?) async -> ProbeResult)?

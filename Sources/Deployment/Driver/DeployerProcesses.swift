@@ -260,6 +260,8 @@ extension Deployer {
             }
             try await loop.offload { try check?(layout.current(number)) }
             let stopTimeout = configuration.timings.stopTimeout
+            let sockets = try await effects.sockets?(number)
+            sockets?.give(to: &program)
             let session = try await effects.processes.start(
                 program,
                 record: { identity in
@@ -270,6 +272,7 @@ extension Deployer {
                 onEvent: { event in
                     self.assumeIsolated { $0.received(event, from: number) }
                 })
+            withExtendedLifetime(sockets) {}
             instance.session = session
             tell(.spawned(number, session.identity))
             await attempt("recording the start of \(name)") {
@@ -410,6 +413,14 @@ extension Deployer {
                 deployer.begin { await $0.signal(number, send) }
             }
         }
+    }
+
+    /// Logs how many connections an instance still has that is about to be killed.
+    func tellOfConnections(_ number: InstanceNumber) async {
+        guard let count = effects.connectionCount, let sockets = instance(number).session?.sockets,
+            let open = await count(number, sockets), open > 0
+        else { return }
+        log(.warning, "Instance: \(number) is killed while \(open) of its connections are open")
     }
 
     // MARK: Probing

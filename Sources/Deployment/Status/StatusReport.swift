@@ -30,6 +30,8 @@ package struct StatusReport: TermDocument {
         package var problem: String?
         /// The change of an instance that is under way.
         package var rollout: Rollout?
+        /// Where deployex listens for the instances.
+        package var listening: [Listener] = []
         package var instances: [Instance] = []
 
         package static let empty = Application()
@@ -39,8 +41,22 @@ package struct StatusReport: TermDocument {
                 TermField("name", \.name), TermField("target_version", \.targetVersion),
                 TermField("pinned_version", \.pinnedVersion), TermField("ghosted", \.ghosted),
                 TermField("problem", \.problem), TermField("rollout", \.rollout),
-                TermField("instances", \.instances),
+                TermField("listen", \.listening), TermField("instances", \.instances),
             ]
+        }
+    }
+
+    package struct Listener: TermDocument {
+        package var name: String?
+        /// Of instance 1, if each has its own.
+        package var address: String?
+        /// A ``ListeningAddress/Mode``.
+        package var mode: String?
+
+        package static let empty = Listener()
+
+        package static var fields: [TermField<Listener>] {
+            [TermField("name", \.name), TermField("address", \.address), TermField("mode", \.mode)]
         }
     }
 
@@ -182,6 +198,13 @@ extension StatusReport.Application {
             let found = usage[InstanceName(app: name, number: InstanceNumber(number))]
             instances[index].processorPercent = found?.processorPercent
             instances[index].memoryByteCount = found?.memoryByteCount
+        }
+    }
+
+    /// Adds where deployex listens for its instances.
+    package mutating func add(_ listening: [ListeningAddress]) {
+        self.listening = listening.map {
+            .init(name: $0.name, address: "\($0.address)", mode: $0.mode.rawValue)
         }
     }
 

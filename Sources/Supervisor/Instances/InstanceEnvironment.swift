@@ -10,7 +10,8 @@ package import Transport
 /// - what systemd gave to deployex only: `NOTIFY_SOCKET`, `LISTEN_FDS`, `LISTEN_PID`,
 ///   `LISTEN_FDNAMES`, `WATCHDOG_USEC`, `WATCHDOG_PID`, `INVOCATION_ID`, `JOURNAL_STREAM`,
 ///   `MAINPID`, `SYSTEMD_EXEC_PID`, `FDSTORE`;
-/// - ``Orphans/variable``, which is set where deployex itself is another deployex's instance;
+/// - ``Orphans/variable`` and `DEPLOYEX_LISTEN_FD_…`, which are set where deployex itself is another
+///   deployex's instance;
 /// - deployex's own keys to AWS: `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`,
 ///   and `CREDENTIALS_DIRECTORY`; an application gets its own by ``extra``.
 ///
@@ -80,6 +81,9 @@ package struct InstanceEnvironment: Equatable, Sendable {
         return overflow ? nil : UInt16(exactly: port)
     }
 
+    /// With a listener's name in upper case: the number of its descriptor.
+    package static let listenPrefix = "DEPLOYEX_LISTEN_FD_"
+
     private static let removedNames: Set<String> = [
         "ELIXIR_ERL_OPTIONS", "NOTIFY_SOCKET", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES",
         "WATCHDOG_USEC", "WATCHDOG_PID", "INVOCATION_ID", "JOURNAL_STREAM", "MAINPID",
@@ -91,7 +95,7 @@ package struct InstanceEnvironment: Equatable, Sendable {
     /// Whether instances do not inherit this variable.
     package static func isRemoved(_ name: String) -> Bool {
         removedNames.contains(name)
-            || name.hasPrefix("RELEASE_")
+            || name.hasPrefix("RELEASE_") || name.hasPrefix(listenPrefix)
             || (name.hasPrefix("DEPLOYEX_") && secretWords.contains { name.contains($0) })
     }
 }

@@ -35,6 +35,7 @@ struct HeldProcess: ~Copyable {
                         program.folder.withCString { folder in
                             (start.path, start.directory) = (path, folder)
                             (start.argv, start.envp) = (argv, envp)
+                            start.pid_text = program.pidPlace(in: envp, variables)
                             (start.in, start.out) = (-1, program.stdout ?? out.raw)
                             start.err = program.stderr ?? err.raw
                             if let terminal = program.terminal {
@@ -131,7 +132,19 @@ extension Program {
     /// Its environment, each variable as `NAME=VALUE`.
     fileprivate var variables: [[UInt8]] {
         let texts = environment.map { "\($0.key)=\($0.value)" }.sorted().map { Array($0.utf8) }
-        return texts + foreignVariables.filter { environment[$0.name] == nil }.map(\.entry)
+        let others = foreignVariables.filter { environment[$0.name] == nil }.map(\.entry)
+        guard let pidVariable else { return texts + others }
+        let room = [UInt8](repeating: UInt8(ascii: "0"), count: Int(CLINUX_PID_BYTES))
+        return texts + others + [Array("\(pidVariable)=".utf8) + room]
+    }
+
+    /// Where the child writes its pid into its copy of the variables.
+    fileprivate func pidPlace(
+        in variables: UnsafePointer<UnsafeMutablePointer<CChar>?>, _ entries: [[UInt8]]
+    ) -> UnsafeMutablePointer<CChar>? {
+        guard let pidVariable else { return nil }
+        // It is the last.
+        return variables[entries.count - 1]?.advanced(by: pidVariable.utf8.count + 1)
     }
 }
 

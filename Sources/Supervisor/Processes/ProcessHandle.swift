@@ -54,6 +54,12 @@ final class ProcessHandle: Sendable {
         clinux_pidfd_send_signal(raw, signal) == 0
     }
 
+    /// A copy of one of its descriptors; `nil` if it has none of that number, or we may not.
+    func copy(ofDescriptor number: Int32) -> FileDescriptor? {
+        let raw = clinux_pidfd_getfd(self.raw, number)
+        return raw >= 0 ? FileDescriptor(owning: raw) : nil
+    }
+
     /// Ends this child of ours and waits for that.
     func killAndReap() {
         send(SIGKILL)

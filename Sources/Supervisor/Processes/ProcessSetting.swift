@@ -30,10 +30,14 @@ package struct ProcessSetting: Equatable, Sendable {
 }
 
 /// A descriptor of ours, and its number in a program: from 3 on, below 256, each used once.
-/// deployex passes none so far; this is for listening sockets that outlive a release.
 package struct PassedDescriptor: Equatable, Sendable {
     package var source: Int32
     package var target: Int32
+
+    package init(source: Int32, target: Int32) {
+        self.source = source
+        self.target = target
+    }
 }
 
 /// How many descriptors an instance may have.

@@ -11,6 +11,8 @@ package struct Program: Equatable, Sendable {
     package var environment: [String: String]
     /// Further variables; those in ``environment`` win.
     package var foreignVariables: [ForeignVariable] = []
+    /// A further variable: its value is the pid of the process, which only that process knows.
+    package var pidVariable: String?
     /// The working directory.
     package var folder: String
     /// Opened for append, and made with mode 0640 as the program's user's file; the folder exists.

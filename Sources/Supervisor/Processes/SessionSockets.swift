@@ -65,6 +65,18 @@ package struct SessionSockets: Sendable {
         return isUnknown ? .unknown : .notHeld
     }
 
+    /// Those of `inodes`, as in `/proc/net/tcp`, that are sockets of the processes, as far as the kernel
+    /// shows their descriptors.
+    package func held(among inodes: Set<UInt64>) -> Set<UInt64> {
+        var found: Set<UInt64> = []
+        for process in [leader] + members.find(known: known) {
+            let own = Self.sockets(of: process.identity.pid, among: inodes) ?? []
+            // A process that has not ended after the look had the pid during the look.
+            if !process.hasExited { found.formUnion(own) }
+        }
+        return found
+    }
+
     /// Source: proc_pid_fd(5): a descriptor of a socket is a link to `socket:[INODE]`.
     /// - Returns: `nil` when the descriptors are not shown.
     static func sockets(of pid: Int32, among wanted: Set<UInt64>) -> Set<UInt64>? {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import Glibc
 
 /// The names of this host, which tell its nodes from those of other hosts.

@@ -8,10 +8,6 @@ package final class TCPListener: @unchecked Sendable {
     /// Where it listens. If port 0 was asked for, this has the port that the kernel chose.
     package let address: SocketAddress
 
-    /// How many connections may wait to be accepted, unless `net.core.somaxconn` is lower
-    /// (listen(2)).
-    private static let backlog: Int32 = 1024
-
     private let loop: EventLoop
     private let limits: StreamLimits
     private let raw: Int32
@@ -25,25 +21,11 @@ package final class TCPListener: @unchecked Sendable {
         on address: SocketAddress, loop: EventLoop, limits: StreamLimits = StreamLimits(),
         takesIPv4: Bool = true
     ) throws(SystemError) {
-        let attempt = "listening on \(address)"
-        let raw = socket(
-            address.family,
-            Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
-        guard raw >= 0 else { throw .last(attempt) }
-        let descriptor = FileDescriptor(owning: raw)
-        var one: Int32 = 1
-        // A restart must not wait for the old connections' TIME_WAIT (socket(7)).
-        setsockopt(raw, SOL_SOCKET, SO_REUSEADDR, &one, 4)
-        // Source: ipv6(7).
-        if !takesIPv4, !address.isOfIPv4 {
-            setsockopt(raw, Int32(IPPROTO_IPV6), IPV6_V6ONLY, &one, 4)
+        let descriptor = try ListeningDescriptor.open(address, takesIPv4: takesIPv4)
+        let raw = descriptor.raw
+        guard let bound = SocketAddress(of: raw, getsockname) else {
+            throw .last("listening on \(address)")
         }
-        guard address.withSockAddr({ bind(raw, $0, $1) }) == 0,
-            listen(raw, Self.backlog) == 0
-        else {
-            throw .last(attempt)
-        }
-        guard let bound = SocketAddress(of: raw, getsockname) else { throw .last(attempt) }
         self.address = bound
         self.loop = loop
         self.limits = limits

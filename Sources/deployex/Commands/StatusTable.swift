@@ -23,6 +23,7 @@ struct StatusTable {
         for application in status.applications {
             lines.append("")
             add(Self.heading(application))
+            if !application.listening.isEmpty { add(Self.text(application.listening)) }
             if let problem = application.problem { add("problem: \(problem)") }
             if let rollout = application.rollout { add(Self.text(rollout)) }
             let usage = withUsage ? ["CPU", "MEMORY"] : []
@@ -68,6 +69,15 @@ struct StatusTable {
         let ghosted = application.ghosted.map { self.text($0.version) }
         if !ghosted.isEmpty { text += "  ghosted \(ghosted.joined(separator: ", "))" }
         return text
+    }
+
+    /// "listening: http at 0.0.0.0:4000, admin at 127.0.0.1:4100 (each instance its own, from this port on)"
+    private static func text(_ listening: [StatusReport.Listener]) -> String {
+        let texts = listening.map { listener in
+            let own = listener.mode == "own" ? " (each instance its own, from this port on)" : ""
+            return "\(text(listener.name)) at \(text(listener.address))\(own)"
+        }
+        return "listening: \(texts.joined(separator: ", "))"
     }
 
     /// "rollout: instance 1 to 0.1.1, staging for 3s, 0 of 3 instances staged, 35.0 MiB of 120.0 MiB

@@ -18,6 +18,8 @@ struct ApplicationConfiguration: Equatable {
     var replicas: Int
     /// The port of instance 1; instance I listens on `firstPort + I - 1`.
     var firstPort: UInt16
+    /// Where deployex listens for its instances.
+    var listening: [ListeningAddress]
     /// Variables that its instances get beyond those that they inherit.
     var variables: [String: String]
     /// How many descriptors an instance may have; `nil` for the usual number.
@@ -25,7 +27,10 @@ struct ApplicationConfiguration: Equatable {
     /// The command that starts its releases; `nil` for a release's usual one.
     var startCommand: StartCommand?
     var storage: StorageOptions
+    /// From SIGTERM to SIGKILL it is never less than ``drainTimeout``.
     var timings: EngineConfiguration.Timings
+    /// How long an instance that is to stop may answer what it has accepted.
+    var drainTimeout: Duration
     var readiness: EngineConfiguration.ReadinessCriteria
     var httpCheck: HTTPCheck?
     /// When it is upgraded in place.
@@ -49,21 +54,30 @@ struct ApplicationConfiguration: Equatable {
             throw value.failure(
                 "\(replicas) replicas need ports up to \(port + replicas - 1), above 65535")
         }
+        listening = try ListenOptions.read(settings, replicas: replicas)
         variables = try Self.variables(settings)
         maximumOpenFiles = try Self.maximumOpenFiles(settings)
         startCommand = try settings.value(.startCommand)?.command()
         storage = try StorageOptions(settings, cloud: cloud, application: name)
         timings = try Self.timings(settings)
+        drainTimeout =
+            try settings.value(.drainTimeout)?.durationOrNone()
+            ?? (listening.isEmpty ? .zero : Self.usualDrainTimeout)
+        // SIGTERM is what takes an instance with a held socket out of traffic.
+        timings.stopTimeout = max(timings.stopTimeout, drainTimeout)
         readiness = EngineConfiguration.ReadinessCriteria()
         readiness.usesDistribution =
             try settings.value(.usesDistribution)?.boolean() ?? readiness.usesDistribution
         readiness.aliveFor = try settings.value(.readinessAlive)?.duration() ?? readiness.aliveFor
         readiness.applications = try settings.value(.readinessApplications)?.words()
         httpCheck = try Self.httpCheck(settings)
+        try ListenOptions.refuseCheck(httpCheck, listening, settings)
         hotUpgrade = try Self.hotUpgrade(settings)
         logLimits = try LogLimits(settings)
         thresholds = try Self.thresholds(settings)
     }
+
+    private static let usualDrainTimeout = Duration.seconds(15)
 
     private static func name(_ settings: Settings, cloud: String?) throws(UsageError) -> String {
         guard let value = settings.value(.name) else {
@@ -163,7 +177,10 @@ struct ApplicationConfiguration: Equatable {
                 throw value.failure("a variable's name is letters, digits and _")
             }
             // deployex sets these itself, and finds the instances again by them.
-            guard name != "RELEASE_NODE_SUFFIX", name != "PORT" else {
+            guard
+                !["RELEASE_NODE_SUFFIX", "PORT", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PID"]
+                    .contains(name), !name.hasPrefix(InstanceEnvironment.listenPrefix)
+            else {
                 throw value.failure("deployex itself sets this variable")
             }
             guard !text.contains("\0"), variables[name] == nil else {

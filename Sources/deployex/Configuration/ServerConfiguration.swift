@@ -67,6 +67,7 @@ struct ServerConfiguration: Equatable {
         } else {
             applications = [try ApplicationConfiguration(host, cloud: cloud)]
         }
+        try Self.refuseTooManySockets(applications)
         basePath =
             try host.value(.basePath)?.path()
             ?? (cloud == nil ? Self.localBasePath : Self.cloudBasePath)
@@ -171,11 +172,54 @@ struct ServerConfiguration: Equatable {
                             + "\(text(application.ports)), and \(before.name) \(text(before.ports))",
                         "start")
                 }
+                if let (own, taken) = application.listenerOverlapping(before) {
+                    throw UsageError(
+                        "\(path): \(here)listen: \(application.name) would take the port "
+                            + "\(own), and \(before.name) \(taken)", "start")
+                }
             }
+        }
+    }
+
+    private static func refuseTooManySockets(
+        _ applications: [ApplicationConfiguration]
+    ) throws(UsageError) {
+        let count = applications.map { application in
+            application.listening.map { $0.mode == .own ? application.replicas : 1 }.reduce(0, +)
+        }.reduce(0, +)
+        guard count <= ListenOptions.maximumSocketCount else {
+            throw UsageError(
+                "the applications would have \(count) listening sockets, and deployex keeps "
+                    + "\(ListenOptions.maximumSocketCount) at most", "start")
         }
     }
 
     private static func text(_ ports: ClosedRange<Int>) -> String {
         ports.count == 1 ? "\(ports.lowerBound)" : "\(ports.lowerBound) to \(ports.upperBound)"
+    }
+}
+
+extension ApplicationConfiguration {
+    /// Two ports, or addresses, of which this and another application cannot both have theirs.
+    fileprivate func listenerOverlapping(
+        _ other: ApplicationConfiguration
+    ) -> (own: String, taken: String)? {
+        for listener in listening {
+            for there in other.listening
+            where listener.overlaps(there, replicas: replicas, otherReplicas: other.replicas) {
+                return ("of \(listener.address)", "takes \(there.address)")
+            }
+            if listener.ports(replicas: replicas).overlaps(other.ports) {
+                return ("of \(listener.address)", "takes \(Self.text(other.ports))")
+            }
+        }
+        for there in other.listening where there.ports(replicas: other.replicas).overlaps(ports) {
+            return (Self.text(ports), "takes \(there.address)")
+        }
+        return nil
+    }
+
+    private static func text(_ ports: ClosedRange<Int>) -> String {
+        "\(ports.lowerBound) to \(ports.upperBound)"
     }
 }

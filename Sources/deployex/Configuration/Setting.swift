@@ -135,6 +135,7 @@ struct Setting: Equatable, Sendable {
     static let user = Setting("user", "DEPLOYEX_MONITORED_APP_USER")
     static let replicas = Setting("replicas", "DEPLOYEX_MONITORED_REPLICAS")
     static let firstPort = Setting("first_port", "DEPLOYEX_MONITORED_APP_PORT")
+    static let listen = Setting("listen", "DEPLOYEX_LISTEN")
     static let environment = Setting("environment", nil, mayBeSecret: true)
     static let maximumOpenFiles = Setting("max_open_files", "DEPLOYEX_MONITORED_APP_MAX_OPEN_FILES")
     static let startCommand = Setting(
@@ -145,6 +146,7 @@ struct Setting: Equatable, Sendable {
     static let storageEnvironment = Setting("storage.environment", nil)
     static let pollInterval = Setting("timings.poll_interval", "DEPLOYEX_POLL_INTERVAL")
     static let stopTimeout = Setting("timings.stop_timeout", "DEPLOYEX_STOP_TIMEOUT")
+    static let drainTimeout = Setting("timings.drain_timeout", "DEPLOYEX_DRAIN_TIMEOUT")
     static let preCommandTimeout = Setting(
         "timings.pre_command_timeout", "DEPLOYEX_PRE_COMMAND_TIMEOUT")
     static let livenessInterval = Setting("timings.liveness_interval", "DEPLOYEX_LIVENESS_INTERVAL")
@@ -184,10 +186,10 @@ struct Setting: Equatable, Sendable {
         webhookURLFile, webhookSecret, webhookSecretFile, slackURL, slackURLFile, pagerDutyToken,
         pagerDutyTokenFile, pagerDutyURL, logMaximumBytes,
         logFiles, logTimestamps, name, user, replicas,
-        firstPort, environment,
+        firstPort, listen, environment,
         maximumOpenFiles,
         startCommand, storageAdapter, storagePath, storageBucket, storageRegion, storageEndpoint,
-        storageEnvironment, pollInterval, stopTimeout,
+        storageEnvironment, pollInterval, stopTimeout, drainTimeout,
         preCommandTimeout, livenessInterval, livenessTimeout, livenessFailures, usesDistribution,
         readinessAlive, readinessApplications, readinessHTTPPath, readinessHTTPTimeout,
         hotUpgrade, rollbackTimeout, rollbackCrashes,

@@ -59,6 +59,15 @@ enum SettingValue {
         return .seconds(seconds)
     }
 
+    /// As ``duration()``, or 0.
+    func durationOrNone() throws(UsageError) -> Duration {
+        if let number, Double(number) == 0 { return .zero }
+        guard let number, let seconds = Double(number), seconds >= 0.05, seconds <= 86_400 else {
+            throw failure("0, or seconds from 0.05 to 86400")
+        }
+        return .seconds(seconds)
+    }
+
     func boolean() throws(UsageError) -> Bool {
         switch self {
         case .text("true", _), .json(.bool(true), _, _): return true
@@ -129,6 +138,14 @@ enum SettingValue {
             throw failure("an object")
         }
         return members.map { ($0.key, .json($0.value, file: file, key: "\(key).\($0.key)")) }
+    }
+
+    /// The elements of a list, which only the file can hold.
+    func elements() throws(UsageError) -> [SettingValue] {
+        guard case .json(.array(let elements), let file, let key) = self else {
+            throw failure("a list")
+        }
+        return elements.enumerated().map { .json($1, file: file, key: "\(key)[\($0)]") }
     }
 
     private var number: String? {

@@ -50,6 +50,7 @@ struct AbsentDeployex {
             throw CommandFailure(
                 "what goes on although it was to end: \(left.joined(separator: ", "))")
         }
+        try await endHolder(of: work)
         let isEPMDEnded = try await endEPMD()
         withExtendedLifetime(work) {}
         let names = running.map { "\($0.name)" }.sorted().joined(separator: ", ")
@@ -76,6 +77,23 @@ struct AbsentDeployex {
             }
         }
         return left
+    }
+
+    /// Closes the sockets that the instances had.
+    private nonisolated(nonsending) func endHolder(of work: Work) async throws {
+        let users = CommandTrust.fileOwners(base: local.base)
+        do {
+            try await offload {
+                guard
+                    let holder = try HolderClient.connect(
+                        in: try work.anchor.reopened(), users: users)
+                else { return }
+                try holder.end()
+            }
+        } catch {
+            throw CommandFailure(
+                "every instance is stopped, and their listening sockets stay open: \(error)")
+        }
     }
 
     private struct Work: Sendable {

@@ -259,6 +259,7 @@ struct ControlModule: Sendable {
             }
             application.add { states[$0] ?? [] }
             application.add(served.storage.fetching)
+            application.add(served.configuration.listening)
             let deleted = await deletedLibraries(of: snapshot)
             application.addDeletedLibraries { deleted[$0] ?? [] }
             found.append(application)

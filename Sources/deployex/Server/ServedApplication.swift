@@ -37,12 +37,13 @@ struct ServedApplication: Sendable {
     ///   - process: the user and the limits of its programs.
     ///   - feed: where its state is published, whenever it changes.
     ///   - notifier: who is told of it.
+    ///   - sockets: what its instances inherit.
     init(
         _ configuration: ApplicationConfiguration, of server: ServerConfiguration, node: Node,
         naming: NodeNaming, host: String, base: BaseFolder, processes: SystemProcesses,
         refusal: FileSystemError?, amazon: AmazonAccess?, inherited: [String: String],
         cookie: String, process: ProcessSetting, feed: ObservationFeed,
-        notifier: Notifier?, loop: EventLoop,
+        notifier: Notifier?, sockets: HeldSockets, loop: EventLoop,
         log: @escaping @Sendable (LogLevel, String) -> Void
     ) {
         self.configuration = configuration
@@ -105,6 +106,17 @@ struct ServedApplication: Sendable {
             effects.checkReadiness = { number, port in
                 await Self.check(
                     http, port: port ?? firstPort + UInt16(number.offset), loop: loop)
+            }
+        }
+        if !configuration.listening.isEmpty {
+            effects.sockets = { try await sockets.sockets(of: $0, application: name) }
+            let listening = configuration.listening
+            effects.connectionCount = { number, held in
+                let addresses = listening.map { $0.address(of: number) }
+                // A figure for the log: without it the log says nothing.
+                return try? await offload { () throws(SystemError) in
+                    try AcceptedConnections.count(at: addresses, of: held)
+                }
             }
         }
         effects.prepareBase = { try base.renew(for: name) }

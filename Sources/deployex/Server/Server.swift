@@ -214,8 +214,10 @@ actor Server {
         for text in UnknownVariables.warnings(environment) { console.log(.warning, text) }
         let listening = try await startNode()
         let registration = try await register(listening, folders.base)
-        let applications = serve(on: listening.node, folders, processes)
-        let module = await expose(applications, unconfigured, on: listening.node)
+        let sockets = heldSockets(folders, unconfigured.instances.records)
+        await sockets.open()
+        let applications = serve(on: listening.node, folders, processes, sockets)
+        let module = await expose(applications, unconfigured, sockets, on: listening.node)
         let nodes = ServedNodes(
             module, basePath: configuration.basePath, tls: tls, loop: loop)
         await watchThresholds(module, nodes)
@@ -257,6 +259,7 @@ actor Server {
         await withTaskGroup { group in
             for application in applications { group.addTask { await application.detach() } }
         }
+        await sockets.detach()
         orphanWatch.cancel()
         await registration.stop()
         await listening.node.close()
@@ -415,7 +418,7 @@ actor Server {
     /// has had a second to take it.
     private func stopAll(
         _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances,
-        for caller: Caller
+        _ sockets: HeldSockets, for caller: Caller
     ) async throws(ControlRefusal) {
         // A host that shuts down asks once.
         let deadline = MonotonicTime.now + .seconds(20)
@@ -448,6 +451,7 @@ actor Server {
             for other in others { group.addTask { await self.stop(other, of: unconfigured) } }
         }
         guard phase == .stoppingAll else { return }
+        await sockets.end()
         endsEPMD = true
         answeredNode = caller.node
         loop.schedule(after: .seconds(1)) { self.assumeIsolated { $0.end() } }
@@ -718,8 +722,18 @@ actor Server {
         configuration.listening.admittedPeers(usesTLS: tls != nil)
     }
 
+    private func heldSockets(_ folders: Folders, _ records: InstanceRecordFolder) -> HeldSockets {
+        let base = folders.base
+        return HeldSockets(
+            configuration.applications.map {
+                .init(name: $0.name, replicas: $0.replicas, listening: $0.listening)
+            },
+            folder: { try base.anchor.reopened() }, base: configuration.basePath,
+            records: records, loop: loop, log: logger)
+    }
+
     private func serve(
-        on node: Node, _ folders: Folders, _ processes: SystemProcesses
+        on node: Node, _ folders: Folders, _ processes: SystemProcesses, _ sockets: HeldSockets
     ) -> [ServedApplication] {
         let (logger, isOnly) = (logger, configuration.applications.count == 1)
         let applications = configuration.applications.map { application in
@@ -729,7 +743,7 @@ actor Server {
                 refusal: folders.refusals[application.name], amazon: amazon,
                 inherited: environment,
                 cookie: cookie, process: conditions.setting(for: application), feed: feed,
-                notifier: notifier,
+                notifier: notifier, sockets: sockets,
                 loop: loop,
                 log: { level, text in
                     // If there are several applications, say whose instance it is.
@@ -743,7 +757,8 @@ actor Server {
     // MARK: Being called
 
     private func expose(
-        _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances, on node: Node
+        _ applications: [ServedApplication], _ unconfigured: UnconfiguredInstances,
+        _ sockets: HeldSockets, on node: Node
     ) async -> ControlModule {
         let module = ControlModule(
             name: name, naming: naming, usesTLS: tls?.options.isMutual == true, begin: begin,
@@ -773,7 +788,7 @@ actor Server {
                 return "\(url)/login?\(await access.makeLink())"
             },
             stopAll: { caller in
-                try await self.stopAll(applications, unconfigured, for: caller)
+                try await self.stopAll(applications, unconfigured, sockets, for: caller)
             })
         let (host, directory) = (name.host, directory)
         await node.setEventHandler { event in

@@ -74,6 +74,7 @@ import Transport
                         "instances_staged": 1,
                         "instances_to_stage": 3
                       },
+                      "listen": [],
                       "instances": [
                         {
                           "instance": 2,
@@ -128,6 +129,15 @@ import Transport
         ).json
         #expect(json.contains("\"status\": \"\(status.rawValue)\""))
         #expect(json.contains("\"otp\": \"off\""))
+    }
+
+    @Test func `where deployex listens for it is there`() throws {
+        var application = StatusReport.Application()
+        let address = try #require(SocketAddress("::1", port: 4000))
+        application.add([ListeningAddress(name: "http", address: address, mode: .own)])
+        let text = #"{"name":"http","address":"[::1]:4000","mode":"own"}"#
+        #expect(
+            application.term.json.filter { !$0.isWhitespace }.contains(#""listen":[\#(text)]"#))
     }
 
     @Test func `what waits for a restart is a reason, beside what is wrong`() {

@@ -182,7 +182,8 @@ actor DeployexWorld {
         DeployexSite.remove(folder)
     }
 
-    /// What runs and is this world's: programs from its folder, and the EPMD that deployex starts.
+    /// What runs and is this world's: programs from its folder, and the EPMD and the holder of sockets
+    /// that deployex starts.
     var strays: [pid_t] {
         ProcFolder.pids.filter { pid in
             guard pid != deployex?.pid, pid != epmd?.pid, let program = ProcFolder.program(pid)
@@ -191,6 +192,8 @@ actor DeployexWorld {
                 || (program == BuiltProgram.deployex
                     && ProcFolder.arguments(pid).dropFirst() == ["epmd"]
                     && ProcFolder.environment(pid)["ERL_EPMD_PORT"] == "\(epmdPort)")
+                || (program == BuiltProgram.deployex
+                    && ProcFolder.arguments(pid).dropFirst() == ["hold", base])
         }
     }
 

@@ -8,7 +8,7 @@ defmodule Counter.Application do
     children = [
       Counter.Server,
       {Task.Supervisor, name: Counter.Connections},
-      {Counter.HTTP, port: Application.fetch_env!(:counter, :port)}
+      {Counter.HTTP, Application.get_all_env(:counter) |> Keyword.take([:port, :fd])}
     ]
 
     Supervisor.start_link(children, strategy: :one_for_one, name: Counter.Supervisor)
