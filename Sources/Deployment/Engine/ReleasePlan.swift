@@ -205,7 +205,17 @@ extension ReleasePlan {
         !holdsBack(target, now: now)
             && fleet.allSatisfy {
                 $0.isStoppedByOperator || isOutdated($0, target) || $0.isReady
+                    || hasOtherBytes($0, than: target)
             }
+    }
+
+    /// Whether an instance keeps another publication of the same version. Whether that one is ready
+    /// says nothing about `target`.
+    private func hasOtherBytes(_ instance: Instance, than target: Release) -> Bool {
+        guard let current = instance.current, current.version == target.version else {
+            return false
+        }
+        return !current.hash.isEmpty && !target.hash.isEmpty && current.hash != target.hash
     }
 
     /// How many attempts at `release` in a row have failed before they changed anything.

@@ -194,6 +194,22 @@ import Transport
         #expect(world.take() == [.stage(2, .one, running: "0.1.1"), .terminate(1)])
     }
 
+    /// Found by the simulation: one instance had lost its folder, the other hung with what it had.
+    @Test func `one that keeps other bytes of the version does not hold up one that has nothing`()
+        throws
+    {
+        var record = ApplicationRecord()
+        _ = record.noteGood(.one, latest: true)
+        var world = EngineTranscript(
+            replicas: 2, found: [.running(.one), .init()], record: record)
+        world.spawn(1)
+        world.tell(.probed(1, run: 1, .notReady("it is not started")))
+        _ = world.take()
+        let again = try Release(version: "0.1.0", hash: "again")
+        world.tell(.catalogRead(again))
+        #expect(world.take() == [.stage(2, again, running: nil)])
+    }
+
     @Test func `when everything is stopped nothing stays staged`() {
         var world = published()
         world.tell(.staged(1, .two, hot))
