@@ -200,7 +200,7 @@ import Testing
                 "listening on 127.0.0.1:\(world.heldPort): address already in use")
             stranger.free()
             try await world.waitUntilStatus("0.1.0")
-            let body = try #require(HTTPClient.request(port: world.heldPort))
+            let body = try #require(LoopbackHTTP.request(port: world.heldPort))
             #expect(body.contains(#""version":"0.1.0""#))
         }
     }
@@ -219,7 +219,7 @@ import Testing
             try await world.waitUntilStatus("0.1.0")
             #expect(FreePorts.isListening(world.heldPort + 1))
             // The instance that runs has the old one.
-            #expect(HTTPClient.request(port: world.heldPort) != nil)
+            #expect(LoopbackHTTP.request(port: world.heldPort) != nil)
             #expect(try await world.command("restart", "counter-1").status == 0)
             #expect(!FreePorts.isListening(world.heldPort))
             // Without a listener `web` in the example, it listens at PORT again.
