@@ -170,9 +170,12 @@ import Transport
                     stdoutPath: folder("out.log"), stderrPath: folder("err.log"),
                     setting: setting))
             let path = "/proc/\(identity.pid)/fd"
-            let found = try FileManager.default.contentsOfDirectory(atPath: path)
-                .compactMap { Int32($0) }.sorted()
-            #expect(found == [0, 1, 2] + targets.sorted())
+            // Until the program has loaded its libraries it has others for moments.
+            try await eventually("the descriptors \(targets)") {
+                let found = try? FileManager.default.contentsOfDirectory(atPath: path)
+                    .compactMap { Int32($0) }.sorted()
+                return found == [0, 1, 2] + targets.sorted()
+            }
             for (target, wanted) in zip(targets, [one, two] as [String]) {
                 let link = try FileManager.default
                     .destinationOfSymbolicLink(atPath: "\(path)/\(target)")

@@ -49,6 +49,8 @@ extension HotUpgrade {
         }
         guard from != version else { return .fullDeployment(reason: .sameVersion(version)) }
         guard isConnected else { return .fullDeployment(reason: .notConnected) }
+        // What a node says of its code is an MD5.
+        guard Digest.isAvailable(.md5) else { return .fullDeployment(reason: .withoutMD5) }
         return await loop.offload { () -> UpgradeDecision in
             var path = staged
             do throws(FileSystemError) {

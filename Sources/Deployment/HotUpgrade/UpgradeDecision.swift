@@ -12,6 +12,8 @@ package enum UpgradeDecision: Equatable, Sendable {
         case off
         case runningVersionUnknown
         case notConnected
+        /// This host's rules on cryptography leave it out.
+        case withoutMD5
         case sameVersion(String)
         /// No `lib/NAME-*/ebin/*.appup`, or several: their paths in the package.
         case notOneAppup(paths: [String])
@@ -122,6 +124,8 @@ extension UpgradeDecision.Reason: CustomStringConvertible {
         case .off: "hot upgrades are off"
         case .runningVersionUnknown: "the running version is unknown"
         case .notConnected: "{:error, :not_connecting}"
+        case .withoutMD5:
+            "this host's rules on cryptography leave out MD5, by which a node's code is compared"
         case .sameVersion(let version): "version \(version) runs already"
         case .notOneAppup(let paths): "[\(paths.map { "\"\($0)\"" }.joined(separator: ", "))]"
         case .noMatchingVersions: "{:error, :no_match_versions}"

@@ -22,6 +22,10 @@ extension ControlModule {
     func verification(
         of instance: InstanceName
     ) async throws(ControlRefusal) -> VerificationReport {
+        guard Digest.isAvailable(.md5) else {
+            throw ControlRefusal(
+                "this host's rules on cryptography leave out MD5, by which code is compared")
+        }
         guard verifications.begin() else {
             throw Self.busy
         }

@@ -96,7 +96,12 @@ struct Stagings {
     // MARK: On the disk
 
     mutating func logged(_ text: String) {
-        guard let range = text.firstRange(of: "removing what was staged for instance: "),
+        // A failed removal, and a move whose rest comes with the next work on the folders.
+        let starts = [
+            "removing what was staged for", "completing what was under way at", "deploying ",
+        ]
+        guard starts.contains(where: { text.hasPrefix($0) }),
+            let range = text.firstRange(of: " instance: "),
             let value = Int(text[range.upperBound...].prefix { $0.isNumber })
         else { return }
         stuck.insert(InstanceNumber(value))

@@ -48,6 +48,8 @@ extension SimulatedWorld {
         if case .whole(let standing) = standing(number) {
             release = standing
         } else if runningWithoutFiles.contains(number), let node = processes.first?.node {
+            // The journal of an upgrade that was under way has gone with them: nobody knows of it.
+            guard node.running == node.permanent else { return nil }
             // They come back before the next start.
             release = node.running
         } else {
