@@ -176,11 +176,12 @@ struct CommandTests {
         #expect(lines[0...3] == ["pong", "true", "false", "true"])
         #expect(lines[4] == "[apps,node,tls,uptime_seconds,version]")
         #expect(
-            lines[5] == "[ghosted,instances,name,pinned_version,problem,rollout,target_version]")
+            lines[5]
+                == "[ghosted,instances,listen,name,pinned_version,problem,rollout,target_version]")
         #expect(
             lines[6]
-                == "[cpu_percent,crash_restarts,forced_restarts,instance,last_deployment,memory_bytes,"
-                + "node,os_pid,otp,port,"
+                == "[cpu_percent,crash_restarts,deleted_libraries,forced_restarts,instance,"
+                + "last_deployment,memory_bytes,node,os_pid,otp,port,"
                 + "previous_version,reason,restart_pending,status,stopped_by_operator,thresholds,"
                 + "uptime_seconds,version]")
         #expect(lines[7] == #"{<<"deployex@\#(ThisHost.name)">>,<<"0.1.0">>,\#(pid)}"#)

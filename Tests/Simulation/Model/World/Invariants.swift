@@ -255,7 +255,7 @@ final class Invariants {
     func loaded(_ ghosts: Set<ReleaseID>) {
         knownGhosts = ghosts
         absolved = []
-        stagings = Stagings()
+        stagings = stagings.restarted
     }
 
     func saved(_ record: ApplicationRecord) {

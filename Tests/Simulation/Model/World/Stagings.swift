@@ -95,6 +95,13 @@ struct Stagings {
 
     // MARK: On the disk
 
+    /// For the next deployex, which has said what it could not remove before it began.
+    var restarted: Stagings {
+        var next = Stagings()
+        next.stuck = stuck
+        return next
+    }
+
     mutating func logged(_ text: String) {
         // A failed removal, and a move whose rest comes with the next work on the folders.
         let starts = [
