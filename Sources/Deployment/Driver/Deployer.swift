@@ -266,7 +266,10 @@ package actor Deployer {
         case .terminate(let number): begin { await $0.signal(number) { $0.terminate() } }
         case .killSession(let number):
             begin { deployer in
+                let session = deployer.instance(number).session
                 await deployer.tellOfConnections(number)
+                // Another process may have come meanwhile: the signal is not meant for that one.
+                guard deployer.instance(number).session === session else { return }
                 await deployer.signal(number) { $0.killSession() }
             }
         case .probe(let number, let run, let kind):

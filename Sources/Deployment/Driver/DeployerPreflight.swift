@@ -47,6 +47,14 @@ extension Deployer {
             if case .fullDeployment(let reason) = decision { report.reason = "\(reason)" }
             return report
         }
+        if let id = current?.id, latestRecord?.hasFailed(.init(from: id, to: release.id)) == true {
+            report.reason = "this hot upgrade has failed before"
+            return report
+        }
+        guard snapshot?.instances[number].status == .running else {
+            report.reason = "the instance is not ready"
+            return report
+        }
         let upgrade = upgrade(number, from: from, to: release, staged: folder)
         switch await HotUpgrade.prepare(
             upgrade.plan, files: upgrade.files, evaluation: upgrade.evaluation, loop: loop)

@@ -57,8 +57,10 @@ extension Deployer {
     private func unpack(
         _ package: LocalPackage, of release: Release, for number: InstanceNumber
     ) async throws -> (UnpackSummary, InstanceNumber?) {
-        if let other = unpacked, other.number != number, other.release == release,
-            other.package == package, let summary = await copy(other, to: number)
+        // A user of its own may have changed what has been handed over to it.
+        if effects.process.user == nil, let other = unpacked, other.number != number,
+            other.release == release, other.package == package,
+            let summary = await copy(other, to: number)
         {
             return (summary, other.number)
         }
@@ -304,7 +306,12 @@ extension Deployer {
         _ path: String, _ arguments: [String], environment: [String: String],
         of number: InstanceNumber, workingFolder: String, timeout: Duration
     ) async throws -> HotUpgrade.ProgramOutput {
-        try await programs.collectingOutput(
+        var environment = environment
+        // It is told of the sockets as the instance is, and does not have them.
+        if let sockets = try await effects.sockets?(number), !sockets.isEmpty {
+            environment.merge(sockets.variables) { $1 }
+        }
+        return try await programs.collectingOutput(
             path, arguments, environment: environment, foreignVariables: foreignVariables,
             workingFolder: workingFolder, setting: effects.process, in: records.path,
             for: instance(number).name, files: effects.files, timeout: timeout)

@@ -57,7 +57,8 @@ struct Preflight {
             Procs = release_handler_1:get_supervised_procs(),
             Modules = maps:from_list([{Pid, Ms} || {_, _, Pid, Ms} <- Procs, is_list(Ms)]),
             Names = fun(Pid, M) -> lists:member(M, maps:get(Pid, Modules, [])) end,
-            Ended = maps:from_list([{Pid, true} || {Supervisor, _, Pid, _} <- Procs, is_pid(Supervisor),
+            Ended = maps:from_list([{Pid, true} || {Supervisor, Id, Pid, _} <- Procs, is_pid(Supervisor),
+                                    Id =/= undefined,
                                     lists:any(fun(M) -> Names(Supervisor, M) end, Stopped)]),
             Of = fun(Pid) ->
                 case process_info(Pid, dictionary) of

@@ -21,13 +21,18 @@ enum UpgradeScript {
         %% supervisors' code.
         StartModule = fun({_, {M, _, _}, _, _, _, _}) -> M; (#{start := {M, _, _}}) -> M end,
         Identifier = fun(Spec) when is_map(Spec) -> maps:get(id, Spec); (Spec) -> element(1, Spec) end,
+        Argument = fun(Pid, Module) ->
+            State = tuple_to_list(sys:get_state(Pid)),
+            hd(tl(lists:dropwhile(fun(Field) -> Field =/= Module end, State)))
+        end,
         case Phase of
             views ->
                 Put = fun(#{socket := #{private := #{phoenix_reloader := _} = Private} = Socket} = State) ->
                               State#{socket := Socket#{private := Private#{phoenix_reloader := {erlang, is_atom, []}}}};
                          (State) -> State
                       end,
-                lists:foreach(
+                %% One view after the other, and nobody waits for it.
+                spawn(fun() -> lists:foreach(
                   fun(Pid) ->
                       case proc_lib:initial_call(Pid) of
                           {'Elixir.Phoenix.LiveView.Channel', init, _} ->
@@ -38,7 +43,7 @@ enum UpgradeScript {
                               end;
                           _ -> ok
                       end
-                  end, processes());
+                  end, processes()) end);
             before ->
                 Found = [{Pid, Module} || {_, _, Pid, Modules} <- release_handler_1:get_supervised_procs(),
                                           is_list(Modules), Module <- Supervisors,
@@ -49,16 +54,17 @@ enum UpgradeScript {
                       [case supervisor:get_childspec(Pid, Id) of
                            {ok, Spec} -> {Id, StartModule(Spec)};
                            _ -> {Id, undefined}
-                       end || {Id, _, _, _} <- supervisor:which_children(Pid), Id =/= undefined]}
+                       end || {Id, _, _, _} <- supervisor:which_children(Pid), Id =/= undefined],
+                      %% Those that the module names, and nobody has added since.
+                      case catch Module:init(Argument(Pid, Module)) of
+                          {ok, {_, Specs}} -> [Identifier(Spec) || Spec <- Specs];
+                          _ -> []
+                      end}
                      || {Pid, Module} <- Found]);
             afterwards ->
                 Children = case erase(deployex_children) of undefined -> []; Kept -> Kept end,
-                Argument = fun(Pid, Module) ->
-                    State = tuple_to_list(sys:get_state(Pid)),
-                    hd(tl(lists:dropwhile(fun(Field) -> Field =/= Module end, State)))
-                end,
                 lists:foreach(
-                  fun({Pid, Module, Before}) ->
+                  fun({Pid, Module, Before, Named}) ->
                       case catch Module:init(Argument(Pid, Module)) of
                           {ok, {Flags, Specs}}
                             when is_tuple(Flags), element(1, Flags) =/= simple_one_for_one;
@@ -68,7 +74,8 @@ enum UpgradeScript {
                               Moved = [Id || {Id, Start} <- Before,
                                              {Other, Now} <- After,
                                              Id =:= Other, Start =/= undefined, Start =/= Now],
-                              Gone = [Id || {Id, _} <- Before, not lists:keymember(Id, 1, After)],
+                              Gone = [Id || {Id, _} <- Before, lists:member(Id, Named),
+                                            not lists:keymember(Id, 1, After)],
                               [catch supervisor:terminate_child(Pid, Id)
                                || {Id, _} <- Before, lists:member(Id, Moved ++ Gone)],
                               [catch supervisor:delete_child(Pid, Id) || Id <- Gone],

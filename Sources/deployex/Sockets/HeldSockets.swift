@@ -135,14 +135,17 @@ actor HeldSockets {
         let (records, names) = (records, Set(missing.keys.map(\.application)))
         let wanted = Set(missing.values)
         let log = log
-        let found = await offload { () -> [ListeningSocketHandle] in
-            var found: [ListeningSocketHandle] = []
+        let found = await offload {
+            () -> [(application: String, socket: ListeningSocketHandle)] in
+            var found: [(application: String, socket: ListeningSocketHandle)] = []
             // Without a record there is no instance of ours.
             for name in (try? records.names()) ?? [] where names.contains(name.app) {
                 switch try? records.read(name) {
                 case .found(let record):
                     guard let process = record.process else { continue }
-                    found += ListeningSocketHandle.take(from: process, at: wanted)
+                    found += ListeningSocketHandle.take(from: process, at: wanted).map {
+                        (name.app, $0)
+                    }
                 case .damaged(let path, let reason):
                     log(
                         .warning,
@@ -153,7 +156,11 @@ actor HeldSockets {
             return found
         }
         for (name, address) in missing {
-            guard let socket = found.first(where: { $0.address == address }) else { continue }
+            // Another application's process may listen there, and has no right to.
+            let own = found.first {
+                $0.application == name.application && $0.socket.address == address
+            }
+            guard let socket = own?.socket else { continue }
             sockets[name] = socket
             log(.info, "\(name): took the socket at \(address) over from a running instance")
         }
