@@ -212,6 +212,24 @@ enum Corpus {
 
     private static let trees: [CorpusPair] = [
         CorpusPair(
+            "a child that was added at run time stays", ["demo_other": other],
+            [
+                "demo_sup": CorpusSource.supervisor([
+                    ("server", "demo_server"), ("extra", "demo_extra"),
+                ]),
+                "demo_other": other, "demo_extra": CorpusSource.server("demo_extra"),
+            ],
+            .hot(
+                expression: """
+                    {lists:sort([I || {I, _, _, _} <- supervisor:which_children(demo_sup)]), \
+                    whereis(demo_other) =:= persistent_term:get(added)}
+                    """, old: "{[added,server],true}", new: "{[added,extra,server],true}",
+                back: "{[added,server],true}"),
+            before: """
+                {ok, P} = supervisor:start_child(demo_sup, #{id => added, start => {demo_other, start_link, []}}), \
+                persistent_term:put(added, P)
+                """),
+        CorpusPair(
             "a supervisor's new child", [:],
             [
                 "demo_sup": CorpusSource.supervisor([
